@@ -1,0 +1,46 @@
+# make run    the quickstart study: installs into .venv, trains, measures, compares
+# make test   the tests
+# make lint   ruff, snakefmt, mypy
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first of these that is Python 3.11 or 3.12; override with: make PYTHON=/path/to/python3.12 ...
+PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && echo $$p && break; done)
+STUDY ?= quickstart
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
+
+.PHONY: run test lint clean clean-env
+
+run: $(VENV)/installed
+	@$(BIN)/scoregap run $(STUDY)
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(VENV)/installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+
+$(VENV)/installed: pyproject.toml envs/constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 2; }
+	@echo "installing into $(VENV): some minutes, once"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	@$(INSTALL) --editable '.[test]'
+	@touch $@
+
+$(VENV)/installed-lint: $(VENV)/installed-test
+	@$(INSTALL) --editable '.[lint]'
+	@touch $@
+
+clean:
+	rm -rf results/quickstart .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+clean-env:
+	rm -rf $(VENV)

@@ -1,0 +1,47 @@
+# One study through the pipeline: study -> train -> spectrum -> fit -> cube -> compare -> report.
+#
+#   snakemake -c2                                              the quickstart study
+#   snakemake -c2 --config study=workflow/studies/NAME.yaml    another one
+#
+# Rules only call `scoregap STAGE`. A stage's parameter `fingerprint` changes when its results would, so a study
+# grows, and a section is edited, at the cost of what is new; touching the study file runs nothing.
+
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from scoregap import InputError
+from scoregap.study import load
+
+try:
+    STUDY = load(config.get("study", "workflow/studies/quickstart.yaml"))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+OUT = f"{config.get('results', 'results')}/{STUDY.name}"
+SCOREGAP = f"{shlex.quote(sys.executable)} -m scoregap"
+STUDY_FILE = shlex.quote(str(STUDY.path))
+
+
+wildcard_constraints:
+    job="[A-Za-z0-9.-]+",
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        f"{OUT}/comparison.txt",
+        f"{OUT}/figures/comparison.html",
+
+
+include: "workflow/rules/train.smk"
+include: "workflow/rules/spectrum.smk"
+include: "workflow/rules/fit.smk"
+include: "workflow/rules/cube.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/report.smk"

@@ -1,0 +1,19 @@
+"""scoregap: does a diffusion model's learned score have the geometry that theory predicts?
+
+study.yaml -> cells -> train -> spectrum -> fit ----> cube -> compare -> report
+                       (exact and gaussian skip train)   zarr
+
+truth    what is known      manifolds, exact scores, random-matrix laws, phase times
+measure  what is estimated  networks, training, Jacobian spectra, gaps, phase times, dimensions
+stages   files in, files out; the only place where truth and measure meet
+"""
+
+__version__ = "0.1.0"
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used. The text is one line: where, key, value, what is allowed."""
+
+
+class DamagedFile(Exception):
+    """A file is not what was written: missing, truncated, altered or foreign. The text is one line."""

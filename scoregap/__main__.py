@@ -1,0 +1,133 @@
+"""The command line: every stage by hand, whole studies, and theory without a workflow.
+
+Exit status: 0 done; 2 the input is not usable (one line says file, key, value, what is allowed); 1 anything else
+that stops the work (a damaged file, a full disk, a failed job).
+"""
+
+import os
+import sys
+
+# Jobs are the unit of parallelism: one core each, or BLAS threads of concurrent jobs fight over small matrices
+# (measured on two busy cores: 48-74 s instead of 1-3 s for one spectrum job). Before numpy is imported.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import functools  # noqa: E402
+import json  # noqa: E402
+from importlib import import_module  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Annotated  # noqa: E402
+
+import typer  # noqa: E402
+
+from scoregap import DamagedFile, InputError  # noqa: E402
+from scoregap.stages import STAGES  # noqa: E402
+
+
+def _reporting_errors(command):
+    """Errors that are the user's, or the machine's, as one line on stderr."""
+
+    @functools.wraps(command)
+    def run(*args, **kwargs):
+        try:
+            return command(*args, **kwargs)
+        except InputError as error:
+            status, text = 2, str(error)
+        except DamagedFile as error:
+            status, text = 1, str(error)
+        except OSError as error:
+            status, text = 1, f"{error.filename or 'file'}: {error.strerror or error}"
+        typer.echo(f"scoregap: {text}", err=True)
+        raise typer.Exit(status)
+
+    return run
+
+
+def _app(asked: str | None) -> typer.Typer:
+    """The commands. A stage's module is imported only when it is asked for: some import torch."""
+    app = typer.Typer(
+        help="Does a diffusion model's learned score have the geometry that theory predicts?",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command("run")(run_study)
+    app.command("studies")(list_studies)
+    app.command("theory")(theory)
+    for stage in STAGES:
+        command = import_module(f"scoregap.stages.{stage.name}").run if stage.name == asked else lambda: None
+        app.command(stage.name, help=stage.summary, rich_help_panel="Stages, by hand on files")(_keyword(command))
+    return app
+
+
+def _keyword(command):
+    """The stage's function with every parameter as a named option."""
+    import inspect
+
+    @_reporting_errors
+    @functools.wraps(command)
+    def run(**kwargs):
+        return command(**kwargs)
+
+    parameters = []
+    for one in inspect.signature(command).parameters.values():
+        default = ... if one.default is one.empty else one.default
+        annotation = Annotated[one.annotation, typer.Option(f"--{one.name}")]
+        parameters.append(
+            one.replace(kind=one.KEYWORD_ONLY, annotation=annotation, default=one.empty if default is ... else default)
+        )
+    run.__signature__ = inspect.Signature(parameters)
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+@_reporting_errors
+def run_study(
+    study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")] = "quickstart",
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+    cores: Annotated[str, typer.Option(help="jobs at once on this machine, or 'all'")] = "all",
+    profile: Annotated[Path, typer.Option(help="Snakemake workflow profile")] = Path("workflow/profiles/default"),
+) -> None:
+    """Run a study through Snakemake, print the comparison and where the report lies."""
+    from scoregap import workflow
+
+    raise typer.Exit(workflow.run(study, results, cores, profile))
+
+
+@_reporting_errors
+def list_studies() -> None:
+    """List the studies in workflow/studies."""
+    from scoregap import workflow
+    from scoregap.study import load
+
+    for path in workflow.studies():
+        try:
+            study = load(path)
+            lead = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip()
+            typer.echo(f"{study.name:16} {len(study.cells):6} cells in {len(study.jobs):5} jobs   {lead}")
+        except InputError as error:
+            typer.echo(f"{path.stem:16} {error}")
+
+
+@_reporting_errors
+def theory(
+    ambient: Annotated[int, typer.Option(help="ambient dimension d")],
+    group: Annotated[list[str], typer.Option(help="columns of F and their standard deviation, COUNT:STD; repeat")],
+    level: Annotated[float, typer.Option(help="share of its maximum at which a gap opens and closes")] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
+) -> None:
+    """Spectral edges, gaps and phase times of a linear random manifold, by random-matrix theory."""
+    from scoregap.truth import summary
+
+    result = summary.linear(ambient, summary.parse_groups(group), level)
+    typer.echo(json.dumps(result, indent=1) if as_json else summary.render(result))
+
+
+def main() -> None:
+    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    _app(asked)(prog_name="scoregap")
+
+
+if __name__ == "__main__":
+    main()

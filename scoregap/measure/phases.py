@@ -1,0 +1,120 @@
+"""Phase times read off gap widths measured at a grid of noise variances.
+
+gap width against t -> t_open, t_max, t_close, t_consolidation, t_resolution, with bootstrap intervals
+
+Nothing here knows the theory: the same operator is applied to the law, the exact and the trained curve
+(THEORY.md 3, "compare like with like"). Times run from large to small: a gap opens at t_open, is widest at
+t_max and closes at t_close < t_max. What the grid does not show is NaN.
+"""
+
+import numpy as np
+
+INTERMEDIATE = ("t_open", "t_max", "t_close")
+FINAL = ("t_consolidation", "t_resolution")
+TIMES = INTERMEDIATE + FINAL
+
+
+def peak(times, width):
+    """(t_max, largest width) of one intermediate gap.
+
+    The width of any gap between two variances is 1 / (p t + q / t + r), so p, q, r are fitted by least squares
+    to the points of at least half the largest width around the highest one, and t_max = sqrt(q / p). Exact for
+    that shape on any grid, a local smoother for other shapes. A gap whose highest point is the first or the last
+    time is cut by the grid: NaN.
+    """
+    top = int(np.argmax(width))
+    if not (width[top] > 0 and 0 < top < len(times) - 1):
+        return np.nan, np.nan
+    low = np.flatnonzero(width[:top] < 0.5 * width[top])
+    high = np.flatnonzero(width[top:] < 0.5 * width[top])
+    window = slice(min(low[-1] + 1 if low.size else 0, top - 1), max(top + (high[0] if high.size else len(width)), top + 2))
+    t, w = times[window] / times[top], width[window]
+    if len(t) < 3 or np.any(w <= 0):
+        return np.nan, np.nan
+    # Least squares in the width itself: d(1/w) = -dw / w^2.
+    basis = np.stack([t, 1 / t, np.ones_like(t)], -1) * (w**2)[:, None]
+    p, q, r = np.linalg.lstsq(basis, w, rcond=None)[0]
+    if p <= 0 or q <= 0 or r + 2 * np.sqrt(p * q) <= 0:
+        return np.nan, np.nan
+    return times[top] * np.sqrt(q / p), 1 / (r + 2 * np.sqrt(p * q))
+
+
+def crossing(times, width, level, start, step):
+    """First time from index `start` in direction `step` at which width falls below level; NaN if it does not.
+
+    The width is interpolated linearly in its logit against log t, which is exact for the final gap g / (t + g)
+    and for the flanks of an intermediate gap.
+    """
+    here = start
+    while 0 <= here + step < len(times):
+        there = here + step
+        if width[there] < level <= width[here]:
+            a, b = _logit(width[here]), _logit(width[there])
+            part = (a - _logit(level)) / (a - b)
+            return times[here] * (times[there] / times[here]) ** part
+        here = there
+    return np.nan
+
+
+def _logit(width):
+    width = np.clip(width, 1e-9, 1 - 1e-9)
+    return np.log(width / (1 - width))
+
+
+def intermediate(times, width, level):
+    """(t_open, t_max, t_close) of one gap between groups; level is the share of the maximum, as 0.5."""
+    t_max, largest = peak(times, width)
+    if np.isnan(t_max):
+        return np.nan, np.nan, np.nan
+    top = int(np.argmax(width))
+    opening = crossing(times, width, level * largest, top, 1)
+    return opening, t_max, crossing(times, width, level * largest, top, -1)
+
+
+def final(times, width):
+    """(t_consolidation, t_resolution) of the final gap: where it rises through one half as t falls, and where it
+    falls below one half again at smaller t (the network's resolution; NaN if it never does)."""
+    above = np.flatnonzero(width >= 0.5)
+    if not above.size:
+        return np.nan, np.nan
+    last = int(above[-1])
+    return crossing(times, width, 0.5, last, 1), crossing(times, width, 0.5, last, -1)
+
+
+def fit(times, width, level):
+    """All phase times of the gaps of one cell.
+
+    times: (T,) ascending noise variances. width: (T, gaps), the last one the final gap.
+    Returns {name: (gaps,)} for the names in TIMES; NaN where a time does not apply or is not seen.
+    """
+    gaps = width.shape[-1]
+    found = {name: np.full(gaps, np.nan) for name in TIMES}
+    for k in range(gaps - 1):
+        for name, value in zip(INTERMEDIATE, intermediate(times, width[:, k], level), strict=True):
+            found[name][k] = value
+    for name, value in zip(FINAL, final(times, width[:, -1]), strict=True):
+        found[name][-1] = value
+    return found
+
+
+def bootstrap(times, width, level, resamples, confidence, rng):
+    """Percentile intervals of the phase times over points.
+
+    width: (T, points, gaps) at the same points at all times; whole points are resampled, so the dependence along
+    t is kept. Returns {name: (low (gaps,), high (gaps,))}; NaN where more than half of the resamples do not show
+    the time.
+    """
+    points = width.shape[1]
+    weights = rng.multinomial(points, np.full(points, 1 / points), size=resamples) / points
+    curves = np.einsum("rp,tpg->rtg", weights, width)
+    fits = [fit(times, curve, level) for curve in curves]
+    tails = [0.5 * (1 - confidence), 0.5 * (1 + confidence)]
+    intervals = {}
+    for name in TIMES:
+        draws = np.stack([one[name] for one in fits])
+        seen = np.isfinite(draws).mean(0) >= 0.5
+        low, high = np.full(draws.shape[1], np.nan), np.full(draws.shape[1], np.nan)
+        if seen.any():
+            low[seen], high[seen] = np.nanquantile(draws[:, seen], tails, axis=0)
+        intervals[name] = (low, high)
+    return intervals

@@ -1,0 +1,28 @@
+"""Files in, files out: the only place where `truth` and `measure` meet.
+
+`STAGES` lists them in pipeline order. Each is the module `scoregap.stages.<name>` with one function
+`run`, called alike by the command line, the Snakemake rule and the tests.
+
+`sections` are the parts of a study that a stage reads for the first time; a change there reruns that stage
+and those after it. Snakemake does not see edits of this package: **raise a stage's `revision` when its
+results change** (tests/test_architecture.py reminds whoever forgets).
+"""
+
+from typing import NamedTuple
+
+
+class Stage(NamedTuple):
+    name: str
+    revision: int
+    sections: tuple[str, ...]
+    summary: str
+
+
+STAGES = (
+    Stage("train", 1, ("manifold", "train"), "Train the networks of one job together."),
+    Stage("spectrum", 1, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points."),
+    Stage("fit", 1, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
+    Stage("cube", 1, (), "Gather every job into one labelled zarr cube."),
+    Stage("compare", 1, ("compare",), "Compare fitted phase times with theory: law | gaussian | exact | trained."),
+    Stage("report", 1, (), "Draw the figures of a study."),
+)

@@ -1,0 +1,201 @@
+"""Compare fitted phase times with theory: law | gaussian | exact | trained.
+
+study, cube -> comparison.csv (every number) and comparison.txt (the table for a terminal)
+
+Every row is one phase time of one gap in one cell, all seeds together. trained / exact is the learning error,
+exact / law the finite-size and curvature error of the law (THEORY.md 5). The verdict asks whether the network
+agrees with the exact score: the interval of the ratio over seeds lies wholly inside the study's margin (agrees),
+wholly outside (disagrees), or neither (inconclusive).
+"""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from scoregap import storage, variables
+from scoregap.study import CLOSED_FORMS, Compare, Study, load
+
+SHOWN = 80  # rows of the terminal table; the file has all
+
+
+def run(study: Path, cube: Path, out: Path, table: Path) -> None:
+    """Compare CUBE of study STUDY; every number goes to OUT (CSV), the readable table to TABLE."""
+    loaded = load(study)
+    frame = pd.DataFrame([row for ds in storage.read_cube(cube).values() for row in compare(loaded, ds)])
+    storage.write_text(table, render(loaded, frame))
+    storage.write_text(out, frame.to_csv(index=False, float_format="%.6g"))
+
+
+def compare(study: Study, ds: xr.Dataset) -> list[dict]:
+    """One row per cell (seeds together), score, gap and phase time. Without trained networks the law is compared."""
+    networks = list(study.axes["network"])
+    trained = [name for name in networks if name not in CLOSED_FORMS]
+    facets = [axis for axis in study.axes if axis not in ("network", "seed")]
+    settings = study.document.compare
+    rows = []
+    for facet in ds.status.stack(facet=facets).facet.values:
+        values = dict(zip(facets, facet, strict=True))
+        cell = ds.sel(values)
+        for network in trained or ["law"]:
+            own = cell.sel(network=network if trained else networks[0])
+            rows += compare_cell(values, network, own, cell, settings)
+    return rows
+
+
+def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, settings: Compare) -> list[dict]:
+    """Rows of one score in one cell. own, cell: dimension seed, and seed and network."""
+    label = values | {"network": network}
+    margins = settings.curved if values["curvature"] else settings.flat
+    status = own.status.values
+    rows = []
+    for gap in own.gap.values:
+        last = gap == own.gap.values[-1]
+        for name in ("t_consolidation",) if last else ("t_open", "t_max", "t_close"):
+            one = own.isel(gap=gap)
+            curves = {reference: one[f"{reference}_{name}"].values for reference in variables.REFERENCES}
+            curves["trained"] = one[name].values if network != "law" else curves["law"]
+            rows.append(
+                label
+                | {"gap": int(gap), "boundary": _one(one.boundary.values), "quantity": name}
+                | judge(curves, getattr(margins, name), settings.confidence)
+                | _seeds(status)
+            )
+    arms = {arm: cell.sel(network=arm) for arm in CLOSED_FORMS if arm in cell.network.values}
+    found = own.dimension_overall.isel(estimator=0).values
+    true = own.boundary.isel(gap=-1).values
+    if network != "law":
+        right = int(np.sum(found == true))
+        rows.append(
+            label
+            | {"gap": int(own.gap.values[-1]), "boundary": _one(true), "quantity": "dimension", "law": _one(true)}
+            | {arm: _median(ds.dimension_overall.isel(estimator=0).values) for arm, ds in arms.items()}
+            | {"trained": _median(found), "verdict": f"right in {right} of {len(found)}"}
+            | _seeds(status)
+        )
+    return rows
+
+
+def judge(curves: dict[str, np.ndarray], margin: float, confidence: float) -> dict:
+    """Medians over seeds, ratio to exact with its Student interval in the logarithm, and the verdict.
+
+    curves: law, gaussian, exact, trained; each (seeds,), NaN where the time is not seen.
+    position: where trained lies between gaussian (0) and exact (1) in log t; NaN where they differ by less than
+    the margin.
+    """
+    exact, trained = curves["exact"], curves["trained"]
+    both = np.isfinite(exact) & np.isfinite(trained)
+    ratios = np.log(trained[both] / exact[both])
+    low, high = interval(ratios, confidence)
+    apart = np.log(exact / curves["gaussian"])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        position = np.where(np.abs(apart) > math.log1p(margin), np.log(trained / curves["gaussian"]) / apart, np.nan)
+    row = {name: _median(values) for name, values in curves.items()}
+    row |= {
+        "ratio": math.exp(_median(ratios)),
+        "ratio_low": math.exp(low),
+        "ratio_high": math.exp(high),
+        "law_to_exact": _median(curves["law"] / exact),
+        "position": _median(position),
+        "margin": margin,
+    }
+    bound = math.log1p(margin)
+    if not np.isfinite(exact).any():
+        verdict = "absent" if not np.isfinite(trained).any() else "only trained"
+    elif both.sum() < len(exact):
+        verdict = f"seen in {int(both.sum())} of {len(exact)}"
+    elif -bound <= low and high <= bound:
+        verdict = "agrees"
+    elif low > bound or high < -bound:
+        verdict = "disagrees"
+    else:
+        verdict = "inconclusive"
+    return row | {"verdict": verdict}
+
+
+def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Student interval of the mean; NaN with fewer than two values."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    half = stats.t.ppf(0.5 * (1 + confidence), len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
+    return values.mean() - half, values.mean() + half
+
+
+def _median(values: np.ndarray) -> float:
+    values = np.asarray(values, float)
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else math.nan
+
+
+def _one(values: np.ndarray) -> int:
+    return int(_median(values)) if np.isfinite(values).any() else -1
+
+
+def _seeds(status: np.ndarray) -> dict:
+    bad = ", ".join(f"{int((status == code).sum())} {name}" for code, name in variables.STATUS.items() if code != 1 and (status == code).any())
+    return {"seeds": int((status == 1).sum()), "not_ok": bad}
+
+
+def render(study: Study, frame: pd.DataFrame) -> str:
+    """The table as text. Axes with one value are named once, above it."""
+    facets = [axis for axis in study.axes if axis not in ("network", "seed")]
+    varied = [axis for axis in facets if frame[axis].nunique() > 1]
+    fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)
+    confidence = study.document.compare.confidence
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for axis in varied:
+        table.add_column(axis.replace("manifold_dim", "m").replace("curvature", "c"), justify="right")
+    table.add_column("network")
+    table.add_column("quantity")
+    for column in ("law", "gaussian", "exact", "trained"):
+        table.add_column(column, justify="right")
+    table.add_column(f"trained/exact [{confidence:.0%}]", justify="right")
+    table.add_column("between", justify="right")
+    table.add_column("margin", justify="right")
+    table.add_column("verdict")
+    previous = None
+    for _, row in frame.head(SHOWN).iterrows():
+        cell = tuple(row[[*varied, "network"]])
+        if previous is not None and cell != previous:
+            table.add_section()
+        quantity = row.quantity if row.quantity == "dimension" else f"{row.quantity} ({row.boundary})"
+        ratio = position = margin = ""
+        if row.quantity != "dimension":
+            ratio = "-" if math.isnan(row.ratio) else f"{row.ratio:.3f} [{row.ratio_low:.3f}, {row.ratio_high:.3f}]"
+            position = "" if math.isnan(row.position) else f"{row.position:.2f}"
+            margin = f"{row.margin:.0%}"
+        verdict = row.verdict + (f" ({row.not_ok})" if row.not_ok else "")
+        first = cell != previous
+        table.add_row(
+            *(f"{row[axis]:g}" if first and not isinstance(row[axis], str) else str(row[axis]) * first for axis in varied),
+            row.network if first else "",
+            quantity,
+            *(_short(row[name]) for name in ("law", "gaussian", "exact", "trained")),
+            ratio, position, margin, verdict,
+        )  # fmt: skip
+        previous = cell
+    buffer = io.StringIO()
+    Console(file=buffer, width=150, color_system=None).print(table)
+    seeds = len(study.axes["seed"])
+    counts = frame[frame.quantity != "dimension"].verdict.value_counts()
+    lines = [
+        f"{study.name}: {fixed}; medians over {seeds} seeds; times are noise variances t; (k): gap below k modes",
+        "between: 0 where the network is at the gaussian score, 1 at the exact one",
+        "",
+        "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()),
+        "",
+        *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
+        f"phase times against exact: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _short(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3g}"

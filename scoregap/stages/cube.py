@@ -1,0 +1,116 @@
+"""Gather every job into one labelled zarr cube.
+
+study, folder of spectra, folder of fits -> cube.zarr and its manifest cube.zarr.json
+
+Cells of different ambient_dim have spectra of different length and go to groups of their own. A job without
+files leaves its cells missing (status 0), so an incomplete study can be looked at.
+"""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+import yaml
+
+import scoregap
+from scoregap import InputError, storage, variables
+from scoregap.stages import fit, spectrum
+from scoregap.study import CLOSED_FORMS, Study, load
+
+PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
+
+
+def run(study: Path, spectra: Path, fits: Path, out: Path) -> None:
+    """Gather the SPECTRA and FITS folders of study STUDY into the cube OUT."""
+    loaded = load(study)
+    attrs = provenance(loaded)
+    dims = loaded.axes["ambient_dim"]
+    groups = {}
+    for d in dims:
+        ds = variables.annotate(gather(loaded, d, spectra, fits)).assign_attrs(attrs)
+        wrong = variables.validate(ds, tuple(loaded.axes))
+        if wrong:
+            raise InputError(f"{out}: would not be a valid cube: {wrong[0]}")
+        groups[f"ambient_dim_{d}" if len(dims) > 1 else ""] = ds
+    storage.write_cube(out, groups)
+
+
+def provenance(study: Study) -> dict[str, str]:
+    """Attributes that say where a cube comes from."""
+    from importlib.metadata import version
+
+    git = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return {
+        "title": f"scoregap study {study.name}",
+        "contract": str(storage.FORMAT),
+        "study": yaml.safe_dump(study.resolved, sort_keys=False),
+        "config_hash": study.hash,
+        "revision": git.stdout.strip() or f"scoregap {scoregap.__version__}",
+        "versions": ", ".join([f"python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "seeds": "sha256 of stream name and the cell's axis values (scoregap.study.Cell.seed)",
+    }
+
+
+def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path) -> xr.Dataset:
+    """The dataset of all cells of one ambient_dim."""
+    axes = {axis: list(values) for axis, values in study.axes.items()} | {"ambient_dim": [ambient_dim]}
+    cells = [cell for cell in study.cells if cell["ambient_dim"] == ambient_dim]
+    coords = coordinates(cells)
+    shape = tuple(len(values) for values in axes.values())
+    data = {
+        name: variables.empty(name, (*shape, *(len(coords[dim]) for dim in variable.dims)))
+        for name, variable in variables.VARIABLES.items()
+    }
+    place = {cell.values: np.unravel_index(i, shape) for i, cell in enumerate(cells)}
+    for job in study.jobs.values():
+        if job.cells[0]["ambient_dim"] != ambient_dim:
+            continue
+        for stage, folder in (("spectrum", spectra), ("fit", fits)):
+            path = folder / f"{job.id}.zarr.zip"
+            if not path.exists():
+                continue
+            ds, keys = storage.read_job(path)
+            if keys != [cell.key(stage) for cell in job.cells]:
+                raise InputError(f"{path}: is not of this study as it is now: rerun {stage}")
+            for name in ds.data_vars:
+                for i, cell in enumerate(job.cells):
+                    values = ds[name].values[i]
+                    data[name][(*place[cell.values], *(slice(size) for size in values.shape))] = values
+    add_references(data, axes)
+    coords |= {
+        axis: np.array(values, object) if isinstance(values[0], str) else np.array(values)
+        for axis, values in axes.items()
+    }
+    dims = {name: (*axes, *variable.dims) for name, variable in variables.VARIABLES.items()}
+    return xr.Dataset({name: (dims[name], array) for name, array in data.items()}, coords)
+
+
+def coordinates(cells) -> dict[str, np.ndarray]:
+    """Coordinates after the axes; the longest over cells, which are padded with NaN."""
+    times = max((spectrum.grid(cell) for cell in cells), key=len)
+    gaps = max(len(cell.boundaries) for cell in cells)
+    return {
+        "time": times,
+        "point": np.arange(max(cell.spectrum.points for cell in cells)),
+        "mode": np.arange(cells[0]["ambient_dim"]),
+        "group": np.arange(gaps),
+        "gap": np.arange(gaps),
+        "estimator": np.array(fit.ESTIMATORS, object),
+        "evaluation": np.arange(variables.EVALUATIONS),
+    }
+
+
+def add_references(data: dict[str, np.ndarray], axes: dict[str, list]) -> None:
+    """`exact_*` and `gaussian_*` phase times of every cell: those of its control arm, where the study has it."""
+    along = list(axes).index("network")
+    for arm in CLOSED_FORMS:
+        if arm in axes["network"]:
+            for name in variables.TIMES:
+                own = np.take(data[name], [axes["network"].index(arm)], axis=along)
+                data[f"{arm}_{name}"][...] = own

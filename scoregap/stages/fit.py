@@ -1,0 +1,67 @@
+"""Gap widths, phase times and blind dimensions of one job.
+
+study, job, spectrum file -> fit file (.zarr.zip), with the same operators applied to the random-matrix law
+"""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from scoregap import InputError, storage, variables
+from scoregap.measure import gaps, phases
+from scoregap.stages.spectrum import grid
+from scoregap.study import Cell, load
+from scoregap.truth import laws
+from scoregap.truth import times as theory
+
+ESTIMATORS = ("widest_gap",)
+NAMES = (
+    "boundary", "gap_width", "law_gap_width", "dimension", "gap_count", "dimension_overall", "gap_count_overall",
+    *(f"{name}{end}" for name in phases.TIMES for end in ("", "_low", "_high")),
+    *(f"law_{name}" for name in phases.TIMES),
+)  # fmt: skip
+
+
+def run(study: Path, job: str, spectra: Path, out: Path) -> None:
+    """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
+    cells = load(study).job(job).cells
+    measured, keys = storage.read_job(spectra)
+    if keys != [cell.key("spectrum") for cell in cells]:
+        raise InputError(f"{spectra}: is not of this study as it is now: rerun spectrum")
+    fitted = [fit(cell, measured.isel(member=i)) for i, cell in enumerate(cells)]
+    data = {name: (("member", *variables.VARIABLES[name].dims), np.stack([one[name] for one in fitted])) for name in NAMES}
+    storage.write_job(out, xr.Dataset(data), [cell.key("fit") for cell in cells])
+
+
+def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
+    """Every variable in NAMES for one cell."""
+    t, settings = grid(cell), cell.fit
+    sizes = {"time": len(t), "gap": len(cell.boundaries), "estimator": len(ESTIMATORS)}
+    result = {
+        name: variables.empty(name, tuple(sizes[dim] for dim in variables.VARIABLES[name].dims)) for name in NAMES
+    }
+    result["boundary"][:] = cell.boundaries
+    edges = laws.gap_edges(
+        laws.silverstein_edges(cell["ambient_dim"], cell.counts, [group.std for group in cell.manifold.groups])
+    )
+    law = theory.gap_width(t[:, None], *edges.T)
+    result["law_gap_width"][:] = law
+    for name, value in phases.fit(t, law, settings.level).items():
+        result[f"law_{name}"][:] = value
+    if measured.status != 1:
+        return result
+
+    eigenvalues = measured.eigenvalue.values.astype(float)  # (T, points, modes)
+    widths = gaps.widths(eigenvalues, cell.boundaries)
+    result["gap_width"][:] = widths.mean(1)
+    for name, value in phases.fit(t, widths.mean(1), settings.level).items():
+        result[name][:] = value
+    rng = np.random.default_rng(cell.seed("bootstrap"))
+    intervals = phases.bootstrap(t, widths, settings.level, settings.resamples, settings.confidence, rng)
+    for name, (low, high) in intervals.items():
+        result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
+    blind = gaps.blind(eigenvalues.mean(1), settings.visibility)
+    result["dimension"][:, 0], result["gap_count"][:] = blind[:2]
+    result["dimension_overall"][0], result["gap_count_overall"][...] = blind[2:]
+    return result

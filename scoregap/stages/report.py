@@ -1,0 +1,326 @@
+"""Draw the figures of a study.
+
+study, cube, comparison.csv -> SVG figures and the comparison as HTML, in one folder
+
+The figures show every combination of the axes other than network and seed, up to PANELS of them; what is left out
+is said in the figure. `snakemake --report` puts them into one self-contained HTML file.
+"""
+
+import html
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+os.environ.setdefault("MPLBACKEND", "svg")  # never a window
+
+import matplotlib.pyplot as plt
+from matplotlib import colormaps
+from matplotlib.colors import LogNorm
+from matplotlib.ticker import MaxNLocator
+
+from scoregap import storage
+from scoregap.stages.compare import interval
+from scoregap.study import CLOSED_FORMS, Study, load
+
+PANELS = 8  # columns of a figure
+REFERENCE_STYLE = {
+    "law": {"color": "0.55", "ls": ":", "lw": 1.8},
+    "gaussian": {"color": "tab:green", "ls": "-.", "lw": 1.4},
+    "exact": {"color": "black", "ls": "--", "lw": 1.4},
+}
+COLOURS = ("tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink")
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "scoregap",  # the same figure gives the same bytes
+    "figure.constrained_layout.use": True,
+}
+
+
+def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
+    """Draw the figures of study STUDY from CUBE and the comparison NUMBERS (CSV) into folder OUT."""
+    loaded = load(study)
+    facets = [panel for ds in storage.read_cube(cube).values() for panel in panels(loaded, ds)]
+    frame = pd.read_csv(numbers)
+    with plt.rc_context(STYLE):
+        for draw in (spectra, gaps, phase_times, dimension, training):
+            figure = draw(loaded, facets, frame)
+            seeds = len(loaded.axes["seed"])
+            figure.supxlabel(_footer(loaded, len(facets), seeds), fontsize=7, color="0.4")
+            with storage.replacing(out / f"{draw.__name__}.svg") as temporary:
+                figure.savefig(temporary, format="svg", metadata={"Date": None})
+            plt.close(figure)
+    storage.write_text(out / "comparison.html", comparison(loaded, frame))
+
+
+def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
+    """(title, dataset with dimensions network, seed, ...) for every combination of the other axes."""
+    axes = [axis for axis in study.axes if axis not in ("network", "seed")]
+    varied = [axis for axis in axes if len(study.axes[axis]) > 1]
+    result = []
+    for values in ds.status.stack(facet=axes).facet.values:
+        chosen = dict(zip(axes, values, strict=True))
+        title = ", ".join(f"{_label(axis)} {chosen[axis]}" for axis in varied) or study.name
+        result.append((title, ds.sel(chosen).load()))
+    return result
+
+
+def _label(axis: str) -> str:
+    return {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
+
+
+def _footer(study: Study, count: int, seeds: int) -> str:
+    left_out = f"; the first {PANELS} of {count} cells" if count > PANELS else ""
+    d = ", ".join(str(value) for value in study.axes["ambient_dim"])
+    return f"study {study.name}, d = {d}, {seeds} seeds, config {study.hash}{left_out}"
+
+
+def _networks(study: Study) -> tuple[list[str], dict[str, str]]:
+    """Trained networks and the colour of each."""
+    trained = [name for name in study.axes["network"] if name not in CLOSED_FORMS]
+    return trained, {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(trained)}
+
+
+def _grid(rows: int, columns: int, width=3.0, height=2.4, **options):
+    return plt.subplots(rows, columns, figsize=(width * columns + 0.8, height * rows + 0.4), squeeze=False, **options)
+
+
+def spectra(study: Study, facets: list, frame: pd.DataFrame):
+    """Eigenvalues against index, coloured by log t; rows are scores, columns cells; one seed, mean over points."""
+    facets = facets[:PANELS]
+    networks = list(study.axes["network"])
+    figure, axes = _grid(len(networks), len(facets), height=2.0, sharex=True, sharey=True)
+    times = facets[0][1].time.values
+    norm, colours = LogNorm(times[0], times[-1]), colormaps["viridis"]
+    for column, (title, ds) in enumerate(facets):
+        boundaries = ds.boundary.isel(network=0, seed=0).values
+        for row, network in enumerate(networks):
+            ax = axes[row, column]
+            curves = ds.eigenvalue.sel(network=network).isel(seed=0).mean("point").values
+            for t, curve in zip(times, curves, strict=True):
+                ax.plot(np.arange(1, len(curve) + 1), curve, color=colours(norm(t)), lw=0.8)
+            for boundary in boundaries:
+                ax.axvline(boundary + 0.5, color="0.7", lw=0.8, ls=":")
+            if column == 0:
+                ax.set_ylabel(f"{network}\neigenvalue of t J")
+            if row == 0:
+                ax.set_title(title)
+            if row == len(networks) - 1:
+                ax.set_xlabel("mode")
+    axes[0, 0].set_ylim(-1.1, 0.15)
+    bar = figure.colorbar(plt.cm.ScalarMappable(norm, colours), ax=axes, shrink=0.6, pad=0.01)
+    bar.set_label("noise variance t")
+    figure.suptitle("Spectra of the score Jacobian (dotted: ends of the true groups)")
+    return figure
+
+
+def gaps(study: Study, facets: list, frame: pd.DataFrame):
+    """Gap width against t: law, gaussian and exact lines, one line and a seed band per network, phase times."""
+    facets = facets[:PANELS]
+    trained, colours = _networks(study)
+    count = facets[0][1].sizes["gap"]
+    figure, axes = _grid(count, len(facets), height=2.5, sharex=True, sharey=True)
+    for column, (title, ds) in enumerate(facets):
+        for gap in range(count):
+            ax, final = axes[gap, column], gap == count - 1
+            t, one = ds.time.values, ds.isel(gap=gap)
+            law = one.law_gap_width.isel(network=0, seed=0)
+            ax.plot(t, law, **REFERENCE_STYLE["law"], label="law", zorder=1)
+            for arm in CLOSED_FORMS:
+                if arm in study.axes["network"]:
+                    curve = one.gap_width.sel(network=arm).mean("seed")
+                    ax.plot(t, curve, **REFERENCE_STYLE[arm], label=arm, zorder=3 if arm == "exact" else 1)
+            for network in trained:
+                curve = one.gap_width.sel(network=network)
+                ax.plot(t, curve.mean("seed"), color=colours[network], lw=1.4, label=network)
+                ax.fill_between(t, curve.min("seed"), curve.max("seed"), color=colours[network], alpha=0.25, lw=0)
+            shown = trained[-1] if trained else study.axes["network"][0]
+            names = ("t_consolidation", "t_resolution") if final else ("t_open", "t_max", "t_close")
+            for name, marker in zip(names, ("s", "X") if final else (">", "^", "<"), strict=True):
+                position = float(one[name].sel(network=shown).median())
+                if np.isfinite(position):
+                    curve = one.gap_width.sel(network=shown).mean("seed")
+                    height = np.interp(np.log(position), np.log(t), curve)
+                    ax.plot(position, height, marker, color=colours.get(shown, "black"), ms=6, label=f"{name[2:]} ({shown})", zorder=4)
+            ax.set_xscale("log")
+            boundary = int(one.boundary.isel(network=0, seed=0))
+            ax.text(0.98, 0.97, f"below mode {boundary}", transform=ax.transAxes, ha="right", va="top", fontsize=8, color="0.3")
+            if gap == 0:
+                ax.set_title(title)
+            if column == 0:
+                ax.set_ylabel(f"{'final' if final else 'intermediate'} gap width")
+            if final:
+                ax.set_xlabel("noise variance t")
+    axes[0, 0].set_ylim(0, 1.02)
+    _shared_legend(figure, axes)
+    figure.suptitle("Gap width against noise (lines: mean over seeds; bands: range over seeds; markers: fitted times)")
+    return figure
+
+
+def _shared_legend(figure, axes) -> None:
+    entries: dict = {}
+    for ax in axes.flat:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    figure.legend(entries.values(), entries.keys(), loc="outside right center", fontsize=8)
+
+
+def phase_times(study: Study, facets: list, frame: pd.DataFrame):
+    """Fitted times against the first varied numeric axis (curvature if it varies).
+
+    A network's point is the median exact time, times the mean ratio to exact over seeds: seeds have different F, and
+    what they share with the exact score of the same F is no uncertainty of the network.
+    """
+    trained, colours = _networks(study)
+    numeric = [a for a in study.axes if a not in ("seed", "family", "network") and len(study.axes[a]) > 1]
+    along = "curvature" if "curvature" in numeric or not numeric else numeric[0]
+    others = [a for a in numeric if a != along]
+    groups: dict[str, list[xr.Dataset]] = {}
+    for _, ds in facets:
+        groups.setdefault(", ".join(f"{_label(a)} {ds[a].item()}" for a in others) or study.name, []).append(ds)
+    groups = dict(list(groups.items())[:PANELS])
+    names = ("t_open", "t_max", "t_close", "t_consolidation")
+    figure, axes = _grid(len(groups), len(names), sharex=True)
+    for row, (title, members) in enumerate(groups.items()):
+        x = np.array([ds[along].item() for ds in members], float)
+        shift = 0.02 * (np.ptp(x) or 1.0)
+        for column, name in enumerate(names):
+            ax = axes[row, column]
+            gap = -1 if name == "t_consolidation" else 0
+            for reference, style in REFERENCE_STYLE.items():
+                y = [float(ds[f"{reference}_{name}"].isel(gap=gap, network=0).median()) for ds in members]
+                ax.plot(x, y, marker=".", label=reference, **style)
+            for i, network in enumerate(trained):
+                centre, low, high = [], [], []
+                for ds in members:
+                    one = ds.isel(gap=gap).sel(network=network)
+                    logs = np.log((one[name] / one[f"exact_{name}"]).values)
+                    logs = logs[np.isfinite(logs)]
+                    scale = float(one[f"exact_{name}"].median())
+                    centre.append(scale * np.exp(logs.mean()) if logs.size else np.nan)
+                    for end, value in zip((low, high), interval(logs, study.document.compare.confidence), strict=True):
+                        end.append(scale * np.exp(value))
+                y, low, high = (np.array(v) for v in (centre, low, high))
+                errors = np.nan_to_num([y - low, high - y])
+                ax.errorbar(x + (i + 1) * shift, y, errors, color=colours[network], marker="o", ms=4, capsize=3, lw=1, label=network)
+            ax.set_yscale("log")
+            ax.set_title(f"{title}: {name}" + (" (first gap)" if gap == 0 else ""))
+            if row == len(groups) - 1:
+                ax.set_xlabel(along)
+            if column == 0:
+                ax.set_ylabel("noise variance t")
+    _shared_legend(figure, axes)
+    figure.suptitle(f"Phase times against {along} (bars: {study.document.compare.confidence:.0%} Student intervals of the ratio to exact over seeds)")
+    return figure
+
+
+def dimension(study: Study, facets: list, frame: pd.DataFrame):
+    """Blind dimension against t, and the three phases of the exact score shaded."""
+    facets = facets[:PANELS]
+    trained, colours = _networks(study)
+    figure, axes = _grid(1, len(facets), height=2.8, sharex=True)
+    for column, (title, ds) in enumerate(facets):
+        ax, t = axes[0, column], ds.time.values
+        shown = "exact" if "exact" in study.axes["network"] else study.axes["network"][0]
+        reference = ds.sel(network=shown)
+        intermediate = reference.t_open.isel(gap=slice(0, -1)).median("seed").max().item() if ds.sizes["gap"] > 1 else np.nan
+        consolidation = reference.t_consolidation.isel(gap=-1).median().item()
+        bounds = [t[0], consolidation, intermediate, t[-1]]
+        if not np.isfinite(consolidation):
+            bounds[1] = t[0]
+        if not np.isfinite(intermediate):
+            bounds[2] = bounds[1]
+        for name, colour, left, right in zip(
+            ("consolidation", "coverage", "trivial"), ("tab:blue", "tab:orange", "0.5"), bounds, bounds[1:], strict=False
+        ):
+            ax.axvspan(left, right, color=colour, alpha=0.12, lw=0, label=f"{name} phase ({shown})")
+        for boundary in ds.boundary.isel(network=0, seed=0).values:
+            ax.axhline(boundary, color="0.7", lw=0.8, ls=":")
+        scores = [(arm, REFERENCE_STYLE[arm]) for arm in CLOSED_FORMS if arm in study.axes["network"]]
+        scores += [(network, {"color": colours[network], "lw": 1.4}) for network in trained]
+        for network, style in scores:
+            estimates = ds.dimension.sel(network=network).isel(estimator=0).median("seed")
+            ax.step(t, estimates, where="mid", label=network, **style)
+        ax.set_xscale("log")
+        ax.set_title(title)
+        ax.set_xlabel("noise variance t")
+        if column == 0:
+            ax.set_ylabel("modes above the widest gap")
+        ax.set_ylim(bottom=-0.3)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _shared_legend(figure, axes)
+    figure.suptitle("Blind dimension against noise (median over seeds; 0: no visible gap; dotted: ends of the true groups)")
+    return figure
+
+
+def training(study: Study, facets: list, frame: pd.DataFrame):
+    """Excess over the Bayes optimum against training steps, every seed."""
+    facets = facets[:PANELS]
+    trained, colours = _networks(study)
+    figure, axes = _grid(1, len(facets), height=2.8, sharex=True, sharey=True)
+    for column, (title, ds) in enumerate(facets):
+        ax = axes[0, column]
+        for network in trained:
+            one = ds.sel(network=network)
+            for seed in range(ds.sizes["seed"]):
+                ax.plot(
+                    one.training_step.isel(seed=seed), one.training_excess.isel(seed=seed),
+                    color=colours[network], lw=1, marker=".", ms=3, label=network,
+                )  # fmt: skip
+        if not trained:
+            ax.text(0.5, 0.5, "nothing was trained", transform=ax.transAxes, ha="center")
+        else:
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+        ax.set_title(title)
+        ax.set_xlabel("optimiser steps")
+        if column == 0:
+            ax.set_ylabel("excess loss over Bayes,\nper coordinate")
+    _shared_legend(figure, axes)
+    figure.suptitle("Training: excess of the averaged weights over the Bayes optimum, mean over noise levels")
+    return figure
+
+
+def comparison(study: Study, frame: pd.DataFrame) -> str:
+    """The comparison as a page of its own."""
+    axes = [a for a in study.axes if a not in ("seed", "network") and frame[a].nunique() > 1]
+    columns = [*axes, "network", "quantity", "boundary", "law", "gaussian", "exact", "trained", "ratio", "ratio_low",
+               "ratio_high", "law_to_exact", "position", "margin", "verdict", "not_ok"]  # fmt: skip
+    names = {"ratio": "trained / exact", "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
+             "position": "between gaussian (0) and exact (1)", "boundary": "gap below mode", "not_ok": "members not ok"}  # fmt: skip
+    rows = []
+    for _, row in frame.iterrows():
+        cells = "".join(f"<td>{_cell(row[column])}</td>" for column in columns)
+        kind = "good" if row.verdict == "agrees" else "bad" if row.verdict == "disagrees" else ""
+        rows.append(f'<tr class="{kind}">{cells}</tr>')
+    head = "".join(f"<th>{html.escape(names.get(column, column))}</th>" for column in columns)
+    confidence = study.document.compare.confidence
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{html.escape(study.name)}: comparison</title><style>
+body {{ font: 13px/1.4 system-ui, sans-serif; margin: 1em; color: #222; }}
+table {{ border-collapse: collapse; }}
+th, td {{ padding: 2px 8px; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }}
+th {{ white-space: normal; vertical-align: bottom; position: sticky; top: 0; background: #fff; }}
+tr.good td:nth-last-child(2) {{ background: #d9f0d9; }}
+tr.bad td:nth-last-child(2) {{ background: #f6d5d5; }}
+</style></head><body>
+<h1>{html.escape(study.name)}: trained networks against theory</h1>
+<p>Phase times are noise variances t, medians over {len(study.axes["seed"])} seeds. The ratio has a {confidence:.0%} Student
+interval over seeds; <b>agrees</b>: the interval lies inside the margin, <b>disagrees</b>: outside, <b>inconclusive</b>:
+neither. Config {study.hash}.</p>
+<table><thead><tr>{head}</tr></thead><tbody>
+{chr(10).join(rows)}
+</tbody></table></body></html>
+"""
+
+
+def _cell(value) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.4g}"
+    return html.escape(str(value))

@@ -1,0 +1,99 @@
+"""Spectra of the score Jacobian of one job, over times and points.
+
+study, job (and its weights, if it was trained) -> spectrum file (.zarr.zip)
+
+The points are x_0 + sqrt(t) w with the same x_0 and w at every t and for every network of a seed, so curves are
+smooth in t and networks are compared on the same points.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from scoregap import InputError, storage, variables
+from scoregap.measure import spectra
+from scoregap.study import Cell, load
+
+NAMES = (
+    "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment",
+    "training_step", "training_loss", "training_excess",
+)  # fmt: skip
+
+
+def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
+    """Measure job JOB of study STUDY, from WEIGHTS if it was trained, and write its spectra to OUT."""
+    cells = load(study).job(job).cells
+    if cells[0].trained and weights is None:
+        raise InputError(f"{study}: job {job!r} was trained: weights are needed: pass --weights FILE")
+    members, tensors = storage.read_weights(weights) if cells[0].trained else ({}, {})
+    for cell in cells:
+        if cell.trained and cell.key("train") not in members:
+            raise InputError(f"{weights}: is not of this study as it is now (seed {cell['seed']} is missing): rerun train")
+    measured = [measure(cell, members, tensors) for cell in cells]
+    data = {
+        name: (("member", *variables.VARIABLES[name].dims), np.stack([one[name] for one in measured])) for name in NAMES
+    }
+    storage.write_job(out, xr.Dataset(data), [cell.key("spectrum") for cell in cells])
+
+
+def grid(cell: Cell) -> np.ndarray:
+    """(T,) noise variances of the cell's spectra, ascending."""
+    times = cell.spectrum.times
+    return np.geomspace(times.start, times.stop, times.count)
+
+
+def measure(cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
+    """Every variable in NAMES for one cell."""
+    t, points, d = grid(cell), cell.spectrum.points, cell["ambient_dim"]
+    sizes = {"time": len(t), "point": points, "mode": d, "group": len(cell.counts), "evaluation": variables.EVALUATIONS}
+    result = {
+        name: variables.empty(name, tuple(sizes[dim] for dim in variables.VARIABLES[name].dims)) for name in NAMES
+    }
+    if cell.trained:
+        key = cell.key("train")
+        for name, column in zip(("step", "loss", "excess"), tensors[f"{key}/curve"].T, strict=True):
+            result[f"training_{name}"][:] = column
+        if members[key]["diverged"]:
+            result["status"][...] = 2
+            return result
+
+    truth = cell.truth()
+    rng = np.random.default_rng(cell.seed("points"))
+    clean, latents = truth.sample(rng, points)
+    noisy = clean + np.sqrt(t)[:, None, None] * rng.standard_normal(clean.shape)
+    flat, flat_t = noisy.reshape(-1, d), np.repeat(t, points)
+    if cell.trained:
+        denoised, jacobians = network_jacobian(cell, members, tensors, noisy, t)
+        bayes = truth.exact(flat, flat_t)[0].reshape(noisy.shape)
+    else:
+        denoised, jacobians = (a.reshape(len(t), points, *a.shape[1:]) for a in getattr(truth, cell["network"])(flat, flat_t))
+        bayes = denoised if cell["network"] == "exact" else truth.exact(flat, flat_t)[0].reshape(noisy.shape)
+    try:
+        eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
+    except np.linalg.LinAlgError:  # a Jacobian that is not finite
+        result["status"][...] = 3
+        return result
+    result["status"][...] = 1
+    result["eigenvalue"][...] = eigenvalues
+    result["singular_value"][...] = singular_values
+    result["asymmetry"][...] = asymmetry
+    result["score_norm"][...] = np.linalg.norm(denoised - noisy, axis=-1) / t[:, None]
+    result["excess_loss"][...] = ((denoised - bayes) ** 2).mean((1, 2)) / t
+    result["alignment"][...] = spectra.alignment(vectors, truth.tangents(latents), cell.boundaries).mean(1)
+    return result
+
+
+def network_jacobian(cell, members, tensors, noisy, t):
+    """Denoised points (T, points, d) and Jacobians (T, points, d, d) of the cell's network, in float32."""
+    import torch
+
+    from scoregap.measure import jacobian
+    from scoregap.stages import train
+
+    torch.set_num_threads(1)
+    device = train.pick_device(Path(cell["network"]), cell.train.device)
+    denoiser = train.restore(cell, members, tensors).to(device)
+    inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
+    levels = torch.tensor(t, dtype=torch.float32, device=device)[None]
+    return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], levels)[0], inputs)

@@ -1,0 +1,145 @@
+"""Posteriors of clean data given noisy data, without any network.
+
+(noisy points x, noise variance t, prior) -> (denoised mean E[x0|x], denoiser Jacobian G)
+
+Conventions of THEORY.md 1: variance exploding, t is a variance, and by Tweedie's second-order
+identity G = I + t J = Cov[x0|x] / t is symmetric and positive semidefinite.
+Everything here is float64.
+"""
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+
+# Nodes of one quadrature panel: 24 Gauss-Legendre nodes integrate exp(-w^2 / 2) over [0, 5.5] and
+# [5.5, 11] to better than 1e-13, so a Gaussian peak costs four panels.
+_NODES, _WEIGHTS = leggauss(24)
+_FIRST_PANEL = 5.5
+# Log weight below which a panel or a wrap is dropped. Not log(eps): a far mode of mass e^-60 still
+# adds e^-60 to a variance as small as kappa^2 t.
+_NEGLIGIBLE = -60.0
+
+
+def gaussian(x, t, directions, variances):
+    """Posterior of centred Gaussian data with the given principal axes (THEORY.md 2).
+
+    x: (n, d) noisy points; t: (n,) or scalar noise variance; directions: (d, r) orthonormal
+    columns; variances: (r,) data variances along them, zero elsewhere.
+    Returns (mean (n, d), G (n, d, d)).
+    """
+    x = np.asarray(x, float)
+    t = np.broadcast_to(np.asarray(t, float), x.shape[:1])
+    shrink = variances / (variances + t[:, None])
+    mean = ((x @ directions) * shrink) @ directions.T
+    return mean, (directions * shrink[:, None, :]) @ directions.T
+
+
+def arc(y, s, kappa, t):
+    """Posterior on one bent latent (THEORY.md 4, "Arcs").
+
+    The clean point is a(z) = (sin(kappa z) / kappa, (1 - cos(kappa z)) / kappa) with z ~ N(0, s^2);
+    y = a(z) + sqrt(t) w is observed in the plane.
+
+    y: (..., 2); s, kappa, t: broadcastable to y.shape[:-1], all positive.
+    Returns (E[a|y] (..., 2), Cov[a|y] (..., 2, 2)).
+
+    With theta = kappa z the log posterior is -theta^2 / (2 kappa^2 s^2) + K cos(theta - phi),
+    K = |y - centre| / (kappa t). We write theta = phi + 2 pi k + u, |u| <= pi, and integrate each wrap k
+    in offsets from its own highest point, on panels that double in length from the smallest width the
+    peak can have: exact for every kappa (wrapping included) and from t = 1e-8 to 1e4.
+    """
+    y = np.asarray(y, float)
+    shape = y.shape[:-1]
+    s, kappa, t = (np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (s, kappa, t))
+    across, along = (kappa * y[..., 0].ravel()), 1.0 - kappa * y[..., 1].ravel()
+    phi = np.arctan2(across, along)
+    pull = np.hypot(across, along) / (kappa**2 * t)  # K
+    prior = 1.0 / (kappa * s) ** 2
+    width = _FIRST_PANEL / np.sqrt(pull + prior)
+
+    wraps = int(np.ceil((np.sqrt(np.pi**2 + 2 * 60 / prior.min(initial=np.inf)) + np.pi) / (2 * np.pi)))
+    tops = [_highest(phi + 2 * np.pi * k, pull, prior) for k in range(-wraps, wraps + 1)]
+    heights = np.array([height for _, _, height in tops])
+    best = heights.argmax(0)
+    reference = np.array([top for top, _, _ in tops])[best, np.arange(phi.size)]
+    ceiling = heights.max(0)
+
+    moments = np.zeros((6, phi.size))
+    for (top, slope, height), above in zip(tops, heights > ceiling + _NEGLIGIBLE, strict=True):
+        for side in (1.0, -1.0):
+            (live,) = np.nonzero(above)
+            _add_side(
+                moments, live, side, top, slope, height - ceiling, reference, phi, pull, prior, width
+            )
+
+    mass, m1, m2, m11, m12, m22 = moments
+    m1, m2, m11, m12, m22 = (m / mass for m in (m1, m2, m11, m12, m22))
+    theta = phi + reference
+    mean = np.stack([np.sin(theta) + m1, 2 * np.sin(theta / 2) ** 2 + m2], -1) / kappa[:, None]
+    cov = np.stack([m11 - m1 * m1, m12 - m1 * m2, m12 - m1 * m2, m22 - m2 * m2], -1)
+    cov /= kappa[:, None] ** 2
+    return mean.reshape(*shape, 2), cov.reshape(*shape, 2, 2)
+
+
+def _highest(shift, pull, prior):
+    """Highest point of L(u) = -(u + shift)^2 prior / 2 + pull cos u on |u| <= pi, vectorised.
+
+    L is concave where cos u > -prior / pull, and has at most one maximum there; without one the
+    highest point is the end of the wrap that faces the prior. Returns (u, L'(u), L(u) - pull).
+    """
+
+    def slope(u):
+        return -(u + shift) * prior - pull * np.sin(u)
+
+    ratio = np.divide(prior, pull, out=np.ones_like(pull), where=pull > prior)
+    reach = np.arccos(-ratio)
+    low, high = -reach, reach.copy()
+    falls, rises = slope(low) <= 0, slope(high) >= 0
+    u = np.clip(-shift * prior / (prior + pull), low, high)
+    for _ in range(80):  # Newton kept inside a shrinking bracket
+        f = slope(u)
+        low, high = np.where(f > 0, u, low), np.where(f > 0, high, u)
+        curvature = prior + pull * np.cos(u)
+        step = u + np.divide(f, curvature, out=np.full_like(f, np.inf), where=curvature > 0)
+        new = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+        moved, u = np.abs(new - u), new
+        if np.all((moved <= 4e-16 * np.abs(u)) | (high - low <= 4e-16 * np.abs(u)) | (f == 0)):
+            break
+    u = np.where(falls, -np.pi, np.where(rises, np.pi, u))
+    end = falls | rises
+    return u, np.where(end, slope(u), 0.0), -0.5 * prior * (u + shift) ** 2 - 2 * pull * np.sin(u / 2) ** 2
+
+
+def _add_side(moments, live, side, top, slope, height, reference, phi, pull, prior, width):
+    """Add to `moments` the part of one wrap on one side of its highest point, panel by panel."""
+
+    def log_density(w, i):
+        i = i if w.ndim == 1 else i[:, None]
+        return (
+            height[i]
+            + slope[i] * w
+            - 0.5 * prior[i] * w**2
+            - 2 * pull[i] * np.cos(top[i]) * np.sin(w / 2) ** 2
+            + pull[i] * np.sin(top[i]) * (w - np.sin(w))
+        )
+
+    room = np.pi - side * top
+    inner = np.zeros(phi.size)
+    outer = np.minimum(width, room)
+    while live.size:
+        # Inside the concave part L falls outwards, beyond it L is convex: the ends bound the panel.
+        highest = np.maximum(
+            log_density(side * inner[live], live), log_density(side * outer[live], live)
+        )
+        i = live[highest > _NEGLIGIBLE]
+        if i.size:
+            half = 0.5 * (outer - inner)[i][:, None]
+            w = side * (inner[i][:, None] + half * (1 + _NODES))
+            density = np.exp(log_density(w, i)) * _WEIGHTS * half
+            v = (top - reference)[i][:, None] + w
+            theta = (phi + reference)[i][:, None]
+            chord = 2 * np.sin(v / 2)  # a difference of two points of the circle, without cancellation
+            d1, d2 = chord * np.cos(theta + v / 2), chord * np.sin(theta + v / 2)
+            parts = (np.ones_like(d1), d1, d2, d1 * d1, d1 * d2, d2 * d2)
+            moments[:, i] += [np.einsum("ij,ij->i", density, part) for part in parts]
+        live = live[outer[live] < room[live]]
+        inner, outer = outer, np.minimum(2 * outer, room)

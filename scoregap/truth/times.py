@@ -1,0 +1,53 @@
+"""Gap widths and phase times in closed form (THEORY.md 3; the paper's equations 9 and 15-25).
+
+edges (a above a gap, b below it; variances) -> width at noise variance t, opening, maximum, closing times
+
+In the spectrum of the denoiser Jacobian G = I + t J a direction of variance a has eigenvalue a / (a + t), so
+a gap between variances a > b has width t (a - b) / ((t + a) (t + b)). The final gap has b = 0.
+All functions broadcast; a gap that does not exist has NaN edges and NaN answers.
+"""
+
+import numpy as np
+
+
+def gap_width(t, a, b):
+    """Width of the gap between variances a > b at noise variance t (paper eq. 15-16 and 18)."""
+    return (a - b) / (t + a) * (t / (t + b))
+
+
+def maximum(a, b):
+    """(t_max, largest width) of an intermediate gap: sqrt(a b) and (sqrt a - sqrt b) / (sqrt a + sqrt b) (eq. 9)."""
+    root_a, root_b = np.sqrt(a), np.sqrt(b)
+    return root_a * root_b, (root_a - root_b) / (root_a + root_b)
+
+
+def opening_and_closing(a, b, level=0.5):
+    """(t_open, t_close), t_open > t_close: where the width is `level` times its maximum (eq. 20-25).
+
+    Roots of t^2 + (a + b - (a - b) / (level L)) t + a b = 0, so t_open t_close = t_max^2 for every level.
+    """
+    t_max, largest = maximum(a, b)
+    half = 0.5 * ((a - b) / (level * largest) - (a + b))
+    opening = half + np.sqrt((half - t_max) * (half + t_max))
+    return opening, t_max**2 / opening
+
+
+def visible(a, b, visibility):
+    """(t_open, t_close) at a fixed visible width instead of a share of the maximum; NaN if never so wide (eq. 17)."""
+    _, largest = maximum(a, b)
+    level = np.where(np.asarray(visibility) < largest, visibility / largest, np.nan)
+    return opening_and_closing(a, b, level)
+
+
+def consolidation(g, level=0.5):
+    """Time at which the final gap g / (t + g) reaches `level` (eq. 17); t = g at one half."""
+    return g * (1 / level - 1)
+
+
+def coverage_to_consolidation(a, b, g):
+    """Time at which the final gap g / (t + g) overtakes the intermediate gap (a, b).
+
+    The positive root of (a - b - g) t^2 - 2 g b t - g a b = 0; NaN where the final gap always leads.
+    """
+    lead = np.where(np.asarray(a - b - g) > 0, a - b - g, np.nan)
+    return (g * b + np.sqrt((g * b) ** 2 + lead * g * a * b)) / lead

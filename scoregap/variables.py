@@ -1,0 +1,161 @@
+"""The registry of the cube: every variable once, with dimensions, type, units and meaning.
+
+`validate` says what is wrong with a dataset, `annotate` writes units and long names into it, `mock` makes a
+small valid cube for tests and for people who write a reader.
+
+Dimensions are the study's axes, then those named here. In the file of a job the axes are replaced by one
+dimension `member`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+TIMES = {
+    "t_open": "noise variance at which the gap opens (t falling)",
+    "t_max": "noise variance at which the gap is widest",
+    "t_close": "noise variance at which the gap closes again (t falling)",
+    "t_consolidation": "noise variance at which the final gap rises through one half (t falling)",
+    "t_resolution": "noise variance below which the final gap is under one half again (resolution of the network)",
+}
+REFERENCES = {
+    "law": "random-matrix law of the flat manifold, d to infinity",
+    "gaussian": "score of the Gaussian with the family's covariance",
+    "exact": "exact score",
+}
+STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
+VARIANCE = "data_unit^2"
+EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
+
+
+class Variable(NamedTuple):
+    dims: tuple[str, ...]
+    dtype: str
+    units: str
+    long_name: str
+
+
+VARIABLES: dict[str, Variable] = {
+    "status": Variable((), "int8", "1", "state of the cell: " + ", ".join(f"{k} {v}" for k, v in STATUS.items())),
+    "eigenvalue": Variable(
+        ("time", "point", "mode"), "float32", "1", "eigenvalue of the symmetric part of t J, descending"
+    ),
+    "singular_value": Variable(("time", "point", "mode"), "float32", "1", "singular value of t J, descending"),
+    "asymmetry": Variable(("time", "point"), "float32", "1", "asymmetry of the score Jacobian, |J - J'| / |J|"),
+    "score_norm": Variable(("time", "point"), "float32", "data_unit^-1", "Euclidean norm of the score"),
+    "excess_loss": Variable(
+        ("time",), "float32", "1", "mean squared distance of the denoised points from Bayes', per coordinate, over t"
+    ),
+    "alignment": Variable(
+        ("time", "group"), "float32", "1", "mean cosine of principal angles between measured and true tangent group"
+    ),
+    "training_step": Variable(("evaluation",), "float32", "1", "optimiser steps taken"),
+    "training_loss": Variable(("evaluation",), "float32", "1", "weighted denoising loss since the last evaluation"),
+    "training_excess": Variable(
+        ("evaluation",), "float32", "1", "excess of the averaged weights over the Bayes optimum, as excess_loss"
+    ),
+    "boundary": Variable(("gap",), "float32", "1", "true number of modes above the gap"),
+    "gap_width": Variable(("time", "gap"), "float32", "1", "width of the gap in the mean spectrum of t J"),
+    "law_gap_width": Variable(("time", "gap"), "float32", "1", f"width of the gap: {REFERENCES['law']}"),
+    "dimension": Variable(
+        ("time", "estimator"), "float32", "1", "blind estimate of the manifold dimension at this time, 0 for no gap"
+    ),
+    "gap_count": Variable(("time",), "float32", "1", "visible gaps at this time, found blind"),
+    "dimension_overall": Variable(("estimator",), "float32", "1", "blind estimate of the manifold dimension"),
+    "gap_count_overall": Variable((), "float32", "1", "gaps visible at some time, found blind"),
+}
+for _name, _meaning in TIMES.items():
+    VARIABLES[_name] = Variable(("gap",), "float64", VARIANCE, _meaning)
+    for _end in ("low", "high"):
+        VARIABLES[f"{_name}_{_end}"] = Variable(
+            ("gap",), "float64", VARIANCE, f"{_end} end of the bootstrap interval over points: {_meaning}"
+        )
+    for _reference, _what in REFERENCES.items():
+        VARIABLES[f"{_reference}_{_name}"] = Variable(("gap",), "float64", VARIANCE, f"{_meaning}: {_what}")
+
+COORDINATES = {
+    "family": ("1", "manifold family"),
+    "ambient_dim": ("1", "dimension of the data space, d"),
+    "manifold_dim": ("1", "dimension of the manifold, m"),
+    "curvature": ("1", "dimensionless curvature, kappa times the typical latent of the largest group"),
+    "network": ("1", "score: closed form, or network family and width"),
+    "seed": ("1", "seed of manifold, points, data and weights"),
+    "time": (VARIANCE, "noise variance t (variance exploding)"),
+    "point": ("1", "index of the evaluation point"),
+    "mode": ("1", "index of the mode, largest eigenvalue first"),
+    "group": ("1", "index of the variance group, largest first"),
+    "gap": ("1", "index of the true gap; the last is the final gap"),
+    "estimator": ("1", "blind estimator of the dimension"),
+    "evaluation": ("1", "index of the evaluation during training"),
+}
+
+
+def empty(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of this variable in which nothing has been filled in: NaN, or 0 for `status`."""
+    dtype = np.dtype(VARIABLES[name].dtype)
+    return np.full(shape, np.nan if dtype.kind == "f" else 0, dtype)
+
+
+def annotate(ds: xr.Dataset) -> xr.Dataset:
+    """Units and long names for every variable and coordinate; an axis into a section is named by its path."""
+    for name in ds.data_vars:
+        units, long_name = VARIABLES[name][2:]
+        ds[name].attrs |= {"units": units, "long_name": long_name}
+    for name in ds.coords:
+        units, long_name = COORDINATES.get(name, ("1", f"study parameter {name}"))
+        ds[name].attrs |= {"units": units, "long_name": long_name}
+    return ds
+
+
+def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
+    """What is wrong with a cube, one sentence each; empty if nothing is."""
+    wrong = []
+    for name in VARIABLES.keys() - ds.data_vars.keys():
+        wrong.append(f"variable {name} is missing")
+    for name in sorted(ds.data_vars):
+        if name not in VARIABLES:
+            wrong.append(f"variable {name} is not registered")
+            continue
+        variable = VARIABLES[name]
+        if ds[name].dims != (*axes, *variable.dims):
+            wrong.append(f"variable {name} has dimensions {ds[name].dims}, not {(*axes, *variable.dims)}")
+        if ds[name].dtype != variable.dtype:
+            wrong.append(f"variable {name} has type {ds[name].dtype}, not {variable.dtype}")
+    for name in ds.dims:
+        if name not in ds.coords:
+            wrong.append(f"coordinate {name} is missing")
+    for name in (*ds.data_vars, *ds.coords):
+        for attribute in ("units", "long_name"):
+            if attribute not in ds[name].attrs:
+                wrong.append(f"{name} has no {attribute}")
+    if "status" in ds and not wrong:
+        if not np.isin(ds.status, list(STATUS)).all():
+            wrong.append(f"status has values other than {list(STATUS)}")
+        broken = (ds.status == 1) & ds.eigenvalue.isnull().any(("time", "point", "mode"))
+        if broken.any():
+            wrong.append(f"{int(broken.sum())} cells have status 1 (ok) and missing eigenvalues")
+        rising = ds.eigenvalue.diff("mode") > 1e-6
+        if rising.any():
+            wrong.append("eigenvalues are not in descending order")
+    return wrong
+
+
+def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Dataset:
+    """A valid cube of the given axes with invented numbers. sizes: of time, point, mode, ... (default 3)."""
+    rng = np.random.default_rng(seed)
+    sizes = {dim: sizes.get(dim, 3) for dim in COORDINATES if dim not in axes and dim not in ("family",)} | sizes
+    outer = tuple(len(values) for values in axes.values())
+    data = {}
+    for name, variable in VARIABLES.items():
+        shape = (*outer, *(sizes[dim] for dim in variable.dims))
+        values = -np.sort(-rng.random(shape), axis=-1) if shape else rng.random()
+        data[name] = ((*axes, *variable.dims), np.ones(shape, "int8") if name == "status" else values.astype(variable.dtype))
+    used = {dim for variable in VARIABLES.values() for dim in variable.dims}
+    coords = dict(axes) | {dim: np.arange(sizes[dim]) for dim in sorted(used)}
+    coords["time"] = np.geomspace(1e-3, 1, sizes["time"])
+    coords["estimator"] = np.array([f"estimator-{i}" for i in range(sizes["estimator"])], object)
+    for axis, values in axes.items():
+        if isinstance(values[0], str):
+            coords[axis] = np.array(values, object)
+    return annotate(xr.Dataset(data, coords))

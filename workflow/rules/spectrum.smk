@@ -1,0 +1,19 @@
+def weights_of(wildcards):
+    trained = STUDY.job(wildcards.job).trained
+    return [f"{OUT}/train/{wildcards.job}.safetensors"] if trained else []
+
+
+rule spectrum:
+    input:
+        weights=weights_of,
+    output:
+        f"{OUT}/spectrum/{{job}}.zarr.zip",
+    params:
+        fingerprint=lambda w: STUDY.job(w.job).fingerprint("spectrum"),
+        weights=lambda w, input: f"--weights {shlex.quote(input.weights[0])}" if input else "",
+    log:
+        f"{OUT}/logs/spectrum/{{job}}.log",
+    benchmark:
+        f"{OUT}/logs/spectrum/{{job}}.tsv"
+    shell:
+        "{SCOREGAP} spectrum --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out {output:q} 2> {log:q}"
