@@ -119,9 +119,13 @@ def write_weights(path: Path, members: dict[str, dict], tensors: dict[str, np.nd
     from safetensors.numpy import save_file
 
     text = json.dumps(members, sort_keys=True)
-    metadata = {"format": str(FORMAT), "members": text, "sha256": _weights_digest(tensors, text)}
-    with replacing(path) as temporary:
-        save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary, metadata)
+    header = {"format": FORMAT, "members": text, "sha256": _weights_digest(tensors, text)}
+    with replacing(path) as temporary:  # one entry, since safetensors writes several in random order
+        save_file(
+            {name: np.ascontiguousarray(array) for name, array in tensors.items()},
+            temporary,
+            {"scoregap": json.dumps(header)},
+        )
 
 
 def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
@@ -130,13 +134,13 @@ def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
+            header = json.loads((file.metadata() or {})["scoregap"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        if metadata["format"] != str(FORMAT):
+        if header["format"] != FORMAT:
             raise DamagedFile(f"{path}: is of another version of scoregap; delete it and rerun")
-        if metadata["sha256"] != _weights_digest(tensors, metadata["members"]):
+        if header["sha256"] != _weights_digest(tensors, header["members"]):
             raise DamagedFile(f"{path}: is damaged: its checksum is wrong; delete it and rerun")
-        return json.loads(metadata["members"]), tensors
+        return json.loads(header["members"]), tensors
     except FileNotFoundError:
         raise DamagedFile(f"{path}: is missing; rerun the stage that makes it") from None
     except DamagedFile:

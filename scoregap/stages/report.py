@@ -18,8 +18,9 @@ os.environ.setdefault("MPLBACKEND", "svg")  # never a window
 
 import matplotlib.pyplot as plt
 from matplotlib import colormaps
+from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from scoregap import storage
 from scoregap.stages.compare import interval
@@ -91,6 +92,13 @@ def _grid(rows: int, columns: int, width=3.0, height=2.4, **options):
     return plt.subplots(rows, columns, figsize=(width * columns + 0.8, height * rows + 0.4), squeeze=False, **options)
 
 
+def _log_time(ax) -> None:
+    """A logarithmic axis of noise variances; without minor ticks, which cost most of the drawing time."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(numticks=8))
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
 def spectra(study: Study, facets: list, frame: pd.DataFrame):
     """Eigenvalues against index, coloured by log t; rows are scores, columns cells; one seed, mean over points."""
     facets = facets[:PANELS]
@@ -103,8 +111,10 @@ def spectra(study: Study, facets: list, frame: pd.DataFrame):
         for row, network in enumerate(networks):
             ax = axes[row, column]
             curves = ds.eigenvalue.sel(network=network).isel(seed=0).mean("point").values
-            for t, curve in zip(times, curves, strict=True):
-                ax.plot(np.arange(1, len(curve) + 1), curve, color=colours(norm(t)), lw=0.8)
+            modes = np.arange(1, curves.shape[1] + 1)
+            lines = [np.column_stack([modes, curve]) for curve in curves]
+            ax.add_collection(LineCollection(lines, colors=colours(norm(times)), linewidths=0.8))
+            ax.set_xlim(0, len(modes) + 1)
             for boundary in boundaries:
                 ax.axvline(boundary + 0.5, color="0.7", lw=0.8, ls=":")
             if column == 0:
@@ -148,7 +158,7 @@ def gaps(study: Study, facets: list, frame: pd.DataFrame):
                     curve = one.gap_width.sel(network=shown).mean("seed")
                     height = np.interp(np.log(position), np.log(t), curve)
                     ax.plot(position, height, marker, color=colours.get(shown, "black"), ms=6, label=f"{name[2:]} ({shown})", zorder=4)
-            ax.set_xscale("log")
+            _log_time(ax)
             boundary = int(one.boundary.isel(network=0, seed=0))
             ax.text(0.98, 0.97, f"below mode {boundary}", transform=ax.transAxes, ha="right", va="top", fontsize=8, color="0.3")
             if gap == 0:
@@ -246,8 +256,9 @@ def dimension(study: Study, facets: list, frame: pd.DataFrame):
         scores += [(network, {"color": colours[network], "lw": 1.4}) for network in trained]
         for network, style in scores:
             estimates = ds.dimension.sel(network=network).isel(estimator=0).median("seed")
-            ax.step(t, estimates, where="mid", label=network, **style)
-        ax.set_xscale("log")
+            on_top = {"zorder": 3} if network == "exact" else {}
+            ax.step(t, estimates, where="mid", label=network, **style, **on_top)
+        _log_time(ax)
         ax.set_title(title)
         ax.set_xlabel("noise variance t")
         if column == 0:

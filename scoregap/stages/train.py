@@ -120,7 +120,6 @@ def train(cells: list[Cell], device: torch.device):
             "diverged": not finite,
             "data_std": float(denoiser.data_var[i].sqrt()),
             "device": str(device),
-            "seconds": (time.monotonic() - started) / len(cells),
         }
         tensors |= {f"{key}/network.{name}": array[i] for name, array in weights.items()}
         tensors[f"{key}/curve"] = curves[i]

@@ -15,5 +15,6 @@ rule spectrum:
         f"{OUT}/logs/spectrum/{{job}}.log",
     benchmark:
         f"{OUT}/logs/spectrum/{{job}}.tsv"
+    priority: 1
     shell:
         "{SCOREGAP} spectrum --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out {output:q} 2> {log:q}"

@@ -8,5 +8,6 @@ rule train:
         f"{OUT}/logs/train/{{job}}.log",
     benchmark:
         f"{OUT}/logs/train/{{job}}.tsv"
+    priority: 2  # the longest jobs first
     shell:
         "{SCOREGAP} train --study {STUDY_FILE} --job {wildcards.job} --out {output:q} 2> {log:q}"

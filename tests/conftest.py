@@ -1,0 +1,28 @@
+"""What every test shares: one core per process, and a tiny study with its results."""
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+from tiny import TINY, run_stages  # noqa: E402
+
+@pytest.fixture
+def tiny(tmp_path) -> Path:
+    """A study that runs in seconds."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory) -> tuple[Path, Path]:
+    """(study file, folder with the results of every stage) of the tiny study."""
+    folder = tmp_path_factory.mktemp("done")
+    study = folder / "tiny.yaml"
+    study.write_text(TINY)
+    run_stages(study, folder / "results")
+    return study, folder / "results"

@@ -1,0 +1,103 @@
+"""The cube stage: every job in its place, contract kept, gaps in the results visible."""
+
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from tiny import TINY, run_stages
+
+from scoregap import DamagedFile, InputError, storage, variables
+from scoregap.stages import cube
+from scoregap.study import load
+
+
+def test_every_cell_is_where_its_coordinates_say(done):
+    study, results = done
+    ds = xr.open_zarr(results / "cube.zarr")  # warnings are errors
+    loaded = load(study)
+    assert tuple(ds.status.dims) == tuple(loaded.axes)
+    assert variables.validate(ds, tuple(loaded.axes)) == []
+    assert (ds.status == 1).all()
+    for job in loaded.jobs.values():
+        spectra, _ = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+        fits, _ = storage.read_job(results / "fit" / f"{job.id}.zarr.zip")
+        for i, cell in enumerate(job.cells):
+            here = ds.sel(dict(cell.values))
+            np.testing.assert_array_equal(here.eigenvalue, spectra.eigenvalue[i])
+            np.testing.assert_array_equal(here.t_max, fits.t_max[i])
+
+
+def test_references_are_the_control_arms(done):
+    ds = xr.open_zarr(done[1] / "cube.zarr")
+    for arm in ("exact", "gaussian"):
+        for network in ds.network.values:
+            np.testing.assert_array_equal(ds[f"{arm}_t_max"].sel(network=network), ds.t_max.sel(network=arm))
+    flat = ds.sel(curvature=0.0)
+    np.testing.assert_array_equal(flat.exact_t_max, flat.gaussian_t_max)
+
+
+def test_provenance(done):
+    study, results = done
+    attrs = xr.open_zarr(results / "cube.zarr").attrs
+    assert attrs["config_hash"] == load(study).hash
+    assert yaml.safe_load(attrs["study"]) == load(study).resolved
+    assert "torch 2.13.0" in attrs["versions"]
+    assert attrs["contract"] == "1"
+
+
+def test_missing_jobs_are_missing_cells(done, tmp_path):
+    study, results = done
+    job = next(job for job in load(study).jobs.values() if "0.5-gated-8" in job.id)
+    for stage in ("spectrum", "fit"):
+        shutil.copytree(results / stage, tmp_path / stage)
+        (tmp_path / stage / f"{job.id}.zarr.zip").unlink()
+    cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
+    ds = storage.read_cube(tmp_path / "cube.zarr")[""]
+    status = ds.status.sel(curvature=0.5, network="gated-8")
+    assert (status == 0).all()
+    assert int((ds.status == 1).sum()) == 10
+    assert ds.exact_t_max.sel(curvature=0.5, network="gated-8").notnull().any()
+
+
+def test_damaged_and_foreign_jobs_are_refused_and_the_old_cube_stays(done, tmp_path):
+    study, results = done
+    for stage in ("spectrum", "fit"):
+        shutil.copytree(results / stage, tmp_path / stage)
+    cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
+    before = storage.manifest_of(tmp_path / "cube.zarr").read_text()
+    victim, other = sorted((tmp_path / "fit").iterdir())[:2]
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[:-100])
+    with pytest.raises(DamagedFile, match=victim.name):
+        cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
+    shutil.copy(other, victim)
+    with pytest.raises(InputError, match="rerun fit"):
+        cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
+    assert storage.manifest_of(tmp_path / "cube.zarr").read_text() == before
+    storage.read_cube(tmp_path / "cube.zarr")
+
+
+def test_ragged_and_several_ambient_dimensions(tmp_path):
+    """Two manifold dimensions are padded, two ambient dimensions are groups, three groups have three gaps."""
+    study = tmp_path / "ragged.yaml"
+    study.write_text(
+        TINY.replace("[8]", "[8, 10]")
+        .replace("[2]", "[3, 4]")
+        .replace("gated-8]", "gated-4]")
+        .replace("seed: 2", "seed: 1")
+        .replace("[0.0, 0.5]", "[0.5]")
+        .replace("{fraction: 0.5, std: 0.1}", "{fraction: 0.25, std: 0.1}, {fraction: 0.25, std: 0.01}")
+    )
+    run_stages(study, tmp_path)
+    groups = storage.read_cube(tmp_path / "cube.zarr")
+    assert list(groups) == ["ambient_dim_10", "ambient_dim_8"]
+    for name, ds in groups.items():
+        d = int(name.removeprefix("ambient_dim_"))
+        assert variables.validate(ds, tuple(load(study).axes)) == []
+        assert ds.ambient_dim.values.tolist() == [d]
+        assert ds.sizes["mode"] == d
+        assert ds.boundary.sel(manifold_dim=4).values.reshape(-1, 3)[0].tolist() == [2, 3, 4]
+    assert "ambient_dim" in (tmp_path / "comparison.csv").read_text()
+    assert (tmp_path / "figures" / "gaps.svg").exists()

@@ -1,0 +1,70 @@
+"""The fit stage: fitted times of exact flat scores are the closed-form times of their own singular values."""
+
+import numpy as np
+import pytest
+from tiny import TINY
+
+from scoregap import InputError, storage
+from scoregap.stages import fit
+from scoregap.study import load
+from scoregap.truth import laws, times
+
+
+def flat_exact(study):
+    return next(job for job in load(study).jobs.values() if "0.0-exact" in job.id)
+
+
+def test_phase_times_of_the_exact_flat_score(done):
+    study, results = done
+    job = flat_exact(study)
+    ds, keys = storage.read_job(results / "fit" / f"{job.id}.zarr.zip")
+    assert keys == [cell.key("fit") for cell in job.cells]
+    for i, cell in enumerate(job.cells):
+        a, b = cell.truth().scales ** 2
+        one = ds.isel(member=i)
+        t_open, t_close = times.opening_and_closing(a, b)
+        assert float(one.t_max[0]) == pytest.approx(times.maximum(a, b)[0], rel=1e-4)  # float32 spectra
+        assert float(one.t_open[0]) == pytest.approx(t_open, rel=5e-3)  # interpolated between grid points
+        assert float(one.t_close[0]) == pytest.approx(t_close, rel=5e-3)
+        assert float(one.t_consolidation[1]) == pytest.approx(b, rel=1e-4)
+        assert np.isnan(one.t_resolution).all()  # the exact score has none
+        assert np.isnan(one.t_open[1])
+        assert np.isnan(one.t_consolidation[0])
+        assert one.dimension_overall[0] == 2
+        assert one.gap_count_overall == 2
+        assert one.boundary.values.tolist() == [1, 2]
+        for name in ("t_open", "t_max", "t_close"):  # the same at every point, so no uncertainty over points
+            assert one[f"{name}_low"][0] == pytest.approx(one[f"{name}_high"][0], rel=1e-4)
+
+
+def test_the_law_goes_through_the_same_operator(done):
+    study, results = done
+    job = flat_exact(study)
+    ds, _ = storage.read_job(results / "fit" / f"{job.id}.zarr.zip")
+    (a, b), (g, _) = laws.gap_edges(laws.silverstein_edges(8, [1, 1], [1.0, 0.1]))
+    assert float(ds.law_t_max[0, 0]) == pytest.approx(np.sqrt(a * b), rel=1e-6)
+    assert float(ds.law_t_consolidation[0, 1]) == pytest.approx(g, rel=1e-6)
+
+
+def test_members_that_are_not_ok_get_no_times(done, tmp_path):
+    study, results = done
+    job = flat_exact(study)
+    ds, keys = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+    ds["status"][0] = 2
+    ds["eigenvalue"][0] = np.nan
+    storage.write_job(tmp_path / "s.zarr.zip", ds, keys)
+    fit.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "f.zarr.zip")
+    fitted, _ = storage.read_job(tmp_path / "f.zarr.zip")
+    assert np.isnan(fitted.t_max[0]).all()
+    assert np.isnan(fitted.dimension_overall[0]).all()
+    assert fitted.t_max[1, 0] > 0
+    assert fitted.law_t_max[0, 0] > 0
+
+
+def test_spectra_of_another_study_are_refused(done, tmp_path):
+    study, results = done
+    other = tmp_path / "other.yaml"
+    other.write_text(TINY.replace("points: 4", "points: 5"))
+    job = flat_exact(study)
+    with pytest.raises(InputError, match="rerun spectrum"):
+        fit.run(other, job.id, results / "spectrum" / f"{job.id}.zarr.zip", tmp_path / "f.zarr.zip")

@@ -1,0 +1,97 @@
+"""The spectrum stage: closed forms are reproduced, networks are measured, damage and mismatch are refused."""
+
+import numpy as np
+import pytest
+from tiny import TINY
+
+from scoregap import InputError, storage
+from scoregap.stages import spectrum, train
+from scoregap.study import load
+
+
+def jobs(study):
+    return {(job.cells[0]["curvature"], job.cells[0]["network"]): job for job in load(study).jobs.values()}
+
+
+def test_flat_exact_spectra_are_gamma_over_gamma_plus_t(done):
+    study, results = done
+    job = jobs(study)[0.0, "exact"]
+    ds, keys = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+    assert keys == [cell.key("spectrum") for cell in job.cells]
+    t = spectrum.grid(job.cells[0])[:, None]
+    for i, cell in enumerate(job.cells):
+        gamma = cell.truth().scales ** 2
+        expected = np.concatenate([-t / (gamma + t), -np.ones((len(t), 6))], 1)
+        np.testing.assert_allclose(ds.eigenvalue[i], np.broadcast_to(expected[:, None], (len(t), 4, 8)), atol=2e-7)
+        np.testing.assert_allclose(ds.singular_value[i], -ds.eigenvalue[i].values[..., ::-1], atol=2e-7)
+        np.testing.assert_allclose(ds.asymmetry[i], 0, atol=1e-6)
+        np.testing.assert_allclose(ds.alignment[i, 0], 1, atol=1e-6)
+    assert (ds.status == 1).all()
+    assert (ds.excess_loss == 0).all()
+
+
+def test_the_gaussian_score_misses_curvature_and_nothing_else(done):
+    study, results = done
+    excess = {}
+    for c in (0.0, 0.5):
+        job = jobs(study)[c, "gaussian"]
+        excess[c] = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")[0].excess_loss.values
+    assert np.abs(excess[0.0]).max() == 0
+    assert excess[0.5].max() > 1e-3
+
+
+def test_all_scores_of_a_seed_are_measured_at_the_same_points(done):
+    """The norm of the score is |x - D(x)| / t: at large t every score is close to -x / t."""
+    study, results = done
+    norms = []
+    for network in ("exact", "gaussian", "gated-8"):
+        job = jobs(study)[0.0, network]
+        norms.append(storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")[0].score_norm[:, -1].values)
+    np.testing.assert_array_equal(norms[0], norms[1])
+    np.testing.assert_allclose(norms[0], norms[2], rtol=0.2)
+
+
+def test_the_jacobian_of_a_trained_network_is_that_of_its_denoiser(done):
+    """Against central differences in the same network, for one cell."""
+    import torch
+
+    study, results = done
+    job = jobs(study)[0.5, "gated-8"]
+    cell = job.cells[1]
+    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    rng, t = np.random.default_rng(0), np.array([0.1, 1.0])
+    noisy = rng.standard_normal((2, 3, 8))
+    _, jacobian = spectrum.network_jacobian(cell, members, tensors, noisy, t)
+    denoiser = train.restore(cell, members, tensors).double()
+    levels = torch.tensor(t)[None]
+    for j in range(8):
+        step = np.zeros(8)
+        step[j] = 1e-5
+        up, down = (denoiser(torch.tensor(noisy + sign * step)[None], levels)[0].numpy() for sign in (1, -1))
+        np.testing.assert_allclose(jacobian[..., j], (up - down) / 2e-5, atol=2e-5)
+
+
+def test_diverged_members_are_marked_and_empty(done, tmp_path):
+    study, results = done
+    job = jobs(study)[0.0, "gated-8"]
+    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    members[job.cells[0].key("train")]["diverged"] = True
+    storage.write_weights(tmp_path / "w.safetensors", members, tensors)
+    spectrum.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "w.safetensors")
+    ds, _ = storage.read_job(tmp_path / "s.zarr.zip")
+    assert ds.status.values.tolist() == [2, 1]
+    assert ds.eigenvalue[0].isnull().all()
+    assert ds.eigenvalue[1].notnull().all()
+    assert ds.training_step[0].notnull().any()
+
+
+def test_weights_are_needed_and_must_be_of_the_study(done, tmp_path):
+    study, results = done
+    job = jobs(study)[0.0, "gated-8"]
+    with pytest.raises(InputError, match="weights are needed"):
+        spectrum.run(study, job.id, tmp_path / "s.zarr.zip")
+    other = tmp_path / "other.yaml"
+    other.write_text(TINY.replace("steps: 40", "steps: 41"))
+    with pytest.raises(InputError, match="is not of this study as it is now"):
+        spectrum.run(other, job.id, tmp_path / "s.zarr.zip", results / "train" / f"{job.id}.safetensors")
+    assert not (tmp_path / "s.zarr.zip").exists()

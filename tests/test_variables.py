@@ -1,0 +1,53 @@
+"""The registry describes the cube, and `validate` notices what departs from it."""
+
+import pytest
+
+from scoregap import variables
+
+AXES = {"family": ["arcs"], "curvature": [0.0, 0.5], "network": ["exact", "gated-8"], "seed": [0, 1]}
+
+
+@pytest.fixture
+def mock():
+    return variables.mock(AXES, {"mode": 5})
+
+
+def test_a_mock_is_valid_and_has_every_variable(mock):
+    assert variables.validate(mock, tuple(AXES)) == []
+    assert set(mock.data_vars) == set(variables.VARIABLES)
+    assert mock.sizes["mode"] == 5
+
+
+def test_everything_has_units_and_a_long_name():
+    for name, variable in variables.VARIABLES.items():
+        assert variable.units, name
+        assert len(variable.long_name) > 10, name
+        assert set(variable.dims) <= set(variables.COORDINATES), name
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda ds: ds.drop_vars("t_max"), "variable t_max is missing"),
+        (lambda ds: ds.assign(extra=ds.t_max), "variable extra is not registered"),
+        (lambda ds: ds.transpose("seed", ...), "has dimensions"),
+        (lambda ds: ds.assign(t_max=ds.t_max.astype("float32").assign_attrs(ds.t_max.attrs)), "has type float32"),
+        (lambda ds: ds.drop_vars("point"), "coordinate point is missing"),
+        (lambda ds: ds.assign(t_max=ds.t_max.drop_attrs()), "t_max has no units"),
+        (lambda ds: ds.assign(status=(ds.status * 9).astype("int8").assign_attrs(ds.status.attrs)), "status has values"),
+        (lambda ds: ds.assign(eigenvalue=ds.eigenvalue.where(ds.seed > 0)), "status 1 (ok) and missing eigenvalues"),
+        (lambda ds: ds.assign(eigenvalue=-ds.eigenvalue.assign_attrs(ds.eigenvalue.attrs)), "descending"),
+    ],
+)
+def test_validate_says_what_is_wrong(mock, damage, says):
+    damaged = damage(mock)
+    for name in damaged.data_vars:  # arithmetic drops attributes, which is not what is tested here
+        if says.endswith("descending") or "missing eigen" in says:
+            damaged[name].attrs = dict(mock[name].attrs)
+    assert any(says in sentence for sentence in variables.validate(damaged, tuple(AXES)))
+
+
+def test_an_empty_variable_is_missing_everywhere(mock):
+    assert (variables.empty("status", (2,)) == 0).all()
+    assert variables.empty("t_max", (2,)).dtype == "float64"
+    assert variables.empty("eigenvalue", (2,))[0] != variables.empty("eigenvalue", (2,))[0]

@@ -1,0 +1,48 @@
+"""A study that runs in seconds, and all its stages by hand."""
+
+from pathlib import Path
+
+TINY = """\
+study: tiny
+axes:
+  family: [arcs]
+  ambient_dim: [8]
+  manifold_dim: [2]
+  curvature: [0.0, 0.5]
+  network: [exact, gaussian, gated-8]
+  seed: 2
+batch: [seed]
+manifold:
+  groups: [{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}]
+train:
+  steps: 40
+  levels: 8
+  samples: 4
+  depth: 1
+  noise: {start: 5.0e-4, stop: 200.0}
+spectrum:
+  times: {start: 1.0e-3, stop: 100.0, count: 24}
+  points: 4
+fit:
+  resamples: 50
+compare:
+  flat: {t_open: 0.15, t_max: 0.05, t_close: 0.15, t_consolidation: 0.10}
+  curved: {t_open: 0.25, t_max: 0.10, t_close: 0.25, t_consolidation: 0.25}
+"""
+
+
+def run_stages(study: Path, results: Path) -> None:
+    """Every stage by hand, as a test and a reader would call them."""
+    from scoregap.stages import compare, cube, fit, report, spectrum, train
+    from scoregap.study import load
+
+    for job in load(study).jobs.values():
+        weights = results / "train" / f"{job.id}.safetensors" if job.trained else None
+        if weights:
+            train.run(study, job.id, weights)
+        spectra = results / "spectrum" / f"{job.id}.zarr.zip"
+        spectrum.run(study, job.id, spectra, weights)
+        fit.run(study, job.id, spectra, results / "fit" / f"{job.id}.zarr.zip")
+    cube.run(study, results / "spectrum", results / "fit", results / "cube.zarr")
+    compare.run(study, results / "cube.zarr", results / "comparison.csv", results / "comparison.txt")
+    report.run(study, results / "cube.zarr", results / "comparison.csv", results / "figures")
