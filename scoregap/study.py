@@ -304,9 +304,15 @@ class Study:
             del content["train"]["device"]
         return content | {"axes": {axis: list(values) for axis, values in self.axes.items()}}
 
-    @property
+    @cached_property
     def hash(self) -> str:
-        return digest([self.resolved, [list(stage[:3]) for stage in STAGES]])
+        """Hash of the resolved study."""
+        return digest(self.resolved)
+
+    def fingerprint(self, stage: str) -> str:
+        """For the stages that gather all jobs: changes when the study does, or a revision up to this stage."""
+        names = [one.name for one in STAGES]
+        return digest([self.resolved, [one.revision for one in STAGES[: names.index(stage) + 1]]])
 
 
 def load(path: Path | str) -> Study:

@@ -100,8 +100,8 @@ def follow(command: list[str], logs: Path) -> tuple[int, list[str]]:
                 if finished := re.search(r"Finished jobid: \d+ \(Rule: (\w+)\)", line):
                     rule = finished[1]
                 elif done := re.search(r"(\d+) of (\d+) steps \((\d+)%\) done", line):
-                    if rule != "all" and (time.monotonic() - spoke > 0.2 or done[1] == done[2]):
-                        print(f"  {done[3]:>3}%  {done[1]} of {done[2]}  {rule}", flush=True)
+                    if time.monotonic() - spoke > 0.2 or done[1] == done[2]:
+                        print(f"  {done[3]:>3}%  {done[1]} of {done[2]}  {rule.replace('all', '')}", flush=True)
                         spoke = time.monotonic()
                 elif line.startswith(("Nothing to be done", "Error in rule")):
                     print(line.rstrip(), flush=True)

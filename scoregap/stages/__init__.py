@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 
 class Stage(NamedTuple):
+    """One stage; the Snakemake rule of the same name calls it."""
+
     name: str
     revision: int
     sections: tuple[str, ...]

@@ -102,7 +102,7 @@ def judge(curves: dict[str, np.ndarray], margin: float, confidence: float) -> di
         "ratio": math.exp(_median(ratios)),
         "ratio_low": math.exp(low),
         "ratio_high": math.exp(high),
-        "law_to_exact": _median(curves["law"] / exact),
+        "law_to_exact": math.exp(_median(np.log(curves["law"] / exact))),
         "position": _median(position),
         "margin": margin,
     }

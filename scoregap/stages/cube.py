@@ -16,7 +16,7 @@ import yaml
 
 import scoregap
 from scoregap import InputError, storage, variables
-from scoregap.stages import fit, spectrum
+from scoregap.stages import STAGES, fit, spectrum
 from scoregap.study import CLOSED_FORMS, Study, load
 
 PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
@@ -50,6 +50,7 @@ def provenance(study: Study) -> dict[str, str]:
         "contract": str(storage.FORMAT),
         "study": yaml.safe_dump(study.resolved, sort_keys=False),
         "config_hash": study.hash,
+        "stage_revisions": ", ".join(f"{stage.name} {stage.revision}" for stage in STAGES[:4]),
         "revision": git.stdout.strip() or f"scoregap {scoregap.__version__}",
         "versions": ", ".join([f"python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]),
         "machine": f"{platform.system()} {platform.machine()}",

@@ -34,7 +34,8 @@ def test_phase_times_of_the_exact_flat_score(done):
         assert one.gap_count_overall == 2
         assert one.boundary.values.tolist() == [1, 2]
         for name in ("t_open", "t_max", "t_close"):  # the same at every point, so no uncertainty over points
-            assert one[f"{name}_low"][0] == pytest.approx(one[f"{name}_high"][0], rel=1e-4)
+            low, high = (float(one[f"{name}_{end}"][0]) for end in ("low", "high"))
+            assert low == pytest.approx(high, rel=1e-4)
 
 
 def test_the_law_goes_through_the_same_operator(done):

@@ -5,6 +5,8 @@ rule compare:
     output:
         numbers=f"{OUT}/comparison.csv",
         table=f"{OUT}/comparison.txt",
+    params:
+        fingerprint=STUDY.fingerprint("compare"),
     log:
         f"{OUT}/logs/compare.log",
     benchmark:

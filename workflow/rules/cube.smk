@@ -10,7 +10,7 @@ rule cube:
         cube=update(directory(f"{OUT}/cube.zarr")),
         manifest=update(f"{OUT}/cube.zarr.json"),
     params:
-        fingerprint=STUDY.hash,
+        fingerprint=STUDY.fingerprint("cube"),
     log:
         f"{OUT}/logs/cube.log",
     benchmark:

@@ -23,6 +23,7 @@ rule report:
             for name, category in FIGURES.items()
         ],
     params:
+        fingerprint=STUDY.fingerprint("report"),
         folder=f"{OUT}/figures",
     log:
         f"{OUT}/logs/report.log",

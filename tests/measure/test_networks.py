@@ -1,0 +1,182 @@
+"""Ensembles of networks: independence of members, preconditioning, and the network written out once in numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from scoregap.measure import NETWORKS, networks
+
+RANGE = (1e-4, 100.0)
+
+
+def generators(*seeds):
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def shake(module, seed=0, scale=0.3):
+    """Weights of every layer away from their special start (the last one is zero)."""
+    g = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += scale / parameter.shape[-2] ** 0.5 * torch.randn(parameter.shape, generator=g)
+    return module
+
+
+def denoiser(seeds=(1, 2, 3), dim=4, width=8, depth=2, data_std=None):
+    network = shake(networks.build(f"gated-{width}", generators(*seeds), dim, depth))
+    return networks.Denoiser(network, data_std or [0.5 + 0.5 * i for i in range(len(seeds))], RANGE)
+
+
+def inputs(members=3, levels=2, n=5, dim=4, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    t = 10 ** (6 * torch.rand(members, levels, generator=g) - 4)
+    return torch.randn(members, levels, n, dim, generator=g), t
+
+
+def member(module, i):
+    """Weights of one member."""
+    return {name: value[i] for name, value in module.named_parameters()}
+
+
+def test_registry():
+    assert set(NETWORKS) == {"gated"}
+    network = networks.build("gated-24", generators(0, 1), 5, 3)
+    assert isinstance(network, networks.Gated)
+    assert network.enter.weight.shape == (2, 5, 24)
+    assert len(network.values) == len(network.gates) == len(network.mix) == 3
+
+
+def test_initial_weights_are_the_same_alone_and_in_company():
+    together = networks.build("gated-8", generators(1, 2, 3), 4, 2)
+    for i, seed in enumerate((1, 2, 3)):
+        alone = networks.build("gated-8", generators(seed), 4, 2)
+        for name, value in member(alone, 0).items():
+            assert torch.equal(value, member(together, i)[name]), name
+    assert not torch.equal(together.enter.weight[0], together.enter.weight[1])
+
+
+def test_initial_weights_keep_the_variance():
+    layer = networks.Linear(generators(0), 400, 300)
+    assert layer.weight.std().item() == pytest.approx(400**-0.5, rel=0.02)
+    assert not layer.bias.any()
+    h = layer(torch.randn(1, 500, 400, generator=generators(1)[0]))
+    assert h.std().item() == pytest.approx(1, rel=0.02)
+
+
+def test_layer_is_affine_per_member():
+    layer = shake(networks.Linear(generators(0, 1), 3, 2))
+    x = torch.randn(2, 7, 3)
+    for i in range(2):
+        expected = x[i] @ layer.weight[i] + layer.bias[i]
+        torch.testing.assert_close(layer(x)[i], expected)
+
+
+def test_outputs_are_the_same_alone_and_in_company():
+    together = denoiser()
+    x, t = inputs()
+    out = together(x, t)
+    assert out.shape == x.shape
+    for i in range(3):
+        alone = denoiser(seeds=(9,), data_std=[0.5 + 0.5 * i])
+        with torch.no_grad():
+            for name, value in alone.network.named_parameters():
+                value.copy_(dict(together.network.named_parameters())[name][i : i + 1])
+        torch.testing.assert_close(alone(x[i : i + 1], t[i : i + 1])[0], out[i], rtol=1e-5, atol=1e-6)
+
+
+def test_gradient_of_one_member_touches_it_alone():
+    together = denoiser()
+    x, t = inputs()
+    x.requires_grad_(True)
+    together(x, t)[1].square().sum().backward()
+    for name, parameter in together.named_parameters():
+        assert not parameter.grad[[0, 2]].any(), name
+        assert parameter.grad[1].any(), name
+    assert not x.grad[[0, 2]].any()
+
+
+def test_points_and_levels_do_not_mix():
+    module = denoiser(seeds=(1,)).double()
+    x, t = inputs(members=1, levels=3)
+    x, t = x.double(), t.double()
+    out = module(x, t)
+    for j in range(3):
+        for k in range(5):
+            one = module(x[:, j : j + 1, k : k + 1], t[:, j : j + 1])
+            torch.testing.assert_close(one[0, 0, 0], out[0, j, k])
+    turned = module(x[:, [2, 0, 1]], t[:, [2, 0, 1]])
+    torch.testing.assert_close(turned, out[:, [2, 0, 1]])
+    # The noise level matters beyond the preconditioning.
+    raw = module.network(x[:, :1].expand(-1, 3, -1, -1), module.level(t))
+    assert (raw[0, 0] - raw[0, 1]).abs().max() > 1e-3
+
+
+def test_network_written_out_for_one_point():
+    module = denoiser(seeds=(1, 2), depth=2).double()
+    x, t = inputs(members=2)
+    out = module.network(x.double(), module.level(t.double()))
+    w = {name: value[1].detach().numpy() for name, value in module.network.named_parameters()}
+
+    def affine(name, v):
+        return v @ w[f"{name}.weight"] + w[f"{name}.bias"][0]
+
+    def silu(v):
+        return v / (1 + np.exp(-v))
+
+    for j in range(2):
+        level = (np.log(float(t[1, j])) - np.log(np.sqrt(RANGE[0] * RANGE[1]))) / (0.5 * np.log(RANGE[1] / RANGE[0]))
+        phase = np.pi / 2 * np.arange(1, 17) * level
+        embedded = silu(affine("embed", np.concatenate([np.sin(phase), np.cos(phase)])))
+        condition = affine("condition", embedded).reshape(3, 8)
+        h = affine("enter", x[1, j, 4].double().numpy())
+        for block in range(2):
+            h = h + affine(f"mix.{block}", affine(f"values.{block}", h) * silu(affine(f"gates.{block}", h) + condition[block]))
+        expected = affine("leave", h * (1 + condition[2]))
+        np.testing.assert_allclose(out[1, j, 4].detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_level_maps_the_noise_range_to_one():
+    module = networks.Denoiser(torch.nn.Identity(), [1.0], RANGE)
+    low, middle, high = module.level(torch.tensor([1e-4, 1e-1, 100.0], dtype=torch.float64)).tolist()
+    assert (low, middle, high) == pytest.approx((-1, 0, 1), abs=1e-12)
+
+
+@pytest.mark.parametrize("t", [1e-4, 0.3, 50.0])
+def test_untrained_denoiser_is_the_posterior_of_a_white_gaussian(t):
+    """c_skip x, the best denoiser for data of that variance in every direction (Karras et al. 2022)."""
+    network = networks.build("gated-8", generators(1, 2), 4, 1)
+    module = networks.Denoiser(network, [0.5, 2.0], RANGE)
+    x, _ = inputs(members=2)
+    out = module(x, torch.full((2, 2), t))
+    for i, std in enumerate((0.5, 2.0)):
+        torch.testing.assert_close(out[i], x[i] * (std**2 / (std**2 + t)))
+
+
+class Spy(torch.nn.Module):
+    """Keeps what the network is given, and answers one."""
+
+    def forward(self, x, level):
+        self.seen = x
+        return torch.ones_like(x)
+
+
+@pytest.mark.parametrize("t", [1e-3, 1.0, 1e3])
+def test_preconditioning_has_unit_variance(t):
+    """The network's input and target are of unit variance at every noise level (Karras et al. 2022, B.6)."""
+    spy, std, n = Spy(), 0.7, 20_000
+    module = networks.Denoiser(spy, [std], RANGE)
+    g = torch.Generator().manual_seed(0)
+    clean, noise = std * torch.randn(1, 1, n, 1, generator=g), t**0.5 * torch.randn(1, 1, n, 1, generator=g)
+    level = torch.tensor([[t]])
+    c_out = module(torch.zeros(1, 1, 1, 1), level).item()
+    assert c_out == pytest.approx(np.sqrt(t) * std / np.sqrt(t + std**2), rel=1e-5)
+    skipped = module(clean + noise, level) - c_out
+    target = (clean - skipped) / c_out
+    assert spy.seen.std().item() == pytest.approx(1, rel=0.02)
+    assert target.std().item() == pytest.approx(1, rel=0.02)
+
+
+@pytest.mark.parametrize("t", [1e-8, 1e4])
+def test_no_overflow_outside_the_noise_range(t):
+    out = denoiser()(inputs()[0] * (1 + t**0.5), torch.full((3, 2), t))
+    assert torch.isfinite(out).all()

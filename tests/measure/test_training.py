@@ -1,0 +1,242 @@
+"""Training: what is drawn, what a member can see of the others, and that the optimum is the posterior mean."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoregap.measure import jacobian, networks, training
+
+RANGE = (1e-3, 30.0)
+DIM = 2
+STDS = np.array([1.0, 0.2])
+
+
+def gaussian(rng, n):
+    return rng.standard_normal((n, DIM)) * STDS
+
+
+def nothing(rng, n):
+    return np.full((n, DIM), np.nan)
+
+
+def data(seeds, samplers=None, levels=4, samples=8, **noise):
+    samplers = samplers or [gaussian] * len(seeds)
+    quantiles = training.noise_quantiles(*RANGE, **noise)
+    return training.batches(samplers, [np.random.default_rng(seed) for seed in seeds], quantiles, levels, samples)
+
+
+def ensemble(seeds, width=16, depth=1, std=1.0):
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    return networks.Denoiser(networks.build(f"gated-{width}", generators, DIM, depth), [std] * len(seeds), RANGE)
+
+
+def run(seeds, samplers=None, steps=100, reports=None, rate=5e-3, warmup=0.1, ema=0.1, **more):
+    module = ensemble(seeds)
+    source = data(seeds, samplers, **more)
+    reports = [steps] if reports is None else reports
+    states = []
+    for progress in training.train(module, source, steps, rate, warmup, ema, reports):
+        states.append((progress.step, progress.loss, [p.clone() for p in progress.averaged.parameters()]))
+    return module, states
+
+
+def weights(module, i):
+    return [p[i].detach() for p in module.parameters()]
+
+
+def test_flat_law_of_noise():
+    probabilities, log_t = training.noise_quantiles(1e-3, 10.0)
+    t = np.exp(np.interp([0, 0.25, 1], probabilities, log_t))
+    np.testing.assert_allclose(t, [1e-3, 1e-2, 10], rtol=1e-12)
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(
+    knots=st.lists(st.floats(-8, 4), min_size=4, max_size=4, unique=True).map(sorted).filter(lambda k: np.diff(k).min() > 1e-3),
+    share=st.floats(0, 1),
+)
+def test_focus_has_its_share(knots, share):
+    start, low, high, stop = np.exp(knots)
+    probabilities, log_t = training.noise_quantiles(start, stop, (low, high), share)
+    assert probabilities[0] == 0
+    assert probabilities[-1] == pytest.approx(1, abs=1e-12)
+    assert np.all(np.diff(probabilities) >= 0)
+    np.testing.assert_allclose(log_t, knots, atol=1e-12)
+    n = 20_000
+    u = (np.arange(n) + 0.5) / n  # the law's own quantiles: no sampling error
+    drawn = np.interp(u, probabilities, log_t)
+    expected = share + (1 - share) * (knots[2] - knots[1]) / (knots[3] - knots[0])
+    inside = (drawn > knots[1]) & (drawn < knots[2])
+    assert inside.mean() == pytest.approx(expected, abs=3 / n)
+    # What is not moved stays flat: mass in proportion to length on both sides.
+    below = (1 - share) * (knots[1] - knots[0]) / (knots[3] - knots[0])
+    assert (drawn < knots[1]).mean() == pytest.approx(below, abs=3 / n)
+
+
+def test_focus_at_an_end_of_the_range():
+    for focus in ((1e-3, 0.1), (0.1, 10.0), (1e-3, 10.0)):
+        quantiles = training.noise_quantiles(1e-3, 10.0, focus, 0.5)
+        t = np.exp(np.interp((np.arange(1000) + 0.5) / 1000, *quantiles))
+        expected = 0.5 + 0.5 * np.log(focus[1] / focus[0]) / np.log(1e4)
+        assert ((t >= focus[0]) & (t <= focus[1])).mean() == pytest.approx(expected, abs=3e-3)
+
+
+def test_batches_are_stratified_and_have_the_focus():
+    source = data([0, 1], levels=4, samples=2, focus=(0.1, 1.0), share=0.5)
+    batches = list(itertools.islice(source, 400))
+    clean, t, noise = batches[0]
+    assert clean.shape == noise.shape == (2, 4, 2, DIM)
+    assert t.shape == (2, 4)
+    assert {part.dtype for part in batches[0]} == {torch.float32}
+    t = torch.stack([one[1] for one in batches]).double().numpy()
+    u = np.interp(np.log(t), *training.noise_quantiles(*RANGE, (0.1, 1.0), 0.5)[::-1])
+    np.testing.assert_array_equal(np.floor(4 * u), np.broadcast_to(np.arange(4), t.shape))
+    # 3200 strata draws: uniform in each stratum.
+    assert np.abs((4 * u) % 1 - 0.5).mean() == pytest.approx(0.25, abs=4 * 0.144 / np.sqrt(u.size))
+    inside = ((t > 0.1) & (t < 1)).mean()
+    assert inside == pytest.approx(0.5 + 0.5 * np.log(10) / np.log(3e4), abs=0.03)
+    assert not np.array_equal(t[:, 0], t[:, 1])
+
+
+def test_batches_are_fresh_and_of_the_right_law():
+    batches = list(itertools.islice(data([3], levels=4, samples=8), 3 * training.BLOCK))
+    clean = torch.stack([one[0] for one in batches]).double().numpy().reshape(-1, DIM)
+    noise = torch.stack([one[2] for one in batches]).double().numpy().reshape(-1, DIM)
+    n = len(clean)
+    assert len(np.unique(clean[:, 0])) > 0.999 * n
+    assert len(np.unique(noise[:, 0])) > 0.999 * n
+    np.testing.assert_allclose(clean.std(0), STDS, rtol=4 / np.sqrt(2 * n))
+    np.testing.assert_allclose(noise.std(0), 1, rtol=4 / np.sqrt(2 * n))
+    assert np.abs(np.corrcoef(clean[:, 0], noise[:, 0])[0, 1]) < 4 / np.sqrt(n)
+
+
+def test_draws_are_the_same_alone_and_in_company():
+    together = list(itertools.islice(data([5, 6, 7]), 40))
+    for i, seed in enumerate((5, 6, 7)):
+        for step, alone in enumerate(itertools.islice(data([seed]), 40)):
+            for ours, theirs in zip(alone, together[step], strict=True):
+                assert torch.equal(ours[0], theirs[i])
+
+
+@pytest.mark.parametrize("t", [1e-3, 0.1, 1.0, 1e3])
+@pytest.mark.parametrize("variance", [0.01, 4.0])
+def test_loss_of_a_fresh_network_is_one_at_every_level(t, variance):
+    n = 20_000
+    rng = np.random.default_rng(0)
+    clean = torch.from_numpy(np.sqrt(variance) * rng.standard_normal((1, 1, n, DIM)))
+    noise = torch.from_numpy(rng.standard_normal((1, 1, n, DIM)))
+    module = ensemble([1], std=variance**0.5).double()
+    error = module(clean + t**0.5 * noise, torch.full((1, 1), t, dtype=torch.float64)) - clean
+    loss = training.loss_weight(t, variance) * error.square()
+    assert loss.mean().item() == pytest.approx(1, abs=4 * loss.std().item() / np.sqrt(2 * n))
+
+
+def test_first_reported_loss_is_that_of_the_fresh_networks():
+    """Data of std 1 and .2 under the scale 1: (t + 1) / t times the error of x / (1 + t), averaged over the noise."""
+    _, states = run([1, 2], steps=40, reports=[1], levels=64, samples=64)
+    t = np.geomspace(*RANGE, 2001)
+    assert states[0][0] == 1
+    error = np.mean([((t / (1 + t)) ** 2 * v + t / (1 + t) ** 2) for v in STDS**2], axis=0)
+    expected = ((t + 1) / t * error).mean()
+    np.testing.assert_allclose(states[0][1], expected, rtol=0.05)
+
+
+def test_members_train_alike_alone_and_in_company():
+    """Equal to rounding: batched products may sum in another order."""
+    together, states = run([1, 2, 3])
+    for i, seed in enumerate((1, 2, 3)):
+        alone, own = run([seed])
+        for ours, theirs in zip(weights(alone, 0), weights(together, i), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(own[0][1][0], states[0][1][i], rtol=1e-4)
+    # That is far less than members differ by.
+    assert (together.network.leave.weight[0] - together.network.leave.weight[1]).abs().max() > 0.01
+
+
+def test_a_diverged_member_leaves_the_others_alone():
+    """Bit for bit: only the second member's data differ between the runs."""
+    healthy, well = run([1, 2, 3], reports=[50, 100])
+    sick, ill = run([1, 2, 3], [gaussian, nothing, gaussian], reports=[50, 100])
+    for i in (0, 2):
+        for ours, theirs in zip(weights(sick, i), weights(healthy, i), strict=True):
+            assert torch.equal(ours, theirs)
+        for (_, _, ours), (_, _, theirs) in zip(ill, well, strict=True):
+            assert all(torch.equal(a[i], b[i]) for a, b in zip(ours, theirs, strict=True))
+    for _, loss, _ in ill:
+        np.testing.assert_array_equal(np.isfinite(loss), [True, False, True])
+    np.testing.assert_array_equal(ill[-1][1][[0, 2]], well[-1][1][[0, 2]])
+    assert not all(torch.isfinite(p).all() for p in weights(sick, 1))
+
+
+def test_reports_and_their_losses():
+    """Loss is the mean since the last report."""
+    _, each = run([1, 2], steps=12, reports=range(1, 13))
+    _, some = run([1, 2], steps=12, reports=[4, 12])
+    assert [step for step, _, _ in each] == list(range(1, 13))
+    assert [step for step, _, _ in some] == [4, 12]
+    losses = np.stack([loss for _, loss, _ in each])
+    np.testing.assert_allclose(some[0][1], losses[:4].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(some[1][1], losses[4:].mean(0), rtol=1e-5)
+
+
+def test_learning_rate_and_average():
+    """The rate rises from rate / (warmup steps) and is zero at the end; the average forgets over ema * steps."""
+    steps, rate, warmup, ema = 20, 1e-3, 0.25, 0.2
+    module = ensemble([1])
+    path, averages = [module.network.leave.weight.detach().clone()], []
+    for progress in training.train(module, data([1]), steps, rate, warmup, ema, range(1, steps + 1)):
+        path.append(module.network.leave.weight.detach().clone())
+        averages.append(progress.averaged.network.leave.weight.clone())
+    # Adam's first step is rate * sign(gradient) whatever the gradient.
+    first = (path[1] - path[0]).abs()
+    assert first.max().item() == pytest.approx(rate * (1 / 20 / 0.25) * 0.5 * (1 + np.cos(np.pi / 20)), rel=1e-3)
+    assert torch.equal(path[-1], path[-2])
+    sizes = [(b - a).abs().max().item() for a, b in itertools.pairwise(path)]
+    assert max(sizes) < 3 * rate
+    assert sizes[-2] < 0.1 * max(sizes)
+    assert np.argmax(sizes) in range(2, 12)
+    average = torch.zeros_like(path[0])
+    for step, (now, found) in enumerate(zip(path[1:], averages, strict=True), 1):
+        part = max(1 / step, 1 / (1 + ema * steps))
+        average = average + part * (now - average)
+        torch.testing.assert_close(found, average, rtol=1e-5, atol=1e-7)
+
+
+def test_same_seeds_same_bits():
+    one, _ = run([1, 2], steps=20)
+    two, _ = run([1, 2], steps=20)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def test_optimum_is_the_posterior_mean():
+    """An anisotropic Gaussian: the excess over the exact denoiser falls tenfold, and so G = v / (v + t)."""
+    module = ensemble([1, 2], width=24)
+    t = np.geomspace(0.01, 10, 8)
+    rng = np.random.default_rng(9)
+    clean = rng.standard_normal((8, 64, DIM)) * STDS
+    x = clean + np.sqrt(t)[:, None, None] * rng.standard_normal(clean.shape)
+    exact = x * (STDS**2 / (STDS**2 + t[:, None, None]))
+    inputs, levels = torch.tensor(x, dtype=torch.float32).expand(2, -1, -1, -1), torch.tensor(t, dtype=torch.float32).expand(2, -1)
+
+    def excess(one):
+        with torch.no_grad():
+            return (((one(inputs, levels).double().numpy() - exact) ** 2).mean((2, 3)) / t).mean(1)
+
+    before = excess(module)
+    source = data([1, 2], levels=8, samples=32)
+    (progress,) = training.train(module, source, 500, 5e-3, 0.05, 0.1, [500])
+    after = excess(progress.averaged)
+    assert np.all(before > 0.02)
+    assert np.all(after < 0.1 * before), (before, after)
+    for member in range(2):
+
+        def denoise(points, member=member):
+            return progress.averaged(points.expand(2, *points.shape), levels)[member]
+
+        _, g = jacobian.denoiser_jacobian(denoise, inputs[0, :, :4])
+        expected = STDS**2 / (STDS**2 + t[:, None])
+        np.testing.assert_allclose(np.diagonal(g, axis1=-2, axis2=-1).mean(1), expected, atol=0.12)

@@ -1,0 +1,55 @@
+"""The figures: all there, the same bytes again, self-contained, with axes and legends that say what they show."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from scoregap.stages import report
+
+FIGURES = ("spectra", "gaps", "phase_times", "dimension", "training")
+
+
+def test_every_figure_is_drawn_and_self_contained(done):
+    _, results = done
+    for name in FIGURES:
+        path = results / "figures" / f"{name}.svg"
+        root = ET.parse(path).getroot()
+        assert root.tag.endswith("svg")
+        text = path.read_text()
+        assert len(text) > 10_000, name
+        references = [value for node in root.iter() for key, value in node.attrib.items() if key.endswith("href")]
+        assert all(value.startswith(("#", "data:image/png;base64,")) for value in references), name  # nothing from outside
+    page = (results / "figures" / "comparison.html").read_text()
+    assert "src=" not in page
+    assert "href=" not in page
+    assert page.count("<tr") == 11
+
+
+def test_the_same_results_give_the_same_bytes(done, tmp_path):
+    study, results = done
+    report.run(study, results / "cube.zarr", results / "comparison.csv", tmp_path)
+    for name in (*(f"{name}.svg" for name in FIGURES), "comparison.html"):
+        assert (tmp_path / name).read_bytes() == (results / "figures" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_axes_are_labelled(done, name):
+    import matplotlib.pyplot as plt
+    import pandas as pd
+
+    from scoregap import storage
+    from scoregap.study import load
+
+    study, results = done
+    loaded = load(study)
+    facets = report.panels(loaded, storage.read_cube(results / "cube.zarr")[""])
+    figure = getattr(report, name)(loaded, facets, pd.read_csv(results / "comparison.csv"))
+    axes = figure.get_axes()
+    assert any(ax.get_xlabel() for ax in axes)
+    assert any(ax.get_ylabel() for ax in axes)
+    assert figure.get_suptitle()
+    if name != "spectra":
+        labels = {text.get_text() for text in figure.legends[0].get_texts()}
+        assert "gated-8" in labels
+        assert name == "training" or {"exact", "gaussian"} <= labels
+    plt.close(figure)

@@ -1,0 +1,174 @@
+"""The picture in `scoregap.__doc__` is true of the code."""
+
+import ast
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import scoregap
+from scoregap.stages import STAGES
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "scoregap"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+REVISIONS = ROOT / "tests" / "stages" / "revisions.json"
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path):
+    """Modules of scoregap that a module names anywhere, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] == "scoregap" and name in {name_of(path) for path in MODULES}}
+
+
+GRAPH = {name_of(path): imports(path) for path in MODULES}
+
+
+def test_measure_never_sees_truth_nor_truth_measure():
+    for name, imported in GRAPH.items():
+        for side, other in (("measure", "truth"), ("truth", "measure")):
+            if name.startswith(f"scoregap.{side}"):
+                assert not [i for i in imported if i.startswith((f"scoregap.{other}", "scoregap.stages"))], name
+
+
+def test_only_stages_and_the_study_know_both_sides():
+    both = {
+        name
+        for name, imported in GRAPH.items()
+        if any(i.startswith("scoregap.truth") for i in imported) and any(i.startswith("scoregap.measure") for i in imported)
+    }
+    assert both <= {"scoregap.study", *(f"scoregap.stages.{stage.name}" for stage in STAGES)}
+
+
+def test_imports_have_no_cycle():
+    done: set[str] = set()
+
+    def visit(name, path):
+        assert name not in path, " -> ".join([*path, name])
+        if name not in done:
+            for one in GRAPH[name] - {"scoregap"}:
+                visit(one, [*path, name])
+            done.add(name)
+
+    for name in GRAPH:
+        visit(name, [])
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("scoregap.study", {"numpy", "torch"}),
+        ("scoregap.__main__", {"numpy", "torch"}),
+        ("scoregap.workflow", {"numpy", "torch"}),
+        ("scoregap.truth.summary", {"torch", "xarray", "zarr"}),
+        ("scoregap.stages.fit", {"torch"}),
+        ("scoregap.stages.spectrum", {"torch"}),
+        ("scoregap.stages.cube", {"torch"}),
+        ("scoregap.stages.compare", {"torch"}),
+        ("scoregap.stages.report", {"torch"}),
+    ],
+)
+def test_light_modules_stay_light(module, absent):
+    code = f"import sys, {module}; print(*({absent!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_one_stage_one_module_one_rule_one_test():
+    names = [stage.name for stage in STAGES]
+    assert sorted(path.stem for path in (PACKAGE / "stages").glob("[a-z]*.py")) == sorted(names)
+    assert sorted(path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")) == sorted(names)
+    assert sorted(path.stem for path in (ROOT / "tests" / "stages").glob("test_*.py")) == sorted(f"test_{n}" for n in names)
+    included = re.findall(r"workflow/rules/(\w+)\.smk", (ROOT / "Snakefile").read_text())
+    assert included == names
+    for name in names:
+        text = (ROOT / "workflow" / "rules" / f"{name}.smk").read_text()
+        assert re.findall(r"^rule (\w+):", text, re.MULTILINE) == [name]
+        assert f"{{SCOREGAP}} {name} --study" in text
+        assert "log:" in text
+        assert "benchmark:" in text
+
+
+def test_every_module_has_a_test_file():
+    for path in MODULES:
+        if path.name not in ("__init__.py", "__main__.py"):
+            test = ROOT / "tests" / path.relative_to(PACKAGE).with_name(f"test_{path.name}")
+            assert test.exists(), f"{test.relative_to(ROOT)} is missing"
+
+
+def test_modules_open_with_inputs_and_outputs():
+    for path in MODULES:
+        text = ast.get_docstring(ast.parse(path.read_text()))
+        assert text, path
+        if path.parent.name in ("truth", "measure", "stages") and path.name != "__init__.py":
+            assert "->" in text, f"{path}: the docstring does not say inputs -> outputs"
+
+
+def test_public_functions_have_docstrings():
+    for path in MODULES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and node.name != "main":
+                trivial = isinstance(node, ast.ClassDef) and len(node.body) <= 3
+                assert ast.get_docstring(node) or trivial or node.lineno == node.end_lineno, f"{path.name}: {node.name}"
+
+
+def test_no_grab_bags():
+    assert not [path for path in MODULES if path.stem in ("utils", "helpers", "common", "misc")]
+
+
+def test_the_picture_names_the_stages_in_order():
+    names = [stage.name for stage in STAGES]
+    order = re.findall(r"\b(" + "|".join(names) + r")\b", scoregap.__doc__.splitlines()[2])
+    assert order == names
+    assert scoregap.__doc__.splitlines()[2].strip() in (ROOT / "README.md").read_text()
+
+
+def sources(stage):
+    """Hash of the code a stage's results depend on: its module and what that imports, without comments and docstrings."""
+    seen, todo = set(), [f"scoregap.stages.{stage}"]
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += GRAPH[name] - {"scoregap"}
+    total = hashlib.sha256()
+    # The registry of stages holds the revisions themselves; reading and writing do not change results.
+    for name in sorted(seen - {"scoregap.stages", "scoregap.storage", "scoregap.study"}):
+        (path,) = [path for path in MODULES if name_of(path) == name]
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
+                node.body = node.body[1:] or [ast.Pass()]
+        total.update(ast.dump(tree).encode())
+    return total.hexdigest()[:16]
+
+
+def record():
+    return {stage.name: {"revision": stage.revision, "code": sources(stage.name)} for stage in STAGES}
+
+
+@pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
+def test_whoever_edits_a_stage_is_reminded_of_its_revision(stage):
+    """Snakemake does not see edits of the package: only a raised revision reruns a stage."""
+    recorded, now = json.loads(REVISIONS.read_text())[stage], record()[stage]
+    assert now == recorded, (
+        f"the code of stage {stage!r} has changed. If its results change: raise its revision in "
+        f"scoregap/stages/__init__.py. In any case then record it: python {Path(__file__).relative_to(ROOT)}"
+    )
+
+
+if __name__ == "__main__":
+    REVISIONS.write_text(json.dumps(record(), indent=1) + "\n")

@@ -1,0 +1,171 @@
+"""The command line: quick, plain in its errors, and the same functions as everywhere."""
+
+import json
+import os
+import resource
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tiny import TINY
+
+from scoregap.stages import STAGES
+
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("COLUMNS", "FORCE_COLOR"))}
+
+
+def scoregap(*arguments, cwd=None, **options):
+    command = [sys.executable, "-m", "scoregap", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=CLEAN | {"COLUMNS": "200"}, check=False, **options)
+
+
+def refused(result, *says):
+    """One line on stderr, status 2, no traceback."""
+    assert result.returncode == 2, result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    for word in says:
+        assert word in result.stderr
+
+
+def test_help_is_quick_and_names_every_command():
+    took = []
+    for _ in range(3):
+        start = time.monotonic()
+        result = scoregap("--help")
+        took.append(time.monotonic() - start)
+    assert result.returncode == 0
+    for name in ("run", "studies", "theory", *(stage.name for stage in STAGES)):
+        assert f" {name} " in result.stdout
+    assert min(took) < 0.5
+
+
+@pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
+def test_every_stage_explains_itself(stage):
+    result = scoregap(stage, "--help")
+    assert result.returncode == 0
+    assert "--study" in result.stdout
+
+
+def test_the_installed_command_is_the_module():
+    assert subprocess.run([Path(sys.executable).with_name("scoregap"), "--help"], capture_output=True, check=False).returncode == 0
+
+
+def test_theory_as_json_without_torch():
+    result = scoregap("theory", "--ambient", 100, "--group", "20:1.0", "--group", "20:0.1", "--json")
+    answer = json.loads(result.stdout)
+    assert answer["manifold_dim"] == 40
+    # THEORY.md 2: the lower bulk is [.00499, .0449], not [.0076, .0524]; repaired [.0050, .0450]
+    edges = answer["groups"][1]["edges"]
+    assert edges["silverstein"] == pytest.approx([0.00499, 0.0449], abs=6e-6 * 10)
+    assert edges["detached"] == pytest.approx([0.0076, 0.0524], abs=6e-5)
+    assert edges["repaired"] == pytest.approx([0.0050, 0.0450], abs=6e-5)
+    (gap,) = answer["intermediate_gaps"]
+    assert gap["t_open"] * gap["t_close"] == pytest.approx(gap["t_max"] ** 2)
+    assert answer["final_gap"]["t_consolidation"] == answer["groups"][1]["edges"]["silverstein"][0]
+    code = "import sys; sys.argv = ['scoregap', 'theory', '--ambient', '9', '--group', '2:1']; import runpy\n"
+    code += "try: runpy.run_module('scoregap', run_name='__main__')\nexcept SystemExit: print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.endswith("False\n")
+
+
+def test_theory_as_a_table():
+    result = scoregap("theory", "--ambient", 100, "--group", "20:1.0", "--group", "20:0.6")
+    assert "merged" in result.stdout
+    assert "does not exist" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--ambient", 3, "--group", "2:1", "--group", "2:2"], "--ambient: 3 is not allowed"),
+        (["--ambient", 9, "--group", "2"], "'2' is not allowed: should be COUNT:STD"),
+        (["--ambient", 9, "--group", "0:1"], "'0:1' is not allowed"),
+        (["--ambient", 9, "--group", "1:-1"], "'1:-1' is not allowed"),
+        (["--ambient", 9, "--group", "1:nan"], "'1:nan' is not allowed"),
+        (["--ambient", 9, "--group", "1:1", "--level", "1.5"], "--level: 1.5 is not allowed"),
+    ],
+)
+def test_theory_refuses_the_impossible(arguments, says):
+    refused(scoregap("theory", *arguments), says)
+
+
+def test_studies_are_listed():
+    result = scoregap("studies")
+    assert "quickstart" in result.stdout
+    assert "48 cells in    16 jobs" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("depth: 1", "depths: 1", "train.depths: unknown key"),
+        ("[2]", "[9]", "axes.manifold_dim: 9"),
+        ("depth: 1", "device: cuda:99", "train.device: 'cuda:99' is not on this machine"),
+    ],
+)
+def test_a_bad_study_is_refused_before_anything_is_written(tmp_path, old, new, says):
+    (tmp_path / "bad.yaml").write_text(TINY.replace(old, new))
+    refused(scoregap("run", "bad.yaml", cwd=tmp_path), "bad.yaml: ", says)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_an_unknown_study_and_an_unwritable_folder_are_refused(tiny, tmp_path):
+    refused(scoregap("run", "quikstart"), "'quikstart' is not known: allowed are", "quickstart")
+    (tmp_path / "file").write_text("")
+    refused(scoregap("run", tiny, "--results", tmp_path / "file"), "--results: ", "Not a directory")
+    if os.geteuid():  # root may write anywhere
+        folder = tmp_path / "locked"
+        folder.mkdir()
+        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+        refused(scoregap("run", tiny, "--results", folder), "--results: ", "Permission denied")
+    else:
+        refused(scoregap("run", tiny, "--results", "/proc/scoregap"), "--results: ")
+
+
+def test_damaged_files_are_one_line_and_status_1(tiny, tmp_path):
+    from scoregap.study import load
+
+    job = next(iter(load(tiny).jobs))
+    (tmp_path / "s.zarr.zip").write_bytes(b"rubbish")
+    result = scoregap("fit", "--study", tiny, "--job", job, "--spectra", tmp_path / "s.zarr.zip", "--out", tmp_path / "f.zarr.zip")
+    assert result.returncode == 1
+    assert result.stderr.startswith("scoregap: ")
+    assert "s.zarr.zip: is damaged" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("trouble", ["no room", "no folder"])
+def test_an_output_that_cannot_be_written_is_one_line_and_leaves_nothing(tiny, tmp_path, trouble):
+    from scoregap.study import load
+
+    job = next(job.id for job in load(tiny).jobs.values() if "exact" in job.id)
+    out = tmp_path / "out" / "s.zarr.zip"
+    options = {}
+    if trouble == "no folder":
+        (tmp_path / "out").write_text("")
+    else:  # files of at most 1000 bytes: writing fails as on a full disk
+        options["preexec_fn"] = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    result = scoregap("spectrum", "--study", tiny, "--job", job, "--out", out, **options)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert trouble == "no folder" or not list((tmp_path / "out").iterdir())
+
+
+def test_stages_run_by_hand_on_files(tiny, tmp_path):
+    from scoregap import storage
+    from scoregap.study import load
+
+    job = next(job.id for job in load(tiny).jobs.values() if "0.5-gated-8" in job.id)
+    weights, spectra, fits = tmp_path / "w.safetensors", tmp_path / "s.zarr.zip", tmp_path / "f.zarr.zip"
+    for arguments in (
+        ("train", "--out", weights),
+        ("spectrum", "--weights", weights, "--out", spectra),
+        ("fit", "--spectra", spectra, "--out", fits),
+    ):
+        result = scoregap(arguments[0], "--study", tiny, "--job", job, *arguments[1:])
+        assert result.returncode == 0, result.stderr
+    assert (storage.read_job(spectra)[0].status == 1).all()
+    assert storage.read_job(fits)[0].sizes["member"] == 2

@@ -1,0 +1,205 @@
+"""Snakemake runs what is new and nothing else.
+
+One small study is run once; each test then copies its results, changes one thing, and looks at what is run.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from tiny import TINY
+
+from scoregap import storage, workflow
+from scoregap.study import load
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.workflow
+
+
+def snakemake(folder, *arguments):
+    """Snakemake on the study in a folder, with the default profile."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--workflow-profile", str(ROOT / "workflow" / "profiles" / "default"), "--cores", "2"]
+    command += ["--config", "study=tiny.yaml", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    return result.returncode, result.stdout + result.stderr
+
+
+def planned(folder, *arguments):
+    """Rules and jobs that would run: {rule: count}."""
+    status, text = snakemake(folder, *arguments, "--dry-run")
+    assert status == 0, text
+    table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", text, re.DOTALL)
+    if not table:
+        assert "Nothing to be done" in text
+        return {}
+    counts = {rule: int(count) for rule, count in (line.split() for line in table[1].splitlines())}
+    return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with the tiny study, run through the command line as a user would."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(TINY)
+    command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (folder / "output.txt").write_text(result.stdout)
+    return folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of the finished folder, dates and Snakemake's records included."""
+    shutil.copytree(finished, tmp_path / "copy", copy_function=shutil.copy2)
+    return tmp_path / "copy"
+
+
+def edit(folder, old, new):
+    text = (folder / "tiny.yaml").read_text()
+    assert old in text
+    (folder / "tiny.yaml").write_text(text.replace(old, new, 1))
+
+
+def test_the_run_prints_progress_the_table_and_where_things_lie(finished):
+    text = (finished / "output.txt").read_text()
+    assert "tiny: 12 cells in 6 jobs" in text
+    assert "  100%  18 of 18" in text
+    assert "trained/exact" in text
+    for line in ("report        results/tiny/report.html", "cube          results/tiny/cube.zarr"):
+        assert line in text
+    assert len(text.splitlines()) < 80
+
+
+def test_the_report_is_one_file_with_captions(finished):
+    text = (finished / "results" / "tiny" / "report.html").read_text()
+    assert len(text) > 1_000_000  # the viewer and the figures are inside
+    for caption in ("one line per noise variance", "random-matrix law of the flat manifold", "Student interval"):
+        assert caption in text
+    assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="https?://', text)
+
+
+def test_a_second_run_does_nothing(finished):
+    command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
+    before = (finished / "results" / "tiny" / "report.html").stat().st_mtime
+    result = subprocess.run(command, capture_output=True, text=True, cwd=finished, check=True)
+    assert "Nothing to be done" in result.stdout
+    assert "trained/exact" in result.stdout
+    assert (finished / "results" / "tiny" / "report.html").stat().st_mtime == before
+
+
+def test_touching_the_study_runs_nothing(folder):
+    edit(folder, "study: tiny", "# a comment\nstudy:   tiny")
+    edit(folder, "depth: 1", "depth: 1\n  device: cpu")
+    assert planned(folder) == {}
+
+
+def test_a_new_curvature_runs_only_its_cells_and_the_gather(folder):
+    edit(folder, "[0.0, 0.5]", "[0.0, 0.25, 0.5]")
+    gather = {"cube": 1, "compare": 1, "report": 1}
+    assert planned(folder) == {"train": 1, "spectrum": 3, "fit": 3, **gather}
+    stages = folder / "results" / "tiny"
+    old = {path: path.stat().st_mtime_ns for stage in ("train", "spectrum", "fit") for path in (stages / stage).iterdir()}
+    before = xr.open_zarr(stages / "cube.zarr").load()
+    status, text = snakemake(folder)
+    assert status == 0, text
+    assert all(path.stat().st_mtime_ns == date for path, date in old.items())
+    after = xr.open_zarr(stages / "cube.zarr")
+    assert after.curvature.values.tolist() == [0.0, 0.25, 0.5]
+    assert (after.status == 1).all()
+    xr.testing.assert_equal(after.sel(curvature=before.curvature), before)
+
+
+def test_a_new_seed_trains_only_the_new_member(folder):
+    job = next(job for job in load(folder / "tiny.yaml").jobs.values() if "0.5-gated-8" in job.id)
+    weights = folder / "results" / "tiny" / "train" / f"{job.id}.safetensors"
+    old_members, old = storage.read_weights(weights)
+    marked = {name: array + 1 if "leave.bias" in name else array for name, array in old.items()}
+    storage.write_weights(weights, old_members, marked)  # training them again would take the mark away
+    edit(folder, "seed: 2", "seed: 3")
+    status, text = snakemake(folder, "--forcerun", "train")
+    assert status == 0, text
+    members, tensors = storage.read_weights(weights)
+    assert len(members) == 3
+    assert all((tensors[name] == array).all() for name, array in marked.items() if "curve" not in name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "first"),
+    [
+        ("resamples: 50", "resamples: 60", "fit"),
+        ("points: 4", "points: 5", "spectrum"),
+        ("flat: {t_open: 0.15", "flat: {t_open: 0.16", "cube"),  # the cube's attributes hold the study
+    ],
+)
+def test_a_changed_section_reruns_its_stage_and_those_after_it(folder, old, new, first):
+    edit(folder, old, new)
+    all_jobs = {"spectrum": 6, "fit": 6, "cube": 1, "compare": 1, "report": 1}
+    assert planned(folder) == dict(list(all_jobs.items())[list(all_jobs).index(first) :])
+
+
+@pytest.mark.parametrize("stage", ["train", "fit", "report"])
+def test_a_raised_revision_reruns_its_stage_and_those_after_it(folder, tmp_path, stage):
+    """The package is copied, the revision raised in the copy, and Snakemake asked with the copy in front."""
+    package = tmp_path / "package"
+    shutil.copytree(ROOT / "scoregap", package / "scoregap")
+    registry = package / "scoregap" / "stages" / "__init__.py"
+    text = registry.read_text()
+    assert f'Stage("{stage}", 1,' in text
+    registry.write_text(text.replace(f'Stage("{stage}", 1,', f'Stage("{stage}", 2,'))
+    code = f"import sys; sys.path.insert(0, {str(package)!r}); from snakemake.cli import main; main()"
+    command = [sys.executable, "-c", code, "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--cores", "2", "--config", "study=tiny.yaml", "--dry-run"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
+    ran = set(re.findall(r"^(?:local)?rule (\w+):", result.stdout + result.stderr, re.MULTILINE)) - {"all"}
+    stages = ["train", "spectrum", "fit", "cube", "compare", "report"]
+    assert ran == set(stages[stages.index(stage) :])
+
+
+def test_plain_snakemake_plans_without_profile(folder):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "-c2", "--dry-run"]
+    command += ["--config", "study=tiny.yaml"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_a_bad_study_stops_snakemake_with_one_sentence(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("[2]", "[9]"))
+    status, text = snakemake(tmp_path, "--dry-run")
+    assert status != 0
+    assert "tiny.yaml: axes.manifold_dim: 9 is not allowed" in text
+    assert "Traceback" not in text
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_failing_job_is_named_costs_no_other_and_the_rest_completes(folder):
+    results = folder / "results" / "tiny"
+    job = next(job for job in load(folder / "tiny.yaml").jobs.values() if "0.5-gated-8" in job.id)
+    shutil.rmtree(results / "spectrum")
+    weights = results / "train" / f"{job.id}.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-10] ^= 1
+    weights.write_bytes(content)
+    command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert result.returncode == 1
+    assert "is damaged: its checksum is wrong" in result.stderr
+    assert weights.name in result.stderr
+    assert len(list((results / "spectrum").glob("*.zip"))) == 5
+    weights.unlink()  # as the message says
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
+    monkeypatch.setattr(workflow, "HEARTBEAT", 0.2)
+    workflow.follow([sys.executable, "-c", "import time; time.sleep(0.5)"], tmp_path)
+    assert "job: step 2/9" in capsys.readouterr().out
