@@ -16,7 +16,7 @@ import functools  # noqa: E402
 import json  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Annotated  # noqa: E402
+from typing import Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402
 
@@ -70,10 +70,10 @@ def _keyword(command):
     def run(**kwargs):
         return command(**kwargs)
 
-    parameters = []
+    parameters: list[inspect.Parameter] = []
     for one in inspect.signature(command).parameters.values():
         default = ... if one.default is one.empty else one.default
-        annotation = Annotated[one.annotation, typer.Option(f"--{one.name}")]
+        annotation: Any = Annotated[one.annotation, typer.Option(f"--{one.name}")]
         parameters.append(
             one.replace(kind=one.KEYWORD_ONLY, annotation=annotation, default=one.empty if default is ... else default)
         )
@@ -125,6 +125,7 @@ def theory(
 
 
 def main() -> None:
+    """The command `scoregap`."""
     asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     _app(asked)(prog_name="scoregap")
 

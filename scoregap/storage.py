@@ -51,6 +51,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """A whole text file, or the old one."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -193,6 +194,7 @@ def write_cube(path: Path, groups: dict[str, xr.Dataset]) -> None:
 
 
 def manifest_of(cube: Path) -> Path:
+    """The file with the SHA-256 of every file of a cube."""
     return cube.with_name(cube.name + ".json")
 
 

@@ -42,7 +42,6 @@ def _matching(pattern: str, allowed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -141,7 +140,9 @@ class Document(Section):
 
 def _network(name: str) -> str:
     if name not in CLOSED_FORMS and not re.fullmatch(rf"({'|'.join(NETWORKS)})-[1-9][0-9]{{0,4}}", name):
-        raise ValueError(f"should be one of {', '.join(CLOSED_FORMS)}, or {' or '.join(NETWORKS)} with a width, as gated-64")
+        raise ValueError(
+            f"should be one of {', '.join(CLOSED_FORMS)}, or {' or '.join(NETWORKS)} with a width, as gated-64"
+        )
     return name
 
 
@@ -189,6 +190,12 @@ class Cell:
     @property
     def trained(self) -> bool:
         return self["network"] not in CLOSED_FORMS
+
+    @property
+    def training(self) -> Train:
+        """The train section of a cell that needs training."""
+        assert self.train is not None  # `load` has made sure
+        return self.train
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -480,9 +487,11 @@ def _check_sections(study: Study) -> None:
                 ranges.append(("train.noise.focus", focus))
         for key, one in ranges:
             if one.start >= one.stop:
-                raise InputError(f"{study.path}: {key}.stop: {one.stop!r} is not allowed: should exceed start, {one.start!r}")
+                raise InputError(
+                    f"{study.path}: {key}.stop: {one.stop!r} is not allowed: should exceed start, {one.start!r}"
+                )
         if trained:
-            noise = cell.train.noise
+            noise = cell.training.noise
             inner = [("spectrum.times", times)] + ([("train.noise.focus", noise.focus)] if noise.focus else [])
             for section, one in inner:
                 for key, value in (("start", one.start), ("stop", one.stop)):

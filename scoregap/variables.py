@@ -7,7 +7,7 @@ Dimensions are the study's axes, then those named here. In the file of a job the
 dimension `member`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -99,10 +99,10 @@ def empty(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def annotate(ds: xr.Dataset) -> xr.Dataset:
     """Units and long names for every variable and coordinate; an axis into a section is named by its path."""
-    for name in ds.data_vars:
+    for name in map(str, ds.data_vars):
         units, long_name = VARIABLES[name][2:]
         ds[name].attrs |= {"units": units, "long_name": long_name}
-    for name in ds.coords:
+    for name in map(str, ds.coords):
         units, long_name = COORDINATES.get(name, ("1", f"study parameter {name}"))
         ds[name].attrs |= {"units": units, "long_name": long_name}
     return ds
@@ -113,7 +113,7 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     wrong = []
     for name in VARIABLES.keys() - ds.data_vars.keys():
         wrong.append(f"variable {name} is missing")
-    for name in sorted(ds.data_vars):
+    for name in sorted(map(str, ds.data_vars)):
         if name not in VARIABLES:
             wrong.append(f"variable {name} is not registered")
             continue
@@ -122,10 +122,10 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
             wrong.append(f"variable {name} has dimensions {ds[name].dims}, not {(*axes, *variable.dims)}")
         if ds[name].dtype != variable.dtype:
             wrong.append(f"variable {name} has type {ds[name].dtype}, not {variable.dtype}")
-    for name in ds.dims:
+    for name in map(str, ds.dims):
         if name not in ds.coords:
             wrong.append(f"coordinate {name} is missing")
-    for name in (*ds.data_vars, *ds.coords):
+    for name in map(str, (*ds.data_vars, *ds.coords)):
         for attribute in ("units", "long_name"):
             if attribute not in ds[name].attrs:
                 wrong.append(f"{name} has no {attribute}")
@@ -149,10 +149,13 @@ def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Data
     data = {}
     for name, variable in VARIABLES.items():
         shape = (*outer, *(sizes[dim] for dim in variable.dims))
-        values = -np.sort(-rng.random(shape), axis=-1) if shape else rng.random()
-        data[name] = ((*axes, *variable.dims), np.ones(shape, "int8") if name == "status" else values.astype(variable.dtype))
+        numbers = -np.sort(-rng.random(shape or (1,)), axis=-1).reshape(shape)
+        data[name] = (
+            (*axes, *variable.dims),
+            np.ones(shape, "int8") if name == "status" else numbers.astype(variable.dtype),
+        )
     used = {dim for variable in VARIABLES.values() for dim in variable.dims}
-    coords = dict(axes) | {dim: np.arange(sizes[dim]) for dim in sorted(used)}
+    coords: dict[str, Any] = dict(axes) | {dim: np.arange(sizes[dim]) for dim in sorted(used)}
     coords["time"] = np.geomspace(1e-3, 1, sizes["time"])
     coords["estimator"] = np.array([f"estimator-{i}" for i in range(sizes["estimator"])], object)
     for axis, values in axes.items():

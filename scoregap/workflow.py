@@ -42,7 +42,10 @@ def check(study: Study, results: Path) -> None:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        raise InputError(f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; should be a folder one can write to") from None
+        raise InputError(
+            f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
+            "should be a folder one can write to"
+        ) from None
     train = study.document.train
     if train is not None and train.device not in ("auto", "cpu") and any(job.trained for job in study.jobs.values()):
         from scoregap.stages.train import pick_device
@@ -65,7 +68,10 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     status, lines = follow(command, out / "logs")
     if status:
         ours = [line for line in lines if line.startswith("scoregap: ")]
-        print("\n".join(["", *(ours or lines[-40:]), f"the study is not complete; logs are in {out / 'logs'}"]), file=sys.stderr)
+        print(
+            "\n".join(["", *(ours or lines[-40:]), f"the study is not complete; logs are in {out / 'logs'}"]),
+            file=sys.stderr,
+        )
         return 1
     report = out / "report.html"
     newest = max(file.stat().st_mtime for file in (out / "figures").iterdir())

@@ -10,6 +10,7 @@ from pathlib import Path  # noqa: E402
 import pytest  # noqa: E402
 from tiny import TINY, run_stages  # noqa: E402
 
+
 @pytest.fixture
 def tiny(tmp_path) -> Path:
     """A study that runs in seconds."""

@@ -49,7 +49,8 @@ def test_only_stages_and_the_study_know_both_sides():
     both = {
         name
         for name, imported in GRAPH.items()
-        if any(i.startswith("scoregap.truth") for i in imported) and any(i.startswith("scoregap.measure") for i in imported)
+        if any(i.startswith("scoregap.truth") for i in imported)
+        and any(i.startswith("scoregap.measure") for i in imported)
     }
     assert both <= {"scoregap.study", *(f"scoregap.stages.{stage.name}" for stage in STAGES)}
 
@@ -91,7 +92,9 @@ def test_one_stage_one_module_one_rule_one_test():
     names = [stage.name for stage in STAGES]
     assert sorted(path.stem for path in (PACKAGE / "stages").glob("[a-z]*.py")) == sorted(names)
     assert sorted(path.stem for path in (ROOT / "workflow" / "rules").glob("*.smk")) == sorted(names)
-    assert sorted(path.stem for path in (ROOT / "tests" / "stages").glob("test_*.py")) == sorted(f"test_{n}" for n in names)
+    assert sorted(path.stem for path in (ROOT / "tests" / "stages").glob("test_*.py")) == sorted(
+        f"test_{n}" for n in names
+    )
     included = re.findall(r"workflow/rules/(\w+)\.smk", (ROOT / "Snakefile").read_text())
     assert included == names
     for name in names:
@@ -120,7 +123,11 @@ def test_modules_open_with_inputs_and_outputs():
 def test_public_functions_have_docstrings():
     for path in MODULES:
         for node in ast.parse(path.read_text()).body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and node.name != "main":
+            if (
+                isinstance(node, (ast.FunctionDef, ast.ClassDef))
+                and not node.name.startswith("_")
+                and node.name != "main"
+            ):
                 trivial = isinstance(node, ast.ClassDef) and len(node.body) <= 3
                 assert ast.get_docstring(node) or trivial or node.lineno == node.end_lineno, f"{path.name}: {node.name}"
 
@@ -137,7 +144,7 @@ def test_the_picture_names_the_stages_in_order():
 
 
 def sources(stage):
-    """Hash of the code a stage's results depend on: its module and what that imports, without comments and docstrings."""
+    """Hash of the code a stage's results depend on: its module and what that imports, without docstrings."""
     seen, todo = set(), [f"scoregap.stages.{stage}"]
     while todo:
         name = todo.pop()

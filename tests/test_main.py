@@ -19,7 +19,9 @@ CLEAN = {name: value for name, value in os.environ.items() if not name.startswit
 
 def scoregap(*arguments, cwd=None, **options):
     command = [sys.executable, "-m", "scoregap", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=CLEAN | {"COLUMNS": "200"}, check=False, **options)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env=CLEAN | {"COLUMNS": "200"}, check=False, **options
+    )
 
 
 def refused(result, *says):
@@ -51,7 +53,12 @@ def test_every_stage_explains_itself(stage):
 
 
 def test_the_installed_command_is_the_module():
-    assert subprocess.run([Path(sys.executable).with_name("scoregap"), "--help"], capture_output=True, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [Path(sys.executable).with_name("scoregap"), "--help"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
 
 
 def test_theory_as_json_without_torch():
@@ -68,7 +75,9 @@ def test_theory_as_json_without_torch():
     assert answer["final_gap"]["t_consolidation"] == answer["groups"][1]["edges"]["silverstein"][0]
     code = "import sys; sys.argv = ['scoregap', 'theory', '--ambient', '9', '--group', '2:1']; import runpy\n"
     code += "try: runpy.run_module('scoregap', run_name='__main__')\nexcept SystemExit: print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.endswith("False\n")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.endswith(
+        "False\n"
+    )
 
 
 def test_theory_as_a_table():
@@ -130,7 +139,9 @@ def test_damaged_files_are_one_line_and_status_1(tiny, tmp_path):
 
     job = next(iter(load(tiny).jobs))
     (tmp_path / "s.zarr.zip").write_bytes(b"rubbish")
-    result = scoregap("fit", "--study", tiny, "--job", job, "--spectra", tmp_path / "s.zarr.zip", "--out", tmp_path / "f.zarr.zip")
+    result = scoregap(
+        "fit", "--study", tiny, "--job", job, "--spectra", tmp_path / "s.zarr.zip", "--out", tmp_path / "f.zarr.zip"
+    )
     assert result.returncode == 1
     assert result.stderr.startswith("scoregap: ")
     assert "s.zarr.zip: is damaged" in result.stderr

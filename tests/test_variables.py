@@ -34,7 +34,10 @@ def test_everything_has_units_and_a_long_name():
         (lambda ds: ds.assign(t_max=ds.t_max.astype("float32").assign_attrs(ds.t_max.attrs)), "has type float32"),
         (lambda ds: ds.drop_vars("point"), "coordinate point is missing"),
         (lambda ds: ds.assign(t_max=ds.t_max.drop_attrs()), "t_max has no units"),
-        (lambda ds: ds.assign(status=(ds.status * 9).astype("int8").assign_attrs(ds.status.attrs)), "status has values"),
+        (
+            lambda ds: ds.assign(status=(ds.status * 9).astype("int8").assign_attrs(ds.status.attrs)),
+            "status has values",
+        ),
         (lambda ds: ds.assign(eigenvalue=ds.eigenvalue.where(ds.seed > 0)), "status 1 (ok) and missing eigenvalues"),
         (lambda ds: ds.assign(eigenvalue=-ds.eigenvalue.assign_attrs(ds.eigenvalue.attrs)), "descending"),
     ],

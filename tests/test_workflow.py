@@ -104,7 +104,9 @@ def test_a_new_curvature_runs_only_its_cells_and_the_gather(folder):
     gather = {"cube": 1, "compare": 1, "report": 1}
     assert planned(folder) == {"train": 1, "spectrum": 3, "fit": 3, **gather}
     stages = folder / "results" / "tiny"
-    old = {path: path.stat().st_mtime_ns for stage in ("train", "spectrum", "fit") for path in (stages / stage).iterdir()}
+    old = {
+        path: path.stat().st_mtime_ns for stage in ("train", "spectrum", "fit") for path in (stages / stage).iterdir()
+    }
     before = xr.open_zarr(stages / "cube.zarr").load()
     status, text = snakemake(folder)
     assert status == 0, text
@@ -152,7 +154,8 @@ def test_a_raised_revision_reruns_its_stage_and_those_after_it(folder, tmp_path,
     text = registry.read_text()
     assert f'Stage("{stage}", 1,' in text
     registry.write_text(text.replace(f'Stage("{stage}", 1,', f'Stage("{stage}", 2,'))
-    code = f"import sys; sys.path.insert(0, {str(package)!r}); from snakemake.cli import main; main()"
+    # Snakemake puts the Snakefile's folder first, so the copy has to be imported before.
+    code = f"import sys; sys.path.insert(0, {str(package)!r}); import scoregap.study, snakemake.cli as s; s.main()"
     command = [sys.executable, "-c", code, "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     command += ["--cores", "2", "--config", "study=tiny.yaml", "--dry-run"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)

@@ -78,6 +78,10 @@ class Denoiser(nn.Module):
         self.register_buffer("data_var", torch.as_tensor(data_std, dtype=torch.float32)[:, None, None, None] ** 2)
         self.noise_range = noise_range
 
+    def network_parameters(self):
+        """(name, tensor with leading dimension member) of everything that is trained."""
+        return self.network.named_parameters()
+
     def level(self, t):
         low, high = (math.log(v) for v in self.noise_range)
         return (2 * torch.log(t) - (low + high)) / (high - low)

@@ -27,7 +27,9 @@ def peak(times, width):
         return np.nan, np.nan
     low = np.flatnonzero(width[:top] < 0.5 * width[top])
     high = np.flatnonzero(width[top:] < 0.5 * width[top])
-    window = slice(min(low[-1] + 1 if low.size else 0, top - 1), max(top + (high[0] if high.size else len(width)), top + 2))
+    window = slice(
+        min(low[-1] + 1 if low.size else 0, top - 1), max(top + (high[0] if high.size else len(width)), top + 2)
+    )
     t, w = times[window] / times[top], width[window]
     if len(t) < 3 or np.any(w <= 0):
         return np.nan, np.nan

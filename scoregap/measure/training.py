@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from scoregap.measure.networks import Denoiser
+
 BLOCK = 32  # steps whose random draws are made at once
 
 
@@ -23,7 +25,7 @@ class Progress(NamedTuple):
 
     step: int
     loss: np.ndarray
-    averaged: torch.nn.Module
+    averaged: Denoiser
 
 
 def noise_quantiles(start, stop, focus=None, share=0.0):

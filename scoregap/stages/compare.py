@@ -139,7 +139,11 @@ def _one(values: np.ndarray) -> int:
 
 
 def _seeds(status: np.ndarray) -> dict:
-    bad = ", ".join(f"{int((status == code).sum())} {name}" for code, name in variables.STATUS.items() if code != 1 and (status == code).any())
+    bad = ", ".join(
+        f"{int((status == code).sum())} {name}"
+        for code, name in variables.STATUS.items()
+        if code != 1 and (status == code).any()
+    )
     return {"seeds": int((status == 1).sum()), "not_ok": bad}
 
 
@@ -174,7 +178,8 @@ def render(study: Study, frame: pd.DataFrame) -> str:
         verdict = row.verdict + (f" ({row.not_ok})" if row.not_ok else "")
         first = cell != previous
         table.add_row(
-            *(f"{row[axis]:g}" if first and not isinstance(row[axis], str) else str(row[axis]) * first for axis in varied),
+            *(row[axis] if isinstance(row[axis], str) else f"{row[axis]:g}" for axis in (varied if first else ())),
+            *([] if first else [""] * len(varied)),
             row.network if first else "",
             quantity,
             *(_short(row[name]) for name in ("law", "gaussian", "exact", "trained")),

@@ -68,7 +68,7 @@ def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path) -> xr.Data
         name: variables.empty(name, (*shape, *(len(coords[dim]) for dim in variable.dims)))
         for name, variable in variables.VARIABLES.items()
     }
-    place = {cell.values: np.unravel_index(i, shape) for i, cell in enumerate(cells)}
+    place: dict = {cell.values: np.unravel_index(i, shape) for i, cell in enumerate(cells)}
     for job in study.jobs.values():
         if job.cells[0]["ambient_dim"] != ambient_dim:
             continue
@@ -79,7 +79,7 @@ def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path) -> xr.Data
             ds, keys = storage.read_job(path)
             if keys != [cell.key(stage) for cell in job.cells]:
                 raise InputError(f"{path}: is not of this study as it is now: rerun {stage}")
-            for name in ds.data_vars:
+            for name in map(str, ds.data_vars):
                 for i, cell in enumerate(job.cells):
                     values = ds[name].values[i]
                     data[name][(*place[cell.values], *(slice(size) for size in values.shape))] = values

@@ -30,7 +30,9 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> None:
     if keys != [cell.key("spectrum") for cell in cells]:
         raise InputError(f"{spectra}: is not of this study as it is now: rerun spectrum")
     fitted = [fit(cell, measured.isel(member=i)) for i, cell in enumerate(cells)]
-    data = {name: (("member", *variables.VARIABLES[name].dims), np.stack([one[name] for one in fitted])) for name in NAMES}
+    data = {
+        name: (("member", *variables.VARIABLES[name].dims), np.stack([one[name] for one in fitted])) for name in NAMES
+    }
     storage.write_job(out, xr.Dataset(data), [cell.key("fit") for cell in cells])
 
 

@@ -9,6 +9,7 @@ is said in the figure. `snakemake --report` puts them into one self-contained HT
 import html
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from scoregap.stages.compare import interval
 from scoregap.study import CLOSED_FORMS, Study, load
 
 PANELS = 8  # columns of a figure
-REFERENCE_STYLE = {
+REFERENCE_STYLE: dict[Any, Any] = {
     "law": {"color": "0.55", "ls": ":", "lw": 1.8},
     "gaussian": {"color": "tab:green", "ls": "-.", "lw": 1.4},
     "exact": {"color": "black", "ls": "--", "lw": 1.4},
@@ -157,10 +158,27 @@ def gaps(study: Study, facets: list, frame: pd.DataFrame):
                 if np.isfinite(position):
                     curve = one.gap_width.sel(network=shown).mean("seed")
                     height = np.interp(np.log(position), np.log(t), curve)
-                    ax.plot(position, height, marker, color=colours.get(shown, "black"), ms=6, label=f"{name[2:]} ({shown})", zorder=4)
+                    ax.plot(
+                        position,
+                        height,
+                        marker,
+                        color=colours.get(shown, "black"),
+                        ms=6,
+                        label=f"{name[2:]} ({shown})",
+                        zorder=4,
+                    )
             _log_time(ax)
             boundary = int(one.boundary.isel(network=0, seed=0))
-            ax.text(0.98, 0.97, f"below mode {boundary}", transform=ax.transAxes, ha="right", va="top", fontsize=8, color="0.3")
+            ax.text(
+                0.98,
+                0.97,
+                f"below mode {boundary}",
+                transform=ax.transAxes,
+                ha="right",
+                va="top",
+                fontsize=8,
+                color="0.3",
+            )
             if gap == 0:
                 ax.set_title(title)
             if column == 0:
@@ -207,18 +225,21 @@ def phase_times(study: Study, facets: list, frame: pd.DataFrame):
                 y = [float(ds[f"{reference}_{name}"].isel(gap=gap, network=0).median()) for ds in members]
                 ax.plot(x, y, marker=".", label=reference, **style)
             for i, network in enumerate(trained):
-                centre, low, high = [], [], []
-                for ds in members:
-                    one = ds.isel(gap=gap).sel(network=network)
-                    logs = np.log((one[name] / one[f"exact_{name}"]).values)
-                    logs = logs[np.isfinite(logs)]
-                    scale = float(one[f"exact_{name}"].median())
-                    centre.append(scale * np.exp(logs.mean()) if logs.size else np.nan)
-                    for end, value in zip((low, high), interval(logs, study.document.compare.confidence), strict=True):
-                        end.append(scale * np.exp(value))
-                y, low, high = (np.array(v) for v in (centre, low, high))
+                y, low, high = np.transpose(
+                    [_around_exact(ds.isel(gap=gap).sel(network=network), name, study) for ds in members]
+                )
                 errors = np.nan_to_num([y - low, high - y])
-                ax.errorbar(x + (i + 1) * shift, y, errors, color=colours[network], marker="o", ms=4, capsize=3, lw=1, label=network)
+                ax.errorbar(
+                    x + (i + 1) * shift,
+                    y,
+                    errors,
+                    color=colours[network],
+                    marker="o",
+                    ms=4,
+                    capsize=3,
+                    lw=1,
+                    label=network,
+                )
             ax.set_yscale("log")
             ax.set_title(f"{title}: {name}" + (" (first gap)" if gap == 0 else ""))
             if row == len(groups) - 1:
@@ -226,8 +247,20 @@ def phase_times(study: Study, facets: list, frame: pd.DataFrame):
             if column == 0:
                 ax.set_ylabel("noise variance t")
     _shared_legend(figure, axes)
-    figure.suptitle(f"Phase times against {along} (bars: {study.document.compare.confidence:.0%} Student intervals of the ratio to exact over seeds)")
+    confidence = f"{study.document.compare.confidence:.0%}"
+    figure.suptitle(
+        f"Phase times against {along} (bars: {confidence} Student intervals of the ratio to exact over seeds)"
+    )
     return figure
+
+
+def _around_exact(ds: xr.Dataset, name: str, study: Study) -> tuple[float, float, float]:
+    """Median exact time, times (mean, low, high) of the ratio of the network's time to it over seeds."""
+    logs = np.log((ds[name] / ds[f"exact_{name}"]).values)
+    logs = logs[np.isfinite(logs)]
+    low, high = interval(logs, study.document.compare.confidence)
+    scale = float(ds[f"exact_{name}"].median())
+    return scale * np.exp(logs.mean() if logs.size else np.nan), scale * np.exp(low), scale * np.exp(high)
 
 
 def dimension(study: Study, facets: list, frame: pd.DataFrame):
@@ -239,7 +272,9 @@ def dimension(study: Study, facets: list, frame: pd.DataFrame):
         ax, t = axes[0, column], ds.time.values
         shown = "exact" if "exact" in study.axes["network"] else study.axes["network"][0]
         reference = ds.sel(network=shown)
-        intermediate = reference.t_open.isel(gap=slice(0, -1)).median("seed").max().item() if ds.sizes["gap"] > 1 else np.nan
+        intermediate = (
+            reference.t_open.isel(gap=slice(0, -1)).median("seed").max().item() if ds.sizes["gap"] > 1 else np.nan
+        )
         consolidation = reference.t_consolidation.isel(gap=-1).median().item()
         bounds = [t[0], consolidation, intermediate, t[-1]]
         if not np.isfinite(consolidation):
@@ -247,7 +282,11 @@ def dimension(study: Study, facets: list, frame: pd.DataFrame):
         if not np.isfinite(intermediate):
             bounds[2] = bounds[1]
         for name, colour, left, right in zip(
-            ("consolidation", "coverage", "trivial"), ("tab:blue", "tab:orange", "0.5"), bounds, bounds[1:], strict=False
+            ("consolidation", "coverage", "trivial"),
+            ("tab:blue", "tab:orange", "0.5"),
+            bounds,
+            bounds[1:],
+            strict=False,
         ):
             ax.axvspan(left, right, color=colour, alpha=0.12, lw=0, label=f"{name} phase ({shown})")
         for boundary in ds.boundary.isel(network=0, seed=0).values:
@@ -266,7 +305,9 @@ def dimension(study: Study, facets: list, frame: pd.DataFrame):
         ax.set_ylim(bottom=-0.3)
         ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     _shared_legend(figure, axes)
-    figure.suptitle("Blind dimension against noise (median over seeds; 0: no visible gap; dotted: ends of the true groups)")
+    figure.suptitle(
+        "Blind dimension against noise (median over seeds; 0: no visible gap; dotted: ends of the true groups)"
+    )
     return figure
 
 
@@ -304,7 +345,8 @@ def comparison(study: Study, frame: pd.DataFrame) -> str:
     columns = [*axes, "network", "quantity", "boundary", "law", "gaussian", "exact", "trained", "ratio", "ratio_low",
                "ratio_high", "law_to_exact", "position", "margin", "verdict", "not_ok"]  # fmt: skip
     names = {"ratio": "trained / exact", "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
-             "position": "between gaussian (0) and exact (1)", "boundary": "gap below mode", "not_ok": "members not ok"}  # fmt: skip
+             "position": "between gaussian (0) and exact (1)", "boundary": "gap below mode",
+             "not_ok": "members not ok"}  # fmt: skip
     rows = []
     for _, row in frame.iterrows():
         cells = "".join(f"<td>{_cell(row[column])}</td>" for column in columns)
@@ -322,9 +364,9 @@ tr.good td:nth-last-child(2) {{ background: #d9f0d9; }}
 tr.bad td:nth-last-child(2) {{ background: #f6d5d5; }}
 </style></head><body>
 <h1>{html.escape(study.name)}: trained networks against theory</h1>
-<p>Phase times are noise variances t, medians over {len(study.axes["seed"])} seeds. The ratio has a {confidence:.0%} Student
-interval over seeds; <b>agrees</b>: the interval lies inside the margin, <b>disagrees</b>: outside, <b>inconclusive</b>:
-neither. Config {study.hash}.</p>
+<p>Phase times are noise variances t, medians over {len(study.axes["seed"])} seeds. The ratio has a {confidence:.0%}
+Student interval over seeds; <b>agrees</b>: the interval lies inside the margin, <b>disagrees</b>: outside,
+<b>inconclusive</b>: neither. Config {study.hash}.</p>
 <table><thead><tr>{head}</tr></thead><tbody>
 {chr(10).join(rows)}
 </tbody></table></body></html>

@@ -26,10 +26,12 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     cells = load(study).job(job).cells
     if cells[0].trained and weights is None:
         raise InputError(f"{study}: job {job!r} was trained: weights are needed: pass --weights FILE")
-    members, tensors = storage.read_weights(weights) if cells[0].trained else ({}, {})
+    members, tensors = storage.read_weights(weights) if weights and cells[0].trained else ({}, {})
     for cell in cells:
         if cell.trained and cell.key("train") not in members:
-            raise InputError(f"{weights}: is not of this study as it is now (seed {cell['seed']} is missing): rerun train")
+            raise InputError(
+                f"{weights}: is not of this study as it is now (seed {cell['seed']} is missing): rerun train"
+            )
     measured = [measure(cell, members, tensors) for cell in cells]
     data = {
         name: (("member", *variables.VARIABLES[name].dims), np.stack([one[name] for one in measured])) for name in NAMES
@@ -67,7 +69,9 @@ def measure(cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
         denoised, jacobians = network_jacobian(cell, members, tensors, noisy, t)
         bayes = truth.exact(flat, flat_t)[0].reshape(noisy.shape)
     else:
-        denoised, jacobians = (a.reshape(len(t), points, *a.shape[1:]) for a in getattr(truth, cell["network"])(flat, flat_t))
+        denoised, jacobians = (
+            a.reshape(len(t), points, *a.shape[1:]) for a in getattr(truth, cell["network"])(flat, flat_t)
+        )
         bayes = denoised if cell["network"] == "exact" else truth.exact(flat, flat_t)[0].reshape(noisy.shape)
     try:
         eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
@@ -92,7 +96,7 @@ def network_jacobian(cell, members, tensors, noisy, t):
     from scoregap.stages import train
 
     torch.set_num_threads(1)
-    device = train.pick_device(Path(cell["network"]), cell.train.device)
+    device = train.pick_device(Path(cell["network"]), cell.training.device)
     denoiser = train.restore(cell, members, tensors).to(device)
     inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
     levels = torch.tensor(t, dtype=torch.float32, device=device)[None]

@@ -24,7 +24,7 @@ def run(study: Path, job: str, out: Path) -> None:
     cells = load(study).job(job).cells
     if not cells[0].trained:
         raise InputError(f"{study}: job {job!r} has a closed-form score: allowed is a job with a trained network")
-    device = pick_device(study, cells[0].train.device)
+    device = pick_device(study, cells[0].training.device)
     torch.set_num_threads(1)  # one core per job, and the same bits whatever the machine's size
     members, tensors = kept(out, {cell.key("train") for cell in cells})
     missing = [cell for cell in cells if cell.key("train") not in members]
@@ -40,7 +40,9 @@ def pick_device(study: Path, name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
     if name not in there and not (name == "cuda" and len(there) > 1):
-        raise InputError(f"{study}: train.device: {name!r} is not on this machine: allowed here are auto, {', '.join(there)}")
+        raise InputError(
+            f"{study}: train.device: {name!r} is not on this machine: allowed here are auto, {', '.join(there)}"
+        )
     return torch.device(name)
 
 
@@ -61,31 +63,42 @@ def build(cells: list[Cell], data_std: list[float]) -> networks.Denoiser:
     """Untrained ensemble for these cells, each member initialised from its own seed."""
     generators = [torch.Generator().manual_seed(cell.seed("weights") % 2**63) for cell in cells]
     one = cells[0]
-    network = networks.build(one["network"], generators, one["ambient_dim"], one.train.depth)
-    return networks.Denoiser(network, data_std, (one.train.noise.start, one.train.noise.stop))
+    network = networks.build(one["network"], generators, one["ambient_dim"], one.training.depth)
+    return networks.Denoiser(network, data_std, (one.training.noise.start, one.training.noise.stop))
 
 
 def train(cells: list[Cell], device: torch.device):
     """Train these cells as one ensemble. Returns (members, tensors) as `storage.write_weights` takes them."""
-    settings, times = cells[0].train, cells[0].spectrum.times
+    settings, times = cells[0].training, cells[0].spectrum.times
     truths = [cell.truth() for cell in cells]
     generators = [np.random.default_rng(cell.seed("data")) for cell in cells]
     samplers = [lambda rng, n, truth=truth: truth.sample(rng, n)[0] for truth in truths]
     first = [draw(rng, 4096) for draw, rng in zip(samplers, generators, strict=True)]
-    denoiser = build(cells, [float(np.sqrt(points.var(0).mean())) for points in first]).to(device)
+    data_std = [float(np.sqrt(points.var(0).mean())) for points in first]
+    denoiser = build(cells, data_std).to(device)
 
     t = np.geomspace(times.start, times.stop, LEVELS)
-    held_out = [draw(np.random.default_rng(cell.seed("held out")), POINTS) for cell, draw in zip(cells, samplers, strict=True)]
-    noise = [np.random.default_rng(cell.seed("held-out noise")).standard_normal((LEVELS, *held_out[0].shape)) for cell in cells]
+    held_out = [
+        draw(np.random.default_rng(cell.seed("held out")), POINTS) for cell, draw in zip(cells, samplers, strict=True)
+    ]
+    noise = [
+        np.random.default_rng(cell.seed("held-out noise")).standard_normal((LEVELS, *held_out[0].shape))
+        for cell in cells
+    ]
     noisy = np.stack([x + np.sqrt(t)[:, None, None] * w for x, w in zip(held_out, noise, strict=True)])
     flat_t = np.repeat(t, POINTS)
-    bayes = np.stack([
-        truth.exact(x.reshape(len(flat_t), -1), flat_t)[0].reshape(x.shape) for truth, x in zip(truths, noisy, strict=True)
-    ])
+    bayes = np.stack(
+        [
+            truth.exact(x.reshape(len(flat_t), -1), flat_t)[0].reshape(x.shape)
+            for truth, x in zip(truths, noisy, strict=True)
+        ]
+    )
     inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
     levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(cells), -1)
 
-    steps = sorted(set(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int).tolist()))
+    steps = sorted(
+        set(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int).tolist())
+    )
     focus = settings.noise.focus
     quantiles = training.noise_quantiles(
         settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share
@@ -109,16 +122,20 @@ def train(cells: list[Cell], device: torch.device):
             )
         if not np.isfinite(progress.loss).any():
             break
-    weights = {name: array.cpu().numpy() for name, array in progress.averaged.network.named_parameters()}
+    weights = {name: array.cpu().numpy() for name, array in progress.averaged.network_parameters()}
     curves = np.full((len(cells), variables.EVALUATIONS, 3), np.nan)  # step, loss, excess
     curves[:, : len(curve)] = np.moveaxis(np.asarray(curve), 2, 0)
-    members, tensors = {}, {}
+    members: dict[str, dict] = {}
+    tensors: dict[str, np.ndarray] = {}
     for i, cell in enumerate(cells):
         key = cell.key("train")
-        finite = all(np.isfinite(array[i]).all() for array in weights.values()) and np.isfinite(curves[i, : len(curve)]).all()
+        finite = (
+            all(np.isfinite(array[i]).all() for array in weights.values())
+            and np.isfinite(curves[i, : len(curve)]).all()
+        )
         members[key] = {
             "diverged": not finite,
-            "data_std": float(denoiser.data_var[i].sqrt()),
+            "data_std": data_std[i],
             "device": str(device),
         }
         tensors |= {f"{key}/network.{name}": array[i] for name, array in weights.items()}
@@ -130,6 +147,6 @@ def restore(cell: Cell, members: dict, tensors: dict) -> networks.Denoiser:
     """The trained denoiser of one cell, as an ensemble of one."""
     key = cell.key("train")
     denoiser = build([cell], [members[key]["data_std"]])
-    for name, parameter in denoiser.network.named_parameters():
+    for name, parameter in denoiser.network_parameters():
         parameter.data = torch.from_numpy(tensors[f"{key}/network.{name}"][None])
     return denoiser.requires_grad_(False)

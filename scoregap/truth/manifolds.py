@@ -129,4 +129,3 @@ class Arcs:
         frames = np.stack([self.tangent_frame, self.bend_frame], -1)  # (d, m, 2)
         jacobian = np.einsum("aik,nikl,bil->nab", frames, cov / t[:, None, None, None], frames, optimize=True)
         return denoised, jacobian
-

@@ -67,9 +67,7 @@ def arc(y, s, kappa, t):
     for (top, slope, height), above in zip(tops, heights > ceiling + _NEGLIGIBLE, strict=True):
         for side in (1.0, -1.0):
             (live,) = np.nonzero(above)
-            _add_side(
-                moments, live, side, top, slope, height - ceiling, reference, phi, pull, prior, width
-            )
+            _add_side(moments, live, side, top, slope, height - ceiling, reference, phi, pull, prior, width)
 
     mass, m1, m2, m11, m12, m22 = moments
     m1, m2, m11, m12, m22 = (m / mass for m in (m1, m2, m11, m12, m22))
@@ -127,9 +125,7 @@ def _add_side(moments, live, side, top, slope, height, reference, phi, pull, pri
     outer = np.minimum(width, room)
     while live.size:
         # Inside the concave part L falls outwards, beyond it L is convex: the ends bound the panel.
-        highest = np.maximum(
-            log_density(side * inner[live], live), log_density(side * outer[live], live)
-        )
+        highest = np.maximum(log_density(side * inner[live], live), log_density(side * outer[live], live))
         i = live[highest > _NEGLIGIBLE]
         if i.size:
             half = 0.5 * (outer - inner)[i][:, None]

@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 
-
 from scoregap import InputError
 from scoregap.truth import laws, times
 
@@ -106,7 +105,8 @@ def render(result: dict) -> str:
         return f"{'merged':>12}" if value is None else f"{value:12.6g}"
 
     lines = [
-        f"linear random manifold: d = {result['ambient_dim']}, m = {result['manifold_dim']}, alpha = {result['alpha']:.4g}",
+        "linear random manifold: "
+        f"d = {result['ambient_dim']}, m = {result['manifold_dim']}, alpha = {result['alpha']:.4g}",
         "",
         "edges of the variances (eigenvalues of F'F), low and high",
         f"{'group':>14} {'law':>12} {'low':>12} {'high':>12}",
@@ -117,8 +117,12 @@ def render(result: dict) -> str:
             lines.append(f"{label:>14} {name:>12} {show(low)} {show(high)}")
             label = ""
         mean, std = group["finite_size_edges"]["mean"], group["finite_size_edges"]["std"]
-        lines.append(f"{'':>14} {'finite d':>12} {show(mean[0])} {show(mean[1])}   +- {show(std[0]).strip()}, {show(std[1]).strip()}")
-    lines += ["", f"gaps and phase times (noise variances t; opening and closing at {result['level']:g} of the maximum)"]
+        spread = f"+- {show(std[0]).strip()}, {show(std[1]).strip()}"
+        lines.append(f"{'':>14} {'finite d':>12} {show(mean[0])} {show(mean[1])}   {spread}")
+    lines += [
+        "",
+        f"gaps and phase times (noise variances t; opening and closing at {result['level']:g} of the maximum)",
+    ]
     for gap in result["intermediate_gaps"]:
         if not gap["exists"]:
             lines.append(f"  gap below mode {gap['below_modes']}: does not exist, the bulks have merged")
@@ -130,5 +134,7 @@ def render(result: dict) -> str:
         if gap["t_coverage_to_consolidation"] is not None:
             lines.append(f"    final gap overtakes it at t = {gap['t_coverage_to_consolidation']:.6g}")
     final = result["final_gap"]
-    lines.append(f"  final gap below mode {final['below_modes']}: one half at t_consolidation = {final['t_consolidation']:.6g}")
+    lines.append(
+        f"  final gap below mode {final['below_modes']}: one half at t_consolidation = {final['t_consolidation']:.6g}"
+    )
     return "\n".join(lines)

@@ -130,7 +130,9 @@ def test_network_written_out_for_one_point():
         condition = affine("condition", embedded).reshape(3, 8)
         h = affine("enter", x[1, j, 4].double().numpy())
         for block in range(2):
-            h = h + affine(f"mix.{block}", affine(f"values.{block}", h) * silu(affine(f"gates.{block}", h) + condition[block]))
+            h = h + affine(
+                f"mix.{block}", affine(f"values.{block}", h) * silu(affine(f"gates.{block}", h) + condition[block])
+            )
         expected = affine("leave", h * (1 + condition[2]))
         np.testing.assert_allclose(out[1, j, 4].detach().numpy(), expected, rtol=1e-5, atol=1e-6)
 

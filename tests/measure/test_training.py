@@ -56,7 +56,9 @@ def test_flat_law_of_noise():
 
 @settings(deadline=None, max_examples=40, derandomize=True)
 @given(
-    knots=st.lists(st.floats(-8, 4), min_size=4, max_size=4, unique=True).map(sorted).filter(lambda k: np.diff(k).min() > 1e-3),
+    knots=st.lists(st.floats(-8, 4), min_size=4, max_size=4, unique=True)
+    .map(sorted)
+    .filter(lambda k: np.diff(k).min() > 1e-3),
     share=st.floats(0, 1),
 )
 def test_focus_has_its_share(knots, share):
@@ -220,7 +222,10 @@ def test_optimum_is_the_posterior_mean():
     clean = rng.standard_normal((8, 64, DIM)) * STDS
     x = clean + np.sqrt(t)[:, None, None] * rng.standard_normal(clean.shape)
     exact = x * (STDS**2 / (STDS**2 + t[:, None, None]))
-    inputs, levels = torch.tensor(x, dtype=torch.float32).expand(2, -1, -1, -1), torch.tensor(t, dtype=torch.float32).expand(2, -1)
+    inputs, levels = (
+        torch.tensor(x, dtype=torch.float32).expand(2, -1, -1, -1),
+        torch.tensor(t, dtype=torch.float32).expand(2, -1),
+    )
 
     def excess(one):
         with torch.no_grad():

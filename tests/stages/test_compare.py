@@ -68,7 +68,7 @@ def test_coverage_of_the_interval_over_seeds():
 
 
 def test_every_cell_has_its_rows(done):
-    study, results = done
+    _, results = done
     frame = pd.read_csv(results / "comparison.csv")
     assert len(frame) == 2 * (3 + 1 + 1)  # curvatures x (intermediate + final + dimension)
     assert set(frame.network) == {"gated-8"}

@@ -18,7 +18,9 @@ def test_every_figure_is_drawn_and_self_contained(done):
         text = path.read_text()
         assert len(text) > 10_000, name
         references = [value for node in root.iter() for key, value in node.attrib.items() if key.endswith("href")]
-        assert all(value.startswith(("#", "data:image/png;base64,")) for value in references), name  # nothing from outside
+        assert all(value.startswith(("#", "data:image/png;base64,")) for value in references), (
+            name
+        )  # nothing from outside
     page = (results / "figures" / "comparison.html").read_text()
     assert "src=" not in page
     assert "href=" not in page

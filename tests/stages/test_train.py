@@ -104,7 +104,9 @@ def test_a_member_that_diverges_is_marked_and_costs_the_others_nothing(tiny, tmp
 def test_devices_that_are_not_there_are_refused(tiny, tmp_path):
     job = job_of(tiny)
     tiny.write_text(TINY.replace("depth: 1", "depth: 1\n  device: cuda:99"))
-    with pytest.raises(InputError, match=r"train\.device: 'cuda:99' is not on this machine: allowed here are auto, cpu"):
+    with pytest.raises(
+        InputError, match=r"train\.device: 'cuda:99' is not on this machine: allowed here are auto, cpu"
+    ):
         train.run(tiny, job.id, tmp_path / "a.safetensors")
     assert not (tmp_path / "a.safetensors").exists()
     assert train.pick_device(tiny, "cpu") == torch.device("cpu")

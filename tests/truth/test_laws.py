@@ -34,7 +34,10 @@ def density_support(ambient_dim, counts, stds, bracket):
         for factor in factors:
             everything *= factor
         rest = sum(
-            (np.poly1d([c * v / ambient_dim, 0.0]) * (everything / factor)[0] for c, v, factor in zip(counts, unit, factors, strict=True)),
+            (
+                np.poly1d([c * v / ambient_dim, 0.0]) * (everything / factor)[0]
+                for c, v, factor in zip(counts, unit, factors, strict=True)
+            ),
             np.poly1d([0.0]),
         )
         roots = (np.poly1d([x / ambient_dim / h.max(), 1.0]) * everything - rest).roots
@@ -91,7 +94,13 @@ def test_edges_of_any_groups(counts, logs, room):
 
 @pytest.mark.parametrize(
     ("d", "counts", "stds"),
-    [(100, (20, 20), (1, 0.1)), (100, (20, 20), (1, 0.5)), (32, (6, 6), (1, 0.15)), (60, (5, 10, 20), (3, 1, 0.2)), (50, (1, 49), (2, 0.3))],
+    [
+        (100, (20, 20), (1, 0.1)),
+        (100, (20, 20), (1, 0.5)),
+        (32, (6, 6), (1, 0.15)),
+        (60, (5, 10, 20), (3, 1, 0.2)),
+        (50, (1, 49), (2, 0.3)),
+    ],
 )
 def test_edges_bound_the_density(d, counts, stds):
     edges = laws.silverstein_edges(d, counts, stds)
@@ -99,7 +108,10 @@ def test_edges_bound_the_density(d, counts, stds):
     middles = edges.mean(1)
     beyond = [1.5 * edges[0, 1], *(0.5 * (edges[:-1, 0] + edges[1:, 1])), 0.5 * edges[-1, 0]]
     for k in range(len(counts)):
-        found = [density_support(d, counts, stds, (middles[k], beyond[k + 1])), density_support(d, counts, stds, (middles[k], beyond[k]))]
+        found = [
+            density_support(d, counts, stds, (middles[k], beyond[k + 1])),
+            density_support(d, counts, stds, (middles[k], beyond[k])),
+        ]
         np.testing.assert_allclose(edges[k], found, rtol=1e-6, atol=1e-9)
 
 
@@ -108,7 +120,9 @@ def test_merging_bulks_touch():
     np.testing.assert_allclose([edges[1, 1], edges[0, 0]], [0.9964, 1.0000], atol=5e-5)
 
 
-@pytest.mark.parametrize(("d", "counts"), [(100, (20, 20)), (100, (5, 35)), (100, (35, 5)), (40, (1, 39)), (40, (20, 20))])
+@pytest.mark.parametrize(
+    ("d", "counts"), [(100, (20, 20)), (100, (5, 35)), (100, (35, 5)), (40, (1, 39)), (40, (20, 20))]
+)
 def test_two_groups_merge_where_they_should(d, counts):
     """z' has a double zero where sum_k (m_k / d)^(1/3) r_k^(2/3) = (1 - r)^(2/3), r the ratio of variances.
 
@@ -139,7 +153,11 @@ def test_far_groups_are_repaired_ones(ratio):
     for counts in ((20, 20), (1, 50), (60, 1)):
         for scale in (1.0, 1 / ratio):
             stds = (scale, scale * ratio)
-            np.testing.assert_allclose(laws.silverstein_edges(100, counts, stds), laws.repaired_edges(100, counts, stds), rtol=20 * ratio**2 + 1e-9)
+            np.testing.assert_allclose(
+                laws.silverstein_edges(100, counts, stds),
+                laws.repaired_edges(100, counts, stds),
+                rtol=20 * ratio**2 + 1e-9,
+            )
 
 
 @pytest.mark.parametrize("counts", [(40,), (10, 30)])
@@ -162,7 +180,12 @@ def test_columns_alone():
 
 @pytest.mark.parametrize(
     ("d", "counts", "stds"),
-    [(1500, (600,), (0.7,)), (1500, (300, 300), (1.0, 0.1)), (1500, (100, 200, 150), (2.0, 0.7, 0.1)), (1200, (300, 300), (1.0, 0.4))],
+    [
+        (1500, (600,), (0.7,)),
+        (1500, (300, 300), (1.0, 0.1)),
+        (1500, (100, 200, 150), (2.0, 0.7, 0.1)),
+        (1200, (300, 300), (1.0, 0.4)),
+    ],
 )
 def test_edges_of_a_large_matrix(d, counts, stds):
     """Eigenvalues fill the bulk between the edges; the extreme ones are off by O(d^(-2/3)) of an edge.
@@ -201,7 +224,9 @@ def test_tracy_widom_published_numbers():
     assert means[0, 0] == pytest.approx(linear, rel=0.01)
 
 
-@pytest.mark.parametrize(("d", "counts", "stds"), [(100, (40,), (1.0,)), (100, (20, 20), (1.0, 0.1)), (60, (30,), (2.0,))])
+@pytest.mark.parametrize(
+    ("d", "counts", "stds"), [(100, (40,), (1.0,)), (100, (20, 20), (1.0, 0.1)), (60, (30,), (2.0,))]
+)
 def test_tracy_widom_edges_of_simulated_matrices(d, counts, stds):
     """Means and spreads of the extreme eigenvalues; Tracy-Widom errs by O(p^(-2/3)), well under its own spread."""
     n = 2500

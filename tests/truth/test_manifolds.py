@@ -100,11 +100,15 @@ def test_arcs_bend_in_length_and_curvature(curvature):
 def test_tangents_are_derivatives_of_the_embedding(curvature):
     family = arcs(curvature)
     latents, h = np.random.default_rng(1).standard_normal((4, 3)), 1e-5
-    numeric = np.stack([(family.embed(latents + h * e) - family.embed(latents - h * e)) / (2 * h) for e in np.eye(3)], -1)
+    numeric = np.stack(
+        [(family.embed(latents + h * e) - family.embed(latents - h * e)) / (2 * h) for e in np.eye(3)], -1
+    )
     tangents = family.tangents(latents)
     assert tangents.shape == (4, 9, 3)
     np.testing.assert_allclose(tangents, numeric, atol=1e-9)
-    np.testing.assert_allclose(np.swapaxes(tangents, 1, 2) @ tangents, np.broadcast_to(np.eye(3), (4, 3, 3)), atol=1e-12)
+    np.testing.assert_allclose(
+        np.swapaxes(tangents, 1, 2) @ tangents, np.broadcast_to(np.eye(3), (4, 3, 3)), atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("curvature", [0.0, 0.9, 4.0])
@@ -165,7 +169,9 @@ def test_g_is_the_jacobian_of_the_denoiser(curvature, log_t, seed):
     numeric = np.stack([(family.exact(x + e, t)[0] - family.exact(x - e, t)[0]) / (2 * h) for e in steps], -1)
     # The third derivative of the denoiser is of order (t + s^2) / t^2, here times h^2.
     np.testing.assert_allclose(jacobian, numeric, atol=1e-4 * max(1, values.max()))
-    np.testing.assert_allclose(family.gaussian(x, t)[1] @ x[:, :, None], family.gaussian(x, t)[0][:, :, None], atol=1e-12)
+    np.testing.assert_allclose(
+        family.gaussian(x, t)[1] @ x[:, :, None], family.gaussian(x, t)[0][:, :, None], atol=1e-12
+    )
 
 
 def test_one_time_per_point():

@@ -216,7 +216,10 @@ def test_arc_covariance_is_jacobian_of_its_mean(t):
     s, kappa = 1.1, 0.9
     y = on_arc(np.array([-2.0, 0.1, 1.5]), kappa) + np.sqrt(t) * np.array([[0.5, 0.2], [-1, 1], [1, -2]])
     h = 1e-3 * np.sqrt(t)
-    numeric = [(posteriors.arc(y + h * e, s, kappa, t)[0] - posteriors.arc(y - h * e, s, kappa, t)[0]) / (2 * h) for e in np.eye(2)]
+    numeric = [
+        (posteriors.arc(y + h * e, s, kappa, t)[0] - posteriors.arc(y - h * e, s, kappa, t)[0]) / (2 * h)
+        for e in np.eye(2)
+    ]
     np.testing.assert_allclose(posteriors.arc(y, s, kappa, t)[1] / t, np.stack(numeric, -1), atol=3e-6)
 
 

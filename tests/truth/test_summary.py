@@ -14,7 +14,9 @@ def test_groups_are_parsed():
     assert summary.parse_groups([]) == []
 
 
-@pytest.mark.parametrize("text", ["20", "20:", ":1", "0:1", "-3:1", "20:0", "20:-1", "20:nan", "20:inf", "2.5:1", "a:b", "20:1:2", ""])
+@pytest.mark.parametrize(
+    "text", ["20", "20:", ":1", "0:1", "-3:1", "20:0", "20:-1", "20:nan", "20:inf", "2.5:1", "a:b", "20:1:2", ""]
+)
 def test_bad_group_is_named(text):
     with pytest.raises(InputError, match="COUNT:STD") as error:
         summary.parse_groups(["20:1.0", text])
@@ -62,14 +64,19 @@ def test_merged_bulks_are_none_and_said(groups):
     result = summary.linear(100, groups)
     gap = result["intermediate_gaps"][-1]
     assert not gap["exists"]
-    assert [gap[name] for name in ("a", "b", "t_open", "t_max", "t_close", "max_width", "t_coverage_to_consolidation")] == [None] * 7
+    assert [
+        gap[name] for name in ("a", "b", "t_open", "t_max", "t_close", "max_width", "t_coverage_to_consolidation")
+    ] == [None] * 7
     text = summary.render(result)
     assert "merged" in text
     assert "does not exist" in text
     assert "nan" not in text
 
 
-@pytest.mark.parametrize(("ambient_dim", "groups"), [(100, [(20, 1.0), (20, 0.1)]), (40, [(20, 1.0), (20, 0.1)]), (5, [(1, 1.0)]), (100, [(20, 1.0), (20, 0.9)])])
+@pytest.mark.parametrize(
+    ("ambient_dim", "groups"),
+    [(100, [(20, 1.0), (20, 0.1)]), (40, [(20, 1.0), (20, 0.1)]), (5, [(1, 1.0)]), (100, [(20, 1.0), (20, 0.9)])],
+)
 def test_result_is_plain_data_and_renders(ambient_dim, groups):
     result = summary.linear(ambient_dim, groups)
     assert json.loads(json.dumps(result, allow_nan=False)) == result

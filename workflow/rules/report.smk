@@ -22,12 +22,12 @@ rule report:
             )
             for name, category in FIGURES.items()
         ],
-    params:
-        fingerprint=STUDY.fingerprint("report"),
-        folder=f"{OUT}/figures",
     log:
         f"{OUT}/logs/report.log",
     benchmark:
         f"{OUT}/logs/report.tsv"
+    params:
+        fingerprint=STUDY.fingerprint("report"),
+        folder=f"{OUT}/figures",
     shell:
         "{SCOREGAP} report --study {STUDY_FILE} --cube {input.cube:q} --numbers {input.numbers:q} --out {params.folder:q} 2> {log:q}"

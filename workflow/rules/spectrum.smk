@@ -8,13 +8,15 @@ rule spectrum:
         weights=weights_of,
     output:
         f"{OUT}/spectrum/{{job}}.zarr.zip",
-    params:
-        fingerprint=lambda w: STUDY.job(w.job).fingerprint("spectrum"),
-        weights=lambda w, input: f"--weights {shlex.quote(input.weights[0])}" if input else "",
     log:
         f"{OUT}/logs/spectrum/{{job}}.log",
     benchmark:
         f"{OUT}/logs/spectrum/{{job}}.tsv"
     priority: 1
+    params:
+        fingerprint=lambda w: STUDY.job(w.job).fingerprint("spectrum"),
+        weights=lambda w, input: (
+            f"--weights {shlex.quote(input.weights[0])}" if input else ""
+        ),
     shell:
         "{SCOREGAP} spectrum --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out {output:q} 2> {log:q}"

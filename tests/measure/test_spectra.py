@@ -1,0 +1,108 @@
+"""Spectra, asymmetry and alignment on matrices made to have known ones."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoregap.measure import spectra
+
+checked = settings(deadline=None, max_examples=40, derandomize=True)
+
+
+def rotation(rng, d):
+    return np.linalg.qr(rng.standard_normal((d, d)))[0]
+
+
+def skew(rng, d):
+    a = rng.standard_normal((d, d))
+    return a - a.T
+
+
+@checked
+@given(seed=st.integers(0, 10**6), d=st.integers(2, 8), size=st.floats(0, 3))
+def test_prescribed_spectrum_and_asymmetry(seed, d, size):
+    """t J = S + K, symmetric and skew: the eigenvalues are those of S; |J - J'| / |J| = 2 |K| / sqrt(|S|^2 + |K|^2)."""
+    rng = np.random.default_rng(seed)
+    values, frame = np.sort(rng.uniform(-1.5, 0.5, d))[::-1], rotation(rng, d)
+    symmetric, odd = (frame * values) @ frame.T, skew(rng, d)
+    odd *= size / np.linalg.norm(odd)
+    eigenvalues, vectors, singular, asymmetry = spectra.spectra(np.eye(d) + symmetric + odd)
+    np.testing.assert_allclose(eigenvalues, values, atol=1e-12)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(d), atol=1e-12)
+    np.testing.assert_allclose((vectors * eigenvalues) @ vectors.T, symmetric, atol=1e-12)
+    assert asymmetry == pytest.approx(2 * size / np.hypot(np.linalg.norm(values), size), abs=1e-12)
+    assert np.all(np.diff(singular) <= 0)
+    assert (singular**2).sum() == pytest.approx((values**2).sum() + size**2)
+
+
+@checked
+@given(seed=st.integers(0, 10**6), d=st.integers(2, 8))
+def test_prescribed_singular_values(seed, d):
+    rng = np.random.default_rng(seed)
+    values = np.sort(rng.uniform(0, 2, d))[::-1]
+    scaled = (rotation(rng, d) * values) @ rotation(rng, d).T
+    np.testing.assert_allclose(spectra.spectra(np.eye(d) + scaled)[2], values, atol=1e-12)
+
+
+def test_normal_directions_are_at_minus_one():
+    eigenvalues, vectors, singular, asymmetry = spectra.spectra(np.diag([0.0, 0.9, 0.0]))
+    np.testing.assert_allclose(eigenvalues, [-0.1, -1, -1])
+    np.testing.assert_allclose(np.abs(vectors[:, 0]), [0, 1, 0])
+    np.testing.assert_allclose(singular, [1, 1, 0.1])
+    assert asymmetry == 0
+
+
+def test_every_point_alone():
+    g = np.random.default_rng(0).standard_normal((2, 3, 4, 4))
+    together = spectra.spectra(g)
+    assert [part.shape for part in together] == [(2, 3, 4), (2, 3, 4, 4), (2, 3, 4), (2, 3)]
+    for i in range(2):
+        for j in range(3):
+            for ours, theirs in zip(spectra.spectra(g[i, j]), together, strict=True):
+                np.testing.assert_allclose(ours, theirs[i, j], atol=1e-13)
+
+
+def test_asymmetry_of_a_skew_matrix_is_two():
+    assert spectra.spectra(np.eye(3) + skew(np.random.default_rng(0), 3))[3] == pytest.approx(2)
+
+
+def test_not_finite_is_said():
+    with pytest.raises(np.linalg.LinAlgError):
+        spectra.spectra(np.full((3, 3), np.nan))
+
+
+@checked
+@given(seed=st.integers(0, 10**6), angles=st.lists(st.floats(0, np.pi / 2), min_size=3, max_size=3))
+def test_alignment_of_known_angles(seed, angles):
+    """Two groups of tangents turned out of the measured space by known angles, each in a plane of its own."""
+    rng = np.random.default_rng(seed)
+    frame = rotation(rng, 8)
+    turned = frame[:, :3] * np.cos(angles) + frame[:, 4:7] * np.sin(angles)
+    mixed = turned.copy()
+    mixed[:, :2] = turned[:, :2] @ rotation(rng, 2)  # a group is a subspace, whatever its basis
+    measured = frame.copy()
+    measured[:, :2] = frame[:, :2] @ rotation(rng, 2)
+    found = spectra.alignment(measured, mixed, (2, 3))
+    np.testing.assert_allclose(found, [np.cos(angles[:2]).mean(), np.cos(angles[2])], atol=1e-12)
+
+
+def test_alignment_one_and_zero():
+    frame = rotation(np.random.default_rng(1), 6)
+    np.testing.assert_allclose(spectra.alignment(frame, frame[:, :4], (1, 4)), [1, 1])
+    np.testing.assert_allclose(spectra.alignment(frame, -frame[:, :4], (1, 4)), [1, 1])
+    np.testing.assert_allclose(spectra.alignment(frame, frame[:, 2:6], (2, 4)), [0, 0], atol=1e-14)
+    # Groups swapped: each is orthogonal to what is measured in its place.
+    np.testing.assert_allclose(spectra.alignment(frame, frame[:, [2, 3, 0, 1]], (2, 4)), [0, 0], atol=1e-14)
+    assert spectra.alignment(frame, frame[:, :4], (1, 4)).max() <= 1
+
+
+def test_alignment_of_unrelated_spaces():
+    """About sqrt(size / d), as the docstring says."""
+    rng = np.random.default_rng(2)
+    vectors = np.stack([rotation(rng, 40) for _ in range(200)])
+    tangents = np.stack([rotation(rng, 40)[:, :5] for _ in range(200)])
+    found = spectra.alignment(vectors, tangents, (1, 5))
+    assert found.shape == (200, 2)
+    # E |cos| of one pair of directions is sqrt(2 / (pi d)); the mean singular value of a square block is 0.85 sqrt(4 / d).
+    np.testing.assert_allclose(found.mean(0), [np.sqrt(2 / (np.pi * 40)), 0.85 * np.sqrt(4 / 40)], rtol=0.1)

@@ -1,0 +1,65 @@
+"""The README is true: its commands exist, its study is valid, every key of a study is explained."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from scoregap.stages import STAGES
+from scoregap.study import AXES, Document, Section, load
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_study_in_the_readme_is_valid(tmp_path):
+    (text,) = blocks("yaml")
+    (tmp_path / "mine.yaml").write_text(text)
+    study = load(tmp_path / "mine.yaml")
+    assert len(study.cells) == 3 * 3 * 2 * 3
+
+
+def keys(model):
+    for name, field in model.model_fields.items():
+        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
+        sections = [a for a in inner if issubclass(a, Section)]
+        yield name
+        for section in sections:
+            yield from keys(section)
+
+
+def test_every_key_of_a_study_is_explained():
+    table = README[README.index("| key | meaning |") : README.index("A mistake is one line")]
+    explained = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", table))))
+    phase_times = {"t_open", "t_max", "t_close", "t_consolidation"}
+    assert set(keys(Document)) - {"study", "axes"} - phase_times <= explained
+    assert set(AXES) <= explained
+
+
+def test_the_commands_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    commands = {stage.name for stage in STAGES} | {"run", "studies", "theory"}
+    for command in re.findall(r"bin/scoregap (\w+)", README):
+        assert command in commands
+
+
+def test_files_it_names_exist():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
+    for name in re.findall(r"`((?:scoregap|workflow|envs|tests)/[\w./]*)`", README):
+        assert (ROOT / name).exists(), name
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["license"] == "Apache-2.0"
+    assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License")
+
+
+def test_ci_does_what_the_readme_says():
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert "make run" in ci
+    assert "make test" in ci
