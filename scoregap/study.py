@@ -43,6 +43,8 @@ def _matching(pattern: str, allowed: str) -> AfterValidator:
 
 
 class Section(BaseModel):
+    """A part of a study: unknown keys and loose types are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -54,6 +56,8 @@ class Group(Section):
 
 
 class Manifold(Section):
+    """The variance groups of the latents."""
+
     groups: Annotated[list[Group], Field(min_length=1)]
 
     def counts(self, manifold_dim: int) -> tuple[int, ...]:
@@ -87,6 +91,8 @@ class Noise(Range):
 
 
 class Train(Section):
+    """How networks are trained: shared noise levels, Adam, averaged weights."""
+
     steps: Count
     levels: Annotated[Count, Field(description="noise levels per step, shared by `samples` points each")]
     samples: Count
@@ -99,11 +105,15 @@ class Train(Section):
 
 
 class Spectrum(Section):
+    """Where spectra are measured; all cells of a study share it."""
+
     times: Times
     points: Annotated[int, Field(ge=2)]
 
 
 class Fit(Section):
+    """How gaps and phase times are read off spectra."""
+
     level: Annotated[Proportion, Field(description="share of its maximum at which a gap opens and closes")] = 0.5
     visibility: Annotated[Proportion, Field(description="width from which a gap counts as seen")] = 0.3
     resamples: Annotated[int, Field(ge=50)] = 200
@@ -120,6 +130,8 @@ class Margins(Section):
 
 
 class Compare(Section):
+    """Margins of agreement with theory, and the confidence of intervals over seeds."""
+
     flat: Margins
     curved: Margins
     confidence: Proportion = 0.9

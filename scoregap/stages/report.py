@@ -34,7 +34,7 @@ REFERENCE_STYLE: dict[Any, Any] = {
     "exact": {"color": "black", "ls": "--", "lw": 1.4},
 }
 COLOURS = ("tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 9,
     "legend.frameon": False,
