@@ -25,6 +25,9 @@ SCOREGAP = f"{shlex.quote(sys.executable)} -m scoregap"
 STUDY_FILE = shlex.quote(str(STUDY.path))
 
 
+report: "workflow/report/workflow.rst"
+
+
 wildcard_constraints:
     job="[A-Za-z0-9.-]+",
 

@@ -41,26 +41,24 @@ def peak(times, width):
     return times[top] * np.sqrt(q / p), 1 / (r + 2 * np.sqrt(p * q))
 
 
-def crossing(times, width, level, start, step):
-    """First time from index `start` in direction `step` at which width falls below level; NaN if it does not.
+def crossing(times, width, level, t_max=0.0):
+    """Where a flank falls through a level; NaN if it does not.
 
-    The width is interpolated linearly in its logit against log t, which is exact for the final gap g / (t + g)
-    and for the flanks of an intermediate gap.
+    times, width: from the top of the gap outwards, in either direction. The inverse width is interpolated linearly
+    in t + t_max^2 / t, which is exact for the gap between two variances, whose widest point is at t_max, and with
+    t_max = 0 for the final gap g / (t + g).
     """
-    here = start
-    while 0 <= here + step < len(times):
-        there = here + step
-        if width[there] < level <= width[here]:
-            a, b = _logit(width[here]), _logit(width[there])
-            part = (a - _logit(level)) / (a - b)
-            return times[here] * (times[there] / times[here]) ** part
-        here = there
-    return np.nan
-
-
-def _logit(width):
-    width = np.clip(width, 1e-9, 1 - 1e-9)
-    return np.log(width / (1 - width))
+    below = np.flatnonzero(~(width[1:] >= level)) + 1
+    if not below.size or not width[0] >= level or np.isnan(width[below[0]]):
+        return np.nan
+    inside, outside = below[0] - 1, below[0]
+    place = times + t_max**2 / times
+    inverse = 1 / np.maximum(width[[inside, outside]], 1e-300)
+    part = (1 / level - inverse[0]) / (inverse[1] - inverse[0])
+    s = place[inside] + part * (place[outside] - place[inside])
+    if times[outside] > times[inside]:
+        return 0.5 * (s + np.sqrt(max(s**2 - 4 * t_max**2, 0.0)))
+    return 2 * t_max**2 / (s + np.sqrt(max(s**2 - 4 * t_max**2, 0.0))) if t_max else s
 
 
 def intermediate(times, width, level):
@@ -68,19 +66,21 @@ def intermediate(times, width, level):
     t_max, largest = peak(times, width)
     if np.isnan(t_max):
         return np.nan, np.nan, np.nan
-    top = int(np.argmax(width))
-    opening = crossing(times, width, level * largest, top, 1)
-    return opening, t_max, crossing(times, width, level * largest, top, -1)
+    later, earlier = times > t_max, times < t_max
+    opening = crossing(np.append(t_max, times[later]), np.append(largest, width[later]), level * largest, t_max)
+    closing = crossing(
+        np.append(t_max, times[earlier][::-1]), np.append(largest, width[earlier][::-1]), level * largest, t_max
+    )
+    return opening, t_max, closing
 
 
 def final(times, width):
-    """(t_consolidation, t_resolution) of the final gap: where it rises through one half as t falls, and where it
-    falls below one half again at smaller t (the network's resolution; NaN if it never does)."""
-    above = np.flatnonzero(width >= 0.5)
-    if not above.size:
+    """(t_consolidation, t_resolution) of the final gap: where it falls through one half on either side of its widest
+    point; at larger t, and at smaller t (the resolution of a network; NaN if it never does)."""
+    if not np.isfinite(width).all():
         return np.nan, np.nan
-    last = int(above[-1])
-    return crossing(times, width, 0.5, last, 1), crossing(times, width, 0.5, last, -1)
+    top = int(np.argmax(width))
+    return crossing(times[top:], width[top:], 0.5), crossing(times[top::-1], width[top::-1], 0.5)
 
 
 def fit(times, width, level):

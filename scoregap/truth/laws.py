@@ -91,8 +91,9 @@ def detached_edges(ambient_dim, counts, stds):
 def tracy_widom_edges(ambient_dim, counts, stds):
     """Mean and spread at finite size of the extreme eigenvalues of each group, (groups, 2) each.
 
-    Johnstone 2001 (upper edge) and Ma 2012 (lower edge, in log) with n - 1/2, p - 1/2, for each group alone
-    in the directions that larger groups leave free (THEORY.md 2). Returns (means, standard deviations).
+    Johnstone 2001 (upper edge) and Ma 2012 (lower edge: the exponential of the mean logarithm) with n - 1/2,
+    p - 1/2, for each group alone in the directions that larger groups leave free (THEORY.md 2). At d = 100, m = 40
+    the lower mean is 0.5 % and its spread 5 % off simulation. Returns (means, standard deviations).
     A group as wide as its free directions has no soft lower edge: NaN.
     """
     counts, stds = _sorted(counts, stds)

@@ -41,7 +41,7 @@ class Arcs:
     @cached_property
     def order(self) -> np.ndarray:
         """Indices of the variance groups, largest standard deviation first."""
-        return np.argsort(self.stds, kind="stable")[::-1]
+        return np.argsort(-np.asarray(self.stds), kind="stable")
 
     @cached_property
     def groups(self) -> np.ndarray:

@@ -26,9 +26,9 @@ def opening_and_closing(a, b, level=0.5):
 
     Roots of t^2 + (a + b - (a - b) / (level L)) t + a b = 0, so t_open t_close = t_max^2 for every level.
     """
-    t_max, largest = maximum(a, b)
-    half = 0.5 * ((a - b) / (level * largest) - (a + b))
-    opening = half + np.sqrt((half - t_max) * (half + t_max))
+    t_max, _ = maximum(a, b)
+    excess = 0.5 * (1 - level) / level * (np.sqrt(a) + np.sqrt(b)) ** 2  # half the sum of the roots, less t_max
+    opening = t_max + excess + np.sqrt(excess * (excess + 2 * t_max))
     return opening, t_max**2 / opening
 
 

@@ -99,6 +99,19 @@ def test_final_gap_with_resolution_loss():
     assert resolution < consolidation
 
 
+def test_final_gap_with_a_dip():
+    """Both are the first falls from the widest point: dips further out do not count."""
+    times, width = np.arange(1.0, 9.0), np.array([0.1, 0.8, 0.9, 0.4, 0.8, 0.95, 0.3, 0.6])
+    consolidation, resolution = phases.final(times, width)
+    assert 6 < consolidation < 7
+    assert 4 < resolution < 5
+
+
+def test_peak_that_no_gap_has():
+    """Through these three points 1 / (p t + q / t + r) would have a pole."""
+    assert np.isnan(phases.peak(np.array([0.1, 1.0, 10.0]), np.array([0.99, 1.0, 0.01]))).all()
+
+
 def test_final_gap_that_the_grid_cuts():
     assert np.isnan(phases.final(GRID, 0.4 * rise(GRID, 0.1))).all()  # never one half
     assert np.isnan(phases.final(GRID, np.full(40, 0.9))).all()  # always
@@ -108,18 +121,25 @@ def test_final_gap_that_the_grid_cuts():
     assert np.isnan(phases.final(GRID, np.full(40, nan))).all()
 
 
-def test_crossing_interpolates_the_logit():
-    times, width = np.array([1.0, 100.0]), np.array([0.8, 0.2])  # logits log 4 and -log 4
-    assert phases.crossing(times, width, 0.5, 0, 1) == pytest.approx(10)
-    assert phases.crossing(times, width[::-1], 0.5, 1, -1) == pytest.approx(10)
-    assert np.isnan(phases.crossing(times, width, 0.1, 0, 1))
-    assert np.isnan(phases.crossing(times, width, 0.5, 0, -1))
-    # The first crossing, from the start outwards.
-    t, w = np.arange(1.0, 7.0), np.array([0.9, 0.2, 0.9, 0.8, 0.2, 0.1])
-    assert 4 < phases.crossing(t, w, 0.5, 3, 1) < 5
-    assert 2 < phases.crossing(t, w, 0.5, 3, -1) < 3
+def test_crossing_is_exact_for_both_kinds_of_gap_on_any_grid():
+    # Final gap g / (t + g): 0.8 at t = 1 and 0.2 at t = 16 with g = 4.
+    assert phases.crossing(np.array([1.0, 16.0]), np.array([0.8, 0.2]), 0.5) == pytest.approx(4)
+    # Intermediate gap of a = 4, b = 1/4 (THEORY.md 3): 0.6 at t = 1, half of it at 8.12695 and 0.123047.
+    for edge, expected in ((30.0, 8.12695), (0.001, 0.123047)):
+        times = np.array([1.0, edge])
+        width = times * (4 - 0.25) / ((times + 4) * (times + 0.25))
+        assert phases.crossing(times, width, 0.3, t_max=1.0) == pytest.approx(expected, rel=1e-5)
+
+
+def test_crossing_is_the_first_from_the_top_or_nothing():
+    t, w = np.arange(1.0, 7.0), np.array([0.9, 0.8, 0.2, 0.9, 0.8, 0.2])
+    assert 2 < phases.crossing(t, w, 0.5) < 3
+    assert 2 < phases.crossing(t[3::-1], w[3::-1], 0.5) < 4
+    assert np.isnan(phases.crossing(t, w, 0.1))  # never so low
+    assert np.isnan(phases.crossing(t, w, 0.95))  # never so high
+    assert np.isnan(phases.crossing(t, np.array([0.9, nan, 0.1, 0.1, 0.1, 0.1]), 0.5))
     # Widths outside (0, 1), as noise makes them, are harmless.
-    assert 1 < phases.crossing(t[:2], np.array([1.2, -0.1]), 0.5, 0, 1) < 2
+    assert 1 <= phases.crossing(t[:2], np.array([1.2, -0.1]), 0.5) < 2
 
 
 @pytest.mark.parametrize(
@@ -151,6 +171,11 @@ def test_fit_puts_times_where_they_belong():
     np.testing.assert_allclose(found["t_close"], [truth(9, 1)[2], truth(0.5, 0.01)[2], nan], rtol=0.02)
     np.testing.assert_allclose(found["t_consolidation"], [nan, nan, 0.004], rtol=1e-9)
     assert np.isnan(found["t_resolution"]).all()
+    # A final gap that has a largest width, as a trained network's, still is none between groups.
+    width[:, 2] *= GRID / (GRID + 0.0005)
+    found = phases.fit(GRID, width, 0.5)
+    assert np.isnan([found[name][2] for name in phases.INTERMEDIATE]).all()
+    assert found["t_resolution"][2] < found["t_consolidation"][2]
 
 
 def noisy(rng, points, spread=0.4):

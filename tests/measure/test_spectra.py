@@ -104,5 +104,5 @@ def test_alignment_of_unrelated_spaces():
     tangents = np.stack([rotation(rng, 40)[:, :5] for _ in range(200)])
     found = spectra.alignment(vectors, tangents, (1, 5))
     assert found.shape == (200, 2)
-    # E |cos| of one pair of directions is sqrt(2 / (pi d)); the mean singular value of a square block is 0.85 sqrt(4 / d).
+    # One pair of directions: E |cos| = sqrt(2 / (pi d)). A square block: the mean singular value is 0.85 sqrt(4 / d).
     np.testing.assert_allclose(found.mean(0), [np.sqrt(2 / (np.pi * 40)), 0.85 * np.sqrt(4 / 40)], rtol=0.1)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scoregap.truth import posteriors
 
 # Means over x_t of the larger and smaller eigenvalue of Cov / t on one arc, s = 1: (kappa, t) -> (tangent, ghost).
-# From the polar quadrature in `plane_brute` on finer grids, converged to 1e-7. THEORY.md section 4 has them to about 1 % (4 % for
-# the ghost), from a Monte Carlo run.
+# By the sums of `plane_grid` and `plane_brute` on finer grids, converged to 1e-6. THEORY.md section 4 has them to about
+# 1 % (4 % for the ghost).
 PLANE_MEANS = {
     (0.3, 1.0): (0.488259, 0.011644),
     (1.0, 0.316): (0.670483, 0.153763),
