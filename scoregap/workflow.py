@@ -3,12 +3,15 @@
 study name or file -> checks that can be made before anything is written -> snakemake -> table and report
 """
 
+import fcntl
+import os
+import queue
 import re
-import selectors
+import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from pathlib import Path
 
 from scoregap import InputError
@@ -17,6 +20,7 @@ from scoregap.study import Study, load
 ROOT = Path(__file__).resolve().parents[1]
 STUDIES = ROOT / "workflow" / "studies"
 HEARTBEAT = 30.0  # seconds
+INTERRUPTED = 130  # exit status, as shells have it
 
 
 def studies() -> list[Path]:
@@ -59,13 +63,21 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     loaded = load(path)
     check(loaded, results)
     out = results / loaded.name
+    # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(Path.cwd()),
+        sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(Path.cwd()),
         "--workflow-profile", str(ROOT / profile), "--cores", cores,
         "--config", f"study={path}", f"results={results}",
     ]  # fmt: skip
+    lock = take(out)
+    if lock is None:
+        print(f"scoregap: {out}: is in use by another run: wait for it, or stop it", file=sys.stderr)
+        return 1
     print(f"{loaded.name}: {len(loaded.cells)} cells in {len(loaded.jobs)} jobs, into {out}", flush=True)
-    status, lines = follow(command, out / "logs")
+    status, lines = follow(command, out / "logs", lock)
+    if status == INTERRUPTED:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return status
     if status:
         ours = [line for line in lines if line.startswith("scoregap: ")]
         print(
@@ -76,7 +88,7 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     report = out / "report.html"
     newest = max(file.stat().st_mtime for file in (out / "figures").iterdir())
     if not report.exists() or report.stat().st_mtime < newest:
-        status, lines = follow([*command, "--report", str(report)], out / "logs")
+        status, lines = follow([*command, "--report", str(report)], out / "logs", lock)
         if status:
             print("\n".join(lines[-40:]), file=sys.stderr)
             return 1
@@ -85,33 +97,74 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     return 0
 
 
-def follow(command: list[str], logs: Path) -> tuple[int, list[str]]:
+def take(folder: Path) -> int | None:
+    """A descriptor that locks a results folder for this run and its children; None if another run has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError:  # a file system without locks
+        pass
+    return descriptor
+
+
+def follow(command: list[str], logs: Path, lock: int) -> tuple[int, list[str]]:
     """Run Snakemake and show its progress, one line per finished job. Returns (exit status, all it printed).
 
-    After HEARTBEAT seconds of silence the newest line of the newest training log is shown.
+    After HEARTBEAT seconds of silence the newest line of the newest training log is shown. Ctrl-C and SIGTERM stop
+    Snakemake by SIGINT, which it takes cleanly, and give the status INTERRUPTED.
     """
-    lines, rule, spoke = [], "", time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            while True:
-                if not selector.select(timeout=HEARTBEAT):
-                    print(f"  ... {_newest(logs / 'train')}", flush=True)
-                    continue
-                line = process.stdout.readline()
-                if not line:
-                    break
-                lines.append(line.rstrip())
-                if finished := re.search(r"Finished jobid: \d+ \(Rule: (\w+)\)", line):
-                    rule = finished[1]
-                elif done := re.search(r"(\d+) of (\d+) steps \((\d+)%\) done", line):
-                    if time.monotonic() - spoke > 0.2 or done[1] == done[2]:
-                        print(f"  {done[3]:>3}%  {done[1]} of {done[2]}  {rule.replace('all', '')}", flush=True)
-                        spoke = time.monotonic()
-                elif line.startswith(("Nothing to be done", "Error in rule")):
-                    print(line.rstrip(), flush=True)
+    lines: list[str] = []
+    # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[lock], start_new_session=True
+    ) as process:
+        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            for line in _lines(process, logs):
+                lines.append(line)
+                _show(line, lines)
+        except KeyboardInterrupt:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait()
+            return INTERRUPTED, lines
+        finally:
+            signal.signal(signal.SIGTERM, previous)
     return process.returncode, lines
+
+
+def _lines(process: subprocess.Popen, logs: Path):
+    """Lines of the process as they come; in silence, a sign of life is printed."""
+    lines: queue.SimpleQueue = queue.SimpleQueue()
+
+    def read():
+        for line in process.stdout:
+            lines.put(line.rstrip())
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=HEARTBEAT)
+        except queue.Empty:
+            print(f"  ... {_newest(logs / 'train')}", flush=True)
+            continue
+        if line is None:
+            return
+        yield line
+
+
+def _show(line: str, lines: list[str]) -> None:
+    """Print what a user wants to see of a line of Snakemake's."""
+    if done := re.search(r"(\d+) of (\d+) steps \((\d+)%\) done", line):
+        finished = re.search(r"Rule: (\w+)", lines[-2]) if len(lines) > 1 else None
+        rule = finished[1] if finished and finished[1] != "all" else ""
+        print(f"  {done[3]:>3}%  {done[1]} of {done[2]}  {rule}".rstrip(), flush=True)
+    elif line.startswith(("Nothing to be done", "Error in rule")):
+        print(line, flush=True)
 
 
 def _newest(folder: Path) -> str:

@@ -5,10 +5,12 @@ One small study is run once; each test then copies its results, changes one thin
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import xarray as xr
 from tiny import TINY
@@ -200,9 +202,59 @@ def test_a_failing_job_is_named_costs_no_other_and_the_rest_completes(folder):
     assert result.returncode == 0, result.stderr
 
 
+def start(folder):
+    command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=folder, start_new_session=True)
+
+
+def read_until(process, word):
+    for line in process.stdout:
+        if word in line:
+            return
+    raise AssertionError(f"{word!r} was not printed: {process.stderr.read()}")
+
+
+def test_killed_anywhere_it_goes_on_and_the_cube_is_the_same(finished, tmp_path):
+    """SIGKILL to everything after some jobs, SIGTERM after some more, then to the end."""
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    for word, number in (("train", signal.SIGKILL), ("spectrum", signal.SIGTERM)):
+        process = start(tmp_path)
+        read_until(process, word)
+        if number == signal.SIGKILL:
+            for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+                one.send_signal(number)
+        else:
+            process.send_signal(number)
+        _, errors = process.communicate()
+        assert number == signal.SIGKILL or (process.returncode == 130 and "goes on from here" in errors)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "results" / "tiny" / "train").glob("*.safetensors")}
+    assert kept
+    process = start(tmp_path)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert all(path.stat().st_mtime_ns == date for path, date in kept.items())  # nothing is trained twice
+    whole, again = (storage.manifest_of(folder / "results" / "tiny" / "cube.zarr") for folder in (finished, tmp_path))
+    assert again.read_text() == whole.read_text()
+
+
+def test_two_runs_at_once_do_not_mix(tmp_path):
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    first = start(tmp_path)
+    read_until(first, "cells in")
+    second = start(tmp_path)
+    _, errors = second.communicate()
+    assert second.returncode == 1
+    assert errors == "scoregap: results/tiny: is in use by another run: wait for it, or stop it\n"
+    first.send_signal(signal.SIGINT)
+    first.communicate()
+    assert first.returncode == 130
+
+
 def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
     monkeypatch.setattr(workflow, "HEARTBEAT", 0.2)
-    workflow.follow([sys.executable, "-c", "import time; time.sleep(0.5)"], tmp_path)
+    lock = workflow.take(tmp_path)
+    workflow.follow([sys.executable, "-c", "import time; time.sleep(0.5)"], tmp_path, lock)
     assert "job: step 2/9" in capsys.readouterr().out
