@@ -2,7 +2,7 @@
 
 study.yaml -> Study -> cells (one point of the grid) -> jobs (cells that differ in batch axes only)
 
-Imports neither numpy nor torch: Snakemake parses studies. Every mistake in a study is a `InputError` whose
+Imports neither numpy nor torch: Snakemake parses studies. Every mistake in a study is an `InputError` whose
 text is one line: file, key, value, what is allowed.
 """
 
@@ -14,165 +14,25 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
-
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from typing import Any
 
 from scoregap import InputError
-from scoregap.measure import NETWORKS
+from scoregap.schema import (
+    AXES,
+    CLOSED_FORMS,
+    Compare,
+    Document,
+    Fit,
+    Manifold,
+    Range,
+    Spectrum,
+    Train,
+    read,
+    resolve,
+    some,
+)
 from scoregap.stages import STAGES
 from scoregap.truth import FAMILIES
-
-CLOSED_FORMS = ("exact", "gaussian")  # values of the network axis that need no training
-SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
-AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Proportion = Annotated[float, Field(gt=0, lt=1)]
-
-
-def _matching(pattern: str, allowed: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"should be {allowed}")
-        return text
-
-    return AfterValidator(check)
-
-
-class Section(BaseModel):
-    """A part of a study: unknown keys and loose types are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Group(Section):
-    """A variance group: its share of the latents, and the standard deviation of its entries of F."""
-
-    fraction: Annotated[float, Field(gt=0, le=1)]
-    std: Positive
-
-
-class Manifold(Section):
-    """The variance groups of the latents."""
-
-    groups: Annotated[list[Group], Field(min_length=1)]
-
-    def counts(self, manifold_dim: int) -> tuple[int, ...]:
-        """Latents per group: fractions of manifold_dim, rounded so that they sum to it."""
-        shares = [group.fraction * manifold_dim for group in self.groups]
-        counts = [math.floor(share + 1e-9) for share in shares]
-        by_remainder = sorted(range(len(shares)), key=lambda k: counts[k] - shares[k])
-        for k in by_remainder[: manifold_dim - sum(counts)]:
-            counts[k] += 1
-        return tuple(counts)
-
-
-class Range(Section):
-    """From start to stop, both positive; for noise these are variances t."""
-
-    start: Positive
-    stop: Positive
-
-
-class Times(Range):
-    """count noise variances, equally spaced in log t."""
-
-    count: Annotated[int, Field(ge=8)]
-
-
-class Noise(Range):
-    """Noise of training: flat in log t over the range, with a share of the draws in a narrower one."""
-
-    focus: Range | None = None
-    share: Proportion = 0.3
-
-
-class Train(Section):
-    """How networks are trained: shared noise levels, Adam, averaged weights."""
-
-    steps: Count
-    levels: Annotated[Count, Field(description="noise levels per step, shared by `samples` points each")]
-    samples: Count
-    depth: Count = 3
-    learning_rate: Positive = 4e-3
-    warmup: Annotated[Proportion, Field(description="share of the steps")] = 0.05
-    ema: Annotated[Proportion, Field(description="share of the steps that the average remembers")] = 0.02
-    noise: Noise
-    device: Annotated[str, _matching(r"auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:K")] = "auto"
-
-
-class Spectrum(Section):
-    """Where spectra are measured; all cells of a study share it."""
-
-    times: Times
-    points: Annotated[int, Field(ge=2)]
-
-
-class Fit(Section):
-    """How gaps and phase times are read off spectra."""
-
-    level: Annotated[Proportion, Field(description="share of its maximum at which a gap opens and closes")] = 0.5
-    visibility: Annotated[Proportion, Field(description="width from which a gap counts as seen")] = 0.3
-    resamples: Annotated[int, Field(ge=50)] = 200
-    confidence: Proportion = 0.95
-
-
-class Margins(Section):
-    """Largest relative difference from `exact` that still agrees with theory."""
-
-    t_open: Positive
-    t_max: Positive
-    t_close: Positive
-    t_consolidation: Positive
-
-
-class Compare(Section):
-    """Margins of agreement with theory, and the confidence of intervals over seeds."""
-
-    flat: Margins
-    curved: Margins
-    confidence: Proportion = 0.9
-
-
-class Document(Section):
-    """The study file, contract version 1 (axes and batch are checked by `Study`)."""
-
-    study: Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, - and _, at most 64")]
-    axes: dict[str, Any]
-    batch: list[str] = ["seed"]
-    manifold: Manifold
-    train: Train | None = None
-    spectrum: Spectrum
-    fit: Fit = Fit()
-    compare: Compare
-
-
-def _network(name: str) -> str:
-    if name not in CLOSED_FORMS and not re.fullmatch(rf"({'|'.join(NETWORKS)})-[1-9][0-9]{{0,4}}", name):
-        raise ValueError(
-            f"should be one of {', '.join(CLOSED_FORMS)}, or {' or '.join(NETWORKS)} with a width, as gated-64"
-        )
-    return name
-
-
-def _family(name: str) -> str:
-    if name not in FAMILIES:
-        raise ValueError(f"should be one of {', '.join(FAMILIES)}")
-    return name
-
-
-class Axis(Section):
-    """Allowed values of the axes that every study has."""
-
-    family: Annotated[str, AfterValidator(_family)]
-    ambient_dim: Annotated[int, Field(ge=2, le=100_000)]
-    manifold_dim: Count
-    curvature: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    network: Annotated[str, AfterValidator(_network)]
-    seed: Annotated[int, Field(ge=0)]
 
 
 def digest(value: Any, length: int = 12) -> str:
@@ -274,6 +134,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Study:
+    """A checked study: the file it came from, its sections, and the values of every axis."""
+
     path: Path
     document: Document
     axes: dict[str, tuple[Any, ...]]
@@ -287,7 +149,7 @@ class Study:
         """Every point of the grid, the last axis fastest."""
         inner = [axis for axis in self.axes if axis not in AXES]
         sections = {
-            values: _resolve(self.path, self.document, dict(zip(inner, values, strict=True)))
+            values: resolve(self.path, self.document, dict(zip(inner, values, strict=True)))
             for values in itertools.product(*(self.axes[axis] for axis in inner))
         }
         position = [list(self.axes).index(axis) for axis in inner]
@@ -312,7 +174,7 @@ class Study:
 
     def job(self, id: str) -> Job:
         if id not in self.jobs:
-            raise InputError(f"{self.path}: job {id!r} is not in this study: allowed is one of {_some(self.jobs)}")
+            raise InputError(f"{self.path}: job {id!r} is not in this study: allowed is one of {some(self.jobs)}")
         return self.jobs[id]
 
     @property
@@ -337,147 +199,23 @@ class Study:
 def load(path: Path | str) -> Study:
     """Read and check a study file. Raises InputError."""
     path = Path(path)
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f"line {place.line + 1}: " if place else ""
-        raise InputError(f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: is not a study: allowed is a mapping with {_some(Document.model_fields)}")
-    document = _validated(path, "", Document, content)
-    axes = {axis: _axis_values(path, axis, values) for axis, values in document.axes.items()}
-    for axis in AXES:
-        if axis not in axes:
-            raise InputError(f"{path}: axes: key {axis!r} is missing: needed are {', '.join(AXES)}")
-    study = Study(path, document, axes)
+    study = Study(path, *read(path))
     _check_batch(study)
     _check_sections(study)
     _check_geometry(study)
     return study
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (list, dict)) or key in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key!r} is written twice", problem_mark=key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _some(names) -> str:
-    names = [str(name) for name in names]
-    return ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
-
-
-def _validated(path: Path, prefix: str, model, content):
-    """content as `model`, its first mistake as one line."""
-    try:
-        return TypeAdapter(model).validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        loc = [part for part in first["loc"] if part != "function-after"]
-        if first["type"] == "extra_forbidden":
-            owner = model
-            for part in loc[:-1]:
-                owner = _field_model(owner, part)
-            allowed = f"unknown key: allowed are {_some(owner.model_fields)}"
-        elif first["type"] == "missing":
-            allowed = "is missing"
-        else:
-            message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            hint = ""
-            if isinstance(first["input"], str) and re.fullmatch(r"[-+]?[0-9.]+[eE][-+]?[0-9]+", first["input"]):
-                hint = "; YAML reads this as text: write it with a point and a signed exponent, as 1.0e-3"
-            allowed = f"{_brief(first['input'])} is not allowed: {message}{hint}"
-        raise InputError(f"{path}: {prefix}{_dotted(loc)}: {allowed}{more}") from None
-
-
-def _field_model(owner, part):
-    """The model of one field, seen through lists and optionals."""
-    if isinstance(part, int):
-        return owner
-    annotation = owner.model_fields[part].annotation
-    while not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-        annotation = annotation.__args__[0]
-    return annotation
-
-
-def _brief(value) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _dotted(loc) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
-
-
-def _axis_values(path: Path, axis: str, values) -> tuple:
-    if axis == "seed" and isinstance(values, int) and not isinstance(values, bool):
-        if not 1 <= values <= 100_000:
-            raise InputError(f"{path}: axes.seed: {values} is not allowed: a count should be from 1 to 100000")
-        values = list(range(values))
-    if not isinstance(values, list) or not values:
-        also = " or a count" if axis == "seed" else ""
-        raise InputError(f"{path}: axes.{axis}: {_brief(values)} is not allowed: should be a non-empty list{also}")
-    if axis in AXES:
-        kind = Axis.__annotations__[axis]
-        values = [_validated(path, f"axes.{axis}[{i}]", kind, value) for i, value in enumerate(values)]
-    elif axis.split(".")[0] not in SECTIONS_WITH_AXES or "." not in axis:
-        raise InputError(
-            f"{path}: axes.{axis}: unknown axis: allowed are {', '.join(AXES)}, "
-            f"or the path of a number in {', '.join(SECTIONS_WITH_AXES)}, as train.steps"
-        )
-    elif not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
-        raise InputError(f"{path}: axes.{axis}: {_brief(values)} is not allowed: should be numbers")
-    if len(set(values)) < len(values):
-        twice = next(value for value in values if values.count(value) > 1)
-        raise InputError(f"{path}: axes.{axis}: {twice!r} is not allowed twice: axis values should be distinct")
-    return tuple(values)
-
-
-def _resolve(path: Path, document: Document, changes: dict[str, Any]):
-    """Sections of the cells at these values of the axes that point into sections."""
-    content = document.model_dump(include={"manifold", "train", "spectrum", "fit", "compare"})
-    for axis, value in changes.items():
-        *parents, last = axis.split(".")
-        place = content
-        try:
-            for part in parents:
-                place = place[int(part)] if isinstance(place, list) else place[part]
-            if not isinstance(place[last], (int, float)):
-                raise KeyError(last)
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise InputError(f"{path}: axes.{axis}: unknown axis: the study has no number there") from None
-        place[last] = value
-    where = "".join(f"axes.{axis} = {value!r}: " for axis, value in changes.items())
-    sections = {}
-    for name, section in content.items():
-        model = Document.model_fields[name].annotation
-        sections[name] = _validated(path, f"{where}{name}.", model, section)
-    return tuple(sections.values())
-
-
 def _check_batch(study: Study) -> None:
     fixed = ("ambient_dim", "network")
     for axis in study.document.batch:
         if axis not in study.axes:
-            raise InputError(f"{study.path}: batch: {axis!r} is not allowed: should be one of {_some(study.axes)}")
+            raise InputError(f"{study.path}: batch: {axis!r} is not allowed: should be one of {some(study.axes)}")
         if axis in fixed or axis.startswith("train."):
             free = [a for a in study.axes if a not in fixed and not a.startswith("train.")]
             raise InputError(
                 f"{study.path}: batch: {axis!r} is not allowed: the members of a batch share network shape "
-                f"and training: should be one of {_some(free)}"
+                f"and training: should be one of {some(free)}"
             )
     if len(set(study.document.batch)) < len(study.document.batch):
         raise InputError(f"{study.path}: batch: {study.document.batch} is not allowed: axes should be distinct")

@@ -65,7 +65,8 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     out = results / loaded.name
     # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
     command = [
-        sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(Path.cwd()),
+        sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(ROOT / "Snakefile"),
+        "--directory", str(Path.cwd()),
         "--workflow-profile", str(ROOT / profile), "--cores", cores,
         "--config", f"study={path}", f"results={results}",
     ]  # fmt: skip
@@ -141,6 +142,7 @@ def _lines(process: subprocess.Popen, logs: Path):
     lines: queue.SimpleQueue = queue.SimpleQueue()
 
     def read():
+        assert process.stdout is not None
         for line in process.stdout:
             lines.put(line.rstrip())
         lines.put(None)

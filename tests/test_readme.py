@@ -5,8 +5,9 @@ from pathlib import Path
 
 import yaml
 
+from scoregap.schema import AXES, Document, Section
 from scoregap.stages import STAGES
-from scoregap.study import AXES, Document, Section, load
+from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -31,6 +31,17 @@ compare:
 """
 
 
+def edited(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The tiny study with these replacements made."""
+    text = TINY
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    path = folder / "edited.yaml"
+    path.write_text(text)
+    return path
+
+
 def run_stages(study: Path, results: Path) -> None:
     """Every stage by hand, as a test and a reader would call them."""
     from scoregap.stages import compare, cube, fit, report, spectrum, train

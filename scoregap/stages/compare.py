@@ -21,7 +21,8 @@ from rich.table import Table
 from scipy import stats
 
 from scoregap import storage, variables
-from scoregap.study import CLOSED_FORMS, Compare, Study, load
+from scoregap.schema import CLOSED_FORMS, Compare
+from scoregap.study import Study, load
 
 SHOWN = 80  # rows of the terminal table; the file has all
 

@@ -16,8 +16,9 @@ import yaml
 
 import scoregap
 from scoregap import InputError, storage, variables
+from scoregap.schema import CLOSED_FORMS
 from scoregap.stages import STAGES, fit, spectrum
-from scoregap.study import CLOSED_FORMS, Study, load
+from scoregap.study import Study, load
 
 PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
 

@@ -24,8 +24,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from scoregap import storage
+from scoregap.schema import CLOSED_FORMS
 from scoregap.stages.compare import interval
-from scoregap.study import CLOSED_FORMS, Study, load
+from scoregap.study import Study, load
 
 PANELS = 8  # columns of a figure
 REFERENCE_STYLE: dict[Any, Any] = {

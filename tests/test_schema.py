@@ -1,0 +1,88 @@
+"""A study file is refused with one line, or means what it says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import TINY, edited
+
+from scoregap import InputError
+from scoregap.schema import Group, Manifold
+from scoregap.study import load
+
+# Everything an author may get wrong: what is written, and what the one line must name (key, value, allowed).
+MISTAKES = {
+    "unknown key": ("depth: 1", "depths: 1", "train.depths: unknown key: allowed are steps, levels"),
+    "unknown section": ("train:", "trian:", "trian: unknown key: allowed are study, axes"),
+    "wrong type": ("steps: 40", "steps: many", "train.steps: 'many' is not allowed: should be a valid integer"),
+    "bool for a number": ("steps: 40", "steps: on", "train.steps: True is not allowed: should be a valid integer"),
+    "exponent YAML reads as text": ("start: 1.0e-3", "start: 1e-3", "write it with a point and a signed exponent"),
+    "empty axis": ("[0.0, 0.5]", "[]", "axes.curvature: [] is not allowed: should be a non-empty list"),
+    "axis without values": ("[0.0, 0.5]", "", "axes.curvature: None is not allowed"),
+    "missing axis": ("  curvature: [0.0, 0.5]\n", "", "axes: key 'curvature' is missing"),
+    "unknown axis": ("  seed: 2", "  colour: [1]\n  seed: 2", "axes.colour: unknown axis: allowed are family"),
+    "axis into nothing": ("  seed: 2", "  train.stepz: [1]\n  seed: 2", "axes.train.stepz: unknown axis"),
+    "bad value of an inner axis": ("  seed: 2", "  train.steps: [0]\n  seed: 2", "train.steps: 0 is not allowed"),
+    "m > d": ("manifold_dim: [2]", "manifold_dim: [9]", "axes.manifold_dim: 9 is not allowed"),
+    "2m > d with curvature": ("manifold_dim: [2]", "manifold_dim: [5]", "ambient_dim of at least 10"),
+    "negative curvature": ("[0.0, 0.5]", "[-0.5]", "axes.curvature[0]: -0.5 is not allowed"),
+    "infinite curvature": ("[0.0, 0.5]", "[.inf]", "axes.curvature[0]: inf is not allowed: should be a finite"),
+    "nan std": ("std: 0.1}", "std: .nan}", "manifold.groups[1].std: nan is not allowed: should be a finite"),
+    "negative std": ("std: 0.1}", "std: -0.1}", "manifold.groups[1].std: -0.1 is not allowed"),
+    "negative seed": ("seed: 2", "seed: [0, -1]", "axes.seed[1]: -1 is not allowed"),
+    "no seeds": ("seed: 2", "seed: 0", "axes.seed: 0 is not allowed: a count should be from 1"),
+    "duplicate axis value": ("[0.0, 0.5]", "[0.5, 0.0, 0.5]", "axes.curvature: 0.5 is not allowed twice"),
+    "duplicate as numbers": ("[0.0, 0.5]", "[0, 0.0]", "axes.curvature: 0.0 is not allowed twice"),
+    "duplicate key": ("batch:", "study: tiny\nbatch:", "key 'study' is written twice"),
+    "fractions": ("{fraction: 0.5, std: 0.1}", "{fraction: 0.4, std: 0.1}", "fractions sum to 0.9, not allowed"),
+    "empty group": ("fraction: 0.5, std: 1.0}, {fraction: 0.5", "fraction: 0.9, std: 1.0}, {fraction: 0.1", "gives no"),
+    "times below the noise range": ("start: 1.0e-3", "start: 1.0e-5", "spectrum.times.start: 1e-05 is not allowed"),
+    "times above the noise range": ("stop: 100.0", "stop: 300.0", "spectrum.times.stop: 300.0 is not allowed"),
+    "focus outside": ("stop: 200.0}", "stop: 200.0, focus: {start: 0.1, stop: 300.0}}", "noise.focus.stop: 300.0"),
+    "times reversed": ("stop: 100.0", "stop: 0.0005", "spectrum.times.stop: 0.0005 is not allowed: should exceed"),
+    "unknown family": ("[arcs]", "[blobs]", "axes.family[0]: 'blobs' is not allowed: should be one of arcs"),
+    "unknown network": ("gated-8]", "gatd-8]", "axes.network[2]: 'gatd-8' is not allowed: should be one of exact"),
+    "network without width": ("gated-8]", "gated]", "axes.network[2]: 'gated' is not allowed"),
+    "unknown device": ("depth: 1", "device: tpu", "train.device: 'tpu' is not allowed: should be auto, cpu, cuda"),
+    "batch over the network": ("batch: [seed]", "batch: [network]", "batch: 'network' is not allowed"),
+    "batch over no axis": ("batch: [seed]", "batch: [sede]", "batch: 'sede' is not allowed: should be one of family"),
+    "name that leaves the folder": ("study: tiny", "study: ../tiny", "study: '../tiny' is not allowed"),
+    "name for a shell": ("study: tiny", "study: $(id)", "study: '$(id)' is not allowed"),
+    "not YAML": ("axes:", "axes: [", "line"),
+    "Python object": ("depth: 1", "depth: !!python/name:os.system", "is not YAML"),
+    "train is missing": (TINY[TINY.index("train:") : TINY.index("spectrum:")], "", "train: is missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "says"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_that_names_file_key_value_and_what_is_allowed(tmp_path, old, new, says):
+    path = edited(tmp_path, (old, new))
+    with pytest.raises(InputError) as caught:
+        load(path)
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ")
+    assert says in text
+    assert "\n" not in text
+
+
+def test_files_that_are_no_studies(tmp_path):
+    for name, content in {
+        "list.yaml": b"[1]",
+        "empty.yaml": b"",
+        "binary.yaml": b"\xff\xfe\x00",
+        "null.yaml": b"\0",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=r"^\S+: .*"):
+            load(tmp_path / name)
+    with pytest.raises(InputError, match="cannot be read"):
+        load(tmp_path / "absent.yaml")
+    with pytest.raises(InputError, match="cannot be read"):
+        load(tmp_path)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(1, 60))
+def test_counts_sum_to_the_manifold_dimension_and_follow_the_fractions(weights, m):
+    groups = [Group(fraction=w / sum(weights), std=1.0) for w in weights]
+    counts = Manifold(groups=groups).counts(m)
+    assert sum(counts) == m
+    assert all(abs(count - m * group.fraction) < 1 + 1e-9 for count, group in zip(counts, groups, strict=True))
