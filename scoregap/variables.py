@@ -30,6 +30,8 @@ EVALUATIONS = 24  # points of a training curve, the size of the dimension `evalu
 
 
 class Variable(NamedTuple):
+    """Dimensions after the axes, type, units and meaning of one variable."""
+
     dims: tuple[str, ...]
     dtype: str
     units: str
