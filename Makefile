@@ -40,7 +40,7 @@ $(VENV)/installed-lint: $(VENV)/installed-test
 	@touch $@
 
 clean:
-	rm -rf results/quickstart .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf results/quickstart .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 clean-env:
 	rm -rf $(VENV)

@@ -4,7 +4,8 @@
 #   snakemake -c2 --config study=workflow/studies/NAME.yaml    another one
 #
 # Rules only call `scoregap STAGE`. A stage's parameter `fingerprint` changes when its results would, so a study
-# grows, and a section is edited, at the cost of what is new; touching the study file runs nothing.
+# grows, and a section is edited, at the cost of what is new; touching the study file runs nothing. All paths are
+# inside the results folder of the study, and so are Snakemake's records: what is there and why stays together.
 
 import shlex
 import sys
@@ -20,9 +21,11 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-OUT = f"{config.get('results', 'results')}/{STUDY.name}"
+STUDY_FILE = shlex.quote(str(STUDY.path.resolve()))
 SCOREGAP = f"{shlex.quote(sys.executable)} -m scoregap"
-STUDY_FILE = shlex.quote(str(STUDY.path))
+
+
+workdir: Path(config.get("results", "results")).resolve() / STUDY.name
 
 
 report: "workflow/report/workflow.rst"
@@ -32,19 +35,23 @@ wildcard_constraints:
     job="[A-Za-z0-9.-]+",
 
 
-localrules:
-    all,
-
-
-rule all:
-    input:
-        f"{OUT}/comparison.txt",
-        f"{OUT}/figures/comparison.html",
-
-
 include: "workflow/rules/train.smk"
 include: "workflow/rules/spectrum.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/cube.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        # all products, so that whatever is deleted is made again
+        weights_of_all_jobs,
+        files_of_all_jobs,
+        ["cube.zarr", "cube.zarr.json", "comparison.csv", "comparison.txt"],
+        [f"figures/{name}" for name in FIGURES],

@@ -87,12 +87,12 @@ def run_study(
     study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")] = "quickstart",
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
     cores: Annotated[str, typer.Option(help="jobs at once on this machine, or 'all'")] = "all",
-    profile: Annotated[Path, typer.Option(help="Snakemake workflow profile")] = Path("workflow/profiles/default"),
+    profile: Annotated[Path | None, typer.Option(help="Snakemake workflow profile; the default is a laptop")] = None,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
     from scoregap import workflow
 
-    raise typer.Exit(workflow.run(study, results, cores, profile))
+    raise typer.Exit(workflow.run(study, results, cores, profile or workflow.PROFILE))
 
 
 @_reporting_errors
@@ -115,12 +115,13 @@ def theory(
     ambient: Annotated[int, typer.Option(help="ambient dimension d")],
     group: Annotated[list[str], typer.Option(help="columns of F and their standard deviation, COUNT:STD; repeat")],
     level: Annotated[float, typer.Option(help="share of its maximum at which a gap opens and closes")] = 0.5,
+    visibility: Annotated[float, typer.Option(help="width from which a gap is seen")] = 0.1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
     """Spectral edges, gaps and phase times of a linear random manifold, by random-matrix theory."""
     from scoregap.truth import summary
 
-    result = summary.linear(ambient, summary.parse_groups(group), level)
+    result = summary.linear(ambient, summary.parse_groups(group), level, visibility)
     typer.echo(json.dumps(result, indent=1) if as_json else summary.render(result))
 
 

@@ -22,7 +22,9 @@ SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of 
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Variance = Annotated[float, Field(ge=1e-20, le=1e20, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Size = Annotated[int, Field(ge=1, le=10**5)]  # of arrays that are held in memory
 Proportion = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -45,7 +47,7 @@ class Group(Section):
     """A variance group: its share of the latents, and the standard deviation of its entries of F."""
 
     fraction: Annotated[float, Field(gt=0, le=1)]
-    std: Positive
+    std: Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
 
 
 class Manifold(Section):
@@ -64,16 +66,16 @@ class Manifold(Section):
 
 
 class Range(Section):
-    """From start to stop, both positive; for noise these are variances t."""
+    """From start to stop; for noise these are variances t, which float32 must hold."""
 
-    start: Positive
-    stop: Positive
+    start: Variance
+    stop: Variance
 
 
 class Times(Range):
     """count noise variances, equally spaced in log t."""
 
-    count: Annotated[int, Field(ge=8)]
+    count: Annotated[int, Field(ge=8, le=10**4)]
 
 
 class Noise(Range):
@@ -87,9 +89,9 @@ class Train(Section):
     """How networks are trained: shared noise levels, Adam, averaged weights."""
 
     steps: Count
-    levels: Annotated[Count, Field(description="noise levels per step, shared by `samples` points each")]
-    samples: Count
-    depth: Count = 3
+    levels: Annotated[Size, Field(description="noise levels per step, shared by `samples` points each")]
+    samples: Size
+    depth: Annotated[int, Field(ge=1, le=100)] = 3
     learning_rate: Positive = 4e-3
     warmup: Annotated[Proportion, Field(description="share of the steps")] = 0.05
     ema: Annotated[Proportion, Field(description="share of the steps that the average remembers")] = 0.02
@@ -101,7 +103,7 @@ class Spectrum(Section):
     """Where spectra are measured; all cells of a study share it."""
 
     times: Times
-    points: Annotated[int, Field(ge=2)]
+    points: Annotated[Size, Field(ge=2)]
 
 
 class Fit(Section):
@@ -109,7 +111,7 @@ class Fit(Section):
 
     level: Annotated[Proportion, Field(description="share of its maximum at which a gap opens and closes")] = 0.5
     visibility: Annotated[Proportion, Field(description="width from which a gap counts as seen")] = 0.3
-    resamples: Annotated[int, Field(ge=50)] = 200
+    resamples: Annotated[int, Field(ge=50, le=10**5)] = 200
     confidence: Proportion = 0.95
 
 
@@ -163,9 +165,11 @@ class Axis(Section):
     family: Annotated[str, AfterValidator(_family)]
     ambient_dim: Annotated[int, Field(ge=2, le=100_000)]
     manifold_dim: Count
-    curvature: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    curvature: Annotated[
+        float, Field(ge=0, le=100, allow_inf_nan=False)
+    ]  # at 100 a typical latent is wrapped round 16 times
     network: Annotated[str, AfterValidator(_network)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
 
 
 def read(path: Path) -> tuple[Document, dict[str, tuple]]:
@@ -180,6 +184,8 @@ def read(path: Path) -> tuple[Document, dict[str, tuple]]:
         place = getattr(error, "problem_mark", None)
         where = f"line {place.line + 1}: " if place else ""
         raise InputError(f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}") from None
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
+        raise InputError(f"{path}: is not a study: {_brief(str(error))}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: is not a study: allowed is a mapping with {some(Document.model_fields)}")
     document = _validated(path, "", Document, content)
@@ -196,8 +202,12 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (list, dict)) or key in seen:
+            if isinstance(key, (list, dict)):
+                raise yaml.MarkedYAMLError(problem="a list or a mapping is no key", problem_mark=key_node.start_mark)
+            if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"key {key!r} is written twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -212,7 +222,8 @@ def some(names) -> str:
 def _validated(path: Path, prefix: str, model, content):
     """content as `model`, its first mistake as one line."""
     try:
-        return TypeAdapter(model).validate_python(content)
+        config = None if isinstance(model, type) and issubclass(model, BaseModel) else ConfigDict(strict=True)
+        return TypeAdapter(model, config=config).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
@@ -283,6 +294,8 @@ def resolve(path: Path, document: Document, changes: dict[str, Any]):
         *parents, last = axis.split(".")
         place = content
         try:
+            if any(part.isdigit() and part != str(int(part)) for part in parents) or "-" in axis:
+                raise KeyError(axis)  # another spelling of the same place
             for part in parents:
                 place = place[int(part)] if isinstance(place, list) else place[part]
             if not isinstance(place[last], (int, float)):

@@ -169,7 +169,8 @@ def write_cube(path: Path, groups: dict[str, xr.Dataset]) -> None:
     building.parent.mkdir(parents=True, exist_ok=True)
     try:
         if set(groups) != {""}:
-            zarr.create_group(building, zarr_format=3)
+            attributes = next(iter(groups.values())).attrs
+            zarr.create_group(building, zarr_format=3, attributes=dict(attributes))
         for group, ds in groups.items():
             ds.to_zarr(
                 building,

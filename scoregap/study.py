@@ -81,8 +81,11 @@ class Cell:
         return tuple(itertools.accumulate(count for _, count in sorted(groups, key=lambda g: -g[0])))
 
     def key(self, stage: str) -> str:
-        """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far."""
-        content: dict[str, Any] = {"values": self.values}
+        """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
+
+        Axes that point into sections are in the sections, so an axis of `fit` does not retrain.
+        """
+        content: dict[str, Any] = {axis: self[axis] for axis in AXES}
         for one in STAGES:
             if one.name != "train" or self.trained:
                 content[f"{one.name} revision"] = one.revision
@@ -98,10 +101,10 @@ class Cell:
 
         `manifold` and `points` depend on dimensions and seed only, so that cells that differ in curvature,
         variances or network share their F and their points (paired comparisons); every other stream
-        (`weights`, `data`) is the cell's own.
+        (`weights`, `data`) depends on all of AXES, so cells that differ in settings only are paired too.
         """
         shared = stream in ("manifold", "points")
-        axes = ("family", "ambient_dim", "manifold_dim", "seed") if shared else [axis for axis, _ in self.values]
+        axes = ("family", "ambient_dim", "manifold_dim", "seed") if shared else AXES
         return int(digest([stream, [(axis, self[axis]) for axis in axes]], length=16), 16)
 
     def truth(self):
@@ -160,10 +163,17 @@ class Study:
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
-        """Jobs by id. The id is made of the values of the other axes, so it survives any growth of the grid."""
+        """Jobs by id. The id is made of the values of the other axes, so it survives any growth of the grid.
+
+        Axes of `fit` are always batch axes: their cells share training and spectra.
+        """
         members: dict[tuple, list[Cell]] = {}
         for cell in self.cells:
-            outer = tuple(pair for pair in cell.values if pair[0] not in self.document.batch)
+            outer = tuple(
+                (axis, value)
+                for axis, value in cell.values
+                if axis not in self.document.batch and not axis.startswith("fit.")
+            )
             members.setdefault(outer, []).append(cell)
         jobs = {}
         for outer, cells in members.items():

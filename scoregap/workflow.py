@@ -4,6 +4,7 @@ study name or file -> checks that can be made before anything is written -> snak
 """
 
 import fcntl
+import json
 import os
 import queue
 import re
@@ -19,7 +20,9 @@ from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDIES = ROOT / "workflow" / "studies"
+PROFILE = ROOT / "workflow" / "profiles" / "default"
 HEARTBEAT = 30.0  # seconds
+GRACE = 20.0  # seconds
 INTERRUPTED = 130  # exit status, as shells have it
 
 
@@ -38,8 +41,12 @@ def find(study: str) -> Path:
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
-def check(study: Study, results: Path) -> None:
-    """Refuse now what would fail only after hours: a folder that cannot be written, a device that is not there."""
+def check(study: Study, results: Path, cores: str, profile: Path) -> None:
+    """Refuse now what would fail only later: a folder that cannot be written, a device that is not there."""
+    if cores != "all" and not (cores.isascii() and cores.isdigit() and int(cores) > 0):
+        raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
+    if not (profile / "config.yaml").is_file():
+        raise InputError(f"--profile: {str(profile)!r} is not allowed: should be a folder with a config.yaml")
     folder = results / study.name
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
@@ -61,14 +68,14 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     """Run a study; returns an exit status. Prints the comparison and the path of the report."""
     path = find(study)
     loaded = load(path)
-    check(loaded, results)
+    check(loaded, results, cores, profile)
     out = results / loaded.name
     # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
     command = [
         sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(ROOT / "Snakefile"),
-        "--directory", str(Path.cwd()),
-        "--workflow-profile", str(ROOT / profile), "--cores", cores,
-        "--config", f"study={path}", f"results={results}",
+        "--workflow-profile", str(profile), "--cores", cores,
+        # quoted, since Snakemake reads values as YAML
+        "--config", f"study={json.dumps(str(path.resolve()))}", f"results={json.dumps(str(results.resolve()))}",
     ]  # fmt: skip
     lock = take(out)
     if lock is None:
@@ -86,13 +93,19 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
             file=sys.stderr,
         )
         return 1
+    attributes = json.loads((out / "cube.zarr" / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+    if attributes.get("config_hash") != loaded.hash:
+        print(f"scoregap: {out}: is of another version of the study, and without records: delete it", file=sys.stderr)
+        return 1
     report = out / "report.html"
     newest = max(file.stat().st_mtime for file in (out / "figures").iterdir())
     if not report.exists() or report.stat().st_mtime < newest:
-        status, lines = follow([*command, "--report", str(report)], out / "logs", lock)
+        part = out.resolve() / "report.part.html"
+        status, lines = follow([*command, "--report", str(part)], out / "logs", lock)
         if status:
-            print("\n".join(lines[-40:]), file=sys.stderr)
-            return 1
+            print("\n".join(lines[-40:] if status != INTERRUPTED else []), file=sys.stderr)
+            return status
+        os.replace(part, report)
     print(f"\n{(out / 'comparison.txt').read_text(encoding='utf-8')}")
     print(f"every number  {out / 'comparison.csv'}\ncube          {out / 'cube.zarr'}\nreport        {report}")
     return 0
@@ -119,22 +132,40 @@ def follow(command: list[str], logs: Path, lock: int) -> tuple[int, list[str]]:
     Snakemake by SIGINT, which it takes cleanly, and give the status INTERRUPTED.
     """
     lines: list[str] = []
-    # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[lock], start_new_session=True
-    ) as process:
-        previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            for line in _lines(process, logs):
-                lines.append(line)
-                _show(line, lines)
-        except KeyboardInterrupt:
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait()
-            return INTERRUPTED, lines
-        finally:
-            signal.signal(signal.SIGTERM, previous)
-    return process.returncode, lines
+    # Before the child starts: a shell starts background commands with SIGINT ignored, and children inherit that.
+    previous = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=[lock],
+            start_new_session=True,
+        ) as process:
+            try:
+                for line in _lines(process, logs):
+                    lines.append(line)
+                    _show(line, lines)
+            except KeyboardInterrupt:
+                _stop(process)
+                return INTERRUPTED, lines
+        return process.returncode, lines
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """End Snakemake and its jobs: by SIGINT, and by SIGKILL if that takes long or the user asks again. Files are
+    whole or absent either way."""
+    try:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=GRACE)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _lines(process: subprocess.Popen, logs: Path):

@@ -82,7 +82,6 @@ def test_theory_as_json_without_torch():
 
 def test_theory_as_a_table():
     result = scoregap("theory", "--ambient", 100, "--group", "20:1.0", "--group", "20:0.6")
-    assert "merged" in result.stdout
     assert "does not exist" in result.stdout
 
 
@@ -119,6 +118,19 @@ def test_a_bad_study_is_refused_before_anything_is_written(tmp_path, old, new, s
     (tmp_path / "bad.yaml").write_text(TINY.replace(old, new))
     refused(scoregap("run", "bad.yaml", cwd=tmp_path), "bad.yaml: ", says)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--cores", "0"], "--cores: '0' is not allowed: should be a number from 1, or all"),
+        (["--cores", "two"], "--cores: 'two' is not allowed"),
+        (["--profile", "absent"], "--profile: 'absent' is not allowed"),
+    ],
+)
+def test_bad_options_of_run_are_refused(tiny, tmp_path, arguments, says):
+    refused(scoregap("run", tiny, *arguments, cwd=tmp_path), says)
+    assert not (tmp_path / "results").exists()
 
 
 def test_an_unknown_study_and_an_unwritable_folder_are_refused(tiny, tmp_path):

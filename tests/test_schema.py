@@ -47,6 +47,18 @@ MISTAKES = {
     "batch over no axis": ("batch: [seed]", "batch: [sede]", "batch: 'sede' is not allowed: should be one of family"),
     "name that leaves the folder": ("study: tiny", "study: ../tiny", "study: '../tiny' is not allowed"),
     "name for a shell": ("study: tiny", "study: $(id)", "study: '$(id)' is not allowed"),
+    "text for a number": ("ambient_dim: [8]", 'ambient_dim: ["8"]', "axes.ambient_dim[0]: '8' is not allowed"),
+    "float for a count": ("ambient_dim: [8]", "ambient_dim: [8.0]", "axes.ambient_dim[0]: 8.0 is not allowed"),
+    "bool on an axis": ("[0.0, 0.5]", "[true]", "axes.curvature[0]: True is not allowed"),
+    "seed beyond 64 bits": ("seed: 2", "seed: [10000000000000000000000]", "axes.seed[0]: "),
+    "number of 5000 digits": ("seed: 2", f"seed: [{'9' * 5000}]", "is not a study"),
+    "3000 brackets": ("seed: 2", f"seed: {'[' * 3000}", "is not a study"),
+    "std beyond floats": ("std: 0.1}", "std: 1.0e+308}", "manifold.groups[1].std: 1e+308 is not allowed"),
+    "endless curvature": ("[0.0, 0.5]", "[1.0e+4]", "axes.curvature[0]: 10000.0 is not allowed"),
+    "too many times": ("count: 24", "count: 1000000000", "spectrum.times.count: 1000000000 is not allowed"),
+    "too many points": ("points: 4", "points: 1000000000000", "spectrum.points: 1000000000000 is not allowed"),
+    "an axis spelt otherwise": ("  seed: 2", "  manifold.groups.-1.std: [0.1]\n  seed: 2", "unknown axis"),
+    "a list as a key": ("batch:", "[1, 2]: 3\nbatch:", "a list or a mapping is no key"),
     "not YAML": ("axes:", "axes: [", "line"),
     "Python object": ("depth: 1", "depth: !!python/name:os.system", "is not YAML"),
     "train is missing": (TINY[TINY.index("train:") : TINY.index("spectrum:")], "", "train: is missing"),
@@ -62,6 +74,12 @@ def test_a_mistake_is_one_line_that_names_file_key_value_and_what_is_allowed(tmp
     assert text.startswith(f"{path}: ")
     assert says in text
     assert "\n" not in text
+
+
+def test_yaml_merges_are_read(tmp_path):
+    old = "groups: [{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}]"
+    new = "groups: [&one {fraction: 0.5, std: 1.0}, {<<: *one, std: 0.1}]"
+    assert load(edited(tmp_path, (old, new))).hash == load(edited(tmp_path)).hash
 
 
 def test_files_that_are_no_studies(tmp_path):

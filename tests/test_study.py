@@ -40,6 +40,20 @@ def test_an_axis_may_point_into_a_section(tmp_path):
     }
 
 
+def test_an_axis_of_fit_shares_training_and_the_order_of_axes_does_not_matter(tmp_path):
+    study = load(edited(tmp_path, ("  seed: 2", "  fit.level: [0.3, 0.5]\n  seed: 2")))
+    assert len(study.jobs) == 6
+    trained = [cell for cell in study.cells if cell.trained]
+    assert len({cell.key("train") for cell in trained}) == len({cell.key("spectrum") for cell in trained}) == 4
+    assert len({cell.key("fit") for cell in trained}) == len(trained) == 8
+    first = "  family: [arcs]\n"
+    swapped = load(edited(tmp_path, (first, ""), ("  seed: 2\n", "  seed: 2\n" + first)))
+    plain = load(edited(tmp_path))
+    for a in plain.cells:
+        (b,) = [cell for cell in swapped.cells if dict(cell.values) == dict(a.values)]
+        assert (a.key("fit"), a.seed("data")) == (b.key("fit"), b.seed("data"))
+
+
 def test_growth_leaves_jobs_and_keys_of_old_cells_alone(tmp_path):
     before = load(edited(tmp_path))
     keys = {cell.values: cell.key("fit") for cell in before.cells}

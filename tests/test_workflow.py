@@ -24,7 +24,7 @@ pytestmark = pytest.mark.workflow
 
 def snakemake(folder, *arguments):
     """Snakemake on the study in a folder, with the default profile."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--workflow-profile", str(ROOT / "workflow" / "profiles" / "default"), "--cores", "2"]
     command += ["--config", "study=tiny.yaml", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
@@ -95,6 +95,45 @@ def test_a_second_run_does_nothing(finished):
     assert (finished / "results" / "tiny" / "report.html").stat().st_mtime == before
 
 
+@pytest.mark.parametrize(
+    ("deleted", "first"),
+    [
+        ("cube.zarr", "cube"),
+        ("cube.zarr.json", "cube"),
+        ("comparison.csv", "compare"),
+        ("figures/spectra.svg", "report"),
+        ("fit/*gated*", "fit"),
+        ("spectrum/*exact*", "spectrum"),
+        ("train/*", "train"),
+    ],
+)
+def test_whatever_is_deleted_is_made_again(folder, deleted, first):
+    for path in (folder / "results" / "tiny").glob(deleted):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert first in planned(folder)
+
+
+def test_results_without_records_are_not_taken_for_another_study(folder):
+    """Where Snakemake's records are gone it cannot see that the study has changed; the cube can."""
+    shutil.rmtree(folder / "results" / "tiny" / ".snakemake")
+    edit(folder, "resamples: 50", "resamples: 60")
+    command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert result.returncode == 1
+    assert "is of another version of the study" in result.stderr
+    assert "trained/exact" not in result.stdout
+
+
+def test_results_may_be_moved_and_paths_may_have_spaces(folder, tmp_path):
+    (tmp_path / "a folder").mkdir()
+    shutil.move(folder / "results", tmp_path / "a folder" / "re sults")
+    shutil.move(folder / "tiny.yaml", tmp_path / "a folder" / "my study.yaml")
+    command = [sys.executable, "-m", "scoregap", "run", "my study.yaml", "--results", "re sults"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "a folder", check=False)
+    assert result.returncode == 0, result.stderr
+    assert "Nothing to be done" in result.stdout
+
+
 def test_touching_the_study_runs_nothing(folder):
     edit(folder, "study: tiny", "# a comment\nstudy:   tiny")
     edit(folder, "depth: 1", "depth: 1\n  device: cpu")
@@ -158,7 +197,7 @@ def test_a_raised_revision_reruns_its_stage_and_those_after_it(folder, tmp_path,
     registry.write_text(text.replace(f'Stage("{stage}", 1,', f'Stage("{stage}", 2,'))
     # Snakemake puts the Snakefile's folder first, so the copy has to be imported before.
     code = f"import sys; sys.path.insert(0, {str(package)!r}); import scoregap.study, snakemake.cli as s; s.main()"
-    command = [sys.executable, "-c", code, "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command = [sys.executable, "-c", code, "--snakefile", str(ROOT / "Snakefile")]
     command += ["--cores", "2", "--config", "study=tiny.yaml", "--dry-run"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
     ran = set(re.findall(r"^(?:local)?rule (\w+):", result.stdout + result.stderr, re.MULTILINE)) - {"all"}
@@ -242,7 +281,7 @@ def test_two_runs_at_once_do_not_mix(tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     first = start(tmp_path)
     read_until(first, "cells in")
-    second = start(tmp_path)
+    second = start(tmp_path)  # while the first works
     _, errors = second.communicate()
     assert second.returncode == 1
     assert errors == "scoregap: results/tiny: is in use by another run: wait for it, or stop it\n"

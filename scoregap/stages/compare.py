@@ -62,13 +62,17 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
         for name in ("t_consolidation",) if last else ("t_open", "t_max", "t_close"):
             one = own.isel(gap=gap)
             curves = {reference: one[f"{reference}_{name}"].values for reference in variables.REFERENCES}
-            curves["trained"] = one[name].values if network != "law" else curves["law"]
+            curves["trained"] = one[name].values if network != "law" else np.full_like(curves["law"], np.nan)
+            subject = "trained" if network != "law" else "law"
             rows.append(
                 label
                 | {"gap": int(gap), "boundary": _one(one.boundary.values), "quantity": name}
-                | judge(curves, getattr(margins, name), settings.confidence)
+                | judge(curves, subject, getattr(margins, name), settings.confidence)
                 | _seeds(status)
             )
+    if "exact" not in cell.network.values:
+        for row in rows:
+            row["verdict"] = "no exact arm"
     arms = {arm: cell.sel(network=arm) for arm in CLOSED_FORMS if arm in cell.network.values}
     found = own.dimension_overall.isel(estimator=0).values
     true = own.boundary.isel(gap=-1).values
@@ -84,14 +88,15 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
     return rows
 
 
-def judge(curves: dict[str, np.ndarray], margin: float, confidence: float) -> dict:
-    """Medians over seeds, ratio to exact with its Student interval in the logarithm, and the verdict.
+def judge(curves: dict[str, np.ndarray], subject: str, margin: float, confidence: float) -> dict:
+    """Medians over seeds, ratio of the subject to exact with its Student interval in the logarithm, and the verdict.
 
-    curves: law, gaussian, exact, trained; each (seeds,), NaN where the time is not seen.
+    curves: law, gaussian, exact, trained; each (seeds,), NaN where the time is not seen. subject: trained, or law.
+    ratio: median over seeds of the ratios, seed by seed; the interval is of their mean logarithm.
     position: where trained lies between gaussian (0) and exact (1) in log t; NaN where they differ by less than
     the margin.
     """
-    exact, trained = curves["exact"], curves["trained"]
+    exact, trained = curves["exact"], curves[subject]
     both = np.isfinite(exact) & np.isfinite(trained)
     ratios = np.log(trained[both] / exact[both])
     low, high = interval(ratios, confidence)
@@ -107,14 +112,15 @@ def judge(curves: dict[str, np.ndarray], margin: float, confidence: float) -> di
         "position": _median(position),
         "margin": margin,
     }
-    bound = math.log1p(margin)
-    if not np.isfinite(exact).any():
-        verdict = "absent" if not np.isfinite(trained).any() else "only trained"
-    elif both.sum() < len(exact):
-        verdict = f"seen in {int(both.sum())} of {len(exact)}"
-    elif -bound <= low and high <= bound:
+    least, most = (math.log1p(-margin) if margin < 1 else -math.inf), math.log1p(margin)
+    seen = [int(np.isfinite(curve).sum()) for curve in (trained, exact)]
+    if not both.any() and not any(seen):
+        verdict = "absent"
+    elif (np.isfinite(exact) != np.isfinite(trained)).any():
+        verdict = f"seen in {seen[0]}, exact in {seen[1]}"
+    elif least <= low and high <= most:
         verdict = "agrees"
-    elif low > bound or high < -bound:
+    elif low > most or high < least:
         verdict = "disagrees"
     else:
         verdict = "inconclusive"
@@ -156,12 +162,14 @@ def render(study: Study, frame: pd.DataFrame) -> str:
     confidence = study.document.compare.confidence
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for axis in varied:
-        table.add_column(axis.replace("manifold_dim", "m").replace("curvature", "c"), justify="right")
+        short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis.split(".")[-1])
+        table.add_column(short, justify="right", no_wrap=True)
     table.add_column("network")
     table.add_column("quantity")
     for column in ("law", "gaussian", "exact", "trained"):
         table.add_column(column, justify="right")
-    table.add_column(f"trained/exact [{confidence:.0%}]", justify="right")
+    subject = "law" if set(frame.network) == {"law"} else "trained"
+    table.add_column(f"{subject}/exact [{confidence:.0%}]", justify="right", no_wrap=True)
     table.add_column("between", justify="right")
     table.add_column("margin", justify="right")
     table.add_column("verdict")
@@ -188,11 +196,12 @@ def render(study: Study, frame: pd.DataFrame) -> str:
         )  # fmt: skip
         previous = cell
     buffer = io.StringIO()
-    Console(file=buffer, width=150, color_system=None).print(table)
+    Console(file=buffer, width=170, color_system=None).print(table)
     seeds = len(study.axes["seed"])
     counts = frame[frame.quantity != "dimension"].verdict.value_counts()
     lines = [
-        f"{study.name}: {fixed}; medians over {seeds} seeds; times are noise variances t; (k): gap below k modes",
+        f"{study.name}: {fixed}; medians over {seeds} seeds, ratios seed by seed; times are noise variances t; "
+        "(k): gap below k modes",
         "between: 0 where the network is at the gaussian score, 1 at the exact one",
         "",
         "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()),

@@ -91,7 +91,8 @@ def _networks(study: Study) -> tuple[list[str], dict[str, str]]:
 
 
 def _grid(rows: int, columns: int, width=3.0, height=2.4, **options):
-    return plt.subplots(rows, columns, figsize=(width * columns + 0.8, height * rows + 0.4), squeeze=False, **options)
+    size = (max(width * columns, 9.0) + 0.8, height * rows + 0.4)  # wide enough for the title
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
 
 
 def _log_time(ax) -> None:
@@ -105,7 +106,7 @@ def spectra(study: Study, facets: list, frame: pd.DataFrame):
     """Eigenvalues against index, coloured by log t; rows are scores, columns cells; one seed, mean over points."""
     facets = facets[:PANELS]
     networks = list(study.axes["network"])
-    figure, axes = _grid(len(networks), len(facets), height=2.0, sharex=True, sharey=True)
+    figure, axes = _grid(len(networks), len(facets), height=2.0, sharex="col", sharey=True)
     times = facets[0][1].time.values
     norm, colours = LogNorm(times[0], times[-1]), colormaps["viridis"]
     for column, (title, ds) in enumerate(facets):
@@ -214,7 +215,9 @@ def phase_times(study: Study, facets: list, frame: pd.DataFrame):
     for _, ds in facets:
         groups.setdefault(", ".join(f"{_label(a)} {ds[a].item()}" for a in others) or study.name, []).append(ds)
     groups = dict(list(groups.items())[:PANELS])
-    names = ("t_open", "t_max", "t_close", "t_consolidation")
+    names = ["t_consolidation"]
+    if facets[0][1].sizes["gap"] > 1:
+        names = ["t_open", "t_max", "t_close", *names]
     figure, axes = _grid(len(groups), len(names), sharex=True)
     for row, (title, members) in enumerate(groups.items()):
         x = np.array([ds[along].item() for ds in members], float)
@@ -241,7 +244,8 @@ def phase_times(study: Study, facets: list, frame: pd.DataFrame):
                     lw=1,
                     label=network,
                 )
-            ax.set_yscale("log")
+            if any(np.isfinite(line.get_ydata()).any() for line in ax.get_lines()):
+                ax.set_yscale("log")
             ax.set_title(f"{title}: {name}" + (" (first gap)" if gap == 0 else ""))
             if row == len(groups) - 1:
                 ax.set_xlabel(along)
@@ -326,11 +330,11 @@ def training(study: Study, facets: list, frame: pd.DataFrame):
                     one.training_step.isel(seed=seed), one.training_excess.isel(seed=seed),
                     color=colours[network], lw=1, marker=".", ms=3, label=network,
                 )  # fmt: skip
-        if not trained:
-            ax.text(0.5, 0.5, "nothing was trained", transform=ax.transAxes, ha="center")
-        else:
+        if (ds.training_excess > 0).any():
             ax.set_xscale("log")
             ax.set_yscale("log")
+        else:
+            ax.text(0.5, 0.5, "no finite training curve" if trained else "nothing was trained", ha="center")
         ax.set_title(title)
         ax.set_xlabel("optimiser steps")
         if column == 0:

@@ -15,6 +15,7 @@ from scoregap import InputError, storage, variables
 from scoregap.measure import spectra
 from scoregap.study import Cell, load
 
+JACOBIANS = 2**24  # entries of Jacobians held at once: 128 MiB, and a few copies
 NAMES = (
     "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment",
     "training_step", "training_loss", "training_excess",
@@ -63,29 +64,37 @@ def measure(cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
     truth = cell.truth()
     rng = np.random.default_rng(cell.seed("points"))
     clean, latents = truth.sample(rng, points)
-    noisy = clean + np.sqrt(t)[:, None, None] * rng.standard_normal(clean.shape)
-    flat, flat_t = noisy.reshape(-1, d), np.repeat(t, points)
-    if cell.trained:
-        denoised, jacobians = network_jacobian(cell, members, tensors, noisy, t)
-        bayes = truth.exact(flat, flat_t)[0].reshape(noisy.shape)
-    else:
-        denoised, jacobians = (
-            a.reshape(len(t), points, *a.shape[1:]) for a in getattr(truth, cell["network"])(flat, flat_t)
-        )
-        bayes = denoised if cell["network"] == "exact" else truth.exact(flat, flat_t)[0].reshape(noisy.shape)
-    try:
-        eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
-    except np.linalg.LinAlgError:  # a Jacobian that is not finite
-        result["status"][...] = 3
-        return result
+    noise, tangents = rng.standard_normal(clean.shape), truth.tangents(latents)
+    at_once = max(1, JACOBIANS // (points * d * d))  # times
+    for some in (slice(i, i + at_once) for i in range(0, len(t), at_once)):
+        here = t[some]
+        noisy = clean + np.sqrt(here)[:, None, None] * noise
+        exact, exact_jacobians = posterior(truth.exact, noisy, here)
+        if cell.trained:
+            denoised, jacobians = network_jacobian(cell, members, tensors, noisy, here)
+        elif cell["network"] == "exact":
+            denoised, jacobians = exact, exact_jacobians
+        else:
+            denoised, jacobians = posterior(truth.gaussian, noisy, here)
+        try:
+            eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
+        except np.linalg.LinAlgError:  # a Jacobian that is not finite
+            result["status"][...] = 3
+            return result
+        result["eigenvalue"][some] = eigenvalues
+        result["singular_value"][some] = singular_values
+        result["asymmetry"][some] = asymmetry
+        result["score_norm"][some] = np.linalg.norm(denoised - noisy, axis=-1) / here[:, None]
+        result["excess_loss"][some] = ((denoised - exact) ** 2).mean((1, 2)) / here
+        result["alignment"][some] = spectra.alignment(vectors, tangents, cell.boundaries).mean(1)
     result["status"][...] = 1
-    result["eigenvalue"][...] = eigenvalues
-    result["singular_value"][...] = singular_values
-    result["asymmetry"][...] = asymmetry
-    result["score_norm"][...] = np.linalg.norm(denoised - noisy, axis=-1) / t[:, None]
-    result["excess_loss"][...] = ((denoised - bayes) ** 2).mean((1, 2)) / t
-    result["alignment"][...] = spectra.alignment(vectors, truth.tangents(latents), cell.boundaries).mean(1)
     return result
+
+
+def posterior(score, noisy, t):
+    """A closed-form score at points (T, points, d): denoised points and G (T, points, d, d)."""
+    parts = score(noisy.reshape(-1, noisy.shape[-1]), np.repeat(t, noisy.shape[1]))
+    return tuple(part.reshape(*noisy.shape[:2], *part.shape[1:]) for part in parts)
 
 
 def network_jacobian(cell, members, tensors, noisy, t):

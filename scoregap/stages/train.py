@@ -27,9 +27,9 @@ def run(study: Path, job: str, out: Path) -> None:
     device = pick_device(study, cells[0].training.device)
     torch.set_num_threads(1)  # one core per job, and the same bits whatever the machine's size
     members, tensors = kept(out, {cell.key("train") for cell in cells})
-    missing = [cell for cell in cells if cell.key("train") not in members]
+    missing = {cell.key("train"): cell for cell in cells if cell.key("train") not in members}
     if missing:
-        new_members, new_tensors = train(missing, device)
+        new_members, new_tensors = train(list(missing.values()), device)
         members, tensors = members | new_members, tensors | new_tensors
     storage.write_weights(out, members, tensors)
 

@@ -26,13 +26,15 @@ def parse_groups(texts: list[str]) -> list[tuple[int, float]]:
             group = (int(count), float(std))
         except ValueError:
             group = (0, 0.0)
-        if group[0] < 1 or not (group[1] > 0 and math.isfinite(group[1])):
-            raise InputError(f"--group: {text!r} is not allowed: should be COUNT:STD, as 20:0.1, both positive")
+        if group[0] < 1 or not 1e-9 <= group[1] <= 1e9:
+            raise InputError(
+                f"--group: {text!r} is not allowed: should be COUNT:STD, as 20:0.1, count from 1, std from 1e-9 to 1e9"
+            )
         groups.append(group)
     return groups
 
 
-def linear(ambient_dim: int, groups: list[tuple[int, float]], level: float = 0.5) -> dict:
+def linear(ambient_dim: int, groups: list[tuple[int, float]], level: float = 0.5, visibility: float = 0.1) -> dict:
     """Edges, gaps and phase times (THEORY.md 2 and 3) as plain data; None where something does not exist.
 
     groups: (columns, standard deviation), any order. Times are noise variances t of the variance-exploding process,
@@ -42,8 +44,9 @@ def linear(ambient_dim: int, groups: list[tuple[int, float]], level: float = 0.5
     m = sum(count for count, _ in groups)
     if m > ambient_dim:
         raise InputError(f"--ambient: {ambient_dim} is not allowed: the groups have {m} columns, so at least {m}")
-    if not 0 < level < 1:
-        raise InputError(f"--level: {level} is not allowed: should lie between 0 and 1")
+    for name, share in (("level", level), ("visibility", visibility)):
+        if not 0 < share < 1:
+            raise InputError(f"--{name}: {share} is not allowed: should lie between 0 and 1")
     groups = sorted(groups, key=lambda group: -group[1])
     counts, stds = zip(*groups, strict=True)
     edges = {name: law(ambient_dim, counts, stds) for name, law in APPROXIMATIONS.items()}
@@ -64,6 +67,7 @@ def linear(ambient_dim: int, groups: list[tuple[int, float]], level: float = 0.5
                 "t_max": t_max,
                 "t_close": t_close,
                 "max_width": width,
+                "t_visible": list(times.visible(a, b, visibility)),
                 "t_coverage_to_consolidation": times.coverage_to_consolidation(a, b, g),
             }
         )
@@ -72,6 +76,7 @@ def linear(ambient_dim: int, groups: list[tuple[int, float]], level: float = 0.5
         "manifold_dim": m,
         "alpha": m / ambient_dim,
         "level": level,
+        "visibility": visibility,
         "groups": [
             {
                 "count": counts[k],
@@ -102,7 +107,7 @@ def render(result: dict) -> str:
     """The summary as text."""
 
     def show(value) -> str:
-        return f"{'merged':>12}" if value is None else f"{value:12.6g}"
+        return f"{'-':>12}" if value is None else f"{value:12.6g}"
 
     lines = [
         "linear random manifold: "
@@ -131,6 +136,9 @@ def render(result: dict) -> str:
             f"  gap below mode {gap['below_modes']}: t_open {gap['t_open']:.6g}, t_max {gap['t_max']:.6g}, "
             f"t_close {gap['t_close']:.6g}, largest width {gap['max_width']:.6g}"
         )
+        seen = [f"{t:.6g}" for t in gap["t_visible"] if t is not None]
+        if seen:
+            lines.append(f"    at least {result['visibility']:g} wide from t = {seen[0]} to {seen[1]}")
         if gap["t_coverage_to_consolidation"] is not None:
             lines.append(f"    final gap overtakes it at t = {gap['t_coverage_to_consolidation']:.6g}")
     final = result["final_gap"]

@@ -14,7 +14,9 @@ from scoregap.study import load
 def judge(exact, trained, gaussian=None, margin=0.1):
     exact, trained = np.asarray(exact, float), np.asarray(trained, float)
     gaussian = exact if gaussian is None else np.asarray(gaussian, float)
-    return compare.judge({"law": exact, "gaussian": gaussian, "exact": exact, "trained": trained}, margin, 0.9)
+    return compare.judge(
+        {"law": exact, "gaussian": gaussian, "exact": exact, "trained": trained}, "trained", margin, 0.9
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,8 +27,8 @@ def judge(exact, trained, gaussian=None, margin=0.1):
         ([0.6, 1.25, 1.85], "disagrees"),
         ([0.9, 2.0, 3.4], "inconclusive"),  # centred, but far too uncertain
         ([1.099, 2.2, 3.301], "inconclusive"),  # on the margin
-        ([1.0, np.nan, 3.0], "seen in 2 of 3"),
-        ([np.nan] * 3, "seen in 0 of 3"),
+        ([1.0, np.nan, 3.0], "seen in 2, exact in 3"),
+        ([np.nan] * 3, "seen in 0, exact in 3"),
     ],
 )
 def test_verdicts(trained, verdict):
@@ -36,7 +38,15 @@ def test_verdicts(trained, verdict):
 def test_one_seed_is_never_conclusive_and_absence_is_an_answer():
     assert judge([1.0], [1.0])["verdict"] == "inconclusive"
     assert judge([np.nan] * 3, [np.nan] * 3)["verdict"] == "absent"
-    assert judge([np.nan] * 3, [1, 1, 1])["verdict"] == "only trained"
+    assert judge([np.nan] * 3, [1, 1, 1])["verdict"] == "seen in 3, exact in 0"
+    assert judge([1, 1, np.nan], [1, 1, np.nan])["verdict"] == "agrees"  # on where there is no gap, too
+
+
+def test_the_margin_is_a_relative_difference_either_way():
+    assert judge([1, 1, 1], [0.76, 0.76, 0.76], margin=0.25)["verdict"] == "agrees"
+    assert judge([1, 1, 1], [0.74, 0.74, 0.74], margin=0.25)["verdict"] == "disagrees"
+    assert judge([1, 1, 1], [1.24, 1.24, 1.24], margin=0.25)["verdict"] == "agrees"
+    assert judge([1, 1, 1], [1.26, 1.26, 1.26], margin=0.25)["verdict"] == "disagrees"
 
 
 def test_ratio_and_interval_by_hand():
@@ -90,8 +100,19 @@ def test_without_networks_the_law_is_compared(tiny, tmp_path):
     assert set(frame.network) == {"law"}
     row = frame[(frame.curvature == 0) & (frame.quantity == "t_max")].iloc[0]
     assert row.ratio == pytest.approx(row.law_to_exact, rel=1e-4)
+    assert np.isnan(row.trained)
+    assert "law/exact" in (tmp_path / "comparison.txt").read_text()
     assert row.ratio != 1
     assert (tmp_path / "figures" / "training.svg").exists()
+
+
+def test_without_an_exact_arm_nothing_is_judged(tiny, tmp_path):
+    from tiny import TINY, run_stages
+
+    tiny.write_text(TINY.replace("[exact, gaussian, gated-8]", "[gated-8]"))
+    run_stages(tiny, tmp_path)
+    frame = pd.read_csv(tmp_path / "comparison.csv")
+    assert set(frame[frame.quantity != "dimension"].verdict) == {"no exact arm"}
 
 
 def test_members_that_are_not_ok_are_named(done):

@@ -1,14 +1,14 @@
 rule compare:
     input:
-        cube=f"{OUT}/cube.zarr",
-        manifest=f"{OUT}/cube.zarr.json",
+        cube="cube.zarr",
+        manifest="cube.zarr.json",
     output:
-        numbers=f"{OUT}/comparison.csv",
-        table=f"{OUT}/comparison.txt",
+        numbers="comparison.csv",
+        table="comparison.txt",
     log:
-        f"{OUT}/logs/compare.log",
+        "logs/compare.log",
     benchmark:
-        f"{OUT}/logs/compare.tsv"
+        "logs/compare.tsv"
     params:
         fingerprint=STUDY.fingerprint("compare"),
     shell:

@@ -1,12 +1,12 @@
 rule fit:
     input:
-        f"{OUT}/spectrum/{{job}}.zarr.zip",
+        "spectrum/{job}.zarr.zip",
     output:
-        f"{OUT}/fit/{{job}}.zarr.zip",
+        "fit/{job}.zarr.zip",
     log:
-        f"{OUT}/logs/fit/{{job}}.log",
+        "logs/fit/{job}.log",
     benchmark:
-        f"{OUT}/logs/fit/{{job}}.tsv"
+        "logs/fit/{job}.tsv"
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("fit"),
     shell:

@@ -10,24 +10,24 @@ FIGURES = {
 
 rule report:
     input:
-        cube=f"{OUT}/cube.zarr",
-        manifest=f"{OUT}/cube.zarr.json",
-        numbers=f"{OUT}/comparison.csv",
+        cube="cube.zarr",
+        manifest="cube.zarr.json",
+        numbers="comparison.csv",
     output:
         [
             report(
-                f"{OUT}/figures/{name}",
+                f"figures/{name}",
                 caption=f"../report/{Path(name).stem}.rst",
                 category=category,
             )
             for name, category in FIGURES.items()
         ],
     log:
-        f"{OUT}/logs/report.log",
+        "logs/report.log",
     benchmark:
-        f"{OUT}/logs/report.tsv"
+        "logs/report.tsv"
     params:
         fingerprint=STUDY.fingerprint("report"),
-        folder=f"{OUT}/figures",
+        folder="figures",
     shell:
         "{SCOREGAP} report --study {STUDY_FILE} --cube {input.cube:q} --numbers {input.numbers:q} --out {params.folder:q} 2> {log:q}"

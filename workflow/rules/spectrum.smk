@@ -1,17 +1,17 @@
 def weights_of(wildcards):
     trained = STUDY.job(wildcards.job).trained
-    return [f"{OUT}/train/{wildcards.job}.safetensors"] if trained else []
+    return [f"train/{wildcards.job}.safetensors"] if trained else []
 
 
 rule spectrum:
     input:
         weights=weights_of,
     output:
-        f"{OUT}/spectrum/{{job}}.zarr.zip",
+        "spectrum/{job}.zarr.zip",
     log:
-        f"{OUT}/logs/spectrum/{{job}}.log",
+        "logs/spectrum/{job}.log",
     benchmark:
-        f"{OUT}/logs/spectrum/{{job}}.tsv"
+        "logs/spectrum/{job}.tsv"
     priority: 1
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("spectrum"),

@@ -1,11 +1,15 @@
+def weights_of_all_jobs(wildcards):
+    return [f"train/{id}.safetensors" for id, job in STUDY.jobs.items() if job.trained]
+
+
 rule train:
     output:
         # update: members that are in the file already, with the same key, are kept
-        update(f"{OUT}/train/{{job}}.safetensors"),
+        update("train/{job}.safetensors"),
     log:
-        f"{OUT}/logs/train/{{job}}.log",
+        "logs/train/{job}.log",
     benchmark:
-        f"{OUT}/logs/train/{{job}}.tsv"
+        "logs/train/{job}.tsv"
     priority: 2  # the longest jobs first
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("train"),
