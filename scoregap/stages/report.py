@@ -334,7 +334,8 @@ def training(study: Study, facets: list, frame: pd.DataFrame):
             ax.set_xscale("log")
             ax.set_yscale("log")
         else:
-            ax.text(0.5, 0.5, "no finite training curve" if trained else "nothing was trained", ha="center")
+            why = "no finite training curve" if trained else "nothing was trained"
+            ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center")
         ax.set_title(title)
         ax.set_xlabel("optimiser steps")
         if column == 0:

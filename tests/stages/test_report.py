@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 
 import pytest
-from tiny import run_stages
+from tiny import edited, run_stages
 
 from scoregap.stages import report
 
@@ -30,18 +30,15 @@ def test_every_figure_is_drawn_and_self_contained(done):
 
 def test_studies_at_the_edge_are_drawn_too(tmp_path):
     """Every member diverges; one variance group; two ambient dimensions; more cells than panels."""
-    from tiny import TINY
-
-    text = (
-        TINY.replace("depth: 1", "depth: 1\n  learning_rate: 1.0e+30")
-        .replace("[8]", "[8, 6]")
-        .replace("steps: 40", "steps: 3")
+    study = edited(
+        tmp_path,
+        ("steps: 40", "steps: 3\n  learning_rate: 1.0e+30"),
+        ("[8]", "[8, 6]"),
+        ("[0.0, 0.5]", "[0.0, 0.1, 0.2, 0.3, 0.4]"),
+        ("[exact, gaussian, gated-8]", "[exact, gated-4]"),
+        ("{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}", "{fraction: 1.0, std: 1.0}"),
     )
-    text = text.replace("[0.0, 0.5]", "[0.0, 0.1, 0.2, 0.3, 0.4]").replace(
-        "[exact, gaussian, gated-8]", "[exact, gated-4]"
-    )
-    tiny.write_text(text.replace("{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}", "{fraction: 1.0, std: 1.0}"))
-    run_stages(tiny, tmp_path)
+    run_stages(study, tmp_path)
     assert "2 diverged" in (tmp_path / "comparison.txt").read_text()
     assert "t_max" not in (tmp_path / "comparison.txt").read_text()
     assert all((tmp_path / "figures" / f"{name}.svg").stat().st_size > 10_000 for name in FIGURES)
