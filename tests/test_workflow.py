@@ -242,9 +242,14 @@ def test_a_failing_job_is_named_costs_no_other_and_the_rest_completes(folder):
 
 
 def start(folder):
+    """A run in the background, with SIGINT ignored as a shell's `&` does."""
     command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=folder, start_new_session=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the child inherits
+    try:
+        return subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def read_until(process, word):

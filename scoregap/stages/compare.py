@@ -55,7 +55,6 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
     """Rows of one score in one cell. own, cell: dimension seed, and seed and network."""
     label = values | {"network": network}
     margins = settings.curved if values["curvature"] else settings.flat
-    status = own.status.values
     rows = []
     for gap in own.gap.values:
         last = gap == own.gap.values[-1]
@@ -68,7 +67,7 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
                 label
                 | {"gap": int(gap), "boundary": _one(one.boundary.values), "quantity": name}
                 | judge(curves, subject, getattr(margins, name), settings.confidence)
-                | _seeds(status)
+                | _seeds(own.status)
             )
     if "exact" not in cell.network.values:
         for row in rows:
@@ -83,7 +82,7 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
             | {"gap": int(own.gap.values[-1]), "boundary": _one(true), "quantity": "dimension", "law": _one(true)}
             | {arm: _median(ds.dimension_overall.isel(estimator=0).values) for arm, ds in arms.items()}
             | {"trained": _median(found), "verdict": f"right in {right} of {len(found)}"}
-            | _seeds(status)
+            | _seeds(own.status)
         )
     return rows
 
@@ -145,13 +144,14 @@ def _one(values: np.ndarray) -> int:
     return int(_median(values)) if np.isfinite(values).any() else -1
 
 
-def _seeds(status: np.ndarray) -> dict:
-    bad = ", ".join(
-        f"{int((status == code).sum())} {name}"
+def _seeds(status: xr.DataArray) -> dict:
+    """How many seeds are ok, and which are not, as `diverged: seed 1, 4`."""
+    bad = [
+        f"{name}: seed {', '.join(str(seed) for seed in status.seed.values[status.values == code])}"
         for code, name in variables.STATUS.items()
         if code != 1 and (status == code).any()
-    )
-    return {"seeds": int((status == 1).sum()), "not_ok": bad}
+    ]
+    return {"seeds": int((status == 1).sum()), "not_ok": "; ".join(bad)}
 
 
 def render(study: Study, frame: pd.DataFrame) -> str:

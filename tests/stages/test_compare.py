@@ -126,6 +126,6 @@ def test_members_that_are_not_ok_are_named(done):
         ds[name].loc[bad] = np.nan
     frame = pd.DataFrame(compare.compare(load(study), ds))
     rows = frame[(frame.curvature == 0.5)]
-    assert set(rows.not_ok) == {"1 diverged"}
+    assert set(rows.not_ok) == {"diverged: seed 1"}
     assert set(frame[frame.curvature == 0].not_ok) == {""}
-    assert "1 diverged" in compare.render(load(study), frame)
+    assert "diverged: seed 1" in compare.render(load(study), frame)

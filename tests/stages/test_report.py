@@ -39,7 +39,7 @@ def test_studies_at_the_edge_are_drawn_too(tmp_path):
         ("{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}", "{fraction: 1.0, std: 1.0}"),
     )
     run_stages(study, tmp_path)
-    assert "2 diverged" in (tmp_path / "comparison.txt").read_text()
+    assert "diverged: seed 0, 1" in (tmp_path / "comparison.txt").read_text()
     assert "t_max" not in (tmp_path / "comparison.txt").read_text()
     assert all((tmp_path / "figures" / f"{name}.svg").stat().st_size > 10_000 for name in FIGURES)
 
