@@ -72,11 +72,8 @@ def _keyword(command):
 
     parameters: list[inspect.Parameter] = []
     for one in inspect.signature(command).parameters.values():
-        default = ... if one.default is one.empty else one.default
         annotation: Any = Annotated[one.annotation, typer.Option(f"--{one.name}")]
-        parameters.append(
-            one.replace(kind=one.KEYWORD_ONLY, annotation=annotation, default=one.empty if default is ... else default)
-        )
+        parameters.append(one.replace(kind=one.KEYWORD_ONLY, annotation=annotation))
     run.__signature__ = inspect.Signature(parameters)
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     return run

@@ -83,9 +83,22 @@ def write_job(path: Path, ds: xr.Dataset, members: list[str]) -> None:
             archive.writestr(zipfile.ZipInfo(name), entries[name].to_bytes())
 
 
+@contextmanager
+def _reading(path: Path):
+    """Whatever a missing, damaged or foreign file raises, as a DamagedFile."""
+    try:
+        yield
+    except DamagedFile:
+        raise
+    except FileNotFoundError:
+        raise DamagedFile(f"{path}: is missing; rerun the stage that makes it") from None
+    except Exception as error:  # zip, JSON, codec or header
+        raise DamagedFile(f"{path}: is damaged ({type(error).__name__}: {error}); delete it and rerun") from error
+
+
 def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
     """What `write_job` wrote, loaded. Raises DamagedFile."""
-    try:
+    with _reading(path):
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
             if broken:
@@ -95,12 +108,6 @@ def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
         if ds.attrs.pop("format") != FORMAT:
             raise DamagedFile(f"{path}: is of another version of scoregap; delete it and rerun")
         return ds, json.loads(ds.attrs.pop("members"))
-    except FileNotFoundError:
-        raise DamagedFile(f"{path}: is missing; rerun the stage that makes it") from None
-    except DamagedFile:
-        raise
-    except Exception as error:  # whatever a damaged zip, JSON or codec raises
-        raise DamagedFile(f"{path}: is damaged ({type(error).__name__}: {error}); delete it and rerun") from error
 
 
 # ---------------------------------------------------------------- weights
@@ -133,7 +140,7 @@ def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
     """What `write_weights` wrote. Raises DamagedFile."""
     from safetensors import safe_open
 
-    try:
+    with _reading(path):
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})["scoregap"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
@@ -142,12 +149,6 @@ def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
         if header["sha256"] != _weights_digest(tensors, header["members"]):
             raise DamagedFile(f"{path}: is damaged: its checksum is wrong; delete it and rerun")
         return json.loads(header["members"]), tensors
-    except FileNotFoundError:
-        raise DamagedFile(f"{path}: is missing; rerun the stage that makes it") from None
-    except DamagedFile:
-        raise
-    except Exception as error:  # whatever a damaged header raises
-        raise DamagedFile(f"{path}: is damaged ({type(error).__name__}: {error}); delete it and rerun") from error
 
 
 # ---------------------------------------------------------------- the cube

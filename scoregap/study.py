@@ -130,9 +130,13 @@ class Job:
     def trained(self) -> bool:
         return self.cells[0].trained
 
+    def keys(self, stage: str) -> list[str]:
+        """Keys of the members' results of a stage, as a file of the job records them."""
+        return [cell.key(stage) for cell in self.cells]
+
     def fingerprint(self, stage: str) -> str:
         """Changes when the job's result of this stage would."""
-        return digest([cell.key(stage) for cell in self.cells])
+        return digest(self.keys(stage))
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,16 @@ class Study:
     @property
     def name(self) -> str:
         return self.document.study
+
+    @property
+    def facets(self) -> list[str]:
+        """Axes other than network and seed: a combination of their values is one panel, one block of a table."""
+        return [axis for axis in self.axes if axis not in ("network", "seed")]
+
+    @property
+    def trained_networks(self) -> list[str]:
+        """Values of the network axis that need training."""
+        return [name for name in self.axes["network"] if name not in CLOSED_FORMS]
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -232,7 +246,7 @@ def _check_batch(study: Study) -> None:
 
 
 def _check_sections(study: Study) -> None:
-    trained = any(network not in CLOSED_FORMS for network in study.axes["network"])
+    trained = bool(study.trained_networks)
     if trained and study.document.train is None:
         raise InputError(f"{study.path}: train: is missing: the axis network has values that need training")
     for cell in {id(cell.spectrum): cell for cell in study.cells}.values():

@@ -99,6 +99,18 @@ def empty(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.full(shape, np.nan if dtype.kind == "f" else 0, dtype)
 
 
+def blank(names: tuple[str, ...], sizes: dict[str, int]) -> dict[str, np.ndarray]:
+    """Empty arrays of these variables for one cell."""
+    return {name: empty(name, tuple(sizes[dim] for dim in VARIABLES[name].dims)) for name in names}
+
+
+def stack(members: list[dict[str, np.ndarray]]) -> xr.Dataset:
+    """The dataset of a job: the variables of its cells along a first dimension `member`."""
+    return xr.Dataset(
+        {name: (("member", *VARIABLES[name].dims), np.stack([one[name] for one in members])) for name in members[0]}
+    )
+
+
 def annotate(ds: xr.Dataset) -> xr.Dataset:
     """Units and long names for every variable and coordinate; an axis into a section is named by its path."""
     for name in map(str, ds.data_vars):

@@ -37,16 +37,13 @@ def run(study: Path, cube: Path, out: Path, table: Path) -> None:
 
 def compare(study: Study, ds: xr.Dataset) -> list[dict]:
     """One row per cell (seeds together), score, gap and phase time. Without trained networks the law is compared."""
-    networks = list(study.axes["network"])
-    trained = [name for name in networks if name not in CLOSED_FORMS]
-    facets = [axis for axis in study.axes if axis not in ("network", "seed")]
-    settings = study.document.compare
+    trained, settings = study.trained_networks, study.document.compare
     rows = []
-    for facet in ds.status.stack(facet=facets).facet.values:
-        values = dict(zip(facets, facet, strict=True))
+    for facet in ds.status.stack(facet=study.facets).facet.values:
+        values = dict(zip(study.facets, facet, strict=True))
         cell = ds.sel(values)
         for network in trained or ["law"]:
-            own = cell.sel(network=network if trained else networks[0])
+            own = cell.sel(network=network if trained else study.axes["network"][0])
             rows += compare_cell(values, network, own, cell, settings)
     return rows
 
@@ -113,7 +110,7 @@ def judge(curves: dict[str, np.ndarray], subject: str, margin: float, confidence
     }
     least, most = (math.log1p(-margin) if margin < 1 else -math.inf), math.log1p(margin)
     seen = [int(np.isfinite(curve).sum()) for curve in (trained, exact)]
-    if not both.any() and not any(seen):
+    if not any(seen):
         verdict = "absent"
     elif (np.isfinite(exact) != np.isfinite(trained)).any():
         verdict = f"seen in {seen[0]}, exact in {seen[1]}"
@@ -156,7 +153,7 @@ def _seeds(status: xr.DataArray) -> dict:
 
 def render(study: Study, frame: pd.DataFrame) -> str:
     """The table as text. Axes with one value are named once, above it."""
-    facets = [axis for axis in study.axes if axis not in ("network", "seed")]
+    facets = study.facets
     varied = [axis for axis in facets if frame[axis].nunique() > 1]
     fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)
     confidence = study.document.compare.confidence

@@ -78,7 +78,7 @@ def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path) -> xr.Data
             if not path.exists():
                 continue
             ds, keys = storage.read_job(path)
-            if keys != [cell.key(stage) for cell in job.cells]:
+            if keys != job.keys(stage):
                 raise InputError(f"{path}: is not of this study as it is now: rerun {stage}")
             for name in map(str, ds.data_vars):
                 for i, cell in enumerate(job.cells):

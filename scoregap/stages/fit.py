@@ -25,24 +25,19 @@ NAMES = (
 
 def run(study: Path, job: str, spectra: Path, out: Path) -> None:
     """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
-    cells = load(study).job(job).cells
+    loaded = load(study).job(job)
     measured, keys = storage.read_job(spectra)
-    if keys != [cell.key("spectrum") for cell in cells]:
+    if keys != loaded.keys("spectrum"):
         raise InputError(f"{spectra}: is not of this study as it is now: rerun spectrum")
-    fitted = [fit(cell, measured.isel(member=i)) for i, cell in enumerate(cells)]
-    data = {
-        name: (("member", *variables.VARIABLES[name].dims), np.stack([one[name] for one in fitted])) for name in NAMES
-    }
-    storage.write_job(out, xr.Dataset(data), [cell.key("fit") for cell in cells])
+    fitted = [fit(cell, measured.isel(member=i)) for i, cell in enumerate(loaded.cells)]
+    storage.write_job(out, variables.stack(fitted), loaded.keys("fit"))
 
 
 def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
     """Every variable in NAMES for one cell."""
     t, settings = grid(cell), cell.fit
     sizes = {"time": len(t), "gap": len(cell.boundaries), "estimator": len(ESTIMATORS)}
-    result = {
-        name: variables.empty(name, tuple(sizes[dim] for dim in variables.VARIABLES[name].dims)) for name in NAMES
-    }
+    result = variables.blank(NAMES, sizes)
     result["boundary"][:] = cell.boundaries
     edges = laws.gap_edges(
         laws.silverstein_edges(cell["ambient_dim"], cell.counts, [group.std for group in cell.manifold.groups])

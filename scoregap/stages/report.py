@@ -53,7 +53,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
     frame = pd.read_csv(numbers)
     with plt.rc_context(STYLE):
         for draw in (spectra, gaps, phase_times, dimension, training):
-            figure = draw(loaded, facets, frame)
+            figure = draw(loaded, facets)
             seeds = len(loaded.axes["seed"])
             figure.supxlabel(_footer(loaded, len(facets), seeds), fontsize=7, color="0.4")
             with storage.replacing(out / f"{draw.__name__}.svg") as temporary:
@@ -64,7 +64,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
 
 def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     """(title, dataset with dimensions network, seed, ...) for every combination of the other axes."""
-    axes = [axis for axis in study.axes if axis not in ("network", "seed")]
+    axes = study.facets
     varied = [axis for axis in axes if len(study.axes[axis]) > 1]
     result = []
     for values in ds.status.stack(facet=axes).facet.values:
@@ -86,12 +86,12 @@ def _footer(study: Study, count: int, seeds: int) -> str:
 
 def _networks(study: Study) -> tuple[list[str], dict[str, str]]:
     """Trained networks and the colour of each."""
-    trained = [name for name in study.axes["network"] if name not in CLOSED_FORMS]
+    trained = study.trained_networks
     return trained, {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(trained)}
 
 
-def _grid(rows: int, columns: int, width=3.0, height=2.4, **options):
-    size = (max(width * columns, 9.0) + 0.8, height * rows + 0.4)  # wide enough for the title
+def _grid(rows: int, columns: int, height=2.4, **options):
+    size = (max(3.0 * columns, 9.0) + 0.8, height * rows + 0.4)  # wide enough for the title
     return plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
 
 
@@ -102,7 +102,7 @@ def _log_time(ax) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-def spectra(study: Study, facets: list, frame: pd.DataFrame):
+def spectra(study: Study, facets: list):
     """Eigenvalues against index, coloured by log t; rows are scores, columns cells; one seed, mean over points."""
     facets = facets[:PANELS]
     networks = list(study.axes["network"])
@@ -133,7 +133,7 @@ def spectra(study: Study, facets: list, frame: pd.DataFrame):
     return figure
 
 
-def gaps(study: Study, facets: list, frame: pd.DataFrame):
+def gaps(study: Study, facets: list):
     """Gap width against t: law, gaussian and exact lines, one line and a seed band per network, phase times."""
     facets = facets[:PANELS]
     trained, colours = _networks(study)
@@ -201,7 +201,7 @@ def _shared_legend(figure, axes) -> None:
     figure.legend(entries.values(), entries.keys(), loc="outside right center", fontsize=8)
 
 
-def phase_times(study: Study, facets: list, frame: pd.DataFrame):
+def phase_times(study: Study, facets: list):
     """Fitted times against the first varied numeric axis (curvature if it varies).
 
     A network's point is the median exact time, times the mean ratio to exact over seeds: seeds have different F, and
@@ -268,7 +268,7 @@ def _around_exact(ds: xr.Dataset, name: str, study: Study) -> tuple[float, float
     return scale * np.exp(logs.mean() if logs.size else np.nan), scale * np.exp(low), scale * np.exp(high)
 
 
-def dimension(study: Study, facets: list, frame: pd.DataFrame):
+def dimension(study: Study, facets: list):
     """Blind dimension against t, and the three phases of the exact score shaded."""
     facets = facets[:PANELS]
     trained, colours = _networks(study)
@@ -316,7 +316,7 @@ def dimension(study: Study, facets: list, frame: pd.DataFrame):
     return figure
 
 
-def training(study: Study, facets: list, frame: pd.DataFrame):
+def training(study: Study, facets: list):
     """Excess over the Bayes optimum against training steps, every seed."""
     facets = facets[:PANELS]
     trained, colours = _networks(study)

@@ -9,7 +9,6 @@ smooth in t and networks are compared on the same points.
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from scoregap import InputError, storage, variables
 from scoregap.measure import spectra
@@ -24,7 +23,8 @@ NAMES = (
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     """Measure job JOB of study STUDY, from WEIGHTS if it was trained, and write its spectra to OUT."""
-    cells = load(study).job(job).cells
+    loaded = load(study).job(job)
+    cells = loaded.cells
     if cells[0].trained and weights is None:
         raise InputError(f"{study}: job {job!r} was trained: weights are needed: pass --weights FILE")
     members, tensors = storage.read_weights(weights) if weights and cells[0].trained else ({}, {})
@@ -33,11 +33,8 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
             raise InputError(
                 f"{weights}: is not of this study as it is now (seed {cell['seed']} is missing): rerun train"
             )
-    measured = [measure(cell, members, tensors) for cell in cells]
-    data = {
-        name: (("member", *variables.VARIABLES[name].dims), np.stack([one[name] for one in measured])) for name in NAMES
-    }
-    storage.write_job(out, xr.Dataset(data), [cell.key("spectrum") for cell in cells])
+    measured = [measure(study, cell, members, tensors) for cell in cells]
+    storage.write_job(out, variables.stack(measured), loaded.keys("spectrum"))
 
 
 def grid(cell: Cell) -> np.ndarray:
@@ -46,13 +43,11 @@ def grid(cell: Cell) -> np.ndarray:
     return np.geomspace(times.start, times.stop, times.count)
 
 
-def measure(cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
-    """Every variable in NAMES for one cell."""
+def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
+    """Every variable in NAMES for one cell of a study file."""
     t, points, d = grid(cell), cell.spectrum.points, cell["ambient_dim"]
     sizes = {"time": len(t), "point": points, "mode": d, "group": len(cell.counts), "evaluation": variables.EVALUATIONS}
-    result = {
-        name: variables.empty(name, tuple(sizes[dim] for dim in variables.VARIABLES[name].dims)) for name in NAMES
-    }
+    result = variables.blank(NAMES, sizes)
     if cell.trained:
         key = cell.key("train")
         for name, column in zip(("step", "loss", "excess"), tensors[f"{key}/curve"].T, strict=True):
@@ -60,6 +55,7 @@ def measure(cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
         if members[key]["diverged"]:
             result["status"][...] = 2
             return result
+        network = network_score(study, cell, members, tensors)
 
     truth = cell.truth()
     rng = np.random.default_rng(cell.seed("points"))
@@ -71,7 +67,7 @@ def measure(cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
         noisy = clean + np.sqrt(here)[:, None, None] * noise
         exact, exact_jacobians = posterior(truth.exact, noisy, here)
         if cell.trained:
-            denoised, jacobians = network_jacobian(cell, members, tensors, noisy, here)
+            denoised, jacobians = network(noisy, here)
         elif cell["network"] == "exact":
             denoised, jacobians = exact, exact_jacobians
         else:
@@ -97,16 +93,23 @@ def posterior(score, noisy, t):
     return tuple(part.reshape(*noisy.shape[:2], *part.shape[1:]) for part in parts)
 
 
-def network_jacobian(cell, members, tensors, noisy, t):
-    """Denoised points (T, points, d) and Jacobians (T, points, d, d) of the cell's network, in float32."""
+def network_score(study: Path, cell: Cell, members: dict, tensors: dict):
+    """The cell's network as a score: (points (T, points, d), t (T,)) -> denoised points and G (T, points, d, d).
+
+    In float32, on the study's device. Raises InputError if that is not there.
+    """
     import torch
 
     from scoregap.measure import jacobian
     from scoregap.stages import train
 
     torch.set_num_threads(1)
-    device = train.pick_device(Path(cell["network"]), cell.training.device)
+    device = train.pick_device(study, cell.training.device)
     denoiser = train.restore(cell, members, tensors).to(device)
-    inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
-    levels = torch.tensor(t, dtype=torch.float32, device=device)[None]
-    return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], levels)[0], inputs)
+
+    def score(noisy, t):
+        inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
+        levels = torch.tensor(t, dtype=torch.float32, device=device)[None]
+        return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], levels)[0], inputs)
+
+    return score

@@ -61,7 +61,7 @@ def test_the_jacobian_of_a_trained_network_is_that_of_its_denoiser(done):
     members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
     rng, t = np.random.default_rng(0), np.array([0.1, 1.0])
     noisy = rng.standard_normal((2, 3, 8))
-    _, jacobian = spectrum.network_jacobian(cell, members, tensors, noisy, t)
+    _, jacobian = spectrum.network_score(study, cell, members, tensors)(noisy, t)
     denoiser = train.restore(cell, members, tensors).double()
     levels = torch.tensor(t)[None]
     for j in range(8):
