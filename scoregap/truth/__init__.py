@@ -1,25 +1,102 @@
 """What is known: manifolds, their exact scores, random-matrix laws, phase times. Never imports `measure`.
 
+    from scoregap import truth
+    sphere = truth.manifold("sphere", ambient_dim=100, groups=[(10, 1.0)], curvature=1.0, seed=0)
+    x, latents = sphere.sample(rng, 5)                  # (5, 100) points and where they are on the manifold
+    mean, jacobian = sphere.exact(x + t**0.5 * noise, t)    # E[x0|x_t] and G = Cov[x0|x_t] / t, float64
+
 This file is light (no numpy), because Snakemake parses studies: a family is registered by name here
-and loaded from its module on first use.
+and loaded from its module on first use. A new family is one file in `manifolds` and one line in FAMILIES.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pkgutil import resolve_name
 from typing import NamedTuple
 
+from scoregap import InputError
+
+
+class Group(NamedTuple):
+    """A variance group of latents; for a mixture, one component.
+
+    count: latents. std: root mean square of the entries of F. bend: its curvature, in units of the manifold's.
+    law, width: how the variances of its columns spread about std^2 (`variances.VARIANCE_LAWS`).
+    weight: share of the data, up to normalisation (mixtures only).
+    """
+
+    count: int
+    std: float
+    bend: float = 1.0
+    law: str = "constant"
+    width: float = 0.0
+    weight: float = 1.0
+
 
 class Family(NamedTuple):
-    """A manifold family: where its class is, and the ambient dimensions it needs."""
+    """A manifold family: where its class is, what it needs and what it reads.
+
+    room: (counts of the groups, curvature) -> least ambient dimension. curved: whether curvature must be 0
+    ("never"), must not be ("always"), or is free ("may"). reads: settings beyond count, std and curvature.
+    exact: whether the posterior is known at every x and t ("closed form"), by sampling where a guard allows it
+    ("sampled"), or not at all ("unknown"). shares: whether groups share the latents (else they are components of a
+    mixture, each with a dimension of its own).
+    """
 
     where: str
-    room: Callable[[int, float], int]  # (manifold_dim, curvature) -> least ambient_dim
+    room: Callable[[Sequence[int], float], int]
+    curved: str = "may"
+    reads: frozenset[str] = frozenset()
+    exact: str = "closed form"
+    shares: bool = True
 
     def load(self):
         """The family's class."""
         return resolve_name(self.where)
 
 
+_MATRIX = frozenset({"law", "width", "frame"})  # settings of families that start from a random matrix F
 FAMILIES = {
-    "arcs": Family("scoregap.truth.manifolds:Arcs", lambda m, curvature: 2 * m if curvature else m),
+    "linear": Family("scoregap.truth.manifolds.linear:Linear", lambda counts, c: sum(counts), "never", _MATRIX),
+    "arcs": Family(
+        "scoregap.truth.manifolds.arcs:Arcs",
+        lambda counts, c: (2 if c else 1) * sum(counts),
+        reads=_MATRIX | {"bend"},
+    ),
 }
+
+
+def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed: int = 0, **settings):
+    """A manifold of a registered family; `scoregap.truth.manifolds.Manifold` says what it offers.
+
+    groups: `Group`s, or tuples (count, std, ...). settings: those that the family reads. Raises InputError, in the
+    words of a study file.
+    """
+    if family not in FAMILIES:
+        raise InputError(f"family: {family!r} is not allowed: should be one of {', '.join(FAMILIES)}")
+    groups = tuple(Group(*group) for group in groups)
+    wrong = refusal(family, ambient_dim, groups, curvature, settings)
+    if wrong:
+        raise InputError(wrong)
+    return FAMILIES[family].load()(ambient_dim, groups, curvature, seed, **settings)
+
+
+def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> str | None:
+    """Why a family cannot be built so, as `key: value is not allowed: ...`; None if it can."""
+    entry = FAMILIES[family]
+    if entry.curved == "never" and curvature:
+        return f"curvature: {curvature!r} is not allowed: {family} is flat: should be 0.0"
+    if entry.curved == "always" and not curvature:
+        return f"curvature: {curvature!r} is not allowed: {family} is curved: should be greater than 0"
+    for k, group in enumerate(groups):
+        for name in ("bend", "law", "width", "weight"):
+            value = getattr(group, name)
+            if value != Group._field_defaults[name] and name not in entry.reads:
+                return f"groups[{k}].{name}: {value!r} is not allowed: {family} does not use it"
+    for name, value in settings.items():
+        if name not in entry.reads:
+            return f"{name}: {value!r} is not allowed: {family} does not use it"
+    needed = entry.room([group.count for group in groups], curvature)
+    if needed > ambient_dim:
+        curved = f" at curvature {curvature!r}" if curvature else ""
+        return f"ambient_dim: {ambient_dim} is not allowed: {family}{curved} needs at least {needed}"
+    return None

@@ -4,8 +4,12 @@
 
 Conventions of THEORY.md 1: variance exploding, t is a variance, and by Tweedie's second-order
 identity G = I + t J = Cov[x0|x] / t is symmetric and positive semidefinite.
-Everything here is float64.
+Everything here is float64, and points of other types are converted.
 """
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -19,18 +23,67 @@ _FIRST_PANEL = 5.5
 _NEGLIGIBLE = -60.0
 
 
-def gaussian(x, t, directions, variances):
+@dataclass(frozen=True)
+class Posterior:
+    """What is known of the clean point behind each of n noisy points; unpacks as (mean, jacobian).
+
+    mean: (n, d) E[x0|x]. eigenvalues: (n, r) of G in any order, r <= d; the others are 0. frame: () -> (n, d, r)
+    their orthonormal eigenvectors, called only where they are needed: a mean or a spectrum costs no d x d matrix.
+    """
+
+    mean: np.ndarray
+    eigenvalues: np.ndarray
+    frame: Callable[[], np.ndarray]
+
+    @cached_property
+    def eigenvectors(self) -> np.ndarray:
+        """(n, d, r) orthonormal eigenvectors of G, as columns."""
+        return self.frame()
+
+    @cached_property
+    def jacobian(self) -> np.ndarray:
+        """(n, d, d) denoiser Jacobian G = Cov[x0|x] / t: symmetric, positive semidefinite."""
+        return (self.eigenvectors * self.eigenvalues[:, None, :]) @ np.swapaxes(self.eigenvectors, 1, 2)
+
+    def spectrum(self) -> np.ndarray:
+        """(n, d) all eigenvalues of G, descending."""
+        n, d = self.mean.shape
+        every = np.concatenate([self.eigenvalues, np.zeros((n, d - self.eigenvalues.shape[1]))], 1)
+        return -np.sort(-every, axis=1)
+
+    def leading(self, count: int) -> np.ndarray:
+        """(n, d, count) eigenvectors of the largest eigenvalues, descending."""
+        order = np.argsort(-self.eigenvalues, axis=1, kind="stable")[:, :count]
+        if (order == np.arange(order.shape[1])).all():
+            return self.eigenvectors[:, :, :count]
+        return np.take_along_axis(self.eigenvectors, order[:, None, :], 2)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        yield self.mean
+        yield self.jacobian
+
+
+def points_and_times(x, t):
+    """x (n, d) and t as (n,) in float64. Raises ValueError for other shapes, t <= 0, or what is not finite."""
+    x = np.asarray(x, float)
+    if x.ndim != 2:
+        raise ValueError(f"points have shape {x.shape}: should be (n, d)")
+    t = np.broadcast_to(np.asarray(t, float), x.shape[:1])
+    if not np.isfinite(x).all() or not (np.isfinite(t) & (t > 0)).all():
+        raise ValueError("points should be finite, and noise variances t finite and positive")
+    return x, t
+
+
+def gaussian(x, t, directions, variances) -> Posterior:
     """Posterior of centred Gaussian data with the given principal axes (THEORY.md 2).
 
     x: (n, d) noisy points; t: (n,) or scalar noise variance; directions: (d, r) orthonormal
     columns; variances: (r,) data variances along them, zero elsewhere.
-    Returns (mean (n, d), G (n, d, d)).
     """
-    x = np.asarray(x, float)
-    t = np.broadcast_to(np.asarray(t, float), x.shape[:1])
+    x, t = points_and_times(x, t)
     shrink = variances / (variances + t[:, None])
     mean = ((x @ directions) * shrink) @ directions.T
-    return mean, (directions * shrink[:, None, :]) @ directions.T
+    return Posterior(mean, shrink, lambda: np.broadcast_to(directions, (len(x), *directions.shape)))
 
 
 def arc(y, s, kappa, t):
