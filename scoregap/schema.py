@@ -8,16 +8,17 @@ Light, as `scoregap.study`: Snakemake parses studies.
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from scoregap import InputError
 from scoregap.measure import NETWORKS
-from scoregap.truth import FAMILIES
+from scoregap.truth import FAMILIES, VARIANCE_LAWS
 
-CLOSED_FORMS = ("exact", "gaussian")  # values of the network axis that need no training
+CONTROLS = ("exact", "gaussian")  # values of the network axis that others are compared with
+CLOSED_FORMS = (*CONTROLS, "empirical")  # those that need no training
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
 
@@ -37,6 +38,10 @@ def _matching(pattern: str, allowed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _one_of(names) -> AfterValidator:
+    return _matching("|".join(names), f"one of {', '.join(names)}")
+
+
 class Section(BaseModel):
     """A part of a study: unknown keys and loose types are refused."""
 
@@ -44,22 +49,35 @@ class Section(BaseModel):
 
 
 class Group(Section):
-    """A variance group: its share of the latents, and the standard deviation of its entries of F."""
+    """A variance group: its share of the latents, and the standard deviation of its entries of F.
+
+    In a mixture, a component, whose dimension is that fraction of manifold_dim.
+    """
 
     fraction: Annotated[float, Field(gt=0, le=1)]
     std: Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
+    bend: Annotated[float, Field(ge=0, le=100, description="curvature, in units of the axis curvature")] = 1.0
+    law: Annotated[str, _one_of(VARIANCE_LAWS), Field(description="of the variances of its columns")] = "constant"
+    width: Annotated[float, Field(ge=0, allow_inf_nan=False, description="of that law")] = 0.0
+    weight: Annotated[float, Field(gt=0, le=1e9, description="share of the data, in a mixture")] = 1.0
 
 
 class Manifold(Section):
-    """The variance groups of the latents."""
+    """The variance groups of the latents, and what else makes a manifold of its family."""
 
     groups: Annotated[list[Group], Field(min_length=1)]
+    frame: Literal["random", "orthonormal"] = "random"
+    sign: Annotated[Literal["random", "positive", "negative"], Field(description="of the curvature")] = "random"
+    separation: Annotated[float, Field(ge=0, le=1e6, description="of the means of a mixture's components")] = 0.0
+    dataset_size: Annotated[int, Field(ge=2, le=10**7, description="points of the empirical score")] | None = None
 
-    def counts(self, manifold_dim: int) -> tuple[int, ...]:
-        """Latents per group: fractions of manifold_dim, rounded so that they sum to it."""
-        shares = [group.fraction * manifold_dim for group in self.groups]
-        counts = [math.floor(share + 1e-9) for share in shares]
-        by_remainder = sorted(range(len(shares)), key=lambda k: counts[k] - shares[k])
+    def counts(self, manifold_dim: int, shares: bool = True) -> tuple[int, ...]:
+        """Latents per group: fractions of manifold_dim, rounded; as shares, so that they sum to it."""
+        if not shares:
+            return tuple(round(group.fraction * manifold_dim) for group in self.groups)
+        exact = [group.fraction * manifold_dim for group in self.groups]
+        counts = [math.floor(share + 1e-9) for share in exact]
+        by_remainder = sorted(range(len(exact)), key=lambda k: counts[k] - exact[k])
         for k in by_remainder[: manifold_dim - sum(counts)]:
             counts[k] += 1
         return tuple(counts)
@@ -153,18 +171,12 @@ def _network(name: str) -> str:
     return name
 
 
-def _family(name: str) -> str:
-    if name not in FAMILIES:
-        raise ValueError(f"should be one of {', '.join(FAMILIES)}")
-    return name
-
-
 class Axis(Section):
     """Allowed values of the axes that every study has."""
 
-    family: Annotated[str, AfterValidator(_family)]
+    family: Annotated[str, _one_of(FAMILIES)]
     ambient_dim: Annotated[int, Field(ge=2, le=100_000)]
-    manifold_dim: Count
+    manifold_dim: Count | Proportion  # below 1: share of ambient_dim
     curvature: Annotated[
         float, Field(ge=0, le=100, allow_inf_nan=False)
     ]  # at 100 a typical latent is wrapped round 16 times

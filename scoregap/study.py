@@ -20,6 +20,7 @@ from scoregap import InputError
 from scoregap.schema import (
     AXES,
     CLOSED_FORMS,
+    CONTROLS,
     Compare,
     Document,
     Fit,
@@ -32,7 +33,7 @@ from scoregap.schema import (
     some,
 )
 from scoregap.stages import STAGES
-from scoregap.truth import FAMILIES
+from scoregap.truth import FAMILIES, VARIANCE_LAWS, Group, refusal
 
 
 def digest(value: Any, length: int = 12) -> str:
@@ -70,15 +71,36 @@ class Cell:
         return self.train
 
     @property
-    def counts(self) -> tuple[int, ...]:
-        """Latents per variance group, in the order of the study."""
-        return self.manifold.counts(self["manifold_dim"])
+    def manifold_dim(self) -> int:
+        """m, also where the axis gives it as a share of ambient_dim."""
+        m = self["manifold_dim"]
+        return m if isinstance(m, int) else max(1, round(m * self["ambient_dim"]))
 
     @property
-    def boundaries(self) -> tuple[int, ...]:
-        """Indices of the true gaps: latents in the largest 1, 2, ... variance groups; the last is manifold_dim."""
-        groups = zip((group.std for group in self.manifold.groups), self.counts, strict=True)
-        return tuple(itertools.accumulate(count for _, count in sorted(groups, key=lambda g: -g[0])))
+    def groups(self) -> tuple[Group, ...]:
+        """The variance groups with their numbers of latents, in the order of the study."""
+        counts = self.manifold.counts(self.manifold_dim, FAMILIES[self["family"]].shares)
+        return tuple(
+            Group(count, **group.model_dump(exclude={"fraction"}))
+            for count, group in zip(counts, self.manifold.groups, strict=True)
+        )
+
+    @property
+    def gaps(self) -> int:
+        """Number of true gaps: one below each group, or below each dimension that a mixture has."""
+        shares = FAMILIES[self["family"]].shares
+        return len(self.groups) if shares else len({group.count for group in self.groups})
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the manifold that its family reads, or that differ from their defaults."""
+        values = self.manifold.model_dump(exclude={"groups", "dataset_size"})
+        reads = FAMILIES[self["family"]].reads
+        return {
+            name: value
+            for name, value in values.items()
+            if name in reads or value != Manifold.model_fields[name].default
+        }
 
     def key(self, stage: str) -> str:
         """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
@@ -110,13 +132,7 @@ class Cell:
     def truth(self):
         """The cell's manifold: an instance of its family."""
         family = FAMILIES[self["family"]].load()
-        return family(
-            ambient_dim=self["ambient_dim"],
-            counts=self.counts,
-            stds=tuple(group.std for group in self.manifold.groups),
-            curvature=self["curvature"],
-            seed=self.seed("manifold"),
-        )
+        return family(self["ambient_dim"], self.groups, self["curvature"], self.seed("manifold"), **self.settings)
 
 
 @dataclass(frozen=True)
@@ -160,6 +176,11 @@ class Study:
     def trained_networks(self) -> list[str]:
         """Values of the network axis that need training."""
         return [name for name in self.axes["network"] if name not in CLOSED_FORMS]
+
+    @property
+    def subjects(self) -> list[str]:
+        """Values of the network axis that are compared with the control arms."""
+        return [name for name in self.axes["network"] if name not in CONTROLS]
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -250,9 +271,17 @@ def _check_sections(study: Study) -> None:
     if trained and study.document.train is None:
         raise InputError(f"{study.path}: train: is missing: the axis network has values that need training")
     for cell in {id(cell.spectrum): cell for cell in study.cells}.values():
-        total = math.fsum(group.fraction for group in cell.manifold.groups)
-        if abs(total - 1) > 1e-9:
-            raise InputError(f"{study.path}: manifold.groups: fractions sum to {total:g}, not allowed: should sum to 1")
+        if "empirical" in study.axes["network"] and cell.manifold.dataset_size is None:
+            raise InputError(
+                f"{study.path}: manifold.dataset_size: is missing: the axis network has the value 'empirical'"
+            )
+        for k, group in enumerate(cell.manifold.groups):
+            least, most = VARIANCE_LAWS[group.law]
+            if not least <= group.width <= most:
+                raise InputError(
+                    f"{study.path}: manifold.groups[{k}].width: {group.width!r} is not allowed: should be from "
+                    f"{least} to {most} for the law {group.law!r}"
+                )
         times = cell.spectrum.times
         ranges: list[tuple[str, Range]] = [("spectrum.times", times)]
         if cell.train:
@@ -279,21 +308,37 @@ def _check_sections(study: Study) -> None:
 def _check_geometry(study: Study) -> None:
     checked = set()
     for cell in study.cells:
-        family, d, m, c = (cell[axis] for axis in ("family", "ambient_dim", "manifold_dim", "curvature"))
-        counts = cell.counts
-        if (family, d, m, c, counts) in checked:
+        name, d, c = (cell[axis] for axis in ("family", "ambient_dim", "curvature"))
+        family, groups, settings = FAMILIES[name], cell.groups, cell.settings
+        if (name, d, c, groups, *settings.items()) in checked:
             continue
-        checked.add((family, d, m, c, counts))
-        needed = FAMILIES[family].room(m, c)
+        checked.add((name, d, c, groups, *settings.items()))
+        if family.exact == "unknown" and (closed := set(CLOSED_FORMS) & set(study.axes["network"])):
+            raise InputError(
+                f"{study.path}: axes.network: {min(closed)!r} is not allowed: the score of {name} is not known"
+            )
+        fractions = [group.fraction for group in cell.manifold.groups]
+        total = math.fsum(fractions)
+        if family.shares and abs(total - 1) > 1e-9:
+            raise InputError(f"{study.path}: manifold.groups: fractions sum to {total:g}, not allowed: should sum to 1")
+        if not family.shares and max(fractions) != 1:
+            raise InputError(
+                f"{study.path}: manifold.groups: the largest fraction is {max(fractions):g}, not allowed: should be 1, "
+                f"the component of dimension manifold_dim"
+            )
+        counts = [group.count for group in groups]
+        if 0 in counts:
+            k = counts.index(0)
+            raise InputError(
+                f"{study.path}: manifold.groups[{k}].fraction: {fractions[k]!r} is not allowed: "
+                f"gives no latent at manifold_dim {cell['manifold_dim']}"
+            )
+        needed = family.room(counts, c)
         if needed > d:
             curved = f" at curvature {c!r}" if c else ""
             raise InputError(
-                f"{study.path}: axes.manifold_dim: {m} is not allowed: "
-                f"{family}{curved} needs ambient_dim of at least {needed}, and axes.ambient_dim has {d}"
+                f"{study.path}: axes.manifold_dim: {cell['manifold_dim']} is not allowed: "
+                f"{name}{curved} needs ambient_dim of at least {needed}, and axes.ambient_dim has {d}"
             )
-        if 0 in counts:
-            raise InputError(
-                f"{study.path}: manifold.groups[{counts.index(0)}].fraction: "
-                f"{cell.manifold.groups[counts.index(0)].fraction!r} is not allowed: "
-                f"gives no latent at manifold_dim {m}"
-            )
+        if wrong := refusal(name, d, groups, c, settings):
+            raise InputError(f"{study.path}: {'axes' if wrong.startswith('curvature') else 'manifold'}.{wrong}")

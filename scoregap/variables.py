@@ -21,11 +21,13 @@ TIMES = {
 }
 REFERENCES = {
     "law": "random-matrix law of the flat manifold, d to infinity",
+    "corrected": "random-matrix law with Tracy-Widom edges, at this d",
     "gaussian": "score of the Gaussian with the family's covariance",
     "exact": "exact score",
 }
 STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
 VARIANCE = "data_unit^2"
+SIDES = ("low", "high")  # of the dimension `side`
 EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
 
 
@@ -60,6 +62,14 @@ VARIABLES: dict[str, Variable] = {
     "boundary": Variable(("gap",), "float32", "1", "true number of modes above the gap"),
     "gap_width": Variable(("time", "gap"), "float32", "1", "width of the gap in the mean spectrum of t J"),
     "law_gap_width": Variable(("time", "gap"), "float32", "1", f"width of the gap: {REFERENCES['law']}"),
+    "edge": Variable(("group", "side"), "float64", VARIANCE, "smallest and largest variance of the group, of this F"),
+    "law_edge": Variable(("group", "side"), "float64", VARIANCE, f"edges of the group: {REFERENCES['law']}"),
+    "corrected_edge": Variable(
+        ("group", "side"), "float64", VARIANCE, f"mean edges of the group: {REFERENCES['corrected']}"
+    ),
+    "corrected_edge_std": Variable(
+        ("group", "side"), "float64", VARIANCE, f"standard deviation of the edges over F: {REFERENCES['corrected']}"
+    ),
     "dimension": Variable(
         ("time", "estimator"), "float32", "1", "blind estimate of the manifold dimension at this time, 0 for no gap"
     ),
@@ -79,7 +89,7 @@ for _name, _meaning in TIMES.items():
 COORDINATES = {
     "family": ("1", "manifold family"),
     "ambient_dim": ("1", "dimension of the data space, d"),
-    "manifold_dim": ("1", "dimension of the manifold, m"),
+    "manifold_dim": ("1", "dimension of the manifold, m; below 1: as share of ambient_dim"),
     "curvature": ("1", "dimensionless curvature, kappa times the typical latent of the largest group"),
     "network": ("1", "score: closed form, or network family and width"),
     "seed": ("1", "seed of manifold, points, data and weights"),
@@ -87,6 +97,7 @@ COORDINATES = {
     "point": ("1", "index of the evaluation point"),
     "mode": ("1", "index of the mode, largest eigenvalue first"),
     "group": ("1", "index of the variance group, largest first"),
+    "side": ("1", "lower or upper edge"),
     "gap": ("1", "index of the true gap; the last is the final gap"),
     "estimator": ("1", "blind estimator of the dimension"),
     "evaluation": ("1", "index of the evaluation during training"),
@@ -146,7 +157,10 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     if "status" in ds and not wrong:
         if not np.isin(ds.status, list(STATUS)).all():
             wrong.append(f"status has values other than {list(STATUS)}")
-        broken = (ds.status == 1) & ds.eigenvalue.isnull().any(("time", "point", "mode"))
+        # Where the truth is sampled, whole spectra may be unknown, but neither all of them nor parts of one.
+        missing = ds.eigenvalue.isnull()
+        parts = missing.any("mode") & ~missing.all("mode")
+        broken = (ds.status == 1) & (parts.any(("time", "point")) | missing.all(("time", "point", "mode")))
         if broken.any():
             wrong.append(f"{int(broken.sum())} cells have status 1 (ok) and missing eigenvalues")
         rising = ds.eigenvalue.diff("mode") > 1e-6
@@ -159,6 +173,7 @@ def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Data
     """A valid cube of the given axes with invented numbers. sizes: of time, point, mode, ... (default 3)."""
     rng = np.random.default_rng(seed)
     sizes = {dim: sizes.get(dim, 3) for dim in COORDINATES if dim not in axes and dim not in ("family",)} | sizes
+    sizes["side"] = len(SIDES)
     outer = tuple(len(values) for values in axes.values())
     data = {}
     for name, variable in VARIABLES.items():
@@ -171,6 +186,7 @@ def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Data
     used = {dim for variable in VARIABLES.values() for dim in variable.dims}
     coords: dict[str, Any] = dict(axes) | {dim: np.arange(sizes[dim]) for dim in sorted(used)}
     coords["time"] = np.geomspace(1e-3, 1, sizes["time"])
+    coords["side"] = np.array(SIDES, object)
     coords["estimator"] = np.array([f"estimator-{i}" for i in range(sizes["estimator"])], object)
     for axis, values in axes.items():
         if isinstance(values[0], str):

@@ -142,6 +142,12 @@ def test_the_picture_names_the_stages_in_order():
     assert scoregap.__doc__.splitlines()[2].strip() in (ROOT / "README.md").read_text()
 
 
+def place(name):
+    """Path of a module of scoregap by its name."""
+    (path,) = [path for path in MODULES if name_of(path) == name]
+    return path
+
+
 def sources(stage):
     """Hash of the code a stage's results depend on: its module and what that imports, without docstrings."""
     seen, todo = set(), [f"scoregap.stages.{stage}"]
@@ -150,10 +156,11 @@ def sources(stage):
         if name not in seen:
             seen.add(name)
             todo += GRAPH[name] - {"scoregap"}
+            todo += re.findall(r"\"(scoregap[\w.]+):\w+\"", place(name).read_text())  # registries
     total = hashlib.sha256()
     # The registry of stages holds the revisions themselves; reading and writing do not change results.
     for name in sorted(seen - {"scoregap.stages", "scoregap.storage", "scoregap.study", "scoregap.schema"}):
-        (path,) = [path for path in MODULES if name_of(path) == name]
+        path = place(name)
         lines = path.read_text().splitlines()
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:

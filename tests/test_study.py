@@ -123,8 +123,22 @@ def test_boundaries_follow_the_variance_and_not_the_order_of_the_groups(tmp_path
             "{fraction: 0.75, std: 0.1}, {fraction: 0.25, std: 1.0}",
         ),
     )
-    assert load(path).cells[0].boundaries == (1, 4)
-    assert load(path).cells[0].counts == (3, 1)
+    cell = load(path).cells[0]
+    assert cell.truth().boundaries == (1, 4)
+    assert [group.count for group in cell.groups] == [3, 1]
+    assert cell.gaps == 2
+
+
+def test_dimension_as_a_share_of_the_ambient_one(tmp_path):
+    path = edited(
+        tmp_path, ("ambient_dim: [8]", "ambient_dim: [8, 10, 50]"), ("manifold_dim: [2]", "manifold_dim: [0.4]")
+    )
+    assert {(cell["ambient_dim"], cell["manifold_dim"], cell.manifold_dim) for cell in load(path).cells} == {
+        (8, 0.4, 3),
+        (10, 0.4, 4),
+        (50, 0.4, 20),
+    }
+    assert load(path).cells[-1].truth().manifold_dim == 20
 
 
 def test_unknown_jobs_are_refused(tiny):

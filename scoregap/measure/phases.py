@@ -12,6 +12,7 @@ import numpy as np
 INTERMEDIATE = ("t_open", "t_max", "t_close")
 FINAL = ("t_consolidation", "t_resolution")
 TIMES = INTERMEDIATE + FINAL
+SAME = 1e-6  # widths that differ by less are rounding (of float32): nothing to resample
 
 
 def peak(times, width):
@@ -77,8 +78,6 @@ def intermediate(times, width, level):
 def final(times, width):
     """(t_consolidation, t_resolution) of the final gap: where it falls through one half on either side of its widest
     point; at larger t, and at smaller t (the resolution of a network; NaN if it never does)."""
-    if not np.isfinite(width).all():
-        return np.nan, np.nan
     top = int(np.argmax(width))
     return crossing(times[top:], width[top:], 0.5), crossing(times[top::-1], width[top::-1], 0.5)
 
@@ -86,17 +85,31 @@ def final(times, width):
 def fit(times, width, level):
     """All phase times of the gaps of one cell.
 
-    times: (T,) ascending noise variances. width: (T, gaps), the last one the final gap.
+    times: (T,) ascending noise variances. width: (T, gaps), the last one the final gap; where it is NaN, only the
+    longest run of known widths is used, and its ends cut a gap as those of the grid do.
     Returns {name: (gaps,)} for the names in TIMES; NaN where a time does not apply or is not seen.
     """
     gaps = width.shape[-1]
     found = {name: np.full(gaps, np.nan) for name in TIMES}
-    for k in range(gaps - 1):
-        for name, value in zip(INTERMEDIATE, intermediate(times, width[:, k], level), strict=True):
+    for k in range(gaps):
+        run = _longest_run(np.isfinite(width[:, k]))
+        if run.stop - run.start < 3:
+            continue
+        t, w = times[run], width[run, k]
+        names, values = (INTERMEDIATE, intermediate(t, w, level)) if k < gaps - 1 else (FINAL, final(t, w))
+        for name, value in zip(names, values, strict=True):
             found[name][k] = value
-    for name, value in zip(FINAL, final(times, width[:, -1]), strict=True):
-        found[name][-1] = value
     return found
+
+
+def _longest_run(known):
+    """The longest stretch of True, as a slice; the first of equals."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]])))
+    starts, stops = ends[::2], ends[1::2]
+    if not starts.size:
+        return slice(0, 0)
+    longest = int(np.argmax(stops - starts))
+    return slice(int(starts[longest]), int(stops[longest]))
 
 
 def bootstrap(times, width, level, resamples, confidence, rng):
@@ -107,6 +120,9 @@ def bootstrap(times, width, level, resamples, confidence, rng):
     the time.
     """
     points = width.shape[1]
+    if np.ptp(width, axis=1).max(initial=0.0) < SAME:
+        one = fit(times, width.mean(1), level)
+        return {name: (one[name], one[name]) for name in TIMES}
     weights = rng.multinomial(points, np.full(points, 1 / points), size=resamples) / points
     curves = np.einsum("rp,tpg->rtg", weights, width)
     fits = [fit(times, curve, level) for curve in curves]

@@ -27,10 +27,22 @@ def alignment(vectors, tangents, boundaries):
 
     vectors: (..., d, d) orthonormal columns, most tangent first. tangents: (..., d, m) true orthonormal
     tangents ordered by group. boundaries: ends of the groups among the columns, as (2, 4).
-    Returns (..., groups), 1 for the same subspace; about sqrt(size / d) for unrelated ones.
+    Returns (..., groups), 1 for the same subspace; about sqrt(size / d) for unrelated ones; NaN without tangents.
     """
+    shared = _shared(vectors, tangents)
+    shape = np.broadcast_shapes(vectors.shape[:-2], tangents.shape[:-2])
     cosines = []
     for start, stop in zip((0, *boundaries[:-1]), boundaries, strict=True):
-        overlap = np.swapaxes(vectors[..., start:stop], -1, -2) @ tangents[..., start:stop]
-        cosines.append(np.linalg.svd(overlap, compute_uv=False).clip(max=1).mean(-1))
+        one, two = (array[..., start:stop] for array in shared)
+        overlap = np.swapaxes(one, -1, -2) @ two
+        known = np.isfinite(overlap).all((-2, -1))  # a mixture has points without some of the tangents
+        values = np.linalg.svd(np.where(known[..., None, None], overlap, 0.0), compute_uv=False).clip(max=1)
+        cosines.append(np.broadcast_to(np.where(known, values.mean(-1), np.nan), shape))
     return np.stack(cosines, -1)
+
+
+def _shared(*arrays):
+    """Arrays without the repetitions of broadcasting in their leading dimensions: flat manifolds have one frame."""
+    return [
+        array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides[:-2])] for array in arrays
+    ]

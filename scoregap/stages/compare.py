@@ -21,7 +21,7 @@ from rich.table import Table
 from scipy import stats
 
 from scoregap import storage, variables
-from scoregap.schema import CLOSED_FORMS, Compare
+from scoregap.schema import CONTROLS, Compare
 from scoregap.study import Study, load
 
 SHOWN = 80  # rows of the terminal table; the file has all
@@ -37,7 +37,7 @@ def run(study: Path, cube: Path, out: Path, table: Path) -> None:
 
 def compare(study: Study, ds: xr.Dataset) -> list[dict]:
     """One row per cell (seeds together), score, gap and phase time. Without trained networks the law is compared."""
-    trained, settings = study.trained_networks, study.document.compare
+    trained, settings = study.subjects, study.document.compare
     rows = []
     for facet in ds.status.stack(facet=study.facets).facet.values:
         values = dict(zip(study.facets, facet, strict=True))
@@ -69,7 +69,7 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
     if "exact" not in cell.network.values:
         for row in rows:
             row["verdict"] = "no exact arm"
-    arms = {arm: cell.sel(network=arm) for arm in CLOSED_FORMS if arm in cell.network.values}
+    arms = {arm: cell.sel(network=arm) for arm in CONTROLS if arm in cell.network.values}
     found = own.dimension_overall.isel(estimator=0).values
     true = own.boundary.isel(gap=-1).values
     if network != "law":
@@ -163,7 +163,8 @@ def render(study: Study, frame: pd.DataFrame) -> str:
         table.add_column(short, justify="right", no_wrap=True)
     table.add_column("network")
     table.add_column("quantity")
-    for column in ("law", "gaussian", "exact", "trained"):
+    curves = [name for name in ("law", "corrected", "gaussian", "exact", "trained") if frame[name].notna().any()]
+    for column in curves:
         table.add_column(column, justify="right")
     subject = "law" if set(frame.network) == {"law"} else "trained"
     table.add_column(f"{subject}/exact [{confidence:.0%}]", justify="right", no_wrap=True)
@@ -188,7 +189,7 @@ def render(study: Study, frame: pd.DataFrame) -> str:
             *([] if first else [""] * len(varied)),
             row.network if first else "",
             quantity,
-            *(_short(row[name]) for name in ("law", "gaussian", "exact", "trained")),
+            *(_short(row[name]) for name in curves),
             ratio, position, margin, verdict,
         )  # fmt: skip
         previous = cell

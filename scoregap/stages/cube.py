@@ -16,7 +16,7 @@ import yaml
 
 import scoregap
 from scoregap import InputError, storage, variables
-from scoregap.schema import CLOSED_FORMS
+from scoregap.schema import CONTROLS
 from scoregap.stages import STAGES, fit, spectrum
 from scoregap.study import Study, load
 
@@ -96,13 +96,14 @@ def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path) -> xr.Data
 def coordinates(cells) -> dict[str, np.ndarray]:
     """Coordinates after the axes; the longest over cells, which are padded with NaN."""
     times = max((spectrum.grid(cell) for cell in cells), key=len)
-    gaps = max(len(cell.boundaries) for cell in cells)
+    gaps = max(cell.gaps for cell in cells)
     return {
         "time": times,
         "point": np.arange(max(cell.spectrum.points for cell in cells)),
         "mode": np.arange(cells[0]["ambient_dim"]),
         "group": np.arange(gaps),
         "gap": np.arange(gaps),
+        "side": np.array(variables.SIDES, object),
         "estimator": np.array(fit.ESTIMATORS, object),
         "evaluation": np.arange(variables.EVALUATIONS),
     }
@@ -111,7 +112,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
 def add_references(data: dict[str, np.ndarray], axes: dict[str, list]) -> None:
     """`exact_*` and `gaussian_*` phase times of every cell: those of its control arm, where the study has it."""
     along = list(axes).index("network")
-    for arm in CLOSED_FORMS:
+    for arm in CONTROLS:
         if arm in axes["network"]:
             for name in variables.TIMES:
                 own = np.take(data[name], [axes["network"].index(arm)], axis=along)

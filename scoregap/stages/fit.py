@@ -17,9 +17,10 @@ from scoregap.truth import times as theory
 
 ESTIMATORS = ("widest_gap",)
 NAMES = (
-    "boundary", "gap_width", "law_gap_width", "dimension", "gap_count", "dimension_overall", "gap_count_overall",
+    "boundary", "gap_width", "law_gap_width", "edge", "law_edge", "corrected_edge", "corrected_edge_std",
+    "dimension", "gap_count", "dimension_overall", "gap_count_overall",
     *(f"{name}{end}" for name in phases.TIMES for end in ("", "_low", "_high")),
-    *(f"law_{name}" for name in phases.TIMES),
+    *(f"{law}_{name}" for law in ("law", "corrected") for name in phases.TIMES),
 )  # fmt: skip
 
 
@@ -35,22 +36,23 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> None:
 
 def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
     """Every variable in NAMES for one cell."""
-    t, settings = grid(cell), cell.fit
-    sizes = {"time": len(t), "gap": len(cell.boundaries), "estimator": len(ESTIMATORS)}
+    t, settings, truth = grid(cell), cell.fit, cell.truth()
+    sizes = {"time": len(t), "gap": cell.gaps, "group": cell.gaps, "side": 2, "estimator": len(ESTIMATORS)}
     result = variables.blank(NAMES, sizes)
-    result["boundary"][:] = cell.boundaries
-    edges = laws.gap_edges(
-        laws.silverstein_edges(cell["ambient_dim"], cell.counts, [group.std for group in cell.manifold.groups])
-    )
-    law = theory.gap_width(t[:, None], *edges.T)
-    result["law_gap_width"][:] = law
-    for name, value in phases.fit(t, law, settings.level).items():
-        result[f"law_{name}"][:] = value
+    result["boundary"][:] = truth.boundaries
+    result["edge"][:], result["law_edge"][:] = truth.edges(), truth.law_edges()
+    result["corrected_edge"][:], result["corrected_edge_std"][:] = truth.corrected_edges()
+    for name in ("law", "corrected"):
+        widths = theory.gap_width(t[:, None], *laws.gap_edges(result[f"{name}_edge"]).T)
+        if name == "law":
+            result["law_gap_width"][:] = widths
+        for phase_time, value in phases.fit(t, widths, settings.level).items():
+            result[f"{name}_{phase_time}"][:] = value
     if measured.status != 1:
         return result
 
     eigenvalues = measured.eigenvalue.values.astype(float)  # (T, points, modes)
-    widths = gaps.widths(eigenvalues, cell.boundaries)
+    widths = gaps.widths(eigenvalues, truth.boundaries)
     result["gap_width"][:] = widths.mean(1)
     for name, value in phases.fit(t, widths.mean(1), settings.level).items():
         result[name][:] = value
@@ -59,6 +61,7 @@ def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
     for name, (low, high) in intervals.items():
         result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
     blind = gaps.blind(eigenvalues.mean(1), settings.visibility)
-    result["dimension"][:, 0], result["gap_count"][:] = blind[:2]
+    known = np.isfinite(eigenvalues).all((1, 2))
+    result["dimension"][:, 0], result["gap_count"][:] = (np.where(known, one, np.nan) for one in blind[:2])
     result["dimension_overall"][0], result["gap_count_overall"][...] = blind[2:]
     return result

@@ -24,7 +24,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from scoregap import storage
-from scoregap.schema import CLOSED_FORMS
+from scoregap.schema import CONTROLS
 from scoregap.stages.compare import interval
 from scoregap.study import Study, load
 
@@ -86,7 +86,7 @@ def _footer(study: Study, count: int, seeds: int) -> str:
 
 def _networks(study: Study) -> tuple[list[str], dict[str, str]]:
     """Trained networks and the colour of each."""
-    trained = study.trained_networks
+    trained = study.subjects
     return trained, {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(trained)}
 
 
@@ -145,7 +145,7 @@ def gaps(study: Study, facets: list):
             t, one = ds.time.values, ds.isel(gap=gap)
             law = one.law_gap_width.isel(network=0, seed=0)
             ax.plot(t, law, **REFERENCE_STYLE["law"], label="law", zorder=1)
-            for arm in CLOSED_FORMS:
+            for arm in CONTROLS:
                 if arm in study.axes["network"]:
                     curve = one.gap_width.sel(network=arm).mean("seed")
                     ax.plot(t, curve, **REFERENCE_STYLE[arm], label=arm, zorder=3 if arm == "exact" else 1)
@@ -296,7 +296,7 @@ def dimension(study: Study, facets: list):
             ax.axvspan(left, right, color=colour, alpha=0.12, lw=0, label=f"{name} phase ({shown})")
         for boundary in ds.boundary.isel(network=0, seed=0).values:
             ax.axhline(boundary, color="0.7", lw=0.8, ls=":")
-        scores = [(arm, REFERENCE_STYLE[arm]) for arm in CLOSED_FORMS if arm in study.axes["network"]]
+        scores = [(arm, REFERENCE_STYLE[arm]) for arm in CONTROLS if arm in study.axes["network"]]
         scores += [(network, {"color": colours[network], "lw": 1.4}) for network in trained]
         for network, style in scores:
             estimates = ds.dimension.sel(network=network).isel(estimator=0).median("seed")

@@ -2,6 +2,9 @@
 
 study, job (and its weights, if it was trained) -> spectrum file (.zarr.zip)
 
+Closed forms know their spectra; networks are differentiated. Where the truth is sampled and its guard fails there is
+no number (NaN).
+
 The points are x_0 + sqrt(t) w with the same x_0 and w at every t and for every network of a seed, so curves are
 smooth in t and networks are compared on the same points.
 """
@@ -13,6 +16,7 @@ import numpy as np
 from scoregap import InputError, storage, variables
 from scoregap.measure import spectra
 from scoregap.study import Cell, load
+from scoregap.truth import posteriors
 
 JACOBIANS = 2**24  # entries of Jacobians held at once: 128 MiB, and a few copies
 NAMES = (
@@ -46,7 +50,7 @@ def grid(cell: Cell) -> np.ndarray:
 def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
     """Every variable in NAMES for one cell of a study file."""
     t, points, d = grid(cell), cell.spectrum.points, cell["ambient_dim"]
-    sizes = {"time": len(t), "point": points, "mode": d, "group": len(cell.counts), "evaluation": variables.EVALUATIONS}
+    sizes = {"time": len(t), "point": points, "mode": d, "group": cell.gaps, "evaluation": variables.EVALUATIONS}
     result = variables.blank(NAMES, sizes)
     if cell.trained:
         key = cell.key("train")
@@ -61,36 +65,58 @@ def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, 
     rng = np.random.default_rng(cell.seed("points"))
     clean, latents = truth.sample(rng, points)
     noise, tangents = rng.standard_normal(clean.shape), truth.tangents(latents)
+    ends = truth.boundaries
+    score = closed_form(cell, truth)
     at_once = max(1, JACOBIANS // (points * d * d))  # times
     for some in (slice(i, i + at_once) for i in range(0, len(t), at_once)):
         here = t[some]
         noisy = clean + np.sqrt(here)[:, None, None] * noise
-        exact, exact_jacobians = posterior(truth.exact, noisy, here)
-        if cell.trained:
-            denoised, jacobians = network(noisy, here)
-        elif cell["network"] == "exact":
-            denoised, jacobians = exact, exact_jacobians
+        flat = noisy.reshape(-1, d), np.repeat(here, points)
+
+        def shaped(array, shape=noisy.shape[:2]):
+            return array.reshape(*shape, *array.shape[1:])
+
+        exact = truth.exact(*flat)
+        if score:
+            known = exact if cell["network"] == "exact" else score(*flat)
+            denoised = shaped(known.mean)
+            eigenvalues = shaped(known.spectrum() - 1)
+            # G - I is symmetric: its singular values are the absolute eigenvalues, and it has no asymmetry.
+            singular_values, asymmetry = -np.sort(-np.abs(eigenvalues), axis=-1), np.zeros(noisy.shape[:2])
+            vectors = shaped(known.leading(ends[-1]))
         else:
-            denoised, jacobians = posterior(truth.gaussian, noisy, here)
-        try:
-            eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
-        except np.linalg.LinAlgError:  # a Jacobian that is not finite
-            result["status"][...] = 3
-            return result
+            denoised, jacobians = network(noisy, here)
+            try:
+                eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
+            except np.linalg.LinAlgError:  # a Jacobian that is not finite
+                result["status"][...] = 3
+                return result
         result["eigenvalue"][some] = eigenvalues
         result["singular_value"][some] = singular_values
         result["asymmetry"][some] = asymmetry
         result["score_norm"][some] = np.linalg.norm(denoised - noisy, axis=-1) / here[:, None]
-        result["excess_loss"][some] = ((denoised - exact) ** 2).mean((1, 2)) / here
-        result["alignment"][some] = spectra.alignment(vectors, tangents, cell.boundaries).mean(1)
-    result["status"][...] = 1
+        result["excess_loss"][some] = ((denoised - shaped(exact.mean)) ** 2).mean((1, 2)) / here
+        with np.errstate(invalid="ignore"):
+            result["alignment"][some] = mean_of_finite(spectra.alignment(vectors, tangents, ends))
+    result["status"][...] = 1 if np.isfinite(result["eigenvalue"]).any() else 3
     return result
 
 
-def posterior(score, noisy, t):
-    """A closed-form score at points (T, points, d): denoised points and G (T, points, d, d)."""
-    parts = score(noisy.reshape(-1, noisy.shape[-1]), np.repeat(t, noisy.shape[1]))
-    return tuple(part.reshape(*noisy.shape[:2], *part.shape[1:]) for part in parts)
+def closed_form(cell: Cell, truth):
+    """The cell's score as a function (points (n, d), t (n,)) -> Posterior; None for a network."""
+    if cell.trained:
+        return None
+    if cell["network"] == "empirical":
+        data, _ = truth.sample(np.random.default_rng(cell.seed("dataset")), cell.manifold.dataset_size)
+        return lambda x, t: posteriors.empirical(x, t, data)
+    return {"exact": truth.exact, "gaussian": truth.gaussian}[cell["network"]]
+
+
+def mean_of_finite(values):
+    """Mean over the second dimension of what is finite; NaN where nothing is."""
+    finite = np.isfinite(values)
+    count = finite.sum(1)
+    return np.where(count > 0, np.where(finite, values, 0).sum(1) / np.maximum(count, 1), np.nan)
 
 
 def network_score(study: Path, cell: Cell, members: dict, tensors: dict):

@@ -89,7 +89,7 @@ def train(cells: list[Cell], device: torch.device):
     flat_t = np.repeat(t, POINTS)
     bayes = np.stack(
         [
-            truth.exact(x.reshape(len(flat_t), -1), flat_t)[0].reshape(x.shape)
+            truth.exact(x.reshape(len(flat_t), -1), flat_t).mean.reshape(x.shape)
             for truth, x in zip(truths, noisy, strict=True)
         ]
     )

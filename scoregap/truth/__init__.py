@@ -10,13 +10,15 @@ and loaded from its module on first use. A new family is one file in `manifolds`
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import NamedTuple
 
 from scoregap import InputError
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True)
+class Group:
     """A variance group of latents; for a mixture, one component.
 
     count: latents. std: root mean square of the entries of F. bend: its curvature, in units of the manifold's.
@@ -63,6 +65,7 @@ FAMILIES = {
         reads=_MATRIX | {"bend"},
     ),
 }
+VARIANCE_LAWS = {"constant": (0.0, 0.0), "uniform": (0.0, 1.0), "lognormal": (0.0, 3.0), "power": (0.0, 0.95)}
 
 
 def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed: int = 0, **settings):
@@ -73,7 +76,7 @@ def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed
     """
     if family not in FAMILIES:
         raise InputError(f"family: {family!r} is not allowed: should be one of {', '.join(FAMILIES)}")
-    groups = tuple(Group(*group) for group in groups)
+    groups = tuple(group if isinstance(group, Group) else Group(*group) for group in groups)
     wrong = refusal(family, ambient_dim, groups, curvature, settings)
     if wrong:
         raise InputError(wrong)
@@ -90,7 +93,7 @@ def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: f
     for k, group in enumerate(groups):
         for name in ("bend", "law", "width", "weight"):
             value = getattr(group, name)
-            if value != Group._field_defaults[name] and name not in entry.reads:
+            if value != getattr(Group, name) and name not in entry.reads:
                 return f"groups[{k}].{name}: {value!r} is not allowed: {family} does not use it"
     for name, value in settings.items():
         if name not in entry.reads:

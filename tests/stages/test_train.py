@@ -79,7 +79,7 @@ def test_a_member_that_diverges_is_marked_and_costs_the_others_nothing(tiny, tmp
     """Seed 1 gets data that are not numbers; seed 0 must end with the weights it has without seed 1's trouble."""
     job = job_of(tiny)
     train.run(tiny, job.id, tmp_path / "good.safetensors")
-    from scoregap.truth.manifolds import Arcs
+    from scoregap.truth.manifolds.arcs import Arcs
 
     original, bad = Arcs.sample, job.cells[1].truth().seed
 
