@@ -182,6 +182,25 @@ class Study:
         """Values of the network axis that are compared with the control arms."""
         return [name for name in self.axes["network"] if name not in CONTROLS]
 
+    @property
+    def std_axis(self) -> str | None:
+        """The axis that varies the standard deviation of a variance group, if there is one such axis."""
+        axes = [axis for axis in self.axes if re.fullmatch(r"manifold\.groups\.\d+\.std", axis)]
+        return axes[0] if len(axes) == 1 and len(self.axes[axes[0]]) > 1 else None
+
+    @property
+    def findings(self) -> list[str]:
+        """Tables that `scoregap.findings` can make of the study: those whose axes it varies."""
+        if "exact" not in self.axes["network"]:
+            return []
+        two_groups = len(self.document.manifold.groups) == 2
+        varied = {
+            "finite_size": len(self.axes["ambient_dim"]) > 1,
+            "gap_existence": len(self.axes["manifold_dim"]) > 1 and two_groups and self.std_axis is not None,
+            "curvature": len(self.axes["curvature"]) > 1 and 0 in self.axes["curvature"],
+        }
+        return [name for name, is_varied in varied.items() if is_varied]
+
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Every point of the grid, the last axis fastest."""

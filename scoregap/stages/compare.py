@@ -18,9 +18,9 @@ import xarray as xr
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from scipy import stats
 
-from scoregap import storage, variables
+from scoregap import findings, storage, variables
+from scoregap.agreement import judge, median
 from scoregap.schema import CONTROLS, Compare
 from scoregap.study import Study, load
 
@@ -30,8 +30,10 @@ SHOWN = 80  # rows of the terminal table; the file has all
 def run(study: Path, cube: Path, out: Path, table: Path) -> None:
     """Compare CUBE of study STUDY; every number goes to OUT (CSV), the readable table to TABLE."""
     loaded = load(study)
-    frame = pd.DataFrame([row for ds in storage.read_cube(cube).values() for row in compare(loaded, ds)])
-    storage.write_text(table, render(loaded, frame))
+    datasets = list(storage.read_cube(cube).values())
+    frame = pd.DataFrame([row for ds in datasets for row in compare(loaded, ds)])
+    found = "".join(f"{line}\n" for line in findings.summary(loaded, datasets))
+    storage.write_text(table, render(loaded, frame) + found)
     storage.write_text(out, frame.to_csv(index=False, float_format="%.6g"))
 
 
@@ -77,68 +79,15 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
         rows.append(
             label
             | {"gap": int(own.gap.values[-1]), "boundary": _one(true), "quantity": "dimension", "law": _one(true)}
-            | {arm: _median(ds.dimension_overall.isel(estimator=0).values) for arm, ds in arms.items()}
-            | {"trained": _median(found), "verdict": f"right in {right} of {len(found)}"}
+            | {arm: median(ds.dimension_overall.isel(estimator=0).values) for arm, ds in arms.items()}
+            | {"trained": median(found), "verdict": f"right in {right} of {len(found)}"}
             | _seeds(own.status)
         )
     return rows
 
 
-def judge(curves: dict[str, np.ndarray], subject: str, margin: float, confidence: float) -> dict:
-    """Medians over seeds, ratio of the subject to exact with its Student interval in the logarithm, and the verdict.
-
-    curves: law, gaussian, exact, trained; each (seeds,), NaN where the time is not seen. subject: trained, or law.
-    ratio: median over seeds of the ratios, seed by seed; the interval is of their mean logarithm.
-    position: where trained lies between gaussian (0) and exact (1) in log t; NaN where they differ by less than
-    the margin.
-    """
-    exact, trained = curves["exact"], curves[subject]
-    both = np.isfinite(exact) & np.isfinite(trained)
-    ratios = np.log(trained[both] / exact[both])
-    low, high = interval(ratios, confidence)
-    apart = np.log(exact / curves["gaussian"])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        position = np.where(np.abs(apart) > math.log1p(margin), np.log(trained / curves["gaussian"]) / apart, np.nan)
-    row = {name: _median(values) for name, values in curves.items()}
-    row |= {
-        "ratio": math.exp(_median(ratios)),
-        "ratio_low": math.exp(low),
-        "ratio_high": math.exp(high),
-        "law_to_exact": math.exp(_median(np.log(curves["law"] / exact))),
-        "position": _median(position),
-        "margin": margin,
-    }
-    least, most = (math.log1p(-margin) if margin < 1 else -math.inf), math.log1p(margin)
-    seen = [int(np.isfinite(curve).sum()) for curve in (trained, exact)]
-    if not any(seen):
-        verdict = "absent"
-    elif (np.isfinite(exact) != np.isfinite(trained)).any():
-        verdict = f"seen in {seen[0]}, exact in {seen[1]}"
-    elif least <= low and high <= most:
-        verdict = "agrees"
-    elif low > most or high < least:
-        verdict = "disagrees"
-    else:
-        verdict = "inconclusive"
-    return row | {"verdict": verdict}
-
-
-def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Student interval of the mean; NaN with fewer than two values."""
-    if len(values) < 2:
-        return math.nan, math.nan
-    half = stats.t.ppf(0.5 * (1 + confidence), len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
-    return values.mean() - half, values.mean() + half
-
-
-def _median(values: np.ndarray) -> float:
-    values = np.asarray(values, float)
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if values.size else math.nan
-
-
 def _one(values: np.ndarray) -> int:
-    return int(_median(values)) if np.isfinite(values).any() else -1
+    return int(median(values)) if np.isfinite(values).any() else -1
 
 
 def _seeds(status: xr.DataArray) -> dict:

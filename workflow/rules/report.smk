@@ -5,7 +5,7 @@ FIGURES = {
     "dimension.svg": "Dimension",
     "training.svg": "Training",
     "comparison.html": "Comparison",
-}
+} | {f"{name}.svg": "Theory" for name in STUDY.findings}
 
 
 rule report:

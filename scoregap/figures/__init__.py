@@ -1,0 +1,92 @@
+"""What all figures share: style, panels, axes, legends.
+
+study, cube -> panels; figure -> SVG
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+os.environ.setdefault("MPLBACKEND", "svg")  # never a window
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullLocator
+
+from scoregap import storage
+from scoregap.study import Study
+
+PANELS = 8  # columns of a figure
+REFERENCE_STYLE: dict[Any, Any] = {
+    "law": {"color": "0.55", "ls": ":", "lw": 1.8},
+    "gaussian": {"color": "tab:green", "ls": "-.", "lw": 1.4},
+    "exact": {"color": "black", "ls": "--", "lw": 1.4},
+}
+COLOURS = ("tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink")
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "scoregap",  # the same figure gives the same bytes
+    "figure.constrained_layout.use": True,
+}
+
+
+def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
+    """(title, dataset with dimensions network, seed, ...) for every combination of the other axes."""
+    axes = study.facets
+    varied = [axis for axis in axes if len(study.axes[axis]) > 1]
+    result = []
+    for values in ds.status.stack(facet=axes).facet.values:
+        chosen = dict(zip(axes, values, strict=True))
+        title = ", ".join(f"{label(axis)} {chosen[axis]}" for axis in varied) or study.name
+        result.append((title, ds.sel(chosen).load()))
+    return result
+
+
+def label(axis: str) -> str:
+    """An axis as figures call it."""
+    return {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
+
+
+def networks(study: Study) -> tuple[list[str], dict[str, str]]:
+    """Trained networks and the colour of each."""
+    trained = study.subjects
+    return trained, {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(trained)}
+
+
+def grid(rows: int, columns: int, height=2.4, **options):
+    """Figure and axes (rows, columns) of panels."""
+    size = (max(3.0 * columns, 9.0) + 0.8, height * rows + 0.4)  # wide enough for the title
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+
+
+def log_time(ax) -> None:
+    """A logarithmic axis of noise variances; without minor ticks, which cost most of the drawing time."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(numticks=8))
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def shared_legend(figure, axes) -> None:
+    """One legend for all panels, beside them."""
+    entries: dict = {}
+    for ax in axes.flat:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    figure.legend(entries.values(), entries.keys(), loc="outside right center", fontsize=8)
+
+
+def save(figure, study: Study, path: Path, count: int = 0) -> None:
+    """Write a figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
+    left_out = f"; the first {PANELS} of {count} cells" if count > PANELS else ""
+    d = ", ".join(str(value) for value in study.axes["ambient_dim"])
+    seeds = len(study.axes["seed"])
+    footer = f"study {study.name}, d = {d}, {seeds} seeds, config {study.hash}{left_out}"
+    figure.supxlabel(footer, fontsize=7, color="0.4")
+    with storage.replacing(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    plt.close(figure)

@@ -1,0 +1,254 @@
+"""Figures that show the cells of a study: spectra, gaps, phase times, dimensions, training.
+
+study, panels of its cube -> figures
+
+They show every combination of the axes other than network and seed, up to PANELS of them.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm
+from matplotlib.ticker import MaxNLocator
+
+from scoregap.agreement import interval
+from scoregap.figures import PANELS, REFERENCE_STYLE, grid, label, log_time, networks, shared_legend
+from scoregap.schema import CONTROLS
+from scoregap.study import Study
+
+
+def spectra(study: Study, facets: list):
+    """Eigenvalues against index, coloured by log t; rows are scores, columns cells; one seed, mean over points."""
+    facets = facets[:PANELS]
+    networks = list(study.axes["network"])
+    figure, axes = grid(len(networks), len(facets), height=2.0, sharex="col", sharey=True)
+    times = facets[0][1].time.values
+    norm, colours = LogNorm(times[0], times[-1]), colormaps["viridis"]
+    for column, (title, ds) in enumerate(facets):
+        boundaries = ds.boundary.isel(network=0, seed=0).values
+        for row, network in enumerate(networks):
+            ax = axes[row, column]
+            curves = ds.eigenvalue.sel(network=network).isel(seed=0).mean("point").values
+            modes = np.arange(1, curves.shape[1] + 1)
+            lines = [np.column_stack([modes, curve]) for curve in curves]
+            ax.add_collection(LineCollection(lines, colors=colours(norm(times)), linewidths=0.8))
+            ax.set_xlim(0, len(modes) + 1)
+            for boundary in boundaries:
+                ax.axvline(boundary + 0.5, color="0.7", lw=0.8, ls=":")
+            if column == 0:
+                ax.set_ylabel(f"{network}\neigenvalue of t J")
+            if row == 0:
+                ax.set_title(title)
+            if row == len(networks) - 1:
+                ax.set_xlabel("mode")
+    axes[0, 0].set_ylim(-1.1, 0.15)
+    bar = figure.colorbar(plt.cm.ScalarMappable(norm, colours), ax=axes, shrink=0.6, pad=0.01)
+    bar.setlabel("noise variance t")
+    figure.suptitle("Spectra of the score Jacobian (dotted: ends of the true groups)")
+    return figure
+
+
+def gaps(study: Study, facets: list):
+    """Gap width against t: law, gaussian and exact lines, one line and a seed band per network, phase times."""
+    facets = facets[:PANELS]
+    trained, colours = networks(study)
+    count = facets[0][1].sizes["gap"]
+    figure, axes = grid(count, len(facets), height=2.5, sharex=True, sharey=True)
+    for column, (title, ds) in enumerate(facets):
+        for gap in range(count):
+            ax, final = axes[gap, column], gap == count - 1
+            t, one = ds.time.values, ds.isel(gap=gap)
+            law = one.law_gap_width.isel(network=0, seed=0)
+            ax.plot(t, law, **REFERENCE_STYLE["law"], label="law", zorder=1)
+            for arm in CONTROLS:
+                if arm in study.axes["network"]:
+                    curve = one.gap_width.sel(network=arm).mean("seed")
+                    ax.plot(t, curve, **REFERENCE_STYLE[arm], label=arm, zorder=3 if arm == "exact" else 1)
+            for network in trained:
+                curve = one.gap_width.sel(network=network)
+                ax.plot(t, curve.mean("seed"), color=colours[network], lw=1.4, label=network)
+                ax.fill_between(t, curve.min("seed"), curve.max("seed"), color=colours[network], alpha=0.25, lw=0)
+            shown = trained[-1] if trained else study.axes["network"][0]
+            names = ("t_consolidation", "t_resolution") if final else ("t_open", "t_max", "t_close")
+            for name, marker in zip(names, ("s", "X") if final else (">", "^", "<"), strict=True):
+                position = float(one[name].sel(network=shown).median())
+                if np.isfinite(position):
+                    curve = one.gap_width.sel(network=shown).mean("seed")
+                    height = np.interp(np.log(position), np.log(t), curve)
+                    ax.plot(
+                        position,
+                        height,
+                        marker,
+                        color=colours.get(shown, "black"),
+                        ms=6,
+                        label=f"{name[2:]} ({shown})",
+                        zorder=4,
+                    )
+            log_time(ax)
+            boundary = int(one.boundary.isel(network=0, seed=0))
+            ax.text(
+                0.98,
+                0.97,
+                f"below mode {boundary}",
+                transform=ax.transAxes,
+                ha="right",
+                va="top",
+                fontsize=8,
+                color="0.3",
+            )
+            if gap == 0:
+                ax.set_title(title)
+            if column == 0:
+                ax.set_ylabel(f"{'final' if final else 'intermediate'} gap width")
+            if final:
+                ax.set_xlabel("noise variance t")
+    axes[0, 0].set_ylim(0, 1.02)
+    shared_legend(figure, axes)
+    figure.suptitle("Gap width against noise (lines: mean over seeds; bands: range over seeds; markers: fitted times)")
+    return figure
+
+
+def phase_times(study: Study, facets: list):
+    """Fitted times against the first varied numeric axis (curvature if it varies).
+
+    A network's point is the median exact time, times the mean ratio to exact over seeds: seeds have different F, and
+    what they share with the exact score of the same F is no uncertainty of the network.
+    """
+    trained, colours = networks(study)
+    numeric = [a for a in study.axes if a not in ("seed", "family", "network") and len(study.axes[a]) > 1]
+    along = "curvature" if "curvature" in numeric or not numeric else numeric[0]
+    others = [a for a in numeric if a != along]
+    groups: dict[str, list[xr.Dataset]] = {}
+    for _, ds in facets:
+        groups.setdefault(", ".join(f"{label(a)} {ds[a].item()}" for a in others) or study.name, []).append(ds)
+    groups = dict(list(groups.items())[:PANELS])
+    names = ["t_consolidation"]
+    if facets[0][1].sizes["gap"] > 1:
+        names = ["t_open", "t_max", "t_close", *names]
+    figure, axes = grid(len(groups), len(names), sharex=True)
+    for row, (title, members) in enumerate(groups.items()):
+        x = np.array([ds[along].item() for ds in members], float)
+        shift = 0.02 * (np.ptp(x) or 1.0)
+        for column, name in enumerate(names):
+            ax = axes[row, column]
+            gap = -1 if name == "t_consolidation" else 0
+            for reference, style in REFERENCE_STYLE.items():
+                y = [float(ds[f"{reference}_{name}"].isel(gap=gap, network=0).median()) for ds in members]
+                ax.plot(x, y, marker=".", label=reference, **style)
+            for i, network in enumerate(trained):
+                y, low, high = np.transpose(
+                    [_around_exact(ds.isel(gap=gap).sel(network=network), name, study) for ds in members]
+                )
+                errors = np.nan_to_num([y - low, high - y])
+                ax.errorbar(
+                    x + (i + 1) * shift,
+                    y,
+                    errors,
+                    color=colours[network],
+                    marker="o",
+                    ms=4,
+                    capsize=3,
+                    lw=1,
+                    label=network,
+                )
+            if any(np.isfinite(line.get_ydata()).any() for line in ax.get_lines()):
+                ax.set_yscale("log")
+            ax.set_title(f"{title}: {name}" + (" (first gap)" if gap == 0 else ""))
+            if row == len(groups) - 1:
+                ax.set_xlabel(along)
+            if column == 0:
+                ax.set_ylabel("noise variance t")
+    shared_legend(figure, axes)
+    confidence = f"{study.document.compare.confidence:.0%}"
+    figure.suptitle(
+        f"Phase times against {along} (bars: {confidence} Student intervals of the ratio to exact over seeds)"
+    )
+    return figure
+
+
+def _around_exact(ds: xr.Dataset, name: str, study: Study) -> tuple[float, float, float]:
+    """Median exact time, times (mean, low, high) of the ratio of the network's time to it over seeds."""
+    logs = np.log((ds[name] / ds[f"exact_{name}"]).values)
+    logs = logs[np.isfinite(logs)]
+    low, high = interval(logs, study.document.compare.confidence)
+    scale = float(ds[f"exact_{name}"].median())
+    return scale * np.exp(logs.mean() if logs.size else np.nan), scale * np.exp(low), scale * np.exp(high)
+
+
+def dimension(study: Study, facets: list):
+    """Blind dimension against t, and the three phases of the exact score shaded."""
+    facets = facets[:PANELS]
+    trained, colours = networks(study)
+    figure, axes = grid(1, len(facets), height=2.8, sharex=True)
+    for column, (title, ds) in enumerate(facets):
+        ax, t = axes[0, column], ds.time.values
+        shown = "exact" if "exact" in study.axes["network"] else study.axes["network"][0]
+        reference = ds.sel(network=shown)
+        intermediate = (
+            reference.t_open.isel(gap=slice(0, -1)).median("seed").max().item() if ds.sizes["gap"] > 1 else np.nan
+        )
+        consolidation = reference.t_consolidation.isel(gap=-1).median().item()
+        bounds = [t[0], consolidation, intermediate, t[-1]]
+        if not np.isfinite(consolidation):
+            bounds[1] = t[0]
+        if not np.isfinite(intermediate):
+            bounds[2] = bounds[1]
+        for name, colour, left, right in zip(
+            ("consolidation", "coverage", "trivial"),
+            ("tab:blue", "tab:orange", "0.5"),
+            bounds,
+            bounds[1:],
+            strict=False,
+        ):
+            ax.axvspan(left, right, color=colour, alpha=0.12, lw=0, label=f"{name} phase ({shown})")
+        for boundary in ds.boundary.isel(network=0, seed=0).values:
+            ax.axhline(boundary, color="0.7", lw=0.8, ls=":")
+        scores = [(arm, REFERENCE_STYLE[arm]) for arm in CONTROLS if arm in study.axes["network"]]
+        scores += [(network, {"color": colours[network], "lw": 1.4}) for network in trained]
+        for network, style in scores:
+            estimates = ds.dimension.sel(network=network).isel(estimator=0).median("seed")
+            on_top = {"zorder": 3} if network == "exact" else {}
+            ax.step(t, estimates, where="mid", label=network, **style, **on_top)
+        log_time(ax)
+        ax.set_title(title)
+        ax.set_xlabel("noise variance t")
+        if column == 0:
+            ax.set_ylabel("modes above the widest gap")
+        ax.set_ylim(bottom=-0.3)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    shared_legend(figure, axes)
+    figure.suptitle(
+        "Blind dimension against noise (median over seeds; 0: no visible gap; dotted: ends of the true groups)"
+    )
+    return figure
+
+
+def training(study: Study, facets: list):
+    """Excess over the Bayes optimum against training steps, every seed."""
+    facets = facets[:PANELS]
+    trained, colours = networks(study)
+    figure, axes = grid(1, len(facets), height=2.8, sharex=True, sharey=True)
+    for column, (title, ds) in enumerate(facets):
+        ax = axes[0, column]
+        for network in trained:
+            one = ds.sel(network=network)
+            for seed in range(ds.sizes["seed"]):
+                ax.plot(
+                    one.training_step.isel(seed=seed), one.training_excess.isel(seed=seed),
+                    color=colours[network], lw=1, marker=".", ms=3, label=network,
+                )  # fmt: skip
+        if (ds.training_excess > 0).any():
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+        else:
+            why = "no finite training curve" if trained else "nothing was trained"
+            ax.text(0.5, 0.5, why, transform=ax.transAxes, ha="center")
+        ax.set_title(title)
+        ax.set_xlabel("optimiser steps")
+        if column == 0:
+            ax.set_ylabel("excess loss over Bayes,\nper coordinate")
+    shared_legend(figure, axes)
+    figure.suptitle("Training: excess of the averaged weights over the Bayes optimum, mean over noise levels")
+    return figure
