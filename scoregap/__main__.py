@@ -110,15 +110,24 @@ def list_studies() -> None:
 @_reporting_errors
 def theory(
     ambient: Annotated[int, typer.Option(help="ambient dimension d")],
-    group: Annotated[list[str], typer.Option(help="columns of F and their standard deviation, COUNT:STD; repeat")],
+    group: Annotated[list[str], typer.Option(help="latents and their std, COUNT:STD or COUNT:STD:LAW:WIDTH; repeat")],
+    family: Annotated[str, typer.Option(help="manifold family, as in a study")] = "linear",
+    curvature: Annotated[float, typer.Option(help="dimensionless curvature, as in a study")] = 0.0,
+    time: Annotated[list[float] | None, typer.Option(help="noise variance t for the exact spectrum; repeat")] = None,
+    density: Annotated[int, typer.Option(help="values of the limiting spectral density", min=0, max=10**5)] = 0,
+    points: Annotated[int, typer.Option(help="noisy points of the exact spectrum", min=1, max=10**5)] = 32,
+    seed: Annotated[int, typer.Option(help="of the manifold and the points", min=0)] = 0,
     level: Annotated[float, typer.Option(help="share of its maximum at which a gap opens and closes")] = 0.5,
     visibility: Annotated[float, typer.Option(help="width from which a gap is seen")] = 0.1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
-    """Spectral edges, gaps and phase times of a linear random manifold, by random-matrix theory."""
+    """Spectral edges, gaps, phase times and exact spectra of a manifold, by theory."""
     from scoregap.truth import summary
 
-    result = summary.linear(ambient, summary.parse_groups(group), level, visibility)
+    groups = summary.parse_groups(group)
+    result = summary.describe(
+        ambient, groups, level, visibility, family, curvature, tuple(time or ()), density, points, seed
+    )
     typer.echo(json.dumps(result, indent=1) if as_json else summary.render(result))
 
 

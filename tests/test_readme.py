@@ -8,6 +8,7 @@ import yaml
 from scoregap.schema import AXES, Document, Section
 from scoregap.stages import STAGES
 from scoregap.study import load
+from scoregap.truth import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -22,6 +23,21 @@ def test_the_study_in_the_readme_is_valid(tmp_path):
     (tmp_path / "mine.yaml").write_text(text)
     study = load(tmp_path / "mine.yaml")
     assert len(study.cells) == 3 * 3 * 2 * 3
+
+
+def test_the_python_in_the_readme_runs():
+    (code,) = blocks("python")
+    names: dict = {}
+    exec(code, names)
+    assert names["jacobian"].shape == (5, 100, 100)
+    assert 0.1 < names["t_max"] < 1
+
+
+def test_every_family_and_study_is_in_the_readme():
+    for family in FAMILIES:
+        assert f"| `{family}` |" in README or family.startswith("skdim"), family
+    for study in (ROOT / "workflow" / "studies").glob("*.yaml"):
+        assert study.stem in README, study
 
 
 def keys(model):

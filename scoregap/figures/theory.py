@@ -157,7 +157,7 @@ def small_curvature(study: Study, datasets: list, chosen: dict, c) -> np.ndarray
     squares = [ds.sel(chosen).edge.isel(group=-1, side=0).mean() for ds in datasets]
     s = np.sqrt(float(np.mean(squares)))
     kappa = truth.kappa / truth.curvature * c * truth.ordered[-1].bend
-    ratio = expansions.consolidation(s, kappa) / s**2
+    ratio = expansions.arc_consolidation(s, kappa) / s**2
     return np.where(ratio > 0.5, ratio, np.nan)
 
 
