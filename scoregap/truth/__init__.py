@@ -23,3 +23,7 @@ class Family(NamedTuple):
 FAMILIES = {
     "arcs": Family("scoregap.truth.manifolds:Arcs", lambda m, curvature: 2 * m if curvature else m),
 }
+
+# Laws of the column variances inside a group (`scoregap.truth.variances`) -> (least, most) width, both allowed.
+# At width 0 every law is constant.
+VARIANCE_LAWS = {"constant": (0.0, 0.0), "uniform": (0.0, 1.0), "lognormal": (0.0, 3.0), "power": (0.0, 0.95)}
