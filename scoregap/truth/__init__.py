@@ -65,6 +65,7 @@ FAMILIES = {
         reads=_MATRIX | {"bend"},
     ),
 }
+# Laws of the column variances inside a group (`scoregap.truth.variances`) -> (least, most) width, both allowed.
 VARIANCE_LAWS = {"constant": (0.0, 0.0), "uniform": (0.0, 1.0), "lognormal": (0.0, 3.0), "power": (0.0, 0.95)}
 
 
