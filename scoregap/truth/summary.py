@@ -3,6 +3,7 @@
 ambient_dim, variance groups, family, curvature -> edges by every law, gaps, phase times, exact spectra; plain data
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -24,17 +25,18 @@ def parse_groups(texts: list[str]) -> list[Group]:
     """["20:1.0", "20:0.1:uniform:0.5"] -> groups. Raises InputError."""
     groups = []
     for text in texts:
-        count, std, law, width = (text.split(":") + ["", "constant", "0"])[:4] if text.count(":") in (1, 3) else "0000"
+        parts = text.split(":")
         try:
+            count, std, law, width = [*parts, "constant", "0"] if len(parts) == 2 else parts
             group = Group(int(count), float(std), law=law, width=float(width))
             least, most = VARIANCE_LAWS[law]
         except (ValueError, KeyError):
             group, least, most = Group(0, 0.0), 0.0, 0.0
         if group.count < 1 or not 1e-9 <= group.std <= 1e9 or not least <= group.width <= most:
-            laws_ = ", ".join(f"{name} (width {low:g} to {high:g})" for name, (low, high) in VARIANCE_LAWS.items())
+            known = ", ".join(f"{name} (width {low:g} to {high:g})" for name, (low, high) in VARIANCE_LAWS.items())
             raise InputError(
-                f"--group: {text!r} is not allowed: should be COUNT:STD or COUNT:STD:LAW:WIDTH, as 20:0.1, count from 1, "
-                f"std from 1e-9 to 1e9, law one of {laws_}"
+                f"--group: {text!r} is not allowed: should be COUNT:STD or COUNT:STD:LAW:WIDTH, as 20:0.1, "
+                f"count from 1, std from 1e-9 to 1e9, law one of {known}"
             )
         groups.append(group)
     return groups
@@ -199,7 +201,7 @@ def spectrum(truth: Manifold, t: float, points: int, seed: int) -> dict:
     return {
         "t": t,
         "points": points,
-        "groups": [{"largest": mean[a], "smallest": mean[b - 1]} for a, b in zip(ends, ends[1:], strict=False)],
+        "groups": [{"largest": mean[a], "smallest": mean[b - 1]} for a, b in itertools.pairwise(ends)],
         "beyond": mean[ends[-1]],
         "gap_widths": [mean[b - 1] - mean[b] for b in ends[1:]],
     } | clocks(t)
@@ -237,7 +239,9 @@ def render(result: dict) -> str:
     if result["exact"]:
         points = result["exact"][0]["points"]
         lines += ["", f"exact score: eigenvalues of G, mean over {points} noisy points of one draw"]
-        lines.append(f"  {'t':>12} {'abar (VP)':>12} {'sigma (EDM)':>12}  largest and smallest per group; beyond the manifold")
+        lines.append(
+            f"  {'t':>12} {'abar (VP)':>12} {'sigma (EDM)':>12}  largest and smallest per group; beyond the manifold"
+        )
     for one in result["exact"]:
         groups = "  ".join(f"{_show(group['largest'])} {_show(group['smallest'])}" for group in one["groups"])
         lines.append(
