@@ -19,12 +19,16 @@ OFF = 0.10  # a theory that errs by more has failed
 GHOST = 0.10  # eigenvalue of G from which a direction beyond the manifold is counted
 
 
-def _cells(study: Study, ds: xr.Dataset, without: tuple[str, ...]):
-    """(values of the facets other than these, their part of the exact score) one by one."""
+def _cells(study: Study, ds: xr.Dataset, without: tuple[str, ...] = ("ambient_dim",)):
+    """(values of the facets other than these, their part of the exact score) one by one.
+
+    A dataset has one ambient_dim.
+    """
     axes = [axis for axis in study.facets if axis not in without]
+    alone = ds.sel(network="exact").isel(ambient_dim=0)
     for values in itertools.product(*(ds[axis].values for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
-        yield chosen, ds.sel(chosen | {"network": "exact"})
+        yield chosen, alone.sel({axis: value for axis, value in chosen.items() if axis != "ambient_dim"})
 
 
 def _quantities(ds: xr.Dataset):
@@ -54,7 +58,7 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows = []
     for ds in datasets:
-        for chosen, cell in _cells(study, ds, ("ambient_dim",)):
+        for chosen, cell in _cells(study, ds):
             for name, realised, law, corrected, std in _quantities(cell):
                 draws = int(np.isfinite(realised).sum())
                 if draws < 2 or not np.isfinite(law).all():
@@ -72,8 +76,8 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     fits = []
     for values, group in frame.groupby(keys, sort=False):
         fit = dict(zip(keys, values, strict=True))
-        for column, error in (("law_bias", "law_error"), ("corrected_bias", "corrected_error"), ("spread",) * 2):
-            error = "spread_error" if column == "spread" else error
+        errors = {"law_bias": "law_error", "corrected_bias": "corrected_error", "spread": "spread_error"}
+        for column, error in errors.items():
             fit |= dict(
                 zip(
                     (f"{column}_exponent", f"{column}_exponent_error"),
@@ -110,7 +114,7 @@ def gap_existence(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     rows = []
     for ds in datasets:
         d = int(ds.ambient_dim.values[0])
-        for chosen, cell in _cells(study, ds, ("ambient_dim",)):
+        for chosen, cell in _cells(study, ds):
             std, other = chosen[axis], study.document.manifold.groups[1 - own].std
             small, large = sorted((std, other))
             first = int(cell.boundary.isel(gap=0).values[0])

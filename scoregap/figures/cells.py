@@ -45,7 +45,7 @@ def spectra(study: Study, facets: list):
                 ax.set_xlabel("mode")
     axes[0, 0].set_ylim(-1.1, 0.15)
     bar = figure.colorbar(plt.cm.ScalarMappable(norm, colours), ax=axes, shrink=0.6, pad=0.01)
-    bar.setlabel("noise variance t")
+    bar.set_label("noise variance t")
     figure.suptitle("Spectra of the score Jacobian (dotted: ends of the true groups)")
     return figure
 

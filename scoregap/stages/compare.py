@@ -22,6 +22,7 @@ from rich.table import Table
 from scoregap import findings, storage, variables
 from scoregap.agreement import judge, median
 from scoregap.schema import CONTROLS, Compare
+from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
 
 SHOWN = 80  # rows of the terminal table; the file has all
@@ -30,7 +31,7 @@ SHOWN = 80  # rows of the terminal table; the file has all
 def run(study: Path, cube: Path, out: Path, table: Path) -> None:
     """Compare CUBE of study STUDY; every number goes to OUT (CSV), the readable table to TABLE."""
     loaded = load(study)
-    datasets = list(storage.read_cube(cube).values())
+    datasets = gathered(loaded, cube)
     frame = pd.DataFrame([row for ds in datasets for row in compare(loaded, ds)])
     found = "".join(f"{line}\n" for line in findings.summary(loaded, datasets))
     storage.write_text(table, render(loaded, frame) + found)

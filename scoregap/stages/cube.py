@@ -38,6 +38,12 @@ def run(study: Path, spectra: Path, fits: Path, out: Path) -> None:
     storage.write_cube(out, groups)
 
 
+def datasets(study: Study, cube: Path) -> list[xr.Dataset]:
+    """The datasets of a study's cube, one per ambient_dim, in the order of the study."""
+    order = study.axes["ambient_dim"]
+    return sorted(storage.read_cube(cube).values(), key=lambda ds: order.index(int(ds.ambient_dim.values[0])))
+
+
 def provenance(study: Study) -> dict[str, str]:
     """Attributes that say where a cube comes from."""
     from importlib.metadata import version

@@ -14,13 +14,14 @@ import pandas as pd
 
 from scoregap import figures, storage
 from scoregap.figures import cells, theory
+from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
 
 
 def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
     """Draw the figures of study STUDY from CUBE and the comparison NUMBERS (CSV) into folder OUT."""
     loaded = load(study)
-    datasets = list(storage.read_cube(cube).values())
+    datasets = gathered(loaded, cube)
     panels = [panel for ds in datasets for panel in figures.panels(loaded, ds)]
     with plt.rc_context(figures.STYLE):
         for draw in (cells.spectra, cells.gaps, cells.phase_times, cells.dimension, cells.training):

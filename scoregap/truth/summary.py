@@ -103,7 +103,7 @@ def linear(ambient_dim: int, groups: list[Group], level: float = 0.5, visibility
         t_open, t_close = times.opening_and_closing(a, b, level)
         ratio = (stds[k + 1] / stds[k]) ** 2
         two = len(groups) == 2 and not any(group.width for group in groups)
-        critical = laws.critical_ratio(m / ambient_dim, counts[0] / m) if two else None
+        critical = float(laws.critical_ratio(m / ambient_dim, counts[0] / m)) if two else None
         gaps.append(
             {
                 "below_modes": int(sum(counts[: k + 1])),
@@ -152,7 +152,7 @@ def linear(ambient_dim: int, groups: list[Group], level: float = 0.5, visibility
 
 def clocks(t) -> dict:
     """A noise variance t in the clocks of variance-preserving (abar) and EDM (sigma) diffusion."""
-    return {"vp_abar": diffusion.alpha_bar(t), "edm_sigma": diffusion.sigma(t)}
+    return {"vp_abar": float(diffusion.alpha_bar(t)), "edm_sigma": float(diffusion.sigma(t))}
 
 
 def density(ambient_dim: int, groups: list[Group], count: int) -> dict:

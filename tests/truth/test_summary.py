@@ -6,17 +6,24 @@ import numpy as np
 import pytest
 
 from scoregap import InputError
-from scoregap.truth import laws, summary, times
+from scoregap.truth import Group, laws, manifold, summary, times
+
+
+def groups_of(*pairs):
+    return [Group(count, std) for count, std in pairs]
 
 
 def test_groups_are_parsed():
-    assert summary.parse_groups(["20:1.0", "5:1e-2"]) == [(20, 1.0), (5, 0.01)]
+    assert summary.parse_groups(["20:1.0", "5:1e-2"]) == groups_of((20, 1.0), (5, 0.01))
+    assert summary.parse_groups(["8:2:uniform:0.5"]) == [Group(8, 2.0, law="uniform", width=0.5)]
     assert summary.parse_groups([]) == []
 
 
 @pytest.mark.parametrize(
-    "text", ["20", "20:", ":1", "0:1", "-3:1", "20:0", "20:-1", "20:nan", "20:inf", "2.5:1", "a:b", "20:1:2", ""]
-)
+    "text",
+    ["20", "20:", ":1", "0:1", "-3:1", "20:0", "20:-1", "20:nan", "20:inf", "2.5:1", "a:b", "20:1:2", "",
+     "2:1:uniform:2", "2:1:gamma:1", "2:1:uniform:nan", "2:1:uniform:", "2:1:uniform:1:1"],
+)  # fmt: skip
 def test_bad_group_is_named(text):
     with pytest.raises(InputError, match="COUNT:STD") as error:
         summary.parse_groups(["20:1.0", text])
@@ -24,7 +31,7 @@ def test_bad_group_is_named(text):
 
 
 def test_published_example():
-    result = summary.linear(100, [(20, 0.1), (20, 1.0)])
+    result = summary.describe(100, groups_of((20, 0.1), (20, 1.0)))
     first, second = result["groups"]
     assert (first["std"], second["std"]) == (1.0, 0.1)
     assert (result["ambient_dim"], result["manifold_dim"], result["alpha"]) == (100, 40, 0.4)
@@ -47,7 +54,7 @@ def test_published_example():
 
 
 def test_finite_size_edges_are_tracy_widom():
-    result = summary.linear(100, [(40, 1.0)])
+    result = summary.describe(100, groups_of((40, 1.0)))
     means, spreads = laws.tracy_widom_edges(100, (40,), (1.0,))
     assert result["groups"][0]["finite_size_edges"] == {"mean": means[0].tolist(), "std": spreads[0].tolist()}
     assert result["intermediate_gaps"] == []
@@ -55,13 +62,13 @@ def test_finite_size_edges_are_tracy_widom():
 
 def test_level():
     a, b = laws.gap_edges(laws.silverstein_edges(100, (20, 20), (1.0, 0.1)))[0]
-    gap = summary.linear(100, [(20, 1.0), (20, 0.1)], 0.9)["intermediate_gaps"][0]
+    gap = summary.describe(100, groups_of((20, 1.0), (20, 0.1)), 0.9)["intermediate_gaps"][0]
     assert times.gap_width(gap["t_open"], a, b) == pytest.approx(0.9 * gap["max_width"])
 
 
 @pytest.mark.parametrize("groups", [[(20, 1.0), (20, 0.9)], [(20, 1.0), (20, 1.0)], [(10, 2.0), (15, 0.1), (15, 0.1)]])
 def test_merged_bulks_are_none_and_said(groups):
-    result = summary.linear(100, groups)
+    result = summary.describe(100, groups_of(*groups))
     gap = result["intermediate_gaps"][-1]
     assert not gap["exists"]
     assert [
@@ -78,7 +85,7 @@ def test_merged_bulks_are_none_and_said(groups):
     [(100, [(20, 1.0), (20, 0.1)]), (40, [(20, 1.0), (20, 0.1)]), (5, [(1, 1.0)]), (100, [(20, 1.0), (20, 0.9)])],
 )
 def test_result_is_plain_data_and_renders(ambient_dim, groups):
-    result = summary.linear(ambient_dim, groups)
+    result = summary.describe(ambient_dim, groups_of(*groups))
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     text = summary.render(result)
     assert f"d = {ambient_dim}" in text
@@ -90,10 +97,67 @@ def test_result_is_plain_data_and_renders(ambient_dim, groups):
 @pytest.mark.parametrize("level", [0.0, 1.0, -1.0, np.nan])
 def test_bad_level(level):
     with pytest.raises(InputError, match="--level"):
-        summary.linear(100, [(20, 1.0)], level)
+        summary.describe(100, groups_of((20, 1.0)), level)
 
 
 def test_impossible_geometry():
-    with pytest.raises(InputError, match="at least 30"):
-        summary.linear(29, [(20, 1.0), (10, 0.1)])
-    assert summary.linear(30, [(20, 1.0), (10, 0.1)])["final_gap"]["t_consolidation"] == 0
+    groups = groups_of((20, 1.0), (10, 0.1))
+    with pytest.raises(InputError, match="needs at least 30"):
+        summary.describe(29, groups)
+    assert summary.describe(30, groups)["final_gap"]["t_consolidation"] == 0
+    with pytest.raises(InputError, match="linear is flat"):
+        summary.describe(100, groups, curvature=1.0)
+    with pytest.raises(InputError, match="should be one of linear"):
+        summary.describe(100, groups, family="klein")
+    for t in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(InputError, match="--time"):
+            summary.describe(100, groups, times_of_spectra=(t,))
+
+
+def test_critical_ratio_and_other_clocks():
+    result = summary.describe(100, groups_of((20, 1.0), (20, 0.1)))
+    (gap,) = result["intermediate_gaps"]
+    assert (gap["variance_ratio"], gap["critical_ratio"]) == pytest.approx((0.01, 0.25636), rel=1e-4)
+    for name in ("t_open", "t_max", "t_close"):
+        clocks = gap["clocks"][name]
+        assert (1 - clocks["vp_abar"]) / clocks["vp_abar"] == pytest.approx(gap[name])
+        assert clocks["edm_sigma"] ** 2 == pytest.approx(gap[name])
+    assert "critical 0.2564" in summary.render(result)
+
+
+def test_exact_spectrum_of_a_flat_manifold():
+    result = summary.describe(20, groups_of((2, 1.0), (2, 0.1)), times_of_spectra=(0.1, 3.0), seed=5)
+    squares = manifold("linear", 20, [(2, 1.0), (2, 0.1)], seed=5).scales ** 2
+    for one in result["exact"]:
+        eigenvalues = squares / (squares + one["t"])
+        found = [(group["largest"], group["smallest"]) for group in one["groups"]]
+        np.testing.assert_allclose(found, eigenvalues.reshape(2, 2))
+        assert one["beyond"] == pytest.approx(0, abs=1e-12)
+        np.testing.assert_allclose(one["gap_widths"], [eigenvalues[1] - eigenvalues[2], eigenvalues[3]])
+    assert result["exact"][1]["vp_abar"] == pytest.approx(0.25)
+
+
+def test_curved_manifolds():
+    result = summary.describe(20, groups_of((2, 1.0)), family="arcs", curvature=0.3, times_of_spectra=(1.0,))
+    (row,) = result["small_curvature"]
+    truth = manifold("arcs", 20, [(2, 1.0)], curvature=0.3)
+    assert row["s"] == pytest.approx(np.sqrt(np.mean(truth.scales**2)))
+    assert row["kappa"] == pytest.approx(0.3 / np.sqrt(10))
+    assert row["t_consolidation_over_flat"] == pytest.approx(1 - (row["s"] * row["kappa"]) ** 2)
+    assert result["exact"][0]["beyond"] > 1e-3
+    sphere = summary.describe(20, groups_of((3, 1.0)), family="sphere", curvature=1.0, times_of_spectra=(0.1,))
+    assert "groups" not in sphere
+    assert json.loads(json.dumps(sphere, allow_nan=False)) == sphere
+    for one in (result, sphere):
+        assert "exact score" in summary.render(one)
+
+
+def test_density_adds_up_to_the_bulk():
+    table = summary.describe(100, groups_of((40, 1.0)), densities=4001)["density"]
+    assert table["atom_at_zero"] == pytest.approx(0.6)
+    assert np.trapezoid(table["density"], table["variance"]) == pytest.approx(0.4, rel=1e-3)
+    for law in ("uniform:1", "lognormal:0.5", "power:0.5"):
+        result = summary.describe(100, summary.parse_groups([f"40:1.0:{law}"]), densities=2001)
+        mass = np.trapezoid(result["density"]["density"], result["density"]["variance"])
+        assert mass == pytest.approx(0.4, rel=0.02), law
+        assert "limiting density" in summary.render(result)
