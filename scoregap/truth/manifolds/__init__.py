@@ -107,7 +107,7 @@ class Manifold:
         raise NotImplementedError
 
     def law_edges(self) -> np.ndarray:
-        """(boundaries, 2) spectral edges (low, high) of the flat manifold by random-matrix theory; NaN without a law."""
+        """(boundaries, 2) edges (low, high) of the flat manifold by random-matrix theory; NaN without a law."""
         return np.full((len(self.boundaries), 2), np.nan)
 
     def corrected_edges(self) -> tuple[np.ndarray, np.ndarray]:

@@ -30,13 +30,12 @@ class Linear(Manifold):
     @cached_property
     def column_stds(self) -> np.ndarray:
         """(m,) standard deviation sigma_i of the entries of each column, sqrt(m) times that of F; by group."""
-        return np.concatenate(
-            [g.std * np.sqrt(VarianceLaw(g.law, g.width).columns(g.count)) for g in self.ordered]
-        )
+        return np.concatenate([g.std * np.sqrt(VarianceLaw(g.law, g.width).columns(g.count)) for g in self.ordered])
 
     def _factor(self, rng):
         """F, for a frame that is random."""
-        return rng.standard_normal((self.ambient_dim, self.manifold_dim)) * self.column_stds / np.sqrt(self.manifold_dim)
+        shape = (self.ambient_dim, self.manifold_dim)
+        return rng.standard_normal(shape) * self.column_stds / np.sqrt(self.manifold_dim)
 
     @cached_property
     def _draw(self):
