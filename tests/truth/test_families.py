@@ -321,5 +321,5 @@ def test_refused_settings(case):
 
 
 def test_unknown_family():
-    with pytest.raises(InputError, match="^family: 'klein bottle' is not allowed: should be one of linear, arcs"):
+    with pytest.raises(InputError, match=r"^family: 'klein bottle' is not allowed: should be one of linear, arcs"):
         truth.manifold("klein bottle", 5, [(2, 1.0)])

@@ -47,7 +47,7 @@ def sphere_cases(count):
     """Dimension, radius, noise variance and distance from the centre over the whole range that is promised."""
     rng = np.random.default_rng(0)
     for i in range(count):
-        n = int(round(10 ** rng.uniform(np.log10(2), np.log10(3072))))
+        n = round(10 ** rng.uniform(np.log10(2), np.log10(3072)))
         radius, t = 10 ** rng.uniform(-2, 2), 10 ** rng.uniform(-8, 4)
         near = abs(radius + np.sqrt(t) * rng.standard_normal())
         yield n, radius, t, [near, np.hypot(radius, np.sqrt(n * t)), 10 ** rng.uniform(-4, 1) * radius, 1e6][i % 4]
@@ -183,9 +183,11 @@ def test_groups_are_ordered_by_the_variance_of_a_direction():
 def test_points_lie_on_their_spheres_uniformly(family, blocks):
     manifold = family(7, (Group(2, 1.0), Group(1, 0.3)), 0.7, 0)
     points, latents = manifold.sample(np.random.default_rng(0), 40_000)
-    np.testing.assert_allclose(points @ manifold.frame, latents * np.repeat(
-        manifold.radii[[0, 1] if family is Spheres else [0, 0, 1]], blocks
-    ), atol=1e-12)
+    np.testing.assert_allclose(
+        points @ manifold.frame,
+        latents * np.repeat(manifold.radii[[0, 1] if family is Spheres else [0, 0, 1]], blocks),
+        atol=1e-12,
+    )
     start = 0
     for n in blocks:
         unit = latents[:, start : start + n]
