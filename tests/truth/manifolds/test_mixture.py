@@ -198,6 +198,12 @@ def test_local_dimension_changes_with_scale():
     np.testing.assert_allclose(1e6 * family.exact(clean, 1e6).jacobian[0], family.covariance, atol=1e-3)
 
 
+def test_work_is_done_in_the_span_of_the_data():
+    for separation, directions in ((0.0, 6), (1.0, 9)):
+        family = mixture(separation, ambient_dim=20)
+        assert family.exact(np.zeros((1, 20)), 1.0).eigenvalues.shape == (1, directions)
+
+
 def test_registry():
     assert FAMILIES["mixture"].load() is Mixture
     assert not FAMILIES["mixture"].shares
