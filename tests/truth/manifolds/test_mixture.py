@@ -86,6 +86,19 @@ def test_posterior_where_components_meet(t):
     assert mixed >= 3
 
 
+def test_posterior_far_out_where_planes_meet():
+    """Two planes of R^3 share a line: there, the distance to them is much less than that to their means."""
+    family, t = truth.manifold("mixture", 3, [(2, 1.0), (2, 0.8)], seed=4), 1e-8
+    line = np.cross(*(np.cross(*frame.T) for frame in family.frames))
+    rng = np.random.default_rng(0)
+    x = np.array([[1.0], [2.0], [3.0]]) * line / np.linalg.norm(line) + np.sqrt(t) * rng.standard_normal((3, 3))
+    mean, jacobian = family.exact(x, t)
+    for i in range(3):
+        true_mean, true_jacobian = dense(family, x[i], t)
+        np.testing.assert_allclose(jacobian[i], true_jacobian, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(mean[i], true_mean, rtol=0, atol=1e-14)
+
+
 def test_small_and_many_components_match_dense_formulas():
     """A nearly pointlike component; more components than dimensions; frames that fill the space."""
     small = mixture(1.0, std=1e-6)
