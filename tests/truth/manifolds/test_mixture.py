@@ -199,7 +199,10 @@ def test_covariance_is_within_and_between():
         axes, variances = family.principal_axes
         np.testing.assert_allclose(axes.T @ axes, np.eye(axes.shape[1]), atol=1e-13)
         assert np.all(np.diff(variances) <= 0)
+    for seed in range(8):  # centred means span one direction less than there are components
+        variances = mixture(1.0, ambient_dim=20, seed=seed).principal_axes[1]
         assert variances.min() >= 0
+        assert variances[-1] < 1e-14 < 1e-3 < variances[-2]
 
 
 def test_local_dimension_changes_with_scale():
