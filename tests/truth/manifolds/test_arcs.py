@@ -243,6 +243,8 @@ def anisotropic(bends, curvature=0.9, frame="random"):
 def test_groups_bend_by_their_own_curvature(frame):
     family = anisotropic((0.5, 0.0, 3.0), frame=frame)
     np.testing.assert_allclose(family.kappas, family.kappa * np.array([0.5, 0.5, 0.0, 3.0]))
+    if frame == "orthonormal":
+        np.testing.assert_allclose(family.scales, np.array([1.0, 1.0, 0.5, 0.2]) * np.sqrt(9 / 4))
     z, h = np.array([[0.4, -0.7, 0.3, 0.2]]), 1e-2
     for i in range(4):
         step = h * np.eye(4)[i]
