@@ -64,6 +64,25 @@ FAMILIES = {
         lambda counts, c: (2 if c else 1) * sum(counts),
         reads=_MATRIX | {"bend"},
     ),
+    "sphere": Family(
+        "scoregap.truth.manifolds.spheres:Spheres",
+        lambda counts, c: sum(counts) + len(counts),
+        "always",
+        frozenset({"bend"}),
+    ),
+    "torus": Family(
+        "scoregap.truth.manifolds.spheres:Torus",
+        lambda counts, c: 2 * sum(counts),
+        "always",
+        frozenset({"bend"}),
+    ),
+    "mixture": Family(
+        "scoregap.truth.manifolds.mixture:Mixture",
+        lambda counts, c: max(counts),
+        "never",
+        frozenset({"weight", "separation"}),
+        shares=False,
+    ),
 }
 # Laws of the column variances inside a group (`scoregap.truth.variances`) -> (least, most) width, both allowed.
 VARIANCE_LAWS = {"constant": (0.0, 0.0), "uniform": (0.0, 1.0), "lognormal": (0.0, 3.0), "power": (0.0, 0.95)}
@@ -89,9 +108,13 @@ def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: f
     entry = FAMILIES[family]
     if entry.curved == "never" and curvature:
         return f"curvature: {curvature!r} is not allowed: {family} is flat: should be 0.0"
-    if entry.curved == "always" and not curvature:
+    if entry.curved == "always" and not curvature > 0:
         return f"curvature: {curvature!r} is not allowed: {family} is curved: should be greater than 0"
     for k, group in enumerate(groups):
+        if entry.curved == "always" and not group.bend > 0:
+            return f"groups[{k}].bend: {group.bend!r} is not allowed: {family} is curved: should be greater than 0"
+        if not group.weight > 0:
+            return f"groups[{k}].weight: {group.weight!r} is not allowed: should be greater than 0"
         for name in ("bend", "law", "width", "weight"):
             value = getattr(group, name)
             if value != getattr(Group, name) and name not in entry.reads:

@@ -281,4 +281,4 @@ def test_gaussian_posterior():
     values = np.linalg.eigvalsh(jacobian)[:, ::-1]
     np.testing.assert_allclose(values[:, :3], variances / (variances + t[:, None]), rtol=1e-8, atol=1e-15)
     np.testing.assert_allclose(values[:, 3:], 0, atol=1e-14)
-    np.testing.assert_array_equal(posteriors.gaussian(x, 0.5, frame, variances)[1][2], jacobian[2])
+    np.testing.assert_array_equal(posteriors.gaussian(x, 0.5, frame, variances).jacobian[2], jacobian[2])

@@ -50,19 +50,22 @@ class Manifold:
         return tuple(self.groups[k] for k in self.order)
 
     @cached_property
-    def group_of(self) -> np.ndarray:
-        """(m,) place in `ordered` of the group of every latent."""
-        return np.repeat(np.arange(len(self.groups)), self.sizes)
-
-    @cached_property
     def sizes(self) -> np.ndarray:
         """(groups,) latents per group, as `ordered`."""
         return np.array([group.count for group in self.ordered])
 
     @property
     def boundaries(self) -> tuple[int, ...]:
-        """Numbers of modes above the true gaps: latents in the first 1, 2, ... ordered groups."""
+        """Numbers of modes above the true gaps: latents in the first 1, 2, ... ordered groups.
+
+        A mixture has its components' dimensions instead.
+        """
         return tuple(int(end) for end in np.cumsum(self.sizes))
+
+    @cached_property
+    def group_of(self) -> np.ndarray:
+        """(m,) place among `boundaries` of every tangent direction: that of its group in `ordered`."""
+        return np.repeat(np.arange(len(self.boundaries)), np.diff(self.boundaries, prepend=0))
 
     @cached_property
     def kappa(self) -> float:
@@ -104,16 +107,16 @@ class Manifold:
         raise NotImplementedError
 
     def law_edges(self) -> np.ndarray:
-        """(groups, 2) spectral edges (low, high) of the flat manifold by random-matrix theory; NaN without a law."""
-        return np.full((len(self.groups), 2), np.nan)
+        """(boundaries, 2) edges (low, high) of the flat manifold by random-matrix theory; NaN without a law."""
+        return np.full((len(self.boundaries), 2), np.nan)
 
     def corrected_edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of the edges at finite dimension, (groups, 2) each; NaN without a law."""
+        """Mean and standard deviation of the edges at finite dimension, (boundaries, 2) each; NaN without a law."""
         return self.law_edges(), self.law_edges()
 
     def edges(self) -> np.ndarray:
-        """(groups, 2) realised edges of this draw of F; NaN for families without F."""
-        return np.full((len(self.groups), 2), np.nan)
+        """(boundaries, 2) realised edges of this draw of F; NaN for families without F."""
+        return np.full((len(self.boundaries), 2), np.nan)
 
 
 def haar(rng, ambient_dim, n):

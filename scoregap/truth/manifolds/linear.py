@@ -34,9 +34,8 @@ class Linear(Manifold):
 
     def _factor(self, rng):
         """F, for a frame that is random."""
-        return (
-            rng.standard_normal((self.ambient_dim, self.manifold_dim)) * self.column_stds / np.sqrt(self.manifold_dim)
-        )
+        shape = (self.ambient_dim, self.manifold_dim)
+        return rng.standard_normal(shape) * self.column_stds / np.sqrt(self.manifold_dim)
 
     @cached_property
     def _draw(self):

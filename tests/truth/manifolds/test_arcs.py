@@ -5,12 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoregap.truth import FAMILIES, laws
-from scoregap.truth.manifolds import Arcs
+from scoregap import truth
+from scoregap.truth import FAMILIES, Group, laws
+from scoregap.truth.manifolds.arcs import Arcs
 
 
-def arcs(curvature=0.8, ambient_dim=9, counts=(1, 2), stds=(1.0, 0.4), seed=3):
-    return Arcs(ambient_dim, counts, stds, curvature, seed)
+def arcs(curvature=0.8, ambient_dim=9, counts=(1, 2), stds=(1.0, 0.4), seed=3, bends=(1.0, 1.0, 1.0)):
+    groups = tuple(Group(*group) for group in zip(counts, stds, bends, strict=False))
+    return Arcs(ambient_dim, groups, curvature, seed)
 
 
 def noisy_points(family, t, n=4, seed=0):
@@ -21,15 +23,11 @@ def noisy_points(family, t, n=4, seed=0):
 
 def test_registry():
     assert FAMILIES["arcs"].load() is Arcs
-    assert FAMILIES["arcs"].room(5, 0.0) == 5
-    assert FAMILIES["arcs"].room(5, 0.1) == 10
-
-
-def test_the_room_is_enough_and_needed():
-    for curvature in (0.0, 0.5):
-        least = FAMILIES["arcs"].room(3, curvature)
-        family = arcs(curvature, ambient_dim=least)
-        assert family.sample(np.random.default_rng(0), 2)[0].shape == (2, least)
+    assert FAMILIES["arcs"].room([2, 3], 0.0) == 5
+    assert FAMILIES["arcs"].room([2, 3], 0.1) == 10
+    built = truth.manifold("arcs", 9, [(1, 1.0), (2, 0.4)], 0.8, seed=3)
+    assert built == arcs()
+    np.testing.assert_array_equal(built.embed(np.ones((1, 3))), arcs().embed(np.ones((1, 3))))
 
 
 @pytest.mark.parametrize("curvature", [0.0, 0.8])
@@ -69,14 +67,15 @@ def test_scales_follow_the_law_of_f():
 def test_groups_are_ordered_by_std():
     family = arcs(counts=(1, 2, 3), stds=(0.1, 2.0, 0.5), ambient_dim=12)
     np.testing.assert_array_equal(family.order, [1, 2, 0])
-    np.testing.assert_array_equal(family.groups, [0, 0, 1, 1, 1, 2])
+    np.testing.assert_array_equal(family.group_of, [0, 0, 1, 1, 1, 2])
+    assert family.boundaries == (2, 5, 6)
     assert family.manifold_dim == 6
     assert family.kappa == pytest.approx(0.8 / (2.0 * np.sqrt(12 / 6)))
 
 
 def test_equal_stds_keep_the_order_of_the_study():
     """As `laws` and the study's gap boundaries do."""
-    np.testing.assert_array_equal(arcs(counts=(1, 2), stds=(1.0, 1.0)).groups, [0, 1, 1])
+    np.testing.assert_array_equal(arcs(counts=(1, 2), stds=(1.0, 1.0)).group_of, [0, 1, 1])
 
 
 @pytest.mark.parametrize("curvature", [1e-6, 0.5, 3.0])
@@ -166,12 +165,11 @@ def test_g_is_the_jacobian_of_the_denoiser(curvature, log_t, seed):
     assert np.all((values > 1e-9 * values.max()).sum(1) <= 6)  # m planes
     h = 1e-3 * np.sqrt(t)
     steps = h * np.eye(9)
-    numeric = np.stack([(family.exact(x + e, t)[0] - family.exact(x - e, t)[0]) / (2 * h) for e in steps], -1)
+    numeric = np.stack([(family.exact(x + e, t).mean - family.exact(x - e, t).mean) / (2 * h) for e in steps], -1)
     # The third derivative of the denoiser is of order (t + s^2) / t^2, here times h^2.
     np.testing.assert_allclose(jacobian, numeric, atol=1e-4 * max(1, values.max()))
-    np.testing.assert_allclose(
-        family.gaussian(x, t)[1] @ x[:, :, None], family.gaussian(x, t)[0][:, :, None], atol=1e-12
-    )
+    gaussian_mean, gaussian_jacobian = family.gaussian(x, t)
+    np.testing.assert_allclose(gaussian_jacobian @ x[:, :, None], gaussian_mean[:, :, None], atol=1e-12)
 
 
 def test_one_time_per_point():
@@ -189,7 +187,7 @@ def test_flat_eigenvalues_are_those_of_f():
     family = arcs(0.0)
     x, _ = noisy_points(family, 1.0)
     for t in (1e-4, 0.1, 5.0):
-        values = np.linalg.eigvalsh(family.exact(x, t)[1])[:, ::-1]
+        values = np.linalg.eigvalsh(family.exact(x, t).jacobian)[:, ::-1]
         squares = family.scales**2
         np.testing.assert_allclose(values[:, :3], np.broadcast_to(squares / (squares + t), (4, 3)), rtol=1e-10)
         np.testing.assert_allclose(values[:, 3:], 0, atol=1e-13)
@@ -228,3 +226,86 @@ def test_little_noise_sees_the_tangent_space():
     _, jacobian = family.exact(clean, 1e-7)
     tangents = family.tangents(latents)
     np.testing.assert_allclose(jacobian, tangents @ np.swapaxes(tangents, 1, 2), atol=2e-5)
+
+
+def numeric_tangents(family, latents, h=1e-5):
+    steps = h * np.eye(latents.shape[1])
+    return np.stack([(family.embed(latents + e) - family.embed(latents - e)) / (2 * h) for e in steps], -1)
+
+
+def anisotropic(bends, curvature=0.9, frame="random"):
+    """Ordered groups of 2, 1 and 1 latents; bends as given in the other order."""
+    groups = [(1, 0.2, bends[2]), (1, 0.5, bends[1]), (2, 1.0, bends[0])]
+    return truth.manifold("arcs", 9, groups, curvature, seed=1, frame=frame)
+
+
+@pytest.mark.parametrize("frame", ["random", "orthonormal"])
+def test_groups_bend_by_their_own_curvature(frame):
+    family = anisotropic((0.5, 0.0, 3.0), frame=frame)
+    np.testing.assert_allclose(family.kappas, family.kappa * np.array([0.5, 0.5, 0.0, 3.0]))
+    if frame == "orthonormal":
+        np.testing.assert_allclose(family.scales, np.array([1.0, 1.0, 0.5, 0.2]) * np.sqrt(9 / 4))
+    z, h = np.array([[0.4, -0.7, 0.3, 0.2]]), 1e-2
+    for i in range(4):
+        step = h * np.eye(4)[i]
+        second = (family.embed(z + step) - 2 * family.embed(z) + family.embed(z - step))[0] / h**2
+        assert np.linalg.norm(second) == pytest.approx(family.kappas[i], rel=1e-3, abs=1e-9)
+    np.testing.assert_allclose(family.tangents(z), numeric_tangents(family, z), atol=1e-9)
+    axes, variances = family.principal_axes
+    assert axes.shape == (9, 7)  # no direction to bend into for the flat latent
+    points, _ = family.sample(np.random.default_rng(0), 40_000)
+    along = points @ axes
+    np.testing.assert_allclose(points, along @ axes.T, atol=1e-12)
+    products = along[:, :, None] * along[:, None, :]
+    error = products.std(0) / 200
+    assert np.all(np.abs(products.mean(0) - np.diag(variances)) < 4.5 * error + 1e-15)
+
+
+def test_flat_and_bent_groups_together():
+    """A group of bend 0 stays exactly Gaussian, and the others do not notice it."""
+    some, all_bent = anisotropic((1.0, 0.0, 2.0)), anisotropic((1.0, 1.0, 2.0))
+    np.testing.assert_array_equal(some.scales, all_bent.scales)
+    np.testing.assert_array_equal(some.tangent_frame, all_bent.tangent_frame)
+    assert some.bend_frame.shape == (9, 4)
+    for t in (1e-7, 0.05, 3.0, 1e4):
+        x, _ = noisy_points(some, t)
+        mean, jacobian = some.exact(x, t)
+        flat = some.tangent_frame[:, 2]
+        shrink = some.scales[2] ** 2 / (some.scales[2] ** 2 + t)
+        np.testing.assert_allclose(mean @ flat, shrink * (x @ flat), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(jacobian @ flat, np.broadcast_to(shrink * flat, (4, 9)), rtol=0, atol=1e-12)
+        # Directions of the bent planes: the same posterior as if all were bent.
+        planes = np.delete(np.concatenate([some.tangent_frame, some.bend_frame], 1), [2, 6], axis=1)
+        other_mean, other_jacobian = all_bent.exact(x, t)
+        np.testing.assert_allclose(mean @ planes, other_mean @ planes, rtol=1e-12, atol=1e-13)
+        size = np.abs(other_jacobian).max()
+        np.testing.assert_allclose(
+            planes.T @ jacobian @ planes, planes.T @ other_jacobian @ planes, rtol=0, atol=1e-12 * size
+        )
+        np.testing.assert_allclose(jacobian @ all_bent.bend_frame[:, 2], 0, atol=1e-13)
+
+
+@pytest.mark.parametrize("t", [1e-4, 0.3, 20.0])
+def test_anisotropic_g_is_the_jacobian_of_the_denoiser(t):
+    family = anisotropic((0.4, 0.0, 2.5))
+    x, _ = noisy_points(family, t)
+    h = 1e-3 * np.sqrt(t / (1 + t))
+    numeric = np.stack(
+        [(family.exact(x + e, t).mean - family.exact(x - e, t).mean) / (2 * h) for e in h * np.eye(9)], -1
+    )
+    posterior = family.exact(x, t)
+    np.testing.assert_allclose(posterior.jacobian, numeric, atol=1e-5)
+    np.testing.assert_allclose(posterior.spectrum(), np.linalg.eigvalsh(posterior.jacobian)[:, ::-1], atol=1e-12)
+
+
+def test_without_any_bend_it_is_the_linear_model():
+    flat, unbent = arcs(0.0), arcs(0.9, bends=(0.0, 0.0))
+    x, latents = noisy_points(flat, 0.3)
+    np.testing.assert_array_equal(unbent.embed(latents), flat.embed(latents))
+    for expected, found in zip(flat.exact(x, 0.3), unbent.exact(x, 0.3), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_bend_multiplies_curvature():
+    one, other = arcs(0.6, bends=(1.5, 1.5)), arcs(0.9)
+    np.testing.assert_allclose(one.embed(np.ones((1, 3))), other.embed(np.ones((1, 3))), rtol=1e-13)
