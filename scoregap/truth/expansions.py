@@ -6,7 +6,7 @@ Arc: one bent latent z ~ N(0, s^2), a(z) = (sin(kappa z), 1 - cos(kappa z)) / ka
 O(kappa^4). With V = s^2 t / (s^2 + t) and mu the flat posterior's variance and mean, to leading order
 Cov = [[V, kappa mu V], [kappa mu V, kappa^2 (mu^2 V + V^2 / 2)]], so the bend has
 kappa^2 (mu^2 V + V^2 / 2) - (kappa mu V)^2 / V = kappa^2 V^2 / 2. The tangent has Cov_11 + kappa^2 mu^2 V, where
-Cov_11 is the variance of z - kappa^2 z^3 / 6 under the terms kappa y_2 z^2 / (2 t) + kappa^2 (z^4 / 24 - y_1 z^3 / 6) / t
+Cov_11 is that of z - kappa^2 z^3 / 6 under the terms kappa y_2 z^2 / (2 t) + kappa^2 (z^4 / 24 - y_1 z^3 / 6) / t
 of the log posterior, by its cumulants to second order in kappa, averaged over y.
 
 Sphere: S^m of radius R in R^n, n = m + 1, at a point at distance r from its centre, from the radial eigenvalue
