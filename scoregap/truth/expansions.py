@@ -2,18 +2,18 @@
 
 (noise variance t, size and curvature of an arc or sphere) -> eigenvalues of the denoiser Jacobian G, times
 
-Arc: one bent latent z ~ N(0, s^2) on a circle of curvature kappa, a(z) = (sin(kappa z), 1 - cos(kappa z)) / kappa;
-values are means over x_t, up to O(kappa^4). With V = s^2 t / (s^2 + t) the flat posterior variance and mu the mean, to
-leading order Cov = [[., kappa mu V], [kappa mu V, kappa^2 (mu^2 V + V^2 / 2)]], so the bend has
-kappa^2 (mu^2 V + V^2 / 2) - (kappa mu V)^2 / V = kappa^2 V^2 / 2. The tangent has Cov_11 + kappa^2 mu^2 V, with the cumulants
-of z perturbed to second order by kappa y_2 z^2 / (2 t) - kappa^2 (z^4 / 8 + y_1 z^3 / 6 - z^4 / 6) / t, averaged over y.
+Arc: one bent latent z ~ N(0, s^2), a(z) = (sin(kappa z), 1 - cos(kappa z)) / kappa; values are means over x_t, up to
+O(kappa^4). With V = s^2 t / (s^2 + t) and mu the flat posterior's variance and mean, to leading order
+Cov = [[V, kappa mu V], [kappa mu V, kappa^2 (mu^2 V + V^2 / 2)]], so the bend has
+kappa^2 (mu^2 V + V^2 / 2) - (kappa mu V)^2 / V = kappa^2 V^2 / 2. The tangent has Cov_11 + kappa^2 mu^2 V, where
+Cov_11 is that of z - kappa^2 z^3 / 6 under the terms kappa y_2 z^2 / (2 t) + kappa^2 (z^4 / 24 - y_1 z^3 / 6) / t
+of the log posterior, by its cumulants to second order in kappa, averaged over y.
 
-Sphere: S^m of radius R about the origin in R^n, n = m + 1, at a point at distance r from its centre, up to relative
-O(t / (R r)). From A = I_{n/2}(k) / I_{n/2-1}(k) = 1 - (n - 1) / (2 k) + (n - 1) (n - 3) / (8 k^2) + ..., k = R r / t, in the
-radial eigenvalue (R^2 / t) (1 - A^2 - (n - 1) A / k) and the tangential one R A / r.
+Sphere: S^m of radius R in R^n, n = m + 1, at a point at distance r from its centre, from the radial eigenvalue
+(R^2 / t) (1 - A^2 - (n - 1) A / k) and the tangential one R A / r, where k = R r / t and
+A = I_{n/2}(k) / I_{n/2-1}(k) = 1 - (n - 1) / (2 k) + (n - 1) (n - 3) / (8 k^2) + ... On S^2 both are exact up to
+exp(-2 k).
 """
-
-import numpy as np
 
 
 def arc_tangent(t, s, kappa):
@@ -40,11 +40,11 @@ def arc_consolidation(s, kappa):
     return s**2 * (1 - (kappa * s) ** 2)
 
 
-def sphere_radial(t, radius, distance, manifold_dim):
-    """Eigenvalue of G along the radius of S^m, t << R r / m: m t / (2 r^2), relative error O(t / (R r))."""
-    return manifold_dim * t / (2 * np.square(distance)) * np.ones_like(radius)
+def sphere_radial(t, distance, manifold_dim):
+    """Eigenvalue of G along the radius of S^m for t << R r / m: m t / (2 r^2), relative error (m - 2) t / (2 R r)."""
+    return manifold_dim * t / (2 * distance**2)
 
 
 def sphere_tangential(t, radius, distance, manifold_dim):
-    """Eigenvalues of G along S^m, t << R r / m: (R / r) (1 - m t / (2 R r)), relative error O((t / (R r))^2)."""
+    """Eigenvalues of G along S^m for t << R r / m: (R / r) (1 - m t / (2 R r)), error m (m - 2) (t / (R r))^2 / 8."""
     return radius / distance * (1 - manifold_dim * t / (2 * radius * distance))

@@ -84,15 +84,13 @@ class VarianceLaw:
         if self.name == "lognormal":
             x = np.linspace(-_NORMAL_END, _NORMAL_END + 2 * w, count)
             step = x[1] - x[0]
-            if below:
-                x = x - 1j * min(1.0, 0.5 * np.pi / w)
-            return np.exp(w * x - 0.5 * w**2), step * np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
+            path = x - 1j * min(1.0, 0.5 * np.pi / w) if below else x
+            return np.exp(w * path - 0.5 * w**2), step * np.exp(-0.5 * path**2) / np.sqrt(2 * np.pi)
         # The mean of a power law is reached like exp(-(1 - w) s).
         s = np.linspace(-_LOGIT_END, _LOGIT_END * (min(1 / (1 - w), 2.0) if self.name == "power" else 1.0), count)
         step = s[1] - s[0]
-        if below:
-            s = s - 0.5j * np.pi
-        q, rest = 1 / (1 + np.exp(-s)), 1 / (1 + np.exp(s))
+        path = s - 0.5j * np.pi if below else s
+        q, rest = 1 / (1 + np.exp(-path)), 1 / (1 + np.exp(path))
         values = 1 - w * rest + w * q if self.name == "uniform" else (1 - w) * rest**-w
         return values, step * q * rest
 
