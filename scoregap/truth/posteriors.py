@@ -76,7 +76,7 @@ class Deferred(Posterior):
         self.__dict__["values"] = values
 
     @cached_property
-    def eigenvalues(self) -> np.ndarray:  # type: ignore[override]
+    def eigenvalues(self) -> np.ndarray:
         """(n, r) eigenvalues of G."""
         return self.__dict__["values"]()
 
@@ -232,12 +232,12 @@ def empirical(x, t, data, block: int = 4096) -> Deferred:
     for queries in _parts(n, _QUERIES):
         reached = _within_reach(x[queries], t[queries], data, block)
         for i, near in zip(range(n)[queries], reached, strict=True):
-            _, _, anchor, shift = _weigh(x[i], t[i], data, *near, block)
+            _, _, anchor, shift = _weigh(x[i], t[i], data, near, block)
             mean[i] = anchor + shift
 
     def jacobian(i):
         (near,) = _within_reach(x[i : i + 1], t[i : i + 1], data, block)
-        rows, weights, anchor, shift = _weigh(x[i], t[i], data, *near, block)
+        rows, weights, anchor, shift = _weigh(x[i], t[i], data, near, block)
         total = np.zeros((d, d))
         for part in _parts(len(rows), block):
             away = _rows(data, rows[part]) - anchor - shift
@@ -279,12 +279,13 @@ def _within_reach(x, t, data, block):
     return [(row.argmin(), np.flatnonzero(row <= limit)) for row, limit in zip(square, reach, strict=True)]
 
 
-def _weigh(x, t, data, nearest, rows, block):
+def _weigh(x, t, data, near, block):
     """Posterior weights at one noisy point (d,).
 
     Returns indices and weights (sum 1) of the training points that matter, the nearest one (d,), and the mean's
     offset from it (d,).
     """
+    nearest, rows = near
     anchor = _rows(data, nearest)
     log, shift, mass, top = np.empty(len(rows)), np.zeros(len(x)), 0.0, -np.inf
     for part in _parts(len(rows), block):
