@@ -50,8 +50,8 @@ def tanh_covariance(covariance, block: int = 2**21):
     tanh from the axis, or exp(-2 pi^2 / step^2) where they are far. block: integrand values held at a time.
     """
     std = np.sqrt(np.diagonal(covariance))
-    pole = np.minimum(np.pi / (2 * std.max()), np.sqrt(50))
-    step = 2 * np.pi * pole / (25 + pole**2 / 2)
+    pole = np.minimum(np.pi / (2 * std.max()), np.sqrt(68))
+    step = 2 * np.pi * pole / (34 + pole**2 / 2)
     nodes = step * np.arange(-np.ceil(7.5 / step), np.ceil(7.5 / step) + 1)
     weights = np.exp(-0.5 * nodes**2) * step / np.sqrt(2 * np.pi)
     half = nodes >= 0  # the integrand is even under (x, y) -> (-x, -y)
