@@ -83,7 +83,50 @@ FAMILIES = {
         frozenset({"weight", "separation"}),
         shares=False,
     ),
+    "tanh": Family("scoregap.truth.manifolds.tanh:Tanh", lambda counts, c: sum(counts), reads=_MATRIX, exact="sampled"),
+    "quadratic": Family(
+        "scoregap.truth.manifolds.quadratic:Quadratic",
+        lambda counts, c: sum(counts) + bool(c),
+        reads=_MATRIX | {"sign"},
+        exact="sampled",
+    ),
 }
+# Benchmark manifolds of the package scikit-dimension: dimension, ambient dimension. Curved, but of one shape each.
+BENCHMARKS = {
+    "M1_Sphere": (10, 11),
+    "M2_Affine_3to5": (3, 5),
+    "M3_Nonlinear_4to6": (4, 6),
+    "M4_Nonlinear": (4, 8),
+    "M5a_Helix1d": (1, 3),
+    "M5b_Helix2d": (2, 3),
+    "M6_Nonlinear": (6, 36),
+    "M7_Roll": (2, 3),
+    "M8_Nonlinear": (12, 72),
+    "M9_Affine": (20, 20),
+    "M10a_Cubic": (10, 11),
+    "M10b_Cubic": (17, 18),
+    "M10c_Cubic": (24, 25),
+    "M10d_Cubic": (70, 71),
+    "M11_Moebius": (2, 3),
+    "M12_Norm": (20, 20),
+    "M13a_Scurve": (2, 3),
+    "M13b_Spiral": (1, 13),
+    "Mbeta": (10, 40),
+    "Mn1_Nonlinear": (18, 72),
+    "Mn2_Nonlinear": (24, 96),
+    "Mp1_Paraboloid": (3, 12),
+    "Mp2_Paraboloid": (6, 21),
+    "Mp3_Paraboloid": (9, 30),
+}
+
+
+def _benchmark(name: str, least: int) -> Family:
+    """One of BENCHMARKS. `curved` is "never": they have a shape of their own, and no curvature to set."""
+    where = f"scoregap.truth.manifolds.benchmark:{name}"
+    return Family(where, lambda counts, c: least, "never", exact="unknown")
+
+
+FAMILIES |= {f"skdim-{name}": _benchmark(name, d) for name, (_, d) in BENCHMARKS.items()}
 # Laws of the column variances inside a group (`scoregap.truth.variances`) -> (least, most) width, both allowed.
 VARIANCE_LAWS = {"constant": (0.0, 0.0), "uniform": (0.0, 1.0), "lognormal": (0.0, 3.0), "power": (0.0, 0.95)}
 

@@ -27,6 +27,10 @@ _NEGLIGIBLE = -60.0
 # continued fraction, in which every level gains a factor of at least exp(2 asinh(1 / 4)).
 _SERIES_TERMS = 36
 _LEVELS = 100
+# Log of the ratio of two weights of which the smaller is 0 in float64.
+_UNDERFLOW = 746.0
+# Noisy points whose distances to all training points are held at a time.
+_QUERIES = 32
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,20 @@ class Posterior:
     def __iter__(self) -> Iterator[np.ndarray]:
         yield self.mean
         yield self.jacobian
+
+
+class Deferred(Posterior):
+    """A posterior whose eigenvalues, too, are called only where they are needed: the mean costs no d x d matrix."""
+
+    def __init__(self, mean, values: Callable[[], np.ndarray], frame: Callable[[], np.ndarray]):
+        super().__init__(mean, np.empty(0), frame)
+        del self.__dict__["eigenvalues"]  # of the base class; the property below stands in its place
+        self.__dict__["values"] = values
+
+    @cached_property
+    def eigenvalues(self) -> np.ndarray:
+        """(n, r) eigenvalues of G."""
+        return self.__dict__["values"]()
 
 
 def points_and_times(x, t):
@@ -247,3 +265,89 @@ def _add_side(moments, live, side, top, slope, height, reference, phi, pull, pri
             moments[:, i] += [np.einsum("ij,ij->i", density, part) for part in parts]
         live = live[outer[live] < room[live]]
         inner, outer = outer, np.minimum(2 * outer, room)
+
+
+def empirical(x, t, data, block: int = 4096) -> Deferred:
+    """Posterior under N training points of equal weight: what a network that memorises converges to (THEORY.md 4).
+
+    x: (n, d) noisy points; t: (n,) or scalar noise variance; data: (N, d) training points of any float type, not
+    copied: a memory map is read in blocks. block: rows converted at a time; the memory needed is a few times
+    8 block d bytes, 8 d^2, and a distance per training point and query of a block.
+
+    Distances by products (|y|^2 - 2 x.y) cancel, so they only select the training points within reach. Weights, mean
+    and covariance use offsets from the nearest training point and so keep their relative accuracy down to times where
+    one point has all the weight. G has rank N - 1 at most. Its eigenvalues cost N d^2 + d^3 per point, on demand.
+    """
+    x, t = points_and_times(x, t)
+    n, d = x.shape
+    if np.ndim(data) != 2 or data.shape[1] != d or not len(data):
+        raise ValueError(f"training points have shape {np.shape(data)}: should be (N, {d}), N > 0")
+    rank = min(len(data) - 1, d)
+    mean = np.empty_like(x)
+    for queries in _parts(n, _QUERIES):
+        reached = _within_reach(x[queries], t[queries], data, block)
+        for i, near in zip(range(n)[queries], reached, strict=True):
+            _, _, anchor, shift = _weigh(x[i], t[i], data, near, block)
+            mean[i] = anchor + shift
+
+    def jacobian(i):
+        (near,) = _within_reach(x[i : i + 1], t[i : i + 1], data, block)
+        rows, weights, anchor, shift = _weigh(x[i], t[i], data, near, block)
+        total = np.zeros((d, d))
+        for part in _parts(len(rows), block):
+            away = _rows(data, rows[part]) - anchor - shift
+            total += (away * weights[part, None]).T @ away
+        return (total + total.T) / (2 * t[i])
+
+    def values():
+        every = [np.linalg.eigvalsh(jacobian(i))[d - rank :] for i in range(n)]
+        return np.maximum(np.reshape(every, (n, rank)), 0.0)
+
+    def frame():
+        return np.reshape([np.linalg.eigh(jacobian(i))[1][:, d - rank :] for i in range(n)], (n, d, rank))
+
+    return Deferred(mean, values, frame)
+
+
+def _parts(n, block):
+    """Slices of `block` that cover n rows."""
+    return [slice(start, start + block) for start in range(0, n, block)]
+
+
+def _rows(data, rows):
+    """Rows of the training points in float64; a view on the file becomes an array of its own."""
+    return np.array(data[rows], float)
+
+
+def _within_reach(x, t, data, block):
+    """For every noisy point the nearest training point and those whose weight is not 0 in float64, and a few more."""
+    centre = _rows(data, slice(block)).mean(0)  # any point near the data: products cancel less
+    y = x - centre
+    square, size = np.empty((len(x), len(data))), 0.0
+    for part in _parts(len(data), block):
+        away = _rows(data, part) - centre
+        own = np.einsum("ij,ij->i", away, away)
+        square[:, part] = own - 2 * y @ away.T
+        size = max(size, own.max())
+    rounding = 1e-12 * (size + np.einsum("ij,ij->i", y, y))
+    reach = square.min(1) + 2 * t * _UNDERFLOW + rounding
+    return [(row.argmin(), np.flatnonzero(row <= limit)) for row, limit in zip(square, reach, strict=True)]
+
+
+def _weigh(x, t, data, near, block):
+    """Posterior weights at one noisy point (d,).
+
+    Returns indices and weights (sum 1) of the training points that matter, the nearest one (d,), and the mean's
+    offset from it (d,).
+    """
+    nearest, rows = near
+    anchor = _rows(data, nearest)
+    log, shift, mass, top = np.empty(len(rows)), np.zeros(len(x)), 0.0, -np.inf
+    for part in _parts(len(rows), block):
+        away = _rows(data, rows[part]) - anchor
+        log[part] = (away @ (x - anchor) - 0.5 * np.einsum("ij,ij->i", away, away)) / t
+        before, top = top, max(top, log[part].max())
+        weights = np.exp(log[part] - top)
+        mass, shift = mass * np.exp(before - top) + weights.sum(), shift * np.exp(before - top) + weights @ away
+    weights = np.exp(log - top) / mass
+    return rows[weights > 0], weights[weights > 0], anchor, shift / mass

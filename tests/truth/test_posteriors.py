@@ -282,3 +282,126 @@ def test_gaussian_posterior():
     np.testing.assert_allclose(values[:, :3], variances / (variances + t[:, None]), rtol=1e-8, atol=1e-15)
     np.testing.assert_allclose(values[:, 3:], 0, atol=1e-14)
     np.testing.assert_array_equal(posteriors.gaussian(x, 0.5, frame, variances).jacobian[2], jacobian[2])
+
+
+def brute_empirical(x, t, data):
+    """Mean and G at one point in extended precision, all at once."""
+    away = data.astype(np.longdouble) - x
+    log = -(away**2).sum(1) / (2 * np.longdouble(t))
+    weights = np.exp(log - log.max())
+    weights /= weights.sum()
+    mean = weights @ away
+    return x + mean, ((away - mean) * weights[:, None]).T @ (away - mean) / t
+
+
+def training_points(t, offset=0.0, kind=float):
+    """A broad cloud, pairs and triples at distances of some sqrt(t), and what is far away; noisy points among them."""
+    rng = np.random.default_rng(1)
+    cloud = rng.standard_normal((150, 6)) * [1, 1, 0.3, 0.1, 1e-2, 0] + offset
+    clusters = np.concatenate([cloud[:40] + np.sqrt(t) * rng.standard_normal((40, 6)) for _ in range(3)])
+    data = np.concatenate([cloud, clusters, [np.full(6, 1e3)]]).astype(kind)
+    x = data[:8].astype(float) + np.sqrt(t) * rng.standard_normal((8, 6))
+    x[-1] = data[0] + 0.5 * (data[1] - data[0].astype(float))
+    return x, data
+
+
+@pytest.mark.parametrize("offset", [0.0, 30.0])
+@pytest.mark.parametrize("t", [1e-8, 1e-5, 1e-2, 1.0, 1e2, 1e4])
+def test_empirical_posterior(t, offset):
+    x, data = training_points(t, offset)
+    found = posteriors.empirical(x, t, data, block=23)
+    for i in range(len(x)):
+        mean, jacobian = brute_empirical(x[i], t, data)
+        # An underflow of float64 is 0: G is at most (1e3)^2 / t there.
+        np.testing.assert_allclose(
+            found.jacobian[i], jacobian.astype(float), rtol=0, atol=1e-8 * np.abs(jacobian).max() + 1e-290
+        )
+        np.testing.assert_allclose(found.mean[i], mean.astype(float), rtol=0, atol=1e-14 * np.abs(mean).max())
+        values = np.linalg.eigvalsh(jacobian.astype(float))
+        np.testing.assert_allclose(found.eigenvalues[i], values, atol=1e-8 * values.max() + 1e-290)
+    np.testing.assert_allclose(
+        np.swapaxes(found.eigenvectors, 1, 2) @ found.eigenvectors, np.broadcast_to(np.eye(6), (8, 6, 6)), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("t", [1e-4, 1.0])
+def test_empirical_does_not_depend_on_blocks_company_or_type(t, tmp_path):
+    x, data = training_points(t, kind=np.float32)
+    whole = posteriors.empirical(x, t, data.astype(float))
+    np.save(tmp_path / "data.npy", data)
+    mapped = np.load(tmp_path / "data.npy", mmap_mode="r")
+    times = np.full(40 * 8, t)
+    for other in (
+        posteriors.empirical(x, t, data, block=7),
+        posteriors.empirical(x, t, mapped, block=50),
+        posteriors.empirical(x.astype(np.float64), t, np.asfortranarray(data)),
+    ):
+        np.testing.assert_allclose(other.mean, whole.mean, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(other.jacobian, whole.jacobian, atol=1e-10)
+    many = posteriors.empirical(np.tile(x, (40, 1)), times, data)  # more than one block of queries
+    np.testing.assert_allclose(many.mean, np.tile(whole.mean, (40, 1)), rtol=1e-12, atol=1e-14)
+    mixed = posteriors.empirical(x[:2], [t, 3 * t], data)
+    np.testing.assert_allclose(mixed.mean[1], posteriors.empirical(x[1:2], 3 * t, data).mean[0], rtol=1e-13)
+    np.testing.assert_allclose(mixed.jacobian[0], whole.jacobian[0], atol=1e-10)
+
+
+def test_empirical_memorises():
+    """Far from all others a training point has the weight but e^-600: even that covariance keeps its digits."""
+    data = np.array([[0.0, 0.0], [3.0, 4.0], [1e200, 0.0]])[:2]
+    t = 25 / (2 * 600)
+    found = posteriors.empirical([[0.0, 0.0]], t, data)
+    np.testing.assert_allclose(found.mean, np.exp(-600) * data[1:], rtol=1e-12)
+    assert found.eigenvalues[0, -1] == pytest.approx(25 * np.exp(-600) / t, rel=1e-11)
+    np.testing.assert_allclose(np.abs(found.eigenvectors[0, :, 0]), [0.6, 0.8])
+
+
+def test_empirical_rank_and_mean_alone(monkeypatch):
+    """N - 1 eigenvalues where that is less than d; the mean does not form G; a single point is its own posterior."""
+    data, x = np.eye(5)[:3], np.zeros((2, 5))
+    found = posteriors.empirical(x, 0.1, data)
+    assert found.eigenvalues.shape == (2, 2)
+    np.testing.assert_allclose(found.eigenvalues, 1 / (3 * 0.1))
+    np.testing.assert_allclose(found.spectrum()[:, 2:], 0, atol=1e-15)
+    alone = posteriors.empirical(x, 0.1, data[:1])
+    np.testing.assert_array_equal(alone.mean, np.tile(data[:1], (2, 1)))
+    np.testing.assert_array_equal(alone.jacobian, np.zeros((2, 5, 5)))
+    monkeypatch.setattr(np.linalg, "eigvalsh", None)
+    monkeypatch.setattr(np.linalg, "eigh", None)
+    posteriors.empirical(x, 0.1, data)
+    assert posteriors.empirical(x[:0], 0.1, data).mean.shape == (0, 5)
+
+
+@pytest.mark.parametrize("data", [np.zeros((0, 3)), np.zeros((4, 2)), np.zeros(3)])
+def test_empirical_refuses_other_shapes(data):
+    with pytest.raises(ValueError, match=r"training points have shape .* \(N, 3\)"):
+        posteriors.empirical(np.zeros((1, 3)), 1.0, data)
+
+
+def test_empirical_is_read_in_blocks():
+    """No more than a block of the training points is converted at a time."""
+    largest = []
+
+    class Data:
+        shape, ndim = (5000, 4), 2
+
+        def __len__(self):
+            return 5000
+
+        def __getitem__(self, rows):
+            picked = np.arange(5000)[rows]
+            largest.append(picked.size)
+            return (np.sin(picked)[..., None] * np.ones(4)).astype(np.float32)
+
+    found = posteriors.empirical(np.zeros((2, 4)), 1e3, Data(), block=100)
+    assert found.eigenvalues[0, -1] > 0
+    assert max(largest) == 100
+
+
+def test_empirical_tends_to_the_gaussian_posterior():
+    rng = np.random.default_rng(3)
+    variances, n = np.array([2.0, 0.5]), 20_000
+    data = rng.standard_normal((n, 2)) * np.sqrt(variances)
+    x, t = np.array([[1.0, -0.5]]), 0.7
+    found, expected = posteriors.empirical(x, t, data), posteriors.gaussian(x, t, np.eye(2), variances)
+    np.testing.assert_allclose(found.mean, expected.mean, atol=0.03)
+    np.testing.assert_allclose(found.jacobian, expected.jacobian, atol=0.03)
