@@ -43,8 +43,7 @@ def _quantities(ds: xr.Dataset):
     for gap, quantity in itertools.product(range(gaps), ("t_open", "t_max", "t_close", "t_consolidation")):
         if (quantity == "t_consolidation") == (gap == gaps - 1):
             name = quantity + (f" of gap {gap + 1}" if gaps > 2 and gap < gaps - 1 else "")
-            columns = (quantity, f"law_{quantity}", f"corrected_{quantity}")
-            values = [ds[column].isel(gap=gap).values for column in columns]
+            values = [ds[f"{prefix}{quantity}"].isel(gap=gap).values for prefix in ("", "law_", "corrected_")]
             yield name, *values, np.full_like(values[0], np.nan)
 
 

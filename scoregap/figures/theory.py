@@ -79,6 +79,9 @@ def gap_existence(study: Study, datasets: list):
             ax.plot(half.index, half, "o", color="white", mec="black", ms=5, label="half of the draws")
         ax.set_yscale("log")
         ax.set_ylim(table.index.min(), table.index.max())
+        ticks = [r for r in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0) if table.index.min() <= r <= table.index.max()]
+        ax.set_yticks(ticks, [f"{r:g}" for r in ticks])
+        ax.yaxis.set_minor_locator(NullLocator())
         ax.set_xlabel("alpha = m / d")
         ax.set_title(text)
         figure.colorbar(mesh, ax=ax, shrink=0.8)

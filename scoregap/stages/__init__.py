@@ -22,9 +22,9 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage("train", 1, ("manifold", "train"), "Train the networks of one job together."),
-    Stage("spectrum", 1, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points."),
-    Stage("fit", 1, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
-    Stage("cube", 1, (), "Gather every job into one labelled zarr cube."),
-    Stage("compare", 1, ("compare",), "Compare fitted phase times with theory: law | gaussian | exact | trained."),
-    Stage("report", 1, (), "Draw the figures of a study."),
+    Stage("spectrum", 2, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points."),
+    Stage("fit", 2, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
+    Stage("cube", 2, (), "Gather every job into one labelled zarr cube."),
+    Stage("compare", 2, ("compare",), "Compare fitted phase times with theory: law | gaussian | exact | trained."),
+    Stage("report", 2, (), "Draw the figures of a study."),
 )
