@@ -149,18 +149,26 @@ def curvature(study: Study, datasets: list):
 
 
 def small_curvature(study: Study, datasets: list, chosen: dict, c) -> np.ndarray:
-    """Consolidation time over the flat one by the expansion in the curvature, at the mean smallest scale of the draws.
+    """Consolidation time over the flat one by the expansion in the curvature, at the mean scales of the draws.
 
-    Of a lone arc; NaN for families other than arcs, and beyond half of the flat time, where it says nothing.
+    NaN for families other than arcs, and beyond half of the flat time, where it says nothing.
     """
     if study.axes["family"] != ("arcs",):
         return np.full_like(c, np.nan)
     cells = [cell for cell in study.cells if all(cell[axis] == value for axis, value in chosen.items())]
     truth = next(cell for cell in cells if cell["curvature"]).truth()
-    squares = [ds.sel(chosen).edge.isel(group=-1, side=0).mean() for ds in datasets]
-    s = np.sqrt(float(np.mean(squares)))
-    kappa = truth.kappa / truth.curvature * c * truth.ordered[-1].bend
-    ratio = expansions.arc_consolidation(s, kappa) / s**2
+    edges = np.mean(
+        [
+            ds.sel(chosen)
+            .edge.stack(all=[dim for dim in ds.sel(chosen).edge.dims if dim not in ("group", "side")])
+            .mean("all")
+            for ds in datasets
+        ],
+        0,
+    )
+    smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
+    kappa = truth.kappa / truth.curvature * c
+    ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
     return np.where(ratio > 0.5, ratio, np.nan)
 
 

@@ -35,9 +35,15 @@ def arc_tangent_time(s, kappa):
     return s**2 * (1 - 0.5 * (kappa * s) ** 2)
 
 
-def arc_consolidation(s, kappa):
-    """t at which the tangent eigenvalue less the bend is 1/2: s^2 (1 - (kappa s)^2) + O(kappa^4)."""
-    return s**2 * (1 - (kappa * s) ** 2)
+def arc_consolidation(s, kappa, widest=None):
+    """t at which the tangent eigenvalue of an arc less the largest bend of all arcs is 1/2, to O(kappa^4).
+
+    widest: length scale of the arc with the largest bend, the widest one (default: the arc alone, s). The bend of
+    that arc at t = s^2 closes the final gap: s^2 (1 - (kappa s)^2 (1/2 + 2 (S^2 / (S^2 + s^2))^2)), S = widest;
+    s^2 (1 - (kappa s)^2) for the arc alone.
+    """
+    S = s if widest is None else widest
+    return s**2 * (1 - (kappa * s) ** 2 * (0.5 + 2 * (S**2 / (S**2 + s**2)) ** 2))
 
 
 def sphere_radial(t, distance, manifold_dim):

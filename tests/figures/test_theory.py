@@ -53,7 +53,8 @@ def test_small_curvature_is_where_the_exact_score_goes(done):
     assert ratio[0] == 1
     assert np.isnan(ratio[2])
     truth = loaded.cells[-1].truth()
-    smallest = np.mean([cell.truth().scales[-1] ** 2 for cell in loaded.cells])
+    squares = np.mean([cell.truth().scales ** 2 for cell in loaded.cells], 0)
     kappa = truth.kappa / 0.5 * 0.02
-    assert ratio[1] == pytest.approx(1 - kappa**2 * smallest)
+    share = squares[0] / (squares[0] + squares[-1])
+    assert ratio[1] == pytest.approx(1 - kappa**2 * squares[-1] * (0.5 + 2 * share**2))
     assert findings.curvature(loaded, datasets).curvature.tolist() == [0.0, 0.5]

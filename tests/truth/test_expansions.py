@@ -3,6 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from scoregap.truth import expansions, posteriors
 
@@ -76,3 +77,18 @@ def test_sphere_eigenvalues_at_little_noise(manifold_dim, radius, distance):
         assert off == pytest.approx((m - 2) * small / 2, rel=20 * m * small, abs=1e-11)
         off = expansions.sphere_tangential(t, radius, distance, m) - tangential
         assert off == pytest.approx(-radius / distance * m * (m - 2) * small**2 / 8, rel=20 * m * small, abs=1e-15)
+
+
+def test_consolidation_with_the_bend_of_another_arc():
+    """The time at which the two expansions are 1/2 apart, by root search; its remainder is of order kappa^4."""
+    s, widest, off = 0.3, 2.0, []
+    for kappa in (0.1, 0.2):
+
+        def gap(t, kappa=kappa):
+            return expansions.arc_tangent(t, s, kappa) - expansions.arc_bend(t, widest, kappa) - 0.5
+
+        root = brentq(gap, 0.3 * s**2, s**2, xtol=1e-14)
+        off.append(abs(expansions.arc_consolidation(s, kappa, widest) / root - 1))
+    assert off[0] < 0.2 * (0.1 * s) ** 2
+    assert off[1] / off[0] == pytest.approx(16, rel=0.1)
+    assert expansions.arc_consolidation(s, 0.2, s) == expansions.arc_consolidation(s, 0.2)
