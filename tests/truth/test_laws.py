@@ -232,8 +232,11 @@ def extremes(seed, n, d, counts, stds, spreads):
     """Smallest and largest eigenvalue of each group in n simulated matrices, (n, groups, 2)."""
     m, ends = sum(counts), np.cumsum(counts)
     variances = np.concatenate([s**2 * law.columns(k) for k, s, law in zip(counts, stds, spreads, strict=True)])
-    factor = np.random.default_rng(seed).standard_normal((n, d, m)) * np.sqrt(variances / m)
-    return np.linalg.eigvalsh(factor.transpose(0, 2, 1) @ factor)[:, ::-1][:, np.stack([ends - 1, ends - counts], -1)]
+    rng, values = np.random.default_rng(seed), []
+    for _ in range(0, n, 50):  # a few at a time: all of them would fill 200 MB
+        factor = rng.standard_normal((50, d, m)) * np.sqrt(variances / m)
+        values.append(np.linalg.eigvalsh(factor.transpose(0, 2, 1) @ factor)[:, ::-1])
+    return np.concatenate(values)[:, np.stack([ends - 1, ends - counts], -1)]
 
 
 WIDE, HALF = VarianceLaw("uniform", 0.8), VarianceLaw("uniform", 0.5)
