@@ -97,17 +97,19 @@ def test_process_by_simulation():
 def test_noise_levels_to_the_last_digits(t):
     with mp.workdps(50):
         one = mp.mpf(t)
-        assert diffusion.alpha_bar(t) == pytest.approx(float(1 / (1 + one)), rel=1e-15)
-        assert diffusion.one_minus_alpha_bar(t) == pytest.approx(float(one / (1 + one)), rel=1e-15)
-        assert diffusion.log_alpha_bar(t) == pytest.approx(float(-mp.log(1 + one)), rel=1e-15)
-        assert diffusion.log_snr(t) == pytest.approx(float(-mp.log(one)), rel=1e-15, abs=1e-15)
-        assert diffusion.sigma(t) == pytest.approx(float(mp.sqrt(one)), rel=1e-15)
-    assert diffusion.variance_of_sigma(diffusion.sigma(t)) == pytest.approx(t, rel=1e-15)
-    assert diffusion.variance_of_log_snr(diffusion.log_snr(t)) == pytest.approx(t, rel=1e-14)
-    assert diffusion.variance_of_log_alpha_bar(diffusion.log_alpha_bar(t)) == pytest.approx(t, rel=2e-14)
+        assert diffusion.alpha_bar(t) == pytest.approx(float(1 / (1 + one)), rel=1e-15, abs=0)
+        assert diffusion.one_minus_alpha_bar(t) == pytest.approx(float(one / (1 + one)), rel=1e-15, abs=0)
+        assert diffusion.log_alpha_bar(t) == pytest.approx(float(-mp.log(1 + one)), rel=1e-15, abs=0)
+        assert diffusion.log_snr(t) == pytest.approx(float(-mp.log(one)), rel=1e-15, abs=1e-16)
+        assert diffusion.sigma(t) == pytest.approx(float(mp.sqrt(one)), rel=1e-15, abs=0)
+    assert diffusion.variance_of_sigma(diffusion.sigma(t)) == pytest.approx(t, rel=1e-15, abs=0)
+    assert diffusion.variance_of_log_snr(diffusion.log_snr(t)) == pytest.approx(t, rel=1e-14, abs=0)
+    assert diffusion.variance_of_log_alpha_bar(diffusion.log_alpha_bar(t)) == pytest.approx(t, rel=2e-14, abs=0)
     abar = diffusion.alpha_bar(t)
     with mp.workdps(50):
-        assert diffusion.variance_of_alpha_bar(abar) == pytest.approx(float(1 / mp.mpf(float(abar)) - 1), rel=1e-15)
+        assert diffusion.variance_of_alpha_bar(abar) == pytest.approx(
+            float(1 / mp.mpf(float(abar)) - 1), rel=1e-15, abs=0
+        )
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)

@@ -232,8 +232,11 @@ def extremes(seed, n, d, counts, stds, spreads):
     """Smallest and largest eigenvalue of each group in n simulated matrices, (n, groups, 2)."""
     m, ends = sum(counts), np.cumsum(counts)
     variances = np.concatenate([s**2 * law.columns(k) for k, s, law in zip(counts, stds, spreads, strict=True)])
-    factor = np.random.default_rng(seed).standard_normal((n, d, m)) * np.sqrt(variances / m)
-    return np.linalg.eigvalsh(factor.transpose(0, 2, 1) @ factor)[:, ::-1][:, np.stack([ends - 1, ends - counts], -1)]
+    rng, values = np.random.default_rng(seed), []
+    for _ in range(0, n, 50):  # a few at a time: all of them would fill 200 MB
+        factor = rng.standard_normal((50, d, m)) * np.sqrt(variances / m)
+        values.append(np.linalg.eigvalsh(factor.transpose(0, 2, 1) @ factor)[:, ::-1])
+    return np.concatenate(values)[:, np.stack([ends - 1, ends - counts], -1)]
 
 
 WIDE, HALF = VarianceLaw("uniform", 0.8), VarianceLaw("uniform", 0.5)
@@ -282,13 +285,13 @@ def test_tracy_widom_of_one_group_is_johnstone_and_ma(d, m, std):
 
 def test_tracy_widom_edges_as_one_or_many_groups():
     """Columns given one by one are the same law; order and scale of the groups do not matter."""
-    d, law = 60, VarianceLaw("uniform", 0.5)
-    columns = np.sqrt(np.concatenate([law.columns(6), 0.01 * law.columns(8)]))
-    means, widths = laws.tracy_widom_edges(d, (6, 8), (1.0, 0.1), (law, law))
+    d = 60
+    columns = np.sqrt(np.concatenate([HALF.columns(6), 0.01 * WIDE.columns(8)]))
+    means, widths = laws.tracy_widom_edges(d, (6, 8), (1.0, 0.1), (HALF, WIDE))
     alone, alone_widths = laws.tracy_widom_edges(d, np.ones(14), columns)
     for many, one in ((alone, means), (alone_widths, widths)):
         np.testing.assert_allclose(many[[5, 0, 13, 6], [0, 1, 0, 1]], one.ravel(), rtol=1e-9)
-    turned, turned_widths = laws.tracy_widom_edges(d, (8, 6), (0.2, 2.0), (law, law))
+    turned, turned_widths = laws.tracy_widom_edges(d, (8, 6), (0.2, 2.0), (WIDE, HALF))
     np.testing.assert_allclose(turned, 4 * means, rtol=1e-9)
     np.testing.assert_allclose(turned_widths, 4 * widths, rtol=1e-9)
 
