@@ -40,7 +40,9 @@ def test_as_many_normals_as_there_is_room_for():
     assert family(ambient_dim=4).forms.shape == (1, 3, 3)
     assert family(ambient_dim=5).normal_frame.shape == (5, 2)
     assert family(ambient_dim=20).forms.shape == (3, 3, 3)
-    with pytest.raises(InputError, match="ambient_dim: 3 is not allowed: quadratic at curvature 0.8 needs at least 4"):
+    with pytest.raises(
+        InputError, match=r"ambient_dim: 3 is not allowed: quadratic at curvature 0\.8 needs at least 4"
+    ):
         family(ambient_dim=3)
     assert family(0.0, ambient_dim=3).embed(np.zeros((1, 3))).shape == (1, 3)
 
