@@ -105,6 +105,28 @@ def test_two_modes_are_both_seen(aside):
     assert shares.min() >= 0.0196  # a mode that matters is drawn from, however small its mass
 
 
+def test_proposal():
+    """Flat: one mode, the Gaussian posterior itself. Bent: fitting takes 707 effective draws to 10,890."""
+    flat = arcs(0.0)
+    x, t = noisy(flat, 3.0, n=1), 3.0
+    modes = sampler(flat)._modes(x[0], t)
+    shrink = flat.scales**2 / (flat.scales**2 + t)
+    np.testing.assert_allclose(modes.factors[0] @ modes.factors[0].T, np.diag(1 - shrink), atol=1e-12)
+    centre = shrink * (x[0] @ flat.tangent_frame) / flat.scales
+    np.testing.assert_allclose(modes.centres[0], centre, atol=1e-3 * np.sqrt(1 - shrink).min())
+    bent = truth.manifold("quadratic", 32, [(6, 1.0), (6, 0.15)], 1.0, 3, sign="positive")
+    assert bent.exact(noisy(bent, 1.0, n=1), 1.0).effective[0] > 6000
+
+
+def test_few_draws_change_the_proposal_little():
+    """Covariances count as 4 m draws: a single draw moves them by a fifth where m = 1."""
+    modes = sampled._Modes(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
+    z, weights = np.array([[3.0], [0.0]]), np.array([1.0, 0.0])
+    fitted = sampled._fit(z, weights, modes)
+    np.testing.assert_allclose(fitted.centres, [[3 / 5]])  # trust 1 / (1 + 4)
+    np.testing.assert_allclose(fitted.factors[0, 0, 0] ** 2, 4 / 5 + (3 - 3 / 5) ** 2 / 5)
+
+
 def test_too_small_an_effective_sample_has_no_number(monkeypatch):
     family = truth.manifold("tanh", 9, [(1, 1.0), (2, 0.4)], 1.0, 3)
     monkeypatch.setattr(sampled, "ENOUGH", 1e9)
