@@ -355,6 +355,17 @@ def test_empirical_memorises():
     np.testing.assert_allclose(np.abs(found.eigenvectors[0, :, 0]), [0.6, 0.8])
 
 
+def test_empirical_reach_allows_for_the_rounding_of_distances():
+    """Neighbours at a distance of sqrt(t) = 1e-7 count, whatever a distance of 1e4 leaves of their digits."""
+    t, x = 1e-14, np.full((1, 3), 0.1)
+    rng = np.random.default_rng(0)
+    data = np.concatenate([x + np.sqrt(t) * rng.standard_normal((20, 3)), [[1e4, -1e4, 3e3]]])
+    mean, jacobian = brute_empirical(x[0], t, data)
+    found = posteriors.empirical(x, t, data)
+    np.testing.assert_allclose(found.jacobian[0], jacobian.astype(float), atol=1e-5)
+    np.testing.assert_allclose(found.mean[0], mean.astype(float), atol=1e-15)
+
+
 def test_empirical_rank_and_mean_alone(monkeypatch):
     """N - 1 eigenvalues where that is less than d; the mean does not form G; a single point is its own posterior."""
     data, x = np.eye(5)[:3], np.zeros((2, 5))
