@@ -64,6 +64,6 @@ def tanh_covariance(covariance, block: int = 2**21):
         a, b, r = std[i[part], None], std[j[part], None], rho[part, None]
         across = np.tanh(b[:, :, None] * (r * x)[:, :, None] + (b * np.sqrt(1 - r**2))[:, :, None] * nodes)
         result[part] = np.einsum("px,px->p", np.tanh(a * x) * weight_x, across @ weights)
-    full = np.empty_like(covariance)
+    full = np.empty((len(std), len(std)))
     full[i, j] = full[j, i] = result
     return full

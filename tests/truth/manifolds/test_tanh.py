@@ -56,7 +56,7 @@ def test_covariance_matches_quadrature(a, b, rho):
 
 
 def test_variance_matches_mpmath():
-    for a in (0.1, 1.0, 6.0):
+    for a in (0.1, 0.3, 1, 6.0):  # an integer, too
         expected = 2 * mp.quad(lambda x, a=a: mp.tanh(a * x) ** 2 * mp.npdf(x), mp.linspace(0, 10, 21))
         np.testing.assert_allclose(tanh_covariance(np.array([[a * a]])), float(expected), rtol=1e-9)
 
