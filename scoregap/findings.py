@@ -71,6 +71,8 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                 row["spread_error"] = row["spread"] / np.sqrt(2 * (draws - 1))
                 rows.append(row)
     frame = pd.DataFrame(rows)
+    if frame.empty:
+        return frame
     keys = list(frame.columns[: list(frame.columns).index("quantity") + 1])
     fits = []
     for values, group in frame.groupby(keys, sort=False):
@@ -190,7 +192,9 @@ def summary(study: Study, datasets: list[xr.Dataset]) -> list[str]:
     lines = []
     for name in study.findings:
         table, describe = TABLES[name]
-        lines += ["", *describe(study, table(study, datasets))]
+        frame = table(study, datasets)
+        if not frame.empty:
+            lines += ["", *describe(study, frame)]
     return lines
 
 

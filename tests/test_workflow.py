@@ -193,8 +193,9 @@ def test_a_raised_revision_reruns_its_stage_and_those_after_it(folder, tmp_path,
     shutil.copytree(ROOT / "scoregap", package / "scoregap")
     registry = package / "scoregap" / "stages" / "__init__.py"
     text = registry.read_text()
-    assert f'Stage("{stage}", 1,' in text
-    registry.write_text(text.replace(f'Stage("{stage}", 1,', f'Stage("{stage}", 2,'))
+    raised, count = re.subn(rf'Stage\("{stage}", \d+,', f'Stage("{stage}", 99,', text)
+    assert count == 1
+    registry.write_text(raised)
     # Snakemake puts the Snakefile's folder first, so the copy has to be imported before.
     code = f"import sys; sys.path.insert(0, {str(package)!r}); import scoregap.study, snakemake.cli as s; s.main()"
     command = [sys.executable, "-c", code, "--snakefile", str(ROOT / "Snakefile")]

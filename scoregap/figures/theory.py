@@ -16,6 +16,8 @@ from scoregap.truth import expansions, laws
 def finite_size(study: Study, datasets: list):
     """|realised / law - 1| against d, for the bare and the corrected law, and the spread over draws."""
     frame = findings.finite_size(study, datasets)
+    if frame.empty:
+        return _nothing("finite size needs a law, and two seeds or more")
     names = list(dict.fromkeys(frame["quantity"]))
     columns = min(4, len(names))
     figure, axes = grid(-(-len(names) // columns), columns, height=2.6, sharex=True, sharey=True)
@@ -119,9 +121,7 @@ def curvature(study: Study, datasets: list):
             )
             if name == "t_consolidation":
                 c = np.linspace(0, group.curvature.max(), 200)
-                ax.plot(
-                    c, small_curvature(study, datasets, dict(zip(keys, values, strict=True)), c), color=colour, ls=":"
-                )
+                ax.plot(c, small_curvature(study, dict(zip(keys, values, strict=True)), c), color=colour, ls=":")
         ax.set_ylim(0, None)
         ax.set_title(f"{name}, exact / flat")
         ax.set_xlabel("curvature c")
@@ -148,28 +148,28 @@ def curvature(study: Study, datasets: list):
     return figure
 
 
-def small_curvature(study: Study, datasets: list, chosen: dict, c) -> np.ndarray:
+def small_curvature(study: Study, chosen: dict, c) -> np.ndarray:
     """Consolidation time over the flat one by the expansion in the curvature, at the mean scales of the draws.
 
     NaN for families other than arcs, and beyond half of the flat time, where it says nothing.
     """
     if study.axes["family"] != ("arcs",):
         return np.full_like(c, np.nan)
-    cells = [cell for cell in study.cells if all(cell[axis] == value for axis, value in chosen.items())]
-    truth = next(cell for cell in cells if cell["curvature"]).truth()
-    edges = np.mean(
-        [
-            ds.sel(chosen)
-            .edge.stack(all=[dim for dim in ds.sel(chosen).edge.dims if dim not in ("group", "side")])
-            .mean("all")
-            for ds in datasets
-        ],
-        0,
-    )
+    truths = [cell.truth() for cell in study.cells if all(cell[axis] == value for axis, value in chosen.items())]
+    edges = np.mean([truth.edges() for truth in truths if truth.curvature == 0], 0)
     smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
-    kappa = truth.kappa / truth.curvature * c
+    curved = next(truth for truth in truths if truth.curvature)
+    kappa = curved.kappa / curved.curvature * c
     ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
     return np.where(ratio > 0.5, ratio, np.nan)
+
+
+def _nothing(why: str):
+    """A figure that says why it is empty."""
+    figure, axes = grid(1, 1)
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0.5, 0.5, why, ha="center")
+    return figure
 
 
 DRAW = {"finite_size": finite_size, "gap_existence": gap_existence, "curvature": curvature}

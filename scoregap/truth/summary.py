@@ -5,6 +5,7 @@ ambient_dim, variance groups, family, curvature -> edges by every law, gaps, pha
 
 import itertools
 import math
+import re
 
 import numpy as np
 
@@ -65,7 +66,10 @@ def describe(
             raise InputError(f"--{name}: {share} is not allowed: should lie between 0 and 1")
     if any(not 1e-8 <= t <= 1e8 for t in times_of_spectra):
         raise InputError(f"--time: {list(times_of_spectra)} is not allowed: should be from 1e-8 to 1e8")
-    truth = manifold(family, ambient_dim, groups, curvature, seed)
+    try:
+        truth = manifold(family, ambient_dim, groups, curvature, seed)
+    except InputError as error:  # its keys are those of a study
+        raise InputError("--" + re.sub("^ambient_dim", "ambient", re.sub(r"^groups", "group", str(error)))) from None
     result: dict = {"family": family, "curvature": curvature}
     if isinstance(truth, Linear):
         result |= linear(ambient_dim, groups, level, visibility)

@@ -61,11 +61,15 @@ class VarianceLaw:
     def columns(self, n):
         """Variances of n columns, descending: means of v over n equal bins of probability, so of mean exactly 1."""
         w, rank = self.width, np.arange(n + 1.0)
+        if w == 0:
+            return np.ones(n)
         if self.name == "uniform":
             return 1 + w * (1 - (2 * rank[:-1] + 1) / n)
         if self.name == "lognormal":  # the integral of exp(w x - w^2 / 2) against the normal law is a shifted normal
-            return n * np.diff(ndtr(ndtri(rank / n) + w))
-        return n**w * np.diff(rank ** (1 - w))
+            columns = n * np.diff(ndtr(ndtri(rank / n) + w))
+        else:
+            columns = n**w * np.diff(rank ** (1 - w))
+        return -np.sort(-columns)  # neighbours may differ by less than their rounding
 
     def nodes(self, count=400, below=False):
         """Quadrature (values, weights of sum 1) for functions of v that are bounded, or grow no faster than v.

@@ -49,7 +49,7 @@ def test_small_curvature_is_where_the_exact_score_goes(done):
     datasets = list(storage.read_cube(results / "cube.zarr").values())
     loaded = load(study)
     c = np.array([0.0, 0.02, 50.0])
-    ratio = theory.small_curvature(loaded, datasets, {}, c)
+    ratio = theory.small_curvature(loaded, {}, c)
     assert ratio[0] == 1
     assert np.isnan(ratio[2])
     truth = loaded.cells[-1].truth()
