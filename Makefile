@@ -1,6 +1,7 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
 # make test   the tests
 # make lint   ruff, snakefmt, mypy
+# make accuracy   worst errors of exact scores: family x check
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-.PHONY: run test lint clean clean-env
+.PHONY: run test lint accuracy clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -23,6 +24,9 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
+
+accuracy: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/accuracy.py
 
 $(VENV)/installed: pyproject.toml envs/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 2; }

@@ -53,7 +53,7 @@ MISTAKES = {
     "seed beyond 64 bits": ("seed: 2", "seed: [10000000000000000000000]", "axes.seed[0]: "),
     "number of 5000 digits": ("seed: 2", f"seed: [{'9' * 5000}]", "is not a study"),
     "3000 brackets": ("seed: 2", f"seed: {'[' * 3000}", "is not a study"),
-    "curvature of what is flat": ("[arcs]", "[linear]", "axes.curvature: 0.5 is not allowed: linear is"),
+    "curvature of what is flat": ("[arcs]", "[linear]", "axes.curvature: 0.5 is not allowed: linear has"),
     "setting of another family": ("manifold:", "manifold:\n  separation: 2.0", "manifold.separation: 2.0 is not"),
     "weight, no mixture": ("std: 0.1}", "std: 0.1, weight: 2.0}", "groups[1].weight: 2.0 is not allowed"),
     "unknown variance law": ("std: 0.1}", "std: 0.1, law: gamma}", "groups[1].law: 'gamma' is not allowed"),

@@ -150,9 +150,9 @@ def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: f
     """Why a family cannot be built so, as `key: value is not allowed: ...`; None if it can."""
     entry = FAMILIES[family]
     if entry.curved == "never" and curvature:
-        return f"curvature: {curvature!r} is not allowed: {family} is flat: should be 0.0"
+        return f"curvature: {curvature!r} is not allowed: {family} has none to set: should be 0.0"
     if entry.curved == "always" and not curvature > 0:
-        return f"curvature: {curvature!r} is not allowed: {family} is curved: should be greater than 0"
+        return f"curvature: {curvature!r} is not allowed: {family} is never flat: should be greater than 0"
     for k, group in enumerate(groups):
         if entry.curved == "always" and not group.bend > 0:
             return f"groups[{k}].bend: {group.bend!r} is not allowed: {family} is curved: should be greater than 0"

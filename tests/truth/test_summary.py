@@ -105,7 +105,7 @@ def test_impossible_geometry():
     with pytest.raises(InputError, match="needs at least 30"):
         summary.describe(29, groups)
     assert summary.describe(30, groups)["final_gap"]["t_consolidation"] == 0
-    with pytest.raises(InputError, match="linear is flat"):
+    with pytest.raises(InputError, match="linear has none to set"):
         summary.describe(100, groups, curvature=1.0)
     with pytest.raises(InputError, match="should be one of linear"):
         summary.describe(100, groups, family="klein")

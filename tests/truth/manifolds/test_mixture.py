@@ -231,5 +231,5 @@ def test_registry():
     ):
         with pytest.raises(InputError, match=message):
             truth.manifold("mixture", 4, groups, **settings)
-    with pytest.raises(InputError, match=r"^curvature: 1.0 is not allowed: mixture is flat"):
+    with pytest.raises(InputError, match=r"^curvature: 1.0 is not allowed: mixture has none to set"):
         truth.manifold("mixture", 4, [(1, 1.0)], 1.0)
