@@ -110,9 +110,12 @@ def list_studies() -> None:
 @_reporting_errors
 def theory(
     ambient: Annotated[int, typer.Option(help="ambient dimension d")],
-    group: Annotated[list[str], typer.Option(help="latents and their std, COUNT:STD or COUNT:STD:LAW:WIDTH; repeat")],
+    group: Annotated[list[str], typer.Option(help="COUNT:STD, then any of bend=, law=, width=, weight=; repeat")],
     family: Annotated[str, typer.Option(help="manifold family, as in a study")] = "linear",
     curvature: Annotated[float, typer.Option(help="dimensionless curvature, as in a study")] = 0.0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="a setting of the family, as frame=orthonormal; repeat")
+    ] = None,
     time: Annotated[list[float] | None, typer.Option(help="noise variance t for the exact spectrum; repeat")] = None,
     density: Annotated[int, typer.Option(help="values of the limiting spectral density", min=0, max=10**5)] = 0,
     points: Annotated[int, typer.Option(help="noisy points of the exact spectrum", min=1, max=10**5)] = 32,
@@ -126,8 +129,9 @@ def theory(
 
     groups = summary.parse_groups(group)
     result = summary.describe(
-        ambient, groups, level, visibility, family, curvature, tuple(time or ()), density, points, seed
-    )
+        ambient, groups, level, visibility, family, curvature, tuple(time or ()), density, points, seed,
+        summary.parse_settings(settings or []),
+    )  # fmt: skip
     typer.echo(json.dumps(result, indent=1) if as_json else summary.render(result))
 
 

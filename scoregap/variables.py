@@ -51,9 +51,11 @@ VARIABLES: dict[str, Variable] = {
     "excess_loss": Variable(
         ("time",), "float32", "1", "mean squared distance of the denoised points from Bayes', per coordinate, over t"
     ),
+    # With curvature even the exact score mixes the groups as t -> 0: it orders tangents by curvature, not variance.
     "alignment": Variable(
         ("time", "group"), "float32", "1", "mean cosine of principal angles between measured and true tangent group"
     ),
+    "has_gap": Variable(("point", "gap"), "float32", "1", "1 where the gap is one of the manifold at the point"),
     "training_step": Variable(("evaluation",), "float32", "1", "optimiser steps taken"),
     "training_loss": Variable(("evaluation",), "float32", "1", "weighted denoising loss since the last evaluation"),
     "training_excess": Variable(
@@ -90,7 +92,10 @@ COORDINATES = {
     "family": ("1", "manifold family"),
     "ambient_dim": ("1", "dimension of the data space, d"),
     "manifold_dim": ("1", "dimension of the manifold, m; below 1: as share of ambient_dim"),
-    "curvature": ("1", "dimensionless curvature, kappa times the typical latent of the largest group"),
+    "curvature": (
+        "1",
+        "dimensionless curvature, kappa times the typical latent of the largest group (spheres: of each group)",
+    ),
     "network": ("1", "score: closed form, or network family and width"),
     "seed": ("1", "seed of manifold, points, data and weights"),
     "time": (VARIANCE, "noise variance t (variance exploding)"),

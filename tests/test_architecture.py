@@ -112,6 +112,17 @@ def test_every_module_has_a_test_file():
             assert test.exists(), f"{test.relative_to(ROOT)} is missing"
 
 
+def test_every_package_is_installed():
+    """An editable install finds what a wheel would leave out."""
+    import tomllib
+
+    from setuptools import find_packages
+
+    chosen = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    found = set(find_packages(str(ROOT), include=chosen["include"]))
+    assert found == {name_of(path) for path in MODULES if path.name == "__init__.py"}
+
+
 def test_modules_open_with_inputs_and_outputs():
     for path in MODULES:
         text = ast.get_docstring(ast.parse(path.read_text()))

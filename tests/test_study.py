@@ -149,3 +149,33 @@ def test_unknown_jobs_are_refused(tiny):
 def test_registered_families_load():
     for name, family in FAMILIES.items():
         assert family.load().__name__, name
+
+
+def test_points_of_the_empirical_score_are_no_part_of_other_scores(tmp_path):
+    axis = ("  seed: 2", "  manifold.dataset_size: [8, 16]\n  seed: 1")
+    settings = ("manifold:", "manifold:\n  dataset_size: 8")
+    study = load(edited(tmp_path, axis, settings, ("[exact, gaussian, gated-8]", "[exact, empirical, gated-8]")))
+    keys = {}
+    for cell in study.cells:
+        keys.setdefault((cell["network"], cell["curvature"]), set()).add(cell.key("spectrum"))
+    assert {name: len(values) for (name, _), values in keys.items()} == {"exact": 1, "empirical": 2, "gated-8": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ([("[arcs]", "[quadratic]"), ("manifold_dim: [2]", "manifold_dim: [1]"),
+          ("groups: [{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}]",
+           "sign: negative\n  groups: [{fraction: 1.0, std: 1.0}]")],
+         "manifold.sign: 'negative' is not allowed: a curve"),
+        ([("[arcs]", "[skdim-M7_Roll]"), ("[0.0, 0.5]", "[0.0]"), ("[exact, gaussian, gated-8]", "[gated-8]")],
+         "manifold.groups: 2 with 2 latents are not allowed"),
+        ([("[arcs]", "[skdim-M7_Roll]"), ("[0.0, 0.5]", "[0.0]")], "the score of skdim-M7_Roll is not known"),
+        ([("[arcs]", "[mixture]"), ("[0.0, 0.5]", "[0.0]")], "the largest fraction is 0.5, not allowed: should be 1"),
+        ([("[arcs]", "[sphere]")], "axes.curvature: 0.0 is not allowed: sphere is never flat"),
+    ],
+)  # fmt: skip
+def test_what_a_family_cannot_be_is_said_before_anything_runs(tmp_path, changes, says):
+    with pytest.raises(InputError) as caught:
+        load(edited(tmp_path, *changes))
+    assert says in str(caught.value)

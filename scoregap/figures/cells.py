@@ -17,6 +17,7 @@ from scoregap.agreement import interval
 from scoregap.figures import PANELS, REFERENCE_STYLE, grid, label, log_time, networks, shared_legend
 from scoregap.schema import CONTROLS
 from scoregap.study import Study
+from scoregap.truth import FAMILIES
 
 
 def spectra(study: Study, facets: list):
@@ -58,7 +59,8 @@ def gaps(study: Study, facets: list):
     figure, axes = grid(count, len(facets), height=2.5, sharex=True, sharey=True)
     for column, (title, ds) in enumerate(facets):
         for gap in range(count):
-            ax, final = axes[gap, column], gap == count - 1
+            ax, nested = axes[gap, column], FAMILIES[str(ds.family.item())].shares
+            final = gap == count - 1 or not nested
             t, one = ds.time.values, ds.isel(gap=gap)
             law = one.law_gap_width.isel(network=0, seed=0)
             ax.plot(t, law, **REFERENCE_STYLE["law"], label="law", zorder=1)
@@ -102,7 +104,7 @@ def gaps(study: Study, facets: list):
                 ax.set_title(title)
             if column == 0:
                 ax.set_ylabel(f"{'final' if final else 'intermediate'} gap width")
-            if final:
+            if gap == count - 1:
                 ax.set_xlabel("noise variance t")
     axes[0, 0].set_ylim(0, 1.02)
     shared_legend(figure, axes)

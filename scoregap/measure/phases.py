@@ -82,50 +82,63 @@ def final(times, width):
     return crossing(times[top:], width[top:], 0.5), crossing(times[top::-1], width[top::-1], 0.5)
 
 
-def fit(times, width, level):
+def fit(times, width, level, nested=True):
     """All phase times of the gaps of one cell.
 
-    times: (T,) ascending noise variances. width: (T, gaps), the last one the final gap; where it is NaN, only the
-    longest run of known widths is used, and its ends cut a gap as those of the grid do.
+    times: (T,) ascending noise variances. width: (T, gaps), the last one the final gap (if not nested, every one);
+    where it is NaN, only the run of known widths around the largest is used, and its ends cut a gap as the grid's do.
     Returns {name: (gaps,)} for the names in TIMES; NaN where a time does not apply or is not seen.
     """
     gaps = width.shape[-1]
     found = {name: np.full(gaps, np.nan) for name in TIMES}
     for k in range(gaps):
-        run = _longest_run(np.isfinite(width[:, k]))
+        run = _run_around_top(width[:, k])
         if run.stop - run.start < 3:
             continue
         t, w = times[run], width[run, k]
-        names, values = (INTERMEDIATE, intermediate(t, w, level)) if k < gaps - 1 else (FINAL, final(t, w))
+        last = k == gaps - 1 or not nested
+        names, values = (FINAL, final(t, w)) if last else (INTERMEDIATE, intermediate(t, w, level))
         for name, value in zip(names, values, strict=True):
             found[name][k] = value
     return found
 
 
-def _longest_run(known):
-    """The longest stretch of True, as a slice; the first of equals."""
-    ends = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]])))
-    starts, stops = ends[::2], ends[1::2]
-    if not starts.size:
+def _run_around_top(width):
+    """The stretch of known widths that has the largest of them, as a slice."""
+    known = np.isfinite(width)
+    if not known.any():
         return slice(0, 0)
-    longest = int(np.argmax(stops - starts))
-    return slice(int(starts[longest]), int(stops[longest]))
+    top = np.nanargmax(width)
+    gaps = np.flatnonzero(~known)
+    before, after = gaps[gaps < top], gaps[gaps > top]
+    return slice(before[-1] + 1 if before.size else 0, after[0] if after.size else len(width))
 
 
-def bootstrap(times, width, level, resamples, confidence, rng):
+def pooled(width, has_gap, weights=None):
+    """Mean width over the points whose manifold has the gap: (T, points, gaps), (points, gaps) -> (T, gaps).
+
+    weights: (..., points) of the points, for resamples (..., T, gaps). NaN where no point has the gap, and where the
+    width of one that has it is unknown: leaving that out would favour the points that are easy to know.
+    """
+    shares = np.ones(width.shape[1]) if weights is None else weights
+    total = np.einsum("...p,tpg->...tg", shares, np.where(has_gap, width, 0.0))
+    count = np.einsum("...p,pg->...g", shares, has_gap.astype(float))[..., None, :]
+    return np.where(count > 0, total / np.where(count > 0, count, 1.0), np.nan)
+
+
+def bootstrap(times, width, has_gap, level, resamples, confidence, rng, nested=True):
     """Percentile intervals of the phase times over points.
 
-    width: (T, points, gaps) at the same points at all times; whole points are resampled, so the dependence along
-    t is kept. Returns {name: (low (gaps,), high (gaps,))}; NaN where more than half of the resamples do not show
-    the time.
+    width: (T, points, gaps) at the same points at all times; has_gap: (points, gaps). Whole points are resampled,
+    so the dependence along t is kept. Returns {name: (low (gaps,), high (gaps,))}; NaN where more than half of the
+    resamples do not show the time.
     """
     points = width.shape[1]
     if np.ptp(width, axis=1).max(initial=0.0) < SAME:
-        one = fit(times, width.mean(1), level)
+        one = fit(times, pooled(width, has_gap), level, nested)
         return {name: (one[name], one[name]) for name in TIMES}
     weights = rng.multinomial(points, np.full(points, 1 / points), size=resamples) / points
-    curves = np.einsum("rp,tpg->rtg", weights, width)
-    fits = [fit(times, curve, level) for curve in curves]
+    fits = [fit(times, curve, level, nested) for curve in pooled(width, has_gap, weights)]
     tails = [0.5 * (1 - confidence), 0.5 * (1 + confidence)]
     intervals = {}
     for name in TIMES:

@@ -22,17 +22,17 @@ def spectra(jacobian):
     return eigenvalues[..., ::-1], vectors[..., ::-1], singular_values, asymmetry
 
 
-def alignment(vectors, tangents, boundaries):
+def alignment(vectors, tangents, spans):
     """Mean cosine of the principal angles between measured and true tangent groups.
 
     vectors: (..., d, d) orthonormal columns, most tangent first. tangents: (..., d, m) true orthonormal
-    tangents ordered by group. boundaries: ends of the groups among the columns, as (2, 4).
+    tangents ordered by group. spans: (start, stop) of every group among the columns.
     Returns (..., groups), 1 for the same subspace; about sqrt(size / d) for unrelated ones; NaN without tangents.
     """
     shared = _shared(vectors, tangents)
     shape = np.broadcast_shapes(vectors.shape[:-2], tangents.shape[:-2])
     cosines = []
-    for start, stop in zip((0, *boundaries[:-1]), boundaries, strict=True):
+    for start, stop in spans:
         one, two = (array[..., start:stop] for array in shared)
         overlap = np.swapaxes(one, -1, -2) @ two
         known = np.isfinite(overlap).all((-2, -1))  # a mixture has points without some of the tangents

@@ -24,6 +24,7 @@ from scoregap.agreement import judge, median
 from scoregap.schema import CONTROLS, Compare
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
+from scoregap.truth import FAMILIES
 
 SHOWN = 80  # rows of the terminal table; the file has all
 
@@ -57,21 +58,25 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
     margins = settings.curved if values["curvature"] else settings.flat
     rows = []
     for gap in own.gap.values:
-        last = gap == own.gap.values[-1]
-        for name in ("t_consolidation",) if last else ("t_open", "t_max", "t_close"):
-            one = own.isel(gap=gap)
+        final = gap == own.gap.values[-1] or not FAMILIES[values["family"]].shares
+        one = own.isel(gap=gap)
+        unknown = exact_unknown(cell.isel(gap=gap))
+        for name in ("t_consolidation",) if final else ("t_open", "t_max", "t_close"):
             curves = {reference: one[f"{reference}_{name}"].values for reference in variables.REFERENCES}
             curves["trained"] = one[name].values if network != "law" else np.full_like(curves["law"], np.nan)
             subject = "trained" if network != "law" else "law"
-            rows.append(
-                label
-                | {"gap": int(gap), "boundary": _one(one.boundary.values), "quantity": name}
-                | judge(curves, subject, getattr(margins, name), settings.confidence)
-                | _seeds(own.status)
-            )
-    if "exact" not in cell.network.values:
-        for row in rows:
-            row["verdict"] = "no exact arm"
+            known = ~(unknown & np.isnan(curves["exact"]))
+            row = judge({k: v[known] for k, v in curves.items()}, subject, getattr(margins, name), settings.confidence)
+            if "exact" not in cell.network.values:
+                row["verdict"] = "no exact arm"
+            elif subject == "law" and own.law_edge.isnull().all():
+                row["verdict"] = "no law"
+            elif not known.any():
+                row["verdict"] = "exact not known"
+            elif not known.all():
+                row["verdict"] += f" (exact not known in {int((~known).sum())})"
+            place = {"gap": int(gap), "boundary": _one(one.boundary.values), "quantity": name}
+            rows.append(label | place | row | _seeds(own.status))
     arms = {arm: cell.sel(network=arm) for arm in CONTROLS if arm in cell.network.values}
     found = own.dimension_overall.isel(estimator=0).values
     true = own.boundary.isel(gap=-1).values
@@ -85,6 +90,14 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
             | _seeds(own.status)
         )
     return rows
+
+
+def exact_unknown(cell: xr.Dataset) -> np.ndarray:
+    """(seed,) whether the exact width of a gap is unknown at some time, as sampled truth is where its guard fails."""
+    if "exact" not in cell.network.values:
+        return np.zeros(cell.sizes["seed"], bool)
+    exact = cell.sel(network="exact")
+    return ((exact.status == 1) & exact.gap_width.isnull().any("time")).values
 
 
 def _one(values: np.ndarray) -> int:

@@ -46,18 +46,21 @@ def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
         widths = theory.gap_width(t[:, None], *laws.gap_edges(result[f"{name}_edge"]).T)
         if name == "law":
             result["law_gap_width"][:] = widths
-        for phase_time, value in phases.fit(t, widths, settings.level).items():
+        for phase_time, value in phases.fit(t, widths, settings.level, cell.nested).items():
             result[f"{name}_{phase_time}"][:] = value
     if measured.status != 1:
         return result
 
     eigenvalues = measured.eigenvalue.values.astype(float)  # (T, points, modes)
     widths = gaps.widths(eigenvalues, truth.boundaries)
-    result["gap_width"][:] = widths.mean(1)
-    for name, value in phases.fit(t, widths.mean(1), settings.level).items():
+    has_gap = measured.has_gap.values == 1
+    result["gap_width"][:] = mean = phases.pooled(widths, has_gap)
+    for name, value in phases.fit(t, mean, settings.level, cell.nested).items():
         result[name][:] = value
     rng = np.random.default_rng(cell.seed("bootstrap"))
-    intervals = phases.bootstrap(t, widths, settings.level, settings.resamples, settings.confidence, rng)
+    intervals = phases.bootstrap(
+        t, widths, has_gap, settings.level, settings.resamples, settings.confidence, rng, cell.nested
+    )
     for name, (low, high) in intervals.items():
         result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
     blind = gaps.blind(eigenvalues.mean(1), settings.visibility)

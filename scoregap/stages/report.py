@@ -34,9 +34,11 @@ def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
 def comparison(study: Study, frame: pd.DataFrame) -> str:
     """The comparison as a page of its own."""
     axes = [a for a in study.axes if a not in ("seed", "network") and frame[a].nunique() > 1]
-    columns = [*axes, "network", "quantity", "boundary", "law", "gaussian", "exact", "trained", "ratio", "ratio_low",
+    curves = [name for name in ("law", "corrected", "gaussian", "exact", "trained") if frame[name].notna().any()]
+    columns = [*axes, "network", "quantity", "boundary", *curves, "ratio", "ratio_low",
                "ratio_high", "law_to_exact", "position", "margin", "verdict", "not_ok"]  # fmt: skip
-    names = {"ratio": "trained / exact", "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
+    subject = "trained" if study.subjects else "law"
+    names = {"ratio": f"{subject} / exact", "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
              "position": "between gaussian (0) and exact (1)", "boundary": "gap below mode",
              "not_ok": "members not ok"}  # fmt: skip
     rows = []
@@ -55,7 +57,7 @@ th {{ white-space: normal; vertical-align: bottom; position: sticky; top: 0; bac
 tr.good td:nth-last-child(2) {{ background: #d9f0d9; }}
 tr.bad td:nth-last-child(2) {{ background: #f6d5d5; }}
 </style></head><body>
-<h1>{html.escape(study.name)}: trained networks against theory</h1>
+<h1>{html.escape(study.name)}: {"trained networks against theory" if study.subjects else "the law against exact"}</h1>
 <p>Phase times are noise variances t, medians over {len(study.axes["seed"])} seeds. The ratio has a {confidence:.0%}
 Student interval over seeds; <b>agrees</b>: the interval lies inside the margin, <b>disagrees</b>: outside,
 <b>inconclusive</b>: neither. Config {study.hash}.</p>

@@ -20,7 +20,7 @@ from scoregap.truth import posteriors
 
 JACOBIANS = 2**24  # entries of Jacobians held at once: 128 MiB, and a few copies
 NAMES = (
-    "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment",
+    "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment", "has_gap",
     "training_step", "training_loss", "training_excess",
 )  # fmt: skip
 
@@ -50,7 +50,14 @@ def grid(cell: Cell) -> np.ndarray:
 def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
     """Every variable in NAMES for one cell of a study file."""
     t, points, d = grid(cell), cell.spectrum.points, cell["ambient_dim"]
-    sizes = {"time": len(t), "point": points, "mode": d, "group": cell.gaps, "evaluation": variables.EVALUATIONS}
+    sizes = {
+        "time": len(t),
+        "point": points,
+        "mode": d,
+        "group": cell.gaps,
+        "gap": cell.gaps,
+        "evaluation": variables.EVALUATIONS,
+    }
     result = variables.blank(NAMES, sizes)
     if cell.trained:
         key = cell.key("train")
@@ -65,7 +72,10 @@ def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, 
     rng = np.random.default_rng(cell.seed("points"))
     clean, latents = truth.sample(rng, points)
     noise, tangents = rng.standard_normal(clean.shape), truth.tangents(latents)
-    ends = truth.boundaries
+    ends, has_gap = truth.boundaries, truth.gaps_at(latents)
+    result["has_gap"][:] = has_gap
+    starts = (0, *ends[:-1]) if cell.nested else (0,) * len(ends)
+    spans = list(zip(starts, ends, strict=True))
     score = closed_form(cell, truth)
     at_once = max(1, JACOBIANS // (points * d * d))  # times
     for some in (slice(i, i + at_once) for i in range(0, len(t), at_once)):
@@ -97,7 +107,8 @@ def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, 
         result["score_norm"][some] = np.linalg.norm(denoised - noisy, axis=-1) / here[:, None]
         result["excess_loss"][some] = ((denoised - shaped(exact.mean)) ** 2).mean((1, 2)) / here
         with np.errstate(invalid="ignore"):
-            result["alignment"][some] = mean_of_finite(spectra.alignment(vectors, tangents, ends))
+            cosines = np.where(has_gap, spectra.alignment(vectors, tangents, spans), np.nan)
+            result["alignment"][some] = mean_of_finite(cosines)
     result["status"][...] = 1 if np.isfinite(result["eigenvalue"]).any() else 3
     return result
 

@@ -93,6 +93,7 @@ def train(cells: list[Cell], device: torch.device):
             for truth, x in zip(truths, noisy, strict=True)
         ]
     )
+    known = np.isfinite(bayes).all(3)  # not where the truth is sampled and its guard fails
     inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
     levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(cells), -1)
 
@@ -104,13 +105,14 @@ def train(cells: list[Cell], device: torch.device):
         settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share
     )
     source = training.batches(samplers, generators, quantiles, settings.levels, settings.samples)
-    curve, started, spoke = [], time.monotonic(), 0.0
+    curve, sound, started, spoke = [], np.ones(len(cells), bool), time.monotonic(), 0.0
     for progress in training.train(
         denoiser, source, settings.steps, settings.learning_rate, settings.warmup, settings.ema, steps
     ):
         with torch.no_grad():
             denoised = progress.averaged(inputs, levels).double().cpu().numpy()
-        excess = ((denoised - bayes) ** 2).mean((2, 3)) / t
+        sound &= np.isfinite(denoised).all((1, 2, 3)) & np.isfinite(progress.loss)
+        excess = over_known((denoised - bayes) ** 2, known) / t
         curve.append((np.full(len(cells), progress.step), progress.loss, excess.mean(1)))
         elapsed = time.monotonic() - started
         if elapsed - spoke > 30 or progress.step == settings.steps:
@@ -129,10 +131,7 @@ def train(cells: list[Cell], device: torch.device):
     tensors: dict[str, np.ndarray] = {}
     for i, cell in enumerate(cells):
         key = cell.key("train")
-        finite = (
-            all(np.isfinite(array[i]).all() for array in weights.values())
-            and np.isfinite(curves[i, : len(curve)]).all()
-        )
+        finite = bool(sound[i] and all(np.isfinite(array[i]).all() for array in weights.values()))
         members[key] = {
             "diverged": not finite,
             "data_std": data_std[i],
@@ -141,6 +140,13 @@ def train(cells: list[Cell], device: torch.device):
         tensors |= {f"{key}/network.{name}": array[i] for name, array in weights.items()}
         tensors[f"{key}/curve"] = curves[i]
     return members, tensors
+
+
+def over_known(squares, known):
+    """Mean of squares (members, levels, points, d) over the points that are known (members, levels, points)."""
+    count = known.sum(2)
+    total = np.where(known, squares.mean(3), 0.0).sum(2)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def restore(cell: Cell, members: dict, tensors: dict) -> networks.Denoiser:

@@ -9,10 +9,13 @@ This file is light (no numpy), because Snakemake parses studies: a family is reg
 and loaded from its module on first use. A new family is one file in `manifolds` and one line in FAMILIES.
 """
 
-from collections.abc import Callable, Sequence
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pkgutil import resolve_name
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scoregap import InputError
 
@@ -41,7 +44,8 @@ class Family(NamedTuple):
     ("never"), must not be ("always"), or is free ("may"). reads: settings beyond count, std and curvature.
     exact: whether the posterior is known at every x and t ("closed form"), by sampling where a guard allows it
     ("sampled"), or not at all ("unknown"). shares: whether groups share the latents (else they are components of a
-    mixture, each with a dimension of its own).
+    mixture, each with a dimension of its own). law: whether random-matrix theory knows its flat spectrum. check:
+    (counts, settings) -> what else it refuses, as `refusal`.
     """
 
     where: str
@@ -50,19 +54,30 @@ class Family(NamedTuple):
     reads: frozenset[str] = frozenset()
     exact: str = "closed form"
     shares: bool = True
+    law: bool = False
+    check: Callable[[Sequence[int], Mapping[str, Any]], str | None] = lambda counts, settings: None
 
     def load(self):
         """The family's class."""
         return resolve_name(self.where)
 
 
+def _sign(counts, settings):
+    if settings.get("sign") == "negative" and sum(counts) < 2:
+        return "sign: 'negative' is not allowed: a curve has no scalar curvature: should have 2 latents or more"
+    return None
+
+
 _MATRIX = frozenset({"law", "width", "frame"})  # settings of families that start from a random matrix F
 FAMILIES = {
-    "linear": Family("scoregap.truth.manifolds.linear:Linear", lambda counts, c: sum(counts), "never", _MATRIX),
+    "linear": Family(
+        "scoregap.truth.manifolds.linear:Linear", lambda counts, c: sum(counts), "never", _MATRIX, law=True
+    ),
     "arcs": Family(
         "scoregap.truth.manifolds.arcs:Arcs",
         lambda counts, c: (2 if c else 1) * sum(counts),
         reads=_MATRIX | {"bend"},
+        law=True,
     ),
     "sphere": Family(
         "scoregap.truth.manifolds.spheres:Spheres",
@@ -89,6 +104,7 @@ FAMILIES = {
         lambda counts, c: sum(counts) + bool(c),
         reads=_MATRIX | {"sign"},
         exact="sampled",
+        check=_sign,
     ),
 }
 # Benchmark manifolds of the package scikit-dimension: dimension, ambient dimension. Curved, but of one shape each.
@@ -120,15 +136,28 @@ BENCHMARKS = {
 }
 
 
-def _benchmark(name: str, least: int) -> Family:
+def _benchmark(name: str, m: int, d: int) -> Family:
     """One of BENCHMARKS. `curved` is "never": they have a shape of their own, and no curvature to set."""
+
+    def check(counts, settings):
+        if list(counts) != [m]:
+            return (
+                f"groups: {len(counts)} with {sum(counts)} latents are not allowed: should be one group of {m} latents"
+            )
+        if find_spec("skdim") is None:
+            return f"family: 'skdim-{name}' is not allowed without scikit-dimension: pip install 'scoregap[benchmark]'"
+        return None
+
     where = f"scoregap.truth.manifolds.benchmark:{name}"
-    return Family(where, lambda counts, c: least, "never", exact="unknown")
+    return Family(where, lambda counts, c: d, "never", exact="unknown", check=check)
 
 
-FAMILIES |= {f"skdim-{name}": _benchmark(name, d) for name, (_, d) in BENCHMARKS.items()}
+FAMILIES |= {f"skdim-{name}": _benchmark(name, *sizes) for name, sizes in BENCHMARKS.items()}
 # Laws of the column variances inside a group (`scoregap.truth.variances`) -> (least, most) width, both allowed.
 VARIANCE_LAWS = {"constant": (0.0, 0.0), "uniform": (0.0, 1.0), "lognormal": (0.0, 3.0), "power": (0.0, 0.95)}
+
+
+SETTINGS = {"frame": ("random", "orthonormal"), "sign": ("random", "positive", "negative")}  # allowed values
 
 
 def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed: int = 0, **settings):
@@ -139,7 +168,12 @@ def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed
     """
     if family not in FAMILIES:
         raise InputError(f"family: {family!r} is not allowed: should be one of {', '.join(FAMILIES)}")
-    groups = tuple(group if isinstance(group, Group) else Group(*group) for group in groups)
+    try:
+        groups = tuple(group if isinstance(group, Group) else Group(*group) for group in groups)
+    except TypeError:
+        raise InputError(f"groups: {groups!r} is not allowed: should be a list of (count, std, ...)") from None
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        raise InputError(f"seed: {seed!r} is not allowed: should be a whole number from 0")
     wrong = refusal(family, ambient_dim, groups, curvature, settings)
     if wrong:
         raise InputError(wrong)
@@ -149,15 +183,32 @@ def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed
 def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> str | None:
     """Why a family cannot be built so, as `key: value is not allowed: ...`; None if it can."""
     entry = FAMILIES[family]
+    if not _within(curvature, 0, 100):
+        return f"curvature: {curvature!r} is not allowed: should be from 0 to 100"
     if entry.curved == "never" and curvature:
         return f"curvature: {curvature!r} is not allowed: {family} has none to set: should be 0.0"
-    if entry.curved == "always" and not curvature > 0:
+    if entry.curved == "always" and not curvature:
         return f"curvature: {curvature!r} is not allowed: {family} is never flat: should be greater than 0"
+    if not groups:
+        return "groups: [] is not allowed: should be one or more"
     for k, group in enumerate(groups):
-        if entry.curved == "always" and not group.bend > 0:
-            return f"groups[{k}].bend: {group.bend!r} is not allowed: {family} is curved: should be greater than 0"
-        if not group.weight > 0:
-            return f"groups[{k}].weight: {group.weight!r} is not allowed: should be greater than 0"
+        if not isinstance(group.count, numbers.Integral) or group.count < 1:
+            return f"groups[{k}].count: {group.count!r} is not allowed: should be a whole number from 1"
+        if group.law not in VARIANCE_LAWS:
+            return f"groups[{k}].law: {group.law!r} is not allowed: should be one of {', '.join(VARIANCE_LAWS)}"
+        least, most = VARIANCE_LAWS[group.law]
+        if not _within(group.width, least, most):
+            return (
+                f"groups[{k}].width: {group.width!r} is not allowed: should be from {least} to {most} "
+                f"for the law {group.law!r}"
+            )
+        for name, low, high in (("std", 1e-9, 1e9), ("bend", 0, 100), ("weight", 1e-9, 1e9)):
+            if not _within(getattr(group, name), low, high):
+                return (
+                    f"groups[{k}].{name}: {getattr(group, name)!r} is not allowed: should be from {low:g} to {high:g}"
+                )
+        if entry.curved == "always" and not group.bend:
+            return f"groups[{k}].bend: {group.bend!r} is not allowed: {family} is never flat: should be greater than 0"
         for name in ("bend", "law", "width", "weight"):
             value = getattr(group, name)
             if value != getattr(Group, name) and name not in entry.reads:
@@ -165,8 +216,18 @@ def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: f
     for name, value in settings.items():
         if name not in entry.reads:
             return f"{name}: {value!r} is not allowed: {family} does not use it"
-    needed = entry.room([group.count for group in groups], curvature)
+        if name in SETTINGS and value not in SETTINGS[name]:
+            return f"{name}: {value!r} is not allowed: should be one of {', '.join(SETTINGS[name])}"
+        if name not in SETTINGS and not _within(value, 0, 1e6):
+            return f"{name}: {value!r} is not allowed: should be from 0 to 1e6"
+    counts = [group.count for group in groups]
+    needed = entry.room(counts, curvature)
     if needed > ambient_dim:
         curved = f" at curvature {curvature!r}" if curvature else ""
         return f"ambient_dim: {ambient_dim} is not allowed: {family}{curved} needs at least {needed}"
-    return None
+    return entry.check(counts, settings)
+
+
+def _within(value, low, high) -> bool:
+    """Whether a number lies in a range; NaN and what is no number do not."""
+    return isinstance(value, numbers.Real) and math.isfinite(value) and low <= value <= high

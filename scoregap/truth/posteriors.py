@@ -62,11 +62,14 @@ class Posterior:
         return -np.sort(-every, axis=1)
 
     def leading(self, count: int) -> np.ndarray:
-        """(n, d, count) eigenvectors of the largest eigenvalues, descending."""
+        """(n, d, count) eigenvectors of the largest eigenvalues, descending; zeros if G has fewer than count."""
         order = np.argsort(-self.eigenvalues, axis=1, kind="stable")[:, :count]
         if (order == np.arange(order.shape[1])).all():
-            return self.eigenvectors[:, :, :count]
-        return np.take_along_axis(self.eigenvectors, order[:, None, :], 2)
+            vectors = self.eigenvectors[:, :, :count]
+        else:
+            vectors = np.take_along_axis(self.eigenvectors, order[:, None, :], 2)
+        missing = count - vectors.shape[2]
+        return np.concatenate([vectors, np.zeros((*vectors.shape[:2], missing))], 2) if missing > 0 else vectors
 
     def __iter__(self) -> Iterator[np.ndarray]:
         yield self.mean
@@ -87,11 +90,11 @@ class Deferred(Posterior):
         return self.__dict__["values"]()
 
 
-def points_and_times(x, t):
+def points_and_times(x, t, d):
     """x (n, d) and t as (n,) in float64. Raises ValueError for other shapes, t <= 0, or what is not finite."""
     x = np.asarray(x, float)
-    if x.ndim != 2:
-        raise ValueError(f"points have shape {x.shape}: should be (n, d)")
+    if x.ndim != 2 or x.shape[1] != d:
+        raise ValueError(f"points have shape {x.shape}: should be (n, {d})")
     t = np.broadcast_to(np.asarray(t, float), x.shape[:1])
     if not np.isfinite(x).all() or not (np.isfinite(t) & (t > 0)).all():
         raise ValueError("points should be finite, and noise variances t finite and positive")
@@ -104,7 +107,7 @@ def gaussian(x, t, directions, variances) -> Posterior:
     x: (n, d) noisy points; t: (n,) or scalar noise variance; directions: (d, r) orthonormal
     columns; variances: (r,) data variances along them, zero elsewhere.
     """
-    x, t = points_and_times(x, t)
+    x, t = points_and_times(x, t, len(directions))
     shrink = variances / (variances + t[:, None])
     mean = ((x @ directions) * shrink) @ directions.T
     return Posterior(mean, shrink, lambda: np.broadcast_to(directions, (len(x), *directions.shape)))
@@ -278,10 +281,10 @@ def empirical(x, t, data, block: int = 4096) -> Deferred:
     and covariance use offsets from the nearest training point and so keep their relative accuracy down to times where
     one point has all the weight. G has rank N - 1 at most. Its eigenvalues cost N d^2 + d^3 per point, on demand.
     """
-    x, t = points_and_times(x, t)
-    n, d = x.shape
-    if np.ndim(data) != 2 or data.shape[1] != d or not len(data):
-        raise ValueError(f"training points have shape {np.shape(data)}: should be (N, {d}), N > 0")
+    n, d = np.shape(x)
+    if data.ndim != 2 or data.shape[1] != d or not len(data):
+        raise ValueError(f"training points have shape {data.shape}: should be (N, {d}), N > 0")
+    x, t = points_and_times(x, t, d)
     rank = min(len(data) - 1, d)
     mean = np.empty_like(x)
     for queries in _parts(n, _QUERIES):

@@ -6,13 +6,14 @@ ambient_dim, variance groups, family, curvature -> edges by every law, gaps, pha
 import itertools
 import math
 import re
+from typing import Any
 
 import numpy as np
 
 from scoregap import InputError, diffusion
-from scoregap.truth import FAMILIES, VARIANCE_LAWS, Group, expansions, laws, manifold, times
+from scoregap.truth import FAMILIES, Group, expansions, laws, manifold, times
 from scoregap.truth.manifolds import Manifold
-from scoregap.truth.manifolds.linear import Linear
+from scoregap.truth.manifolds.arcs import Arcs
 from scoregap.truth.variances import VarianceLaw
 
 APPROXIMATIONS = {
@@ -23,24 +24,34 @@ APPROXIMATIONS = {
 
 
 def parse_groups(texts: list[str]) -> list[Group]:
-    """["20:1.0", "20:0.1:uniform:0.5"] -> groups. Raises InputError."""
+    """["20:1.0", "20:0.1:law=uniform:width=0.5"] -> groups. Raises InputError."""
     groups = []
     for text in texts:
-        parts = text.split(":")
         try:
-            count, std, law, width = [*parts, "constant", "0"] if len(parts) == 2 else parts
-            group = Group(int(count), float(std), law=law, width=float(width))
-            least, most = VARIANCE_LAWS[law]
-        except (ValueError, KeyError):
-            group, least, most = Group(0, 0.0), 0.0, 0.0
-        if group.count < 1 or not 1e-9 <= group.std <= 1e9 or not least <= group.width <= most:
-            known = ", ".join(f"{name} (width {low:g} to {high:g})" for name, (low, high) in VARIANCE_LAWS.items())
+            count, std, *rest = text.split(":")
+            options: dict[str, Any] = dict(part.split("=") for part in rest)
+            options |= {name: float(value) for name, value in options.items() if name != "law"}
+            groups.append(Group(int(count), float(std), **options))
+        except (ValueError, TypeError):
             raise InputError(
-                f"--group: {text!r} is not allowed: should be COUNT:STD or COUNT:STD:LAW:WIDTH, as 20:0.1, "
-                f"count from 1, std from 1e-9 to 1e9, law one of {known}"
-            )
-        groups.append(group)
+                f"--group: {text!r} is not allowed: should be COUNT:STD, as 20:0.1, and then any of bend=, law=, "
+                "width=, weight=, as 20:0.1:law=uniform:width=0.5"
+            ) from None
     return groups
+
+
+def parse_settings(texts: list[str]) -> dict[str, str | float]:
+    """["frame=orthonormal", "separation=2"] -> settings of a family. Raises InputError."""
+    settings: dict[str, str | float] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not (name and separator and value):
+            raise InputError(f"--set: {text!r} is not allowed: should be NAME=VALUE, as frame=orthonormal")
+        try:
+            settings[name] = float(value)
+        except ValueError:
+            settings[name] = value
+    return settings
 
 
 def describe(
@@ -54,6 +65,7 @@ def describe(
     densities: int = 0,
     points: int = 32,
     seed: int = 0,
+    settings: dict | None = None,
 ) -> dict:
     """All that theory says of one manifold, as plain data; None where something does not exist.
 
@@ -67,18 +79,21 @@ def describe(
     if any(not 1e-8 <= t <= 1e8 for t in times_of_spectra):
         raise InputError(f"--time: {list(times_of_spectra)} is not allowed: should be from 1e-8 to 1e8")
     try:
-        truth = manifold(family, ambient_dim, groups, curvature, seed)
+        truth = manifold(family, ambient_dim, groups, curvature, seed, **(settings or {}))
     except InputError as error:  # its keys are those of a study
-        raise InputError("--" + re.sub("^ambient_dim", "ambient", re.sub(r"^groups", "group", str(error)))) from None
+        raise InputError("--" + re.sub("^ambient_dim", "ambient", str(error))) from None
     result: dict = {"family": family, "curvature": curvature}
-    if isinstance(truth, Linear):
+    flat = FAMILIES[family].law and getattr(truth, "frame", "random") == "random"
+    if densities and not flat:
+        raise InputError(f"--density: {densities} is not allowed: {family} of that kind has no random-matrix law")
+    if flat:
         result |= linear(ambient_dim, groups, level, visibility)
         if densities:
             result["density"] = density(ambient_dim, groups, densities)
-        if curvature:
-            result["small_curvature"] = small_curvature(truth)
     else:
         result |= {"ambient_dim": ambient_dim, "manifold_dim": truth.manifold_dim}
+    if family == "arcs" and curvature:
+        result["small_curvature"] = small_curvature(truth)
     if times_of_spectra and FAMILIES[family].exact == "unknown":
         raise InputError(f"--time: {list(times_of_spectra)} is not allowed: the score of {family} is not known")
     result["exact"] = [spectrum(truth, t, points, seed) for t in times_of_spectra]
@@ -176,21 +191,23 @@ def density(ambient_dim: int, groups: list[Group], count: int) -> dict:
     }
 
 
-def small_curvature(truth: Linear) -> list[dict]:
-    """Leading order in curvature for a typical latent of each group (THEORY.md 4): one arc of length scale s."""
+def small_curvature(truth: Arcs) -> list[dict]:
+    """Leading order in curvature for a typical latent of each group (THEORY.md 4): one arc of length scale s.
+
+    Consolidation is that of the group's typical latent against the ghost of the widest arc. Beyond half of the flat
+    value the expansion says nothing: NaN.
+    """
     lengths = np.sqrt([np.mean(truth.scales[truth.group_of == k] ** 2) for k in range(len(truth.groups))])
     rows = []
     for group, s in zip(truth.ordered, lengths, strict=True):
         kappa = truth.kappa * group.bend
-        rows.append(
-            {
-                "s": s,
-                "kappa": kappa,
-                "tangent_at_s2": expansions.arc_tangent(s**2, s, kappa),
-                "bend_at_s2": expansions.arc_bend(s**2, s, kappa),
-                "t_consolidation_over_flat": expansions.arc_consolidation(s, kappa) / s**2,
-            }
-        )
+        row = {
+            "tangent_at_s2": expansions.arc_tangent(s**2, s, kappa),
+            "bend_at_s2": expansions.arc_bend(s**2, s, kappa),
+            "t_consolidation_over_flat": expansions.arc_consolidation(s, kappa, lengths.max()) / s**2,
+        }
+        valid = row["t_consolidation_over_flat"] > 0.5
+        rows.append({"s": s, "kappa": kappa} | {name: value if valid else math.nan for name, value in row.items()})
     return rows
 
 
@@ -239,7 +256,7 @@ def render(result: dict) -> str:
         lines.append(f"  {'s':>12} {'kappa':>12} {'tangent':>12} {'ghost':>12} {'t_consolidation / flat':>24}")
         for row in result["small_curvature"]:
             columns = (row["s"], row["kappa"], row["tangent_at_s2"], row["bend_at_s2"])
-            lines.append(f"  {' '.join(map(_show, columns))} {row['t_consolidation_over_flat']:>24.6g}")
+            lines.append(f"  {' '.join(map(_show, columns))} {'':>12}{_show(row['t_consolidation_over_flat'])}")
     if result["exact"]:
         points = result["exact"][0]["points"]
         lines += ["", f"exact score: eigenvalues of G, mean over {points} noisy points of one draw"]

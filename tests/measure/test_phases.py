@@ -12,6 +12,11 @@ GRID = np.geomspace(1e-4, 30, 40)  # that of the quickstart study
 nan = np.nan
 
 
+def everywhere(width):
+    """Every point has every gap."""
+    return np.ones(width.shape[1:], bool)
+
+
 def bump(t, a, b):
     """The gap between variances a > b in the linear model (THEORY.md 3)."""
     return a / (a + t) - b / (b + t)
@@ -199,9 +204,9 @@ def test_noise_moves_the_fit_little():
 def test_bootstrap_interval():
     width = noisy(np.random.default_rng(1), 30)
     found = phases.fit(GRID, width.mean(1), 0.5)
-    intervals = phases.bootstrap(GRID, width, 0.5, 200, 0.9, np.random.default_rng(2))
-    wide = phases.bootstrap(GRID, width, 0.5, 200, 0.99, np.random.default_rng(2))
-    again = phases.bootstrap(GRID, width, 0.5, 200, 0.9, np.random.default_rng(2))
+    intervals = phases.bootstrap(GRID, width, everywhere(width), 0.5, 200, 0.9, np.random.default_rng(2))
+    wide = phases.bootstrap(GRID, width, everywhere(width), 0.5, 200, 0.99, np.random.default_rng(2))
+    again = phases.bootstrap(GRID, width, everywhere(width), 0.5, 200, 0.9, np.random.default_rng(2))
     assert tuple(intervals) == phases.TIMES
     for name, gap in [("t_open", 0), ("t_max", 0), ("t_close", 0), ("t_consolidation", 1)]:
         low, high = intervals[name]
@@ -217,14 +222,14 @@ def test_bootstrap_interval():
 
 def test_bootstrap_of_equal_points_has_no_width():
     width = np.repeat(noisy(np.random.default_rng(0), 1), 5, axis=1)
-    low, high = phases.bootstrap(GRID, width, 0.5, 20, 0.9, np.random.default_rng(0))["t_max"]
+    low, high = phases.bootstrap(GRID, width, everywhere(width), 0.5, 20, 0.9, np.random.default_rng(0))["t_max"]
     assert low[0] == pytest.approx(high[0], rel=1e-9)
 
 
 def test_bootstrap_without_the_time_is_nan():
     """A gap that only few points show is not given an interval."""
     width = np.stack([np.zeros((40, 8)), 0.2 * rise(GRID[:, None], np.full(8, 0.005))], -1)
-    for low, high in phases.bootstrap(GRID, width, 0.5, 30, 0.9, np.random.default_rng(0)).values():
+    for low, high in phases.bootstrap(GRID, width, everywhere(width), 0.5, 30, 0.9, np.random.default_rng(0)).values():
         assert np.isnan(low).all()
         assert np.isnan(high).all()
 
@@ -235,10 +240,57 @@ def test_bootstrap_intervals_cover():
     expected = phases.fit(GRID, noisy(rng, 100_000).mean(1), 0.5)
     covered = dict.fromkeys(("t_open", "t_max", "t_close", "t_consolidation"), 0)
     for _ in range(70):
-        intervals = phases.bootstrap(GRID, noisy(rng, 40), 0.5, 80, 0.9, rng)
+        width = noisy(rng, 40)
+        intervals = phases.bootstrap(GRID, width, everywhere(width), 0.5, 80, 0.9, rng)
         for name in covered:
             gap = int(name == "t_consolidation")
             low, high = intervals[name]
             covered[name] += bool(low[gap] <= expected[name][gap] <= high[gap])
     for count in covered.values():
         assert 54 <= count <= 69, covered
+
+
+def test_pooled_is_the_mean_over_the_points_that_have_the_gap():
+    width = np.random.default_rng(0).random((5, 4, 2))
+    has_gap = np.array([[True, True], [True, False], [True, False], [True, True]])
+    found = phases.pooled(width, has_gap)
+    np.testing.assert_allclose(found[:, 0], width[:, :, 0].mean(1))
+    np.testing.assert_allclose(found[:, 1], width[:, [0, 3], 1].mean(1))
+    weights = np.array([[0.5, 0.5, 0, 0], [0, 0.5, 0.5, 0]])
+    resampled = phases.pooled(width, has_gap, weights)
+    np.testing.assert_allclose(resampled[0, :, 1], width[:, 0, 1])
+    assert np.isnan(resampled[1, :, 1]).all()  # no point that has it was drawn
+    width[2, 1, :] = nan  # not known there
+    np.testing.assert_array_equal(
+        np.isnan(phases.pooled(width, has_gap)), [[False] * 2] * 2 + [[True, False]] + [[False] * 2] * 2
+    )
+
+
+def test_unknown_widths_cut_the_curve():
+    g = 0.05
+    width = np.stack([bump(GRID, 2.0, 0.1), rise(GRID, g)], -1)
+    known = phases.fit(GRID, width, 0.5)
+    ends = width.copy()
+    ends[GRID < 1e-3] = nan
+    for name, values in phases.fit(GRID, ends, 0.5).items():
+        np.testing.assert_allclose(values, known[name])
+    hole = width.copy()
+    hole[np.searchsorted(GRID, g)] = nan  # at consolidation; the intermediate gap is above it
+    found = phases.fit(GRID, hole, 0.5)
+    assert np.isnan(found["t_consolidation"][1])
+    assert found["t_max"][0] == pytest.approx(known["t_max"][0])
+    assert all(np.isnan(values).all() for values in phases.fit(GRID, np.full_like(width, nan), 0.5).values())
+
+
+def test_gaps_that_are_all_final():
+    width = np.stack([rise(GRID, 0.05), rise(GRID, 0.8)], -1)
+    found = phases.fit(GRID, width, 0.5, nested=False)
+    np.testing.assert_allclose(found["t_consolidation"], [0.05, 0.8])
+    assert np.isnan(found["t_max"]).all()
+
+
+def test_identical_points_have_no_width_to_resample():
+    width = np.repeat(np.stack([bump(GRID, 2.0, 0.1), rise(GRID, 0.05)], -1)[:, None], 3, axis=1)
+    intervals = phases.bootstrap(GRID, width, everywhere(width), 0.5, 50, 0.9, None)
+    low, high = intervals["t_max"]
+    assert low[0] == high[0] == pytest.approx(phases.fit(GRID, width[:, 0], 0.5)["t_max"][0])

@@ -83,18 +83,18 @@ def test_alignment_of_known_angles(seed, angles):
     mixed[:, :2] = turned[:, :2] @ rotation(rng, 2)  # a group is a subspace, whatever its basis
     measured = frame.copy()
     measured[:, :2] = frame[:, :2] @ rotation(rng, 2)
-    found = spectra.alignment(measured, mixed, (2, 3))
+    found = spectra.alignment(measured, mixed, [(0, 2), (2, 3)])
     np.testing.assert_allclose(found, [np.cos(angles[:2]).mean(), np.cos(angles[2])], atol=1e-12)
 
 
 def test_alignment_one_and_zero():
     frame = rotation(np.random.default_rng(1), 6)
-    np.testing.assert_allclose(spectra.alignment(frame, frame[:, :4], (1, 4)), [1, 1])
-    np.testing.assert_allclose(spectra.alignment(frame, -frame[:, :4], (1, 4)), [1, 1])
-    np.testing.assert_allclose(spectra.alignment(frame, frame[:, 2:6], (2, 4)), [0, 0], atol=1e-14)
+    np.testing.assert_allclose(spectra.alignment(frame, frame[:, :4], [(0, 1), (1, 4)]), [1, 1])
+    np.testing.assert_allclose(spectra.alignment(frame, -frame[:, :4], [(0, 1), (1, 4)]), [1, 1])
+    np.testing.assert_allclose(spectra.alignment(frame, frame[:, 2:6], [(0, 2), (2, 4)]), [0, 0], atol=1e-14)
     # Groups swapped: each is orthogonal to what is measured in its place.
-    np.testing.assert_allclose(spectra.alignment(frame, frame[:, [2, 3, 0, 1]], (2, 4)), [0, 0], atol=1e-14)
-    assert spectra.alignment(frame, frame[:, :4], (1, 4)).max() <= 1
+    np.testing.assert_allclose(spectra.alignment(frame, frame[:, [2, 3, 0, 1]], [(0, 2), (2, 4)]), [0, 0], atol=1e-14)
+    assert spectra.alignment(frame, frame[:, :4], [(0, 1), (1, 4)]).max() <= 1
 
 
 def test_alignment_of_unrelated_spaces():
@@ -102,7 +102,17 @@ def test_alignment_of_unrelated_spaces():
     rng = np.random.default_rng(2)
     vectors = np.stack([rotation(rng, 40) for _ in range(200)])
     tangents = np.stack([rotation(rng, 40)[:, :5] for _ in range(200)])
-    found = spectra.alignment(vectors, tangents, (1, 5))
+    found = spectra.alignment(vectors, tangents, [(0, 1), (1, 5)])
     assert found.shape == (200, 2)
     # One pair of directions: E |cos| = sqrt(2 / (pi d)). A square block: the mean singular value is 0.85 sqrt(4 / d).
     np.testing.assert_allclose(found.mean(0), [np.sqrt(2 / (np.pi * 40)), 0.85 * np.sqrt(4 / 40)], rtol=0.1)
+
+
+def test_alignment_without_tangents_is_unknown_and_broadcast_arrays_are_looked_at_once():
+    frame, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((6, 6)))
+    tangents = np.stack([frame[:, :3], frame[:, :3]])
+    tangents[1, :, 2] = np.nan
+    found = spectra.alignment(np.broadcast_to(frame, (4, 2, 6, 6)), tangents, [(0, 2), (0, 3)])
+    np.testing.assert_allclose(found, np.broadcast_to([[1, 1], [1, np.nan]], (4, 2, 2)))
+    flat = spectra.alignment(np.broadcast_to(frame, (4, 2, 6, 6)), np.broadcast_to(frame[:, :3], (2, 6, 3)), [(0, 3)])
+    np.testing.assert_allclose(flat, np.ones((4, 2, 1)))

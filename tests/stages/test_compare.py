@@ -60,3 +60,37 @@ def test_members_that_are_not_ok_are_named(done):
     assert set(rows.not_ok) == {"diverged: seed 1"}
     assert set(frame[frame.curvature == 0].not_ok) == {""}
     assert "diverged: seed 1" in compare.render(load(study), frame)
+
+
+def test_what_is_not_known_is_not_called_absent(done):
+    from scoregap import storage
+
+    study, results = done
+    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    lost = {"curvature": 0.5, "network": "exact", "seed": 1}
+    ds.gap_width.loc[lost | {"time": ds.time[:5]}] = np.nan
+    for name in ("t_max", "t_open", "t_close", "t_consolidation"):
+        ds[f"exact_{name}"].loc[{"curvature": 0.5, "seed": 1}] = np.nan
+    frame = pd.DataFrame(compare.compare(load(study), ds))
+    times = frame[frame.quantity != "dimension"]
+    assert times[times.curvature == 0.5].verdict.str.contains(r"exact not known in 1").all()
+    assert not times[times.curvature == 0].verdict.str.contains("not known").any()
+    ds.gap_width.loc[{"curvature": 0.5, "network": "exact", "time": ds.time[:5]}] = np.nan
+    for name in ("t_max", "t_open", "t_close", "t_consolidation"):
+        ds[f"exact_{name}"].loc[{"curvature": 0.5}] = np.nan
+    frame = pd.DataFrame(compare.compare(load(study), ds))
+    assert set(frame[(frame.quantity != "dimension") & (frame.curvature == 0.5)].verdict) == {"exact not known"}
+
+
+def test_families_without_a_law(tmp_path):
+    from tiny import edited, run_stages
+
+    study = edited(
+        tmp_path, ("[arcs]", "[sphere]"), ("[0.0, 0.5]", "[0.5]"), ("[exact, gaussian, gated-8]", "[exact, gaussian]")
+    )
+    run_stages(study, tmp_path)
+    frame = pd.read_csv(tmp_path / "comparison.csv")
+    assert set(frame.verdict) == {"no law"}
+    page = (tmp_path / "figures" / "comparison.html").read_text()
+    assert "the law against exact" in page
+    assert "trained" not in page

@@ -95,3 +95,50 @@ def test_weights_are_needed_and_must_be_of_the_study(done, tmp_path):
     with pytest.raises(InputError, match="is not of this study as it is now"):
         spectrum.run(other, job.id, tmp_path / "s.zarr.zip", results / "train" / f"{job.id}.safetensors")
     assert not (tmp_path / "s.zarr.zip").exists()
+
+
+def test_points_of_a_mixture_have_the_gap_and_the_tangents_of_their_component(tmp_path):
+    """Far apart and at little noise the exact score has at every point the dimension and tangents of its component."""
+    from tiny import edited, run_stages
+
+    from scoregap import storage
+
+    study = edited(
+        tmp_path, ("[arcs]", "[mixture]"), ("[0.0, 0.5]", "[0.0]"), ("manifold_dim: [2]", "manifold_dim: [4]"),
+        ("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 24"),
+        ("groups: [{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}]",
+         "separation: 20.0\n  groups: [{fraction: 0.5, std: 0.3}, {fraction: 1.0, std: 1.0, weight: 0.4}]"),
+    )  # fmt: skip
+    run_stages(study, tmp_path)
+    ds = storage.read_cube(tmp_path / "cube.zarr")[""].isel(
+        family=0, ambient_dim=0, manifold_dim=0, curvature=0, network=0
+    )
+    assert ds.boundary.values.tolist() == [[2, 4], [2, 4]]
+    np.testing.assert_array_equal(ds.has_gap.sum("gap"), 1)
+    assert 0 < ds.has_gap.isel(gap=1).mean() < 0.5
+    np.testing.assert_allclose(ds.alignment.isel(time=0), 1, atol=1e-5)
+    m, d = 4, 8
+    for gap, std in ((0, 0.3), (1, 1.0)):  # all final gaps, of isotropic components: half at their variance
+        variance = std**2 * d / m
+        np.testing.assert_allclose(ds.gap_width.isel(time=0, gap=gap), variance / (variance + 1e-3), rtol=1e-4)
+        np.testing.assert_allclose(ds.t_consolidation.isel(gap=gap), variance, rtol=0.02)
+    assert np.isnan(ds.t_max).all()
+
+
+def test_an_empirical_score_of_two_points_has_one_direction(tmp_path):
+    from tiny import edited, run_stages
+
+    from scoregap import storage
+
+    study = edited(
+        tmp_path,
+        ("manifold:", "manifold:\n  dataset_size: 2"),
+        ("gaussian, gated-8", "empirical"),
+        ("[0.0, 0.5]", "[0.0]"),
+    )
+    run_stages(study, tmp_path)
+    ds = storage.read_cube(tmp_path / "cube.zarr")[""].sel(network="empirical")
+    g = 1 + ds.eigenvalue
+    np.testing.assert_allclose(g.isel(mode=slice(1, None)), 0, atol=1e-6)
+    assert g.isel(mode=0).max() > 0.1
+    assert (ds.status == 1).all()

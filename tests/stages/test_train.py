@@ -128,3 +128,35 @@ def test_restored_networks_denoise_as_trained(tiny, tmp_path):
         np.testing.assert_array_equal(train.restore(cell, *read)(x, t), train.restore(cell, members, tensors)(x, t))
     first, second = (train.restore(cell, *read)(x, t) for cell in job.cells)
     assert not torch.allclose(first, second)
+
+
+def test_a_truth_that_is_not_known_is_no_divergence(tiny, tmp_path, monkeypatch):
+    """Nowhere known: trained all the same, without an excess. Known at some points: the excess over those."""
+    from dataclasses import replace
+
+    from scoregap.truth.manifolds.arcs import Arcs
+
+    job, original = job_of(tiny), Arcs.exact
+
+    def unknown(self, x, t):
+        posterior = original(self, x, t)
+        mean = np.where(np.arange(len(x))[:, None] % 2 == 0, posterior.mean, np.nan) if self.curvature else np.nan
+        return replace(posterior, mean=np.broadcast_to(mean, posterior.mean.shape))
+
+    monkeypatch.setattr(Arcs, "exact", unknown)
+    for one, known in ((job, False), (next(j for j in load(tiny).jobs.values() if "0.5-gated-8" in j.id), True)):
+        train.run(tiny, one.id, tmp_path / "w.safetensors")
+        members, tensors = storage.read_weights(tmp_path / "w.safetensors")
+        (tmp_path / "w.safetensors").unlink()
+        assert not any(member["diverged"] for member in members.values())
+        for key in members:
+            assert np.isfinite(tensors[f"{key}/curve"][:, 2]).any() == known
+
+
+def test_excess_over_known_points():
+    squares = np.arange(24.0).reshape(1, 3, 4, 2)
+    known = np.ones((1, 3, 4), bool)
+    np.testing.assert_allclose(train.over_known(squares, known), squares.mean((2, 3)))
+    known[0, 0, 1:], known[0, 2] = False, False
+    squares[~known] = np.nan
+    np.testing.assert_allclose(train.over_known(squares, known), [[0.5, squares[0, 1].mean(), np.nan]])

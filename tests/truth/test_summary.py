@@ -15,14 +15,13 @@ def groups_of(*pairs):
 
 def test_groups_are_parsed():
     assert summary.parse_groups(["20:1.0", "5:1e-2"]) == groups_of((20, 1.0), (5, 0.01))
-    assert summary.parse_groups(["8:2:uniform:0.5"]) == [Group(8, 2.0, law="uniform", width=0.5)]
+    assert summary.parse_groups(["8:2:law=uniform:width=0.5"]) == [Group(8, 2.0, law="uniform", width=0.5)]
     assert summary.parse_groups([]) == []
 
 
 @pytest.mark.parametrize(
     "text",
-    ["20", "20:", ":1", "0:1", "-3:1", "20:0", "20:-1", "20:nan", "20:inf", "2.5:1", "a:b", "20:1:2", "",
-     "2:1:uniform:2", "2:1:gamma:1", "2:1:uniform:nan", "2:1:uniform:", "2:1:uniform:1:1"],
+    ["20", "20:", ":1", "2.5:1", "a:b", "20:1:2", "", "2:1:law", "2:1:width=a", "2:1:colour=1", "2:1:width=1=2"],
 )  # fmt: skip
 def test_bad_group_is_named(text):
     with pytest.raises(InputError, match="COUNT:STD") as error:
@@ -139,7 +138,7 @@ def test_exact_spectrum_of_a_flat_manifold():
 
 def test_curved_manifolds():
     result = summary.describe(20, groups_of((2, 1.0)), family="arcs", curvature=0.3, times_of_spectra=(1.0,))
-    (row,) = result["small_curvature"]
+    (row,) = result["small_curvature"]  # one group, whose own arc is the widest
     truth = manifold("arcs", 20, [(2, 1.0)], curvature=0.3)
     assert row["s"] == pytest.approx(np.sqrt(np.mean(truth.scales**2)))
     assert row["kappa"] == pytest.approx(0.3 / np.sqrt(10))
@@ -152,12 +151,58 @@ def test_curved_manifolds():
         assert "exact score" in summary.render(one)
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"groups": [Group(0, 1.0)]}, "--groups[0].count: 0 is not allowed"),
+        ({"groups": [Group(2, np.nan)]}, "--groups[0].std: nan is not allowed"),
+        ({"groups": [Group(2, 1.0, law="gamma")]}, "--groups[0].law: 'gamma' is not allowed"),
+        ({"groups": [Group(2, 1.0, law="uniform", width=2.0)]}, "--groups[0].width: 2.0 is not allowed"),
+        ({"groups": []}, "--groups: [] is not allowed"),
+        ({"curvature": np.nan}, "--curvature: nan is not allowed: should be from 0 to 100"),
+        ({"curvature": -1.0}, "--curvature: -1.0 is not allowed"),
+        ({"curvature": 1e200}, "--curvature: 1e+200 is not allowed"),
+        ({"settings": {"frame": "square"}}, "--frame: 'square' is not allowed: should be one of random, orthonormal"),
+        ({"settings": {"colour": 1.0}}, "--colour: 1.0 is not allowed: arcs does not use it"),
+        ({"settings": {"frame": "orthonormal"}, "densities": 5}, "--density: 5 is not allowed"),
+        ({"family": "sphere", "densities": 5}, "--density: 5 is not allowed: sphere"),
+        ({"seed": -1}, "--seed: -1 is not allowed"),
+    ],
+)
+def test_what_is_refused_and_how(changes, says):
+    options = {"groups": [Group(2, 1.0)], "family": "arcs", "curvature": 0.5} | changes
+    with pytest.raises(InputError) as caught:
+        summary.describe(10, **options)
+    assert str(caught.value).startswith(says)
+
+
+def test_settings_of_a_family():
+    assert summary.parse_settings(["frame=orthonormal", "separation=2"]) == {"frame": "orthonormal", "separation": 2.0}
+    for text in ("frame", "=1", "frame="):
+        with pytest.raises(InputError, match="NAME=VALUE"):
+            summary.parse_settings([text])
+    mixture = {"family": "mixture", "settings": {"separation": 5.0}, "times_of_spectra": (0.01,)}
+    result = summary.describe(10, [Group(3, 1.0), Group(1, 1.0, weight=2.0)], **mixture)
+    assert len(result["exact"][0]["groups"]) == 2
+    fixed = summary.describe(10, [Group(2, 1.0)], settings={"frame": "orthonormal"}, times_of_spectra=(5.0,))
+    assert fixed["exact"][0]["groups"][0]["largest"] == pytest.approx(0.5)
+
+
+def test_the_expansion_is_of_arcs_where_it_holds():
+    groups = [Group(2, 1.0)]
+    assert "small_curvature" not in summary.describe(10, groups, family="quadratic", curvature=0.5)
+    assert summary.describe(10, groups, family="arcs", curvature=9.0)["small_curvature"][0]["bend_at_s2"] is None
+    two = summary.describe(40, [Group(2, 1.0), Group(2, 0.1)], family="arcs", curvature=0.3)["small_curvature"]
+    alone = 1 - (two[1]["kappa"] * two[1]["s"]) ** 2
+    assert two[1]["t_consolidation_over_flat"] < alone  # the wide arc's ghost is the larger one
+
+
 def test_density_adds_up_to_the_bulk():
     table = summary.describe(100, groups_of((40, 1.0)), densities=4001)["density"]
     assert table["atom_at_zero"] == pytest.approx(0.6)
     assert np.trapezoid(table["density"], table["variance"]) == pytest.approx(0.4, rel=1e-3)
-    for law in ("uniform:1", "lognormal:0.5", "power:0.5"):
-        result = summary.describe(100, summary.parse_groups([f"40:1.0:{law}"]), densities=2001)
+    for law, width in (("uniform", 1.0), ("lognormal", 0.5), ("power", 0.5)):
+        result = summary.describe(100, [Group(40, 1.0, law=law, width=width)], densities=2001)
         mass = np.trapezoid(result["density"]["density"], result["density"]["variance"])
         assert mass == pytest.approx(0.4, rel=0.02), law
         assert "limiting density" in summary.render(result)

@@ -84,6 +84,10 @@ class Manifold:
         """
         raise NotImplementedError
 
+    def gaps_at(self, latents) -> np.ndarray:
+        """(n, gaps) whether each gap is one of the manifold at the given latents: all are, but in mixtures."""
+        return np.ones((len(latents), len(self.boundaries)), bool)
+
     @property
     def principal_axes(self):
         """Principal directions (d, r) and variances (r,) of the data, in closed form."""

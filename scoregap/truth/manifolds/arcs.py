@@ -83,7 +83,7 @@ class Arcs(Linear):
         """Exact posterior at noisy points x (n, d), variance t (n,) or scalar: it factorises over the planes."""
         if not self._bent.size:
             return self.gaussian(x, t)
-        x, t = posteriors.points_and_times(x, t)
+        x, t = posteriors.points_and_times(x, t, self.ambient_dim)
         i, m = self._bent, self.manifold_dim
         across = x @ self.tangent_frame
         plane = np.stack([across[:, i], x @ self.bend_frame[:, i] + self._bend_mean], -1)

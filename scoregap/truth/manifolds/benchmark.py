@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from scoregap import InputError
 from scoregap.truth import BENCHMARKS, posteriors
 from scoregap.truth.manifolds import Manifold
 
@@ -30,23 +29,10 @@ class Benchmark(Manifold):
 
     name: ClassVar[str]
 
-    def __post_init__(self):
-        dimension = BENCHMARKS[self.name][0]
-        if self.counts != (dimension,):
-            raise InputError(
-                f"groups: counts {self.counts} are not allowed: skdim-{self.name} has dimension {dimension}: "
-                f"should be one group of {dimension}"
-            )
-
     def _points(self, rng, n):
         """n points in the package's coordinates and units."""
-        try:
-            from skdim.datasets import BenchmarkManifolds
-        except ImportError:
-            raise InputError(
-                f"family: 'skdim-{self.name}' is not allowed without scikit-dimension: "
-                "install it by pip install 'scoregap[benchmark]'"
-            ) from None
+        from skdim.datasets import BenchmarkManifolds
+
         m, d = BENCHMARKS[self.name]
         # The package draws cubes face by face and cuts off the end: ask for whole faces but one point, and shuffle.
         faces = 2 * (m + 1)
@@ -83,7 +69,7 @@ class Benchmark(Manifold):
 
     def exact(self, x, t):
         """NaN: the posterior is not known."""
-        x, _ = posteriors.points_and_times(x, t)
+        x, _ = posteriors.points_and_times(x, t, self.ambient_dim)
         unknown = np.full(x.shape, np.nan)
         return posteriors.Posterior(unknown, unknown, lambda: np.full((*x.shape, x.shape[1]), np.nan))
 

@@ -104,6 +104,10 @@ class Mixture(Manifold):
             padded[k, :, : frame.shape[1]] = frame
         return padded[latents[:, 0].astype(int)]
 
+    def gaps_at(self, latents):
+        """(n, gaps) whether each boundary is the dimension of the point's component."""
+        return self.sizes[latents[:, 0].astype(int), None] == np.array(self.boundaries)
+
     @cached_property
     def principal_axes(self):
         """Principal directions (d, r) and variances (r,) of the data: within components and between their means."""
@@ -119,7 +123,7 @@ class Mixture(Manifold):
         G = sum_k r_k (g_k U_k U_k' + (a_k - a)(a_k - a)' / t), a = sum_k r_k a_k. What lies outside the span of the
         data is the same to all components, and enters nothing.
         """
-        x, t = posteriors.points_and_times(x, t)
+        x, t = posteriors.points_and_times(x, t, self.ambient_dim)
         span, frames, means = self._span
         y = x @ span
         shrink = self.variances / (self.variances + t[:, None])

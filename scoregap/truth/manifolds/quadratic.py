@@ -8,10 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from scoregap import InputError
 from scoregap.truth.manifolds.sampled import Sampled
-
-SIGNS = ("random", "positive", "negative")
 
 
 @dataclass(frozen=True)
@@ -27,12 +24,6 @@ class Quadratic(Sampled):
     """
 
     sign: str = "random"
-
-    def __post_init__(self):
-        if self.sign not in SIGNS:
-            raise InputError(f"sign: {self.sign!r} is not allowed: should be one of {', '.join(SIGNS)}")
-        if self.sign == "negative" and self.manifold_dim < 2:
-            raise InputError("sign: 'negative' is not allowed: a curve has no scalar curvature: use 2 latents or more")
 
     @cached_property
     def _bends(self):

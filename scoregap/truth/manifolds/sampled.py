@@ -107,8 +107,9 @@ class Sampler:
 
     def posterior(self, x, t) -> SampledPosterior:
         """Posterior at noisy points x (n, d), noise variance t (n,) or scalar."""
-        x, t = posteriors.points_and_times(x, t)
-        n, d = x.shape
+        d = self.embed(self.scales[None]).shape[1]
+        x, t = posteriors.points_and_times(x, t, d)
+        n = len(x)
         mean, values = np.full((n, d), np.nan), np.full((n, d), np.nan)
         vectors, errors, effective = np.full((n, d, d), np.nan), values.copy(), np.full(n, np.nan)
         for i in range(n):

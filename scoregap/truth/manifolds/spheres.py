@@ -67,7 +67,9 @@ class Spheres(Manifold):
     def sample(self, rng, n):
         """n clean points (n, d) and their latents (n, room)."""
         normal = rng.standard_normal((n, len(self._coordinate_radii)))
-        latents = np.concatenate([_unit(part).reshape(n, -1) for part in self._by_sphere(normal)], 1)
+        latents = np.concatenate(
+            [_unit(part).reshape(n, np.prod(part.shape[1:])) for part in self._by_sphere(normal)], 1
+        )
         return self.embed(latents), latents
 
     def tangents(self, latents):
@@ -89,7 +91,7 @@ class Spheres(Manifold):
         normal[..., 0] += sign
         along = np.einsum("dsi,nsi->nds", frame, normal) / (1 + np.abs(unit[..., 0]))[:, None]
         across = frame[..., 1:] - along[..., None] * unit[:, None, :, 1:]
-        return across.reshape(*across.shape[:2], -1)
+        return across.reshape(*across.shape[:2], across.shape[2] * across.shape[3])
 
     @cached_property
     def principal_axes(self):
@@ -99,12 +101,12 @@ class Spheres(Manifold):
 
     def exact(self, x, t):
         """Exact posterior at noisy points x (n, d), variance t (n,) or scalar: it factorises over the spheres."""
-        x, t = posteriors.points_and_times(x, t)
+        x, t = posteriors.points_and_times(x, t, self.ambient_dim)
         y = x @ self.frame
         means, tangential, radial = [], [], []
         for part, radius in zip(self._by_sphere(y), self.radii, strict=True):
             mean, across, along = posteriors.sphere(part, radius, t[:, None])
-            means.append(mean.reshape(len(x), -1))
+            means.append(mean.reshape(len(x), part.shape[1] * part.shape[2]))
             tangential.append(np.repeat(across, part.shape[-1] - 1, axis=1))
             radial.append(along)
 

@@ -29,7 +29,7 @@ class Tanh(Sampled):
 
     def slopes(self, latents):
         """Derivative of `embed`: (n, m) -> (n, d, m)."""
-        slope = 1 / np.cosh(self.kappa * super().embed(latents)) ** 2
+        slope = 1 - np.tanh(self.kappa * super().embed(latents)) ** 2
         return slope[:, :, None] * self.tangent_frame
 
     @cached_property

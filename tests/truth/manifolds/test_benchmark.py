@@ -16,7 +16,9 @@ def test_registry():
         assert family.load().name == name
     with pytest.raises(InputError, match=r"ambient_dim: 10 is not allowed: skdim-M1_Sphere needs at least 11"):
         truth.manifold("skdim-M1_Sphere", 10, [(10, 1.0)])
-    with pytest.raises(InputError, match=r"groups: counts \(9,\) are not allowed: skdim-M1_Sphere has dimension 10"):
+    with pytest.raises(
+        InputError, match=r"groups: 1 with 9 latents are not allowed: should be one group of 10 latents"
+    ):
         truth.manifold("skdim-M1_Sphere", 11, [(9, 1.0)])
 
 
@@ -28,7 +30,7 @@ def test_missing_package(monkeypatch):
 
 
 def test_unknown_is_nan():
-    roll = truth.manifold("skdim-M7_Roll", 3, [(2, 1.0)])
+    roll = truth.FAMILIES["skdim-M7_Roll"].load()(3, (truth.Group(2, 1.0),), 0.0, 0)
     found = roll.exact(np.zeros((2, 3)), 1.0)
     assert np.isnan(found.mean).all()
     assert np.isnan(found.spectrum()).all()
