@@ -41,7 +41,7 @@ class Family(NamedTuple):
     ("never"), must not be ("always"), or is free ("may"). reads: settings beyond count, std and curvature.
     exact: whether the posterior is known at every x and t ("closed form"), by sampling where a guard allows it
     ("sampled"), or not at all ("unknown"). shares: whether groups share the latents (else they are components of a
-    mixture, each with a dimension of its own).
+    mixture, each with a dimension of its own). law: whether random-matrix theory has its edges.
     """
 
     where: str
@@ -50,6 +50,7 @@ class Family(NamedTuple):
     reads: frozenset[str] = frozenset()
     exact: str = "closed form"
     shares: bool = True
+    law: bool = False
 
     def load(self):
         """The family's class."""
@@ -58,11 +59,14 @@ class Family(NamedTuple):
 
 _MATRIX = frozenset({"law", "width", "frame"})  # settings of families that start from a random matrix F
 FAMILIES = {
-    "linear": Family("scoregap.truth.manifolds.linear:Linear", lambda counts, c: sum(counts), "never", _MATRIX),
+    "linear": Family(
+        "scoregap.truth.manifolds.linear:Linear", lambda counts, c: sum(counts), "never", _MATRIX, law=True
+    ),
     "arcs": Family(
         "scoregap.truth.manifolds.arcs:Arcs",
         lambda counts, c: (2 if c else 1) * sum(counts),
         reads=_MATRIX | {"bend"},
+        law=True,
     ),
     "sphere": Family(
         "scoregap.truth.manifolds.spheres:Spheres",
