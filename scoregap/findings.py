@@ -3,7 +3,7 @@
 study, datasets of its cube -> tables: finite size, existence of the gap, curvature
 
 Each applies to studies that vary the right axes and have the exact score (`Study.findings`). The compare stage
-writes their summaries, the report draws them.
+writes their summaries, the report draws them. Cells without a result have no row, a table may be empty.
 """
 
 import itertools
@@ -11,24 +11,50 @@ import itertools
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import optimize, stats
 
 from scoregap.study import Study
 from scoregap.truth import laws
 
 OFF = 0.10  # a theory that errs by more has failed
 GHOST = 0.10  # eigenvalue of G from which a direction beyond the manifold is counted
+RESOLVED = 3.0  # standard errors from which a value differs from zero
+EDGES = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
+PHASES = ("t_open", "t_max", "t_close", "t_consolidation")
 
 
-def _cells(study: Study, ds: xr.Dataset, without: tuple[str, ...] = ("ambient_dim",)):
-    """(values of the facets other than these, their part of the exact score) one by one.
-
-    A dataset has one ambient_dim.
-    """
+def _cells(study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = ()):
+    """(values of the facets other than `without`, these variables of the exact score) one by one; see `_present`."""
     axes = [axis for axis in study.facets if axis not in without]
-    alone = ds.sel(network="exact").isel(ambient_dim=0)
+    exact = ds[["status", *names]].sel(network="exact").load()  # at once: a read per cell takes far longer
     for values in itertools.product(*(ds[axis].values for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
-        yield chosen, alone.sel({axis: value for axis, value in chosen.items() if axis != "ambient_dim"})
+        yield chosen, exact.sel(chosen)
+
+
+def _present(cell: xr.Dataset) -> np.ndarray:
+    """(seeds,) which draws have a result: not those of a missing job, nor those of which nothing is known."""
+    return (cell.status == 1).values
+
+
+def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple[dict, pd.DataFrame]]:
+    """(values of the axes that the study varies other than these, rows with these values), in order of appearance.
+
+    `wider_group` is an axis too: a ratio of variances has two meanings where one group overtakes the other.
+    """
+    keys = [axis for axis in study.facets if axis not in within and len(study.axes[axis]) > 1]
+    if "wider_group" in frame and frame.wider_group.nunique() > 1:
+        keys.append("wider_group")
+    if not keys:
+        return [({}, frame)]
+    return [(dict(zip(keys, values, strict=True)), rows) for values, rows in frame.groupby(keys, sort=False)]
+
+
+def labelled(values: dict, name=str) -> str:
+    """A block in words. name: axis -> what to call it."""
+    return ", ".join(
+        f"{name(axis)} {value if isinstance(value, str) else f'{value:g}'}" for axis, value in values.items()
+    )
 
 
 def _quantities(ds: xr.Dataset):
@@ -38,9 +64,8 @@ def _quantities(ds: xr.Dataset):
         for side in ("low", "high"):
             at = {"group": group, "side": list(ds.side.values).index(side)}
             name = f"{side} edge" + (f" of group {group + 1}" if groups > 1 else "")
-            columns = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
-            yield name, *(ds[column].isel(at).values for column in columns)
-    for gap, quantity in itertools.product(range(gaps), ("t_open", "t_max", "t_close", "t_consolidation")):
+            yield name, *(ds[column].isel(at).values for column in EDGES)
+    for gap, quantity in itertools.product(range(gaps), PHASES):
         if (quantity == "t_consolidation") == (gap == gaps - 1):
             name = quantity + (f" of gap {gap + 1}" if gaps > 2 and gap < gaps - 1 else "")
             values = [ds[f"{prefix}{quantity}"].isel(gap=gap).values for prefix in ("", "law_", "corrected_")]
@@ -51,18 +76,19 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per quantity and dimension: relative bias of both laws, spread over draws, and their exponents.
 
     bias: mean over draws of realised / law - 1, with its standard error; spread: relative standard deviation over
-    draws, and as Tracy-Widom predicts it. *_exponent: of |bias| and spread against d, by least squares in the
-    logarithms weighted with the standard errors, where the bias is resolved (three dimensions at two standard errors
-    or more); *_exponent_error: its standard error.
+    draws, and as Tracy-Widom predicts it. *_amplitude, *_exponent, *_exponent_error: a and p of a d^p through the
+    values at all d, and the standard error of p; NaN where the values do not say (`_power_law`). They take the
+    standard errors as known, so they want ten draws or more.
     """
+    names = (*EDGES, *(f"{prefix}{name}" for prefix in ("", "law_", "corrected_") for name in PHASES))
     rows = []
     for ds in datasets:
-        for chosen, cell in _cells(study, ds):
-            for name, realised, law, corrected, std in _quantities(cell):
+        for chosen, cell in _cells(study, ds, names):
+            for name, realised, law, corrected, std in _quantities(cell.isel(seed=_present(cell))):
                 draws = int(np.isfinite(realised).sum())
-                if draws < 2 or not np.isfinite(law).all():
+                if draws < 2 or not (law > 0).all():
                     continue
-                row = chosen | {"quantity": name, "ambient_dim": int(ds.ambient_dim.values[0]), "draws": draws}
+                row = chosen | {"quantity": name, "draws": draws}
                 spread = np.nanstd(realised, ddof=1)
                 for column, theory in (("law", law), ("corrected", corrected)):
                     row[f"{column}_bias"] = np.nanmean(realised) / theory[0] - 1
@@ -73,69 +99,90 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     if frame.empty:
         return frame
-    keys = list(frame.columns[: list(frame.columns).index("quantity") + 1])
+    keys = [axis for axis in study.facets if axis != "ambient_dim"] + ["quantity"]
+    errors = {"law_bias": "law_error", "corrected_bias": "corrected_error", "spread": "spread_error"}
     fits = []
     for values, group in frame.groupby(keys, sort=False):
         fit = dict(zip(keys, values, strict=True))
-        errors = {"law_bias": "law_error", "corrected_bias": "corrected_error", "spread": "spread_error"}
         for column, error in errors.items():
+            law = _power_law(*(group[name].to_numpy(float) for name in ("ambient_dim", column, error)))
             fit |= dict(
-                zip(
-                    (f"{column}_exponent", f"{column}_exponent_error"),
-                    _exponent(group["ambient_dim"].to_numpy(), group[column].to_numpy(), group[error].to_numpy()),
-                    strict=True,
-                )
+                zip((f"{column}_{part}" for part in ("amplitude", "exponent", "exponent_error")), law, strict=True)
             )
         fits.append(fit)
     return frame.merge(pd.DataFrame(fits), on=keys)
 
 
-def _exponent(d, values, errors):
-    """Slope of log |values| against log d and its standard error; NaN unless three values are resolved."""
-    resolved = np.abs(values) > 2 * errors
-    if resolved.sum() < 3:
-        return np.nan, np.nan
-    x, y = np.log(d[resolved]), np.log(np.abs(values[resolved]))
-    weight = np.abs(values[resolved]) / errors[resolved]
-    design = np.stack([x, np.ones_like(x)], 1) * weight[:, None]
-    slope, _ = np.linalg.lstsq(design, y * weight, rcond=None)[0]
-    return slope, np.sqrt(np.linalg.inv(design.T @ design)[0, 0])
+def _power_law(d, values, errors) -> tuple[float, float, float]:
+    """a and p of a d^p and the standard error of p, by least squares of the signed values over errors at all d.
+
+    NaN with fewer than three values, where the fit is not RESOLVED from zero, where values that are have both signs,
+    where no such law fits (chi^2 at 0.1 %), and for |p| of 4 or more, where one value stands out of its error alone.
+    """
+    known = np.isfinite(values) & (errors > 1e-9)  # below that spreads are rounding
+    x, y, errors = np.log(d[known]), values[known], errors[known]
+    unknown = (np.nan, np.nan, np.nan)
+    if len(x) < 3 or ((y > RESOLVED * errors).any() and (y < -RESOLVED * errors).any()):
+        return unknown
+    x, centre = x - x.mean(), x.mean()
+
+    # The amplitude is linear, so the exponent alone is searched: `curve_fit` then starts where it converges.
+    trial = np.linspace(-4, 4, 81)
+    shapes = np.exp(trial[:, None] * x) / errors  # (trial, d)
+    amplitudes = shapes @ (y / errors) / (shapes**2).sum(1)
+    misfits = ((y / errors - amplitudes[:, None] * shapes) ** 2).sum(1)
+    best = misfits.argmin()
+    if best in (0, len(trial) - 1) or ((y / errors) ** 2).sum() - misfits[best] < RESOLVED**2:
+        return unknown
+    (a, p), covariance = optimize.curve_fit(
+        lambda x, a, p: a * np.exp(p * x), x, y, (amplitudes[best], trial[best]), errors, absolute_sigma=True
+    )
+    misfit = (((y - a * np.exp(p * x)) / errors) ** 2).sum()
+    if stats.chi2.sf(misfit, len(x) - 2) < 1e-3:
+        return unknown
+    return float(a * np.exp(-p * centre)), float(p), float(covariance[1, 1] ** 0.5)
 
 
 def gap_existence(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
-    """One row per alpha and variance ratio: does the gap between the two groups exist?
+    """One row per cell, at its alpha and variance ratio: does the gap between the two groups exist?
 
+    share: of the columns, in the group with the larger standard deviation, which is `wider_group` of the study.
     width: largest width of the intermediate gap, mean over draws; law_width: by the law, 0 where the bulks have
     merged. widest: share of draws in which no other gap among the tangent modes is ever wider: a decision without
-    any threshold. ratio_of_edges: realised b / a. critical_ratio: variance ratio beyond which the law has no gap.
+    any threshold. ratio_of_edges: realised b / a. critical_ratio: variance ratio beyond which the law has no gap;
+    NaN for groups with a variance law and for orthonormal frames, to which it does not apply.
     """
     axis = study.std_axis
     assert axis is not None  # `Study.findings` has made sure
-    own = int(axis.split(".")[2])
+    own, manifold = int(axis.split(".")[2]), study.document.manifold
     rows = []
     for ds in datasets:
-        d = int(ds.ambient_dim.values[0])
-        for chosen, cell in _cells(study, ds):
-            std, other = chosen[axis], study.document.manifold.groups[1 - own].std
-            small, large = sorted((std, other))
-            first = int(cell.boundary.isel(gap=0).values[0])
-            m = int(cell.boundary.isel(gap=1).values[0])
+        for chosen, cell in _cells(study, ds, ("boundary", "eigenvalue", "gap_width", "edge", "law_edge")):
+            cell = cell.isel(seed=_present(cell))
+            if not cell.sizes["seed"]:
+                continue
+            stds = [chosen[axis] if k == own else group.std for k, group in enumerate(manifold.groups)]
+            widths = [chosen.get(f"manifold.groups.{k}.width", group.width) for k, group in enumerate(manifold.groups)]
+            first, m = (int(cell.boundary.isel(seed=0, gap=gap)) for gap in (0, 1))
+            alpha, share = m / chosen["ambient_dim"], first / m
             gap = cell.gap_width.isel(gap=0).max("time").values
             inner = -cell.eigenvalue.mean("point").diff("mode").isel(mode=slice(0, m - 1)).max("time").values
             law = cell.law_edge.isel(seed=0).values
             a, b = law[0, 0], law[1, 1]
             edges = cell.edge.values
+            applies = manifold.frame == "random" and not any(widths)
             rows.append(
                 chosen
                 | {
-                    "ambient_dim": d,
-                    "alpha": m / d,
-                    "variance_ratio": (small / large) ** 2,
+                    "alpha": alpha,
+                    "variance_ratio": (min(stds) / max(stds)) ** 2,
+                    "wider_group": int(np.argmax(stds)),
+                    "share": share,
                     "width": float(np.mean(gap)),
                     "law_width": (np.sqrt(a) - np.sqrt(b)) / (np.sqrt(a) + np.sqrt(b)) if np.isfinite(a) else 0.0,
                     "widest": float(np.mean(inner.argmax(1) == first - 1)) if m > 2 else np.nan,
                     "ratio_of_edges": float(np.mean(edges[:, 1, 1] / edges[:, 0, 0])),
-                    "critical_ratio": float(laws.critical_ratio(m / d, first / m)),
+                    "critical_ratio": float(laws.critical_ratio(alpha, share)) if applies else np.nan,
                 }
             )
     return pd.DataFrame(rows)
@@ -150,15 +197,17 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows = []
     for ds in datasets:
-        for chosen, cell in _cells(study, ds, ("curvature",)):
-            flat = cell.sel(curvature=0.0)
+        for chosen, cell in _cells(study, ds, ("boundary", "eigenvalue", *PHASES), ("curvature",)):
             for c in cell.curvature.values:
                 bent = cell.sel(curvature=c)
-                m = int(bent.boundary.isel(gap=-1).values[0])
+                present = _present(bent)
+                if not present.any():
+                    continue
+                bent, flat = (one.isel(seed=present) for one in (bent, cell.sel(curvature=0.0)))
+                m = int(bent.boundary.isel(seed=0, gap=-1))
                 row = chosen | {"curvature": float(c)}
-                for name, gap in (("t_open", 0), ("t_max", 0), ("t_close", 0), ("t_consolidation", -1)):
-                    if gap == 0 and bent.sizes["gap"] == 1:
-                        continue
+                for name in PHASES[3 if bent.sizes["gap"] == 1 else 0 :]:
+                    gap = -1 if name == "t_consolidation" else 0
                     logs = np.log(bent[name].isel(gap=gap).values / flat[name].isel(gap=gap).values)
                     logs = logs[np.isfinite(logs)]
                     row[f"ratio_{name}"] = np.exp(logs.mean()) if logs.size else np.nan
@@ -199,25 +248,28 @@ def summary(study: Study, datasets: list[xr.Dataset]) -> list[str]:
 
 
 def _finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    last = int(frame.ambient_dim.max())
-    lines = [
-        f"finite size, {frame.draws.min()} draws of F or more at d = {_listed(frame.ambient_dim)}: mean of realised / "
-        f"law - 1 at d = {last}, relative spread over draws, and how they scale with d",
-        f"  {'quantity':<24}{'bare law':>20}{'exponent':>16}{'corrected':>20}{'exponent':>16}"
-        f"{'spread':>9}{'exponent':>16}",
-    ]
-    for _, row in frame[frame.ambient_dim == last].iterrows():
-        columns = [
-            f"{row.law_bias:+.5f} +- {row.law_error:.5f}",
-            _plus_minus(row.law_bias_exponent, row.law_bias_exponent_error),
-            f"{row.corrected_bias:+.5f} +- {row.corrected_error:.5f}",
-            _plus_minus(row.corrected_bias_exponent, row.corrected_bias_exponent_error),
+    lines = []
+    for values, block in blocks(study, frame, "ambient_dim"):
+        last = block.ambient_dim.max()
+        lines += [
+            f"finite size, {labelled(values) + ', ' if values else ''}{block.draws.min()} draws of F or more at "
+            f"d = {_listed(block.ambient_dim)}: mean of realised / law - 1 at d = {last}, relative spread over draws, "
+            "and how they scale with d",
+            f"  {'quantity':<24}{'bare law':>20}{'exponent':>16}{'corrected':>20}{'exponent':>16}"
+            f"{'spread':>9}{'exponent':>16}",
         ]
-        spread = _plus_minus(row.spread_exponent, row.spread_exponent_error)
-        lines.append(
-            f"  {row.quantity:<24}{columns[0]:>20}{columns[1]:>16}{columns[2]:>20}{columns[3]:>16}"
-            f"{row.spread:>9.4f}{spread:>16}"
-        )
+        for _, row in block[block.ambient_dim == last].iterrows():
+            columns = [
+                f"{row.law_bias:+.5f} +- {row.law_error:.5f}",
+                _plus_minus(row.law_bias_exponent, row.law_bias_exponent_error),
+                f"{row.corrected_bias:+.5f} +- {row.corrected_error:.5f}",
+                _plus_minus(row.corrected_bias_exponent, row.corrected_bias_exponent_error),
+            ]
+            spread = _plus_minus(row.spread_exponent, row.spread_exponent_error)
+            lines.append(
+                f"  {row.quantity:<24}{columns[0]:>20}{columns[1]:>16}{columns[2]:>20}{columns[3]:>16}"
+                f"{row.spread:>9.4f}{spread:>16}"
+            )
     return lines
 
 
@@ -231,13 +283,19 @@ def _plus_minus(value: float, error: float) -> str:
 
 def _gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     lines = ["existence of the gap: variance ratio at which it is the widest gap in half of the draws"]
-    for alpha, group in frame.groupby("alpha"):
-        group = group.sort_values("variance_ratio")
-        critical = group.critical_ratio.iloc[0]
-        lines.append(
-            f"  alpha {alpha:<6.3g} half of the draws {half(group):<8.3g} critical ratio of the law {critical:.3g}"
-        )
+    for values, block in blocks(study, frame, "manifold_dim", study.std_axis):
+        lines += [f"  {labelled(values)}"] if values else []
+        for alpha, group in block.groupby("alpha"):
+            reached, critical = half(group.sort_values("variance_ratio")), group.critical_ratio.iloc[0]
+            lines.append(
+                f"  alpha {alpha:<6.3g} half of the draws {_or_dash(reached):<8} "
+                f"critical ratio of the law {_or_dash(critical)}"
+            )
     return lines
+
+
+def _or_dash(value: float) -> str:
+    return f"{value:.3g}" if np.isfinite(value) else "-"
 
 
 def half(group: pd.DataFrame) -> float:
@@ -252,17 +310,18 @@ def half(group: pd.DataFrame) -> float:
 
 def _curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
-    keys = [axis for axis in study.facets if axis != "curvature" and frame[axis].nunique() > 1]
     lines = [f"curvature from which linear theory (the same F, flat) is off by more than {OFF:.0%}; ghost directions"]
-    for values, group in frame.groupby(keys) if keys else [((), frame)]:
+    for values, group in blocks(study, frame, "curvature"):
         group = group.sort_values("curvature")
-        label = ", ".join(f"{key} {value:g}" for key, value in zip(keys, values, strict=True))
         off = ", ".join(f"{name} {c:.2f}" for name in names if np.isfinite(c := fails_from(group, name)))
+        known = group.loc[group.curvature > 0, [f"ratio_{name}" for name in names]].notna().any(axis=None)
         most = group.iloc[-1]
         ghost = (
-            f"at c = {most.curvature:g} {most.ghosts:.0f} ghosts of up to {most.ghost:.2f}" if "ghost" in most else ""
+            f"at c = {most.curvature:g} {most.ghosts:.0f} ghosts of up to {most.ghost:.2f}"
+            if np.isfinite(most.get("ghost", np.nan))
+            else ""
         )
-        lines.append(f"  {label:<20} {off or 'never'}; {ghost}")
+        lines.append(f"  {labelled(values):<20} {off or ('never' if known else 'not known')}; {ghost}")
     return lines
 
 

@@ -196,16 +196,18 @@ class Study:
 
     @property
     def findings(self) -> list[str]:
-        """Tables that `scoregap.findings` can make of the study: those whose axes it varies."""
+        """Tables that `scoregap.findings` can make of the study: whose axes it varies, for families with their law."""
         if "exact" not in self.axes["network"]:
             return []
-        two_groups = len(self.document.manifold.groups) == 2
-        varied = {
-            "finite_size": len(self.axes["ambient_dim"]) > 1,
-            "gap_existence": len(self.axes["manifold_dim"]) > 1 and two_groups and self.std_axis is not None,
-            "curvature": len(self.axes["curvature"]) > 1 and 0 in self.axes["curvature"],
+        lawful = all(FAMILIES[family].law for family in self.axes["family"])
+        several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
+        flat, two_groups = self.axes["curvature"] == (0,), len(self.document.manifold.groups) == 2
+        applies = {
+            "finite_size": lawful and several["ambient_dim"] and several["seed"],
+            "gap_existence": lawful and flat and two_groups and several["manifold_dim"] and self.std_axis is not None,
+            "curvature": several["curvature"] and 0 in self.axes["curvature"],
         }
-        return [name for name, is_varied in varied.items() if is_varied]
+        return [name for name, it_does in applies.items() if it_does]
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
