@@ -133,7 +133,7 @@ def test_power_law():
     [
         (1 / D, 1.7 / D),  # five values of 0.6 errors
         (1 / D, 1e-10 / D),  # rounding
-        (np.array([5.0, 4, 3, -2, -1]), np.full(5, 0.25)),  # both signs
+        (np.array([10.0, 4, 1, 0, -3.2]), np.ones(5)),  # both signs
         (np.array([5.0, 1, 5, 1, 5]), np.full(5, 0.5)),  # no power law
         (np.array([9.0, 0, 0, 0, 0]), np.ones(5)),  # one value
     ],
@@ -182,11 +182,22 @@ def test_finite_size_by_facet(tmp_path):
         "finite size, manifold_dim 2, 2 draws of F or more at d = 8",
         "finite size, manifold_dim 4, 3 draws of F or more at d = 8, 10",
     ]
+    assert sum("high edge of group 1" in line for line in text) == 2
     present = [study.cells[i] for i in (0, 2)]
     assert present[-1]["seed"] == 2
     row = frame[(frame.manifold_dim == 2) & (frame["quantity"] == "high edge of group 1")].iloc[0]
     highest = np.array([cell.truth().edges()[0, 1] for cell in present])
     assert row.spread == pytest.approx(highest.std(ddof=1) / highest.mean())
+
+
+def test_a_law_of_zero_has_no_relative_bias(tmp_path):
+    """With as many latents as dimensions the smallest variance goes to zero."""
+    study, datasets = measured(tmp_path, *LINEAR, ("manifold_dim: [2]", "manifold_dim: [8]"), ("count: 24", "count: 8"))
+    (ds,) = datasets
+    hard = ds.assign(law_edge=ds.law_edge.where((ds.side != "low") | (ds.group == 0), 0.0))
+    names = set(findings.finite_size(study, [hard])["quantity"])
+    assert "high edge of group 2" in names
+    assert "low edge of group 2" not in names
 
 
 def test_gap_existence(tmp_path):
