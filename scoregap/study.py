@@ -354,6 +354,10 @@ def _check_geometry(study: Study) -> None:
                 f"gives no latent at manifold_dim {cell['manifold_dim']}"
             )
         if wrong := refusal(name, d, groups, c, settings):
+            if wrong.startswith("ambient_dim"):
+                needs = wrong.split(": ")[-1]
+                wrong = (
+                    f"manifold_dim: {cell['manifold_dim']} is not allowed: {needs} of axes.ambient_dim, which has {d}"
+                )
             section = "axes" if wrong.split(":")[0] in AXES else "manifold"
-            at = f" (at manifold_dim {cell['manifold_dim']})" if wrong.startswith("ambient_dim") else ""
-            raise InputError(f"{study.path}: {section}.{wrong}{at}")
+            raise InputError(f"{study.path}: {section}.{wrong}")

@@ -90,9 +90,9 @@ def test_theory_as_a_table():
     [
         (["--ambient", 3, "--group", "2:1", "--group", "2:2"], "--ambient: 3 is not allowed"),
         (["--ambient", 9, "--group", "2"], "'2' is not allowed: should be COUNT:STD"),
-        (["--ambient", 9, "--group", "0:1"], "'0:1' is not allowed"),
-        (["--ambient", 9, "--group", "1:-1"], "'1:-1' is not allowed"),
-        (["--ambient", 9, "--group", "1:nan"], "'1:nan' is not allowed"),
+        (["--ambient", 9, "--group", "0:1"], "--group number 1: count: 0 is not allowed"),
+        (["--ambient", 9, "--group", "1:-1"], "--group number 1: std: -1.0 is not allowed"),
+        (["--ambient", 9, "--group", "1:nan"], "--group number 1: std: nan is not allowed"),
         (["--ambient", 9, "--group", "1:1", "--level", "1.5"], "--level: 1.5 is not allowed"),
     ],
 )

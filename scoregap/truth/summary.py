@@ -81,7 +81,8 @@ def describe(
     try:
         truth = manifold(family, ambient_dim, groups, curvature, seed, **(settings or {}))
     except InputError as error:  # its keys are those of a study
-        raise InputError("--" + re.sub("^ambient_dim", "ambient", str(error))) from None
+        text = re.sub(r"^groups\[(\d+)\]\.", lambda match: f"group number {int(match[1]) + 1}: ", str(error))
+        raise InputError("--" + re.sub("^ambient_dim", "ambient", re.sub("^groups", "group", text))) from None
     result: dict = {"family": family, "curvature": curvature}
     flat = FAMILIES[family].law and getattr(truth, "frame", "random") == "random"
     if densities and not flat:

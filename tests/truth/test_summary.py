@@ -154,11 +154,11 @@ def test_curved_manifolds():
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"groups": [Group(0, 1.0)]}, "--groups[0].count: 0 is not allowed"),
-        ({"groups": [Group(2, np.nan)]}, "--groups[0].std: nan is not allowed"),
-        ({"groups": [Group(2, 1.0, law="gamma")]}, "--groups[0].law: 'gamma' is not allowed"),
-        ({"groups": [Group(2, 1.0, law="uniform", width=2.0)]}, "--groups[0].width: 2.0 is not allowed"),
-        ({"groups": []}, "--groups: [] is not allowed"),
+        ({"groups": [Group(0, 1.0)]}, "--group number 1: count: 0 is not allowed"),
+        ({"groups": [Group(2, np.nan)]}, "--group number 1: std: nan is not allowed"),
+        ({"groups": [Group(2, 1.0, law="gamma")]}, "--group number 1: law: 'gamma' is not allowed"),
+        ({"groups": [Group(2, 1.0, law="uniform", width=2.0)]}, "--group number 1: width: 2.0 is not allowed"),
+        ({"groups": []}, "--group: [] is not allowed"),
         ({"curvature": np.nan}, "--curvature: nan is not allowed: should be from 0 to 100"),
         ({"curvature": -1.0}, "--curvature: -1.0 is not allowed"),
         ({"curvature": 1e200}, "--curvature: 1e+200 is not allowed"),

@@ -226,7 +226,7 @@ def test_registry():
     assert FAMILIES["mixture"].room([3, 1, 3], 0.0) == 3
     for groups, settings, message in (
         ([(1, 1.0, 0.5)], {}, r"^groups\[0\].bend: 0.5 is not allowed: mixture does not use it$"),
-        ([(1, 1.0, 1.0, "constant", 0.0, 0.0)], {}, r"^groups\[0\].weight: 0.0 is not allowed: .* greater than 0$"),
+        ([(1, 1.0, 1.0, "constant", 0.0, 0.0)], {}, r"^groups\[0\].weight: 0.0 is not allowed: should be from 1e-09"),
         ([(1, 1.0)], {"frame": "random"}, "^frame: 'random' is not allowed: mixture does not use it$"),
     ):
         with pytest.raises(InputError, match=message):

@@ -255,8 +255,8 @@ def test_registry(name):
     assert FAMILIES[name].load() is {"sphere": Spheres, "torus": Torus}[name]
     assert FAMILIES[name].room([3, 2], 1.0) == {"sphere": 7, "torus": 10}[name]
     for bend in (0.0, -1.0):
-        with pytest.raises(InputError, match=r"^groups\[1\].bend: -?[01]\.0 is not allowed: .* greater than 0$"):
+        with pytest.raises(InputError, match=r"^groups\[1\].bend: -?[01]\.0 is not allowed: .*should be"):
             truth.manifold(name, 20, [(1, 1.0), (1, 1.0, bend)], 1.0)
     for curvature in (0.0, -1.0):
-        with pytest.raises(InputError, match=r"^curvature: .* greater than 0$"):
+        with pytest.raises(InputError, match=r"^curvature: .* should be "):
             truth.manifold(name, 20, [(1, 1.0)], curvature)
