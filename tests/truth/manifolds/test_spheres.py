@@ -260,3 +260,15 @@ def test_registry(name):
     for curvature in (0.0, -1.0):
         with pytest.raises(InputError, match=r"^curvature: .* should be "):
             truth.manifold(name, 20, [(1, 1.0)], curvature)
+
+
+def test_plateau_of_the_ten_sphere():
+    """THEORY.md 5: at sigma = .3 and the typical radius r^2 = R^2 + n t the exact score of S^10 has ten eigenvalues of
+    .513 and a radial one of .165, the Gaussian of the same covariance eleven alike, of .500 (.5025 at this t)."""
+    sphere = truth.manifold("sphere", 100, [(10, 10**-0.5)], 1.0)
+    assert sphere.radii == [pytest.approx(1.0)]
+    t = 0.09
+    x = np.sqrt(1 + 11 * t) * sphere.frame[:, :1].T
+    exact, gaussian = sphere.exact(x, t).spectrum()[0], sphere.gaussian(x, t).spectrum()[0]
+    np.testing.assert_allclose(exact[:12], [*[0.513] * 10, 0.165, 0], atol=5e-4)
+    np.testing.assert_allclose(gaussian[:12], [*[0.5025] * 11, 0], atol=5e-4)
