@@ -8,14 +8,14 @@ Light, as `scoregap.study`: Snakemake parses studies.
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from scoregap import InputError
 from scoregap.measure import NETWORKS
-from scoregap.truth import FAMILIES, VARIANCE_LAWS
+from scoregap.truth import FAMILIES, SETTINGS, VARIANCE_LAWS
 
 CONTROLS = ("exact", "gaussian")  # values of the network axis that others are compared with
 CLOSED_FORMS = (*CONTROLS, "empirical")  # those that need no training
@@ -66,8 +66,8 @@ class Manifold(Section):
     """The variance groups of the latents, and what else makes a manifold of its family."""
 
     groups: Annotated[list[Group], Field(min_length=1)]
-    frame: Literal["random", "orthonormal"] = "random"
-    sign: Annotated[Literal["random", "positive", "negative"], Field(description="of the curvature")] = "random"
+    frame: Annotated[str, _one_of(SETTINGS["frame"])] = "random"
+    sign: Annotated[str, _one_of(SETTINGS["sign"]), Field(description="of the curvature")] = "random"
     separation: Annotated[float, Field(ge=0, le=1e6, description="of the means of a mixture's components")] = 0.0
     dataset_size: Annotated[int, Field(ge=2, le=10**7, description="points of the empirical score")] | None = None
 

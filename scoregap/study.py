@@ -79,7 +79,7 @@ class Cell:
     @property
     def groups(self) -> tuple[Group, ...]:
         """The variance groups with their numbers of latents, in the order of the study."""
-        counts = self.manifold.counts(self.manifold_dim, FAMILIES[self["family"]].shares)
+        counts = self.manifold.counts(self.manifold_dim, self.nested)
         return tuple(
             Group(count, **group.model_dump(exclude={"fraction"}))
             for count, group in zip(counts, self.manifold.groups, strict=True)
@@ -88,8 +88,7 @@ class Cell:
     @property
     def gaps(self) -> int:
         """Number of true gaps: one below each group, or below each dimension that a mixture has."""
-        shares = FAMILIES[self["family"]].shares
-        return len(self.groups) if shares else len({group.count for group in self.groups})
+        return len(self.groups) if self.nested else len({group.count for group in self.groups})
 
     @property
     def nested(self) -> bool:

@@ -126,7 +126,7 @@ def render(study: Study, frame: pd.DataFrame) -> str:
         table.add_column(short, justify="right", no_wrap=True)
     table.add_column("network")
     table.add_column("quantity")
-    curves = [name for name in ("law", "corrected", "gaussian", "exact", "trained") if frame[name].notna().any()]
+    curves = known_curves(frame)
     for column in curves:
         table.add_column(column, justify="right")
     subject = "law" if set(frame.network) == {"law"} else "trained"
@@ -171,6 +171,11 @@ def render(study: Study, frame: pd.DataFrame) -> str:
         f"phase times against exact: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def known_curves(frame: pd.DataFrame) -> list[str]:
+    """Columns of the comparison that hold phase times at all."""
+    return [name for name in ("law", "corrected", "gaussian", "exact", "trained") if frame[name].notna().any()]
 
 
 def _short(value: float) -> str:

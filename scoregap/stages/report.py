@@ -14,6 +14,7 @@ import pandas as pd
 
 from scoregap import figures, storage
 from scoregap.figures import cells, theory
+from scoregap.stages.compare import known_curves
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
 
@@ -34,8 +35,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
 def comparison(study: Study, frame: pd.DataFrame) -> str:
     """The comparison as a page of its own."""
     axes = [a for a in study.axes if a not in ("seed", "network") and frame[a].nunique() > 1]
-    curves = [name for name in ("law", "corrected", "gaussian", "exact", "trained") if frame[name].notna().any()]
-    columns = [*axes, "network", "quantity", "boundary", *curves, "ratio", "ratio_low",
+    columns = [*axes, "network", "quantity", "boundary", *known_curves(frame), "ratio", "ratio_low",
                "ratio_high", "law_to_exact", "position", "margin", "verdict", "not_ok"]  # fmt: skip
     subject = "trained" if study.subjects else "law"
     names = {"ratio": f"{subject} / exact", "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",

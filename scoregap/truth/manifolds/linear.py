@@ -84,26 +84,31 @@ class Linear(Manifold):
 
     def law_edges(self):
         """(groups, 2) edges by Silverstein's equation at this d and m; groups with a variance law column by column."""
-        return self._of_groups(lambda *columns: laws.silverstein_edges(self.ambient_dim, *columns))
-
-    def corrected_edges(self):
-        """Tracy-Widom means and standard deviations of the edges, (groups, 2) each."""
-        both = [
-            self._of_groups(lambda *columns, i=i: laws.tracy_widom_edges(self.ambient_dim, *columns)[i]) for i in (0, 1)
-        ]
-        return both[0], both[1] if self.frame == "random" else np.zeros_like(both[1])
-
-    def _of_groups(self, law):
-        """The outer edges of each group of a law that takes (counts, stds)."""
         if self.frame == "orthonormal":
-            ends = np.cumsum(self.sizes)
-            squares = self._lengths**2
+            ends, squares = np.cumsum(self.sizes), self._lengths**2
             return np.array(
                 [(squares[a:b].min(), squares[a:b].max()) for a, b in zip((0, *ends[:-1]), ends, strict=True)]
             )
+        return self._outer(laws.silverstein_edges(self.ambient_dim, *self._atoms))
+
+    def corrected_edges(self):
+        """Tracy-Widom means and standard deviations of the edges, (groups, 2) each."""
+        if self.frame == "orthonormal":
+            return self.law_edges(), np.zeros((len(self.groups), 2))
+        means, spreads = laws.tracy_widom_edges(self.ambient_dim, *self._atoms)
+        return self._outer(means), self._outer(spreads)
+
+    @property
+    def _atoms(self):
+        """(counts, stds) of what the laws take as groups: the groups, or every column where variances are spread."""
         if all(group.law == "constant" for group in self.groups):
-            return law(self.sizes, [group.std for group in self.ordered])
-        edges = law([1] * self.manifold_dim, self.column_stds)
+            return self.sizes, np.array([group.std for group in self.ordered])
+        return np.ones(self.manifold_dim), self.column_stds
+
+    def _outer(self, edges):
+        """Outer edges of each group, (groups, 2), from those of `_atoms`."""
+        if len(edges) == len(self.groups):
+            return edges
         ends = np.cumsum(self.sizes)
         return np.stack([edges[ends - 1, 0], edges[ends - self.sizes, 1]], -1)
 
