@@ -8,13 +8,14 @@ Light, as `scoregap.study`: Snakemake parses studies.
 import math
 import re
 from pathlib import Path
+from types import NoneType
 from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from scoregap import InputError
-from scoregap.measure import NETWORKS
+from scoregap.measure import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES
 from scoregap.truth import FAMILIES, SETTINGS, VARIANCE_LAWS
 
 CONTROLS = ("exact", "gaussian")  # values of the network axis that others are compared with
@@ -69,7 +70,7 @@ class Manifold(Section):
     frame: Annotated[str, _one_of(SETTINGS["frame"])] = "random"
     sign: Annotated[str, _one_of(SETTINGS["sign"]), Field(description="of the curvature")] = "random"
     separation: Annotated[float, Field(ge=0, le=1e6, description="of the means of a mixture's components")] = 0.0
-    dataset_size: Annotated[int, Field(ge=2, le=10**7, description="points of the empirical score")] | None = None
+    dataset_size: Annotated[int, Field(ge=2, le=10**7, description="points of the training set")] | None = None
 
     def counts(self, manifold_dim: int, shares: bool = True) -> tuple[int, ...]:
         """Latents per group: fractions of manifold_dim, rounded; as shares, so that they sum to it."""
@@ -104,15 +105,20 @@ class Noise(Range):
 
 
 class Train(Section):
-    """How networks are trained: shared noise levels, Adam, averaged weights."""
+    """How networks are trained: shared noise levels, averaged weights."""
 
     steps: Count
     levels: Annotated[Size, Field(description="noise levels per step, shared by `samples` points each")]
     samples: Size
     depth: Annotated[int, Field(ge=1, le=100)] = 3
     learning_rate: Positive = 4e-3
-    warmup: Annotated[Proportion, Field(description="share of the steps")] = 0.05
+    preconditioning: Annotated[str, _one_of(PRECONDITIONINGS)] = "edm"
+    schedule: Annotated[str, _one_of(SCHEDULES)] = "ve"
+    optimiser: Annotated[str, _one_of(OPTIMISERS)] = "adam"
+    decay: Annotated[str, _one_of(DECAYS), Field(description="of the learning rate")] = "cosine"
+    warmup: Annotated[float, Field(ge=0, lt=1, description="share of the steps")] = 0.05
     ema: Annotated[Proportion, Field(description="share of the steps that the average remembers")] = 0.02
+    patience: Annotated[int, Field(ge=1, description="evaluations")] | None = None
     noise: Noise
     device: Annotated[str, _matching(r"auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:K")] = "auto"
 
@@ -164,10 +170,10 @@ class Document(Section):
 
 
 def _network(name: str) -> str:
-    if name not in CLOSED_FORMS and not re.fullmatch(rf"({'|'.join(NETWORKS)})-[1-9][0-9]{{0,4}}", name):
-        raise ValueError(
-            f"should be one of {', '.join(CLOSED_FORMS)}, or {' or '.join(NETWORKS)} with a width, as gated-64"
-        )
+    sized = [family for family, network in NETWORKS.items() if network.has_width]
+    bare = [*CLOSED_FORMS, *(family for family in NETWORKS if family not in sized)]
+    if name not in bare and not re.fullmatch(rf"({'|'.join(sized)})-[1-9][0-9]{{0,4}}", name):
+        raise ValueError(f"should be one of {', '.join(bare)}, or {' or '.join(sized)} with a width, as gated-64")
     return name
 
 
@@ -289,10 +295,10 @@ def _axis_values(path: Path, axis: str, values) -> tuple:
     elif axis.split(".")[0] not in SECTIONS_WITH_AXES or "." not in axis:
         raise InputError(
             f"{path}: axes.{axis}: unknown axis: allowed are {', '.join(AXES)}, "
-            f"or the path of a number in {', '.join(SECTIONS_WITH_AXES)}, as train.steps"
+            f"or the path of a number or a text in {', '.join(SECTIONS_WITH_AXES)}, as train.steps"
         )
-    elif not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
-        raise InputError(f"{path}: axes.{axis}: {_brief(values)} is not allowed: should be numbers")
+    elif not all(isinstance(value, (int, float, str)) and not isinstance(value, bool) for value in values):
+        raise InputError(f"{path}: axes.{axis}: {_brief(values)} is not allowed: should be numbers or texts")
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise InputError(f"{path}: axes.{axis}: {twice!r} is not allowed twice: axis values should be distinct")
@@ -310,10 +316,10 @@ def resolve(path: Path, document: Document, changes: dict[str, Any]):
                 raise KeyError(axis)  # another spelling of the same place
             for part in parents:
                 place = place[int(part)] if isinstance(place, list) else place[part]
-            if not isinstance(place[last], (int, float)):
-                raise KeyError(last)
+            if not isinstance(place[last], (int, float, str, NoneType)) or axis == "train.device":
+                raise KeyError(last)  # a section, or what changes no result
         except (KeyError, IndexError, ValueError, TypeError):
-            raise InputError(f"{path}: axes.{axis}: unknown axis: the study has no number there") from None
+            raise InputError(f"{path}: axes.{axis}: unknown axis: the study has no number or text there") from None
         place[last] = value
     where = "".join(f"axes.{axis} = {value!r}: " for axis, value in changes.items())
     sections = {}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scoregap import InputError
+from scoregap.measure import VP_MOST_NOISE
 from scoregap.schema import (
     AXES,
     CLOSED_FORMS,
@@ -109,15 +110,18 @@ class Cell:
     def key(self, stage: str) -> str:
         """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
 
-        Axes that point into sections are in the sections, so an axis of `fit` does not retrain.
+        Axes that point into sections are in the sections, so an axis of `fit` does not retrain. The data set is for
+        scores that come from data: not for the closed forms, nor where there is none.
         """
+        unread = {"device"}
+        if self["network"] in CONTROLS or self.manifold.dataset_size is None:
+            unread |= {"dataset_size"}
         content: dict[str, Any] = {axis: self[axis] for axis in AXES}
         for one in STAGES:
             if one.name != "train" or self.trained:
                 content[f"{one.name} revision"] = one.revision
             for section in one.sections:
                 if section != "train" or self.trained:
-                    unread = {"device"} | ({"dataset_size"} if self["network"] != "empirical" else set())
                     content[section] = getattr(self, section).model_dump(exclude=unread)
             if one.name == stage:
                 return digest(content)
@@ -126,11 +130,12 @@ class Cell:
     def seed(self, stream: str) -> int:
         """Seed of one stream of random draws.
 
-        `manifold` and `points` depend on dimensions and seed only, so that cells that differ in curvature,
-        variances or network share their F and their points (paired comparisons); every other stream
-        (`weights`, `data`) depends on all of AXES, so cells that differ in settings only are paired too.
+        `manifold`, `points` and `dataset` depend on dimensions and seed only, so that cells that differ in
+        curvature, variances or network share their F, their points and their training set (paired comparisons);
+        every other stream (`weights`, `data`) depends on all of AXES, so cells that differ in settings only are
+        paired too.
         """
-        shared = stream in ("manifold", "points")
+        shared = stream in ("manifold", "points", "dataset")
         axes = ("family", "ambient_dim", "manifold_dim", "seed") if shared else AXES
         return int(digest([stream, [(axis, self[axis]) for axis in axes]], length=16), 16)
 
@@ -138,6 +143,14 @@ class Cell:
         """The cell's manifold: an instance of its family."""
         family = FAMILIES[self["family"]].load()
         return family(self["ambient_dim"], self.groups, self["curvature"], self.seed("manifold"), **self.settings)
+
+    def dataset(self):
+        """(N, d) points of the training set; None where networks see fresh points without end."""
+        if self.manifold.dataset_size is None:
+            return None
+        from numpy.random import default_rng
+
+        return self.truth().sample(default_rng(self.seed("dataset")), self.manifold.dataset_size)[0]
 
 
 @dataclass(frozen=True)
@@ -304,7 +317,13 @@ def _check_sections(study: Study) -> None:
         times = cell.spectrum.times
         ranges: list[tuple[str, Range]] = [("spectrum.times", times)]
         if cell.train:
-            ranges.append(("train.noise", cell.train.noise))
+            noise = cell.train.noise
+            if cell.train.schedule == "vp" and noise.stop > VP_MOST_NOISE:
+                raise InputError(
+                    f"{study.path}: train.noise.stop: {noise.stop!r} is not allowed: the schedule vp has noise "
+                    f"variances up to {VP_MOST_NOISE:.0f}"
+                )
+            ranges.append(("train.noise", noise))
             if focus := cell.train.noise.focus:
                 ranges.append(("train.noise.focus", focus))
         for key, one in ranges:

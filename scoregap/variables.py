@@ -29,6 +29,7 @@ STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
 VARIANCE = "data_unit^2"
 SIDES = ("low", "high")  # of the dimension `side`
 EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
+LEVELS = 16  # noise variances of one evaluation, the size of the dimension `level`
 
 
 class Variable(NamedTuple):
@@ -60,6 +61,12 @@ VARIABLES: dict[str, Variable] = {
     "training_loss": Variable(("evaluation",), "float32", "1", "weighted denoising loss since the last evaluation"),
     "training_excess": Variable(
         ("evaluation",), "float32", "1", "excess of the averaged weights over the Bayes optimum, as excess_loss"
+    ),
+    "training_excess_by_level": Variable(
+        ("evaluation", "level"), "float32", "1", "excess at one noise variance, of which training_excess is the mean"
+    ),
+    "training_flops": Variable(
+        ("evaluation",), "float64", "1", "floating-point operations of the steps so far, 6 per multiply-add"
     ),
     "boundary": Variable(("gap",), "float32", "1", "true number of modes above the gap"),
     "gap_width": Variable(("time", "gap"), "float32", "1", "width of the gap in the mean spectrum of t J"),
@@ -106,7 +113,13 @@ COORDINATES = {
     "gap": ("1", "index of the true gap; the last is the final gap"),
     "estimator": ("1", "blind estimator of the dimension"),
     "evaluation": ("1", "index of the evaluation during training"),
+    "level": (VARIANCE, "noise variance of an evaluation during training"),
 }
+
+
+def training_levels(times) -> np.ndarray:
+    """(LEVELS,) noise variances at which training is evaluated, over the range `times` of the spectra."""
+    return np.geomspace(times.start, times.stop, LEVELS)
 
 
 def empty(name: str, shape: tuple[int, ...]) -> np.ndarray:

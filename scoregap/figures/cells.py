@@ -113,15 +113,16 @@ def gaps(study: Study, facets: list):
 
 
 def phase_times(study: Study, facets: list):
-    """Fitted times against the first varied numeric axis (curvature if it varies).
+    """Fitted times against the first varied axis of numbers (curvature if it varies, or none does).
 
     A network's point is the median exact time, times the mean ratio to exact over seeds: seeds have different F, and
     what they share with the exact score of the same F is no uncertainty of the network.
     """
     trained, colours = networks(study)
-    numeric = [a for a in study.axes if a not in ("seed", "family", "network") and len(study.axes[a]) > 1]
+    varied = [a for a in study.facets if len(study.axes[a]) > 1]
+    numeric = [a for a in varied if not isinstance(study.axes[a][0], str)]
     along = "curvature" if "curvature" in numeric or not numeric else numeric[0]
-    others = [a for a in numeric if a != along]
+    others = [a for a in varied if a != along]
     groups: dict[str, list[xr.Dataset]] = {}
     for _, ds in facets:
         groups.setdefault(", ".join(f"{label(a)} {ds[a].item()}" for a in others) or study.name, []).append(ds)

@@ -112,6 +112,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         "side": np.array(variables.SIDES, object),
         "estimator": np.array(fit.ESTIMATORS, object),
         "evaluation": np.arange(variables.EVALUATIONS),
+        "level": variables.training_levels(cells[0].spectrum.times),
     }
 
 

@@ -21,7 +21,7 @@ from scoregap.truth import posteriors
 JACOBIANS = 2**24  # entries of Jacobians held at once: 128 MiB, and a few copies
 NAMES = (
     "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment", "has_gap",
-    "training_step", "training_loss", "training_excess",
+    "training_step", "training_loss", "training_excess", "training_flops", "training_excess_by_level",
 )  # fmt: skip
 
 
@@ -57,12 +57,14 @@ def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, 
         "group": cell.gaps,
         "gap": cell.gaps,
         "evaluation": variables.EVALUATIONS,
+        "level": variables.LEVELS,
     }
     result = variables.blank(NAMES, sizes)
     if cell.trained:
         key = cell.key("train")
-        for name, column in zip(("step", "loss", "excess"), tensors[f"{key}/curve"].T, strict=True):
+        for name, column in zip(("step", "loss", "excess", "flops"), tensors[f"{key}/curve"].T, strict=True):
             result[f"training_{name}"][:] = column
+        result["training_excess_by_level"][:] = tensors[f"{key}/levels"]
         if members[key]["diverged"]:
             result["status"][...] = 2
             return result
@@ -118,7 +120,7 @@ def closed_form(cell: Cell, truth):
     if cell.trained:
         return None
     if cell["network"] == "empirical":
-        data, _ = truth.sample(np.random.default_rng(cell.seed("dataset")), cell.manifold.dataset_size)
+        data = cell.dataset()
         return lambda x, t: posteriors.empirical(x, t, data)
     return {"exact": truth.exact, "gaussian": truth.gaussian}[cell["network"]]
 

@@ -2,21 +2,27 @@
 
 study, job -> weights (.safetensors) with the averaged weights, status and training curve of every member
 
-Members already in the output file with the same key are kept; only the others are trained.
+Members already in the output file with the same key are kept; only the others are trained. About once a minute the
+state of training is kept beside the output, in `<output>.checkpoint`; a stopped job goes on from there, on a CPU to
+the same bits. The file goes when the output is whole.
 """
 
 import sys
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from scoregap import DamagedFile, InputError, storage, variables
-from scoregap.measure import networks, training
+from scoregap.measure import networks, schedules, training
 from scoregap.study import Cell, load
 
-LEVELS, POINTS = 16, 16  # noise levels and points of one evaluation
+POINTS = 16  # held-out points of one evaluation, at every level
+CHECKPOINT = 60.0  # seconds
+
+Weights = tuple[dict[str, dict], dict[str, np.ndarray]]  # members and tensors, as `storage.write_weights` takes them
 
 
 def run(study: Path, job: str, out: Path) -> None:
@@ -26,12 +32,24 @@ def run(study: Path, job: str, out: Path) -> None:
         raise InputError(f"{study}: job {job!r} has a closed-form score: allowed is a job with a trained network")
     device = pick_device(study, cells[0].training.device)
     torch.set_num_threads(1)  # one core per job, and the same bits whatever the machine's size
-    members, tensors = kept(out, {cell.key("train") for cell in cells})
-    missing = {cell.key("train"): cell for cell in cells if cell.key("train") not in members}
-    if missing:
-        new_members, new_tensors = train(list(missing.values()), device)
-        members, tensors = members | new_members, tensors | new_tensors
+    wanted = {cell.key("train"): cell for cell in cells}
+    members, tensors = kept(out, set(wanted))
+    checkpoint = out.with_name(f"{out.name}.checkpoint")
+    begun, states = kept(checkpoint, wanted.keys() - members.keys(), device)
+    finished = {key: member for key, member in begun.items() if "step" not in member}  # when its job was stopped
+    members, tensors = members | finished, tensors | of_members(states, finished)
+    fresh = [cell for key, cell in wanted.items() if key not in begun and key not in members]
+    resumed = [cell for key, cell in wanted.items() if key in begun and key not in members]
+
+    def save(new_members: dict, new_tensors: dict) -> None:
+        storage.write_weights(checkpoint, members | new_members, tensors | new_tensors)
+
+    for group, earlier in ((resumed, (begun, states)), (fresh, None)):
+        if group:
+            new_members, new_tensors = train(group, device, save, earlier)
+            members, tensors = members | new_members, tensors | new_tensors
     storage.write_weights(out, members, tensors)
+    checkpoint.unlink(missing_ok=True)
 
 
 def pick_device(study: Path, name: str) -> torch.device:
@@ -46,100 +64,214 @@ def pick_device(study: Path, name: str) -> torch.device:
     return torch.device(name)
 
 
-def kept(out: Path, keys: set[str]):
-    """Members and tensors of an earlier result that are still wanted."""
-    if not out.exists():
+def of_members(tensors: dict[str, np.ndarray], keys: Collection[str]) -> dict[str, np.ndarray]:
+    """The tensors of these members."""
+    return {name: array for name, array in tensors.items() if name.split("/")[0] in keys}
+
+
+def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weights:
+    """Members and tensors of an earlier file that are still wanted; device: on which they must have been trained."""
+    if not path.exists():
         return {}, {}
     try:
-        members, tensors = storage.read_weights(out)
+        members, tensors = storage.read_weights(path)
     except DamagedFile as error:
         print(f"not reused: {error}", file=sys.stderr)
         return {}, {}
-    members = {key: member for key, member in members.items() if key in keys}
-    return members, {name: array for name, array in tensors.items() if name.split("/")[0] in members}
+    here = {key for key, member in members.items() if device is None or member["device"] == str(device)}
+    members = {key: member for key, member in members.items() if key in keys & here}
+    if not members:
+        where = f" that was trained on {device}" if device else ""
+        print(f"not reused: {path}: has no member of this job as it is now{where}", file=sys.stderr)
+    return members, of_members(tensors, members.keys())
 
 
 def build(cells: list[Cell], data_std: list[float]) -> networks.Denoiser:
     """Untrained ensemble for these cells, each member initialised from its own seed."""
     generators = [torch.Generator().manual_seed(cell.seed("weights") % 2**63) for cell in cells]
-    one = cells[0]
-    network = networks.build(one["network"], generators, one["ambient_dim"], one.training.depth)
-    return networks.Denoiser(network, data_std, (one.training.noise.start, one.training.noise.stop))
+    one, settings = cells[0], cells[0].training
+    network = networks.build(one["network"], generators, one["ambient_dim"], settings.depth)
+    noise_range = (settings.noise.start, settings.noise.stop)
+    return networks.Denoiser(network, data_std, noise_range, settings.preconditioning, settings.schedule)
 
 
-def train(cells: list[Cell], device: torch.device):
-    """Train these cells as one ensemble. Returns (members, tensors) as `storage.write_weights` takes them."""
-    settings, times = cells[0].training, cells[0].spectrum.times
-    truths = [cell.truth() for cell in cells]
+def sampler_of(cell: Cell, truth) -> Callable:
+    """(generator, n) -> n clean points (n, d): fresh ones, or drawn from the cell's training set if it has one."""
+    data = cell.dataset()
+    if data is None:
+        return lambda rng, n: truth.sample(rng, n)[0]
+    return lambda rng, n: data[rng.integers(len(data), size=n)]
+
+
+class HeldOut:
+    """Noisy points that no network is trained on, the same at every evaluation, and the Bayes optimum there.
+
+    t: (LEVELS,) noise variances. Calling it with an ensemble gives whether each member's output is finite (members,),
+    its weighted denoising loss (members,) and its excess over Bayes at every level (members, LEVELS), where known.
+    """
+
+    def __init__(self, cells: list[Cell], truths: list, device: torch.device):
+        self.t = t = variables.training_levels(cells[0].spectrum.times)
+        self.clean = np.stack(
+            [
+                truth.sample(np.random.default_rng(cell.seed("held out")), POINTS)[0]
+                for cell, truth in zip(cells, truths, strict=True)
+            ]
+        )
+        shape = (len(t), *self.clean.shape[1:])
+        noise = [np.random.default_rng(cell.seed("held-out noise")).standard_normal(shape) for cell in cells]
+        noisy = np.stack([x + np.sqrt(t)[:, None, None] * w for x, w in zip(self.clean, noise, strict=True)])
+        flat_t = np.repeat(t, POINTS)
+        self.bayes = np.stack(
+            [
+                truth.exact(x.reshape(len(flat_t), -1), flat_t).mean.reshape(x.shape)
+                for truth, x in zip(truths, noisy, strict=True)
+            ]
+        )
+        self.known = np.isfinite(self.bayes).all(3)  # not where the truth is sampled and its guard fails
+        self.inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
+        self.levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(cells), -1)
+
+    @torch.no_grad()
+    def __call__(self, denoiser: networks.Denoiser) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        denoised = denoiser(self.inputs, self.levels).double().cpu().numpy()
+        error = (denoised - self.clean[:, None]) ** 2
+        weight = denoiser.loss_weight(self.levels[..., None, None]).double().cpu().numpy()
+        excess = over_known((denoised - self.bayes) ** 2, self.known) / self.t
+        return np.isfinite(denoised).all((1, 2, 3)), (weight * error).mean((1, 2, 3)), excess
+
+
+def train(
+    cells: list[Cell], device: torch.device, save: Callable | None = None, earlier: Weights | None = None
+) -> Weights:
+    """Train these cells as one ensemble.
+
+    save: called about once a minute with the members and tensors of a checkpoint. earlier: what it was called with
+    for these cells (and perhaps others), to go on from.
+    """
+    settings, keys = cells[0].training, [cell.key("train") for cell in cells]
     generators = [np.random.default_rng(cell.seed("data")) for cell in cells]
-    samplers = [lambda rng, n, truth=truth: truth.sample(rng, n)[0] for truth in truths]
+    truths = [cell.truth() for cell in cells]
+    samplers = [sampler_of(cell, truth) for cell, truth in zip(cells, truths, strict=True)]
     first = [draw(rng, 4096) for draw, rng in zip(samplers, generators, strict=True)]
     data_std = [float(np.sqrt(points.var(0).mean())) for points in first]
     denoiser = build(cells, data_std).to(device)
-
-    t = np.geomspace(times.start, times.stop, LEVELS)
-    held_out = [
-        draw(np.random.default_rng(cell.seed("held out")), POINTS) for cell, draw in zip(cells, samplers, strict=True)
-    ]
-    noise = [
-        np.random.default_rng(cell.seed("held-out noise")).standard_normal((LEVELS, *held_out[0].shape))
-        for cell in cells
-    ]
-    noisy = np.stack([x + np.sqrt(t)[:, None, None] * w for x, w in zip(held_out, noise, strict=True)])
-    flat_t = np.repeat(t, POINTS)
-    bayes = np.stack(
-        [
-            truth.exact(x.reshape(len(flat_t), -1), flat_t).mean.reshape(x.shape)
-            for truth, x in zip(truths, noisy, strict=True)
-        ]
-    )
-    known = np.isfinite(bayes).all(3)  # not where the truth is sampled and its guard fails
-    inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
-    levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(cells), -1)
-
-    steps = sorted(
-        set(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int).tolist())
-    )
+    held_out = HeldOut(cells, truths, device)
+    steps = np.unique(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int))
+    record = Record(len(cells), settings.patience)
+    state = None
+    if earlier:
+        members, tensors = earlier
+        for key, rng in zip(keys, generators, strict=True):
+            rng.bit_generator.state = members[key]["generator"]
+        names = [name.removeprefix(f"{keys[0]}/") for name in of_members(tensors, {keys[0]})]
+        state = {name: np.concatenate([tensors[f"{key}/{name}"] for key in keys]) for name in names}
+        record.restore(state)
+        print(f"resumed after step {state['step'][0]}", file=sys.stderr)
     focus = settings.noise.focus
-    quantiles = training.noise_quantiles(
-        settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share
-    )
-    source = training.batches(samplers, generators, quantiles, settings.levels, settings.samples)
-    curve, sound, started, spoke = [], np.ones(len(cells), bool), time.monotonic(), 0.0
+    quantiles = schedules.noise_quantiles(
+        settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share,
+        settings.schedule,
+    )  # fmt: skip
+    source = training.batches(samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule)
+    flops = denoiser.flops(settings.levels, settings.samples, cells[0]["ambient_dim"])  # of a step of one member
+    taken = int(state["step"][0]) if state else 0
+    started = saved = time.monotonic()
+    spoke = 0.0
     for progress in training.train(
-        denoiser, source, settings.steps, settings.learning_rate, settings.warmup, settings.ema, steps
-    ):
-        with torch.no_grad():
-            denoised = progress.averaged(inputs, levels).double().cpu().numpy()
-        sound &= np.isfinite(denoised).all((1, 2, 3)) & np.isfinite(progress.loss)
-        excess = over_known((denoised - bayes) ** 2, known) / t
-        curve.append((np.full(len(cells), progress.step), progress.loss, excess.mean(1)))
-        elapsed = time.monotonic() - started
-        if elapsed - spoke > 30 or progress.step == settings.steps:
-            spoke = elapsed
-            print(
-                f"step {progress.step}/{settings.steps}, {progress.step / elapsed:.0f} steps/s, "
-                f"loss {np.median(progress.loss):.4f}, excess {np.median(excess):.5f}",
-                file=sys.stderr,
+        denoiser, source, settings.steps, settings.learning_rate, settings.warmup, settings.ema, steps.tolist(),
+        settings.optimiser, settings.decay, pauses=save is not None, state=state,
+    ):  # fmt: skip
+        if progress.loss is not None:
+            finite, loss, excess = held_out(progress.averaged)
+            record.add(progress, progress.step * flops, finite, loss, excess)
+            elapsed = time.monotonic() - started
+            if elapsed - spoke > 30 or progress.step == settings.steps:
+                spoke = elapsed
+                rate = (progress.step - taken) / elapsed
+                print(
+                    f"step {progress.step}/{settings.steps}, {rate:.0f} steps/s, "
+                    f"{rate * len(cells) * settings.levels * settings.samples:.0f} samples/s, "
+                    f"{rate * len(cells) * flops / 1e9:.1f} GFLOP/s, "
+                    f"loss {np.median(progress.loss):.4f}, excess {np.median(excess):.5f}",
+                    file=sys.stderr,
+                )
+            if not (record.running & np.isfinite(progress.loss)).any():
+                break
+        if save and progress.step % training.BLOCK == 0 and time.monotonic() - saved >= CHECKPOINT:
+            saved = time.monotonic()
+            now = progress.state() | record.state()
+            save(
+                {
+                    key: {"step": progress.step, "device": str(device), "generator": rng.bit_generator.state}
+                    for key, rng in zip(keys, generators, strict=True)
+                },
+                {f"{key}/{name}": array[i : i + 1] for name, array in now.items() for i, key in enumerate(keys)},
             )
-        if not np.isfinite(progress.loss).any():
-            break
-    weights = {name: array.cpu().numpy() for name, array in progress.averaged.network_parameters()}
-    curves = np.full((len(cells), variables.EVALUATIONS, 3), np.nan)  # step, loss, excess
-    curves[:, : len(curve)] = np.moveaxis(np.asarray(curve), 2, 0)
-    members: dict[str, dict] = {}
-    tensors: dict[str, np.ndarray] = {}
-    for i, cell in enumerate(cells):
-        key = cell.key("train")
-        finite = bool(sound[i] and all(np.isfinite(array[i]).all() for array in weights.values()))
-        members[key] = {
-            "diverged": not finite,
-            "data_std": data_std[i],
-            "device": str(device),
-        }
+    weights = record.weights(progress.averaged)
+    members = {}
+    tensors = {}
+    for i, key in enumerate(keys):
+        sound = bool(record.arrays["sound"][i] and all(np.isfinite(array[i]).all() for array in weights.values()))
+        members[key] = {"diverged": not sound, "data_std": data_std[i], "device": str(device)}
         tensors |= {f"{key}/network.{name}": array[i] for name, array in weights.items()}
-        tensors[f"{key}/curve"] = curves[i]
+        tensors |= {f"{key}/{name}": record.arrays[name][i] for name in ("curve", "levels")}
     return members, tensors
+
+
+class Record:
+    """What evaluations have found of every member so far, and which members are to go on.
+
+    curve: (members, EVALUATIONS, 4) step, loss, excess, floating-point operations; levels: (members, EVALUATIONS,
+    LEVELS) excess. With patience a member stops when its held-out loss has not fallen for that many evaluations:
+    its curve ends, and its weights are those of its best evaluation. It looks at nothing but itself, so it does
+    the same alone and in company; the ensemble trains on until all its members have stopped.
+    """
+
+    def __init__(self, members: int, patience: int | None):
+        self.patience = patience
+        self.arrays = {
+            "curve": np.full((members, variables.EVALUATIONS, 4), np.nan),
+            "levels": np.full((members, variables.EVALUATIONS, variables.LEVELS), np.nan),
+            "count": np.zeros(members, int),  # evaluations so far
+            "sound": np.ones(members, bool),  # every output and loss was finite
+            "stale": np.zeros(members, int),  # evaluations since the held-out loss last fell
+            "lowest": np.full(members, np.inf),  # held-out loss
+        }
+        self.best: dict[str, np.ndarray] = {}  # averaged weights at the lowest loss
+
+    @property
+    def running(self) -> np.ndarray:
+        """(members,) whether a member goes on."""
+        return self.arrays["stale"] < (np.inf if self.patience is None else self.patience)
+
+    def add(self, progress: training.Progress, flops: int, finite, loss, excess) -> None:
+        """Note one evaluation: its progress (a report), operations per member, and what `HeldOut` says."""
+        assert progress.loss is not None
+        curve, levels, count, sound, stale, lowest = self.arrays.values()
+        for i in np.flatnonzero(self.running):
+            sound[i] &= finite[i] & np.isfinite(progress.loss[i])
+            curve[i, count[i]] = progress.step, progress.loss[i], excess[i].mean(), flops
+            levels[i, count[i]] = excess[i]
+            count[i] += 1
+            stale[i] += 1
+            if loss[i] < lowest[i]:
+                lowest[i], stale[i] = loss[i], 0
+                for name, array in progress.averaged.network_parameters() if self.patience else ():
+                    self.best.setdefault(name, np.zeros(array.shape, np.float32))[i] = array[i].cpu().numpy()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All of it, arrays with leading dimension member, for `restore`."""
+        return self.arrays | {f"best/{name}": array for name, array in self.best.items()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from an earlier `state`."""
+        self.arrays = {name: state[name] for name in self.arrays}
+        self.best = {name.removeprefix("best/"): array for name, array in state.items() if name.startswith("best/")}
+
+    def weights(self, averaged: networks.Denoiser) -> dict[str, np.ndarray]:
+        """The weights to keep, by name."""
+        return self.best or {name: array.cpu().numpy() for name, array in averaged.network_parameters()}
 
 
 def over_known(squares, known):
