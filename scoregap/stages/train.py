@@ -198,7 +198,8 @@ def train(
                 )
             if not (record.running & np.isfinite(progress.loss)).any():
                 break
-        if save and progress.step % training.BLOCK == 0 and time.monotonic() - saved >= CHECKPOINT:
+        due = progress.step % training.BLOCK == 0 and progress.step < settings.steps
+        if save and due and time.monotonic() - saved >= CHECKPOINT:
             saved = time.monotonic()
             now = progress.state() | record.state()
             save(

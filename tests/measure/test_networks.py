@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from scoregap.measure import NETWORKS, networks
+from scoregap.measure import NETWORKS, PRECONDITIONINGS, SCHEDULES, networks
 
 RANGE = (1e-4, 100.0)
 
@@ -22,9 +22,9 @@ def shake(module, seed=0, scale=0.3):
     return module
 
 
-def denoiser(seeds=(1, 2, 3), dim=4, width=8, depth=2, data_std=None):
-    network = shake(networks.build(f"gated-{width}", generators(*seeds), dim, depth))
-    return networks.Denoiser(network, data_std or [0.5 + 0.5 * i for i in range(len(seeds))], RANGE)
+def denoiser(seeds=(1, 2, 3), dim=4, name="gated-8", depth=2, data_std=None, **how):
+    network = shake(networks.build(name, generators(*seeds), dim, depth))
+    return networks.Denoiser(network, data_std or [0.5 + 0.5 * i for i in range(len(seeds))], RANGE, **how)
 
 
 def inputs(members=3, levels=2, n=5, dim=4, seed=0):
@@ -38,18 +38,46 @@ def member(module, i):
     return {name: value[i] for name, value in module.named_parameters()}
 
 
+EXAMPLES = ("gated-8", "resmlp-8", "linear", "paper")
+
+
 def test_registry():
-    assert set(NETWORKS) == {"gated"}
+    assert {name.split("-")[0] for name in EXAMPLES} == set(NETWORKS)
     network = networks.build("gated-24", generators(0, 1), 5, 3)
     assert isinstance(network, networks.Gated)
     assert network.enter.weight.shape == (2, 5, 24)
     assert len(network.values) == len(network.gates) == len(network.mix) == 3
+    assert len(networks.build("resmlp-24", generators(0), 5, 3).linear) == 3
 
 
-def test_initial_weights_are_the_same_alone_and_in_company():
-    together = networks.build("gated-8", generators(1, 2, 3), 4, 2)
+def test_the_paper_s_network_has_the_paper_s_sizes():
+    network = networks.build("paper", generators(0), 100, 7)  # a depth is for families with a width
+    shapes = {name: tuple(value.shape[1:]) for name, value in network.named_parameters() if "weight" in name}
+    assert shapes["embed.weight"] == (128, 512)
+    assert shapes["enter.weight"] == (100, 128)
+    assert shapes["condition.weight"] == (512, 2 * 128)
+    assert shapes["leave.weight"] == (128, 100)
+    assert len(network.linear) == 2
+    assert network.frequencies[[0, -1]].tolist() == pytest.approx([1, 1e-4])
+
+
+def test_initial_weights_of_gated_are_drawn_in_a_fixed_order():
+    """Results of a seed rest on it."""
+    network, g = networks.build("gated-6", generators(3), 4, 2), generators(3)[0]
+    layers = ["embed", "enter", "condition", "values.0", "values.1", "gates.0", "gates.1", "mix.0", "mix.1", "leave"]
+    for name in layers:
+        layer = network.get_submodule(name)
+        inputs, outputs = layer.weight.shape[1:]
+        gain = {"mix": 0.5, "lea": 0.0}.get(name[:3], 1.0)
+        assert torch.equal(layer.weight[0], torch.randn(inputs, outputs, generator=g) * (gain / inputs**0.5)), name
+    assert [n.removesuffix(".weight") for n, _ in network.named_parameters() if n.endswith("weight")] == layers
+
+
+@pytest.mark.parametrize("family", EXAMPLES)
+def test_initial_weights_are_the_same_alone_and_in_company(family):
+    together = networks.build(family, generators(1, 2, 3), 4, 2)
     for i, seed in enumerate((1, 2, 3)):
-        alone = networks.build("gated-8", generators(seed), 4, 2)
+        alone = networks.build(family, generators(seed), 4, 2)
         for name, value in member(alone, 0).items():
             assert torch.equal(value, member(together, i)[name]), name
     assert not torch.equal(together.enter.weight[0], together.enter.weight[1])
@@ -71,21 +99,23 @@ def test_layer_is_affine_per_member():
         torch.testing.assert_close(layer(x)[i], expected)
 
 
-def test_outputs_are_the_same_alone_and_in_company():
-    together = denoiser()
+@pytest.mark.parametrize("family", EXAMPLES)
+def test_outputs_are_the_same_alone_and_in_company(family):
+    together = denoiser(name=family)
     x, t = inputs()
     out = together(x, t)
     assert out.shape == x.shape
     for i in range(3):
-        alone = denoiser(seeds=(9,), data_std=[0.5 + 0.5 * i])
+        alone = denoiser(seeds=(9,), name=family, data_std=[0.5 + 0.5 * i])
         with torch.no_grad():
             for name, value in alone.network.named_parameters():
                 value.copy_(dict(together.network.named_parameters())[name][i : i + 1])
         torch.testing.assert_close(alone(x[i : i + 1], t[i : i + 1])[0], out[i], rtol=1e-5, atol=1e-6)
 
 
-def test_gradient_of_one_member_touches_it_alone():
-    together = denoiser()
+@pytest.mark.parametrize("family", EXAMPLES)
+def test_gradient_of_one_member_touches_it_alone(family):
+    together = denoiser(name=family)
     x, t = inputs()
     x.requires_grad_(True)
     together(x, t)[1].square().sum().backward()
@@ -95,8 +125,9 @@ def test_gradient_of_one_member_touches_it_alone():
     assert not x.grad[[0, 2]].any()
 
 
-def test_points_and_levels_do_not_mix():
-    module = denoiser(seeds=(1,)).double()
+@pytest.mark.parametrize("family", EXAMPLES)
+def test_points_and_levels_do_not_mix(family):
+    module = denoiser(seeds=(1,), name=family).double()
     x, t = inputs(members=1, levels=3)
     x, t = x.double(), t.double()
     out = module(x, t)
@@ -107,34 +138,91 @@ def test_points_and_levels_do_not_mix():
     turned = module(x[:, [2, 0, 1]], t[:, [2, 0, 1]])
     torch.testing.assert_close(turned, out[:, [2, 0, 1]])
     # The noise level matters beyond the preconditioning.
-    raw = module.network(x[:, :1].expand(-1, 3, -1, -1), module.level(t))
+    raw = module.network(x[:, :1].expand(-1, 3, -1, -1), t.sqrt() if family == "paper" else module.level(t))
     assert (raw[0, 0] - raw[0, 1]).abs().max() > 1e-3
 
 
-def test_network_written_out_for_one_point():
-    module = denoiser(seeds=(1, 2), depth=2).double()
-    x, t = inputs(members=2)
-    out = module.network(x.double(), module.level(t.double()))
-    w = {name: value[1].detach().numpy() for name, value in module.network.named_parameters()}
+def silu(v):
+    return v / (1 + np.exp(-v))
+
+
+def written_out(family, w, x, level, sigma):
+    """The network F in numpy, for one point; w: weights of one member by name."""
 
     def affine(name, v):
         return v @ w[f"{name}.weight"] + w[f"{name}.bias"][0]
 
-    def silu(v):
-        return v / (1 + np.exp(-v))
+    phase = sigma * 10_000.0 ** -(np.arange(64) / 63) if family == "paper" else np.pi / 2 * np.arange(1, 17) * level
+    embedded = silu(affine("embed", np.concatenate([np.sin(phase), np.cos(phase)])))
+    condition, h = affine("condition", embedded), affine("enter", x)
+    if family == "linear":
+        return affine("leave", h * (1 + condition)) + affine("shift", embedded)
+    condition = condition.reshape(-1, len(h))
+    assert len(condition) == (2 if family == "paper" else 3)
+    for k in range(2):
+        if family.startswith("gated"):
+            inside = affine(f"values.{k}", h) * silu(affine(f"gates.{k}", h) + condition[k])
+        else:
+            inside = silu(affine(f"linear.{k}", h) + condition[k])
+        h = h + affine(f"mix.{k}", inside)
+    return affine("leave", h if family == "paper" else h * (1 + condition[2]))
+
+
+@pytest.mark.parametrize("family", EXAMPLES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_denoiser_written_out_for_one_point(family, schedule, preconditioning):
+    std = [0.7, 1.3]
+    module = denoiser(
+        seeds=(1, 2), name=family, data_std=std, schedule=schedule, preconditioning=preconditioning
+    ).double()
+    x, t = inputs(members=2)
+    out = module(x.double(), t.double())
+    w = {name: value[1].detach().numpy() for name, value in module.network.named_parameters()}
+
+    def clock(noise):
+        return np.log(noise) if schedule == "ve" else (-0.1 + np.sqrt(0.01 + 39.8 * np.log1p(noise))) / 19.9
 
     for j in range(2):
-        level = (np.log(float(t[1, j])) - np.log(np.sqrt(RANGE[0] * RANGE[1]))) / (0.5 * np.log(RANGE[1] / RANGE[0]))
-        phase = np.pi / 2 * np.arange(1, 17) * level
-        embedded = silu(affine("embed", np.concatenate([np.sin(phase), np.cos(phase)])))
-        condition = affine("condition", embedded).reshape(3, 8)
-        h = affine("enter", x[1, j, 4].double().numpy())
-        for block in range(2):
-            h = h + affine(
-                f"mix.{block}", affine(f"values.{block}", h) * silu(affine(f"gates.{block}", h) + condition[block])
-            )
-        expected = affine("leave", h * (1 + condition[2]))
-        np.testing.assert_allclose(out[1, j, 4].detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+        noise, point, v = float(t[1, j]), x[1, j, 4].double().numpy(), float(np.float32(std[1])) ** 2
+        low, high = clock(RANGE[0]), clock(RANGE[1])
+        level = 2 * (clock(noise) - low) / (high - low) - 1
+        scale = 1 / np.sqrt(1 + noise) if schedule == "vp" else 1.0
+        skip, gain, scale = {
+            "edm": (v / (v + noise), np.sqrt(v * noise / (v + noise)), 1 / np.sqrt(v + noise)),
+            "epsilon": (1, -np.sqrt(noise), scale),
+            "x0": (0, 1, scale),
+        }[preconditioning]
+        expected = skip * point + gain * written_out(family, w, scale * point, level, np.sqrt(noise))
+        np.testing.assert_allclose(out[1, j, 4].detach().numpy(), expected, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("family", EXAMPLES)
+def test_a_fresh_network_answers_nothing(family):
+    network = networks.build(family, generators(1, 2), 4, 2)
+    assert not network(*inputs(members=2)).any()
+
+
+def test_the_linear_control_is_affine_in_x_and_not_in_the_noise():
+    module = denoiser(seeds=(1,), name="linear").double()
+    x, t = inputs(members=1, n=2)
+    x, t = x.double(), t.double()
+    two = torch.cat([x, x.mean(2, keepdim=True)], 2)
+    out = module(two, t)
+    torch.testing.assert_close(out[:, :, 2], out[:, :, :2].mean(2))
+
+
+def test_operations_of_a_step_are_six_per_multiply_add():
+    d, levels, samples, width, depth = 5, 3, 7, 8, 2
+    rows = levels * samples
+    embedding = levels * 32 * 64
+    blocks = {"gated-8": 3, "resmlp-8": 2}
+    for name, matrices in blocks.items():
+        expected = embedding + levels * 64 * (depth + 1) * width + rows * (2 * d * width + depth * matrices * width**2)
+        assert denoiser(dim=d, name=name).flops(levels, samples, d) == 6 * expected
+    assert denoiser(dim=d, name="linear").flops(levels, samples, d) == 6 * (
+        embedding + 2 * levels * 64 * d + rows * 2 * d * d
+    )
 
 
 def test_level_maps_the_noise_range_to_one():
@@ -157,8 +245,10 @@ def test_untrained_denoiser_is_the_posterior_of_a_white_gaussian(t):
 class Spy(torch.nn.Module):
     """Keeps what the network is given, and answers one."""
 
+    sees_sigma = False
+
     def forward(self, x, level):
-        self.seen = x
+        self.seen, self.told = x, level
         return torch.ones_like(x)
 
 
@@ -179,6 +269,7 @@ def test_preconditioning_has_unit_variance(t):
 
 
 @pytest.mark.parametrize("t", [1e-8, 1e4])
-def test_no_overflow_outside_the_noise_range(t):
-    out = denoiser()(inputs()[0] * (1 + t**0.5), torch.full((3, 2), t))
+@pytest.mark.parametrize("family", EXAMPLES)
+def test_no_overflow_outside_the_noise_range(t, family):
+    out = denoiser(name=family)(inputs()[0] * (1 + t**0.5), torch.full((3, 2), t))
     assert torch.isfinite(out).all()

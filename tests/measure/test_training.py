@@ -5,10 +5,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from scoregap.measure import jacobian, networks, training
+from scoregap.measure import OPTIMISERS, PRECONDITIONINGS, jacobian, networks, schedules, training
 
 RANGE = (1e-3, 30.0)
 DIM = 2
@@ -25,13 +23,13 @@ def nothing(rng, n):
 
 def data(seeds, samplers=None, levels=4, samples=8, **noise):
     samplers = samplers or [gaussian] * len(seeds)
-    quantiles = training.noise_quantiles(*RANGE, **noise)
+    quantiles = schedules.noise_quantiles(*RANGE, **noise)
     return training.batches(samplers, [np.random.default_rng(seed) for seed in seeds], quantiles, levels, samples)
 
 
-def ensemble(seeds, width=16, depth=1, std=1.0):
+def ensemble(seeds, name="gated-16", depth=1, std=1.0, **how):
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return networks.Denoiser(networks.build(f"gated-{width}", generators, DIM, depth), [std] * len(seeds), RANGE)
+    return networks.Denoiser(networks.build(name, generators, DIM, depth), [std] * len(seeds), RANGE, **how)
 
 
 def run(seeds, samplers=None, steps=100, reports=None, rate=5e-3, warmup=0.1, ema=0.1, **more):
@@ -48,45 +46,6 @@ def weights(module, i):
     return [p[i].detach() for p in module.parameters()]
 
 
-def test_flat_law_of_noise():
-    probabilities, log_t = training.noise_quantiles(1e-3, 10.0)
-    t = np.exp(np.interp([0, 0.25, 1], probabilities, log_t))
-    np.testing.assert_allclose(t, [1e-3, 1e-2, 10], rtol=1e-12)
-
-
-@settings(deadline=None, max_examples=40, derandomize=True)
-@given(
-    knots=st.lists(st.floats(-8, 4), min_size=4, max_size=4, unique=True)
-    .map(sorted)
-    .filter(lambda k: np.diff(k).min() > 1e-3),
-    share=st.floats(0, 1),
-)
-def test_focus_has_its_share(knots, share):
-    start, low, high, stop = np.exp(knots)
-    probabilities, log_t = training.noise_quantiles(start, stop, (low, high), share)
-    assert probabilities[0] == 0
-    assert probabilities[-1] == pytest.approx(1, abs=1e-12)
-    assert np.all(np.diff(probabilities) >= 0)
-    np.testing.assert_allclose(log_t, knots, atol=1e-12)
-    n = 20_000
-    u = (np.arange(n) + 0.5) / n  # the law's own quantiles: no sampling error
-    drawn = np.interp(u, probabilities, log_t)
-    expected = share + (1 - share) * (knots[2] - knots[1]) / (knots[3] - knots[0])
-    inside = (drawn > knots[1]) & (drawn < knots[2])
-    assert inside.mean() == pytest.approx(expected, abs=3 / n)
-    # What is not moved stays flat: mass in proportion to length on both sides.
-    below = (1 - share) * (knots[1] - knots[0]) / (knots[3] - knots[0])
-    assert (drawn < knots[1]).mean() == pytest.approx(below, abs=3 / n)
-
-
-def test_focus_at_an_end_of_the_range():
-    for focus in ((1e-3, 0.1), (0.1, 10.0), (1e-3, 10.0)):
-        quantiles = training.noise_quantiles(1e-3, 10.0, focus, 0.5)
-        t = np.exp(np.interp((np.arange(1000) + 0.5) / 1000, *quantiles))
-        expected = 0.5 + 0.5 * np.log(focus[1] / focus[0]) / np.log(1e4)
-        assert ((t >= focus[0]) & (t <= focus[1])).mean() == pytest.approx(expected, abs=3e-3)
-
-
 def test_batches_are_stratified_and_have_the_focus():
     source = data([0, 1], levels=4, samples=2, focus=(0.1, 1.0), share=0.5)
     batches = list(itertools.islice(source, 400))
@@ -95,7 +54,7 @@ def test_batches_are_stratified_and_have_the_focus():
     assert t.shape == (2, 4)
     assert {part.dtype for part in batches[0]} == {torch.float32}
     t = torch.stack([one[1] for one in batches]).double().numpy()
-    u = np.interp(np.log(t), *training.noise_quantiles(*RANGE, (0.1, 1.0), 0.5)[::-1])
+    u = np.interp(np.log(t), *schedules.noise_quantiles(*RANGE, (0.1, 1.0), 0.5)[::-1])
     np.testing.assert_array_equal(np.floor(4 * u), np.broadcast_to(np.arange(4), t.shape))
     # 3200 strata draws: uniform in each stratum.
     assert np.abs((4 * u) % 1 - 0.5).mean() == pytest.approx(0.25, abs=4 * 0.144 / np.sqrt(u.size))
@@ -126,14 +85,16 @@ def test_draws_are_the_same_alone_and_in_company():
 
 @pytest.mark.parametrize("t", [1e-3, 0.1, 1.0, 1e3])
 @pytest.mark.parametrize("variance", [0.01, 4.0])
-def test_loss_of_a_fresh_network_is_one_at_every_level(t, variance):
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_loss_of_a_fresh_network_is_one_at_every_level(t, variance, preconditioning):
     n = 20_000
     rng = np.random.default_rng(0)
     clean = torch.from_numpy(np.sqrt(variance) * rng.standard_normal((1, 1, n, DIM)))
     noise = torch.from_numpy(rng.standard_normal((1, 1, n, DIM)))
-    module = ensemble([1], std=variance**0.5).double()
-    error = module(clean + t**0.5 * noise, torch.full((1, 1), t, dtype=torch.float64)) - clean
-    loss = training.loss_weight(t, variance) * error.square()
+    module = ensemble([1], std=variance**0.5, preconditioning=preconditioning).double()
+    levels = torch.full((1, 1), t, dtype=torch.float64)
+    error = module(clean + t**0.5 * noise, levels) - clean
+    loss = module.loss_weight(levels[..., None, None]) * error.square()
     assert loss.mean().item() == pytest.approx(1, abs=4 * loss.std().item() / np.sqrt(2 * n))
 
 
@@ -216,7 +177,7 @@ def test_same_seeds_same_bits():
 
 def test_optimum_is_the_posterior_mean():
     """An anisotropic Gaussian: the excess over the exact denoiser falls tenfold, and so G = v / (v + t)."""
-    module = ensemble([1, 2], width=24)
+    module = ensemble([1, 2], "gated-24")
     t = np.geomspace(0.01, 10, 8)
     rng = np.random.default_rng(9)
     clean = rng.standard_normal((8, 64, DIM)) * STDS
@@ -245,3 +206,95 @@ def test_optimum_is_the_posterior_mean():
         _, g = jacobian.denoiser_jacobian(denoise, inputs[0, :, :4])
         expected = STDS**2 / (STDS**2 + t[:, None])
         np.testing.assert_allclose(np.diagonal(g, axis1=-2, axis2=-1).mean(1), expected, atol=0.12)
+
+
+def test_the_linear_control_learns_the_gaussian_score():
+    """D = Sigma (Sigma + t)^-1 x for a Gaussian with correlated coordinates, at every noise level."""
+    d = 3
+    frame, _ = np.linalg.qr(np.random.default_rng(4).standard_normal((d, d)))
+    variances = np.array([1.0, 0.3, 0.02])
+    root = frame * np.sqrt(variances)
+    samplers = [lambda rng, n: rng.standard_normal((n, d)) @ root.T]
+    std = float(np.sqrt(variances.mean()))
+    network = networks.build("linear", [torch.Generator().manual_seed(1)], d, 1)
+    module = networks.Denoiser(network, [std], RANGE)
+    (progress,) = training.train(module, data([1], samplers, levels=32, samples=16), 1500, 1e-2, 0.05, 0.1, [1500])
+    t = torch.tensor([[0.005, 0.03, 0.2, 1.0, 6.0]])
+    x = torch.zeros(1, 5, 1, d)
+    mean, g = jacobian.denoiser_jacobian(lambda points: progress.averaged(points[None], t)[0], x[0])
+    expected = [(frame * (variances / (variances + s))) @ frame.T for s in t[0].numpy()]
+    np.testing.assert_allclose(g[:, 0], expected, atol=0.02)
+    np.testing.assert_allclose(mean, 0, atol=0.02)
+
+
+def test_optimisers_and_decay_are_torch_s_own():
+    """One member, step by step against the optimiser written out by torch, at a constant rate without warm-up."""
+    for name, own in (
+        ("adam", lambda p: torch.optim.Adam(p, 1e-3, (0.9, 0.99))),
+        ("radam", lambda p: torch.optim.RAdam(p, 1e-3)),
+    ):
+        module, twin = ensemble([1]), ensemble([1])
+        source, again = data([1]), data([1])
+        descent = own(list(twin.parameters()))
+        for _ in training.train(module, source, 20, 1e-3, 0.0, 0.1, range(1, 21), name, "none"):
+            clean, t, noise = next(again)
+            spread = t[..., None, None]
+            error = (twin(clean + spread.sqrt() * noise, t) - clean).square() * twin.loss_weight(spread)
+            descent.zero_grad()
+            error.mean().backward()
+            descent.step()
+        for ours, theirs in zip(module.parameters(), twin.parameters(), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("stop", [training.BLOCK, 3 * training.BLOCK])
+def test_training_goes_on_from_a_state_to_the_same_bits(optimiser, stop):
+    """Weights, averages and reported losses; a report lies between the stop and the last report before it."""
+    steps, reports = 120, [20, 50, 110, 120]
+
+    def start(**more):
+        rngs = [np.random.default_rng(seed) for seed in (1, 2)]
+        source = training.batches([gaussian] * 2, rngs, schedules.noise_quantiles(*RANGE), 4, 8)
+        return rngs, lambda module: training.train(
+            module, source, steps, 5e-3, 0.1, 0.1, reports, optimiser, pauses=True, **more
+        )
+
+    whole, _ = ensemble([1, 2]), None
+    losses = {p.step: p.loss for p in start()[1](whole) if p.loss is not None}
+    rngs, go = start()
+    for progress in go(ensemble([1, 2])):
+        if progress.step == stop:
+            assert progress.loss is None
+            state, at = progress.state(), [rng.bit_generator.state for rng in rngs]
+            break
+    assert all(len(array) == 2 for array in state.values())
+    module = ensemble([8, 9])
+    rngs, go = start(state=state)
+    for rng, was in zip(rngs, at, strict=True):
+        rng.bit_generator.state = was
+    last = None
+    for last in go(module):
+        if last.loss is not None:
+            np.testing.assert_array_equal(last.loss, losses[last.step])
+    assert all(torch.equal(a, b) for a, b in zip(module.parameters(), whole.parameters(), strict=True))
+    assert last.step == steps
+
+
+def test_a_state_is_a_copy():
+    training_run = training.train(ensemble([1]), data([1]), 64, 5e-3, 0.1, 0.1, [], pauses=True)
+    state = next(training_run).state()
+    before = {name: array.copy() for name, array in state.items()}
+    next(training_run)
+    assert all(np.array_equal(before[name], array) for name, array in state.items())
+    assert before["step"].tolist() == [32]
+
+
+def test_noise_follows_the_schedule():
+    source = training.batches(
+        [gaussian], [np.random.default_rng(0)], schedules.noise_quantiles(*RANGE, schedule="vp"), 64, 1, "vp"
+    )
+    t = next(source)[1].double().numpy()
+    s = schedules.clock("vp", t)
+    low, high = schedules.clock("vp", np.array(RANGE))
+    np.testing.assert_array_equal(np.floor(64 * (s - low) / (high - low)), np.arange(64)[None])

@@ -53,7 +53,7 @@ def test_only_missing_members_are_trained(tiny, tmp_path, monkeypatch):
     _, before = storage.read_weights(out)
     trained = []
     original = train.train
-    monkeypatch.setattr(train, "train", lambda cells, device: trained.extend(cells) or original(cells, device))
+    monkeypatch.setattr(train, "train", lambda cells, *rest: trained.extend(cells) or original(cells, *rest))
     tiny.write_text(TINY.replace("seed: 2", "seed: 3"))
     train.run(tiny, job.id, out)
     members, after = storage.read_weights(out)
