@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny import TINY, edited
 
@@ -151,14 +152,14 @@ def test_registered_families_load():
         assert family.load().__name__, name
 
 
-def test_points_of_the_empirical_score_are_no_part_of_other_scores(tmp_path):
+def test_a_training_set_is_no_part_of_scores_that_do_not_come_from_data(tmp_path):
     axis = ("  seed: 2", "  manifold.dataset_size: [8, 16]\n  seed: 1")
     settings = ("manifold:", "manifold:\n  dataset_size: 8")
     study = load(edited(tmp_path, axis, settings, ("[exact, gaussian, gated-8]", "[exact, empirical, gated-8]")))
     keys = {}
     for cell in study.cells:
         keys.setdefault((cell["network"], cell["curvature"]), set()).add(cell.key("spectrum"))
-    assert {name: len(values) for (name, _), values in keys.items()} == {"exact": 1, "empirical": 2, "gated-8": 1}
+    assert {name: len(values) for (name, _), values in keys.items()} == {"exact": 1, "empirical": 2, "gated-8": 2}
 
 
 @pytest.mark.parametrize(
@@ -179,3 +180,47 @@ def test_what_a_family_cannot_be_is_said_before_anything_runs(tmp_path, changes,
     with pytest.raises(InputError) as caught:
         load(edited(tmp_path, *changes))
     assert says in str(caught.value)
+
+
+def test_axes_of_texts_and_of_what_is_not_set(tmp_path):
+    study = load(
+        edited(
+            tmp_path,
+            ("  seed: 2", "  train.schedule: [ve, vp]\n  manifold.dataset_size: [100, 1000]\n  seed: 2"),
+            ("[exact, gaussian, gated-8]", "[exact, gaussian, empirical, gated-8]"),
+            ("[0.0, 0.5]", "[0.0]"),
+        )
+    )
+    assert {(cell.train.schedule, cell.manifold.dataset_size) for cell in study.cells} == {
+        (schedule, n) for schedule in ("ve", "vp") for n in (100, 1000)
+    }
+    assert any(job.startswith("arcs-8-2-0.0-gated-8-vp-1000-") for job in study.jobs)
+    keys = {name: {c.key("train") for c in study.cells if c["network"] == name} for name in study.axes["network"]}
+    # Per seed: a network by schedule and data set, the empirical score by data set, closed forms by neither.
+    assert {name: len(found) for name, found in keys.items()} == {
+        "exact": 2,
+        "gaussian": 2,
+        "empirical": 4,
+        "gated-8": 8,
+    }
+
+
+def test_the_training_set_is_shared_by_the_scores_of_a_cell(tmp_path):
+    cells = load(edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 5"), ("gaussian", "empirical"))).cells
+    by = {(cell["curvature"], cell["network"], cell["seed"]): cell for cell in cells}
+    one = by[0.5, "empirical", 0]
+    np.testing.assert_array_equal(one.dataset(), by[0.5, "gated-8", 0].dataset())
+    assert one.dataset().shape == (5, 8)
+    assert one.seed("dataset") == by[0.0, "gated-8", 0].seed("dataset") != one.seed("points")
+    assert one.seed("dataset") != by[0.5, "gated-8", 1].seed("dataset")
+
+
+def test_without_a_training_set_there_is_none_and_keys_do_not_know_of_it(tiny, tmp_path):
+    (plain,) = [job for job in load(tiny).jobs.values() if "0.5-gated-8" in job.id]
+    (with_set,) = [
+        job
+        for job in load(edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 5"))).jobs.values()
+        if "0.5-gated-8" in job.id
+    ]
+    assert plain.cells[0].dataset() is None
+    assert plain.keys("train") != with_set.keys("train")

@@ -12,7 +12,6 @@ from pkgutil import resolve_name
 import torch
 from torch import nn
 from torch.nn.functional import silu
-from torch.utils.flop_counter import FlopCounterMode
 
 from scoregap.measure import NETWORKS, schedules
 
@@ -36,6 +35,7 @@ class Linear(nn.Module):
 class Conditioned(nn.Module):
     """A network that is told the noise by sines and cosines of its level, or of sigma = sqrt(t)."""
 
+    SEE_NOISE = ("embed", "condition", "shift")  # layers that see nothing else
     sees_sigma = False
 
     def __init__(self, generators, frequencies, embedding):
@@ -202,16 +202,15 @@ class Denoiser(nn.Module):
             return (t + self.data_var) / (t * self.data_var)
         return 1 / t if self.preconditioning == "epsilon" else 1 / self.data_var
 
-    def flops(self, levels, samples, dim):
+    def flops(self, levels, samples):
         """Floating-point operations of one training step of one member, `samples` points at each of `levels` levels.
 
         Six per multiply-add of the layers' matrix products: two forwards, four backwards (the gradients of input and
-        weight). A layer that sees the noise level alone is applied once per level. The rest is not counted.
+        weight). A layer that sees the noise alone is applied once per level. The rest is not counted.
         """
-        members, device = len(self.data_var), self.data_var.device
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            self(torch.ones(members, levels, samples, dim, device=device), torch.ones(members, levels, device=device))
-        return 3 * counter.get_total_flops() // members
+        layers = [(name, layer) for name, layer in self.network.named_modules() if isinstance(layer, Linear)]
+        rows = {True: levels, False: levels * samples}
+        return 6 * sum(rows[name in Conditioned.SEE_NOISE] * layer.weight[0].numel() for name, layer in layers)
 
 
 def build(name, generators, dim, depth):

@@ -174,7 +174,7 @@ def train(
         settings.schedule,
     )  # fmt: skip
     source = training.batches(samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule)
-    flops = denoiser.flops(settings.levels, settings.samples, cells[0]["ambient_dim"])  # of a step of one member
+    flops = denoiser.flops(settings.levels, settings.samples)  # of a step of one member
     taken = int(state["step"][0]) if state else 0
     started = saved = time.monotonic()
     spoke = 0.0

@@ -219,8 +219,8 @@ def test_operations_of_a_step_are_six_per_multiply_add():
     blocks = {"gated-8": 3, "resmlp-8": 2}
     for name, matrices in blocks.items():
         expected = embedding + levels * 64 * (depth + 1) * width + rows * (2 * d * width + depth * matrices * width**2)
-        assert denoiser(dim=d, name=name).flops(levels, samples, d) == 6 * expected
-    assert denoiser(dim=d, name="linear").flops(levels, samples, d) == 6 * (
+        assert denoiser(dim=d, name=name).flops(levels, samples) == 6 * expected
+    assert denoiser(dim=d, name="linear").flops(levels, samples) == 6 * (
         embedding + 2 * levels * 64 * d + rows * 2 * d * d
     )
 

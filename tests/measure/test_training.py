@@ -218,7 +218,7 @@ def test_the_linear_control_learns_the_gaussian_score():
     std = float(np.sqrt(variances.mean()))
     network = networks.build("linear", [torch.Generator().manual_seed(1)], d, 1)
     module = networks.Denoiser(network, [std], RANGE)
-    (progress,) = training.train(module, data([1], samplers, levels=32, samples=16), 1500, 1e-2, 0.05, 0.1, [1500])
+    (progress,) = training.train(module, data([1], samplers, levels=32, samples=16), 1200, 3e-2, 0.05, 0.1, [1200])
     t = torch.tensor([[0.005, 0.03, 0.2, 1.0, 6.0]])
     x = torch.zeros(1, 5, 1, d)
     mean, g = jacobian.denoiser_jacobian(lambda points: progress.averaged(points[None], t)[0], x[0])

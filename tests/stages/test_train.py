@@ -1,13 +1,19 @@
 """The train stage: what it writes, what it keeps, and what it does when a member diverges."""
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
-from tiny import TINY
+from tiny import TINY, edited
 
 from scoregap import InputError, storage
+from scoregap.measure import networks
 from scoregap.stages import train
 from scoregap.study import load
+from scoregap.truth import posteriors
 
 
 def job_of(study, name="gated-8-"):
@@ -45,6 +51,18 @@ def test_training_lowers_the_excess(tiny, tmp_path):
     for key in members:
         excess = tensors[f"{key}/curve"][:, 2]
         assert excess[-1] < 0.25 * excess[0]
+        np.testing.assert_allclose(tensors[f"{key}/levels"].mean(1), excess)
+        assert np.ptp(tensors[f"{key}/levels"][-1]) > 0
+
+
+def test_cost_is_the_operations_of_the_steps_so_far(tiny, tmp_path):
+    """gated-8 of depth 1 in 8 dimensions, 8 levels of 4 points."""
+    job = job_of(tiny)
+    train.run(tiny, job.id, tmp_path / "a.safetensors")
+    members, tensors = storage.read_weights(tmp_path / "a.safetensors")
+    step = 6 * (8 * (32 * 64 + 64 * 16) + 32 * (64 + 3 * 64 + 64))
+    for key in members:
+        np.testing.assert_array_equal(tensors[f"{key}/curve"][:, 3], tensors[f"{key}/curve"][:, 0] * step)
 
 
 def test_only_missing_members_are_trained(tiny, tmp_path, monkeypatch):
@@ -160,3 +178,240 @@ def test_excess_over_known_points():
     known[0, 0, 1:], known[0, 2] = False, False
     squares[~known] = np.nan
     np.testing.assert_allclose(train.over_known(squares, known), [[0.5, squares[0, 1].mean(), np.nan]])
+
+
+LONG = ("steps: 40", "steps: 300")
+
+
+def stop_after(monkeypatch, saves):
+    """A checkpoint at every pause, and the power cut after this many of them."""
+    monkeypatch.setattr(train, "CHECKPOINT", 0.0)
+    write, count = storage.write_weights, []
+
+    def writing(path, members, tensors):
+        write(path, members, tensors)
+        if path.name.endswith(".checkpoint"):
+            count.append(path)
+            if len(count) == saves:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(storage, "write_weights", writing)
+
+
+def same(one, two):
+    """Whether two files hold the same members and the same bits."""
+    (members, tensors), (others, arrays) = storage.read_weights(one), storage.read_weights(two)
+    equal = [np.array_equal(tensors[name], arrays[name], equal_nan=True) for name in tensors]
+    return members == others and tensors.keys() == arrays.keys() and all(equal)
+
+
+@pytest.mark.parametrize("settings", ["", "\n  patience: 3\n  learning_rate: 0.05\n  optimiser: radam\n  schedule: vp"])
+@pytest.mark.parametrize("saves", [1, 5])
+def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, monkeypatch, capsys, settings, saves):
+    study = edited(tmp_path, LONG, ("depth: 1", f"depth: 1{settings}"))
+    job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
+    train.run(study, job.id, whole)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, saves)
+        train.run(study, job.id, out)
+    assert not out.exists()
+    assert sorted(path.name for path in tmp_path.glob("w.*")) == ["w.safetensors.checkpoint"]
+    capsys.readouterr()
+    train.run(study, job.id, out)
+    assert f"resumed after step {32 * saves}" in capsys.readouterr().err
+    assert same(out, whole)
+    assert not (tmp_path / "w.safetensors.checkpoint").exists()
+
+
+def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
+    study = edited(tmp_path, LONG)
+    job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
+    train.run(study, job.id, whole)
+    code = f"""
+import os, signal
+from pathlib import Path
+from scoregap import storage
+from scoregap.stages import train
+train.CHECKPOINT, write, done = 0.0, storage.write_weights, []
+def writing(*what):
+    write(*what)
+    done.append(what)
+    if len(done) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+storage.write_weights = writing
+train.run(Path({str(study)!r}), {job.id!r}, Path({str(out)!r}))
+"""
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not out.exists()
+    train.run(study, job.id, out)
+    assert same(out, whole)
+
+
+def test_a_grown_study_resumes_the_members_of_its_checkpoint(tmp_path, monkeypatch, capsys):
+    """The new seed is trained on its own, also when the job is stopped a second time meanwhile."""
+    study = edited(tmp_path, LONG)
+    job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
+    train.run(study, job.id, whole)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 4)
+        train.run(study, job.id, out)
+    study = edited(tmp_path, LONG, ("seed: 2", "seed: 3"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 8)  # 5 until the first two are done, 3 of the third
+        train.run(study, job.id, out)
+    text = capsys.readouterr().err
+    assert "resumed after step 128" in text
+    assert "step 300/300" in text
+    train.run(study, job.id, out)
+    text = capsys.readouterr().err
+    assert "resumed after step 96" in text
+    assert text.count("step 300/300") == 1
+    old, (members, tensors) = storage.read_weights(whole)[1], storage.read_weights(out)
+    assert len(members) == 3
+    assert all(np.array_equal(old[name], tensors[name], equal_nan=True) for name in old)
+    assert not any(member["diverged"] for member in members.values())
+
+
+def test_damaged_and_foreign_checkpoints_are_said_and_ignored(tmp_path, monkeypatch, capsys):
+    study = edited(tmp_path)
+    job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
+    checkpoint = tmp_path / "w.safetensors.checkpoint"
+    train.run(study, job.id, whole)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(patch, 1)
+        train.run(study, job.id, out)
+    good = checkpoint.read_bytes()
+    flipped = bytearray(good)
+    flipped[-100] ^= 1
+    for content, says in ((b"rubbish", "is damaged"), (bytes(flipped), "checksum"), (good[:-10], "is damaged")):
+        checkpoint.write_bytes(content)
+        capsys.readouterr()
+        train.run(study, job.id, out)
+        text = capsys.readouterr().err
+        assert f"not reused: {checkpoint}" in text
+        assert says in text
+        assert "resumed" not in text
+        assert same(out, whole)
+        out.unlink()
+    other = edited(tmp_path, ("steps: 40", "steps: 41"))
+    checkpoint.write_bytes(good)
+    train.run(other, job.id, out)
+    text = capsys.readouterr().err
+    assert f"not reused: {checkpoint}: has no member of this job as it is now that was trained on cpu" in text
+    assert "resumed" not in text
+    out.unlink()
+    members, tensors = {}, {}
+    checkpoint.write_bytes(good)
+    members, tensors = storage.read_weights(checkpoint)
+    storage.write_weights(checkpoint, {key: one | {"device": "cuda:0"} for key, one in members.items()}, tensors)
+    train.run(edited(tmp_path), job.id, out)
+    assert "resumed" not in capsys.readouterr().err
+    assert same(out, whole)
+
+
+def test_checkpoints_come_about_once_a_minute(tmp_path, monkeypatch):
+    study, clock, saved = edited(tmp_path, LONG), [0.0], []
+
+    def monotonic():
+        clock[0] += 7.0
+        return clock[0]
+
+    monkeypatch.setattr(train.time, "monotonic", monotonic)
+    cells = list(job_of(study).cells)
+    train.train(cells, torch.device("cpu"), lambda members, tensors: saved.append((clock[0], members)))
+    assert np.diff([at for at, _ in saved]).min() >= 60
+    assert 1 <= len(saved) <= 300 // 32
+    assert {member["step"] % 32 for _, members in saved for member in members.values()} == {0}
+
+
+def test_a_training_set_is_all_a_network_sees(tmp_path, monkeypatch):
+    """Every clean point of training is one of the set; none of evaluation is; noise is fresh."""
+    study = edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 6"))
+    cells, seen, held_out = list(job_of(study).cells), [], []
+    batches, noticed = train.training.batches, train.HeldOut.__init__
+
+    def watched(*arguments):
+        for batch in batches(*arguments):
+            seen.append(batch)
+            yield batch
+
+    def noticing(self, *arguments):
+        noticed(self, *arguments)
+        held_out.append(self.clean)
+
+    monkeypatch.setattr(train.training, "batches", watched)
+    monkeypatch.setattr(train.HeldOut, "__init__", noticing)
+    train.train(cells, torch.device("cpu"))
+    for i, cell in enumerate(cells):
+        points = cell.dataset().astype(np.float32)
+        clean = torch.stack([batch[0][i] for batch in seen]).numpy().reshape(-1, 8)
+        noise = torch.stack([batch[2][i] for batch in seen]).numpy().reshape(-1, 8)
+        found, counts = np.unique(clean, axis=0, return_counts=True)
+        np.testing.assert_array_equal(found, np.unique(points, axis=0))
+        assert np.abs(counts / len(clean) - 1 / 6).max() < 5 * np.sqrt(5 / 36 / len(clean))
+        assert len(np.unique(noise[:, 0])) > 0.99 * len(noise)
+        distances = np.linalg.norm(held_out[0][i][:, None] - cell.dataset(), axis=-1)
+        assert distances.min() > 1e-3
+
+
+def test_a_network_converges_to_the_score_of_its_training_set(tmp_path):
+    """Two points far apart: the denoiser goes to the empirical posterior and away from the exact one."""
+    study = edited(
+        tmp_path, ("manifold:", "manifold:\n  dataset_size: 2"), ("steps: 40", "steps: 600"), ("gated-8", "gated-32"),
+        ("[0.0, 0.5]", "[0.0]"), ("seed: 2", "seed: 1"),
+    )  # fmt: skip
+    job = job_of(study, "gated-32-")
+    cell, weights = job.cells[0], train.train(list(job.cells), torch.device("cpu"))
+    data, t = cell.dataset(), 0.1
+    rng = np.random.default_rng(0)
+    x = data[rng.integers(2, size=64)] + np.sqrt(t) * rng.standard_normal((64, 8))
+    denoised = train.restore(cell, *weights)(torch.tensor(x[None, None], dtype=torch.float32), torch.tensor([[t]]))
+    empirical, exact = posteriors.empirical(x, t, data).mean, cell.truth().exact(x, t).mean
+    assert np.mean((denoised[0, 0].numpy() - empirical) ** 2) < 0.2 * np.mean((denoised[0, 0].numpy() - exact) ** 2)
+
+
+def record_of(losses, patience):
+    """A record fed with held-out losses (evaluations, members)."""
+    members = len(losses[0])
+    network = networks.build("linear", [torch.Generator().manual_seed(i) for i in range(members)], 2, 1)
+    averaged = networks.Denoiser(network, [1.0] * members, (0.1, 1.0)).requires_grad_(False)
+    record = train.Record(members, patience)
+    for step, loss in enumerate(losses, 1):
+        for parameter in averaged.parameters():
+            parameter.fill_(step)
+        progress = train.training.Progress(step, np.ones(members), averaged, dict)
+        record.add(progress, step, np.ones(members, bool), np.array(loss), np.ones((members, train.variables.LEVELS)))
+    return record, {name: array[:, 0, 0].tolist() for name, array in record.weights(averaged).items()}
+
+
+def test_patience_stops_a_member_and_keeps_its_best_weights():
+    losses = [[3, 3, 3], [2, 4, 2], [2, 5, 1], [3, 1, 2], [1, 1, 0.5], [1, 1, 1]]
+    record, weights = record_of(losses, patience=2)
+    assert record.running.tolist() == [False, False, True]
+    assert {tuple(steps) for steps in weights.values()} == {(2, 1, 5)}  # 2: an equal loss has not fallen
+    ends = np.isfinite(record.arrays["curve"][:, :, 0]).sum(1)
+    assert ends.tolist() == [4, 3, 6]
+    for i in range(3):
+        alone, own = record_of([[loss[i]] for loss in losses], patience=2)
+        np.testing.assert_array_equal(alone.arrays["curve"][0], record.arrays["curve"][i])
+        assert all(steps[0] == weights[name][i] for name, steps in own.items())
+    record, weights = record_of(losses, patience=None)
+    assert record.running.all()
+    assert {tuple(steps) for steps in weights.values()} == {(6, 6, 6)}
+
+
+def test_patience_ends_the_training_of_a_job(tmp_path, capsys):
+    """Six points are learned by heart, so the held-out loss rises; the kept weights are those before."""
+    study = edited(
+        tmp_path, ("manifold:", "manifold:\n  dataset_size: 6"), ("steps: 40", "steps: 2000"), ("gated-8", "gated-32"),
+        ("depth: 1", "depth: 1\n  patience: 2"), ("[0.0, 0.5]", "[0.0]"),
+    )  # fmt: skip
+    job = job_of(study, "gated-32-")
+    train.run(study, job.id, tmp_path / "w.safetensors")
+    members, tensors = storage.read_weights(tmp_path / "w.safetensors")
+    for key in members:
+        step = tensors[f"{key}/curve"][:, 0]
+        assert np.isfinite(step).sum() < train.variables.EVALUATIONS
+        assert np.nanmax(step) < 2000
+        assert not members[key]["diverged"]
