@@ -101,3 +101,35 @@ def test_ragged_and_several_ambient_dimensions(tmp_path):
         assert ds.boundary.sel(manifold_dim=4).values.reshape(-1, 3)[0].tolist() == [2, 3, 4]
     assert "ambient_dim" in (tmp_path / "comparison.csv").read_text()
     assert (tmp_path / "figures" / "gaps.svg").exists()
+
+
+def test_axes_of_texts_go_through_every_stage(tmp_path):
+    """Two texts and a number that the study does not set otherwise: coordinates, tables, figures."""
+    study = tmp_path / "texts.yaml"
+    study.write_text(
+        TINY.replace("gated-8]", "resmlp-4]")
+        .replace("[0.0, 0.5]", "[0.0]")
+        .replace(
+            "  seed: 2",
+            "  manifold.frame: [random, orthonormal]\n  train.preconditioning: [epsilon, x0]\n"
+            "  manifold.dataset_size: [50, 60]\n  seed: 1",
+        )
+        .replace("batch: [seed]", "batch: [seed, manifold.frame]")
+    )
+    run_stages(study, tmp_path)
+    ds = storage.read_cube(tmp_path / "cube.zarr")[""]
+    assert variables.validate(ds, tuple(load(study).axes)) == []
+    assert ds["train.preconditioning"].values.tolist() == ["epsilon", "x0"]
+    assert ds["manifold.frame"].values.tolist() == ["random", "orthonormal"]
+    assert ds["manifold.dataset_size"].values.tolist() == [50, 60]
+    assert (ds.status == 1).all()
+    np.testing.assert_allclose(ds.level[[0, -1]], [1e-3, 100], rtol=1e-12)
+    excess = ds.training_excess.sel(network="resmlp-4").isel(evaluation=-1).values.ravel()
+    assert len(np.unique(excess)) == 8
+    exact = ds.gap_width.sel(network="exact")
+    np.testing.assert_array_equal(
+        exact.sel({"train.preconditioning": "x0"}), exact.sel({"train.preconditioning": "epsilon"})
+    )
+    assert not np.array_equal(exact.sel({"manifold.frame": "random"}), exact.sel({"manifold.frame": "orthonormal"}))
+    assert "orthonormal" in (tmp_path / "comparison.txt").read_text()
+    assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"phase_times.svg", "training.svg", "gaps.svg"}

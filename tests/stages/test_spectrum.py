@@ -142,3 +142,28 @@ def test_an_empirical_score_of_two_points_has_one_direction(tmp_path):
     np.testing.assert_allclose(g.isel(mode=slice(1, None)), 0, atol=1e-6)
     assert g.isel(mode=0).max() > 0.1
     assert (ds.status == 1).all()
+
+
+def test_training_curves_pass_through(done):
+    study, results = done
+    job = jobs(study)[0.5, "gated-8"]
+    ds, _ = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+    _, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    for i, cell in enumerate(job.cells):
+        curve, levels = (tensors[f"{cell.key('train')}/{name}"] for name in ("curve", "levels"))
+        for name, column in zip(("step", "loss", "excess", "flops"), curve.T, strict=True):
+            np.testing.assert_array_equal(ds[f"training_{name}"][i], column.astype(ds[f"training_{name}"].dtype))
+        np.testing.assert_array_equal(ds.training_excess_by_level[i], levels.astype(np.float32))
+    np.testing.assert_allclose(ds.training_excess_by_level.mean("level"), ds.training_excess, rtol=1e-5)
+
+
+def test_the_empirical_score_has_the_training_set_of_the_networks(tmp_path):
+    from tiny import edited
+
+    from scoregap.truth import posteriors
+
+    study = edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 5"), ("gaussian, gated-8", "empirical, gated-8"))
+    empirical, network = jobs(study)[0.5, "empirical"].cells[0], jobs(study)[0.5, "gated-8"].cells[0]
+    x = np.random.default_rng(0).standard_normal((3, 8))
+    found = spectrum.closed_form(empirical, empirical.truth())(x, 0.1).mean
+    np.testing.assert_array_equal(found, posteriors.empirical(x, 0.1, network.dataset()).mean)

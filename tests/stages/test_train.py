@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -183,9 +184,9 @@ def test_excess_over_known_points():
 LONG = ("steps: 40", "steps: 300")
 
 
-def stop_after(monkeypatch, saves):
-    """A checkpoint at every pause, and the power cut after this many of them."""
-    monkeypatch.setattr(train, "CHECKPOINT", 0.0)
+@contextmanager
+def power_cut(monkeypatch, saves):
+    """A checkpoint at every pause, and an end after this many of them."""
     write, count = storage.write_weights, []
 
     def writing(path, members, tensors):
@@ -195,7 +196,11 @@ def stop_after(monkeypatch, saves):
             if len(count) == saves:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(storage, "write_weights", writing)
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "CHECKPOINT", 0.0)
+        patch.setattr(storage, "write_weights", writing)
+        with pytest.raises(KeyboardInterrupt):
+            yield
 
 
 def same(one, two):
@@ -211,8 +216,7 @@ def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, monkeypatch, capsys, s
     study = edited(tmp_path, LONG, ("depth: 1", f"depth: 1{settings}"))
     job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
     train.run(study, job.id, whole)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        stop_after(patch, saves)
+    with power_cut(monkeypatch, saves):
         train.run(study, job.id, out)
     assert not out.exists()
     assert sorted(path.name for path in tmp_path.glob("w.*")) == ["w.safetensors.checkpoint"]
@@ -253,12 +257,10 @@ def test_a_grown_study_resumes_the_members_of_its_checkpoint(tmp_path, monkeypat
     study = edited(tmp_path, LONG)
     job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
     train.run(study, job.id, whole)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        stop_after(patch, 4)
+    with power_cut(monkeypatch, 4):
         train.run(study, job.id, out)
     study = edited(tmp_path, LONG, ("seed: 2", "seed: 3"))
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        stop_after(patch, 8)  # 5 until the first two are done, 3 of the third
+    with power_cut(monkeypatch, 8):  # 5 until the first two are done, 3 of the third
         train.run(study, job.id, out)
     text = capsys.readouterr().err
     assert "resumed after step 128" in text
@@ -278,8 +280,7 @@ def test_damaged_and_foreign_checkpoints_are_said_and_ignored(tmp_path, monkeypa
     job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
     checkpoint = tmp_path / "w.safetensors.checkpoint"
     train.run(study, job.id, whole)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        stop_after(patch, 1)
+    with power_cut(monkeypatch, 1):
         train.run(study, job.id, out)
     good = checkpoint.read_bytes()
     flipped = bytearray(good)
@@ -301,7 +302,6 @@ def test_damaged_and_foreign_checkpoints_are_said_and_ignored(tmp_path, monkeypa
     assert f"not reused: {checkpoint}: has no member of this job as it is now that was trained on cpu" in text
     assert "resumed" not in text
     out.unlink()
-    members, tensors = {}, {}
     checkpoint.write_bytes(good)
     members, tensors = storage.read_weights(checkpoint)
     storage.write_weights(checkpoint, {key: one | {"device": "cuda:0"} for key, one in members.items()}, tensors)
