@@ -15,7 +15,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from scoregap import InputError
-from scoregap.measure import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES
+from scoregap.measure import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, VP_MOST_NOISE
 from scoregap.truth import FAMILIES, SETTINGS, VARIANCE_LAWS
 
 CONTROLS = ("exact", "gaussian")  # values of the network axis that others are compared with
@@ -121,6 +121,11 @@ class Train(Section):
     patience: Annotated[int, Field(ge=1, description="evaluations")] | None = None
     noise: Noise
     device: Annotated[str, _matching(r"auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:K")] = "auto"
+
+    @property
+    def most_noise(self) -> float:
+        """The largest noise variance that the schedule has."""
+        return VP_MOST_NOISE if self.schedule == "vp" else math.inf
 
 
 class Spectrum(Section):

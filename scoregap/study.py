@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from scoregap import InputError
-from scoregap.measure import VP_MOST_NOISE
 from scoregap.schema import (
     AXES,
     CLOSED_FORMS,
@@ -318,10 +317,10 @@ def _check_sections(study: Study) -> None:
         ranges: list[tuple[str, Range]] = [("spectrum.times", times)]
         if cell.train:
             noise = cell.train.noise
-            if cell.train.schedule == "vp" and noise.stop > VP_MOST_NOISE:
+            if noise.stop > cell.train.most_noise:
                 raise InputError(
-                    f"{study.path}: train.noise.stop: {noise.stop!r} is not allowed: the schedule vp has noise "
-                    f"variances up to {VP_MOST_NOISE:.0f}"
+                    f"{study.path}: train.noise.stop: {noise.stop!r} is not allowed: the schedule "
+                    f"{cell.train.schedule} has noise variances up to {cell.train.most_noise:.0f}"
                 )
             ranges.append(("train.noise", noise))
             if focus := cell.train.noise.focus:
