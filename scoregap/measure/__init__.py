@@ -7,3 +7,6 @@ here and loaded from its module on first use. `gated-64` is family `gated` at wi
 NETWORKS = {
     "gated": "scoregap.measure.networks:Gated",
 }
+
+DIFFERENCES = {"central": 0.1, "one-sided": 0.01}
+"""Finite-difference methods of `scoregap.measure.differences`, and the step of each, as a share of sqrt(t)."""
