@@ -52,15 +52,15 @@ def aligned(times, cosine, threshold):
     at the smallest time, or unknown anywhere up to the crossing; the last time if it stays above all the way, which
     says that the crossing is not on the grid (censored).
     """
-    cosine = np.asarray(cosine, float)
-    times, above = np.asarray(times, float), cosine >= threshold
-    below = np.where(above.all(0), len(times) - 1, np.argmin(above, axis=0))  # the first time that is not above
-    inside = np.maximum(below - 1, 0)
-    low, high = (np.take_along_axis(cosine, at[None], 0)[0] for at in (inside, below))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.where(above.all(0), 1.0, (low - threshold) / (low - high))
-    crossing = np.exp((1 - part) * np.log(times[inside]) + part * np.log(times[below]))
-    return np.where(above[0], np.where(above.all(0), times[-1], crossing), np.nan)
+    times, cosine = np.asarray(times, float), np.asarray(cosine, float)
+    above = cosine >= threshold
+    outside = np.argmin(above, axis=0)  # the first time that is not above, where there is one
+    crosses = above[0] & ~above.all(0)
+    inside = np.maximum(outside - 1, 0)
+    low, high = (np.take_along_axis(cosine, at[None], 0)[0] for at in (inside, outside))
+    part = np.divide(low - threshold, low - high, out=np.zeros_like(low), where=crosses)
+    crossing = times[inside] * (times[outside] / times[inside]) ** part
+    return np.where(crosses, crossing, np.where(above[0], times[-1], np.nan))
 
 
 def _shared(*arrays):
