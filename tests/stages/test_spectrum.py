@@ -172,10 +172,11 @@ def test_differences_measure_closed_forms_and_networks_alike(done, variant, netw
     found = measured(variant(f"method: {method}"), results, 0.5, network)
     for name in ("eigenvalue", "singular_value"):
         error = np.abs(found[name] - exact[name]).max()
-        assert 0 < error < off, name
+        assert error < off, name
+        assert error > 0 or network == "gaussian", name  # of a linear score differences are exact
     np.testing.assert_allclose(found["score_norm"], exact["score_norm"], rtol=1e-5)
     np.testing.assert_allclose(found["excess_loss"], exact["excess_loss"], rtol=1e-4, atol=1e-9)
-    np.testing.assert_allclose(found["alignment"], exact["alignment"], atol=1e-2)
+    np.testing.assert_allclose(found["alignment"][:8], exact["alignment"][:8], atol=1e-2)  # while groups are apart
     coarse = measured(variant(f"method: {method}\n  step: 1.0"), results, 0.5, "exact")
     finer = measured(variant(f"method: {method}\n  step: 0.5"), results, 0.5, "exact")
     truth = measured(study, results, 0.5, "exact")
@@ -185,6 +186,7 @@ def test_differences_measure_closed_forms_and_networks_alike(done, variant, netw
 
 def test_a_guard_that_fails_leaves_no_number_whatever_the_method(done, variant, monkeypatch):
     """One point is unknown at one time: there, and nowhere else, spectra are missing."""
+    from scoregap.truth import posteriors
     from scoregap.truth.manifolds.arcs import Arcs
 
     study, results = done
@@ -193,10 +195,10 @@ def test_a_guard_that_fails_leaves_no_number_whatever_the_method(done, variant, 
     def guarded(self, x, t):
         found = known(self, x, t)
         bad = np.arange(len(x)) == 5  # second time, second point
-        frame = found.eigenvectors * np.where(bad, np.nan, 1.0)[:, None, None]
-        return type(found)(
-            np.where(bad[:, None], np.nan, found.mean), np.where(bad[:, None], np.nan, found.eigenvalues), lambda: frame
-        )
+        missing, unknown = x.shape[1] - found.eigenvalues.shape[1], np.where(bad, np.nan, 1.0)[:, None]
+        values = np.pad(found.eigenvalues, [(0, 0), (0, missing)])
+        frame = np.pad(found.eigenvectors, [(0, 0), (0, 0), (0, missing)])
+        return posteriors.Posterior(found.mean * unknown, values * unknown, lambda: frame * unknown[:, :, None])
 
     monkeypatch.setattr(Arcs, "exact", guarded)
     for path in (study, variant("method: central")):
@@ -213,7 +215,7 @@ def test_a_guard_that_fails_leaves_no_number_whatever_the_method(done, variant, 
 
 @pytest.mark.parametrize("method", ["exact", "central", "one-sided"])
 def test_a_network_that_is_not_finite_failed(done, variant, method):
-    study, results = done
+    _, results = done
     path = variant(f"method: {method}")
     job = jobs(path)[0.5, "gated-8"]
     members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
@@ -261,7 +263,7 @@ def test_along_reverse_trajectories_a_curved_score_has_no_foot_point(done, varia
 def test_a_trajectory_that_is_lost_leaves_no_numbers_from_there_on(done, variant, monkeypatch):
     from scoregap.measure import trajectories
 
-    study, results = done
+    _, results = done
     path, whole = variant("sampling: reverse"), trajectories.reverse
 
     def lost(denoise, x, times):
