@@ -296,3 +296,17 @@ def test_alignment_of_points_and_the_worst_angle(done):
     wide = measured(path, results, 0.5, "gaussian")
     assert (wide["worst_alignment"] <= wide["alignment"] + 1e-6).all()
     assert (wide["worst_alignment"] < wide["alignment"] - 1e-3).any()
+
+
+def test_closed_forms_make_no_matrix_and_no_vectors_that_are_not_needed(done, variant, monkeypatch):
+    from scoregap.truth.posteriors import Posterior
+
+    def refuse(*_):
+        raise AssertionError("not needed")
+
+    study, results = done
+    monkeypatch.setattr(Posterior, "jacobian", property(refuse))
+    for network in ("exact", "gaussian"):
+        assert measured(study, results, 0.5, network)["status"] == 1
+    monkeypatch.setattr(Posterior, "leading", refuse)
+    assert measured(variant("sampling: reverse"), results, 0.5, "exact")["status"] == 1
