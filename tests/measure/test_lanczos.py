@@ -66,6 +66,16 @@ def test_extreme_takes_few_products_where_few_values_are_distinct():
     assert product.vectors <= 40
 
 
+@pytest.mark.parametrize("tolerance", [1e-8, 0.0])
+def test_extreme_ends_where_rounding_or_asymmetry_leaves_a_residual(tolerance):
+    """A product that is a little skew, as differences of a network's are: residuals inside the space cannot fall."""
+    matrix, _ = symmetric(np.r_[np.ones(2), 0.5, np.zeros(17)])
+    skew = np.random.default_rng(1).standard_normal((20, 20))
+    skew = matrix @ (skew - skew.T) @ matrix * 1e-5
+    found, _ = lanczos.extreme(lambda v: v @ (matrix + skew).T, 20, 3, np.random.default_rng(0), tolerance=tolerance)
+    np.testing.assert_allclose(found, [1, 1, 0.5], atol=1e-8)
+
+
 @checked
 @given(seed=st.integers(0, 10**6), d=st.integers(1, 12), degenerate=st.booleans())
 def test_singular_values_of_what_is_not_symmetric(seed, d, degenerate):
@@ -122,10 +132,10 @@ def test_standard_error_of_the_count_is_that_of_repetition():
     values = np.r_[np.full(12, 0.9), np.zeros(28)]
     _, product = symmetric(values)
     counts, errors = np.array(
-        [lanczos.quadrature(product, 40, 10, 4, np.random.default_rng(s)).count_above(0.5) for s in range(400)]
+        [lanczos.quadrature(product, 40, 3, 4, np.random.default_rng(s)).count_above(0.5) for s in range(600)]
     ).T
-    assert counts.mean() == pytest.approx(12, abs=4 * counts.std() / 20)
-    assert np.sqrt((errors**2).mean()) == pytest.approx(counts.std(), rel=0.15)
+    assert counts.mean() == pytest.approx(12, abs=4 * counts.std() / 24)
+    assert np.sqrt((errors**2).mean()) == pytest.approx(counts.std(), rel=0.1)
     assert np.isnan(lanczos.quadrature(product, 40, 1, 4, np.random.default_rng(0)).count_above(0.5)[1])
 
 

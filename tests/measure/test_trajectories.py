@@ -87,3 +87,13 @@ def test_a_trajectory_ends_where_the_score_is_not_known_and_the_others_go_on(bad
     np.testing.assert_array_equal(path[:, 1], alone[:, 0])
     assert np.isnan(start[2, 0])
     assert np.isfinite(start[:2]).all()
+
+
+def test_a_score_that_is_unknown_at_the_start_is_not_asked_further():
+    def denoise(x, t):
+        assert np.isfinite(x).all()
+        return np.where(x[:, :1] > 0, np.nan, 0.5 * x)
+
+    path = trajectories.reverse(denoise, np.array([[1.0, 1.0], [-1.0, 2.0]]), np.array([0.1, 1.0]))
+    assert np.isnan(path[0, 0]).all()
+    assert np.isfinite(path[0, 1]).all()
