@@ -12,10 +12,10 @@ from types import NoneType
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from scoregap import InputError
-from scoregap.measure import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, VP_MOST_NOISE
+from scoregap.measure import DECAYS, DIFFERENCES, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, VP_MOST_NOISE
 from scoregap.truth import FAMILIES, SETTINGS, VARIANCE_LAWS
 
 CONTROLS = ("exact", "gaussian")  # values of the network axis that others are compared with
@@ -129,10 +129,24 @@ class Train(Section):
 
 
 class Spectrum(Section):
-    """Where spectra are measured; all cells of a study share it."""
+    """Where and how spectra are measured; all cells of a study share it.
+
+    step is that of finite differences as a share of sqrt(t), by default the method's; `exact` has none.
+    """
 
     times: Times
     points: Annotated[Size, Field(ge=2)]
+    sampling: Annotated[str, _one_of(("forward", "reverse"))] = "forward"
+    method: Annotated[str, _one_of(("exact", *DIFFERENCES))] = "exact"
+    step: Annotated[float, Field(ge=1e-6, le=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _step_of_the_method(cls, content):
+        """The default step written out, so that the study says it."""
+        if isinstance(content, dict) and content.get("step") is None:
+            return content | {"step": DIFFERENCES.get(str(content.get("method")))}
+        return content
 
 
 class Fit(Section):

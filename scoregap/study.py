@@ -313,6 +313,10 @@ def _check_sections(study: Study) -> None:
             raise InputError(
                 f"{study.path}: manifold.dataset_size: is missing: the axis network has the value 'empirical'"
             )
+        if cell.spectrum.method == "exact" and cell.spectrum.step is not None:
+            raise InputError(
+                f"{study.path}: spectrum.step: {cell.spectrum.step!r} is not allowed: the method 'exact' takes no step"
+            )
         times = cell.spectrum.times
         ranges: list[tuple[str, Range]] = [("spectrum.times", times)]
         if cell.train:
@@ -350,6 +354,11 @@ def _check_geometry(study: Study) -> None:
         if (name, d, c, groups, *settings.items()) in checked:
             continue
         checked.add((name, d, c, groups, *settings.items()))
+        if not family.shares and cell.spectrum.sampling == "reverse":
+            raise InputError(
+                f"{study.path}: spectrum.sampling: 'reverse' is not allowed: the component at the end of a trajectory "
+                f"is not known in the family {name}: should be 'forward'"
+            )
         if family.exact == "unknown" and (closed := set(CLOSED_FORMS) & set(study.axes["network"])):
             raise InputError(
                 f"{study.path}: axes.network: {min(closed)!r} is not allowed: the score of {name} is not known"

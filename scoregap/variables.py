@@ -56,6 +56,10 @@ VARIABLES: dict[str, Variable] = {
     "alignment": Variable(
         ("time", "group"), "float32", "1", "mean cosine of principal angles between measured and true tangent group"
     ),
+    "worst_alignment": Variable(
+        ("time", "group"), "float32", "1", "smallest cosine of those angles (the largest angle), mean over points"
+    ),
+    "alignment_of_point": Variable(("time", "point", "group"), "float32", "1", "alignment at each point"),
     "has_gap": Variable(("point", "gap"), "float32", "1", "1 where the gap is one of the manifold at the point"),
     "training_step": Variable(("evaluation",), "float32", "1", "optimiser steps taken"),
     "training_loss": Variable(("evaluation",), "float32", "1", "weighted denoising loss since the last evaluation"),

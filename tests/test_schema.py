@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tiny import TINY, edited
 
 from scoregap import InputError
+from scoregap.measure import DIFFERENCES
 from scoregap.schema import Group, Manifold
 from scoregap.study import load
 
@@ -86,6 +87,11 @@ MISTAKES = {
     "empirical without data": ("gaussian, gated-8", "empirical, gated-8", "manifold.dataset_size: is missing"),
     "share of nothing": ("manifold_dim: [2]", "manifold_dim: [0.0]", "axes.manifold_dim[0]"),
     "std beyond floats": ("std: 0.1}", "std: 1.0e+308}", "manifold.groups[1].std: 1e+308 is not allowed"),
+    "unknown method": ("points: 4", "points: 4\n  method: forward", "spectrum.method: 'forward' is not allowed"),
+    "step of exact": ("points: 4", "points: 4\n  step: 0.1", "spectrum.step: 0.1 is not allowed: the method 'exact'"),
+    "step of nothing": ("points: 4", "points: 4\n  method: central\n  step: 0.0", "spectrum.step: 0.0 is not allowed"),
+    "unknown sampling": ("points: 4", "points: 4\n  sampling: back", "spectrum.sampling: 'back' is not allowed"),
+    "an axis of spectrum": ("  seed: 2", "  spectrum.step: [0.1]\n  seed: 2", "axes.spectrum.step: unknown axis"),
     "endless curvature": ("[0.0, 0.5]", "[1.0e+4]", "axes.curvature[0]: 10000.0 is not allowed"),
     "too many times": ("count: 24", "count: 1000000000", "spectrum.times.count: 1000000000 is not allowed"),
     "too many points": ("points: 4", "points: 1000000000000", "spectrum.points: 1000000000000 is not allowed"),
@@ -112,6 +118,28 @@ def test_yaml_merges_are_read(tmp_path):
     old = "groups: [{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}]"
     new = "groups: [&one {fraction: 0.5, std: 1.0}, {<<: *one, std: 0.1}]"
     assert load(edited(tmp_path, (old, new))).hash == load(edited(tmp_path)).hash
+
+
+def test_a_step_is_the_methods_own_unless_given(tmp_path):
+    """And it is written out, so that a default and the same number given are the same study."""
+    studies = {
+        text: load(edited(tmp_path, ("points: 4", f"points: 4{text}")))
+        for text in ("", "\n  method: central", "\n  method: central\n  step: 0.1", "\n  method: one-sided")
+    }
+    steps = [study.cells[0].spectrum.step for study in studies.values()]
+    assert steps == [None, DIFFERENCES["central"], 0.1, DIFFERENCES["one-sided"]]
+    hashes = [study.hash for study in studies.values()]
+    assert hashes[1] == hashes[2]
+    assert len(set(hashes)) == 3
+
+
+def test_trajectories_of_a_mixture_are_refused(tmp_path):
+    path = edited(
+        tmp_path, ("[arcs]", "[mixture]"), ("[0.0, 0.5]", "[0.0]"), ("points: 4", "points: 4\n  sampling: reverse"),
+        ("groups: [{fraction: 0.5, std: 1.0}", "groups: [{fraction: 1.0, std: 1.0}"),
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"spectrum.sampling: 'reverse' is not allowed: .* should be 'forward'"):
+        load(path)
 
 
 def test_files_that_are_no_studies(tmp_path):

@@ -1,6 +1,6 @@
 """What is read off a score Jacobian: spectra, asymmetry, alignment of subspaces.
 
-denoiser Jacobians G = I + t J -> eigenvalues, eigenvectors and singular values of t J
+denoiser Jacobians G = I + t J -> eigenvalues, eigenvectors and singular values of t J; cosines of principal angles
 
 A network's J need not be symmetric: eigenvalues are those of its symmetric part (THEORY.md 1).
 """
@@ -23,22 +23,44 @@ def spectra(jacobian):
 
 
 def alignment(vectors, tangents, spans):
-    """Mean cosine of the principal angles between measured and true tangent groups.
+    """Cosines of the principal angles between measured and true tangent groups: their mean, and the smallest.
 
-    vectors: (..., d, d) orthonormal columns, most tangent first. tangents: (..., d, m) true orthonormal
+    vectors: (..., d, r) orthonormal columns, most tangent first. tangents: (..., d, m) true orthonormal
     tangents ordered by group. spans: (start, stop) of every group among the columns.
-    Returns (..., groups), 1 for the same subspace; about sqrt(size / d) for unrelated ones; NaN without tangents.
+    Returns two arrays (..., groups), 1 for the same subspace, NaN without tangents; for unrelated ones the mean is
+    about sqrt(size / d). The smallest cosine is that of the largest angle: of the direction of the group that is
+    measured worst.
     """
     shared = _shared(vectors, tangents)
     shape = np.broadcast_shapes(vectors.shape[:-2], tangents.shape[:-2])
-    cosines = []
+    means: list[np.ndarray] = []
+    smallest: list[np.ndarray] = []
     for start, stop in spans:
         one, two = (array[..., start:stop] for array in shared)
         overlap = np.swapaxes(one, -1, -2) @ two
         known = np.isfinite(overlap).all((-2, -1))  # a mixture has points without some of the tangents
         values = np.linalg.svd(np.where(known[..., None, None], overlap, 0.0), compute_uv=False).clip(max=1)
-        cosines.append(np.broadcast_to(np.where(known, values.mean(-1), np.nan), shape))
-    return np.stack(cosines, -1)
+        for summary, cosines in ((values.mean(-1), means), (values[..., -1], smallest)):
+            cosines.append(np.broadcast_to(np.where(known, summary, np.nan), shape))
+    return np.stack(means, -1), np.stack(smallest, -1)
+
+
+def aligned(times, cosine, threshold):
+    """The largest noise variance below which a cosine stays at or above a threshold, interpolated linearly in log t.
+
+    times: (T,) ascending; cosine: (T, ...), as `alignment`'s. Returns (...): NaN if the cosine is below the threshold
+    at the smallest time, or unknown anywhere up to the crossing; the last time if it stays above all the way, which
+    says that the crossing is not on the grid (censored).
+    """
+    times, cosine = np.asarray(times, float), np.asarray(cosine, float)
+    above = cosine >= threshold
+    outside = np.argmin(above, axis=0)  # the first time that is not above, where there is one
+    crosses = above[0] & ~above.all(0)
+    inside = np.maximum(outside - 1, 0)
+    low, high = (np.take_along_axis(cosine, at[None], 0)[0] for at in (inside, outside))
+    part = np.divide(low - threshold, low - high, out=np.zeros_like(low), where=crosses)
+    crossing = times[inside] * (times[outside] / times[inside]) ** part
+    return np.where(crosses, crossing, np.where(above[0], times[-1], np.nan))
 
 
 def _shared(*arrays):

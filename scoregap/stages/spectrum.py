@@ -2,26 +2,33 @@
 
 study, job (and its weights, if it was trained) -> spectrum file (.zarr.zip)
 
-Closed forms know their spectra; networks are differentiated. Where the truth is sampled and its guard fails there is
-no number (NaN).
+Method `exact`: closed forms know their spectra, networks are differentiated. Finite differences measure both alike, so
+that what the method adds shows on scores that are known. Where the truth is sampled and its guard fails there is no
+number (NaN).
 
-The points are x_0 + sqrt(t) w with the same x_0 and w at every t and for every network of a seed, so curves are
-smooth in t and networks are compared on the same points.
+Sampling `forward`: the points are x_0 + sqrt(t) w with the same x_0 and w at every t and for every network of a seed,
+so curves are smooth in t and networks are compared on the same points. Sampling `reverse`: from the point of the
+largest t on they follow the score's own trajectory, so networks are compared at the points that each of them makes.
+They start at x_0 + sqrt(T) w, not at a pure Gaussian, and so have the law of noisy data whatever T is. A trajectory has
+no known foot point on the manifold, so alignment is known only where the tangents are the same everywhere.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from scoregap import InputError, storage, variables
-from scoregap.measure import spectra
+from scoregap.measure import differences, spectra, trajectories
 from scoregap.study import Cell, load
 from scoregap.truth import posteriors
 
 JACOBIANS = 2**24  # entries of Jacobians held at once: 128 MiB, and a few copies
 NAMES = (
-    "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment", "has_gap",
-    "training_step", "training_loss", "training_excess", "training_flops", "training_excess_by_level",
+    "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment",
+    "worst_alignment", "alignment_of_point", "has_gap", "training_step", "training_loss", "training_excess",
+    "training_flops", "training_excess_by_level",
 )  # fmt: skip
 
 
@@ -68,9 +75,12 @@ def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, 
         if members[key]["diverged"]:
             result["status"][...] = 2
             return result
-        network = network_score(study, cell, members, tensors)
 
     truth = cell.truth()
+    posterior = closed_form(cell, truth)
+    mean, jacobian = (mean_of(posterior), None) if posterior else network_score(study, cell, members, tensors)
+    if cell.spectrum.step is not None:
+        jacobian = by_differences(mean, cell.spectrum.method, cell.spectrum.step)
     rng = np.random.default_rng(cell.seed("points"))
     clean, latents = truth.sample(rng, points)
     noise, tangents = rng.standard_normal(clean.shape), truth.tangents(latents)
@@ -78,41 +88,99 @@ def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, 
     result["has_gap"][:] = has_gap
     starts = (0, *ends[:-1]) if cell.nested else (0,) * len(ends)
     spans = list(zip(starts, ends, strict=True))
-    score = closed_form(cell, truth)
+    path, has_tangents = None, True
+    if cell.spectrum.sampling == "reverse":
+        start = clean + np.sqrt(t[-1]) * noise
+        path = trajectories.reverse(lambda x, level: mean(x[None], np.array([level]))[0], start, t)
+        has_tangents = bool((tangents == tangents[:1]).all())
     at_once = max(1, JACOBIANS // (points * d * d))  # times
     for some in (slice(i, i + at_once) for i in range(0, len(t), at_once)):
         here = t[some]
-        noisy = clean + np.sqrt(here)[:, None, None] * noise
-        flat = noisy.reshape(-1, d), np.repeat(here, points)
-
-        def shaped(array, shape=noisy.shape[:2]):
-            return array.reshape(*shape, *array.shape[1:])
-
-        exact = truth.exact(*flat)
-        if score:
-            known = exact if cell["network"] == "exact" else score(*flat)
-            denoised = shaped(known.mean)
-            eigenvalues = shaped(known.spectrum() - 1)
-            # G - I is symmetric: its singular values are the absolute eigenvalues, and it has no asymmetry.
-            singular_values, asymmetry = -np.sort(-np.abs(eigenvalues), axis=-1), np.zeros(noisy.shape[:2])
-            vectors = shaped(known.leading(ends[-1]))
+        noisy = clean + np.sqrt(here)[:, None, None] * noise if path is None else path[some]
+        ended = ~np.isfinite(noisy).all(-1)
+        noisy = np.where(ended[..., None], clean, noisy)  # a place to evaluate at: what is found there is not kept
+        exact = truth.exact(*flat(noisy, here))
+        if jacobian:
+            found = of_jacobian(*jacobian(noisy, here))
         else:
-            denoised, jacobians = network(noisy, here)
-            try:
-                eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
-            except np.linalg.LinAlgError:  # a Jacobian that is not finite
-                result["status"][...] = 3
-                return result
-        result["eigenvalue"][some] = eigenvalues
-        result["singular_value"][some] = singular_values
-        result["asymmetry"][some] = asymmetry
-        result["score_norm"][some] = np.linalg.norm(denoised - noisy, axis=-1) / here[:, None]
-        result["excess_loss"][some] = ((denoised - shaped(exact.mean)) ** 2).mean((1, 2)) / here
-        with np.errstate(invalid="ignore"):
-            cosines = np.where(has_gap, spectra.alignment(vectors, tangents, spans), np.nan)
-            result["alignment"][some] = mean_of_finite(cosines)
+            known = exact if cell["network"] == "exact" else posterior(*flat(noisy, here))
+            found = of_posterior(known, noisy.shape[:2], ends[-1])
+        if cell.trained and (ended.any() or not np.isfinite(found.eigenvalues).all()):
+            result["status"][...] = 3
+            return result
+        squares = ((found.denoised - exact.mean.reshape(noisy.shape)) ** 2).mean((1, 2))
+        result["excess_loss"][some] = np.where(ended.any(1), np.nan, squares / here)
+        result["eigenvalue"][some] = found.eigenvalues
+        result["singular_value"][some] = found.singular_values
+        result["asymmetry"][some] = found.asymmetry
+        result["score_norm"][some] = np.linalg.norm(found.denoised - noisy, axis=-1) / here[:, None]
+        if has_tangents:
+            with np.errstate(invalid="ignore"):
+                cosines = spectra.alignment(found.vectors(), tangents, spans)
+            known_here = has_gap & ~ended[..., None]
+            means, smallest = (np.where(known_here, one, np.nan) for one in cosines)
+            result["alignment_of_point"][some] = means
+            result["alignment"][some], result["worst_alignment"][some] = mean_of_finite(means), mean_of_finite(smallest)
+        for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm"):
+            result[name][some][ended] = np.nan
     result["status"][...] = 1 if np.isfinite(result["eigenvalue"]).any() else 3
     return result
+
+
+class Found(NamedTuple):
+    """What is measured at points (T, points): denoised (.., d), spectra (.., d), asymmetry, eigenvectors on demand."""
+
+    denoised: np.ndarray
+    eigenvalues: np.ndarray
+    singular_values: np.ndarray
+    asymmetry: np.ndarray
+    vectors: Callable[[], np.ndarray]
+
+
+def of_posterior(known: posteriors.Posterior, shape: tuple[int, int], count: int) -> Found:
+    """The spectra that a closed form knows, and `count` eigenvectors.
+
+    G - I is symmetric: its singular values are the absolute eigenvalues, and it has no asymmetry.
+    """
+
+    def shaped(array):
+        return array.reshape(*shape, *array.shape[1:])
+
+    eigenvalues = shaped(known.spectrum() - 1)
+    return Found(
+        shaped(known.mean),
+        eigenvalues,
+        -np.sort(-np.abs(eigenvalues), axis=-1),
+        np.zeros(shape),
+        lambda: shaped(known.leading(count)),
+    )
+
+
+def of_jacobian(denoised: np.ndarray, jacobians: np.ndarray) -> Found:
+    """The spectra of measured Jacobians; NaN where one is not finite."""
+    unknown = ~np.isfinite(jacobians).all((-2, -1))
+    if unknown.any():
+        jacobians = np.where(unknown[..., None, None], 0.0, jacobians)
+    eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
+    for array in (eigenvalues, vectors, singular_values, asymmetry):
+        array[unknown] = np.nan
+    return Found(denoised, eigenvalues, singular_values, asymmetry, lambda: vectors)
+
+
+def by_differences(mean, method: str, step: float):
+    """Denoised points and G of any score by finite differences, as `network_score` gives them."""
+    measured = differences.JACOBIANS[method]
+    return lambda noisy, t: (mean(noisy, t), measured(lambda x: mean(x, t), noisy, t[:, None], step))
+
+
+def flat(noisy: np.ndarray, t: np.ndarray):
+    """Points (T, points, d) at times (T,) as closed forms take them: (T points, d), (T points,)."""
+    return noisy.reshape(-1, noisy.shape[-1]), np.repeat(t, noisy.shape[1])
+
+
+def mean_of(posterior):
+    """The denoiser of a closed form: (points (T, points, d), t (T,)) -> E[x0|x], like the points."""
+    return lambda noisy, t: posterior(*flat(noisy, t)).mean.reshape(noisy.shape)
 
 
 def closed_form(cell: Cell, truth):
@@ -133,9 +201,9 @@ def mean_of_finite(values):
 
 
 def network_score(study: Path, cell: Cell, members: dict, tensors: dict):
-    """The cell's network as a score: (points (T, points, d), t (T,)) -> denoised points and G (T, points, d, d).
+    """The cell's network as two functions of (points (T, points, d), t (T,)), in float32, on the study's device.
 
-    In float32, on the study's device. Raises InputError if that is not there.
+    Denoised points like the points; those and G (T, points, d, d). Raises InputError if the device is not there.
     """
     import torch
 
@@ -146,9 +214,16 @@ def network_score(study: Path, cell: Cell, members: dict, tensors: dict):
     device = train.pick_device(study, cell.training.device)
     denoiser = train.restore(cell, members, tensors).to(device)
 
-    def score(noisy, t):
-        inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
-        levels = torch.tensor(t, dtype=torch.float32, device=device)[None]
-        return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], levels)[0], inputs)
+    def tensor(array):
+        return torch.tensor(array, dtype=torch.float32, device=device)
 
-    return score
+    @torch.no_grad()
+    def mean(noisy, t):
+        return denoiser(tensor(noisy)[None], tensor(t)[None])[0].double().cpu().numpy()
+
+    def exactly(noisy, t):
+        levels = tensor(t)[None]
+        # Forward, though reverse takes half the time: spectra keep the bits that earlier versions gave them.
+        return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], levels)[0], tensor(noisy), mode="forward")
+
+    return mean, exactly

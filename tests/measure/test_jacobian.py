@@ -1,4 +1,4 @@
-"""Jacobians by forward mode against finite differences, reverse mode and linear maps."""
+"""Jacobians by forward and reverse mode against finite differences, torch's own and linear maps."""
 
 import numpy as np
 import pytest
@@ -23,18 +23,23 @@ def points(dim=5, n=4):
     return torch.randn(3, n, dim, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
-def test_a_linear_map_is_its_own_jacobian():
+MODES = pytest.mark.parametrize("mode", ["forward", "reverse"])
+
+
+@MODES
+def test_a_linear_map_is_its_own_jacobian(mode):
     """Not symmetric: rows are outputs, columns inputs."""
     matrix = torch.randn(6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     x = torch.randn(2, 3, 6, dtype=torch.float64)
-    denoised, g = jacobian.denoiser_jacobian(lambda x: x @ matrix.T + 1.0, x)
+    denoised, g = jacobian.denoiser_jacobian(lambda x: x @ matrix.T + 1.0, x, mode=mode)
     np.testing.assert_allclose(g, np.broadcast_to(matrix.numpy(), (2, 3, 6, 6)), atol=1e-14)
     np.testing.assert_allclose(denoised, (x @ matrix.T + 1.0).numpy())
 
 
-def test_matches_reverse_mode():
+@MODES
+def test_matches_torch(mode):
     denoise, x = ensemble(), points()
-    denoised, g = jacobian.denoiser_jacobian(denoise, x)
+    denoised, g = jacobian.denoiser_jacobian(denoise, x, mode=mode)
     assert torch.equal(torch.from_numpy(denoised), denoise(x))
     whole = torch.autograd.functional.jacobian(denoise, x).numpy()  # (3, 4, 5, 3, 4, 5)
     for i in range(3):
@@ -53,15 +58,31 @@ def test_matches_finite_differences():
         np.testing.assert_allclose(g[..., j], numeric, atol=1e-7)
 
 
+@MODES
 @pytest.mark.parametrize("chunk", [1, 2, 5, 64])
-def test_chunks_do_not_matter(chunk):
+def test_chunks_do_not_matter(chunk, mode):
     expected = jacobian.denoiser_jacobian(ensemble(), points())[1]
-    np.testing.assert_allclose(jacobian.denoiser_jacobian(ensemble(), points(), chunk)[1], expected, atol=1e-13)
+    np.testing.assert_allclose(jacobian.denoiser_jacobian(ensemble(), points(), chunk, mode)[1], expected, atol=1e-13)
 
 
-def test_single_precision_comes_back_as_double_without_a_graph():
+def test_products_are_those_of_the_jacobian_and_of_its_transpose():
+    module, x = ensemble(), points()[1, 0]
+    _, g = jacobian.denoiser_jacobian(module, points())
+
+    def one_level(z):  # (1, d) at the second noise level
+        return module(torch.stack([z, z, z]))[1]
+
+    forward, back = jacobian.products(one_level, x, chunk=2)
+    rows = np.random.default_rng(0).standard_normal((7, 5))
+    np.testing.assert_allclose(forward(rows), rows @ g[1, 0].T, atol=1e-12)
+    np.testing.assert_allclose(back(rows), rows @ g[1, 0], atol=1e-12)
+    assert forward(rows).dtype == back(rows).dtype == np.float64
+
+
+@MODES
+def test_single_precision_comes_back_as_double_without_a_graph(mode):
     weight = torch.nn.Parameter(torch.eye(3))
-    denoised, g = jacobian.denoiser_jacobian(lambda x: torch.tanh(x @ weight), torch.zeros(2, 3))
+    denoised, g = jacobian.denoiser_jacobian(lambda x: torch.tanh(x @ weight), torch.zeros(2, 3), mode=mode)
     assert denoised.dtype == g.dtype == np.float64
     np.testing.assert_allclose(g, np.broadcast_to(np.eye(3), (2, 3, 3)), atol=1e-7)
     assert weight.grad is None

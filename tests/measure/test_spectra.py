@@ -83,18 +83,21 @@ def test_alignment_of_known_angles(seed, angles):
     mixed[:, :2] = turned[:, :2] @ rotation(rng, 2)  # a group is a subspace, whatever its basis
     measured = frame.copy()
     measured[:, :2] = frame[:, :2] @ rotation(rng, 2)
-    found = spectra.alignment(measured, mixed, [(0, 2), (2, 3)])
-    np.testing.assert_allclose(found, [np.cos(angles[:2]).mean(), np.cos(angles[2])], atol=1e-12)
+    mean, smallest = spectra.alignment(measured, mixed, [(0, 2), (2, 3)])
+    np.testing.assert_allclose(mean, [np.cos(angles[:2]).mean(), np.cos(angles[2])], atol=1e-12)
+    np.testing.assert_allclose(smallest, [np.cos(angles[:2]).min(), np.cos(angles[2])], atol=1e-12)
 
 
 def test_alignment_one_and_zero():
     frame = rotation(np.random.default_rng(1), 6)
-    np.testing.assert_allclose(spectra.alignment(frame, frame[:, :4], [(0, 1), (1, 4)]), [1, 1])
-    np.testing.assert_allclose(spectra.alignment(frame, -frame[:, :4], [(0, 1), (1, 4)]), [1, 1])
-    np.testing.assert_allclose(spectra.alignment(frame, frame[:, 2:6], [(0, 2), (2, 4)]), [0, 0], atol=1e-14)
+    np.testing.assert_allclose(spectra.alignment(frame, frame[:, :4], [(0, 1), (1, 4)]), np.ones((2, 2)))
+    np.testing.assert_allclose(spectra.alignment(frame, -frame[:, :4], [(0, 1), (1, 4)]), np.ones((2, 2)))
+    np.testing.assert_allclose(spectra.alignment(frame, frame[:, 2:6], [(0, 2), (2, 4)]), np.zeros((2, 2)), atol=1e-14)
     # Groups swapped: each is orthogonal to what is measured in its place.
-    np.testing.assert_allclose(spectra.alignment(frame, frame[:, [2, 3, 0, 1]], [(0, 2), (2, 4)]), [0, 0], atol=1e-14)
-    assert spectra.alignment(frame, frame[:, :4], [(0, 1), (1, 4)]).max() <= 1
+    np.testing.assert_allclose(
+        spectra.alignment(frame, frame[:, [2, 3, 0, 1]], [(0, 2), (2, 4)]), np.zeros((2, 2)), atol=1e-14
+    )
+    assert max(one.max() for one in spectra.alignment(frame, frame[:, :4], [(0, 1), (1, 4)])) <= 1
 
 
 def test_alignment_of_unrelated_spaces():
@@ -102,7 +105,8 @@ def test_alignment_of_unrelated_spaces():
     rng = np.random.default_rng(2)
     vectors = np.stack([rotation(rng, 40) for _ in range(200)])
     tangents = np.stack([rotation(rng, 40)[:, :5] for _ in range(200)])
-    found = spectra.alignment(vectors, tangents, [(0, 1), (1, 5)])
+    found, smallest = spectra.alignment(vectors, tangents, [(0, 1), (1, 5)])
+    assert (smallest <= found).all()
     assert found.shape == (200, 2)
     # One pair of directions: E |cos| = sqrt(2 / (pi d)). A square block: the mean singular value is 0.85 sqrt(4 / d).
     np.testing.assert_allclose(found.mean(0), [np.sqrt(2 / (np.pi * 40)), 0.85 * np.sqrt(4 / 40)], rtol=0.1)
@@ -112,7 +116,45 @@ def test_alignment_without_tangents_is_unknown_and_broadcast_arrays_are_looked_a
     frame, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((6, 6)))
     tangents = np.stack([frame[:, :3], frame[:, :3]])
     tangents[1, :, 2] = np.nan
-    found = spectra.alignment(np.broadcast_to(frame, (4, 2, 6, 6)), tangents, [(0, 2), (0, 3)])
-    np.testing.assert_allclose(found, np.broadcast_to([[1, 1], [1, np.nan]], (4, 2, 2)))
-    flat = spectra.alignment(np.broadcast_to(frame, (4, 2, 6, 6)), np.broadcast_to(frame[:, :3], (2, 6, 3)), [(0, 3)])
+    for found in spectra.alignment(np.broadcast_to(frame, (4, 2, 6, 6)), tangents, [(0, 2), (0, 3)]):
+        np.testing.assert_allclose(found, np.broadcast_to([[1, 1], [1, np.nan]], (4, 2, 2)))
+    flat, _ = spectra.alignment(
+        np.broadcast_to(frame, (4, 2, 6, 6)), np.broadcast_to(frame[:, :3], (2, 6, 3)), [(0, 3)]
+    )
     np.testing.assert_allclose(flat, np.ones((4, 2, 1)))
+
+
+def test_aligned_is_where_the_cosine_crosses_the_threshold():
+    """A cosine that is linear in log t: 1 at t = 1e-3, 0 at t = 10; 0.9 is crossed at 10^-2.6."""
+    t = np.geomspace(1e-3, 10, 23)
+    cosine = 1 - np.log(t / 1e-3) / np.log(1e4)
+    assert spectra.aligned(t, cosine, 0.9) == pytest.approx(10**-2.6)
+    assert spectra.aligned(t, cosine, cosine[7]) == pytest.approx(t[7])
+    assert spectra.aligned(t, np.minimum(cosine, 0.95), 0.95) == pytest.approx(10**-2.8, rel=0.5)
+
+
+def test_aligned_takes_the_first_crossing_and_says_never_always_and_unknown():
+    t = np.array([1e-2, 1e-1, 1.0, 10.0])
+    again, never, always = [1.0, 0.8, 1.0, 0.0], [0.5, 1.0, 1.0, 1.0], [0.9, 0.95, 1.0, 0.9]
+    unknown_above, unknown_first = [1.0, np.nan, 1.0, 0.0], [np.nan, 1.0, 1.0, 0.0]
+    later = [1.0, 0.0, np.nan, 0.0]  # what is unknown beyond the crossing does not matter
+    cosines = np.stack([again, never, always, unknown_above, unknown_first, later], 1)
+    found = spectra.aligned(t, cosines.reshape(4, 2, 3), 0.9).ravel()
+    np.testing.assert_allclose(found, [10**-1.5, np.nan, 10.0, np.nan, np.nan, 10**-1.9])
+    assert found[2] == t[-1]
+    assert [float(spectra.aligned(t, column, 0.9)) for column in cosines.T] == pytest.approx(found, nan_ok=True)
+
+
+@checked
+@given(seed=st.integers(0, 10**6), threshold=st.floats(0.1, 0.9))
+def test_aligned_separates_what_is_above(seed, threshold):
+    """Every time of the grid below it is above the threshold, and the next one is not."""
+    rng = np.random.default_rng(seed)
+    t, cosine = np.geomspace(1e-3, 10, 12), rng.random((12, 20))
+    found = spectra.aligned(t, cosine, threshold)
+    for column, at in zip(cosine.T, found, strict=True):
+        if np.isnan(at):
+            assert column[0] < threshold
+        else:
+            assert (column[t < at * (1 - 1e-12)] >= threshold).all()
+            assert at == t[-1] or column[np.searchsorted(t, at * (1 + 1e-12))] < threshold

@@ -61,7 +61,9 @@ def test_the_jacobian_of_a_trained_network_is_that_of_its_denoiser(done):
     members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
     rng, t = np.random.default_rng(0), np.array([0.1, 1.0])
     noisy = rng.standard_normal((2, 3, 8))
-    _, jacobian = spectrum.network_score(study, cell, members, tensors)(noisy, t)
+    mean, exactly = spectrum.network_score(study, cell, members, tensors)
+    denoised, jacobian = exactly(noisy, t)
+    np.testing.assert_array_equal(denoised, mean(noisy, t))
     denoiser = train.restore(cell, members, tensors).double()
     levels = torch.tensor(t)[None]
     for j in range(8):
@@ -167,3 +169,169 @@ def test_the_empirical_score_has_the_training_set_of_the_networks(tmp_path):
     x = np.random.default_rng(0).standard_normal((3, 8))
     found = spectrum.closed_form(empirical, empirical.truth())(x, 0.1).mean
     np.testing.assert_array_equal(found, posteriors.empirical(x, 0.1, network.dataset()).mean)
+
+
+def measured(study, results, curvature, network, member=0):
+    """What the stage measures for one member of a study whose networks are those of `done`."""
+    job = jobs(study)[curvature, network]
+    members, tensors = {}, {}
+    if job.trained:
+        members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    return spectrum.measure(study, job.cells[member], members, tensors)
+
+
+@pytest.fixture
+def variant(done, tmp_path):
+    """(text after `points: 4`) -> a study that differs from `done` there."""
+    from tiny import edited
+
+    return lambda text: edited(tmp_path, ("points: 4", f"points: 4\n  {text}"))
+
+
+@pytest.mark.parametrize("network", ["exact", "gaussian", "gated-8"])
+@pytest.mark.parametrize(("method", "off"), [("central", 2e-4), ("one-sided", 1e-2)])
+def test_differences_measure_closed_forms_and_networks_alike(done, variant, network, method, off):
+    """Close to the exact spectra, and not them: differences were taken of every score, curved ones among them."""
+    study, results = done
+    exact = measured(study, results, 0.5, network)
+    found = measured(variant(f"method: {method}"), results, 0.5, network)
+    for name in ("eigenvalue", "singular_value"):
+        error = np.abs(found[name] - exact[name]).max()
+        assert error < off, name
+        assert error > 0 or network == "gaussian", name  # of a linear score differences are exact
+    np.testing.assert_allclose(found["score_norm"], exact["score_norm"], rtol=1e-5)
+    np.testing.assert_allclose(found["excess_loss"], exact["excess_loss"], rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(found["alignment"][:8], exact["alignment"][:8], atol=1e-2)  # while groups are apart
+    coarse = measured(variant(f"method: {method}\n  step: 1.0"), results, 0.5, "exact")
+    finer = measured(variant(f"method: {method}\n  step: 0.5"), results, 0.5, "exact")
+    truth = measured(study, results, 0.5, "exact")
+    wrong = [np.abs(one["eigenvalue"] - truth["eigenvalue"]).max() for one in (coarse, finer)]
+    assert wrong[0] > 1.5 * wrong[1]
+
+
+def test_a_guard_that_fails_leaves_no_number_whatever_the_method(done, variant, monkeypatch):
+    """One point is unknown at one time: there, and nowhere else, spectra are missing."""
+    from scoregap.truth import posteriors
+    from scoregap.truth.manifolds.arcs import Arcs
+
+    study, results = done
+    known = Arcs.exact
+
+    def guarded(self, x, t):
+        found = known(self, x, t)
+        bad = np.arange(len(x)) == 5  # second time, second point
+        missing, unknown = x.shape[1] - found.eigenvalues.shape[1], np.where(bad, np.nan, 1.0)[:, None]
+        values = np.pad(found.eigenvalues, [(0, 0), (0, missing)])
+        frame = np.pad(found.eigenvectors, [(0, 0), (0, 0), (0, missing)])
+        return posteriors.Posterior(found.mean * unknown, values * unknown, lambda: frame * unknown[:, :, None])
+
+    monkeypatch.setattr(Arcs, "exact", guarded)
+    for path in (study, variant("method: central")):
+        found = measured(path, results, 0.5, "exact")
+        assert found["status"] == 1
+        for name in ("eigenvalue", "singular_value"):
+            missing = np.isnan(found[name]).all(-1)
+            assert np.argwhere(missing).tolist() == [[1, 1]], name
+            np.testing.assert_array_equal(missing, np.isnan(found[name]).any(-1))
+        assert np.isnan(found["excess_loss"][1])
+        assert np.isnan(found["alignment_of_point"][1, 1]).all()
+        assert np.isfinite(found["alignment"]).all()
+
+
+@pytest.mark.parametrize("method", ["exact", "central", "one-sided"])
+def test_a_network_that_is_not_finite_failed(done, variant, method):
+    _, results = done
+    path = variant(f"method: {method}")
+    job = jobs(path)[0.5, "gated-8"]
+    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    broken = {name: array * (np.nan if name.endswith("leave.weight") else 1) for name, array in tensors.items()}
+    assert spectrum.measure(path, job.cells[0], members, broken)["status"] == 3
+    reverse = variant("sampling: reverse")
+    assert spectrum.measure(reverse, job.cells[0], members, broken)["status"] == 3
+
+
+def test_along_reverse_trajectories_a_flat_exact_spectrum_is_the_same(done, variant):
+    """That of a Gaussian does not depend on the point; the score does, and its norm shrinks as along the ODE."""
+    study, results = done
+    path = variant("sampling: reverse")
+    forward, reverse = (measured(one, results, 0.0, "exact") for one in (study, path))
+    for name in ("eigenvalue", "singular_value", "alignment", "worst_alignment", "alignment_of_point", "excess_loss"):
+        np.testing.assert_allclose(reverse[name], forward[name], atol=1e-6)
+    np.testing.assert_array_equal(reverse["score_norm"][-1], forward["score_norm"][-1])
+    # Norm of s = -x / (v + t): at small t the normal part of x, followed exactly, is sqrt(t / T) times that at T.
+    cell = jobs(path)[0.0, "exact"].cells[0]
+    truth, t = cell.truth(), spectrum.grid(cell)
+    rng = np.random.default_rng(cell.seed("points"))
+    x = truth.sample(rng, 4)[0]
+    x = x + np.sqrt(t[-1]) * rng.standard_normal(x.shape)
+    axes, v = truth.principal_axes
+    along = x @ axes * np.sqrt((v + t[:, None, None]) / (v + t[-1])) / (v + t[:, None, None])
+    off = np.linalg.norm(x - x @ axes @ axes.T, axis=1) / np.sqrt(t[:, None] * t[-1])
+    np.testing.assert_allclose(reverse["score_norm"], np.sqrt((along**2).sum(2) + off**2), rtol=1e-3)
+
+
+def test_along_reverse_trajectories_a_curved_score_has_no_foot_point(done, variant):
+    """Alignment is unknown; spectra and losses are there, at the points that each score makes."""
+    _, results = done
+    path = variant("sampling: reverse")
+    exact, gaussian, network = (measured(path, results, 0.5, one) for one in ("exact", "gaussian", "gated-8"))
+    for found in (exact, gaussian, network):
+        assert found["status"] == 1
+        for name in ("alignment", "worst_alignment", "alignment_of_point"):
+            assert np.isnan(found[name]).all()
+        for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss"):
+            assert np.isfinite(found[name]).all(), name
+    np.testing.assert_array_equal(exact["score_norm"][-1, 0] > 0, True)
+    assert np.abs(exact["score_norm"][0] - gaussian["score_norm"][0]).max() > 1e-3
+
+
+def test_a_trajectory_that_is_lost_leaves_no_numbers_from_there_on(done, variant, monkeypatch):
+    from scoregap.measure import trajectories
+
+    _, results = done
+    path, whole = variant("sampling: reverse"), trajectories.reverse
+
+    def lost(denoise, x, times):
+        points = whole(denoise, x, times)
+        points[:10, 2] = np.nan
+        return points
+
+    monkeypatch.setattr(trajectories, "reverse", lost)
+    found = measured(path, results, 0.0, "exact")
+    for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm", "alignment_of_point"):
+        missing = np.isnan(found[name])
+        assert missing[:10, 2].all(), name
+        assert missing.sum() == found[name][:10, 2].size, name
+    assert np.isnan(found["excess_loss"][:10]).all()
+    assert np.isfinite(found["excess_loss"][10:]).all()
+    assert np.isfinite(found["alignment"]).all()
+    assert measured(path, results, 0.0, "gated-8")["status"] == 3
+
+
+def test_alignment_of_points_and_the_worst_angle(done):
+    """The mean over points of each; the worst is not above the mean, and for groups of one direction it is the mean."""
+    study, results = done
+    found = measured(study, results, 0.5, "gated-8")
+    np.testing.assert_allclose(found["alignment_of_point"].mean(1), found["alignment"], atol=1e-6)
+    np.testing.assert_allclose(found["worst_alignment"], found["alignment"], atol=1e-6)
+    from tiny import TINY
+
+    path = results / "wide.yaml"
+    path.write_text(TINY.replace("manifold_dim: [2]", "manifold_dim: [4]"))
+    wide = measured(path, results, 0.5, "gaussian")
+    assert (wide["worst_alignment"] <= wide["alignment"] + 1e-6).all()
+    assert (wide["worst_alignment"] < wide["alignment"] - 1e-3).any()
+
+
+def test_closed_forms_make_no_matrix_and_no_vectors_that_are_not_needed(done, variant, monkeypatch):
+    from scoregap.truth.posteriors import Posterior
+
+    def refuse(*_):
+        raise AssertionError("not needed")
+
+    study, results = done
+    monkeypatch.setattr(Posterior, "jacobian", property(refuse))
+    for network in ("exact", "gaussian"):
+        assert measured(study, results, 0.5, network)["status"] == 1
+    monkeypatch.setattr(Posterior, "leading", refuse)
+    assert measured(variant("sampling: reverse"), results, 0.5, "exact")["status"] == 1
