@@ -3,7 +3,7 @@
 False positives: share of spectra without a gap in which any is reported, family by family, at the default
 significance, with any width counting (min_width 1e-6) and with the default one. Power: share of spectra in which
 the gap of a linear manifold with two variance groups is reported, by the width that it has in theory.
-`python tests/calibration.py FILE.png` also draws them. Minutes, one core.
+`make calibration OUT=FILE.png` (or .svg) also draws them. Minutes, one core.
 """
 
 import sys
@@ -55,9 +55,7 @@ GAPLESS = {
     "independent normal": lambda rng, n: rng.normal(-1, 0.3, n),
     "independent exponential": lambda rng, n: -1 + 0.2 * rng.exponential(size=n),
     "all equal, rounding": lambda rng, n: -rng.random() + 1e-7 * rng.standard_normal(n),
-    "trivial phase (widths < .1)": lambda rng, n: np.append(
-        bulk(rng, n // 2, 0.5, 100.0), np.full(n - n // 2, -1.0)
-    ),
+    "trivial phase (widths < .1)": lambda rng, n: np.append(bulk(rng, n // 2, 0.5, 100.0), np.full(n - n // 2, -1.0)),
 }
 # Not claimed: the smallest variances go to 0 and t is below nearly all of them.
 HARD_EDGE = {
@@ -108,27 +106,42 @@ def linear(rng, d, counts, stds, t, noise=0.0):
     return np.linalg.eigvalsh(g)[::-1] - 1
 
 
+def detected(rng, d, counts, stds, t, noise=0.0):
+    """Gaps reported of one such spectrum, as numbers of modes above each."""
+    return GapDetector().fit(linear(rng, d, counts, stds, t, noise)[None]).gaps_.tolist()
+
+
 def power(rng, d, m, width, count, noise=0.0):
-    """Share of count spectra of two groups in which exactly their gap and the final one are reported, or at least."""
+    """Share of count spectra of two groups in which the gap between them is reported, where it is widest."""
     std, t = groups_of(d, m, width)
-    own, both = 0, 0
-    for _ in range(count):
-        found = GapDetector().fit(linear(rng, d, [m // 2, m - m // 2], [1.0, std], t, noise)[None]).gaps_
-        own += m // 2 in found
-        both += list(found) == [m // 2, m]
-    return own / count, both / count
+    return np.mean([m // 2 in detected(rng, d, [m // 2, m - m // 2], [1.0, std], t, noise) for _ in range(count)])
 
 
 def final_power(rng, d, m, width, count, noise=0.0):
-    """Share of count spectra of one group in which the final gap is reported, and no other."""
-    g = laws.silverstein_edges(d, [m], [1.0])[0, 0]
-    t = times.consolidation(g, width)
-    return np.mean([list(GapDetector().fit(linear(rng, d, [m], [1.0], t, noise)[None]).gaps_) == [m] for _ in range(count)])
+    """Share of count spectra of one group in which the final gap is reported."""
+    t = times.consolidation(laws.silverstein_edges(d, [m], [1.0])[0, 0], width)
+    return np.mean([m in detected(rng, d, [m], [1.0], t, noise) for _ in range(count)])
+
+
+def beside(rng, d, counts, stds, noise, count):
+    """(share of spectra with a gap where none is, largest share at one t with all true gaps at once), over t."""
+    scale = d / sum(counts) * stds[0] ** 2
+    true, wrong, best = np.cumsum(counts).tolist(), 0, 0.0
+    grid = scale * np.geomspace(1e-4, 10, 16)
+    for t in grid:
+        found = [detected(rng, d, counts, stds, t, noise) for _ in range(count)]
+        wrong += sum(not set(one) <= set(true) for one in found)
+        best = max(best, np.mean([one == true for one in found]))
+    return wrong, len(grid) * count, best
 
 
 WIDTHS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7)
 MODELS = ((32, 8), (32, 16), (100, 40), (200, 40), (200, 100))
 NOISES = (0.0, 0.04, 0.1, 0.2)
+TRUE = (
+    (32, [4], [1.0]), (32, [2, 2], [1.0, 0.15]), (32, [4, 4], [1.0, 0.15]), (100, [40], [1.0]),
+    (100, [20, 20], [1.0, 0.15]), (200, [8, 8, 8], [1.0, 0.35, 0.12]), (400, [10, 10, 10], [1.0, 0.35, 0.12]),
+)  # fmt: skip
 
 
 def interval(hits, count):
@@ -161,18 +174,26 @@ def main(out=None):
     low, high = interval(wrong, total)
     print(f"  {'all claimed':<40}{total:>8}{wrong / total:>11.4f}   [{low:.4f}, {high:.4f}]")
 
+    print("\nbeside true gaps, t from 1e-4 to 10 of the largest variance, min_width .1: share with a false gap;")
+    print("largest share at one t with all true gaps at once")
+    print(f"  {'d, groups':<24}{'noise':>6}{'spectra':>9}{'false':>9}{'95 % Wilson':>18}{'all at once':>13}")
+    for (d, sizes, stds), noise in [(model, noise) for model in TRUE for noise in (0.0, 0.04)]:
+        k, n, best = beside(rng, d, sizes, stds, noise, 6 if d == 400 else 25)
+        low, high = interval(k, n)
+        print(
+            f"  {f'{d}, {sizes}':<24}{noise:>6}{n:>9}{k / n:>9.4f}   [{low:.4f}, {high:.4f}]{best:>12.2f}", flush=True
+        )
+
     repeats = 60
-    print(f"\npower at t_max, {repeats} spectra each, min_width .1: intermediate gap of two groups (with the final one, and")
-    print("no other) by width of the law; final gap of one group (and no other)")
-    print(f"  {'d, m':<12}{'noise':>7}  " + "".join(f"{width:>14}" for width in WIDTHS))
+    print(f"\npower, {repeats} spectra each, min_width .1, by width in theory: gap between two groups where it is")
+    print("widest; final gap of one group. noise: radius of GOE noise on G")
+    print(f"  {'d, m':<10}{'noise':>6}  {'gap':<8}" + "".join(f"{width:>7}" for width in WIDTHS))
     curves, finals = {}, {}
     for (d, m), noise in [(model, 0.0) for model in MODELS] + [((100, 40), noise) for noise in NOISES[1:]]:
-        curves[d, m, noise] = [power(rng, d, m, width, repeats, noise) for width in WIDTHS]
-        finals[d, m, noise] = [final_power(rng, d, m, width, repeats, noise) for width in WIDTHS]
-        print(
-            f"  {d:>3}, {m:<6}{noise:>7}  " + "".join(f"{a:>7.2f} ({b:.2f})" for a, b in curves[d, m, noise]), flush=True
-        )
-        print(f"  {'   final':<19}  " + "".join(f"{a:>14.2f}" for a in finals[d, m, noise]), flush=True)
+        for name, shares, one in (("groups", curves, power), ("final", finals, final_power)):
+            shares[d, m, noise] = [one(rng, d, m, width, repeats, noise) for width in WIDTHS]
+            line = "".join(f"{share:>7.2f}" for share in shares[d, m, noise])
+            print(f"  {f'{d}, {m}':<10}{noise:>6}  {name:<8}{line}", flush=True)
     if out:
         draw(out, rates, curves, finals)
     return 0
@@ -198,7 +219,7 @@ def draw(out, rates, curves, finals):
         left.set_title("no gap")
         colours = dict(zip(MODELS, COLOURS, strict=False))
         for axes, chosen, title in (
-            (middle, {key: [own for own, _ in pairs] for key, pairs in curves.items()}, "gap between two groups"),
+            (middle, curves, "gap between two groups"),
             (right, finals, "final gap"),
         ):
             for (d, m, noise), shares in chosen.items():
