@@ -118,14 +118,16 @@ def blind(eigenvalues, significance, min_width):
     - dimension overall: the largest number of modes above a gap that is wider than one half at some time, 0 if none
       is. No two gaps can be so wide at once; gaps inside the manifold come first as t falls, the final gap last;
     - counts: gaps at a time, and different ones at some time.
-    Both that are overall count gaps whose p-value stands the choice among all times too (Bonferroni's factor).
+    A gap counts overall if its p-value stands the choice among all times too (Bonferroni's factor), or if it is wider
+    than one half: what noise leaves by chance at one of many times is narrow.
     """
     found = [find(one, significance, min_width) for one in eigenvalues.mean(1)]
     dimension = np.array([_last(gaps) for gaps, _, _ in found])
     count = np.array([len(gaps) for gaps, _, _ in found])
     gaps, width, p = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    sure = p * len(found) <= significance
-    return dimension, count, _last(np.sort(gaps[sure & (width > 0.5)])), len(np.unique(gaps[sure]))
+    dominant = width > 0.5
+    sure = dominant | (p * len(found) <= significance)
+    return dimension, count, _last(np.sort(gaps[dominant])), len(np.unique(gaps[sure]))
 
 
 def find(spectrum, significance, min_width):
