@@ -153,7 +153,8 @@ class Fit(Section):
     """How gaps and phase times are read off spectra."""
 
     level: Annotated[Proportion, Field(description="share of its maximum at which a gap opens and closes")] = 0.5
-    visibility: Annotated[Proportion, Field(description="width from which a gap counts as seen")] = 0.3
+    significance: Annotated[Proportion, Field(description="probability of a blind gap where there is none")] = 0.05
+    visibility: Annotated[Proportion, Field(description="width from which a blind gap counts")] = 0.1
     resamples: Annotated[int, Field(ge=50, le=10**5)] = 200
     confidence: Proportion = 0.95
 

@@ -86,9 +86,9 @@ VARIABLES: dict[str, Variable] = {
     "dimension": Variable(
         ("time", "estimator"), "float32", "1", "blind estimate of the manifold dimension at this time, 0 for no gap"
     ),
-    "gap_count": Variable(("time",), "float32", "1", "visible gaps at this time, found blind"),
+    "gap_count": Variable(("time",), "float32", "1", "significant gaps at this time, found blind"),
     "dimension_overall": Variable(("estimator",), "float32", "1", "blind estimate of the manifold dimension"),
-    "gap_count_overall": Variable((), "float32", "1", "gaps visible at some time, found blind"),
+    "gap_count_overall": Variable((), "float32", "1", "gaps significant at some time, found blind"),
 }
 for _name, _meaning in TIMES.items():
     VARIABLES[_name] = Variable(("gap",), "float64", VARIANCE, _meaning)

@@ -1,15 +1,43 @@
 """Gaps in spectra, where we know to look and where we do not.
 
-ordered eigenvalues at every time -> width of given gaps; visible gaps and the dimension they give, blind
+ordered eigenvalues at every time -> width of given gaps; gaps found blind, with p-values, and the dimension they give
+
+**The test.** Null hypothesis: the spectrum is one bulk, whose spacings (differences of neighbouring eigenvalues) are
+locally alike; none need be larger than independent points leave by chance. The widest spacing s is compared with a
+scale m, the larger of those of its two sides. The scale of a side comes from the WINDOW spacings next to s there; the
+largest quarter of them is censored, because there may be other gaps among them: sum of the r smallest, the others
+counted as the r-th, over r. Three facts make the p-value exact, and no table is needed:
+
+- spacings of independent points are exponential, and a scale so censored is then Gamma(r) / r (Epstein and Sobel
+  1953);
+- towards an exponential edge they grow: the k-th from the edge is 1/k times as large (Renyi 1953).
+  So the j-th spacing inwards of the k-th is multiplied by (k + j) / k. At soft edges of random
+  matrices (k^(-1/3)), and at sharp ones, they grow less;
+- Bonferroni's factor, the number of spacings, covers the choice of the widest one.
+
+Eigenvalues that repel each other, and averages over points, are more regular than independent points: for them the test
+is conservative. A gap divides the spectrum, and both parts are tested on their own, each with half the probability of
+an error: several gaps are found, and all together the errors keep within it. `make calibration` measures it.
+
+Beyond its reach: two modes by themselves (there is no third to compare with), and modes that lie apart though of the
+same law: the lowest ones of a (nearly) square random matrix, whose variances go down to 0, while t is below most of
+them. One spectrum cannot tell them from normal directions; `blind` has all times and can.
 """
 
 import numpy as np
+from scipy.special import comb
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+NOISE = -1.0  # eigenvalue of t J along a direction that is noise alone
+WINDOW = 24  # spacings on either side that a spacing is compared with
+CENSORED = 4  # one in so many of them
 
 
 def _with_floor(eigenvalues):
     """The spectrum of t J with one more mode at -1, that of pure noise: without normal directions (m = d) the
     final gap lies above it."""
-    return np.concatenate([eigenvalues, np.full_like(eigenvalues[..., :1], -1.0)], -1)
+    return np.concatenate([eigenvalues, np.full_like(eigenvalues[..., :1], NOISE)], -1)
 
 
 def widths(eigenvalues, boundaries):
@@ -23,21 +51,151 @@ def widths(eigenvalues, boundaries):
     return eigenvalues[..., above] - eigenvalues[..., above + 1]
 
 
-def blind(eigenvalues, visibility):
-    """What a spectrum alone says about gaps, without the true groups.
+class GapDetector(BaseEstimator):
+    """Gaps of the spectra of t J at one noise time, found without knowing where to look.
 
-    eigenvalues: (times, modes) descending, averaged over points. A gap is visible at a time if it is at
-    least `visibility` wide (of t J, whose tangent and normal directions are 1 apart).
-    Returns (dimension (times,), gap_count (times,), dimension_overall, gap_count_overall):
-    - dimension at a time: modes above the widest gap, 0 where none is visible (every direction is noise);
-    - dimension overall: the largest number of modes above a gap that is wider than one half at some time.
-      No two gaps can be so wide at once, gaps inside the manifold come first as t falls, the final gap last;
-      0 if there is none;
-    - counts: visible gaps at a time, and gaps that are visible at some time.
+    The answer "none" is an answer: on spectra without a gap any is reported with a probability of at most
+    `significance` (the module says how). Gaps are sought in the mean spectrum, whose modes are averaged over the
+    points, and in the spectrum of every point. Whether points are independent, alike or the same does not matter:
+    averaging makes spacings more regular, which the test does not presume.
+
+    Parameters
+    ----------
+    significance : float
+        Largest probability of reporting any gap where there is none; of the mean spectrum, and of each point.
+    min_width : float
+        Width below which a gap is invisible whatever its p-value, in units of t J (tangent and normal directions
+        are 1 apart), and least distance of the mode above it from the noise at -1. Of an exact score at large t every
+        tangent is separated from the noise, at a distance that no network resolves; the spectra of good networks
+        are off by some hundredths, hence 0.1.
+
+    Attributes
+    ----------
+    gaps_ : (n_gaps_,) int array
+        Number of modes above each gap of the mean spectrum, ascending; empty if there is none. A last one equal to
+        the number of modes is the gap to the noise: every mode is nearer to 0 than to -1.
+    widths_, p_values_ : (n_gaps_,) arrays
+        Width of each, and its p-value for the whole spectrum (at most `significance`).
+    shares_ : (n_gaps_,) array
+        Share of the points in whose own spectra the gap is found.
+    n_gaps_ : int
+    dimension_ : int
+        Modes above the lowest gap, 0 if there is none: intermediate gaps lie above the final one.
+    point_gaps_, point_widths_, point_p_values_ : lists of arrays
+        As `gaps_`, `widths_` and `p_values_`, for every point by itself.
+    point_dimensions_ : (points,) int array
     """
-    drops = -np.diff(_with_floor(eigenvalues), axis=-1)
-    visible = drops >= visibility
-    dimension = np.where(visible.any(-1), drops.argmax(-1) + 1, 0)
-    dominant = np.flatnonzero((drops > 0.5).any(0))
-    overall = dominant[-1] + 1 if dominant.size else 0
-    return dimension, visible.sum(-1), int(overall), int(visible.any(0).sum())
+
+    def __init__(self, significance=0.05, min_width=0.1):
+        self.significance = significance
+        self.min_width = min_width
+
+    def fit(self, X, y=None):
+        """Find the gaps of X, (points, modes): eigenvalues of t J at every point, modes in any order."""
+        X = validate_data(self, X, dtype=np.float64)
+        if not 0 < self.significance < 1:
+            raise ValueError(f"significance: {self.significance!r} is not allowed: should be between 0 and 1")
+        if not self.min_width > 0:
+            raise ValueError(f"min_width: {self.min_width!r} is not allowed: should be greater than 0")
+        spectra = -np.sort(-X, axis=1)
+        self.gaps_, self.widths_, self.p_values_ = find(spectra.mean(0), self.significance, self.min_width)
+        found = [find(one, self.significance, self.min_width) for one in spectra]
+        self.point_gaps_, self.point_widths_, self.point_p_values_ = map(list, zip(*found, strict=True))
+        self.shares_ = np.array([np.mean([gap in own for own in self.point_gaps_]) for gap in self.gaps_])
+        self.n_gaps_ = len(self.gaps_)
+        self.dimension_ = _last(self.gaps_)
+        self.point_dimensions_ = np.array([_last(own) for own in self.point_gaps_])
+        return self
+
+
+def blind(eigenvalues, significance, min_width):
+    """What spectra alone say about gaps and dimension while noise recedes, without the true groups.
+
+    eigenvalues: (times, points, modes) of t J, descending; the mean over points is tested. significance, min_width:
+    as of `GapDetector`.
+    Returns (dimension (times,), gap_count (times,), dimension_overall, gap_count_overall):
+    - dimension at a time: modes above the lowest gap, 0 if there is none (every direction is noise);
+    - dimension overall: the largest number of modes above a gap that is wider than one half at some time, 0 if none
+      is. No two gaps can be so wide at once; gaps inside the manifold come first as t falls, the final gap last;
+    - counts: gaps at a time, and different ones at some time.
+    A gap counts overall if its p-value stands the choice among all times too (Bonferroni's factor), or if it is wider
+    than one half: what noise leaves by chance at one of many times is narrow.
+    """
+    found = [find(one, significance, min_width) for one in eigenvalues.mean(1)]
+    dimension = np.array([_last(gaps) for gaps, _, _ in found])
+    count = np.array([len(gaps) for gaps, _, _ in found])
+    gaps, width, p = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    dominant = width > 0.5
+    sure = dominant | (p * len(found) <= significance)
+    return dimension, count, _last(np.sort(gaps[dominant])), len(np.unique(gaps[sure]))
+
+
+def find(spectrum, significance, min_width):
+    """The gaps of one spectrum (modes,), descending: (modes above each, widths, p-values), from the top.
+
+    In every part the widest spacing is tested; if it is a gap, what is above and what is below it are parts again,
+    each with half the probability of an error.
+    """
+    if spectrum[-1] > 0.5 * NOISE:  # every mode is nearer to 0 than to the noise: is this the whole space?
+        spectrum = _with_floor(spectrum)
+    spacings = -np.diff(spectrum)
+    visible = np.where(spectrum[:-1] - NOISE >= min_width, spacings, 0.0)  # not between modes of noise
+    found, parts = {}, [(0, len(spacings), 1)]
+    while parts:
+        start, stop, share = parts.pop()
+        if start >= stop:
+            continue
+        widest = start + int(np.argmax(visible[start:stop]))
+        if visible[widest] < min_width:
+            continue
+        p = min(1.0, share * (stop - start) * _tail(spacings[start:stop], widest - start))
+        if p <= significance:
+            found[widest + 1] = spacings[widest], p
+            parts += [(start, widest, 2 * share), (widest + 1, stop, 2 * share)]
+    gaps = np.array(sorted(found), int)
+    return gaps, *np.array([found[gap] for gap in gaps]).reshape(-1, 2).T
+
+
+def _tail(spacings, at):
+    """Probability that a given spacing of a bulk is so much larger than the scales of both its sides."""
+    inwards = np.arange(1, WINDOW + 1)
+    above, below = spacings[max(at - WINDOW, 0) : at][::-1], spacings[at + 1 : at + 1 + WINDOW]
+    from_top, from_bottom = at + 1, len(spacings) - at
+    (one, scale), (two, other) = (
+        _scale(side * (k + inwards[: len(side)]) / k) for side, k in ((above, from_bottom), (below, from_top))
+    )
+    if not one + two:
+        return 1.0
+    scale = max(scale, other)
+    return _exceeds(spacings[at] / scale, one, two) if scale > 0 else 0.0
+
+
+def _scale(spacings):
+    """(r, mean spacing): the mean by maximum likelihood from the r smallest, for exponential ones."""
+    if not len(spacings):
+        return 0, 0.0
+    r = len(spacings) - len(spacings) // CENSORED
+    smallest = np.sort(spacings)[:r]
+    return r, (smallest.sum() + (len(spacings) - r) * smallest[-1]) / r
+
+
+def _exceeds(ratio, one, two):
+    """P(s > ratio max(a, b)) for exponential s, a ~ Gamma(one) / one, b ~ Gamma(two) / two; a side of 0 is absent.
+
+    A race: two Poisson processes of rates `one` and `two` must have as many events before one of rate `ratio` has
+    its first. Sum over which is ready first, and over how many events the other has by then.
+    """
+    if not one or not two:
+        r = one + two
+        return (1 + ratio / r) ** -r
+    total, rates = 0.0, ratio + one + two
+    for first, last in ((one, two), (two, one)):
+        events = np.arange(last)
+        ready = comb(first - 1 + events, events) * (first / rates) ** first * (last / rates) ** events
+        total += float(np.sum(ready * (1 + ratio / last) ** (events - last)))
+    return total
+
+
+def _last(gaps):
+    """Modes above the lowest gap; 0 for none."""
+    return int(gaps[-1]) if len(gaps) else 0

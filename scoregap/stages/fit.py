@@ -15,7 +15,7 @@ from scoregap.study import Cell, load
 from scoregap.truth import laws
 from scoregap.truth import times as theory
 
-ESTIMATORS = ("widest_gap",)
+ESTIMATORS = ("gap_detector",)
 NAMES = (
     "boundary", "gap_width", "law_gap_width", "edge", "law_edge", "corrected_edge", "corrected_edge_std",
     "dimension", "gap_count", "dimension_overall", "gap_count_overall",
@@ -63,8 +63,9 @@ def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
     )
     for name, (low, high) in intervals.items():
         result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
-    blind = gaps.blind(eigenvalues.mean(1), settings.visibility)
     known = np.isfinite(eigenvalues).all((1, 2))
-    result["dimension"][:, 0], result["gap_count"][:] = (np.where(known, one, np.nan) for one in blind[:2])
-    result["dimension_overall"][0], result["gap_count_overall"][...] = blind[2:]
+    if known.any():
+        blind = gaps.blind(eigenvalues[known], settings.significance, settings.visibility)
+        result["dimension"][known, 0], result["gap_count"][known] = blind[:2]
+        result["dimension_overall"][0], result["gap_count_overall"][...] = blind[2:]
     return result

@@ -223,7 +223,6 @@ def network_score(study: Path, cell: Cell, members: dict, tensors: dict):
 
     def exactly(noisy, t):
         levels = tensor(t)[None]
-        # Forward, though reverse takes half the time: spectra keep the bits that earlier versions gave them.
-        return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], levels)[0], tensor(noisy), mode="forward")
+        return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], levels)[0], tensor(noisy))
 
     return mean, exactly
