@@ -22,6 +22,7 @@ from scoregap.schema import (
     CLOSED_FORMS,
     CONTROLS,
     Compare,
+    Dimension,
     Document,
     Fit,
     Manifold,
@@ -54,6 +55,7 @@ class Cell:
     manifold: Manifold
     train: Train | None
     spectrum: Spectrum
+    dimension: Dimension | None
     fit: Fit
     compare: Compare
 
@@ -106,6 +108,10 @@ class Cell:
             if name in reads or value != Manifold.model_fields[name].default
         }
 
+    def has(self, stage: str) -> bool:
+        """Whether the cell goes through a stage, and reads the section of that name."""
+        return {"train": self.trained, "dimension": self.dimension is not None}.get(stage, True)
+
     def key(self, stage: str) -> str:
         """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
 
@@ -113,10 +119,10 @@ class Cell:
         """
         content: dict[str, Any] = {axis: self[axis] for axis in AXES}
         for one in STAGES:
-            if one.name != "train" or self.trained:
+            if self.has(one.name):
                 content[f"{one.name} revision"] = one.revision
             for section in one.sections:
-                if section != "train" or self.trained:
+                if self.has(section):
                     unread = {"device"} | ({"dataset_size"} if self["network"] != "empirical" else set())
                     content[section] = getattr(self, section).model_dump(exclude=unread)
             if one.name == stage:
@@ -252,6 +258,8 @@ class Study:
     def resolved(self) -> dict[str, Any]:
         """The whole study with defaults filled in, as plain data, without what does not change results."""
         content = self.document.model_dump()
+        if content["dimension"] is None:
+            del content["dimension"]
         if content["train"]:
             del content["train"]["device"]
         return content | {"axes": {axis: list(values) for axis, values in self.axes.items()}}
@@ -263,8 +271,9 @@ class Study:
 
     def fingerprint(self, stage: str) -> str:
         """For the stages that gather all jobs: changes when the study does, or a revision up to this stage."""
-        names = [one.name for one in STAGES]
-        return digest([self.resolved, [one.revision for one in STAGES[: names.index(stage) + 1]]])
+        stages = [one for one in STAGES if one.name != "dimension" or self.document.dimension]
+        names = [one.name for one in stages]
+        return digest([self.resolved, [one.revision for one in stages[: names.index(stage) + 1]]])
 
 
 def load(path: Path | str) -> Study:
@@ -301,8 +310,9 @@ def _check_sections(study: Study) -> None:
             raise InputError(
                 f"{study.path}: manifold.dataset_size: is missing: the axis network has the value 'empirical'"
             )
-        times = cell.spectrum.times
-        ranges: list[tuple[str, Range]] = [("spectrum.times", times)]
+        ranges: list[tuple[str, Range]] = [("spectrum.times", cell.spectrum.times)]
+        if cell.dimension:
+            ranges.append(("dimension.times", cell.dimension.times))
         if cell.train:
             ranges.append(("train.noise", cell.train.noise))
             if focus := cell.train.noise.focus:
@@ -314,8 +324,7 @@ def _check_sections(study: Study) -> None:
                 )
         if trained:
             noise = cell.training.noise
-            inner = [("spectrum.times", times)] + ([("train.noise.focus", noise.focus)] if noise.focus else [])
-            for section, one in inner:
+            for section, one in [one for one in ranges if one[0] != "train.noise"]:
                 for key, value in (("start", one.start), ("stop", one.stop)):
                     if not noise.start <= value <= noise.stop:
                         raise InputError(

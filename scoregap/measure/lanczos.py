@@ -1,0 +1,91 @@
+"""Spectra of large symmetric operators from products with vectors alone.
+
+product with G (or its symmetric part) -> spectral density, number of eigenvalues above a level, extreme eigenpairs
+
+A product maps an array (k, d) whose rows are vectors to the array of their images, as `scoregap.measure.jacobian`
+and `scoregap.measure.differences` give it. The eigenvalues of t J are those of G less 1: a shift that the caller makes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigsh, svds
+from scipy.special import ndtr
+
+# Share of the largest coefficient below which a new Lanczos vector is rounding: the old ones span all there is.
+_EXHAUSTED = 1e-10
+
+
+class Quadrature(NamedTuple):
+    """Nodes and weights (probes, steps): a row is the spectral measure of a probe, whose weights sum to 1."""
+
+    nodes: np.ndarray
+    weights: np.ndarray
+    dim: int
+
+    def density(self, grid, width):
+        """Density of eigenvalues (sums to 1) at grid (n,), each node smoothed to a normal of that standard deviation.
+
+        Returns (n,).
+        """
+        z = (np.asarray(grid)[:, None, None] - self.nodes) / width
+        return (np.exp(-0.5 * z**2) * self.weights).sum(2).mean(1) / (width * np.sqrt(2 * np.pi))
+
+    def count_above(self, level, width=0.0):
+        """(number of eigenvalues above the level, its standard error over probes), of d.
+
+        width: eigenvalues count smoothly, as normals of that standard deviation (0: a step). As many orthonormal
+        probes as dimensions give the count itself, with error 0; the error of one probe is not known, NaN.
+        For G at level 1/2 this is a dimension of the manifold without any matrix.
+        """
+        above = ndtr((self.nodes - level) / width) if width else (self.nodes > level).astype(float)
+        shares = (self.weights * above).sum(1)
+        probes = len(shares)
+        if probes == self.dim:
+            return self.dim * shares.mean(), 0.0
+        spread = shares.std(ddof=1) if probes > 1 else np.nan
+        return self.dim * shares.mean(), self.dim * spread * np.sqrt((1 - probes / self.dim) / probes)
+
+
+def quadrature(product, dim, probes, steps, rng) -> Quadrature:
+    """Stochastic Lanczos quadrature of a symmetric operator: `steps` products of `probes` vectors.
+
+    The probes are orthonormal, drawn without preferred direction, at most `dim` of them: they cover the space as they
+    grow in number. Exact for a probe once there are as many steps as distinct eigenvalues; the lowest and highest
+    eigenvalues are found first.
+    """
+    probes, steps = min(probes, dim), min(steps, dim)
+    start = np.linalg.qr(rng.standard_normal((dim, probes)))[0].T
+    diagonal, off = tridiagonal(product, start, steps)
+    matrices = np.zeros((probes, steps, steps))
+    i = np.arange(steps)
+    matrices[:, i, i] = diagonal
+    matrices[:, i[1:], i[:-1]] = matrices[:, i[:-1], i[1:]] = off
+    nodes, vectors = np.linalg.eigh(matrices)
+    return Quadrature(nodes, vectors[:, 0] ** 2, dim)
+
+
+def tridiagonal(product, start, steps):
+    """Lanczos from several unit vectors at once, start (k, d), each with full reorthogonalisation.
+
+    Returns (diagonal (k, steps), off-diagonal (k, steps - 1)) of the tridiagonal matrices. Where a Krylov space is
+    exhausted its coefficients are 0 from there on: a block of its own that the first vector does not see.
+    """
+    k, d = start.shape
+    basis = np.zeros((k, steps, d))
+    diagonal, off = np.zeros((k, steps)), np.zeros((k, steps - 1))
+    basis[:, 0] = start
+    for j in range(steps):
+        new = product(basis[:, j])
+        diagonal[:, j] = (new * basis[:, j]).sum(1)
+        if j + 1 == steps:
+            break
+        for _ in range(2):  # twice is enough (Kahan; Parlett)
+            done = basis[:, : j + 1]
+            new = new - ((done @ new[:, :, None]).swapaxes(1, 2) @ done)[:, 0]
+        norm = np.linalg.norm(new, axis=1)
+        largest = np.maximum(np.abs(diagonal[:, : j + 1]).max(1), off[:, :j].max(1, initial=0.0))
+        norm[norm <= _EXHAUSTED * largest] = 0.0
+        off[:, j] = norm
+        basis[:, j + 1] = np.divide(new, norm[:, None], out=np.zeros_like(new), where=norm[:, None] > 0)
+    return diagonal, off
