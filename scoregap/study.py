@@ -201,16 +201,19 @@ class Study:
 
     @property
     def findings(self) -> list[str]:
-        """Tables that `scoregap.findings` can make of the study: whose axes it varies, for families with their law."""
-        if "exact" not in self.axes["network"]:
-            return []
+        """Tables that `scoregap.findings` can make of the study: whose axes it varies, for families with their law,
+        or whose section it has."""
+        exact = "exact" in self.axes["network"]
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
         flat, two_groups = self.axes["curvature"] == (0,), len(self.document.manifold.groups) == 2
         applies = {
-            "finite_size": lawful and several["ambient_dim"] and several["seed"],
-            "gap_existence": lawful and flat and two_groups and several["manifold_dim"] and self.std_axis is not None,
-            "curvature": several["curvature"] and 0 in self.axes["curvature"],
+            "finite_size": exact and lawful and several["ambient_dim"] and several["seed"],
+            "gap_existence": (
+                exact and lawful and flat and two_groups and several["manifold_dim"] and self.std_axis is not None
+            ),
+            "curvature": exact and several["curvature"] and 0 in self.axes["curvature"],
+            "estimators": self.document.dimension is not None,
         }
         return [name for name, it_does in applies.items() if it_does]
 

@@ -82,7 +82,10 @@ VARIABLES: dict[str, Variable] = {
 # Of studies with a section `dimension`; the cubes of others do not have them.
 OPTIONAL: dict[str, Variable] = {
     "estimate": Variable(
-        ("estimate_time", "estimate_point", "method"), "float32", "1", "dimension that the method estimates from a score"
+        ("estimate_time", "estimate_point", "method"),
+        "float32",
+        "1",
+        "dimension that the method estimates from a score",
     ),
     "estimate_cost": Variable(
         ("method",), "float32", "1", "evaluations of the score, or products with its Jacobian, per estimate"

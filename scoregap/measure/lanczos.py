@@ -9,7 +9,6 @@ and `scoregap.measure.differences` give it. The eigenvalues of t J are those of 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, eigsh, svds
 from scipy.special import ndtr
 
 # Share of the largest coefficient below which a new Lanczos vector is rounding: the old ones span all there is.
@@ -89,3 +88,51 @@ def tridiagonal(product, start, steps):
         off[:, j] = norm
         basis[:, j + 1] = np.divide(new, norm[:, None], out=np.zeros_like(new), where=norm[:, None] > 0)
     return diagonal, off
+
+
+def extreme(product, dim, count, rng, largest=True, tolerance=1e-8):
+    """The `count` largest or smallest eigenvalues of a symmetric operator and their eigenvectors.
+
+    Rayleigh-Ritz on a space that grows from `count` random vectors by the residuals of the wanted pairs (block
+    Lanczos), until these are below `tolerance` times the largest eigenvalue seen: an error of an eigenvalue is at most
+    its residual. Blocks find eigenvalues as often as they occur. Of the libraries' solvers, ARPACK (scipy's eigsh)
+    stops with an error on exact projections, and LOBPCG fails on clusters; the spectra of exact scores are both.
+    Returns (eigenvalues (count,), eigenvectors (dim, count) as columns), the most extreme first.
+    """
+    count = min(count, dim)
+    basis, images = np.empty((0, dim)), np.empty((0, dim))
+    block = rng.standard_normal((count, dim))
+    while True:
+        block = _beyond(basis, block)
+        if not len(block):  # the space is invariant: look elsewhere for what it does not contain
+            block = _beyond(basis, rng.standard_normal((min(count, dim - len(basis)), dim)))
+        basis, images = np.concatenate([basis, block]), np.concatenate([images, product(block)])
+        small = basis @ images.T
+        values, mix = np.linalg.eigh(0.5 * (small + small.T))
+        wanted = slice(-1, -count - 1, -1) if largest else slice(count)
+        vectors = mix.T[wanted] @ basis
+        residuals = mix.T[wanted] @ images - values[wanted, None] * vectors
+        open_ = np.linalg.norm(residuals, axis=1) > tolerance * np.abs(values).max()
+        if not open_.any() or len(basis) == dim:
+            return values[wanted], vectors.T
+        block = residuals[open_]
+
+
+def largest_singular(product, transposed, dim, count, rng, tolerance=1e-8):
+    """The `count` largest singular values of an operator that need not be symmetric, descending: (count,).
+
+    product, transposed: v -> A v and v -> A' v. They are the roots of the eigenvalues of A'A, of which `tolerance` is.
+    """
+    values, _ = extreme(lambda rows: transposed(product(rows)), dim, count, rng, tolerance=tolerance)
+    return np.sqrt(values.clip(min=0))
+
+
+def _beyond(basis, block):
+    """Orthonormal rows that span what `block` adds to the orthonormal rows of `basis`."""
+    length = np.linalg.norm(block, axis=1, keepdims=True)
+    block = block[length[:, 0] > 0] / length[length[:, 0] > 0]
+    for _ in range(2):
+        block = block - (block @ basis.T) @ basis
+        _, sizes, block = np.linalg.svd(block, full_matrices=False)
+        block = block[sizes > _EXHAUSTED * max(1.0, sizes.max(initial=0.0))]
+    return block

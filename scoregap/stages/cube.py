@@ -66,9 +66,7 @@ def provenance(study: Study) -> dict[str, str]:
     }
 
 
-def gather(
-    study: Study, ambient_dim: int, spectra: Path, fits: Path, dimensions: Path | None = None
-) -> xr.Dataset:
+def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path, dimensions: Path | None = None) -> xr.Dataset:
     """The dataset of all cells of one ambient_dim."""
     axes = {axis: list(values) for axis, values in study.axes.items()} | {"ambient_dim": [ambient_dim]}
     cells = [cell for cell in study.cells if cell["ambient_dim"] == ambient_dim]
