@@ -245,18 +245,18 @@ def estimators(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
             chosen = dict(zip(study.facets, values, strict=True))
             here = loaded.sel(chosen)
             if "estimate" in here:
-                for network, method in itertools.product(here.network.values, here.method.values):
-                    one = here.sel(network=network, method=method)
+                for network, method in itertools.product(here.network.values, here.score_estimator.values):
+                    one = here.sel(network=network, score_estimator=method)
                     label = chosen | {"network": network, "method": method, "cost": float(one.estimate_cost.max())}
                     for t in one.estimate_time.values:
                         error = (one.estimate.sel(estimate_time=t) - one.point_dimension).values
                         rows += _errors(label | {"t": t}, error, one.point_dimension.values)
-            if "data_estimate" in here:
+            if "data_estimate" in here and "exact" in here.network.values:
                 exact = here.sel(network="exact")
                 # Clean data know one dimension: of a mixture, that of its largest component.
                 true = exact.point_dimension.max("estimate_point").values
-                for method in here.data_method.values:
-                    error = exact.data_estimate.sel(data_method=method).values - true
+                for method in here.data_estimator.values:
+                    error = exact.data_estimate.sel(data_estimator=method).values - true
                     rows += _errors(
                         chosen | {"network": "data", "method": method, "cost": np.nan, "t": np.nan}, error, true
                     )

@@ -82,17 +82,17 @@ VARIABLES: dict[str, Variable] = {
 # Of studies with a section `dimension`; the cubes of others do not have them.
 OPTIONAL: dict[str, Variable] = {
     "estimate": Variable(
-        ("estimate_time", "estimate_point", "method"),
+        ("estimate_time", "estimate_point", "score_estimator"),
         "float32",
         "1",
-        "dimension that the method estimates from a score",
+        "dimension that the estimator makes of a score",
     ),
     "estimate_cost": Variable(
-        ("method",), "float32", "1", "evaluations of the score, or products with its Jacobian, per estimate"
+        ("score_estimator",), "float32", "1", "evaluations of the score, or products with its Jacobian, per estimate"
     ),
     "point_dimension": Variable(("estimate_point",), "float32", "1", "true dimension of the manifold at the point"),
     "data_estimate": Variable(
-        ("data_method",), "float32", "1", "dimension that the method estimates from clean data (exact arm only)"
+        ("data_estimator",), "float32", "1", "dimension that the estimator makes of clean data (exact arm only)"
     ),
 }
 VARIABLES |= OPTIONAL
@@ -125,8 +125,8 @@ COORDINATES = {
     "evaluation": ("1", "index of the evaluation during training"),
     "estimate_time": (VARIANCE, "noise variance t at which dimensions are estimated"),
     "estimate_point": ("1", "index of the point at which dimensions are estimated"),
-    "method": ("1", "estimator of the dimension that takes a score"),
-    "data_method": ("1", "estimator of the dimension that takes data"),
+    "score_estimator": ("1", "estimator of the dimension that takes a score"),
+    "data_estimator": ("1", "estimator of the dimension that takes data"),
 }
 
 
@@ -213,7 +213,7 @@ def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Data
     coords: dict[str, Any] = dict(axes) | {dim: np.arange(sizes[dim]) for dim in sorted(used)}
     coords["time"] = np.geomspace(1e-3, 1, sizes["time"])
     coords["side"] = np.array(SIDES, object)
-    for dim in ("estimator", "method", "data_method"):
+    for dim in ("estimator", "score_estimator", "data_estimator"):
         coords[dim] = np.array([f"{dim}-{i}" for i in range(sizes[dim])], object)
     for axis, values in axes.items():
         if isinstance(values[0], str):

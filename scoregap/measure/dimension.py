@@ -94,10 +94,10 @@ def local_pca(data, neighbours, at):
     """Directions of nearest neighbours whose variance is at least FUKUNAGA_OLSEN of the largest (Fukunaga and Olsen
     1971, the rule `FO` of scikit-dimension's lPCA), median over the points.
 
-    data: (n, d). neighbours: of each point, the point itself not counted. at: indices of the points. Returns a number.
+    data: (n, d). neighbours: of each point, which is not one of them. at: indices of the points. Returns a number.
     """
     _, near = KDTree(data).query(data[at], min(neighbours, len(data) - 1) + 1)
-    around = data[near]
+    around = data[near[:, 1:]]
     variances = np.linalg.svd(around - around.mean(1, keepdims=True), compute_uv=False) ** 2
     return float(np.median((variances > FUKUNAGA_OLSEN * variances[:, :1]).sum(1)))
 

@@ -53,8 +53,8 @@ def coordinates(settings: Dimension) -> dict[str, np.ndarray]:
     every = {
         "estimate_time": np.geomspace(times.start, times.stop, times.count),
         "estimate_point": np.arange(settings.points),
-        "method": np.array(settings.of_score, object),
-        "data_method": np.array(settings.of_data, object),
+        "score_estimator": np.array(settings.of_score, object),
+        "data_estimator": np.array(settings.of_data, object),
     }
     return {name: values for name, values in every.items() if len(values)}
 
