@@ -240,7 +240,7 @@ def estimators(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     rows: list[dict] = []
     for ds in datasets:
         names = [name for name in ("estimate", "data_estimate", "point_dimension", "estimate_cost") if name in ds]
-        loaded = ds[names].load()
+        loaded = ds[names].load().where(ds.status == 1)
         for values in itertools.product(*(ds[axis].values for axis in study.facets)):
             chosen = dict(zip(study.facets, values, strict=True))
             here = loaded.sel(chosen)

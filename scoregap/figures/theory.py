@@ -172,7 +172,7 @@ def estimators(study: Study, datasets: list):
     """Estimate less true dimension against noise variance, one line per estimator; rows are scores, columns sets."""
     frame = findings.estimators(study, datasets)
     if frame.empty:
-        return _nothing("estimators of the dimension have no result yet")
+        return _nothing("a comparison of estimators needs the result of a cell, and there is none")
     blocks = findings.blocks(study, frame)
     networks = [name for name in study.axes["network"] if name in set(frame.network)] or ["data"]
     shown = blocks[:PANELS]
@@ -188,7 +188,7 @@ def estimators(study: Study, datasets: list):
             for i, method in enumerate(methods):
                 one = block[(block.network == network) & (block.method == method)]
                 ax.errorbar(
-                    one.t * 1.06 ** (i - len(methods) / 2), one.bias, one.spread, color=f"C{i}", marker="o", ms=3,
+                    one.t * 1.06 ** (i - len(methods) / 2), one.bias, one.spread, color=f"C{i}", marker="os^vDX"[i % 6], ms=3,
                     lw=1, elinewidth=0.6, capsize=1.5, label=method,
                 )  # fmt: skip
             if network in ("exact", "data"):
@@ -221,7 +221,7 @@ def _marks_at_the_edge(ax, block, methods: list[str]) -> None:
         if method in data.index:
             at = 1.02 + 0.025 * i
             ax.plot(
-                at, data.bias[method], transform=ax.get_yaxis_transform(), marker="_<>^vs"[i % 6], ms=5, ls="",
+                at, data.bias[method], transform=ax.get_yaxis_transform(), marker="X<>^vs"[i % 6], ms=5, ls="",
                 mfc="none", color=f"C{6 + i % 4}", clip_on=False, label=f"{method} (data)",
             )  # fmt: skip
     for name, value in list(findings.published_of(block).items())[:1]:

@@ -97,7 +97,7 @@ def local_pca(data, neighbours, at):
     data: (n, d). neighbours: of each point, which is not one of them. at: indices of the points. Returns a number.
     """
     _, near = KDTree(data).query(data[at], min(neighbours, len(data) - 1) + 1)
-    around = data[near[:, 1:]]
+    around = data[np.atleast_2d(near)[:, 1:]]
     variances = np.linalg.svd(around - around.mean(1, keepdims=True), compute_uv=False) ** 2
     return float(np.median((variances > FUKUNAGA_OLSEN * variances[:, :1]).sum(1)))
 
