@@ -188,8 +188,8 @@ def estimators(study: Study, datasets: list):
             for i, method in enumerate(methods):
                 one = block[(block.network == network) & (block.method == method)]
                 ax.errorbar(
-                    one.t * 1.06 ** (i - len(methods) / 2), one.bias, one.spread, color=f"C{i}", marker="os^vDX"[i % 6], ms=3,
-                    lw=1, elinewidth=0.6, capsize=1.5, label=method,
+                    one.t * 1.06 ** (i - len(methods) / 2), one.bias, one.spread, color=f"C{i}", ms=3, lw=1,
+                    marker="os^vDX"[i % 6], elinewidth=0.6, capsize=1.5, label=method,
                 )  # fmt: skip
             if network in ("exact", "data"):
                 _marks_at_the_edge(ax, block, of_data)
