@@ -94,26 +94,25 @@ def extreme(product, dim, count, rng, largest=True, tolerance=1e-8):
     """The `count` largest or smallest eigenvalues of a symmetric operator and their eigenvectors.
 
     Rayleigh-Ritz on a space that grows from `count` random vectors by the residuals of the wanted pairs (block
-    Lanczos), until these are below `tolerance` times the largest eigenvalue seen: an error of an eigenvalue is at most
-    its residual. Blocks find eigenvalues as often as they occur. Of the libraries' solvers, ARPACK (scipy's eigsh)
-    stops with an error on exact projections, and LOBPCG fails on clusters; the spectra of exact scores are both.
-    Returns (eigenvalues (count,), eigenvectors (dim, count) as columns), the most extreme first.
+    Lanczos), until these are below `tolerance` (1e-10 or more) times the largest eigenvalue seen: an error of an
+    eigenvalue is at most its residual. Blocks find eigenvalues as often as they occur. Of the libraries' solvers,
+    ARPACK (scipy's eigsh) stops with an error on exact projections, and LOBPCG fails on clusters; the spectra of exact
+    scores are both.
+    Returns (eigenvalues (count,), eigenvectors (dim, count) as columns), the most extreme first; at most dim of them.
     """
-    count = min(count, dim)
     basis, images = np.empty((0, dim)), np.empty((0, dim))
     block = rng.standard_normal((count, dim))
     while True:
         block = _beyond(basis, block)
-        if not len(block):  # the space is invariant: look elsewhere for what it does not contain
-            block = _beyond(basis, rng.standard_normal((min(count, dim - len(basis)), dim)))
         basis, images = np.concatenate([basis, block]), np.concatenate([images, product(block)])
         small = basis @ images.T
         values, mix = np.linalg.eigh(0.5 * (small + small.T))
         wanted = slice(-1, -count - 1, -1) if largest else slice(count)
         vectors = mix.T[wanted] @ basis
         residuals = mix.T[wanted] @ images - values[wanted, None] * vectors
-        open_ = np.linalg.norm(residuals, axis=1) > tolerance * np.abs(values).max()
-        if not open_.any() or len(basis) == dim:
+        residuals -= (residuals @ basis.T) @ basis  # what rounding, or an operator not quite symmetric, leaves inside
+        open_ = np.linalg.norm(residuals, axis=1) > max(tolerance, _EXHAUSTED) * np.abs(values).max()
+        if not open_.any():
             return values[wanted], vectors.T
         block = residuals[open_]
 
