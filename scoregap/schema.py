@@ -15,7 +15,17 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from scoregap import InputError
-from scoregap.measure import DECAYS, DIFFERENCES, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, VP_MOST_NOISE
+from scoregap.measure import (
+    DATA_ESTIMATORS,
+    DECAYS,
+    DIFFERENCES,
+    NETWORKS,
+    OPTIMISERS,
+    PRECONDITIONINGS,
+    SCHEDULES,
+    SCORE_ESTIMATORS,
+    VP_MOST_NOISE,
+)
 from scoregap.truth import FAMILIES, SETTINGS, VARIANCE_LAWS
 
 CONTROLS = ("exact", "gaussian")  # values of the network axis that others are compared with
@@ -41,6 +51,12 @@ def _matching(pattern: str, allowed: str) -> AfterValidator:
 
 def _one_of(names) -> AfterValidator:
     return _matching("|".join(names), f"one of {', '.join(names)}")
+
+
+def _distinct(values: list) -> list:
+    if len(set(values)) < len(values):
+        raise ValueError("should be distinct")
+    return values
 
 
 class Section(BaseModel):
@@ -149,6 +165,33 @@ class Spectrum(Section):
         return content
 
 
+class Dimension(Section):
+    """Which estimators of the dimension are compared, and on what; all cells of a study share it."""
+
+    estimators: Annotated[
+        list[Annotated[str, _one_of((*SCORE_ESTIMATORS, *DATA_ESTIMATORS))]],
+        Field(min_length=1),
+        AfterValidator(_distinct),
+    ]
+    times: Times
+    points: Size = 4
+    draws: Annotated[int, Field(ge=2, le=1000, description="score vectors per coordinate of normal_bundle")] = 4
+    probes: Annotated[Size, Field(description="random vectors of slq_count and flipd_hutchinson")] = 10
+    lanczos_steps: Size = 10
+    data_points: Annotated[Size, Field(ge=20, description="of the estimators that see data and no score")] = 2500
+    neighbours: Annotated[Size, Field(ge=2, description="of a point, in local_pca")] = 100
+
+    @property
+    def of_score(self) -> list[str]:
+        """The estimators that take a score, in the study's order."""
+        return [name for name in self.estimators if name in SCORE_ESTIMATORS]
+
+    @property
+    def of_data(self) -> list[str]:
+        """The estimators that take data, in the study's order."""
+        return [name for name in self.estimators if name in DATA_ESTIMATORS]
+
+
 class Fit(Section):
     """How gaps and phase times are read off spectra."""
 
@@ -185,6 +228,7 @@ class Document(Section):
     manifold: Manifold
     train: Train | None = None
     spectrum: Spectrum
+    dimension: Dimension | None = None
     fit: Fit = Fit()
     compare: Compare
 
@@ -327,7 +371,7 @@ def _axis_values(path: Path, axis: str, values) -> tuple:
 
 def resolve(path: Path, document: Document, changes: dict[str, Any]):
     """Sections of the cells at these values of the axes that point into sections."""
-    content = document.model_dump(include={"manifold", "train", "spectrum", "fit", "compare"})
+    content = document.model_dump(include={"manifold", "train", "spectrum", "dimension", "fit", "compare"})
     for axis, value in changes.items():
         *parents, last = axis.split(".")
         place = content

@@ -22,6 +22,7 @@ from scoregap.schema import (
     CLOSED_FORMS,
     CONTROLS,
     Compare,
+    Dimension,
     Document,
     Fit,
     Manifold,
@@ -54,6 +55,7 @@ class Cell:
     manifold: Manifold
     train: Train | None
     spectrum: Spectrum
+    dimension: Dimension | None
     fit: Fit
     compare: Compare
 
@@ -106,6 +108,10 @@ class Cell:
             if name in reads or value != Manifold.model_fields[name].default
         }
 
+    def has(self, stage: str) -> bool:
+        """Whether the cell goes through a stage, and reads the section of that name."""
+        return {"train": self.trained, "dimension": self.dimension is not None}.get(stage, True)
+
     def key(self, stage: str) -> str:
         """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
 
@@ -117,10 +123,10 @@ class Cell:
             unread |= {"dataset_size"}
         content: dict[str, Any] = {axis: self[axis] for axis in AXES}
         for one in STAGES:
-            if one.name != "train" or self.trained:
+            if self.has(one.name):
                 content[f"{one.name} revision"] = one.revision
             for section in one.sections:
-                if section != "train" or self.trained:
+                if self.has(section):
                     content[section] = getattr(self, section).model_dump(exclude=unread)
             if one.name == stage:
                 return digest(content)
@@ -207,16 +213,19 @@ class Study:
 
     @property
     def findings(self) -> list[str]:
-        """Tables that `scoregap.findings` can make of the study: whose axes it varies, for families with their law."""
-        if "exact" not in self.axes["network"]:
-            return []
+        """Tables that `scoregap.findings` can make of the study: whose axes it varies, for families with their law,
+        or whose section it has."""
+        exact = "exact" in self.axes["network"]
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
         flat, two_groups = self.axes["curvature"] == (0,), len(self.document.manifold.groups) == 2
         applies = {
-            "finite_size": lawful and several["ambient_dim"] and several["seed"],
-            "gap_existence": lawful and flat and two_groups and several["manifold_dim"] and self.std_axis is not None,
-            "curvature": several["curvature"] and 0 in self.axes["curvature"],
+            "finite_size": exact and lawful and several["ambient_dim"] and several["seed"],
+            "gap_existence": (
+                exact and lawful and flat and two_groups and several["manifold_dim"] and self.std_axis is not None
+            ),
+            "curvature": exact and several["curvature"] and 0 in self.axes["curvature"],
+            "estimators": self.document.dimension is not None,
         }
         return [name for name, it_does in applies.items() if it_does]
 
@@ -264,6 +273,8 @@ class Study:
     def resolved(self) -> dict[str, Any]:
         """The whole study with defaults filled in, as plain data, without what does not change results."""
         content = self.document.model_dump()
+        if content["dimension"] is None:
+            del content["dimension"]
         if content["train"]:
             del content["train"]["device"]
         return content | {"axes": {axis: list(values) for axis, values in self.axes.items()}}
@@ -275,8 +286,9 @@ class Study:
 
     def fingerprint(self, stage: str) -> str:
         """For the stages that gather all jobs: changes when the study does, or a revision up to this stage."""
-        names = [one.name for one in STAGES]
-        return digest([self.resolved, [one.revision for one in STAGES[: names.index(stage) + 1]]])
+        stages = [one for one in STAGES if one.name != "dimension" or self.document.dimension]
+        names = [one.name for one in stages]
+        return digest([self.resolved, [one.revision for one in stages[: names.index(stage) + 1]]])
 
 
 def load(path: Path | str) -> Study:
@@ -317,8 +329,9 @@ def _check_sections(study: Study) -> None:
             raise InputError(
                 f"{study.path}: spectrum.step: {cell.spectrum.step!r} is not allowed: the method 'exact' takes no step"
             )
-        times = cell.spectrum.times
-        ranges: list[tuple[str, Range]] = [("spectrum.times", times)]
+        ranges: list[tuple[str, Range]] = [("spectrum.times", cell.spectrum.times)]
+        if cell.dimension:
+            ranges.append(("dimension.times", cell.dimension.times))
         if cell.train:
             noise = cell.train.noise
             if noise.stop > cell.train.most_noise:
@@ -336,8 +349,7 @@ def _check_sections(study: Study) -> None:
                 )
         if trained:
             noise = cell.training.noise
-            inner = [("spectrum.times", times)] + ([("train.noise.focus", noise.focus)] if noise.focus else [])
-            for section, one in inner:
+            for section, one in [one for one in ranges if one[0] != "train.noise"]:
                 for key, value in (("start", one.start), ("stop", one.stop)):
                     if not noise.start <= value <= noise.stop:
                         raise InputError(

@@ -90,6 +90,23 @@ VARIABLES: dict[str, Variable] = {
     "dimension_overall": Variable(("estimator",), "float32", "1", "blind estimate of the manifold dimension"),
     "gap_count_overall": Variable((), "float32", "1", "gaps significant at some time, found blind"),
 }
+# Of studies with a section `dimension`; the cubes of others do not have them.
+OPTIONAL: dict[str, Variable] = {
+    "estimate": Variable(
+        ("estimate_time", "estimate_point", "score_estimator"),
+        "float32",
+        "1",
+        "dimension that the estimator makes of a score",
+    ),
+    "estimate_cost": Variable(
+        ("score_estimator",), "float32", "1", "evaluations of the score, or products with its Jacobian, per estimate"
+    ),
+    "point_dimension": Variable(("estimate_point",), "float32", "1", "true dimension of the manifold at the point"),
+    "data_estimate": Variable(
+        ("data_estimator",), "float32", "1", "dimension that the estimator makes of clean data (exact arm only)"
+    ),
+}
+VARIABLES |= OPTIONAL
 for _name, _meaning in TIMES.items():
     VARIABLES[_name] = Variable(("gap",), "float64", VARIANCE, _meaning)
     for _end in ("low", "high"):
@@ -118,6 +135,10 @@ COORDINATES = {
     "estimator": ("1", "blind estimator of the dimension"),
     "evaluation": ("1", "index of the evaluation during training"),
     "level": (VARIANCE, "noise variance of an evaluation during training"),
+    "estimate_time": (VARIANCE, "noise variance t at which dimensions are estimated"),
+    "estimate_point": ("1", "index of the point at which dimensions are estimated"),
+    "score_estimator": ("1", "estimator of the dimension that takes a score"),
+    "data_estimator": ("1", "estimator of the dimension that takes data"),
 }
 
 
@@ -158,7 +179,7 @@ def annotate(ds: xr.Dataset) -> xr.Dataset:
 def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     """What is wrong with a cube, one sentence each; empty if nothing is."""
     wrong = []
-    for name in VARIABLES.keys() - ds.data_vars.keys():
+    for name in VARIABLES.keys() - OPTIONAL.keys() - ds.data_vars.keys():
         wrong.append(f"variable {name} is missing")
     for name in sorted(map(str, ds.data_vars)):
         if name not in VARIABLES:
@@ -209,7 +230,8 @@ def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Data
     coords: dict[str, Any] = dict(axes) | {dim: np.arange(sizes[dim]) for dim in sorted(used)}
     coords["time"] = np.geomspace(1e-3, 1, sizes["time"])
     coords["side"] = np.array(SIDES, object)
-    coords["estimator"] = np.array([f"estimator-{i}" for i in range(sizes["estimator"])], object)
+    for dim in ("estimator", "score_estimator", "data_estimator"):
+        coords[dim] = np.array([f"{dim}-{i}" for i in range(sizes[dim])], object)
     for axis, values in axes.items():
         if isinstance(values[0], str):
             coords[axis] = np.array(values, object)

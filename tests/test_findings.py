@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from tiny import edited
+from tiny import WITH_DIMENSION, edited
 
 from scoregap import findings
-from scoregap.stages import cube, fit, spectrum
+from scoregap.stages import cube, dimension, fit, spectrum
 from scoregap.study import load
 from scoregap.truth import FAMILIES, Group, laws
 
@@ -29,7 +29,10 @@ def measured(folder, *changes, without=()):
             spectra = folder / "spectrum" / f"{job}.zarr.zip"
             spectrum.run(path, job, spectra, None)
             fit.run(path, job, spectra, folder / "fit" / f"{job}.zarr.zip")
-    return study, [cube.gather(study, d, folder / "spectrum", folder / "fit") for d in study.axes["ambient_dim"]]
+            if study.document.dimension:
+                dimension.run(path, job, folder / "dimension" / f"{job}.zarr.zip")
+    folders = [folder / stage for stage in ("spectrum", "fit", "dimension")]
+    return study, [cube.gather(study, d, *folders) for d in study.axes["ambient_dim"]]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,8 @@ def test_which_tables_apply(tmp_path):
         return load(edited(tmp_path, *changes)).findings
 
     assert names() == ["curvature"]
+    assert names(WITH_DIMENSION) == ["curvature", "estimators"]
+    assert names(WITH_DIMENSION, ("exact, ", "")) == ["estimators"]
     assert names(("exact, ", "")) == []
     assert names(("[0.0, 0.5]", "[0.25, 0.5]")) == []
     assert names(*LINEAR, ("[8]", "[8, 10]")) == ["finite_size"]
@@ -319,3 +324,60 @@ def test_half_of_the_draws_where_draws_say_nothing():
     frame = pd.DataFrame({"variance_ratio": [0.01, 0.1], "widest": [np.nan, np.nan]})
     assert np.isnan(findings.half(frame))
     assert findings._or_dash(findings.half(frame)) == "-"
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """(study, datasets) of the tiny study with estimators of the dimension, and without networks."""
+    return measured(tmp_path_factory.mktemp("compared"), WITH_DIMENSION)
+
+
+def test_estimators_against_the_cube(compared):
+    study, (ds,) = compared
+    frame = findings.estimators(study, [ds])
+    of_score, of_data = frame[frame.network != "data"], frame[frame.network == "data"]
+    assert len(of_score) == 2 * 6 * 8
+    assert (of_score.n == 6).all()
+    assert of_data[["method", "n"]].values.tolist() == [["local_pca", 2]] * 2
+    for row in of_score.itertuples():
+        errors = (
+            ds.estimate.sel(curvature=row.curvature, score_estimator=row.method, network=row.network)
+            .sel(estimate_time=row.t)
+            .values.ravel()
+            - 2
+        )
+        assert (row.bias, row.spread) == pytest.approx((errors.mean(), errors.std()), abs=1e-6)
+        assert row.right == pytest.approx((abs(errors) < 0.5).mean())
+        assert row.cost == ds.estimate_cost.sel(curvature=row.curvature, score_estimator=row.method).item(0)
+    assert set(frame.dimension) == {2}
+
+
+def test_estimators_in_lines(compared):
+    study, datasets = compared
+    text = findings.summary(study, datasets)
+    start = next(i for i, line in enumerate(text) if line.startswith("dimension estimators"))
+    assert [line.strip() for line in text[start:] if "true dimension" in line][1:] == [
+        "curvature 0, true dimension 2", "curvature 0.5, true dimension 2",
+    ]  # fmt: skip
+    (first, *_) = [line for line in text if "final_gap" in line]
+    assert first.split()[:3] == ["exact", "final_gap", "8"]
+    assert len(first.split()) == 3 + 2 * findings.TIMES_SHOWN
+    assert not [line for line in text if "published" in line]
+
+
+def test_published_numbers_stand_beside_their_own_set_only():
+    rows = pd.DataFrame({"family": ["sphere"], "ambient_dim": [100], "dimension": [10.0]})
+    assert findings.published_of(rows)["ID-diff (trained)"] == 11
+    for other in ({"family": "arcs"}, {"ambient_dim": 50}, {"dimension": 11.0}):
+        assert findings.published_of(rows.assign(**other)) == {}
+
+
+def test_estimators_without_results(compared):
+    study, (ds,) = compared
+    names = ["estimate", "data_estimate"]
+    empty = ds.assign({name: ds[name] * np.nan for name in names})
+    assert findings.estimators(study, [empty]).empty
+    assert not [line for line in findings.summary(study, [empty]) if "estimators" in line]
+    only_data = ds.drop_vars(["estimate", "estimate_cost"])
+    assert set(findings.estimators(study, [only_data]).network) == {"data"}
+    assert any("local_pca" in line for line in findings.summary(study, [only_data]))

@@ -97,6 +97,23 @@ MISTAKES = {
     "too many points": ("points: 4", "points: 1000000000000", "spectrum.points: 1000000000000 is not allowed"),
     "an axis spelt otherwise": ("  seed: 2", "  manifold.groups.-1.std: [0.1]\n  seed: 2", "unknown axis"),
     "a list as a key": ("batch:", "[1, 2]: 3\nbatch:", "a list or a mapping is no key"),
+    "unknown estimator": ("fit:", "dimension: {estimators: [gap], times: {start: 0.1, stop: 1.0, count: 8}}\nfit:",
+                          "dimension.estimators[0]: 'gap' is not allowed: should be one of final_gap, slq_count"),
+    "estimator twice": (
+        "fit:", "dimension: {estimators: [flipd, flipd], times: {start: 0.1, stop: 1.0, count: 8}}\nfit:",
+        "dimension.estimators: ['flipd', 'flipd'] is not allowed: should be distinct"),
+    "no estimators": ("fit:", "dimension: {estimators: [], times: {start: 0.1, stop: 1.0, count: 8}}\nfit:",
+                      "dimension.estimators: [] is not allowed: "),
+    "unknown key of dimension": (
+        "fit:", "dimension: {estimators: [flipd], times: {start: 0.1, stop: 1.0, count: 8}, K: 4}\nfit:",
+        "dimension.K: unknown key: allowed are estimators, times"),
+    "times of estimates below the noise range": (
+        "fit:", "dimension: {estimators: [flipd], times: {start: 1.0e-5, stop: 1.0, count: 8}}\nfit:",
+        "dimension.times.start: 1e-05 is not allowed: should lie within the trained noise range"),
+    "times of estimates reversed": (
+        "fit:", "dimension: {estimators: [flipd], times: {start: 1.0, stop: 0.1, count: 8}}\nfit:",
+        "dimension.times.stop: 0.1 is not allowed: should exceed start"),
+    "axis of dimension": ("  seed: 2", "  dimension.points: [1, 2]\n  seed: 2", "axes.dimension.points: unknown axis"),
     "not YAML": ("axes:", "axes: [", "line"),
     "Python object": ("depth: 1", "depth: !!python/name:os.system", "is not YAML"),
     "train is missing": (TINY[TINY.index("train:") : TINY.index("spectrum:")], "", "train: is missing"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import TINY, edited
+from tiny import TINY, WITH_DIMENSION, edited
 
 from scoregap import InputError
 from scoregap.stages import STAGES
@@ -81,10 +81,33 @@ def test_a_section_changes_the_fingerprint_of_its_stage_and_of_those_after_it(tm
     before = load(tmp_path / "edited.yaml")
     after = load(edited(tmp_path, *([change] if change[0] in TINY else [])))
     (job,) = [job for job in before.jobs if "gated" in job and "0.5" in job]
-    names = [stage.name for stage in STAGES][:3]
+    names = [stage.name for stage in STAGES][:4]
     changed = [name for name in names if before.job(job).fingerprint(name) != after.job(job).fingerprint(name)]
     assert changed == (names[names.index(first) :] if first else [])
     assert (before.hash == after.hash) == (first is None)
+
+
+def test_without_a_section_the_stage_dimension_does_not_exist(tmp_path, monkeypatch):
+    """Keys, fingerprints and hash are as if it had never been written; with one, they are others from there on."""
+    before, asked = load(edited(tmp_path)), load(edited(tmp_path, WITH_DIMENSION))
+    keys = {stage: [cell.key(stage) for cell in before.cells] for stage in ("train", "spectrum", "fit")}
+    gathered = {stage: before.fingerprint(stage) for stage in ("cube", "compare", "report")}
+    for stage, same in (("train", True), ("spectrum", True), ("fit", False)):
+        assert ([cell.key(stage) for cell in asked.cells] == keys[stage]) is same
+    assert asked.hash != before.hash
+    assert asked.jobs.keys() == before.jobs.keys()
+    monkeypatch.setattr("scoregap.study.STAGES", [stage for stage in STAGES if stage.name != "dimension"])
+    assert {stage: [cell.key(stage) for cell in before.cells] for stage in keys} == keys
+    assert {stage: before.fingerprint(stage) for stage in gathered} == gathered
+    assert "dimension" not in before.resolved
+
+
+def test_a_change_in_the_section_dimension_keeps_spectra(tmp_path):
+    one, two = (load(edited(tmp_path, WITH_DIMENSION, ("points: 3", f"points: {n}"))) for n in (2, 3))
+    (job,) = [job for job in one.jobs if "exact" in job and "0.5" in job]
+    changed = [s.name for s in STAGES[:4] if one.job(job).fingerprint(s.name) != two.job(job).fingerprint(s.name)]
+    assert changed == ["dimension", "fit"]
+    assert one.hash != two.hash
 
 
 def test_a_closed_form_does_not_depend_on_training(tmp_path):

@@ -18,6 +18,12 @@ def test_a_mock_is_valid_and_has_every_variable(mock):
     assert mock.sizes["mode"] == 5
 
 
+def test_a_cube_may_lack_optional_variables_but_no_others(mock):
+    without = mock.drop_dims(["estimate_time", "estimate_point", "score_estimator", "data_estimator"])
+    assert set(mock.data_vars) - set(without.data_vars) == set(variables.OPTIONAL)
+    assert variables.validate(without, tuple(AXES)) == []
+
+
 def test_everything_has_units_and_a_long_name():
     for name, variable in variables.VARIABLES.items():
         assert variable.units, name

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import xarray as xr
-from tiny import TINY
+from tiny import DIMENSION, TINY
 
 from scoregap import storage, workflow
 from scoregap.study import load
@@ -184,6 +184,11 @@ def test_a_changed_section_reruns_its_stage_and_those_after_it(folder, old, new,
     edit(folder, old, new)
     all_jobs = {"spectrum": 6, "fit": 6, "cube": 1, "compare": 1, "report": 1}
     assert planned(folder) == dict(list(all_jobs.items())[list(all_jobs).index(first) :])
+
+
+def test_a_section_dimension_adds_its_jobs_and_keeps_training_and_spectra(folder):
+    edit(folder, "fit:\n", DIMENSION)
+    assert planned(folder) == {"dimension": 6, "fit": 6, "cube": 1, "compare": 1, "report": 1}
 
 
 @pytest.mark.parametrize("stage", ["train", "fit", "report"])

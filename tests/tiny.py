@@ -30,6 +30,19 @@ compare:
   curved: {t_open: 0.25, t_max: 0.10, t_close: 0.25, t_consolidation: 0.25}
 """
 
+# A section that the tiny study does not have, as a change for `edited`.
+DIMENSION = """\
+dimension:
+  estimators: [final_gap, slq_count, normal_bundle, normal_bundle_centred, flipd, flipd_hutchinson, local_pca]
+  times: {start: 1.0e-3, stop: 1.0, count: 8}
+  points: 3
+  probes: 8
+  data_points: 200
+  neighbours: 20
+fit:
+"""
+WITH_DIMENSION = ("fit:\n", DIMENSION)
+
 
 def edited(folder: Path, *changes: tuple[str, str]) -> Path:
     """The tiny study with these replacements made."""

@@ -1,4 +1,4 @@
-"""Figures of what the exact score says about the laws: finite size, existence of the gap, curvature.
+"""Figures of findings: finite size, existence of the gap, curvature, estimators of the dimension.
 
 study, datasets of its cube -> figures (the tables of `scoregap.findings`, drawn)
 """
@@ -168,6 +168,69 @@ def curvature(study: Study, datasets: list):
     return figure
 
 
+def estimators(study: Study, datasets: list):
+    """Estimate less true dimension against noise variance, one line per estimator; rows are scores, columns sets."""
+    frame = findings.estimators(study, datasets)
+    if frame.empty:
+        return _nothing("a comparison of estimators needs the result of a cell, and there is none")
+    blocks = findings.blocks(study, frame)
+    networks = [name for name in study.axes["network"] if name in set(frame.network)] or ["data"]
+    shown = blocks[:PANELS]
+    figure, axes = grid(len(networks), len(shown), height=2.9, sharex=True, sharey=True)
+    methods = list(dict.fromkeys(frame.method[frame.network != "data"]))
+    of_data = list(dict.fromkeys(frame.method[frame.network == "data"]))
+    for column, (values, block) in enumerate(shown):
+        for row, network in enumerate(networks):
+            ax = axes[row, column]
+            ax.axhline(0, color="0.8", lw=1)
+            ax.set_xscale("log")
+            ax.set_yscale("symlog", linthresh=1)
+            for i, method in enumerate(methods):
+                one = block[(block.network == network) & (block.method == method)]
+                ax.errorbar(
+                    one.t * 1.06 ** (i - len(methods) / 2), one.bias, one.spread, color=f"C{i}", ms=3, lw=1,
+                    marker="os^vDX"[i % 6], elinewidth=0.6, capsize=1.5, label=method,
+                )  # fmt: skip
+            if network in ("exact", "data"):
+                _marks_at_the_edge(ax, block, of_data)
+            if row == 0:
+                ax.set_title("\n".join(filter(None, (findings.labelled(values, label), _true(block)))))
+            if column == 0:
+                ax.set_ylabel(f"{network}\nestimate - true dimension")
+            if row == len(networks) - 1:
+                ax.set_xlabel("noise variance t")
+    ticks = [-100, -10, -1, 0, 1, 10, 100]
+    axes[0, 0].set_yticks(ticks, [f"{tick:+d}" if tick else "0" for tick in ticks])
+    axes[0, 0].yaxis.set_minor_locator(NullLocator())
+    shared_legend(figure, axes)
+    figure.suptitle(
+        "Estimators of the dimension (lines: from scores, bars: spread over points and draws; at the right edge: from "
+        f"clean data, black: published){_left_out(blocks)}"
+    )
+    return figure
+
+
+def _true(block) -> str:
+    return f"true dimension {block.dimension.mean():g}"
+
+
+def _marks_at_the_edge(ax, block, methods: list[str]) -> None:
+    """What needs no score, and so has no noise variance, in a strip beside the curves."""
+    data = block[block.network == "data"].set_index("method")
+    for i, method in enumerate(methods):
+        if method in data.index:
+            at = 1.02 + 0.025 * i
+            ax.plot(
+                at, data.bias[method], transform=ax.get_yaxis_transform(), marker="X<>^vs"[i % 6], ms=5, ls="",
+                mfc="none", color=f"C{6 + i % 4}", clip_on=False, label=f"{method} (data)",
+            )  # fmt: skip
+    for name, value in list(findings.published_of(block).items())[:1]:
+        ax.plot(
+            0.97, value - block.dimension.mean(), transform=ax.get_yaxis_transform(), marker="D", ms=5, ls="",
+            color="black", label=f"{name}, published",
+        )  # fmt: skip
+
+
 def small_curvature(study: Study, chosen: dict, c) -> np.ndarray:
     """Consolidation time over the flat one by the expansion in the curvature, at the mean scales of the draws.
 
@@ -198,4 +261,9 @@ def _nothing(why: str):
     return figure
 
 
-DRAW = {"finite_size": finite_size, "gap_existence": gap_existence, "curvature": curvature}
+DRAW = {
+    "finite_size": finite_size,
+    "gap_existence": gap_existence,
+    "curvature": curvature,
+    "estimators": estimators,
+}

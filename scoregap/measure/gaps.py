@@ -51,6 +51,14 @@ def widths(eigenvalues, boundaries):
     return eigenvalues[..., above] - eigenvalues[..., above + 1]
 
 
+def widest(eigenvalues):
+    """Modes above the widest gap, that to pure noise below them all included: no test, so there always is one.
+
+    eigenvalues: (..., modes) of t J, descending. Returns (...), from 1 to modes.
+    """
+    return (-np.diff(_with_floor(eigenvalues))).argmax(-1) + 1
+
+
 class GapDetector(BaseEstimator):
     """Gaps of the spectra of t J at one noise time, found without knowing where to look.
 

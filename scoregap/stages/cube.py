@@ -1,6 +1,6 @@
 """Gather every job into one labelled zarr cube.
 
-study, folder of spectra, folder of fits -> cube.zarr and its manifest cube.zarr.json
+study, folders of spectra, fits and dimensions -> cube.zarr and its manifest cube.zarr.json
 
 Cells of different ambient_dim have spectra of different length and go to groups of their own. A job without
 files leaves its cells missing (status 0), so an incomplete study can be looked at.
@@ -17,20 +17,21 @@ import yaml
 import scoregap
 from scoregap import InputError, storage, variables
 from scoregap.schema import CONTROLS
-from scoregap.stages import STAGES, fit, spectrum
+from scoregap.stages import STAGES, dimension, fit, spectrum
 from scoregap.study import Study, load
 
+STAGE = [stage.name for stage in STAGES].index("cube") + 1  # stages up to this one
 PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
 
 
-def run(study: Path, spectra: Path, fits: Path, out: Path) -> None:
-    """Gather the SPECTRA and FITS folders of study STUDY into the cube OUT."""
+def run(study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | None = None) -> None:
+    """Gather the SPECTRA and FITS folders of study STUDY, and DIMENSIONS if it asks for them, into the cube OUT."""
     loaded = load(study)
     attrs = provenance(loaded)
     dims = loaded.axes["ambient_dim"]
     groups = {}
     for d in dims:
-        ds = variables.annotate(gather(loaded, d, spectra, fits)).assign_attrs(attrs)
+        ds = variables.annotate(gather(loaded, d, spectra, fits, dimensions)).assign_attrs(attrs)
         wrong = variables.validate(ds, tuple(loaded.axes))
         if wrong:
             raise InputError(f"{out}: would not be a valid cube: {wrong[0]}")
@@ -57,7 +58,7 @@ def provenance(study: Study) -> dict[str, str]:
         "contract": str(storage.FORMAT),
         "study": yaml.safe_dump(study.resolved, sort_keys=False),
         "config_hash": study.hash,
-        "stage_revisions": ", ".join(f"{stage.name} {stage.revision}" for stage in STAGES[:4]),
+        "stage_revisions": ", ".join(f"{stage.name} {stage.revision}" for stage in STAGES[:STAGE]),
         "revision": git.stdout.strip() or f"scoregap {scoregap.__version__}",
         "versions": ", ".join([f"python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]),
         "machine": f"{platform.system()} {platform.machine()}",
@@ -65,21 +66,24 @@ def provenance(study: Study) -> dict[str, str]:
     }
 
 
-def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path) -> xr.Dataset:
+def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path, dimensions: Path | None = None) -> xr.Dataset:
     """The dataset of all cells of one ambient_dim."""
     axes = {axis: list(values) for axis, values in study.axes.items()} | {"ambient_dim": [ambient_dim]}
     cells = [cell for cell in study.cells if cell["ambient_dim"] == ambient_dim]
     coords = coordinates(cells)
     shape = tuple(len(values) for values in axes.values())
+    present = {name: one for name, one in variables.VARIABLES.items() if set(one.dims) <= coords.keys()}
     data = {
         name: variables.empty(name, (*shape, *(len(coords[dim]) for dim in variable.dims)))
-        for name, variable in variables.VARIABLES.items()
+        for name, variable in present.items()
     }
     place: dict = {cell.values: np.unravel_index(i, shape) for i, cell in enumerate(cells)}
     for job in study.jobs.values():
         if job.cells[0]["ambient_dim"] != ambient_dim:
             continue
-        for stage, folder in (("spectrum", spectra), ("fit", fits)):
+        for stage, folder in (("spectrum", spectra), ("fit", fits), ("dimension", dimensions)):
+            if folder is None or not job.cells[0].has(stage):
+                continue
             path = folder / f"{job.id}.zarr.zip"
             if not path.exists():
                 continue
@@ -95,12 +99,15 @@ def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path) -> xr.Data
         axis: np.array(values, object) if isinstance(values[0], str) else np.array(values)
         for axis, values in axes.items()
     }
-    dims = {name: (*axes, *variable.dims) for name, variable in variables.VARIABLES.items()}
+    dims = {name: (*axes, *variable.dims) for name, variable in present.items()}
     return xr.Dataset({name: (dims[name], array) for name, array in data.items()}, coords)
 
 
 def coordinates(cells) -> dict[str, np.ndarray]:
-    """Coordinates after the axes; the longest over cells, which are padded with NaN."""
+    """Coordinates after the axes; the longest over cells, which are padded with NaN.
+
+    Without those of optional variables that the study does not have.
+    """
     times = max((spectrum.grid(cell) for cell in cells), key=len)
     gaps = max(cell.gaps for cell in cells)
     return {
@@ -113,6 +120,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         "estimator": np.array(fit.ESTIMATORS, object),
         "evaluation": np.arange(variables.EVALUATIONS),
         "level": variables.training_levels(cells[0].spectrum.times),
+        **(dimension.coordinates(cells[0].dimension) if cells[0].dimension else {}),
     }
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from scoregap import InputError, storage, variables
 from scoregap.measure import differences, spectra, trajectories
-from scoregap.study import Cell, load
+from scoregap.study import Cell, Job, load
 from scoregap.truth import posteriors
 
 JACOBIANS = 2**24  # entries of Jacobians held at once: 128 MiB, and a few copies
@@ -35,17 +35,24 @@ NAMES = (
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     """Measure job JOB of study STUDY, from WEIGHTS if it was trained, and write its spectra to OUT."""
     loaded = load(study).job(job)
-    cells = loaded.cells
-    if cells[0].trained and weights is None:
-        raise InputError(f"{study}: job {job!r} was trained: weights are needed: pass --weights FILE")
-    members, tensors = storage.read_weights(weights) if weights and cells[0].trained else ({}, {})
-    for cell in cells:
-        if cell.trained and cell.key("train") not in members:
+    members, tensors = trained_members(study, loaded, weights)
+    measured = [measure(study, cell, members, tensors) for cell in loaded.cells]
+    storage.write_job(out, variables.stack(measured), loaded.keys("spectrum"))
+
+
+def trained_members(study: Path, job: Job, weights: Path | None) -> tuple[dict, dict]:
+    """What the weights file of a job holds, empty if it was not trained. Raises InputError if it is not of the job."""
+    if not job.trained:
+        return {}, {}
+    if weights is None:
+        raise InputError(f"{study}: job {job.id!r} was trained: weights are needed: pass --weights FILE")
+    members, tensors = storage.read_weights(weights)
+    for cell in job.cells:
+        if cell.key("train") not in members:
             raise InputError(
                 f"{weights}: is not of this study as it is now (seed {cell['seed']} is missing): rerun train"
             )
-    measured = [measure(study, cell, members, tensors) for cell in cells]
-    storage.write_job(out, variables.stack(measured), loaded.keys("spectrum"))
+    return members, tensors
 
 
 def grid(cell: Cell) -> np.ndarray:

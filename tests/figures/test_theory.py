@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_findings import FLAT, LINEAR, measured
-from tiny import edited
+from tiny import WITH_DIMENSION, edited
 
 from scoregap import figures, findings
 from scoregap.figures import theory
@@ -26,6 +26,7 @@ STUDIES = {
         ("{fraction: 0.5, std: 1.0}, {fraction: 0.5", "{fraction: 0.25, std: 1.0}, {fraction: 0.75"),
     ),
     "curvature": (("manifold_dim: [2]", "manifold_dim: [2, 4]"), ("[seed]", "[seed, curvature]")),
+    "estimators": (WITH_DIMENSION, ("[0.0, 0.5]", "[0.25, 0.5]")),
 }
 
 
@@ -181,3 +182,19 @@ def test_small_curvature_is_where_the_exact_score_goes(tiny):
     kappa = truth.kappa / 0.5 * 0.02
     share = squares[0] / (squares[0] + squares[-1])
     assert ratio[1] == pytest.approx(1 - kappa**2 * squares[-1] * (0.5 + 2 * share**2))
+
+
+def test_estimators_shows_every_number_and_what_was_published(results, monkeypatch):
+    study, datasets = results["estimators"]
+    frame = findings.estimators(study, datasets)
+    monkeypatch.setattr(findings, "PUBLISHED", {("arcs", 8, 2): {"ID-diff (trained)": 3, "PPCA": 9}})
+    panels = drawn(theory.estimators(study, datasets))
+    assert [ax.get_title() for ax in panels] == [f"c {c}\ntrue dimension 2" for c in (0.25, 0.5)]
+    for ax, c in zip(panels, (0.25, 0.5), strict=True):
+        handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+        for method in ("final_gap", "flipd", "normal_bundle"):
+            rows = frame[(frame.curvature == c) & (frame.method == method)]
+            np.testing.assert_allclose(handles[method].lines[0].get_ydata(orig=False), rows.bias)
+        (bias,) = frame[(frame.curvature == c) & (frame.method == "local_pca")].bias
+        assert handles["local_pca (data)"].get_ydata()[0] == bias
+        assert handles["ID-diff (trained), published"].get_ydata()[0] == 1

@@ -1,7 +1,6 @@
 def files_of_all_jobs(wildcards):
-    return [
-        f"{stage}/{job}.zarr.zip" for job in STUDY.jobs for stage in ("spectrum", "fit")
-    ]
+    stages = ["spectrum", "fit"] + ["dimension"] * bool(STUDY.document.dimension)
+    return [f"{stage}/{job}.zarr.zip" for job in STUDY.jobs for stage in stages]
 
 
 rule cube:
@@ -18,4 +17,4 @@ rule cube:
     params:
         fingerprint=STUDY.fingerprint("cube"),
     shell:
-        "{SCOREGAP} cube --study {STUDY_FILE} --spectra spectrum --fits fit --out {output.cube:q} 2> {log:q}"
+        "{SCOREGAP} cube --study {STUDY_FILE} --spectra spectrum --fits fit --dimensions dimension --out {output.cube:q} 2> {log:q}"

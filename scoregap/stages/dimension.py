@@ -1,0 +1,161 @@
+"""Dimensions of one job by several estimators, in studies with a section `dimension`.
+
+study, job (and its weights, if it was trained) -> estimates file (.zarr.zip)
+
+Estimators of a score are given the cell's score at a few points x_0 and noise variances t: spectra are of the Jacobian
+at x_0 + sqrt(t) w, as in the spectrum stage; `normal_bundle` has its own w around x_0; FLIPD is at x_0 itself. Points
+and draws are the same at every t and for every network of a seed. Estimators of data do not depend on the score: they
+are given clean data, once per manifold, in the cell of the exact score.
+
+A cost is the number of evaluations of the score, or of products with its Jacobian, that one estimate needs. The stage
+may share a Jacobian between estimators; seconds are in the log and in Snakemake's benchmark file.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scoregap import InputError, storage, variables
+from scoregap.measure import dimension
+from scoregap.schema import Dimension
+from scoregap.stages import spectrum
+from scoregap.study import Cell, load
+
+NAMES = tuple(variables.OPTIONAL)
+
+
+class Score(NamedTuple):
+    """A cell's score. denoise: points (n, d), t -> (n, d). jacobian: points (n, d), t -> G (n, d, d)."""
+
+    denoise: Any
+    jacobian: Any
+
+
+def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
+    """Estimate dimensions in job JOB of study STUDY, from WEIGHTS if it was trained, and write them to OUT."""
+    loaded = load(study).job(job)
+    settings = loaded.cells[0].dimension
+    if settings is None:
+        raise InputError(f"{study}: dimension: is missing: the study asks for no estimators")
+    if set(settings.of_data) & dimension.PEERS.keys() and not dimension.has_peers():
+        print("scikit-dimension is not installed (extra `benchmark`): its estimates are NaN", file=sys.stderr)
+    members, tensors = spectrum.trained_members(study, loaded, weights)
+    measured = [measure(study, cell, settings, members, tensors) for cell in loaded.cells]
+    storage.write_job(out, variables.stack(measured), loaded.keys("dimension"))
+
+
+def coordinates(settings: Dimension) -> dict[str, np.ndarray]:
+    """Coordinates of the optional variables; without one that would be empty."""
+    times = settings.times
+    every = {
+        "estimate_time": np.geomspace(times.start, times.stop, times.count),
+        "estimate_point": np.arange(settings.points),
+        "score_estimator": np.array(settings.of_score, object),
+        "data_estimator": np.array(settings.of_data, object),
+    }
+    return {name: values for name, values in every.items() if len(values)}
+
+
+def costs(settings: Dimension, d: int) -> dict[str, int]:
+    """Evaluations of the score, or products with its Jacobian, per estimate."""
+    return {
+        "final_gap": d,
+        "slq_count": min(settings.probes, d) * min(settings.lanczos_steps, d),
+        "normal_bundle": settings.draws * d,
+        "normal_bundle_centred": settings.draws * d,
+        "flipd": d + 1,
+        "flipd_hutchinson": settings.probes + 1,
+    }
+
+
+def measure(study: Path, cell: Cell, settings: Dimension, members: dict, tensors: dict) -> dict[str, np.ndarray]:
+    """Every variable in NAMES that the section asks for, for one cell of a study file."""
+    coords = coordinates(settings)
+    names = tuple(name for name in NAMES if set(variables.VARIABLES[name].dims) <= coords.keys())
+    result = variables.blank(names, {dim: len(values) for dim, values in coords.items()})
+    truth, d = cell.truth(), cell["ambient_dim"]
+    rng = np.random.default_rng(cell.seed("points"))
+    clean, latents = truth.sample(rng, settings.points)
+    result["point_dimension"][:] = np.where(truth.gaps_at(latents), truth.boundaries, 0).max(1)
+    if settings.of_data and cell["network"] == "exact":
+        data, _ = truth.sample(np.random.default_rng(cell.seed("dataset")), settings.data_points)
+        result["data_estimate"][:] = [of_data(name, data, settings) for name in settings.of_data]
+    if not settings.of_score:
+        return result
+    result["estimate_cost"][:] = [costs(settings, d)[name] for name in settings.of_score]
+    if cell.trained and members[cell.key("train")]["diverged"]:
+        return result
+    score = score_of(study, cell, truth, members, tensors)
+    draws = Draws(rng, settings, d)
+    for k, t in enumerate(coords["estimate_time"]):
+        result["estimate"][k] = np.stack(of_score(settings, score, clean, t, draws), 1)
+    return result
+
+
+class Draws:
+    """What is random in estimators of a score, drawn once for all noise variances and whatever is asked for.
+
+    noise: (points, d) of the noisy points. around: (points, K, d) of normal_bundle. signs: (points, probes, d) of
+    Hutchinson's trace. seeds: (points,) of the starting vectors of Lanczos.
+    """
+
+    def __init__(self, rng, settings: Dimension, d: int):
+        points = settings.points
+        self.noise = rng.standard_normal((points, d))
+        self.around = rng.standard_normal((points, settings.draws * d, d))
+        self.signs = rng.choice([-1.0, 1.0], (points, settings.probes, d))
+        self.seeds = rng.integers(2**63, size=points)
+
+
+def of_score(settings: Dimension, score: Score, clean, t: float, draws: Draws) -> list[np.ndarray]:
+    """Estimates at the points clean (points, d) and noise variance t: (points,) for each estimator asked for."""
+    asked, (points, d), seconds = settings.of_score, clean.shape, time.perf_counter()
+    found: dict[str, np.ndarray] = {}
+    if {"final_gap", "slq_count"} & set(asked):
+        jacobian = score.jacobian(clean + np.sqrt(t) * draws.noise, t)
+        symmetric = 0.5 * (jacobian + np.swapaxes(jacobian, 1, 2))
+        known = np.isfinite(symmetric).all((1, 2))
+        values = np.linalg.eigvalsh(np.where(known[:, None, None], symmetric, 0.0))[:, ::-1]
+        found["final_gap"] = dimension.final_gap(np.where(known[:, None], values - 1, np.nan))
+        if "slq_count" in asked:
+            counts = [
+                dimension.slq_count(lambda rows, g=g: rows @ g, d, settings.probes, settings.lanczos_steps,
+                                    np.random.default_rng(seed)) if ok else np.nan
+                for g, seed, ok in zip(symmetric, draws.seeds, known, strict=True)
+            ]  # fmt: skip
+            found["slq_count"] = np.array(counts)
+    if {"normal_bundle", "normal_bundle_centred"} & set(asked):
+        around = clean[:, None] + np.sqrt(t) * draws.around
+        scores = (score.denoise(around.reshape(-1, d), t).reshape(around.shape) - around) / t
+        found["normal_bundle"] = dimension.normal_bundle(scores)
+        found["normal_bundle_centred"] = dimension.normal_bundle(scores, centred=True)
+    if {"flipd", "flipd_hutchinson"} & set(asked):
+        denoised, jacobian = score.denoise(clean, t), score.jacobian(clean, t)
+        products = draws.signs @ np.swapaxes(jacobian, 1, 2)
+        found["flipd"] = dimension.flipd(clean, denoised, np.trace(jacobian, axis1=1, axis2=2), t)
+        found["flipd_hutchinson"] = dimension.flipd(clean, denoised, dimension.hutchinson(products, draws.signs), t)
+    print(f"t {t:.3g}: {points} points in {time.perf_counter() - seconds:.2f} s", file=sys.stderr)
+    return [found[name] for name in asked]
+
+
+def of_data(name: str, data, settings: Dimension) -> float:
+    """One estimate from data (n, d); local_pca looks at 100 of the points, or all if there are fewer."""
+    seconds = time.perf_counter()
+    if name == "local_pca":
+        found = dimension.local_pca(data, settings.neighbours, np.arange(min(100, len(data))))
+    else:
+        found = dimension.peer(name, data)
+    print(f"{name}: {time.perf_counter() - seconds:.2f} s", file=sys.stderr)
+    return found
+
+
+def score_of(study: Path, cell: Cell, truth, members: dict, tensors: dict) -> Score:
+    """The cell's score, in closed form or a network."""
+    posterior = spectrum.closed_form(cell, truth)
+    if posterior:
+        return Score(lambda x, t: posterior(x, t).mean, lambda x, t: posterior(x, t).jacobian)
+    mean, jacobian = spectrum.network_score(study, cell, members, tensors)
+    return Score(lambda x, t: mean(x[None], np.array([t]))[0], lambda x, t: jacobian(x[None], np.array([t]))[1][0])

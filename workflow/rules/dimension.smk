@@ -1,0 +1,16 @@
+rule dimension:
+    input:
+        weights=weights_of,
+    output:
+        "dimension/{job}.zarr.zip",
+    log:
+        "logs/dimension/{job}.log",
+    benchmark:
+        "logs/dimension/{job}.tsv"
+    params:
+        fingerprint=lambda w: STUDY.job(w.job).fingerprint("dimension"),
+        weights=lambda w, input: (
+            f"--weights {shlex.quote(input.weights[0])}" if input else ""
+        ),
+    shell:
+        "{SCOREGAP} dimension --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out {output:q} 2> {log:q}"
