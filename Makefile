@@ -2,6 +2,7 @@
 # make test   the tests
 # make lint   ruff, snakefmt, mypy
 # make accuracy   worst errors of exact scores: family x check
+# make coverage   how often 95 % intervals of phase times hold the truth
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-.PHONY: run test lint accuracy clean clean-env
+.PHONY: run test lint accuracy coverage clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -27,6 +28,9 @@ lint: $(VENV)/installed-lint
 
 accuracy: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/accuracy.py
+
+coverage: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/coverage.py
 
 $(VENV)/installed: pyproject.toml envs/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 2; }
