@@ -19,6 +19,7 @@ TIMES = {
     "t_consolidation": "noise variance at which the final gap rises through one half (t falling)",
     "t_resolution": "noise variance below which the final gap is under one half again (resolution of the network)",
 }
+METHODS = {"": "", "model_": ", by the fit of a gap's shape to the whole curve"}  # prefix of a time -> what it adds
 REFERENCES = {
     "law": "random-matrix law of the flat manifold, d to infinity",
     "corrected": "random-matrix law with Tracy-Widom edges, at this d",
@@ -26,9 +27,15 @@ REFERENCES = {
     "exact": "exact score",
 }
 STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
-# Of a phase time; a gap is visible from the width fit.visibility on.
-STATES = ("not applicable", "measured", "above the grid", "below the grid", "no visible gap")
-_STATES = ", ".join(f"{k} {v}" for k, v in enumerate(STATES))
+NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT = range(5)  # of a phase time; a gap is visible from fit.visibility on
+STATES = {
+    NOT_APPLICABLE: "not applicable",
+    MEASURED: "measured",
+    ABOVE: "above the grid",
+    BELOW: "below the grid",
+    ABSENT: "no visible gap",
+}
+_STATES = ", ".join(f"{code} {state}" for code, state in STATES.items())
 VARIANCE = "data_unit^2"
 SIDES = ("low", "high")  # of the dimension `side`
 EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
@@ -83,7 +90,7 @@ VARIABLES: dict[str, Variable] = {
     "gap_count_overall": Variable((), "float32", "1", "gaps visible at some time, found blind"),
 }
 _INTERVAL = "end of the interval over points"
-for _prefix, _method in (("", ""), ("model_", ", by the fit of a gap's shape to the whole curve")):
+for _prefix, _method in METHODS.items():
     for _name, _meaning in TIMES.items():
         _what = _meaning + _method
         VARIABLES[_prefix + _name] = Variable(("gap",), "float64", VARIANCE, _what)

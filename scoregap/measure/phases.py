@@ -10,14 +10,13 @@ t_max and closes at t_close < t_max. What the grid does not show is NaN, and a s
 import numpy as np
 from scipy import stats
 
-from scoregap.variables import STATES
+from scoregap.variables import ABOVE, ABSENT, BELOW, MEASURED, NOT_APPLICABLE
 
 INTERMEDIATE = ("t_open", "t_max", "t_close")
 FINAL = ("t_consolidation", "t_resolution")
 TIMES = INTERMEDIATE + FINAL
 MODEL = tuple(f"model_{name}" for name in TIMES)
 QUANTITIES = (*TIMES, *MODEL, "consistency")  # those with an interval
-NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT = range(len(STATES))
 BOUNDS = (1e-40, 1e40)  # of the model's parameters
 DESCENT = 100  # steps of its fit at most
 SAME = 1e-6  # widths that differ by less are rounding (of float32): nothing to resample
@@ -160,7 +159,7 @@ def fit(times, width, level, visibility=0.0, nested=True):
     times: (T,) ascending noise variances. width: (..., T, gaps), the last one the final gap (if not nested, every one);
     where it is NaN, only the run of known widths around the largest is used, and its ends cut a gap as the grid's do.
     Returns {name: (..., gaps)}: for the names in TIMES and MODEL times, NaN where a time does not apply or is not seen,
-    and as NAME_state why (STATES); `consistency`, t_open t_close / t_max^2 (THEORY.md 3: 1); `model_misfit`.
+    and as NAME_state why (`variables.STATES`); `consistency`, t_open t_close / t_max^2 (THEORY.md 3: 1); `model_misfit`.
     """
     w = _around_top(np.moveaxis(width, -1, -2))  # (..., gaps, T)
     last = (np.arange(w.shape[-2]) == w.shape[-2] - 1) | (not nested)
