@@ -174,7 +174,9 @@ def fit(times, width, level, visibility=0.0, nested=True):
     ):
         for names, values, apply in ((INTERMEDIATE, between, ~last), (FINAL, ending, last)):
             for name, value in zip(names, values, strict=True):
-                value, state = _censored(times, w, value, {names[0]: ABOVE, names[-1]: BELOW}.get(name), seen, visibility)
+                value, state = _censored(
+                    times, w, value, {names[0]: ABOVE, names[-1]: BELOW}.get(name), seen, visibility
+                )
                 found[method + name] = np.where(apply, value, np.nan)
                 found[f"{method}{name}_state"] = np.where(apply, state, NOT_APPLICABLE).astype("int8")
     return found
@@ -190,7 +192,14 @@ def _censored(times, width, value, side, seen, visibility):
     top, largest = (one[..., 0] for one in _top(np.where(known, width, -np.inf)))
     edge = np.where(times[top] == start, BELOW, np.where(times[top] == stop, ABOVE, ABSENT))
     state = np.select(
-        [~known.any(-1), largest < visibility, value > stop, value < start, np.isfinite(value), seen & (side is not None)],
+        [
+            ~known.any(-1),
+            largest < visibility,
+            value > stop,
+            value < start,
+            np.isfinite(value),
+            seen & (side is not None),
+        ],
         [NOT_APPLICABLE, ABSENT, ABOVE, BELOW, MEASURED, side or ABSENT],
         edge,
     )
@@ -247,7 +256,8 @@ def bootstrap(times, width, has_gap, resamples, confidence, rng, **how):
         means = weights @ shares
         spread = np.sqrt(np.maximum(weights @ shares**2 - means**2, 0.0))
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(means == 0, 0.0, means / spread) * np.sqrt(count - 1)  # infinite if all are of one point
+            ratio = np.where(means == 0, 0.0, means / spread) * np.sqrt(count - 1)
+        ratio = np.nan_to_num(ratio, nan=np.nan, posinf=1e30, neginf=-1e30)  # resamples of one point alone
         tails = 0.5 * (1 + confidence), 0.5 * (1 - confidence)
         student = stats.t.ppf(tails, count - 1)[:, None]
         resampled = np.quantile(ratio, tails, axis=0, method="weibull")

@@ -70,7 +70,9 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
                 curves = curves_of(one, name, network)
                 states = {
                     subject: one[f"{'law_' if network == 'law' else ''}{name}_state"].values,
-                    "exact": exact[f"{name}_state"].isel(gap=gap).values if exact is not None else np.zeros(len(unknown)),
+                    "exact": exact[f"{name}_state"].isel(gap=gap).values
+                    if exact is not None
+                    else np.zeros(len(unknown)),
                 }
                 known = ~(unknown & np.isnan(curves["exact"]))
                 curves, states = ({key: some[known] for key, some in given.items()} for given in (curves, states))
