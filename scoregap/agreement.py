@@ -1,6 +1,7 @@
 """Does a phase time agree with the exact one, over seeds?
 
-times per seed of every curve, margin, confidence -> ratio with its interval, and a verdict
+times per seed of every curve and whether they were seen, margin, confidence -> times and ratio with their intervals,
+and a verdict
 """
 
 import math
@@ -8,12 +9,18 @@ import math
 import numpy as np
 from scipy import stats
 
+from scoregap.variables import ABOVE, ABSENT, BELOW, MEASURED, NOT_APPLICABLE, STATES
 
-def judge(curves: dict[str, np.ndarray], subject: str, margin: float, confidence: float) -> dict:
+
+def judge(
+    curves: dict[str, np.ndarray], states: dict[str, np.ndarray], subject: str, margin: float, confidence: float
+) -> dict:
     """Medians over seeds, ratio of the subject to exact with its Student interval in the logarithm, and the verdict.
 
-    curves: law, gaussian, exact, trained; each (seeds,), NaN where the time is not seen. subject: trained, or law.
+    curves: law, gaussian, exact, trained; each (seeds,), NaN where there is no time. states: of the subject and of
+    exact, (seeds,) codes of `variables.STATES`. subject: trained, or law.
     ratio: median over seeds of the ratios, seed by seed; the interval is of their mean logarithm.
+    time, exact_time: geometric means over seeds, with Student intervals; see `mean`.
     position: where trained lies between gaussian (0) and exact (1) in log t; NaN where they differ by less than
     the margin.
     """
@@ -33,12 +40,15 @@ def judge(curves: dict[str, np.ndarray], subject: str, margin: float, confidence
         "position": median(position),
         "margin": margin,
     }
+    for prefix, name in (("", subject), ("exact_", "exact")):
+        values = mean(curves[name], states[name], confidence)
+        row |= dict(zip((f"{prefix}time", f"{prefix}low", f"{prefix}high"), values, strict=True))
     least, most = (math.log1p(-margin) if margin < 1 else -math.inf), math.log1p(margin)
-    seen = [int(np.isfinite(curve).sum()) for curve in (trained, exact)]
-    if not any(seen):
-        verdict = "absent"
-    elif (np.isfinite(exact) != np.isfinite(trained)).any():
-        verdict = f"seen in {seen[0]}, exact in {seen[1]}"
+    seen, known = (states[name] == MEASURED for name in (subject, "exact"))
+    if not (seen | known).any():
+        verdict = unseen(subject, states[subject], states["exact"])
+    elif (seen != known).any():
+        verdict = f"seen in {seen.sum()}, exact in {known.sum()}"
     elif least <= low and high <= most:
         verdict = "agrees"
     elif low > most or high < least:
@@ -46,6 +56,25 @@ def judge(curves: dict[str, np.ndarray], subject: str, margin: float, confidence
     else:
         verdict = "inconclusive"
     return row | {"verdict": verdict}
+
+
+def unseen(subject: str, states: np.ndarray, exact: np.ndarray) -> str:
+    """In words what there is to say of a time that neither the subject nor the exact score shows in any seed."""
+    here, there = (sorted(set(some.tolist()) - {NOT_APPLICABLE}) for some in (states, exact))
+    if here == there and len(here) == 1:
+        return "no visible gap in either" if here == [ABSENT] else f"both {STATES[here[0]]}"
+    first, second = (" or ".join(STATES[state] for state in some) or "not known" for some in (here, there))
+    return f"{subject} {first}, exact {second}"
+
+
+def mean(times: np.ndarray, states: np.ndarray, confidence: float) -> tuple[float, float, float]:
+    """Geometric mean over seeds and its Student interval; no interval where the grid hides the time of some seed."""
+    logs = np.log(times[np.isfinite(times)])
+    if not logs.size:
+        return math.nan, math.nan, math.nan
+    hidden = np.isin(states, (ABOVE, BELOW)).any()
+    low, high = (math.nan, math.nan) if hidden else interval(logs, confidence)
+    return math.exp(logs.mean()), math.exp(low), math.exp(high)
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:

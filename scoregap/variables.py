@@ -19,6 +19,7 @@ TIMES = {
     "t_consolidation": "noise variance at which the final gap rises through one half (t falling)",
     "t_resolution": "noise variance below which the final gap is under one half again (resolution of the network)",
 }
+METHODS = {"": "", "model_": ", by the fit of a gap's shape to the whole curve"}  # prefix of a time -> what it adds
 REFERENCES = {
     "law": "random-matrix law of the flat manifold, d to infinity",
     "corrected": "random-matrix law with Tracy-Widom edges, at this d",
@@ -26,6 +27,15 @@ REFERENCES = {
     "exact": "exact score",
 }
 STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
+NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT = range(5)  # of a phase time; a gap is visible from fit.visibility on
+STATES = {
+    NOT_APPLICABLE: "not applicable",
+    MEASURED: "measured",
+    ABOVE: "above the grid",
+    BELOW: "below the grid",
+    ABSENT: "no visible gap",
+}
+_STATES = ", ".join(f"{code} {state}" for code, state in STATES.items())
 VARIANCE = "data_unit^2"
 SIDES = ("low", "high")  # of the dimension `side`
 EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
@@ -107,14 +117,26 @@ OPTIONAL: dict[str, Variable] = {
     ),
 }
 VARIABLES |= OPTIONAL
-for _name, _meaning in TIMES.items():
-    VARIABLES[_name] = Variable(("gap",), "float64", VARIANCE, _meaning)
-    for _end in ("low", "high"):
-        VARIABLES[f"{_name}_{_end}"] = Variable(
-            ("gap",), "float64", VARIANCE, f"{_end} end of the bootstrap interval over points: {_meaning}"
-        )
-    for _reference, _what in REFERENCES.items():
-        VARIABLES[f"{_reference}_{_name}"] = Variable(("gap",), "float64", VARIANCE, f"{_meaning}: {_what}")
+_INTERVAL = "end of the interval over points"
+for _prefix, _method in METHODS.items():
+    for _name, _meaning in TIMES.items():
+        _what = _meaning + _method
+        VARIABLES[_prefix + _name] = Variable(("gap",), "float64", VARIANCE, _what)
+        for _end in ("low", "high"):
+            VARIABLES[f"{_prefix}{_name}_{_end}"] = Variable(
+                ("gap",), "float64", VARIANCE, f"{_end} {_INTERVAL}: {_what}"
+            )
+        for _reference, _curve in REFERENCES.items():
+            VARIABLES[f"{_reference}_{_prefix}{_name}"] = Variable(("gap",), "float64", VARIANCE, f"{_what}: {_curve}")
+        for _owner in ("", "law_"):
+            VARIABLES[f"{_owner}{_prefix}{_name}_state"] = Variable(
+                ("gap",), "int8", "1", f"whether {_owner}{_prefix}{_name} is known: {_STATES}"
+            )
+_CONSISTENCY = "t_open t_close / t_max^2, 1 for the gap between two variances at every threshold"
+VARIABLES["consistency"] = Variable(("gap",), "float64", "1", _CONSISTENCY)
+for _end in ("low", "high"):
+    VARIABLES[f"consistency_{_end}"] = Variable(("gap",), "float64", "1", f"{_end} {_INTERVAL}: {_CONSISTENCY}")
+VARIABLES["model_misfit"] = Variable(("gap",), "float64", "1", "rms distance of the gap width from the fitted shape")
 
 COORDINATES = {
     "family": ("1", "manifold family"),

@@ -7,14 +7,17 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from scoregap import agreement
+from scoregap.variables import ABOVE, ABSENT, BELOW, MEASURED, NOT_APPLICABLE
 
 
-def judge(exact, trained, gaussian=None, margin=0.1):
+def judge(exact, trained, gaussian=None, margin=0.1, states=None):
+    """states: of trained and of exact; by default, that there is no visible gap where there is no time."""
     exact, trained = np.asarray(exact, float), np.asarray(trained, float)
     gaussian = exact if gaussian is None else np.asarray(gaussian, float)
-    return agreement.judge(
-        {"law": exact, "gaussian": gaussian, "exact": exact, "trained": trained}, "trained", margin, 0.9
-    )
+    states = states or [np.where(np.isfinite(times), MEASURED, ABSENT) for times in (trained, exact)]
+    curves = {"law": exact, "gaussian": gaussian, "exact": exact, "trained": trained}
+    given = dict(zip(("trained", "exact"), map(np.asarray, states), strict=True))
+    return agreement.judge(curves, given, "trained", margin, 0.9)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ def test_verdicts(trained, verdict):
 
 def test_one_seed_is_never_conclusive_and_absence_is_an_answer():
     assert judge([1.0], [1.0])["verdict"] == "inconclusive"
-    assert judge([np.nan] * 3, [np.nan] * 3)["verdict"] == "absent"
+    assert judge([np.nan] * 3, [np.nan] * 3)["verdict"] == "no visible gap in either"
     assert judge([np.nan] * 3, [1, 1, 1])["verdict"] == "seen in 3, exact in 0"
     assert judge([1, 1, np.nan], [1, 1, np.nan])["verdict"] == "agrees"  # on where there is no gap, too
 
@@ -45,6 +48,46 @@ def test_the_margin_is_a_relative_difference_either_way():
     assert judge([1, 1, 1], [0.74, 0.74, 0.74], margin=0.25)["verdict"] == "disagrees"
     assert judge([1, 1, 1], [1.24, 1.24, 1.24], margin=0.25)["verdict"] == "agrees"
     assert judge([1, 1, 1], [1.26, 1.26, 1.26], margin=0.25)["verdict"] == "disagrees"
+
+
+@pytest.mark.parametrize(
+    ("trained", "exact", "verdict"),
+    [
+        ([ABOVE] * 2, [ABOVE] * 2, "both above the grid"),
+        ([BELOW] * 2, [BELOW] * 2, "both below the grid"),
+        ([BELOW, NOT_APPLICABLE], [BELOW] * 2, "both below the grid"),  # one seed diverged
+        ([ABSENT] * 2, [ABSENT] * 2, "no visible gap in either"),
+        ([ABSENT] * 2, [ABOVE] * 2, "trained no visible gap, exact above the grid"),
+        ([ABOVE, ABSENT], [ABOVE] * 2, "trained above the grid or no visible gap, exact above the grid"),
+        ([NOT_APPLICABLE] * 2, [BELOW] * 2, "trained not known, exact below the grid"),
+        ([NOT_APPLICABLE] * 2, [NOT_APPLICABLE] * 2, "trained not known, exact not known"),
+    ],
+)
+def test_what_no_seed_shows_is_said_in_words(trained, exact, verdict):
+    assert judge([np.nan] * 2, [np.nan] * 2, states=(trained, exact))["verdict"] == verdict
+
+
+def test_states_decide_what_is_seen():
+    """A gap too narrow to be visible may have times; they are shown, but not judged."""
+    row = judge([1.0, 1.0], [1.0, 1.01], states=([ABSENT] * 2, [ABSENT] * 2))
+    assert row["verdict"] == "no visible gap in either"
+    assert row["ratio"] == pytest.approx(1.005, rel=1e-3)
+    assert judge([1, 1], [1, 1], states=([MEASURED] * 2, [MEASURED, ABSENT]))["verdict"] == "seen in 2, exact in 1"
+
+
+def test_times_have_student_intervals_over_seeds_too():
+    row = judge([1, 2, 4], [1.1, 2.0, 4.2])
+    for prefix, times in (("", [1.1, 2.0, 4.2]), ("exact_", [1, 2, 4])):
+        logs = np.log(times)
+        expected = [logs.mean(), *stats.t.interval(0.9, 2, loc=logs.mean(), scale=stats.sem(logs))]
+        assert [row[f"{prefix}{name}"] for name in ("time", "low", "high")] == pytest.approx(np.exp(expected))
+    hidden = judge([1, 2, np.nan], [1, 2, 3], states=([MEASURED] * 3, [MEASURED, MEASURED, ABOVE]))
+    assert hidden["exact_time"] == pytest.approx(np.sqrt(2))
+    assert np.isnan([hidden["exact_low"], hidden["exact_high"]]).all()
+    assert hidden["high"] > 0
+    lost = judge([1, 2, np.nan], [1, 2, 3])  # a seed without the gap hides nothing
+    assert lost["exact_low"] > 0
+    assert np.isnan(judge([np.nan] * 2, [np.nan] * 2)["time"])
 
 
 def test_ratio_and_interval_by_hand():

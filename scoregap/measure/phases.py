@@ -1,117 +1,219 @@
-"""Phase times read off gap widths measured at a grid of noise variances.
+"""Phase times read off gap widths measured at a grid of noise variances, in two ways.
 
-gap width against t -> t_open, t_max, t_close, t_consolidation, t_resolution, with bootstrap intervals
+gap width against t -> t_open, t_max, t_close, t_consolidation, t_resolution by crossing and by model, with intervals
 
-Nothing here knows the theory: the same operator is applied to the law, the exact and the trained curve
+Nothing here knows the theory of a manifold: the same operator is applied to the law, the exact and the trained curve
 (THEORY.md 3, "compare like with like"). Times run from large to small: a gap opens at t_open, is widest at
-t_max and closes at t_close < t_max. What the grid does not show is NaN.
+t_max and closes at t_close < t_max. What the grid does not show is NaN, and a state says why.
 """
 
 import numpy as np
+from scipy import stats
+
+from scoregap.variables import ABOVE, ABSENT, BELOW, MEASURED, NOT_APPLICABLE
 
 INTERMEDIATE = ("t_open", "t_max", "t_close")
 FINAL = ("t_consolidation", "t_resolution")
 TIMES = INTERMEDIATE + FINAL
+MODEL = tuple(f"model_{name}" for name in TIMES)
+QUANTITIES = (*TIMES, *MODEL, "consistency")  # those with an interval
+BOUNDS = (1e-40, 1e40)  # of the model's parameters
+DESCENT = 100  # steps of its fit at most
 SAME = 1e-6  # widths that differ by less are rounding (of float32): nothing to resample
 
 
 def peak(times, width):
-    """(t_max, largest width) of one intermediate gap.
+    """(t_max, largest width) of intermediate gaps: (T,), (..., T) -> (...), (...).
 
     The width of any gap between two variances is 1 / (p t + q / t + r), so p, q, r are fitted by least squares
     to the points of at least half the largest width around the highest one, and t_max = sqrt(q / p). Exact for
     that shape on any grid, a local smoother for other shapes. A gap whose highest point is the first or the last
-    time is cut by the grid: NaN.
+    known time is cut by the grid: NaN.
     """
-    top = int(np.argmax(width))
-    if not (width[top] > 0 and 0 < top < len(times) - 1):
-        return np.nan, np.nan
-    low = np.flatnonzero(width[:top] < 0.5 * width[top])
-    high = np.flatnonzero(width[top:] < 0.5 * width[top])
-    window = slice(
-        min(low[-1] + 1 if low.size else 0, top - 1), max(top + (high[0] if high.size else len(width)), top + 2)
-    )
-    t, w = times[window] / times[top], width[window]
-    if len(t) < 3 or np.any(w <= 0):
-        return np.nan, np.nan
+    height = np.where(np.isfinite(width), width, -np.inf)
+    index, top, largest = np.arange(len(times)), *_top(height)
+    low = np.where((index < top) & (height < 0.5 * largest), index, -1).max(-1, keepdims=True)
+    high = np.where((index > top) & (height < 0.5 * largest), index, len(times)).min(-1, keepdims=True)
+    window = ((index > low) & (index < high)) | (np.abs(index - top) <= 1)
+    cut = (top[..., 0] == 0) | (top[..., 0] == len(times) - 1) | ((height <= 0) & window).any(-1)
+    w, t = np.where(window & ~cut[..., None], height, 0.0), times / times[top]
     # Least squares in the width itself: d(1/w) = -dw / w^2.
-    basis = np.stack([t, 1 / t, np.ones_like(t)], -1) * (w**2)[:, None]
-    p, q, r = np.linalg.lstsq(basis, w, rcond=None)[0]
-    if p <= 0 or q <= 0 or r + 2 * np.sqrt(p * q) <= 0:
-        return np.nan, np.nan
-    return times[top] * np.sqrt(q / p), 1 / (r + 2 * np.sqrt(p * q))
+    basis = np.stack([t, 1 / t, np.ones_like(t)], -1) * (w**2)[..., None]
+    p, q, r = np.moveaxis((np.linalg.pinv(basis, rcond=1e-14) @ w[..., None])[..., 0], -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        inverse = r + 2 * np.sqrt(p * q)
+        good = ~cut & (p > 0) & (q > 0) & (inverse > 0)
+        return np.where(good, times[top[..., 0]] * np.sqrt(q / p), np.nan), np.where(good, 1 / inverse, np.nan)
+
+
+def _top(height):
+    """Index and value of the largest, last dimension kept."""
+    top = height.argmax(-1)[..., None]
+    return top, np.take_along_axis(height, top, -1)
 
 
 def crossing(times, width, level, t_max=0.0):
-    """Where a flank falls through a level; NaN if it does not.
+    """Where flanks fall through a level; NaN where they do not.
 
-    times, width: from the top of the gap outwards, in either direction. The inverse width is interpolated linearly
-    in t + t_max^2 / t, which is exact for the gap between two variances, whose widest point is at t_max, and with
-    t_max = 0 for the final gap g / (t + g).
+    times, width: (..., K) from the top of the gap outwards, in either direction; level, t_max: (...). The inverse
+    width is interpolated linearly in t + t_max^2 / t, which is exact for the gap between two variances, whose widest
+    point is at t_max, and with t_max = 0 for the final gap g / (t + g).
     """
-    below = np.flatnonzero(~(width[1:] >= level)) + 1
-    if not below.size or not width[0] >= level or np.isnan(width[below[0]]):
-        return np.nan
-    inside, outside = below[0] - 1, below[0]
-    place = times + t_max**2 / times
-    inverse = 1 / np.maximum(width[[inside, outside]], 1e-300)
-    part = (1 / level - inverse[0]) / (inverse[1] - inverse[0])
-    s = place[inside] + part * (place[outside] - place[inside])
-    if times[outside] > times[inside]:
-        return 0.5 * (s + np.sqrt(max(s**2 - 4 * t_max**2, 0.0)))
-    return 2 * t_max**2 / (s + np.sqrt(max(s**2 - 4 * t_max**2, 0.0))) if t_max else s
+    times, width = np.broadcast_arrays(times, width)
+    outside = np.argmax(~(width >= np.asarray(level)[..., None]), -1)[..., None]
+    ends = np.concatenate([np.maximum(outside - 1, 0), outside], -1)
+    t, w = np.take_along_axis(times, ends, -1), np.take_along_axis(width, ends, -1)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        place, inverse = t + np.asarray(t_max)[..., None] ** 2 / t, 1 / np.maximum(w, 1e-300)
+        part = (1 / level - inverse[..., 0]) / (inverse[..., 1] - inverse[..., 0])
+        s = place[..., 0] + part * (place[..., 1] - place[..., 0])
+        root = s + np.sqrt(np.maximum(s**2 - 4 * t_max**2, 0.0))
+        inwards = np.where(t_max > 0, 2 * t_max**2 / root, s)
+        found = np.where(t[..., 1] > t[..., 0], 0.5 * root, inwards)
+    return np.where(outside[..., 0] > 0, found, np.nan)
+
+
+def _flanks(times, width, t_top, top, level, t_max=0.0):
+    """(upper, lower) crossing on either side of the point (t_top, top) of each curve."""
+    found = []
+    for side, order in ((times > t_top[..., None], slice(None)), (times < t_top[..., None], slice(None, None, -1))):
+        # Points on the other side are replaced by the top itself: a path from it outwards.
+        path = [np.where(side, one, start[..., None])[..., order] for one, start in ((times, t_top), (width, top))]
+        start = [t_top[..., None], top[..., None]]
+        found.append(crossing(*(np.concatenate(pair, -1) for pair in zip(start, path, strict=True)), level, t_max))
+    return found
 
 
 def intermediate(times, width, level):
-    """(t_open, t_max, t_close) of one gap between groups; level is the share of the maximum, as 0.5."""
+    """(t_open, t_max, t_close) of gaps between groups, (..., T) -> (...); level is the share of the maximum, as 0.5."""
     t_max, largest = peak(times, width)
-    if np.isnan(t_max):
-        return np.nan, np.nan, np.nan
-    later, earlier = times > t_max, times < t_max
-    opening = crossing(np.append(t_max, times[later]), np.append(largest, width[later]), level * largest, t_max)
-    closing = crossing(
-        np.append(t_max, times[earlier][::-1]), np.append(largest, width[earlier][::-1]), level * largest, t_max
-    )
+    opening, closing = _flanks(times, width, t_max, largest, level * largest, t_max)
     return opening, t_max, closing
 
 
 def final(times, width):
-    """(t_consolidation, t_resolution) of the final gap: where it falls through one half on either side of its widest
+    """(t_consolidation, t_resolution) of final gaps: where they fall through one half on either side of their widest
     point; at larger t, and at smaller t (the resolution of a network; NaN if it never does)."""
-    top = int(np.argmax(width))
-    return crossing(times[top:], width[top:], 0.5), crossing(times[top::-1], width[top::-1], 0.5)
+    top, largest = _top(np.where(np.isfinite(width), width, -np.inf))
+    return tuple(_flanks(times, width, times[top[..., 0]], largest[..., 0], np.full(width.shape[:-1], 0.5)))
 
 
-def fit(times, width, level, nested=True):
-    """All phase times of the gaps of one cell.
+def model(times, width):
+    """The gap of two variances, with an amplitude of its own, fitted to whole curves by least squares.
 
-    times: (T,) ascending noise variances. width: (T, gaps), the last one the final gap (if not nested, every one);
-    where it is NaN, only the run of known widths around the largest is used, and its ends cut a gap as the grid's do.
-    Returns {name: (gaps,)} for the names in TIMES; NaN where a time does not apply or is not seen.
+    times: (T,). width: (..., T), NaN where it is not known. Fitted is
+    1 / width = (sqrt(p t) - sqrt(q / t))^2 + 1 / largest, which is A (a - b) t / ((t + a) (t + b)) with a b = q / p, and
+    as q falls to 0 the final gap A g / (t + g); with q it is the final gap of a network, which falls again, times
+    t / (t + r). A is 1 in theory and free here: eigenvalues of trained networks stop short of 1.
+    Returns (p, q, largest, misfit), (...) each; misfit is the rms residual. NaN where fewer than four widths are
+    known, or all are rounding.
     """
-    gaps = width.shape[-1]
-    found = {name: np.full(gaps, np.nan) for name in TIMES}
-    for k in range(gaps):
-        run = _run_around_top(width[:, k])
-        if run.stop - run.start < 3:
-            continue
-        t, w = times[run], width[run, k]
-        last = k == gaps - 1 or not nested
-        names, values = (FINAL, final(t, w)) if last else (INTERMEDIATE, intermediate(t, w, level))
-        for name, value in zip(names, values, strict=True):
-            found[name][k] = value
+    known = np.isfinite(width)
+    w = np.where(known, width, 0.0)
+    fitted = (known.sum(-1) >= 4) & (w.max(-1) > SAME)
+    w, known = w[fitted], known[fitted]
+    largest = w.max(-1)
+    wide = w >= 0.5 * largest[:, None]
+    outer, inner = np.where(wide, times, 0.0).max(-1), np.where(wide, times, np.inf).min(-1)
+    theta = np.log(np.stack([1 / (largest * outer), 0.1 * inner / largest, largest], -1))
+
+    def residual(theta):
+        p, q, largest = np.moveaxis(np.exp(theta)[..., None], 1, 0)
+        u, v = np.sqrt(p * times), np.sqrt(q / times)
+        curve = 1 / ((u - v) ** 2 + 1 / largest)
+        slope = (curve**2 * known)[..., None] * np.stack([u * (v - u), v * (u - v), 1 / largest + 0 * u], -1)
+        left = (w - curve) * known
+        return left, slope, (left**2).sum(-1)
+
+    # Levenberg and Marquardt's descent, all curves at once (scipy's takes one at a time).
+    (left, slope, cost), damping = residual(theta), np.full(len(w), 1e-3)
+    for _ in range(DESCENT):
+        normal, gradient = np.einsum("ntk,ntl->nkl", slope, slope), np.einsum("ntk,nt->nk", slope, left)
+        scale = np.einsum("nkk->nk", normal)
+        ridge = damping[:, None] * scale + 1e-14 * scale.max(-1, keepdims=True) + 1e-300
+        step = np.linalg.solve(normal + ridge[:, :, None] * np.eye(3), gradient[..., None])[..., 0].clip(-1, 1)
+        trial = (theta + step).clip(*np.log(BOUNDS))
+        new = residual(trial)
+        better = new[2] < cost
+        theta = np.where(better[:, None], trial, theta)
+        left, slope = (np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(new, (left, slope)))
+        cost, damping = np.where(better, new[2], cost), np.where(better, 0.1 * damping, 10 * damping).clip(1e-12, 1e12)
+        if np.abs(step).max(initial=0.0) < 1e-7:
+            break
+    result = np.full((4, *fitted.shape), np.nan)
+    result[:, fitted] = *np.exp(theta).T, np.sqrt(cost / known.sum(-1))
+    return result
+
+
+def model_times(p, q, largest, width):
+    """(outer time, t_max, inner time) at which a `model` is so wide, widest, so wide again; NaN where it never is."""
+    with np.errstate(invalid="ignore"):
+        root = np.sqrt(1 / width - 1 / largest)
+        summed = root + np.sqrt(root**2 + 4 * np.sqrt(p * q))
+    return (0.5 * summed) ** 2 / p, np.sqrt(q / p), q * (2 / summed) ** 2
+
+
+def fit(times, width, level, visibility=0.0, nested=True):
+    """All phase times of the gaps of a cell, or of many alike.
+
+    times: (T,) ascending noise variances. width: (..., T, gaps), the last one the final gap (if not nested, every one);
+    where it is NaN, only the run of known widths around the largest is used, and its ends cut a gap as the grid's do.
+    Returns {name: (..., gaps)}: for the names in TIMES and MODEL times, NaN where a time does not apply or is not seen,
+    and as NAME_state why (`variables.STATES`); `consistency`, t_open t_close / t_max^2 (THEORY.md 3: 1); `model_misfit`.
+    """
+    w = _around_top(np.moveaxis(width, -1, -2))  # (..., gaps, T)
+    last = (np.arange(w.shape[-2]) == w.shape[-2] - 1) | (not nested)
+    opening, t_max, closing = intermediate(times, w, level)
+    p, q, largest, misfit = model(times, w)
+    outer, middle, inner = model_times(p, q, largest, np.where(last, 0.5, level * largest))
+    rises = np.where(last, np.where(np.isfinite(w), w, 0.0).max(-1) >= 0.5, np.isfinite(t_max))
+    found = {"consistency": np.where(last, np.nan, opening * closing / t_max**2), "model_misfit": misfit}
+    for method, between, ending, seen in (
+        ("", (opening, t_max, closing), final(times, w), rises),
+        ("model_", (outer, middle, inner), (outer, inner), np.isfinite(outer)),
+    ):
+        for names, values, apply in ((INTERMEDIATE, between, ~last), (FINAL, ending, last)):
+            for name, value in zip(names, values, strict=True):
+                value, state = _censored(
+                    times, w, value, {names[0]: ABOVE, names[-1]: BELOW}.get(name), seen, visibility
+                )
+                found[method + name] = np.where(apply, value, np.nan)
+                found[f"{method}{name}_state"] = np.where(apply, state, NOT_APPLICABLE).astype("int8")
     return found
 
 
-def _run_around_top(width):
-    """The stretch of known widths that has the largest of them, as a slice."""
+def _censored(times, width, value, side, seen, visibility):
+    """(time, state): the time if it is among the known ones (else NaN), and what there is to say of it.
+
+    width: (..., T); value: (...); side: where a flank is that is not on the grid; seen: (...) whether the top is on it.
+    """
     known = np.isfinite(width)
-    if not known.any():
-        return slice(0, 0)
-    top = np.nanargmax(width)
-    gaps = np.flatnonzero(~known)
-    before, after = gaps[gaps < top], gaps[gaps > top]
-    return slice(before[-1] + 1 if before.size else 0, after[0] if after.size else len(width))
+    start, stop = np.where(known, times, np.inf).min(-1), np.where(known, times, -np.inf).max(-1)
+    top, largest = (one[..., 0] for one in _top(np.where(known, width, -np.inf)))
+    edge = np.where(times[top] == start, BELOW, np.where(times[top] == stop, ABOVE, ABSENT))
+    state = np.select(
+        [
+            ~known.any(-1),
+            largest < visibility,
+            value > stop,
+            value < start,
+            np.isfinite(value),
+            seen & (side is not None),
+        ],
+        [NOT_APPLICABLE, ABSENT, ABOVE, BELOW, MEASURED, side or ABSENT],
+        edge,
+    )
+    return np.where((value >= start) & (value <= stop), value, np.nan), state
+
+
+def _around_top(width):
+    """Widths (..., T) with NaN outside the stretch of known ones that has the largest of them."""
+    known, index = np.isfinite(width), np.arange(width.shape[-1])
+    top, _ = _top(np.where(known, width, -np.inf))
+    before = np.where(~known & (index < top), index, -1).max(-1, keepdims=True)
+    after = np.where(~known & (index > top), index, len(index)).min(-1, keepdims=True)
+    inside = (index > before) & (index < after)
+    return np.where(inside & (inside.sum(-1, keepdims=True) >= 3), width, np.nan)
 
 
 def pooled(width, has_gap, weights=None):
@@ -126,26 +228,41 @@ def pooled(width, has_gap, weights=None):
     return np.where(count > 0, total / np.where(count > 0, count, 1.0), np.nan)
 
 
-def bootstrap(times, width, has_gap, level, resamples, confidence, rng, nested=True):
-    """Percentile intervals of the phase times over points.
+def bootstrap(times, width, has_gap, resamples, confidence, rng, **how):
+    """Intervals over points: of the times of the mean curve of infinitely many points like these.
 
-    width: (T, points, gaps) at the same points at all times; has_gap: (points, gaps). Whole points are resampled,
-    so the dependence along t is kept. Returns {name: (low (gaps,), high (gaps,))}; NaN where more than half of the
-    resamples do not show the time.
+    width: (T, points, gaps) at the same points at all times; has_gap: (points, gaps); how: settings of `fit`. All is
+    done with log times, linear in the points: leaving each out says what it adds, and these shares are resampled, each
+    resample in units of its own standard error (the studentised bootstrap of Efron and Tibshirani 1993, section 12.5,
+    of the jackknife's shares). No end is nearer than Student's, because few points hide their own skewness.
+    Returns {name: (low (gaps,), high (gaps,))} of QUANTITIES. NaN where the time is not seen, or hangs on one point,
+    without which it is not; 0 and infinity where so few points say nothing.
     """
     points = width.shape[1]
+    one = fit(times, pooled(width, has_gap), **how)
     if np.ptp(width, axis=1).max(initial=0.0) < SAME:
-        one = fit(times, pooled(width, has_gap), level, nested)
-        return {name: (one[name], one[name]) for name in TIMES}
-    weights = rng.multinomial(points, np.full(points, 1 / points), size=resamples) / points
-    fits = [fit(times, curve, level, nested) for curve in pooled(width, has_gap, weights)]
-    tails = [0.5 * (1 - confidence), 0.5 * (1 + confidence)]
-    intervals = {}
-    for name in TIMES:
-        draws = np.stack([one[name] for one in fits])
-        seen = np.isfinite(draws).mean(0) >= 0.5
-        low, high = np.full(draws.shape[1], np.nan), np.full(draws.shape[1], np.nan)
-        if seen.any():
-            low[seen], high[seen] = np.nanquantile(draws[:, seen], tails, axis=0)
-        intervals[name] = (low, high)
-    return intervals
+        return {name: (one[name], one[name]) for name in QUANTITIES}
+    without = fit(times, pooled(width, has_gap, 1 - np.eye(points)), **how)
+    time = np.stack([one[name] for name in QUANTITIES])
+    logs = np.log(np.stack([without[name] for name in QUANTITIES], 1))  # (points, quantities, gaps)
+    ends = np.full((2, *time.shape), np.nan)
+    for k in range(width.shape[-1]):
+        shares = logs[has_gap[:, k], :, k]
+        count = len(shares)
+        if count < 2:
+            continue
+        shares = (count - 1) * (shares.mean(0) - shares)
+        weights = rng.multinomial(count, np.full(count, 1 / count), size=resamples) / count
+        means = weights @ shares
+        spread = np.sqrt(np.maximum(weights @ shares**2 - means**2, 0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(means == 0, 0.0, means / spread) * np.sqrt(count - 1)
+        ratio = np.nan_to_num(ratio, nan=np.nan, posinf=1e30, neginf=-1e30)  # resamples of one point alone
+        tails = 0.5 * (1 + confidence), 0.5 * (1 - confidence)
+        student = stats.t.ppf(tails, count - 1)[:, None]
+        resampled = np.quantile(ratio, tails, axis=0, method="weibull")
+        outer = np.stack([np.maximum(resampled[0], student[0]), np.minimum(resampled[1], student[1])])
+        error = shares.std(0, ddof=1) / np.sqrt(count)
+        with np.errstate(over="ignore", invalid="ignore"):
+            ends[:, :, k] = time[:, k] * np.exp(np.where(error > 0, -outer * error, 0.0 * error))
+    return {name: tuple(ends[:, i]) for i, name in enumerate(QUANTITIES)}

@@ -57,26 +57,37 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
     label = values | {"network": network}
     margins = settings.curved if values["curvature"] else settings.flat
     rows = []
+    subject = "trained" if network != "law" else "law"
+    exact = cell.sel(network="exact") if "exact" in cell.network.values else None
     for gap in own.gap.values:
         final = gap == own.gap.values[-1] or not FAMILIES[values["family"]].shares
-        one = own.isel(gap=gap)
-        unknown = exact_unknown(cell.isel(gap=gap))
-        for name in ("t_consolidation",) if final else ("t_open", "t_max", "t_close"):
-            curves = {reference: one[f"{reference}_{name}"].values for reference in variables.REFERENCES}
-            curves["trained"] = one[name].values if network != "law" else np.full_like(curves["law"], np.nan)
-            subject = "trained" if network != "law" else "law"
-            known = ~(unknown & np.isnan(curves["exact"]))
-            row = judge({k: v[known] for k, v in curves.items()}, subject, getattr(margins, name), settings.confidence)
-            if "exact" not in cell.network.values:
-                row["verdict"] = "no exact arm"
-            elif subject == "law" and own.law_edge.isnull().all():
-                row["verdict"] = "no law"
-            elif not known.any():
-                row["verdict"] = "exact not known"
-            elif not known.all():
-                row["verdict"] += f" (exact not known in {int((~known).sum())})"
-            place = {"gap": int(gap), "boundary": _one(one.boundary.values), "quantity": name}
-            rows.append(label | place | row | _seeds(own.status))
+        one, unknown = own.isel(gap=gap), exact_unknown(cell.isel(gap=gap))
+        place = {"gap": int(gap), "boundary": _one(one.boundary.values)}
+        seeds = _seeds(own.status)
+        for method in ("", "model_"):
+            for time in ("t_consolidation",) if final else ("t_open", "t_max", "t_close"):
+                name = method + time
+                curves = curves_of(one, name, network)
+                states = {
+                    subject: one[f"{'law_' if network == 'law' else ''}{name}_state"].values,
+                    "exact": exact[f"{name}_state"].isel(gap=gap).values
+                    if exact is not None
+                    else np.zeros(len(unknown)),
+                }
+                known = ~(unknown & np.isnan(curves["exact"]))
+                curves, states = ({key: some[known] for key, some in given.items()} for given in (curves, states))
+                row = judge(curves, states, subject, getattr(margins, time), settings.confidence)
+                if exact is None:
+                    row["verdict"] = "no exact arm"
+                elif subject == "law" and own.law_edge.isnull().all():
+                    row["verdict"] = "no law"
+                elif not known.any():
+                    row["verdict"] = "exact not known"
+                elif not known.all():
+                    row["verdict"] += f" (exact not known in {int((~known).sum())})"
+                rows.append(label | place | {"quantity": name} | row | seeds)
+            if not (final or method):
+                rows.append(label | place | {"quantity": "consistency"} | consistency(one, network, settings) | seeds)
     arms = {arm: cell.sel(network=arm) for arm in CONTROLS if arm in cell.network.values}
     found = own.dimension_overall.isel(estimator=0).values
     true = own.boundary.isel(gap=-1).values
@@ -90,6 +101,21 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
             | _seeds(own.status)
         )
     return rows
+
+
+def curves_of(one: xr.Dataset, name: str, network: str) -> dict[str, np.ndarray]:
+    """{curve: (seed,)} one phase time of the references and of the network."""
+    curves = {reference: one[f"{reference}_{name}"].values for reference in variables.REFERENCES}
+    return curves | {"trained": one[name].values if network != "law" else np.full_like(curves["law"], np.nan)}
+
+
+def consistency(one: xr.Dataset, network: str, settings: Compare) -> dict:
+    """t_open t_close / t_max^2 of every curve, as `judge` gives a time; the study has no margin for it."""
+    t_open, t_max, t_close = (curves_of(one, name, network) for name in ("t_open", "t_max", "t_close"))
+    curves = {name: t_open[name] * t_close[name] / t_max[name] ** 2 for name in t_open}
+    subject = "trained" if network != "law" else "law"
+    states = {name: np.isfinite(curves[name]).astype(int) for name in (subject, "exact")}
+    return judge(curves, states, subject, math.nan, settings.confidence) | {"verdict": ""}
 
 
 def exact_unknown(cell: xr.Dataset) -> np.ndarray:
@@ -119,58 +145,57 @@ def render(study: Study, frame: pd.DataFrame) -> str:
     facets = study.facets
     varied = [axis for axis in facets if frame[axis].nunique() > 1]
     fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)
-    confidence = study.document.compare.confidence
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for axis in varied:
-        short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis.split(".")[-1])
-        table.add_column(short, justify="right", no_wrap=True)
-    table.add_column("network")
-    table.add_column("quantity")
+    judged = {prefix: _counts(frame[frame.quantity.str.startswith(f"{prefix}t_")]) for prefix in ("", "model_")}
+    frame = frame[~frame.quantity.str.startswith("model_")]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("quantity", no_wrap=True)
     curves = known_curves(frame)
     for column in curves:
         table.add_column(column, justify="right")
     subject = "law" if set(frame.network) == {"law"} else "trained"
-    table.add_column(f"{subject}/exact [{confidence:.0%}]", justify="right", no_wrap=True)
+    table.add_column(f"{subject}/exact", justify="right", no_wrap=True)
     table.add_column("between", justify="right")
     table.add_column("margin", justify="right")
     table.add_column("verdict")
     previous = None
     for _, row in frame.head(SHOWN).iterrows():
         cell = tuple(row[[*varied, "network"]])
-        if previous is not None and cell != previous:
+        if cell != previous:
             table.add_section()
+            table.add_row(", ".join([*(_axis_value(axis, row[axis]) for axis in varied), row.network]))
+        previous = cell
         quantity = row.quantity if row.quantity == "dimension" else f"{row.quantity} ({row.boundary})"
         ratio = position = margin = ""
         if row.quantity != "dimension":
-            ratio = "-" if math.isnan(row.ratio) else f"{row.ratio:.3f} [{row.ratio_low:.3f}, {row.ratio_high:.3f}]"
+            ratio = "-" if math.isnan(row.ratio) else f"{row.ratio:.2f} [{row.ratio_low:.2f}, {row.ratio_high:.2f}]"
             position = "" if math.isnan(row.position) else f"{row.position:.2f}"
-            margin = f"{row.margin:.0%}"
+            margin = "" if math.isnan(row.margin) else f"{row.margin:.0%}"
         verdict = row.verdict + (f" ({row.not_ok})" if row.not_ok else "")
-        first = cell != previous
-        table.add_row(
-            *(row[axis] if isinstance(row[axis], str) else f"{row[axis]:g}" for axis in (varied if first else ())),
-            *([] if first else [""] * len(varied)),
-            row.network if first else "",
-            quantity,
-            *(_short(row[name]) for name in curves),
-            ratio, position, margin, verdict,
-        )  # fmt: skip
-        previous = cell
+        table.add_row(f"  {quantity}", *(_short(row[name]) for name in curves), ratio, position, margin, verdict)
     buffer = io.StringIO()
     Console(file=buffer, width=170, color_system=None).print(table)
-    seeds = len(study.axes["seed"])
-    counts = frame[frame.quantity != "dimension"].verdict.value_counts()
+    seeds, confidence = len(study.axes["seed"]), study.document.compare.confidence
     lines = [
-        f"{study.name}: {fixed}; medians over {seeds} seeds, ratios seed by seed; times are noise variances t; "
-        "(k): gap below k modes",
-        "between: 0 where the network is at the gaussian score, 1 at the exact one",
+        f"{study.name}: {fixed}; times are noise variances t; (k): gap below k modes",
+        f"medians over {seeds} seeds; {subject}/exact: seed by seed, with its {confidence:.0%} Student interval",
+        "between: 0 at the gaussian score, 1 at the exact one; consistency: t_open t_close / t_max^2, in theory 1",
         "",
         "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()),
         "",
         *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
-        f"phase times against exact: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}",
+        f"phase times against exact: {judged['']}",
+        f"the same by a fit to the whole curve (CSV file): {judged['model_']}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _counts(rows: pd.DataFrame) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in rows.verdict.value_counts().items())
+
+
+def _axis_value(axis: str, value) -> str:
+    short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis.split(".")[-1])
+    return f"{short} {value}" if isinstance(value, str) else f"{short} {value:g}"
 
 
 def known_curves(frame: pd.DataFrame) -> list[str]:

@@ -129,6 +129,6 @@ def add_references(data: dict[str, np.ndarray], axes: dict[str, list]) -> None:
     along = list(axes).index("network")
     for arm in CONTROLS:
         if arm in axes["network"]:
-            for name in variables.TIMES:
+            for name in (method + time for method in variables.METHODS for time in variables.TIMES):
                 own = np.take(data[name], [axes["network"].index(arm)], axis=along)
                 data[f"{arm}_{name}"][...] = own

@@ -19,8 +19,10 @@ ESTIMATORS = ("gap_detector",)
 NAMES = (
     "boundary", "gap_width", "law_gap_width", "edge", "law_edge", "corrected_edge", "corrected_edge_std",
     "dimension", "gap_count", "dimension_overall", "gap_count_overall",
-    *(f"{name}{end}" for name in phases.TIMES for end in ("", "_low", "_high")),
-    *(f"{law}_{name}" for law in ("law", "corrected") for name in phases.TIMES),
+    *(f"{name}{end}" for name in phases.QUANTITIES for end in ("", "_low", "_high")), "model_misfit",
+    *(f"{name}_state" for name in (*phases.TIMES, *phases.MODEL)),
+    *(f"{law}_{name}" for law in ("law", "corrected") for name in (*phases.TIMES, *phases.MODEL)),
+    *(f"law_{name}_state" for name in (*phases.TIMES, *phases.MODEL)),
 )  # fmt: skip
 
 
@@ -42,12 +44,14 @@ def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
     result["boundary"][:] = truth.boundaries
     result["edge"][:], result["law_edge"][:] = truth.edges(), truth.law_edges()
     result["corrected_edge"][:], result["corrected_edge_std"][:] = truth.corrected_edges()
+    how = {"level": settings.level, "visibility": settings.visibility, "nested": cell.nested}
     for name in ("law", "corrected"):
         widths = theory.gap_width(t[:, None], *laws.gap_edges(result[f"{name}_edge"]).T)
         if name == "law":
             result["law_gap_width"][:] = widths
-        for phase_time, value in phases.fit(t, widths, settings.level, cell.nested).items():
-            result[f"{name}_{phase_time}"][:] = value
+        for quantity, value in phases.fit(t, widths, **how).items():
+            if f"{name}_{quantity}" in result:
+                result[f"{name}_{quantity}"][:] = value
     if measured.status != 1:
         return result
 
@@ -55,12 +59,10 @@ def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
     widths = gaps.widths(eigenvalues, truth.boundaries)
     has_gap = measured.has_gap.values == 1
     result["gap_width"][:] = mean = phases.pooled(widths, has_gap)
-    for name, value in phases.fit(t, mean, settings.level, cell.nested).items():
+    for name, value in phases.fit(t, mean, **how).items():
         result[name][:] = value
     rng = np.random.default_rng(cell.seed("bootstrap"))
-    intervals = phases.bootstrap(
-        t, widths, has_gap, settings.level, settings.resamples, settings.confidence, rng, cell.nested
-    )
+    intervals = phases.bootstrap(t, widths, has_gap, settings.resamples, settings.confidence, rng, **how)
     for name, (low, high) in intervals.items():
         result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
     known = np.isfinite(eigenvalues).all((1, 2))

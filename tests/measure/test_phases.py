@@ -1,12 +1,17 @@
 """Phase times read off curves whose times are known."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.optimize import brentq
 
 from scoregap.measure import phases
+from scoregap.variables import ABOVE, ABSENT, BELOW, MEASURED, NOT_APPLICABLE
 
 GRID = np.geomspace(1e-4, 30, 40)  # that of the quickstart study
 nan = np.nan
@@ -170,7 +175,6 @@ def test_grid_that_ends_on_a_flank():
 def test_fit_puts_times_where_they_belong():
     width = np.stack([bump(GRID, 9.0, 1.0), bump(GRID, 0.5, 0.01), rise(GRID, 0.004)], -1)
     found = phases.fit(GRID, width, 0.5)
-    assert tuple(found) == ("t_open", "t_max", "t_close", "t_consolidation", "t_resolution")
     np.testing.assert_allclose(found["t_max"], [3, np.sqrt(0.005), nan], rtol=1e-9)
     np.testing.assert_allclose(found["t_open"], [truth(9, 1)[0], truth(0.5, 0.01)[0], nan], rtol=0.02)
     np.testing.assert_allclose(found["t_close"], [truth(9, 1)[2], truth(0.5, 0.01)[2], nan], rtol=0.02)
@@ -204,10 +208,10 @@ def test_noise_moves_the_fit_little():
 def test_bootstrap_interval():
     width = noisy(np.random.default_rng(1), 30)
     found = phases.fit(GRID, width.mean(1), 0.5)
-    intervals = phases.bootstrap(GRID, width, everywhere(width), 0.5, 200, 0.9, np.random.default_rng(2))
-    wide = phases.bootstrap(GRID, width, everywhere(width), 0.5, 200, 0.99, np.random.default_rng(2))
-    again = phases.bootstrap(GRID, width, everywhere(width), 0.5, 200, 0.9, np.random.default_rng(2))
-    assert tuple(intervals) == phases.TIMES
+    intervals = phases.bootstrap(GRID, width, everywhere(width), 200, 0.9, np.random.default_rng(2), level=0.5)
+    wide = phases.bootstrap(GRID, width, everywhere(width), 200, 0.99, np.random.default_rng(2), level=0.5)
+    again = phases.bootstrap(GRID, width, everywhere(width), 200, 0.9, np.random.default_rng(2), level=0.5)
+    assert tuple(intervals) == phases.QUANTITIES
     for name, gap in [("t_open", 0), ("t_max", 0), ("t_close", 0), ("t_consolidation", 1)]:
         low, high = intervals[name]
         assert low[gap] < found[name][gap] < high[gap]
@@ -222,32 +226,18 @@ def test_bootstrap_interval():
 
 def test_bootstrap_of_equal_points_has_no_width():
     width = np.repeat(noisy(np.random.default_rng(0), 1), 5, axis=1)
-    low, high = phases.bootstrap(GRID, width, everywhere(width), 0.5, 20, 0.9, np.random.default_rng(0))["t_max"]
+    low, high = phases.bootstrap(GRID, width, everywhere(width), 20, 0.9, np.random.default_rng(0), level=0.5)["t_max"]
     assert low[0] == pytest.approx(high[0], rel=1e-9)
 
 
 def test_bootstrap_without_the_time_is_nan():
     """A gap that only few points show is not given an interval."""
     width = np.stack([np.zeros((40, 8)), 0.2 * rise(GRID[:, None], np.full(8, 0.005))], -1)
-    for low, high in phases.bootstrap(GRID, width, everywhere(width), 0.5, 30, 0.9, np.random.default_rng(0)).values():
+    for low, high in phases.bootstrap(
+        GRID, width, everywhere(width), 30, 0.9, np.random.default_rng(0), level=0.5
+    ).values():
         assert np.isnan(low).all()
         assert np.isnan(high).all()
-
-
-def test_bootstrap_intervals_cover():
-    """90 % intervals over 40 points, of the times of the mean curve: 70 sets give 63 +- 2.5."""
-    rng = np.random.default_rng(3)
-    expected = phases.fit(GRID, noisy(rng, 100_000).mean(1), 0.5)
-    covered = dict.fromkeys(("t_open", "t_max", "t_close", "t_consolidation"), 0)
-    for _ in range(70):
-        width = noisy(rng, 40)
-        intervals = phases.bootstrap(GRID, width, everywhere(width), 0.5, 80, 0.9, rng)
-        for name in covered:
-            gap = int(name == "t_consolidation")
-            low, high = intervals[name]
-            covered[name] += bool(low[gap] <= expected[name][gap] <= high[gap])
-    for count in covered.values():
-        assert 54 <= count <= 69, covered
 
 
 def test_pooled_is_the_mean_over_the_points_that_have_the_gap():
@@ -273,13 +263,15 @@ def test_unknown_widths_cut_the_curve():
     ends = width.copy()
     ends[GRID < 1e-3] = nan
     for name, values in phases.fit(GRID, ends, 0.5).items():
-        np.testing.assert_allclose(values, known[name])
+        if name != "model_misfit":  # rounding
+            np.testing.assert_allclose(values, known[name], rtol=1e-6)
     hole = width.copy()
     hole[np.searchsorted(GRID, g)] = nan  # at consolidation; the intermediate gap is above it
     found = phases.fit(GRID, hole, 0.5)
     assert np.isnan(found["t_consolidation"][1])
     assert found["t_max"][0] == pytest.approx(known["t_max"][0])
-    assert all(np.isnan(values).all() for values in phases.fit(GRID, np.full_like(width, nan), 0.5).values())
+    for name, values in phases.fit(GRID, np.full_like(width, nan), 0.5).items():
+        assert (values == NOT_APPLICABLE).all() if name.endswith("state") else np.isnan(values).all()
 
 
 def test_gaps_that_are_all_final():
@@ -291,6 +283,212 @@ def test_gaps_that_are_all_final():
 
 def test_identical_points_have_no_width_to_resample():
     width = np.repeat(np.stack([bump(GRID, 2.0, 0.1), rise(GRID, 0.05)], -1)[:, None], 3, axis=1)
-    intervals = phases.bootstrap(GRID, width, everywhere(width), 0.5, 50, 0.9, None)
+    intervals = phases.bootstrap(GRID, width, everywhere(width), 50, 0.9, None, level=0.5)
     low, high = intervals["t_max"]
     assert low[0] == high[0] == pytest.approx(phases.fit(GRID, width[:, 0], 0.5)["t_max"][0])
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(log_b=st.floats(-2, 0), log_ratio=st.floats(0.3, 3), height=st.floats(0.3, 1), level=st.floats(0.2, 0.8))
+def test_the_model_is_exact_for_a_gap_of_any_height(log_b, log_ratio, height, level):
+    b = 10**log_b
+    a = b * (1 + 10**log_ratio)
+    times = np.geomspace(1e-5, 1e5, 60)
+    expected = truth(a, b, level)
+    found = phases.fit(times, np.stack([height * bump(times, a, b), rise(times, b)], -1), level)
+    for name, value in zip(phases.INTERMEDIATE, expected, strict=True):
+        assert found[f"model_{name}"][0] == pytest.approx(value, rel=1e-5)
+        assert found[f"model_{name}_state"][0] == MEASURED
+    assert found["model_t_consolidation"][1] == pytest.approx(b, rel=1e-5)
+    assert found["model_t_resolution_state"][1] == BELOW
+    assert found["model_misfit"].max() < 1e-6
+    assert found["consistency"][0] == pytest.approx(1, rel=0.02)
+
+
+def test_the_model_of_a_network_that_loses_its_final_gap():
+    g, r, height = 0.5, 1e-3, 0.9
+    width = height * rise(GRID, g) * GRID / (GRID + r)
+    found = phases.fit(GRID, width[:, None], 0.5)
+
+    def half(t):
+        return height * rise(t, g) * t / (t + r) - 0.5
+
+    assert found["model_t_consolidation"][0] == pytest.approx(brentq(half, 0.1, 1), rel=1e-6)
+    assert found["model_t_resolution"][0] == pytest.approx(brentq(half, 1e-4, 0.02), rel=1e-6)
+    assert found["t_resolution_state"][0] == found["model_t_resolution_state"][0] == MEASURED
+
+
+def test_misfit_is_the_rms_residual():
+    rng = np.random.default_rng(0)
+    noise = 0.02 * rng.standard_normal(len(GRID))
+    found = phases.fit(GRID, np.stack([bump(GRID, 1.0, 0.02) + noise, rise(GRID, 0.005)], -1), 0.5)
+    assert found["model_misfit"][0] == pytest.approx(np.sqrt((noise**2).sum() / len(GRID)), rel=0.15)
+
+
+def test_consistency_sees_a_lopsided_gap():
+    lopsided = bump(GRID, 1.0, 0.02) + 0.3 * bump(GRID, 5.0, 1.0)
+    found = phases.fit(GRID, np.stack([lopsided, rise(GRID, 0.005)], -1), 0.5)
+    assert found["consistency"][0] == pytest.approx(found["t_open"][0] * found["t_close"][0] / found["t_max"][0] ** 2)
+    assert abs(found["consistency"][0] - 1) > 0.05
+    assert np.isnan(found["consistency"][1])
+
+
+def states(times, width, **how):
+    found = phases.fit(times, np.asarray(width).T, 0.5, 0.3, **how)
+    return {name: found[f"{name}_state"].tolist() for name in (*phases.TIMES, *phases.MODEL)}
+
+
+def test_states_say_where_a_time_is():
+    both = states(GRID, [bump(GRID, 4.0, 0.25), rise(GRID, 0.05)])
+    for method in ("", "model_"):
+        assert [both[method + name] for name in phases.INTERMEDIATE] == [[MEASURED, NOT_APPLICABLE]] * 3
+        assert [both[method + name] for name in phases.FINAL] == [[NOT_APPLICABLE, MEASURED], [NOT_APPLICABLE, BELOW]]
+    # The same gaps on grids that end too early: t_open = 8.1, t_max = 1, t_close = 0.12.
+    for low, high, expected in (
+        (1e-4, 4, [ABOVE, MEASURED, MEASURED]),
+        (0.3, 30, [MEASURED, MEASURED, BELOW]),
+        (1e-4, 0.8, [ABOVE, ABOVE, None]),
+        (1.5, 60, [None, BELOW, BELOW]),
+    ):
+        times = np.geomspace(low, high, 30)
+        found = states(times, [bump(times, 4.0, 0.25), rise(times, 1e-9)])
+        for method in ("", "model_"):
+            for name, state in zip(phases.INTERMEDIATE, expected, strict=True):
+                assert state is None or found[method + name][0] == state, (low, high, method, name)
+    # One side of the top is not enough for the crossing, but it is for the model.
+    assert found["t_open"][0] == BELOW
+    assert found["model_t_open"][0] == MEASURED
+
+
+def test_states_of_final_gaps():
+    for g, expected in ((1e3, ABOVE), (5e-5, BELOW), (1e-7, ABSENT), (0.01, MEASURED)):
+        found = states(GRID, [rise(GRID, g)])
+        assert found["t_consolidation"] == found["model_t_consolidation"] == [expected], g
+    never = states(GRID, [0.45 * bump(GRID, 4.0, 1e-3)])  # visible, but never one half
+    assert never["t_consolidation"] == never["t_resolution"] == never["model_t_consolidation"] == [ABSENT]
+
+
+def test_a_gap_that_is_never_visible_is_absent_and_keeps_its_numbers():
+    width = np.stack([0.2 * bump(GRID, 4.0, 0.25), rise(GRID, 0.05)], -1)
+    found = phases.fit(GRID, width, 0.5, 0.3)
+    assert all(found[f"{name}_state"][0] == ABSENT for name in phases.INTERMEDIATE)
+    assert found["t_max"][0] == pytest.approx(1, rel=1e-6)
+    assert phases.fit(GRID, width, 0.5, 0.1)["t_max_state"][0] == MEASURED
+
+
+def test_many_curves_at_once_are_as_one_by_one():
+    rng = np.random.default_rng(0)
+    width = np.moveaxis(noisy(rng, 12), 1, 0) + 0.05 * rng.standard_normal((12, len(GRID), 2))
+    width[3, 5, 0] = width[4, -1, 1] = nan
+    width[5] = nan
+    together = phases.fit(GRID, width, 0.5, 0.3)
+    for i in range(12):
+        for name, value in phases.fit(GRID, width[i], 0.5, 0.3).items():
+            np.testing.assert_allclose(together[name][i], value, rtol=1e-5, err_msg=name)
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    count=st.sampled_from([3, 8, 24]),
+    kind=st.sampled_from(["noise", "tiny", "monotone", "holes", "steps", "zero", "negative"]),
+    points=st.integers(2, 5),
+)
+def test_any_curve_has_an_answer(seed, count, kind, points):
+    """No exception, no warning (they are errors here), and every number is one of its state."""
+    rng = np.random.default_rng(seed)
+    times = np.geomspace(1e-3, 10, count)
+    width = rng.random((count, points, 2))
+    if kind == "tiny":
+        width *= 1e-9
+    elif kind == "monotone":
+        width = np.sort(width, 0)[:: rng.choice([-1, 1])]
+    elif kind == "holes":
+        width[rng.random(width.shape) < 0.2] = nan
+    elif kind == "steps":
+        width = np.round(width)
+    elif kind in ("zero", "negative"):
+        width = -width * (kind == "negative")
+    has_gap = rng.random((points, 2)) < 0.8
+    found = phases.fit(times, phases.pooled(width, has_gap), 0.5, 0.3)
+    for name in (*phases.TIMES, *phases.MODEL):
+        values, state = found[name], found[f"{name}_state"]
+        assert set(state) <= {NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT}
+        assert (np.isfinite(values) | (state != MEASURED)).all()
+        assert np.isnan(values[np.isin(state, [NOT_APPLICABLE, ABOVE, BELOW])]).all()
+        assert ((values >= times[0]) & (values <= times[-1]) | np.isnan(values)).all()
+    intervals = phases.bootstrap(times, width, has_gap, 50, 0.9, rng, level=0.5, visibility=0.3)
+    for name, (low, high) in intervals.items():
+        known = np.isfinite(low) & np.isfinite(found[name])
+        assert (low[known] <= found[name][known]).all()
+        assert (found[name][known] <= high[known]).all()
+
+
+def test_interval_by_hand():
+    """The studentised bootstrap of jackknife shares, written out; 0.1 standard errors are four of its quantiles'."""
+    g = np.random.default_rng(5).lognormal(0, 0.3, 12)
+    times = np.geomspace(1e-3, 1e3, 200)
+    width = rise(times[:, None], g)[:, :, None]
+    low, high = phases.bootstrap(times, width, everywhere(width), 40000, 0.95, np.random.default_rng(0), level=0.5)[
+        "t_consolidation"
+    ]
+    found = np.log(phases.fit(times, width.mean(1), 0.5)["t_consolidation"][0])
+    without = [phases.fit(times, np.delete(width, i, 1).mean(1), 0.5)["t_consolidation"][0] for i in range(12)]
+    pseudo = -11 * (np.log(without) - np.mean(np.log(without)))
+    error = pseudo.std(ddof=1) / np.sqrt(12)
+    rng = np.random.default_rng(1)
+    draws = pseudo[rng.integers(0, 12, (100_000, 12))]
+    student = draws.mean(1) / (draws.std(1, ddof=1) / np.sqrt(12))
+    upper, lower = np.quantile(student, [0.975, 0.025])
+    t = stats.t.ppf(0.975, 11)
+    assert np.log(low[0]) == pytest.approx(found - max(upper, t) * error, abs=0.1 * error)
+    assert np.log(high[0]) == pytest.approx(found + max(-lower, t) * error, abs=0.1 * error)
+
+
+def test_a_time_that_hangs_on_one_point_has_no_interval():
+    width = np.repeat(rise(GRID, 0.05)[:, None, None], 6, axis=1) * 0.45
+    width[:, 0] *= 2.0  # only with this point is the mean ever one half
+    assert np.isfinite(phases.fit(GRID, width.mean(1), 0.5)["t_consolidation"][0])
+    low, high = phases.bootstrap(GRID, width, everywhere(width), 50, 0.9, np.random.default_rng(0), level=0.5)[
+        "t_consolidation"
+    ]
+    assert np.isnan([low[0], high[0]]).all()
+
+
+def test_points_without_the_gap_do_not_count():
+    """Intervals are those of the points that have the gap alone."""
+    width = noisy(np.random.default_rng(3), 12)
+    has_gap = everywhere(width)
+    has_gap[6:, 0] = False
+    some = phases.bootstrap(GRID, width, has_gap, 400, 0.9, np.random.default_rng(0), level=0.5)["t_max"]
+    alone = width[:, :6]
+    own = phases.bootstrap(GRID, alone, everywhere(alone), 400, 0.9, np.random.default_rng(0), level=0.5)["t_max"]
+    np.testing.assert_allclose([some[0][0], some[1][0]], [own[0][0], own[1][0]], rtol=1e-6)
+
+
+def script():
+    """tests/coverage.py."""
+    path = Path(__file__).parents[1] / "coverage.py"
+    spec = importlib.util.spec_from_file_location("coverage_of_intervals", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_coverage_of_both_kinds_of_interval():
+    """`make coverage` in small: 95 % intervals hold the truth in 92 to 98 % of studies, as far as so few can tell.
+
+    With 150 studies a coverage of 92 % gives fewer than 126, and one of 98 % all 150 of them, at odds under 1 : 1000
+    and 1 : 20; so few is what is refused for every time, and always holding for most.
+    """
+    simulated = script()
+    pool = simulated.one_manifold("sphere", 0.5, simulated.SPHERES, 3000)
+    fewest = stats.binom.ppf(1e-3, 150, 0.92)
+    for found in (
+        simulated.over_points(pool, 12, 150, np.random.default_rng(0)),
+        simulated.over_seeds(simulated.many_manifolds("linear", 0.0, 1, 500), 3, 150, np.random.default_rng(0)),
+    ):
+        held = np.array([count for count, _ in found.values()])
+        assert (held >= fewest).all(), found
+        assert np.median(held) < 150
+        assert all(0.05 < width < 3 for _, width in found.values())

@@ -6,12 +6,22 @@ import pytest
 
 from scoregap.stages import compare
 from scoregap.study import load
+from scoregap.variables import ABOVE, NOT_APPLICABLE
 
 
 def test_every_cell_has_its_rows(done):
     _, results = done
     frame = pd.read_csv(results / "comparison.csv")
-    assert len(frame) == 2 * (3 + 1 + 1)  # curvatures x (intermediate + final + dimension)
+    # curvatures x (intermediate and final by both methods + consistency + dimension)
+    assert len(frame) == 2 * (2 * (3 + 1) + 1 + 1)
+    same = frame[frame.curvature == 0].set_index("quantity")
+    assert same.loc["consistency", ["exact", "law"]].tolist() == pytest.approx([1, 1], rel=0.01)
+    assert same.loc["model_t_max", "exact"] == pytest.approx(same.loc["t_max", "exact"], rel=1e-3)
+    assert same.loc["model_t_open", "gaussian"] == pytest.approx(same.loc["t_open", "gaussian"], rel=0.02)
+    for name in ("t_max", "t_consolidation", "model_t_max"):
+        row = same.loc[name]
+        assert row.exact_low < row.exact_time < row.exact_high
+        assert row.low < row.time < row.high
     assert set(frame.network) == {"gated-8"}
     flat = frame[(frame.curvature == 0) & (frame.quantity == "t_max")].iloc[0]
     assert flat.gaussian == pytest.approx(flat.exact)
@@ -43,7 +53,8 @@ def test_without_an_exact_arm_nothing_is_judged(tiny, tmp_path):
     tiny.write_text(TINY.replace("[exact, gaussian, gated-8]", "[gated-8]"))
     run_stages(tiny, tmp_path)
     frame = pd.read_csv(tmp_path / "comparison.csv")
-    assert set(frame[frame.quantity != "dimension"].verdict) == {"no exact arm"}
+    judged = ~frame.quantity.isin(["dimension", "consistency"])
+    assert set(frame[judged].verdict) == {"no exact arm"}
 
 
 def test_members_that_are_not_ok_are_named(done):
@@ -55,6 +66,7 @@ def test_members_that_are_not_ok_are_named(done):
     ds.status.loc[bad] = 2
     for name in ("t_max", "t_open", "t_close", "t_consolidation"):
         ds[name].loc[bad] = np.nan
+        ds[f"{name}_state"].loc[bad] = NOT_APPLICABLE
     frame = pd.DataFrame(compare.compare(load(study), ds))
     rows = frame[(frame.curvature == 0.5)]
     assert set(rows.not_ok) == {"diverged: seed 1"}
@@ -70,16 +82,20 @@ def test_what_is_not_known_is_not_called_absent(done):
     lost = {"curvature": 0.5, "network": "exact", "seed": 1}
     ds.gap_width.loc[lost | {"time": ds.time[:5]}] = np.nan
     for name in ("t_max", "t_open", "t_close", "t_consolidation"):
-        ds[f"exact_{name}"].loc[{"curvature": 0.5, "seed": 1}] = np.nan
+        for method in ("", "model_"):
+            ds[f"exact_{method}{name}"].loc[{"curvature": 0.5, "seed": 1}] = np.nan
+            ds[f"{method}{name}_state"].loc[lost] = NOT_APPLICABLE
     frame = pd.DataFrame(compare.compare(load(study), ds))
-    times = frame[frame.quantity != "dimension"]
+    times = frame[frame.quantity.str.contains("t_")]
     assert times[times.curvature == 0.5].verdict.str.contains(r"exact not known in 1").all()
     assert not times[times.curvature == 0].verdict.str.contains("not known").any()
     ds.gap_width.loc[{"curvature": 0.5, "network": "exact", "time": ds.time[:5]}] = np.nan
     for name in ("t_max", "t_open", "t_close", "t_consolidation"):
-        ds[f"exact_{name}"].loc[{"curvature": 0.5}] = np.nan
+        for method in ("", "model_"):
+            ds[f"exact_{method}{name}"].loc[{"curvature": 0.5}] = np.nan
+            ds[f"{method}{name}_state"].loc[{"curvature": 0.5, "network": "exact"}] = NOT_APPLICABLE
     frame = pd.DataFrame(compare.compare(load(study), ds))
-    assert set(frame[(frame.quantity != "dimension") & (frame.curvature == 0.5)].verdict) == {"exact not known"}
+    assert set(frame[frame.quantity.str.contains("t_") & (frame.curvature == 0.5)].verdict) == {"exact not known"}
 
 
 def test_families_without_a_law(tmp_path):
@@ -90,7 +106,24 @@ def test_families_without_a_law(tmp_path):
     )
     run_stages(study, tmp_path)
     frame = pd.read_csv(tmp_path / "comparison.csv")
-    assert set(frame.verdict) == {"no law"}
+    assert set(frame[frame.quantity != "consistency"].verdict) == {"no law"}
     page = (tmp_path / "figures" / "comparison.html").read_text()
     assert "the law against exact" in page
     assert "trained" not in page
+
+
+def test_what_lies_off_the_grid_is_said(done):
+    from scoregap import storage
+
+    study, results = done
+    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    where = {"curvature": 0.0, "gap": 0}
+    for name in ("t_open", "exact_t_open"):
+        ds[name].loc[where] = np.nan
+    ds.t_open_state.loc[where] = ABOVE
+    frame = pd.DataFrame(compare.compare(load(study), ds))
+    row = frame[(frame.curvature == 0) & (frame.quantity == "t_open")].iloc[0]
+    assert row.verdict == "both above the grid"
+    table = compare.render(load(study), frame)
+    assert "1 both above the grid" in table
+    assert max(map(len, table.splitlines())) <= 125

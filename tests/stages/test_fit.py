@@ -8,6 +8,7 @@ from scoregap import InputError, storage
 from scoregap.stages import fit
 from scoregap.study import load
 from scoregap.truth import laws, times
+from scoregap.variables import BELOW, MEASURED, NOT_APPLICABLE
 
 
 def flat_exact(study):
@@ -27,6 +28,12 @@ def test_phase_times_of_the_exact_flat_score(done):
         assert float(one.t_open[0]) == pytest.approx(t_open, rel=5e-3)  # interpolated between grid points
         assert float(one.t_close[0]) == pytest.approx(t_close, rel=5e-3)
         assert float(one.t_consolidation[1]) == pytest.approx(b, rel=1e-4)
+        assert float(one.model_t_open[0]) == pytest.approx(t_open, rel=1e-3)
+        assert float(one.model_t_close[0]) == pytest.approx(t_close, rel=1e-3)
+        assert float(one.consistency[0]) == pytest.approx(1, rel=5e-3)
+        assert one.model_misfit.max() < 1e-5
+        assert one.t_open_state.values.tolist() == [MEASURED, NOT_APPLICABLE]
+        assert one.t_resolution_state.values.tolist() == [NOT_APPLICABLE, BELOW]
         assert np.isnan(one.t_resolution).all()  # the exact score has none
         assert np.isnan(one.t_open[1])
         assert np.isnan(one.t_consolidation[0])
@@ -58,6 +65,7 @@ def test_members_that_are_not_ok_get_no_times(done, tmp_path):
     fitted, _ = storage.read_job(tmp_path / "f.zarr.zip")
     assert np.isnan(fitted.t_max[0]).all()
     assert np.isnan(fitted.dimension_overall[0]).all()
+    assert (fitted.t_max_state[0] == NOT_APPLICABLE).all()
     assert fitted.t_max[1, 0] > 0
     assert fitted.law_t_max[0, 0] > 0
 
