@@ -84,7 +84,7 @@ def test_families_with_a_law_have_its_edges():
 
 def test_finite_size_against_the_edges_themselves(finite):
     study, datasets = finite
-    frame = findings.finite_size(study, datasets)
+    frame = laws.finite_size(study, datasets)
     assert set(frame.ambient_dim) == {30, 60, 180}
     assert set(frame.draws) == {60}
     for d in (30, 60, 180):
@@ -107,7 +107,7 @@ def test_finite_size_against_the_edges_themselves(finite):
 def test_edges_converge_as_they_should(finite):
     """Tracy-Widom: relative bias and spread of an edge fall like d^(-2/3)."""
     study, datasets = finite
-    frame = findings.finite_size(study, datasets)
+    frame = laws.finite_size(study, datasets)
     low = frame[frame["quantity"] == "low edge of group 2"].iloc[0]
     # Three standard errors of 60 draws, and what is left of d^(-4/3) at these dimensions.
     assert low.law_bias_exponent == pytest.approx(-2 / 3, abs=3 * low.law_bias_exponent_error + 0.05)
@@ -124,13 +124,13 @@ D = np.array([50.0, 100, 200, 400, 1000])
 
 def test_power_law():
     values, errors = -3 * D**-0.7, 0.01 * D**-0.7
-    amplitude, exponent, error = findings._power_law(D, values, errors)
+    amplitude, exponent, error = laws._power_law(D, values, errors)
     assert (amplitude, exponent) == pytest.approx((-3, -0.7))
     assert error == pytest.approx(0.01 / 3 / np.sqrt(((np.log(D) - np.log(D).mean()) ** 2).sum()))
     # A dimension without a value is left out, and two are no law.
     values[1] = errors[1] = np.nan
-    assert findings._power_law(D, values, errors)[1] == pytest.approx(-0.7)
-    assert np.isnan(findings._power_law(D[:3], values[:3], errors[:3])).all()
+    assert laws._power_law(D, values, errors)[1] == pytest.approx(-0.7)
+    assert np.isnan(laws._power_law(D[:3], values[:3], errors[:3])).all()
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_power_law():
     ],
 )
 def test_no_power_law(values, errors):
-    assert np.isnan(findings._power_law(D, values, errors)).all()
+    assert np.isnan(laws._power_law(D, values, errors)).all()
 
 
 @pytest.mark.parametrize("exponent", [-2 / 3, 0.0, -4 / 3])
@@ -155,7 +155,7 @@ def test_exponents_are_unbiased_and_cover(exponent, signal, given, within):
     errors = 0.01 * (D / 50) ** (-2 / 3)
     truth = D**exponent
     truth *= signal / np.linalg.norm(truth / errors)
-    draws = [findings._power_law(D, truth + errors * rng.standard_normal(5), errors) for _ in range(250)]
+    draws = [laws._power_law(D, truth + errors * rng.standard_normal(5), errors) for _ in range(250)]
     _, exponents, deviations = np.array([one for one in draws if np.isfinite(one[1])]).T
     assert len(exponents) > given * len(draws)
     assert np.median(exponents) == pytest.approx(exponent, abs=3 * np.median(deviations) / len(exponents) ** 0.5)
@@ -165,7 +165,7 @@ def test_exponents_are_unbiased_and_cover(exponent, signal, given, within):
 
 def test_nothing_is_rarely_taken_for_a_law():
     rng = np.random.default_rng(0)
-    draws = [findings._power_law(D, rng.standard_normal(5), np.ones(5))[1] for _ in range(300)]
+    draws = [laws._power_law(D, rng.standard_normal(5), np.ones(5))[1] for _ in range(300)]
     assert np.isfinite(draws).mean() < 0.03
 
 
@@ -175,7 +175,7 @@ def test_finite_size_by_facet(tmp_path):
         tmp_path, *LINEAR, ("[8]", "[8, 10]"), ("[2]", "[2, 4]"), ("seed: 2", "seed: 3"), ("[seed]", "[]"),
         without=(1, 6, 7),
     )  # fmt: skip
-    frame = findings.finite_size(study, datasets)
+    frame = laws.finite_size(study, datasets)
     draws = frame.groupby(["manifold_dim", "ambient_dim"]).draws.agg(["min", "max"])
     assert draws.to_dict("index") == {
         (2, 8): {"min": 2, "max": 2},
@@ -200,7 +200,7 @@ def test_a_law_of_zero_has_no_relative_bias(tmp_path):
     study, datasets = measured(tmp_path, *LINEAR, ("manifold_dim: [2]", "manifold_dim: [8]"), ("count: 24", "count: 8"))
     (ds,) = datasets
     hard = ds.assign(law_edge=ds.law_edge.where((ds.side != "low") | (ds.group == 0), 0.0))
-    names = set(findings.finite_size(study, [hard])["quantity"])
+    names = set(laws.finite_size(study, [hard])["quantity"])
     assert "high edge of group 2" in names
     assert "low edge of group 2" not in names
 
@@ -209,7 +209,7 @@ def test_gap_existence(tmp_path):
     study, datasets = measured(
         tmp_path, *LINEAR, *BY_STD, ("[8]", "[40]"), ("manifold_dim: [2]", "manifold_dim: [8, 20]")
     )
-    frame = findings.gap_existence(study, datasets)
+    frame = laws.gap_existence(study, datasets)
     assert len(frame) == 4
     assert set(frame.alpha) == {0.2, 0.5}
     far, close = frame[frame.variance_ratio < 0.1], frame[frame.variance_ratio > 0.9]
@@ -236,14 +236,14 @@ def test_gap_existence_where_one_group_overtakes_the_other(tmp_path):
         ("{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}",
          "{fraction: 0.25, std: 1.0, law: uniform}, {fraction: 0.75, std: 0.1}"),
     )  # fmt: skip
-    frame = findings.gap_existence(study, datasets)
+    frame = laws.gap_existence(study, datasets)
     assert len(frame) == 8
     assert set(frame.variance_ratio) == {0.25}
     assert dict(zip(frame.wider_group, frame.share, strict=True)) == {0: 0.25, 1: 0.75}
     of_the_law = frame["manifold.groups.0.width"] == 0
     expected = laws.critical_ratio(frame.alpha.to_numpy(), frame.share.to_numpy())
     np.testing.assert_allclose(frame.critical_ratio, np.where(of_the_law, expected, np.nan))
-    blocks = findings.blocks(study, frame, "manifold_dim", study.std_axis)
+    blocks = tables.blocks(study, frame, "manifold_dim", study.std_axis)
     assert [len(rows) for _, rows in blocks] == [2] * 4
     assert not any(rows.duplicated(["alpha", "variance_ratio"]).any() for _, rows in blocks)
     labels = [line.strip() for line in findings.summary(study, datasets) if line.strip().startswith("manifold.")]
@@ -260,13 +260,13 @@ def test_an_orthonormal_frame_has_no_critical_ratio(tmp_path):
         ("seed: 6", "seed: 2"),
         ("count: 24", "count: 8"),
     )
-    assert findings.gap_existence(study, datasets).critical_ratio.isna().all()
+    assert laws.gap_existence(study, datasets).critical_ratio.isna().all()
     assert "critical ratio of the law -" in findings.summary(study, datasets)[2]
 
 
 def test_curvature_against_the_flat_cell_of_the_same_f(curved):
     study, (ds,) = curved
-    frame = findings.curvature(study, [ds])
+    frame = laws.curvature(study, [ds])
     flat, bent = (frame[frame.curvature == c].iloc[0] for c in (0.0, 0.5))
     assert flat.ratio_t_max == 1
     assert flat.ghosts == 0
@@ -293,7 +293,7 @@ def test_curvature_without_some_cells(curved, missing, expected):
     study, (ds,) = curved
     keep = xr.DataArray(np.arange(2) != missing, dims="curvature")
     partial = ds.where(keep).assign(status=ds.status.where(keep, 0))
-    assert findings.curvature(study, [partial]).curvature.tolist() == [[0.5], [0.0]][missing]
+    assert laws.curvature(study, [partial]).curvature.tolist() == [[0.5], [0.0]][missing]
     assert expected in findings.summary(study, [partial])[2]
 
 
@@ -311,19 +311,19 @@ def test_without_results_there_is_nothing_to_say(curved, finite, status):
 )
 def test_where_linear_theory_fails(ratios, expected):
     frame = pd.DataFrame({"curvature": [0.0, 0.5, 1.0], "ratio_t_max": ratios})
-    assert findings.fails_from(frame, "t_max") == pytest.approx(expected, nan_ok=True)
+    assert laws.fails_from(frame, "t_max") == pytest.approx(expected, nan_ok=True)
 
 
 def test_half_of_the_draws():
     frame = pd.DataFrame({"variance_ratio": [0.01, 0.1, 1.0], "widest": [1.0, 0.75, 0.25]})
-    assert findings.half(frame) == pytest.approx(10**-0.5)
-    assert np.isnan(findings.half(frame.assign(widest=1.0)))
+    assert laws.half(frame) == pytest.approx(10**-0.5)
+    assert np.isnan(laws.half(frame.assign(widest=1.0)))
 
 
 def test_half_of_the_draws_where_draws_say_nothing():
     frame = pd.DataFrame({"variance_ratio": [0.01, 0.1], "widest": [np.nan, np.nan]})
-    assert np.isnan(findings.half(frame))
-    assert findings._or_dash(findings.half(frame)) == "-"
+    assert np.isnan(laws.half(frame))
+    assert tables.or_dash(laws.half(frame)) == "-"
 
 
 @pytest.fixture(scope="module")
@@ -334,7 +334,7 @@ def compared(tmp_path_factory):
 
 def test_estimators_against_the_cube(compared):
     study, (ds,) = compared
-    frame = findings.estimators(study, [ds])
+    frame = dimensions.estimators(study, [ds])
     of_score, of_data = frame[frame.network != "data"], frame[frame.network == "data"]
     assert len(of_score) == 2 * 6 * 8
     assert (of_score.n == 6).all()
@@ -361,23 +361,23 @@ def test_estimators_in_lines(compared):
     ]  # fmt: skip
     (first, *_) = [line for line in text if "final_gap" in line]
     assert first.split()[:3] == ["exact", "final_gap", "8"]
-    assert len(first.split()) == 3 + 2 * findings.TIMES_SHOWN
+    assert len(first.split()) == 3 + 2 * dimensions.TIMES_SHOWN
     assert not [line for line in text if "published" in line]
 
 
 def test_published_numbers_stand_beside_their_own_set_only():
     rows = pd.DataFrame({"family": ["sphere"], "ambient_dim": [100], "dimension": [10.0]})
-    assert findings.published_of(rows)["ID-diff (trained)"] == 11
+    assert dimensions.published_of(rows)["ID-diff (trained)"] == 11
     for other in ({"family": "arcs"}, {"ambient_dim": 50}, {"dimension": 11.0}):
-        assert findings.published_of(rows.assign(**other)) == {}
+        assert dimensions.published_of(rows.assign(**other)) == {}
 
 
 def test_estimators_without_results(compared):
     study, (ds,) = compared
     names = ["estimate", "data_estimate"]
     empty = ds.assign({name: ds[name] * np.nan for name in names})
-    assert findings.estimators(study, [empty]).empty
+    assert dimensions.estimators(study, [empty]).empty
     assert not [line for line in findings.summary(study, [empty]) if "estimators" in line]
     only_data = ds.drop_vars(["estimate", "estimate_cost"])
-    assert set(findings.estimators(study, [only_data]).network) == {"data"}
+    assert set(dimensions.estimators(study, [only_data]).network) == {"data"}
     assert any("local_pca" in line for line in findings.summary(study, [only_data]))

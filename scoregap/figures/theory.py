@@ -7,19 +7,19 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from scoregap import findings
 from scoregap.figures import PANELS, grid, label, shared_legend
+from scoregap.findings import dimensions, laws, tables
 from scoregap.study import Study
 from scoregap.truth import expansions
 
 
 def finite_size(study: Study, datasets: list):
     """|realised / law - 1| against d, for the bare and the corrected law, and the spread over draws."""
-    frame = findings.finite_size(study, datasets)
+    frame = laws.finite_size(study, datasets)
     if frame.empty:
         return _nothing("finite size needs two draws or more of one cell, and finds none")
     names = list(dict.fromkeys(frame["quantity"]))
-    blocks = findings.blocks(study, frame, "ambient_dim")
+    blocks = tables.blocks(study, frame, "ambient_dim")
     columns = min(4, len(names))
     rows = -(-len(names) // columns)  # of a block
     figure, axes = grid(rows * len(blocks[:PANELS]), columns, height=2.6, sharex=True, sharey=True)
@@ -27,7 +27,7 @@ def finite_size(study: Study, datasets: list):
         panels = axes[rows * i : rows * (i + 1)].flat
         for ax, name in zip(panels, names, strict=False):
             _finite_size_panel(ax, block[block["quantity"] == name].sort_values("ambient_dim"))
-            ax.set_title("\n".join(filter(None, (findings.labelled(values, label), name))))
+            ax.set_title("\n".join(filter(None, (tables.labelled(values, label), name))))
         for ax in panels[len(names) :]:
             ax.set_axis_off()
     d = sorted(set(frame.ambient_dim))
@@ -46,7 +46,7 @@ def finite_size(study: Study, datasets: list):
 
 
 def _finite_size_panel(ax, group) -> None:
-    """One quantity. group: rows of `findings.finite_size`, sorted by ambient_dim; none where it does not exist."""
+    """One quantity. group: rows of `laws.finite_size`, sorted by ambient_dim; none where it does not exist."""
     ax.set_xscale("log")
     ax.set_yscale("log")
     d = group.ambient_dim.to_numpy()
@@ -69,15 +69,15 @@ def _finite_size_panel(ax, group) -> None:
 
 def gap_existence(study: Study, datasets: list):
     """The phase diagram of the intermediate gap: variance ratio against alpha, with the critical line."""
-    frame = findings.gap_existence(study, datasets)
-    blocks = [] if frame.empty else findings.blocks(study, frame, "manifold_dim", study.std_axis)
+    frame = laws.gap_existence(study, datasets)
+    blocks = [] if frame.empty else tables.blocks(study, frame, "manifold_dim", study.std_axis)
     blocks = [(values, rows) for values, rows in blocks if min(rows[["alpha", "variance_ratio"]].nunique()) > 1]
     if not blocks:
         return _nothing("existence of the gap needs results at two alpha = m / d and two variance ratios, or more")
     figure, axes = grid(len(blocks[:PANELS]), 3, height=3.6)
     for row, (values, block) in zip(axes, blocks, strict=False):
         _gap_existence_panels(figure, row, block)
-        where = findings.labelled(values, label)
+        where = tables.labelled(values, label)
         row[0].set_ylabel("\n".join(filter(None, (where, "variance ratio of the groups"))))
     axes[0, 0].legend(fontsize=7, loc="upper right", labelcolor="white")
     figure.suptitle(f"Where the gap between two variance groups exists{_left_out(blocks)}")
@@ -85,7 +85,7 @@ def gap_existence(study: Study, datasets: list):
 
 
 def _gap_existence_panels(figure, axes, block) -> None:
-    """The three panels of one block of `findings.gap_existence`."""
+    """The three panels of one block of `laws.gap_existence`."""
     shown = (
         ("widest", "share of draws where it is the widest gap"),
         ("width", "largest width, exact score"),
@@ -101,7 +101,7 @@ def _gap_existence_panels(figure, axes, block) -> None:
             ax.plot(line.alpha, line.critical_ratio, color="tab:red", lw=2, label="critical ratio (law)")
         if column == "widest":
             half = block.groupby("alpha")[["variance_ratio", "widest"]].apply(
-                lambda group: findings.half(group.sort_values("variance_ratio"))
+                lambda group: laws.half(group.sort_values("variance_ratio"))
             )
             ax.plot(half.index, half, "o", color="white", mec="black", ms=5, label="half of the draws")
         ax.set_yscale("log")
@@ -116,18 +116,18 @@ def _gap_existence_panels(figure, axes, block) -> None:
 
 def curvature(study: Study, datasets: list):
     """Phase times and ghost directions of the exact score against curvature."""
-    frame = findings.curvature(study, datasets)
+    frame = laws.curvature(study, datasets)
     if frame.empty:
         return _nothing("curvature needs the exact score, and there is no result of it")
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
-    blocks = findings.blocks(study, frame, "curvature")
+    blocks = tables.blocks(study, frame, "curvature")
     shown = [(values, group.sort_values("curvature")) for values, group in blocks[:PANELS]]
     figure, axes = grid(2, max(3, -(-(len(names) + 2) // 2)), height=2.8)
     colours = colormaps["viridis"](np.linspace(0, 0.85, len(shown)))
     panels = iter(axes.flat)
     for name in names:
         ax = next(panels)
-        ax.axhspan(1 - findings.OFF, 1 + findings.OFF, color="0.9", lw=0)
+        ax.axhspan(1 - laws.OFF, 1 + laws.OFF, color="0.9", lw=0)
         for (values, group), colour in zip(shown, colours, strict=True):
             ax.errorbar(
                 group.curvature,
@@ -138,7 +138,7 @@ def curvature(study: Study, datasets: list):
                 ms=3,
                 lw=1,
                 capsize=2,
-                label=findings.labelled(values, label) or study.name,
+                label=tables.labelled(values, label) or study.name,
             )
             if name == "t_consolidation":
                 c = np.linspace(0, group.curvature.max(), 200)
@@ -148,7 +148,7 @@ def curvature(study: Study, datasets: list):
         ax.set_xlabel("curvature c")
     for column, text in (
         ("ghost", "largest ghost eigenvalue of G"),
-        ("ghosts", f"ghosts of at least {findings.GHOST:g}"),
+        ("ghosts", f"ghosts of at least {laws.GHOST:g}"),
     ):
         if column in frame:
             ax = next(panels)
@@ -162,7 +162,7 @@ def curvature(study: Study, datasets: list):
         ax.xaxis.set_major_formatter(ScalarFormatter())
     shared_legend(figure, axes)
     figure.suptitle(
-        f"Curvature: exact phase times over those of the same F without it (grey: {findings.OFF:.0%}; "
+        f"Curvature: exact phase times over those of the same F without it (grey: {laws.OFF:.0%}; "
         f"dotted: small-curvature expansion){_left_out(blocks)}"
     )
     return figure
@@ -170,10 +170,10 @@ def curvature(study: Study, datasets: list):
 
 def estimators(study: Study, datasets: list):
     """Estimate less true dimension against noise variance, one line per estimator; rows are scores, columns sets."""
-    frame = findings.estimators(study, datasets)
+    frame = dimensions.estimators(study, datasets)
     if frame.empty:
         return _nothing("a comparison of estimators needs the result of a cell, and there is none")
-    blocks = findings.blocks(study, frame)
+    blocks = tables.blocks(study, frame)
     networks = [name for name in study.axes["network"] if name in set(frame.network)] or ["data"]
     shown = blocks[:PANELS]
     figure, axes = grid(len(networks), len(shown), height=2.9, sharex=True, sharey=True)
@@ -194,7 +194,7 @@ def estimators(study: Study, datasets: list):
             if network in ("exact", "data"):
                 _marks_at_the_edge(ax, block, of_data)
             if row == 0:
-                ax.set_title("\n".join(filter(None, (findings.labelled(values, label), _true(block)))))
+                ax.set_title("\n".join(filter(None, (tables.labelled(values, label), _true(block)))))
             if column == 0:
                 ax.set_ylabel(f"{network}\nestimate - true dimension")
             if row == len(networks) - 1:
@@ -224,7 +224,7 @@ def _marks_at_the_edge(ax, block, methods: list[str]) -> None:
                 at, data.bias[method], transform=ax.get_yaxis_transform(), marker="X<>^vs"[i % 6], ms=5, ls="",
                 mfc="none", color=f"C{6 + i % 4}", clip_on=False, label=f"{method} (data)",
             )  # fmt: skip
-    for name, value in list(findings.published_of(block).items())[:1]:
+    for name, value in list(dimensions.published_of(block).items())[:1]:
         ax.plot(
             0.97, value - block.dimension.mean(), transform=ax.get_yaxis_transform(), marker="D", ms=5, ls="",
             color="black", label=f"{name}, published",

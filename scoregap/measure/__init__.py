@@ -21,6 +21,7 @@ class Network(NamedTuple):
 NETWORKS = {
     "gated": Network("scoregap.measure.networks:Gated", True),
     "resmlp": Network("scoregap.measure.networks:ResMLP", True),
+    "normed": Network("scoregap.measure.networks:Normed", True),
     "linear": Network("scoregap.measure.networks:TimeLinear", False),
     "paper": Network("scoregap.measure.networks:Paper", False),
 }

@@ -78,9 +78,14 @@ class Residual(Conditioned):
         h = per_level(self.enter, x)
         for k in range(self.depth):
             h = h + self.block(k, h, conditions[k])
+        h = self.features(h)
         if self.output_gate:
             h = h * (1 + conditions[-1])
         return per_level(self.leave, h)
+
+    def features(self, h):
+        """What the output is read from, given the features after the last block."""
+        return h
 
 
 def per_level(layer, h):
@@ -114,6 +119,26 @@ class ResMLP(Residual):
 
     def block(self, k, h, condition):
         return per_level(self.mix[k], silu(per_level(self.linear[k], h) + condition))
+
+
+class Normed(ResMLP):
+    """`ResMLP` whose blocks and output see the features divided by their root mean square (Zhang and Sennrich 2019).
+
+    A layer can make the features span the data alone; dividing by their length then takes a point to a sphere, which
+    blocks without it must build from products. It works where the network predicts the clean point: one that predicts
+    noise must keep the normal directions among its features, and their length is the noise's.
+    """
+
+    def block(self, k, h, condition):
+        return super().block(k, normed(h), condition)
+
+    def features(self, h):
+        return normed(h)
+
+
+def normed(h):
+    """Features (..., width) divided by their root mean square."""
+    return h * torch.rsqrt(h.square().mean(-1, keepdim=True) + 1e-6)
 
 
 class Paper(ResMLP):

@@ -72,7 +72,7 @@ def test_blocks_are_apart_and_those_left_out_are_counted(results, monkeypatch, n
 
 def test_finite_size_draws_every_quantity_of_every_block(results):
     study, datasets = results["finite_size"]
-    frame = findings.finite_size(study, datasets)
+    frame = laws.finite_size(study, datasets)
     panels = {ax.get_title(): ax for ax in drawn(theory.finite_size(study, datasets))}
     names = ["t_max", *(f"{side} edge of group {k}" for side in ("low", "high") for k in (1, 2))]
     assert {f"m {m}\n{name}" for m in (2, 4) for name in names} < set(panels)
@@ -102,7 +102,7 @@ def test_finite_size_draws_the_fitted_law(monkeypatch, tmp_path):
 
 def test_gap_existence_draws_the_critical_ratio_of_its_rows(results):
     study, datasets = results["gap_existence"]
-    frame = findings.gap_existence(study, datasets)
+    frame = laws.gap_existence(study, datasets)
     axes = drawn(theory.gap_existence(study, datasets))
     assert [ax.get_ylabel().split("\n")[0] for ax in axes[::3]] == ["wider_group 0", "wider_group 1"]
     for i, ax in enumerate(axes):
@@ -122,7 +122,7 @@ def test_gap_existence_draws_the_critical_ratio_of_its_rows(results):
 )
 def test_gap_existence_of_little(results, monkeypatch, change):
     study, datasets = results["gap_existence"]
-    frame = findings.gap_existence(study, datasets).assign(**change)
+    frame = laws.gap_existence(study, datasets).assign(**change)
     monkeypatch.setattr(findings, "gap_existence", lambda *_: frame)
     figure = theory.gap_existence(study, datasets)
     labels = [line.get_label() for ax in drawn(figure) for line in ax.get_lines()]
@@ -186,7 +186,7 @@ def test_small_curvature_is_where_the_exact_score_goes(tiny):
 
 def test_estimators_shows_every_number_and_what_was_published(results, monkeypatch):
     study, datasets = results["estimators"]
-    frame = findings.estimators(study, datasets)
+    frame = dimensions.estimators(study, datasets)
     monkeypatch.setattr(findings, "PUBLISHED", {("arcs", 8, 2): {"ID-diff (trained)": 3, "PPCA": 9}})
     panels = drawn(theory.estimators(study, datasets))
     assert [ax.get_title() for ax in panels] == [f"c {c}\ntrue dimension 2" for c in (0.25, 0.5)]

@@ -1,10 +1,6 @@
-"""What a study says as a whole: the exact score about the laws, and estimators of the dimension about each other.
+"""What the exact score of a study says about the laws, without any network.
 
-study, datasets of its cube -> tables: finite size, existence of the gap, curvature, estimators
-
-Each applies to studies that vary the right axes and have the exact score, or the section it needs
-(`Study.findings`). The compare stage writes their summaries, the report draws them. Cells without a result have no
-row, a table may be empty.
+study, datasets of its cube -> tables: finite size, existence of the gap, curvature
 """
 
 import itertools
@@ -14,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from scipy import optimize, stats
 
+from scoregap.findings.tables import blocks, labelled, listed, or_dash, plus_minus
 from scoregap.study import Study
 from scoregap.truth import laws
 
@@ -22,14 +19,6 @@ GHOST = 0.10  # eigenvalue of G from which a direction beyond the manifold is co
 RESOLVED = 3.0  # standard errors from which a value differs from zero
 EDGES = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
 PHASES = ("t_open", "t_max", "t_close", "t_consolidation")
-TIMES_SHOWN = 5  # noise variances of the estimators' table for a terminal
-# (family, ambient_dim, true dimension) -> dimensions that Stanczuk et al. (ICML 2024) give for the same set: ID-diff
-# of a trained network, the others of data. Their other sets have no counterpart here: squares and Gaussian blobs are
-# images of 32 x 32 pixels, and their line is a sum of sines through all 100 dimensions.
-PUBLISHED = {
-    ("sphere", 100, 10): {"ID-diff (trained)": 11, "MLE k=5": 9.61, "MLE k=20": 9.46, "local PCA": 11, "PPCA": 11},
-    ("sphere", 100, 50): {"ID-diff (trained)": 51, "MLE k=5": 35.52, "MLE k=20": 34.04, "local PCA": 51, "PPCA": 51},
-}
 
 
 def _cells(study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = ()):
@@ -44,26 +33,6 @@ def _cells(study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[
 def _present(cell: xr.Dataset) -> np.ndarray:
     """(seeds,) which draws have a result: not those of a missing job, nor those of which nothing is known."""
     return (cell.status == 1).values
-
-
-def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple[dict, pd.DataFrame]]:
-    """(values of the axes that the study varies other than these, rows with these values), in order of appearance.
-
-    `wider_group` is an axis too: a ratio of variances has two meanings where one group overtakes the other.
-    """
-    keys = [axis for axis in study.facets if axis not in within and len(study.axes[axis]) > 1]
-    if "wider_group" in frame and frame.wider_group.nunique() > 1:
-        keys.append("wider_group")
-    if not keys:
-        return [({}, frame)]
-    return [(dict(zip(keys, values, strict=True)), rows) for values, rows in frame.groupby(keys, sort=False)]
-
-
-def labelled(values: dict, name=str) -> str:
-    """A block in words. name: axis -> what to call it."""
-    return ", ".join(
-        f"{name(axis)} {value if isinstance(value, str) else f'{value:g}'}" for axis, value in values.items()
-    )
 
 
 def _quantities(ds: xr.Dataset):
@@ -230,52 +199,6 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def estimators(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
-    """One row per cell, network, method and noise variance: how far its estimates are from the true dimension.
-
-    bias: mean of estimate - true dimension at the point, over points and draws. spread: standard deviation of that.
-    right: share of estimates that round to the true dimension. dimension: mean of the true ones. cost: evaluations of
-    the score per estimate. Estimators of data have one row per cell, at no variance (NaN), with the network "data".
-    """
-    rows: list[dict] = []
-    for ds in datasets:
-        names = [name for name in ("estimate", "data_estimate", "point_dimension", "estimate_cost") if name in ds]
-        loaded = ds[names].load().where(ds.status == 1)
-        for values in itertools.product(*(ds[axis].values for axis in study.facets)):
-            chosen = dict(zip(study.facets, values, strict=True))
-            here = loaded.sel(chosen)
-            if "estimate" in here:
-                for network, method in itertools.product(here.network.values, here.score_estimator.values):
-                    one = here.sel(network=network, score_estimator=method)
-                    label = chosen | {"network": network, "method": method, "cost": float(one.estimate_cost.max())}
-                    for t in one.estimate_time.values:
-                        error = (one.estimate.sel(estimate_time=t) - one.point_dimension).values
-                        rows += _errors(label | {"t": t}, error, one.point_dimension.values)
-            if "data_estimate" in here and "exact" in here.network.values:
-                exact = here.sel(network="exact")
-                # Clean data know one dimension: of a mixture, that of its largest component.
-                true = exact.point_dimension.max("estimate_point").values
-                for method in here.data_estimator.values:
-                    error = exact.data_estimate.sel(data_estimator=method).values - true
-                    rows += _errors(
-                        chosen | {"network": "data", "method": method, "cost": np.nan, "t": np.nan}, error, true
-                    )
-    return pd.DataFrame(rows)
-
-
-def _errors(label: dict, error, true) -> list[dict]:
-    """The row of `estimators` for these errors; none where all are NaN."""
-    known = np.isfinite(error)
-    if not known.any():
-        return []
-    error = error[known]
-    right = np.mean(np.abs(error) < 0.5)
-    return [
-        label
-        | {"dimension": np.nanmean(true), "bias": error.mean(), "spread": error.std(), "right": right, "n": error.size}
-    ]
-
-
 def fails_from(frame: pd.DataFrame, name: str) -> float:
     """Smallest curvature at which a phase time is off by more than OFF, interpolated; NaN if it never is.
 
@@ -291,24 +214,13 @@ def fails_from(frame: pd.DataFrame, name: str) -> float:
     return float(np.interp(OFF, off[i - 1 : i + 1], c[i - 1 : i + 1]))
 
 
-def summary(study: Study, datasets: list[xr.Dataset]) -> list[str]:
-    """What the tables say, in lines for a terminal."""
-    lines = []
-    for name in study.findings:
-        table, describe = TABLES[name]
-        frame = table(study, datasets)
-        if not frame.empty:
-            lines += ["", *describe(study, frame)]
-    return lines
-
-
-def _finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+def finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     lines = []
     for values, block in blocks(study, frame, "ambient_dim"):
         last = block.ambient_dim.max()
         lines += [
             f"finite size, {labelled(values) + ', ' if values else ''}{block.draws.min()} draws of F or more at "
-            f"d = {_listed(block.ambient_dim)}: mean of realised / law - 1 at d = {last}, relative spread over draws, "
+            f"d = {listed(block.ambient_dim)}: mean of realised / law - 1 at d = {last}, relative spread over draws, "
             "and how they scale with d",
             f"  {'quantity':<24}{'bare law':>20}{'exponent':>16}{'corrected':>20}{'exponent':>16}"
             f"{'spread':>9}{'exponent':>16}",
@@ -316,11 +228,11 @@ def _finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         for _, row in block[block.ambient_dim == last].iterrows():
             columns = [
                 f"{row.law_bias:+.5f} +- {row.law_error:.5f}",
-                _plus_minus(row.law_bias_exponent, row.law_bias_exponent_error),
+                plus_minus(row.law_bias_exponent, row.law_bias_exponent_error),
                 f"{row.corrected_bias:+.5f} +- {row.corrected_error:.5f}",
-                _plus_minus(row.corrected_bias_exponent, row.corrected_bias_exponent_error),
+                plus_minus(row.corrected_bias_exponent, row.corrected_bias_exponent_error),
             ]
-            spread = _plus_minus(row.spread_exponent, row.spread_exponent_error)
+            spread = plus_minus(row.spread_exponent, row.spread_exponent_error)
             lines.append(
                 f"  {row.quantity:<24}{columns[0]:>20}{columns[1]:>16}{columns[2]:>20}{columns[3]:>16}"
                 f"{row.spread:>9.4f}{spread:>16}"
@@ -328,29 +240,17 @@ def _finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _listed(values: pd.Series) -> str:
-    return ", ".join(str(value) for value in sorted(set(values)))
-
-
-def _plus_minus(value: float, error: float) -> str:
-    return f"{value:.2f} +- {error:.2f}" if np.isfinite(value) else "not resolved"
-
-
-def _gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+def gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     lines = ["existence of the gap: variance ratio at which it is the widest gap in half of the draws"]
     for values, block in blocks(study, frame, "manifold_dim", study.std_axis):
         lines += [f"  {labelled(values)}"] if values else []
         for alpha, group in block.groupby("alpha"):
             reached, critical = half(group.sort_values("variance_ratio")), group.critical_ratio.iloc[0]
             lines.append(
-                f"  alpha {alpha:<6.3g} half of the draws {_or_dash(reached):<8} "
-                f"critical ratio of the law {_or_dash(critical)}"
+                f"  alpha {alpha:<6.3g} half of the draws {or_dash(reached):<8} "
+                f"critical ratio of the law {or_dash(critical)}"
             )
     return lines
-
-
-def _or_dash(value: float) -> str:
-    return f"{value:.3g}" if np.isfinite(value) else "-"
 
 
 def half(group: pd.DataFrame) -> float:
@@ -363,7 +263,7 @@ def half(group: pd.DataFrame) -> float:
     return float(np.exp(np.interp(0.5, share[[i, i - 1]], np.log(ratio[[i, i - 1]]))))
 
 
-def _curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
     lines = [f"curvature from which linear theory (the same F, flat) is off by more than {OFF:.0%}; ghost directions"]
     for values, group in blocks(study, frame, "curvature"):
@@ -378,44 +278,3 @@ def _curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         )
         lines.append(f"  {labelled(values):<20} {off or ('never' if known else 'not known')}; {ghost}")
     return lines
-
-
-def _estimator_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    times = np.unique(frame.t.dropna())
-    shown = times[np.unique(np.linspace(0, len(times) - 1, min(TIMES_SHOWN, len(times))).round().astype(int))]
-    lines = [
-        "dimension estimators: mean of estimate - true dimension (spread over points and draws) at noise variance t; "
-        "cost: evaluations of the score or products with its Jacobian per estimate; data: clean points, no score",
-    ]
-    for values, block in blocks(study, frame):
-        true = block.dimension.mean()
-        lines += [
-            f"  {labelled(values) + ', ' if values else ''}true dimension {true:g}",
-            f"    {'':<10}{'':<24}{'cost':>6}" + "".join(f"{f't = {t:.3g}':>18}" for t in shown),
-        ]
-        for (network, method), rows in block.groupby(["network", "method"], sort=False):
-            by_time = {row.t: f"{row.bias:+.2f} ({row.spread:.2f})" for row in rows.itertuples()}
-            cost = rows.cost.iloc[0]
-            columns = [by_time.get(t, "-") for t in shown] if np.isfinite(cost) else by_time.values()
-            lines.append(
-                f"    {network:<10}{method:<24}{f'{cost:g}' if np.isfinite(cost) else '-':>6}"
-                + "".join(f"{text:>18}" for text in columns)
-            )
-        if published := published_of(block):
-            lines.append(
-                "    published: " + ", ".join(f"{name} {value - true:+.2f}" for name, value in published.items())
-            )
-    return lines
-
-
-def published_of(rows: pd.DataFrame) -> dict[str, float]:
-    """PUBLISHED numbers for the set that these rows of `estimators` are about, if there are any."""
-    return PUBLISHED.get(tuple(rows[["family", "ambient_dim", "dimension"]].iloc[0]), {})
-
-
-TABLES = {
-    "finite_size": (finite_size, _finite_size_lines),
-    "gap_existence": (gap_existence, _gap_existence_lines),
-    "curvature": (curvature, _curvature_lines),
-    "estimators": (estimators, _estimator_lines),
-}

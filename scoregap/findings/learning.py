@@ -1,0 +1,238 @@
+"""What training buys: how sharp the normal spike is (capacity), and how much curvature is seen (plateau).
+
+study, datasets of its cube -> tables: capacity, plateau
+
+Both are of studies with trained networks and an axis of training steps (`Study.findings`); a network at a number of
+steps was trained for that many, with the learning rate brought down to the end. Costs are floating-point operations
+of one member (`training_flops`).
+"""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from scoregap.findings.tables import blocks, labelled
+from scoregap.study import Study
+
+INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
+SHARP = 0.05  # width of a spike that counts as sharp
+HALF = 0.5  # position from which a network counts as having left the plateau
+
+
+def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
+    """(facets and network, cell of the network, exact cell, gaussian cell or None), seeds with results only."""
+    loaded = ds[["status", *names]].load()
+    for values in itertools.product(*(ds[axis].values for axis in study.facets)):
+        chosen = dict(zip(study.facets, values, strict=True))
+        here = loaded.sel(chosen)
+        for network in study.trained_networks:
+            arms = [here.sel(network=arm) if arm in here.network.values else None for arm in ("exact", "gaussian")]
+            own = here.sel(network=network)
+            present = (own.status == 1).values & (arms[0].status == 1).values
+            if present.any():
+                yield (
+                    chosen | {"network": network},
+                    own.isel(seed=present),
+                    *(arm if arm is None else arm.isel(seed=present) for arm in arms),
+                )
+
+
+def _cost(cell: xr.Dataset) -> float:
+    """Floating-point operations of the training, mean over seeds (they differ where training stops early)."""
+    return float(cell.training_flops.max("evaluation").mean())
+
+
+def spike(cell: xr.Dataset, dimension: int) -> xr.DataArray:
+    """Width of the normal spike (time, seed): root mean square of the eigenvalues of G beyond the manifold dimension.
+
+    0 for the exact score of a flat manifold: G has no normal part. The mean counts too: a spike off -1 is no spike.
+    """
+    return ((1 + cell.eigenvalue.isel(mode=slice(dimension, None))) ** 2).mean(("point", "mode")) ** 0.5
+
+
+def capacity(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per trained network, cell and time: width of the normal spike, final gap, and when it reopens.
+
+    spike, gap: at noise variance t, mean over seeds. exact_gap, t_consolidation: of the exact score. inside: whether t
+    is the grid point next to INSIDE of its consolidation time. resolution: median over seeds of t_resolution;
+    unresolved: share of seeds in which the final gap, once open, stays open down to the smallest t; closed: in which it
+    never opens to one half. cost: floating-point operations.
+    """
+    rows: list[dict] = []
+    names = ("boundary", "eigenvalue", "gap_width", "t_consolidation", "t_resolution", "training_flops")
+    for ds in datasets:
+        for chosen, own, exact, _ in _trained(study, ds, names):
+            m = int(own.boundary.isel(seed=0, gap=-1))
+            if m == own.sizes["mode"]:
+                continue
+            width = spike(own, m).mean("seed").values
+            gap, exact_gap = (one.gap_width.isel(gap=-1).mean("seed").values for one in (own, exact))
+            consolidation = float(exact.t_consolidation.isel(gap=-1).mean())
+            resolution = own.t_resolution.isel(gap=-1).values
+            opened = (own.gap_width.isel(gap=-1) >= 0.5).any("time").values
+            t = own.time.values
+            place = int(np.abs(np.log(t / (INSIDE * consolidation))).argmin())
+            common = chosen | {
+                "cost": _cost(own),
+                "t_consolidation": consolidation,
+                "resolution": float(np.nanmedian(resolution)) if np.isfinite(resolution).any() else np.nan,
+                "unresolved": float(np.mean(opened & ~np.isfinite(resolution))),
+                "closed": float(np.mean(~opened)),
+            }
+            for k in range(len(t)):
+                rows.append(
+                    common
+                    | {
+                        "t": t[k],
+                        "spike": width[k],
+                        "gap": gap[k],
+                        "exact_gap": exact_gap[k],
+                        "inside": k == place,
+                    }  # fmt: skip
+                )
+    return pd.DataFrame(rows)
+
+
+def plateau(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per trained network and cell with curvature: where its spectrum lies between gaussian and exact.
+
+    position: projection of (network - gaussian) on (exact - gaussian) over all times and modes of the mean spectra:
+    0 at the score of the Gaussian with the same covariance, 1 at the exact score; low, high: Student's interval over
+    seeds at the study's confidence, NaN for one seed. away: distance from the line between the two, in units of its
+    length. dimension: blind, median over seeds. cost: floating-point operations.
+    """
+    rows: list[dict] = []
+    for ds in datasets:
+        for chosen, own, exact, gaussian in _trained(study, ds, ("eigenvalue", "dimension_overall", "training_flops")):
+            assert gaussian is not None  # `Study.findings` has made sure
+            spectra = [one.eigenvalue.mean("point").transpose("seed", ...).values for one in (own, exact, gaussian)]
+            network, exactly, span = (one.reshape(len(one), -1) for one in spectra)
+            line = exactly - span
+            length = (line**2).sum(1)
+            if not (length > 1e-6).all():  # no curvature: the two are the same
+                continue
+            position = ((network - span) * line).sum(1) / length
+            away = np.sqrt((((network - span) - position[:, None] * line) ** 2).sum(1) / length)
+            low, high = _student(position, study.document.compare.confidence)
+            rows.append(
+                chosen
+                | {
+                    "cost": _cost(own),
+                    "position": position.mean(),
+                    "low": low,
+                    "high": high,
+                    "away": away.mean(),
+                    "dimension": float(own.dimension_overall.isel(estimator=0).median()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _student(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    if len(values) < 2:
+        return np.nan, np.nan
+    half = stats.t.ppf(0.5 * (1 + confidence), len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return values.mean() - half, values.mean() + half
+
+
+def transition(group: pd.DataFrame) -> float:
+    """Cost at which the position rises through HALF for good, interpolated in log cost; NaN if it is below at the end.
+
+    group: rows of `plateau` of one network in one cell, sorted by cost. The least cost if it is never below.
+    """
+    cost, position = group.cost.to_numpy(), group.position.to_numpy()
+    below = np.flatnonzero(~(position >= HALF))
+    if not below.size:
+        return float(cost[0])
+    i = below[-1]
+    if i == len(cost) - 1:
+        return np.nan
+    return float(np.exp(np.interp(HALF, position[i : i + 2], np.log(cost[i : i + 2]))))
+
+
+def exponent(group: pd.DataFrame) -> tuple[float, float]:
+    """(p, standard error) of spike ~ steps^-p over networks of the same kind: one slope, an amplitude per network.
+
+    group: rows of `capacity` with `inside`, of one preconditioning. NaN with fewer than three points beyond the
+    amplitudes.
+    """
+    x, y = np.log(group["train.steps"].to_numpy(float)), np.log(group.spike.to_numpy())
+    owner = pd.factorize(group.network)[0]
+    count = owner.max() + 1
+    free = len(x) - count - 1
+    if free < 1:
+        return np.nan, np.nan
+    x, y = (one - (np.bincount(owner, one) / np.bincount(owner))[owner] for one in (x, y))
+    slope = (x @ y) / (x @ x)
+    error = np.sqrt(((y - slope * x) ** 2).sum() / free / (x @ x))
+    return -slope, error
+
+
+def _kinds(frame: pd.DataFrame, study: Study):
+    """(label, rows) per block of the study's other axes: not network, nor steps."""
+    return blocks(study, frame, "train.steps")
+
+
+def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `capacity` in words."""
+    lines = [
+        f"capacity: width of the normal spike (0 in theory) at {INSIDE:g} of the exact consolidation time, the final gap "
+        "there, and the resolution time, below which that gap is under one half again",
+        f"  {'':<34}{'steps':>8}{'TFLOP':>9}{'spike':>9}{'gap':>8}{'exact':>8}  resolution time",
+    ]
+    inside = frame[frame.inside]
+    for values, block in _kinds(inside, study):
+        lines += [f"  {labelled(values)}"] if values else []
+        for row in block.itertuples():
+            steps = block.loc[row.Index, "train.steps"]
+            if row.closed > HALF:
+                when = "never opens"
+            elif row.unresolved > HALF:
+                when = "below the grid"
+            else:
+                when = f"{row.resolution:.2e}, consolidation at {row.t_consolidation:.2e}"
+            lines.append(
+                f"    {row.network:<32}{steps:>8g}{row.cost / 1e12:>9.3g}{row.spike:>9.4f}{row.gap:>8.3f}"
+                f"{row.exact_gap:>8.3f}  {when}"
+            )
+        p, error = exponent(block)
+        if np.isfinite(p):
+            lines.append(f"    spike ~ steps^-{p:.2f} +- {error:.2f}, one slope for all networks")
+        sharp = block[block.spike <= SHARP]
+        lines.append(
+            f"    spike of {SHARP:g} or less: "
+            + (f"from {sharp.cost.min() / 1e12:.3g} TFLOP ({_cheapest(sharp)})" if len(sharp) else "not reached")
+        )
+    return lines
+
+
+def _cheapest(rows: pd.DataFrame) -> str:
+    row = rows.loc[rows.cost.idxmin()]
+    return f"{row.network}, {row['train.steps']:g} steps"
+
+
+def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `plateau` in words."""
+    lines = [
+        "plateau: position of the learned spectrum between the Gaussian of the same covariance (0) and the exact score "
+        f"(1); left: cost at which it passes {HALF:g}",
+    ]
+    for values, block in _kinds(frame, study):
+        steps = sorted(set(block["train.steps"]))
+        lines += [
+            f"  {labelled(values)}" if values else "",
+            f"    {'':<18}{'TFLOP':>8}" + "".join(f"{f'{s:g} steps':>20}" for s in steps) + f"{'left':>14}",
+        ]
+        for network, group in block.groupby("network", sort=False):
+            group = group.sort_values("cost")
+            cells = {s: f"{p:.2f} (dim {d:g})" for s, p, d in group[["train.steps", "position", "dimension"]].values}
+            left = transition(group)
+            lines.append(
+                f"    {network:<18}{group.cost.max() / 1e12:>8.3g}"
+                + "".join(f"{cells.get(s, '-'):>20}" for s in steps)
+                + f"{f'{left / 1e12:.3g} TFLOP' if np.isfinite(left) else 'not':>14}"
+            )
+    return lines

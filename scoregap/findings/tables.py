@@ -1,0 +1,41 @@
+"""Tables in words: what every finding shares.
+
+rows of a table -> blocks of them, one per setting; labels and numbers as text
+"""
+
+import numpy as np
+import pandas as pd
+
+from scoregap.study import Study
+
+
+def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple[dict, pd.DataFrame]]:
+    """(values of the axes that the study varies other than these, rows with these values), in order of appearance.
+
+    `wider_group` is an axis too: a ratio of variances has two meanings where one group overtakes the other.
+    """
+    keys = [axis for axis in study.facets if axis not in within and len(study.axes[axis]) > 1]
+    if "wider_group" in frame and frame.wider_group.nunique() > 1:
+        keys.append("wider_group")
+    if not keys:
+        return [({}, frame)]
+    return [(dict(zip(keys, values, strict=True)), rows) for values, rows in frame.groupby(keys, sort=False)]
+
+
+def labelled(values: dict, name=str) -> str:
+    """A block in words. name: axis -> what to call it."""
+    return ", ".join(
+        f"{name(axis)} {value if isinstance(value, str) else f'{value:g}'}" for axis, value in values.items()
+    )
+
+
+def listed(values: pd.Series) -> str:
+    return ", ".join(str(value) for value in sorted(set(values)))
+
+
+def plus_minus(value: float, error: float) -> str:
+    return f"{value:.2f} +- {error:.2f}" if np.isfinite(value) else "not resolved"
+
+
+def or_dash(value: float) -> str:
+    return f"{value:.3g}" if np.isfinite(value) else "-"
