@@ -186,7 +186,8 @@ def train(
             finite, loss, excess = held_out(progress.averaged)
             record.add(progress, progress.step * flops, finite, loss, excess)
             elapsed = time.monotonic() - started
-            if elapsed - spoke > 30 or progress.step == settings.steps:
+            over = progress.step == settings.steps or not (record.running & np.isfinite(progress.loss)).any()
+            if elapsed - spoke > 30 or over:
                 spoke = elapsed
                 rate = (progress.step - taken) / elapsed
                 print(
@@ -196,7 +197,7 @@ def train(
                     f"loss {np.median(progress.loss):.4f}, excess {np.median(excess):.5f}",
                     file=sys.stderr,
                 )
-            if not (record.running & np.isfinite(progress.loss)).any():
+            if over:
                 break
         due = progress.step % training.BLOCK == 0 and progress.step < settings.steps
         if save and due and time.monotonic() - saved >= CHECKPOINT:

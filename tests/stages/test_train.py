@@ -409,6 +409,7 @@ def test_patience_ends_the_training_of_a_job(tmp_path, capsys):
     )  # fmt: skip
     job = job_of(study, "gated-32-")
     train.run(study, job.id, tmp_path / "w.safetensors")
+    assert "step 2000/2000" not in capsys.readouterr().err
     members, tensors = storage.read_weights(tmp_path / "w.safetensors")
     for key in members:
         step = tensors[f"{key}/curve"][:, 0]
