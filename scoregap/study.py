@@ -218,6 +218,7 @@ class Study:
         exact = "exact" in self.axes["network"]
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
+        trained_longer = bool(self.trained_networks) and len(self.axes.get("train.steps", ())) > 1
         flat, two_groups = self.axes["curvature"] == (0,), len(self.document.manifold.groups) == 2
         applies = {
             "finite_size": exact and lawful and several["ambient_dim"] and several["seed"],
@@ -226,6 +227,8 @@ class Study:
             ),
             "curvature": exact and several["curvature"] and 0 in self.axes["curvature"],
             "estimators": self.document.dimension is not None,
+            "capacity": exact and trained_longer and flat,
+            "plateau": exact and trained_longer and "gaussian" in self.axes["network"] and not flat,
         }
         return [name for name, it_does in applies.items() if it_does]
 

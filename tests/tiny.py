@@ -70,3 +70,26 @@ def run_stages(study: Path, results: Path) -> None:
     cube.run(study, results / "spectrum", results / "fit", results / "cube.zarr")
     compare.run(study, results / "cube.zarr", results / "comparison.csv", results / "comparison.txt")
     report.run(study, results / "cube.zarr", results / "comparison.csv", results / "figures")
+
+
+EXACT = (("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 2"))
+FLAT = ("[0.0, 0.5]", "[0.0]")
+LINEAR = (("[arcs]", "[linear]"), FLAT)
+
+
+def measured(folder, *changes, without=()):
+    """(study, datasets) of the tiny study with these replacements made; without: places of jobs that were not run."""
+    from scoregap.stages import cube, dimension, fit, spectrum
+    from scoregap.study import load
+
+    path = edited(folder, *EXACT, *changes)
+    study = load(path)
+    for i, job in enumerate(study.jobs):
+        if i not in without:
+            spectra = folder / "spectrum" / f"{job}.zarr.zip"
+            spectrum.run(path, job, spectra, None)
+            fit.run(path, job, spectra, folder / "fit" / f"{job}.zarr.zip")
+            if study.document.dimension:
+                dimension.run(path, job, folder / "dimension" / f"{job}.zarr.zip")
+    folders = [folder / stage for stage in ("spectrum", "fit", "dimension")]
+    return study, [cube.gather(study, d, *folders) for d in study.axes["ambient_dim"]]

@@ -80,6 +80,14 @@ def shared_legend(figure, axes) -> None:
     figure.legend(entries.values(), entries.keys(), loc="outside right center", fontsize=8)
 
 
+def nothing(why: str):
+    """A figure that says why it is empty."""
+    figure, axes = grid(1, 1)
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0.5, 0.5, why, ha="center")
+    return figure
+
+
 def save(figure, study: Study, path: Path, count: int = 0) -> None:
     """Write a figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
     left_out = f"; the first {PANELS} of {count} cells" if count > PANELS else ""

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from scoregap.figures import PANELS, grid, label, shared_legend
+from scoregap.figures import PANELS, grid, label, nothing, shared_legend
 from scoregap.findings import dimensions, laws, tables
 from scoregap.study import Study
 from scoregap.truth import expansions
@@ -17,7 +17,7 @@ def finite_size(study: Study, datasets: list):
     """|realised / law - 1| against d, for the bare and the corrected law, and the spread over draws."""
     frame = laws.finite_size(study, datasets)
     if frame.empty:
-        return _nothing("finite size needs two draws or more of one cell, and finds none")
+        return nothing("finite size needs two draws or more of one cell, and finds none")
     names = list(dict.fromkeys(frame["quantity"]))
     blocks = tables.blocks(study, frame, "ambient_dim")
     columns = min(4, len(names))
@@ -73,7 +73,7 @@ def gap_existence(study: Study, datasets: list):
     blocks = [] if frame.empty else tables.blocks(study, frame, "manifold_dim", study.std_axis)
     blocks = [(values, rows) for values, rows in blocks if min(rows[["alpha", "variance_ratio"]].nunique()) > 1]
     if not blocks:
-        return _nothing("existence of the gap needs results at two alpha = m / d and two variance ratios, or more")
+        return nothing("existence of the gap needs results at two alpha = m / d and two variance ratios, or more")
     figure, axes = grid(len(blocks[:PANELS]), 3, height=3.6)
     for row, (values, block) in zip(axes, blocks, strict=False):
         _gap_existence_panels(figure, row, block)
@@ -118,7 +118,7 @@ def curvature(study: Study, datasets: list):
     """Phase times and ghost directions of the exact score against curvature."""
     frame = laws.curvature(study, datasets)
     if frame.empty:
-        return _nothing("curvature needs the exact score, and there is no result of it")
+        return nothing("curvature needs the exact score, and there is no result of it")
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
     blocks = tables.blocks(study, frame, "curvature")
     shown = [(values, group.sort_values("curvature")) for values, group in blocks[:PANELS]]
@@ -172,7 +172,7 @@ def estimators(study: Study, datasets: list):
     """Estimate less true dimension against noise variance, one line per estimator; rows are scores, columns sets."""
     frame = dimensions.estimators(study, datasets)
     if frame.empty:
-        return _nothing("a comparison of estimators needs the result of a cell, and there is none")
+        return nothing("a comparison of estimators needs the result of a cell, and there is none")
     blocks = tables.blocks(study, frame)
     networks = [name for name in study.axes["network"] if name in set(frame.network)] or ["data"]
     shown = blocks[:PANELS]
@@ -251,14 +251,6 @@ def small_curvature(study: Study, chosen: dict, c) -> np.ndarray:
 def _left_out(blocks: list) -> str:
     """What a title adds where only PANELS of the blocks are drawn."""
     return f"; the first {PANELS} of {len(blocks)} settings" if len(blocks) > PANELS else ""
-
-
-def _nothing(why: str):
-    """A figure that says why it is empty."""
-    figure, axes = grid(1, 1)
-    axes[0, 0].set_axis_off()
-    axes[0, 0].text(0.5, 0.5, why, ha="center")
-    return figure
 
 
 DRAW = {

@@ -74,6 +74,7 @@ def published_of(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def estimator_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `estimators` in words."""
     times = np.unique(frame.t.dropna())
     shown = times[np.unique(np.linspace(0, len(times) - 1, min(TIMES_SHOWN, len(times))).round().astype(int))]
     lines = [

@@ -215,6 +215,7 @@ def fails_from(frame: pd.DataFrame, name: str) -> float:
 
 
 def finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `finite_size` in words."""
     lines = []
     for values, block in blocks(study, frame, "ambient_dim"):
         last = block.ambient_dim.max()
@@ -241,6 +242,7 @@ def finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 
 def gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `gap_existence` in words."""
     lines = ["existence of the gap: variance ratio at which it is the widest gap in half of the draws"]
     for values, block in blocks(study, frame, "manifold_dim", study.std_axis):
         lines += [f"  {labelled(values)}"] if values else []
@@ -264,6 +266,7 @@ def half(group: pd.DataFrame) -> float:
 
 
 def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `curvature` in words."""
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
     lines = [f"curvature from which linear theory (the same F, flat) is off by more than {OFF:.0%}; ghost directions"]
     for values, group in blocks(study, frame, "curvature"):

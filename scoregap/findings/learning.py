@@ -15,6 +15,7 @@ import xarray as xr
 from scipy import stats
 
 from scoregap.findings.tables import blocks, labelled
+from scoregap.schema import CONTROLS
 from scoregap.study import Study
 
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
@@ -23,21 +24,17 @@ HALF = 0.5  # position from which a network counts as having left the plateau
 
 
 def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
-    """(facets and network, cell of the network, exact cell, gaussian cell or None), seeds with results only."""
+    """(facets, network and steps; cell of the network, then of every control arm), for seeds with all results."""
     loaded = ds[["status", *names]].load()
     for values in itertools.product(*(ds[axis].values for axis in study.facets)):
         chosen = dict(zip(study.facets, values, strict=True))
         here = loaded.sel(chosen)
         for network in study.trained_networks:
-            arms = [here.sel(network=arm) if arm in here.network.values else None for arm in ("exact", "gaussian")]
-            own = here.sel(network=network)
-            present = (own.status == 1).values & (arms[0].status == 1).values
+            cells = [here.sel(network=name) for name in (network, *(arm for arm in CONTROLS if arm in here.network))]
+            present = np.all([(cell.status == 1).values for cell in cells], axis=0)
             if present.any():
-                yield (
-                    chosen | {"network": network},
-                    own.isel(seed=present),
-                    *(arm if arm is None else arm.isel(seed=present) for arm in arms),
-                )
+                label = chosen | {"network": network, "steps": chosen["train.steps"]}
+                yield label, *(cell.isel(seed=present) for cell in cells)
 
 
 def _cost(cell: xr.Dataset) -> float:
@@ -64,7 +61,7 @@ def capacity(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     rows: list[dict] = []
     names = ("boundary", "eigenvalue", "gap_width", "t_consolidation", "t_resolution", "training_flops")
     for ds in datasets:
-        for chosen, own, exact, _ in _trained(study, ds, names):
+        for chosen, own, exact, *_ in _trained(study, ds, names):
             m = int(own.boundary.isel(seed=0, gap=-1))
             if m == own.sizes["mode"]:
                 continue
@@ -82,17 +79,8 @@ def capacity(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                 "unresolved": float(np.mean(opened & ~np.isfinite(resolution))),
                 "closed": float(np.mean(~opened)),
             }
-            for k in range(len(t)):
-                rows.append(
-                    common
-                    | {
-                        "t": t[k],
-                        "spike": width[k],
-                        "gap": gap[k],
-                        "exact_gap": exact_gap[k],
-                        "inside": k == place,
-                    }  # fmt: skip
-                )
+            columns = {"t": t, "spike": width, "gap": gap, "exact_gap": exact_gap, "inside": np.arange(len(t)) == place}
+            rows += [common | dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     return pd.DataFrame(rows)
 
 
@@ -107,7 +95,6 @@ def plateau(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     rows: list[dict] = []
     for ds in datasets:
         for chosen, own, exact, gaussian in _trained(study, ds, ("eigenvalue", "dimension_overall", "training_flops")):
-            assert gaussian is not None  # `Study.findings` has made sure
             spectra = [one.eigenvalue.mean("point").transpose("seed", ...).values for one in (own, exact, gaussian)]
             network, exactly, span = (one.reshape(len(one), -1) for one in spectra)
             line = exactly - span
@@ -159,7 +146,7 @@ def exponent(group: pd.DataFrame) -> tuple[float, float]:
     group: rows of `capacity` with `inside`, of one preconditioning. NaN with fewer than three points beyond the
     amplitudes.
     """
-    x, y = np.log(group["train.steps"].to_numpy(float)), np.log(group.spike.to_numpy())
+    x, y = np.log(group.steps.to_numpy(float)), np.log(group.spike.to_numpy())
     owner = pd.factorize(group.network)[0]
     count = owner.max() + 1
     free = len(x) - count - 1
@@ -179,15 +166,14 @@ def _kinds(frame: pd.DataFrame, study: Study):
 def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `capacity` in words."""
     lines = [
-        f"capacity: width of the normal spike (0 in theory) at {INSIDE:g} of the exact consolidation time, the final gap "
-        "there, and the resolution time, below which that gap is under one half again",
+        f"capacity: width of the normal spike (0 in theory) and final gap at {INSIDE:g} of the exact consolidation "
+        "time; resolution time, below which that gap is under one half again",
         f"  {'':<34}{'steps':>8}{'TFLOP':>9}{'spike':>9}{'gap':>8}{'exact':>8}  resolution time",
     ]
     inside = frame[frame.inside]
     for values, block in _kinds(inside, study):
         lines += [f"  {labelled(values)}"] if values else []
         for row in block.itertuples():
-            steps = block.loc[row.Index, "train.steps"]
             if row.closed > HALF:
                 when = "never opens"
             elif row.unresolved > HALF:
@@ -195,7 +181,7 @@ def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             else:
                 when = f"{row.resolution:.2e}, consolidation at {row.t_consolidation:.2e}"
             lines.append(
-                f"    {row.network:<32}{steps:>8g}{row.cost / 1e12:>9.3g}{row.spike:>9.4f}{row.gap:>8.3f}"
+                f"    {row.network:<32}{row.steps:>8g}{row.cost / 1e12:>9.3g}{row.spike:>9.4f}{row.gap:>8.3f}"
                 f"{row.exact_gap:>8.3f}  {when}"
             )
         p, error = exponent(block)
@@ -210,8 +196,8 @@ def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 
 def _cheapest(rows: pd.DataFrame) -> str:
-    row = rows.loc[rows.cost.idxmin()]
-    return f"{row.network}, {row['train.steps']:g} steps"
+    row = rows.iloc[rows.cost.argmin()]
+    return f"{row.network}, {row.steps:g} steps"
 
 
 def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
@@ -221,14 +207,14 @@ def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         f"(1); left: cost at which it passes {HALF:g}",
     ]
     for values, block in _kinds(frame, study):
-        steps = sorted(set(block["train.steps"]))
+        steps = sorted(set(block.steps))
         lines += [
             f"  {labelled(values)}" if values else "",
             f"    {'':<18}{'TFLOP':>8}" + "".join(f"{f'{s:g} steps':>20}" for s in steps) + f"{'left':>14}",
         ]
         for network, group in block.groupby("network", sort=False):
             group = group.sort_values("cost")
-            cells = {s: f"{p:.2f} (dim {d:g})" for s, p, d in group[["train.steps", "position", "dimension"]].values}
+            cells = {s: f"{p:.2f} (dim {d:g})" for s, p, d in group[["steps", "position", "dimension"]].values}
             left = transition(group)
             lines.append(
                 f"    {network:<18}{group.cost.max() / 1e12:>8.3g}"

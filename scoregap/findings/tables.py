@@ -30,12 +30,15 @@ def labelled(values: dict, name=str) -> str:
 
 
 def listed(values: pd.Series) -> str:
+    """Different values, ascending."""
     return ", ".join(str(value) for value in sorted(set(values)))
 
 
 def plus_minus(value: float, error: float) -> str:
+    """A value and its error, unless it is NaN."""
     return f"{value:.2f} +- {error:.2f}" if np.isfinite(value) else "not resolved"
 
 
 def or_dash(value: float) -> str:
+    """Three digits, or a dash for NaN."""
     return f"{value:.3g}" if np.isfinite(value) else "-"

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scoregap import figures, storage
-from scoregap.figures import cells, theory
+from scoregap.figures import cells, learning, theory
 from scoregap.stages.compare import known_curves
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
@@ -28,7 +28,8 @@ def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
         for draw in (cells.spectra, cells.gaps, cells.phase_times, cells.dimension, cells.training):
             figures.save(draw(loaded, panels), loaded, out / f"{draw.__name__}.svg", len(panels))
         for name in loaded.findings:
-            figures.save(theory.DRAW[name](loaded, datasets), loaded, out / f"{name}.svg")
+            draw_it = (theory.DRAW | learning.DRAW)[name]
+            figures.save(draw_it(loaded, datasets), loaded, out / f"{name}.svg")
     storage.write_text(out / "comparison.html", comparison(loaded, pd.read_csv(numbers)))
 
 

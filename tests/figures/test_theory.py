@@ -4,11 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from test_findings import FLAT, LINEAR, measured
-from tiny import WITH_DIMENSION, edited
+from tiny import FLAT, LINEAR, WITH_DIMENSION, edited, measured
 
-from scoregap import figures, findings
+from scoregap import figures
 from scoregap.figures import theory
+from scoregap.findings import dimensions, laws
 from scoregap.study import load
 
 STUDIES = {
@@ -90,7 +90,7 @@ def test_finite_size_draws_the_fitted_law(monkeypatch, tmp_path):
         | {"predicted_spread": 1.0, "law_bias": -3 / d, "law_bias_amplitude": -3.0, "law_bias_exponent": -1.0}
         | {"corrected_bias": 0.1, "corrected_bias_amplitude": np.nan, "corrected_bias_exponent": np.nan}
     )
-    monkeypatch.setattr(findings, "finite_size", lambda *_: frame)
+    monkeypatch.setattr(laws, "finite_size", lambda *_: frame)
     (ax,) = drawn(theory.finite_size(load(edited(tmp_path, *LINEAR)), []))
     hollow = [line for line in ax.get_lines() if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
     fitted = [line for line in ax.get_lines() if line.get_color() == "tab:red" and line.get_linestyle() == "-"]
@@ -123,7 +123,7 @@ def test_gap_existence_draws_the_critical_ratio_of_its_rows(results):
 def test_gap_existence_of_little(results, monkeypatch, change):
     study, datasets = results["gap_existence"]
     frame = laws.gap_existence(study, datasets).assign(**change)
-    monkeypatch.setattr(findings, "gap_existence", lambda *_: frame)
+    monkeypatch.setattr(laws, "gap_existence", lambda *_: frame)
     figure = theory.gap_existence(study, datasets)
     labels = [line.get_label() for ax in drawn(figure) for line in ax.get_lines()]
     assert bool(drawn(figure)) == ("alpha" not in change and "variance_ratio" not in change)
@@ -132,7 +132,7 @@ def test_gap_existence_of_little(results, monkeypatch, change):
 
 
 def test_ghosts_are_counted_from_their_own_threshold(results, monkeypatch):
-    monkeypatch.setattr(findings, "GHOST", 0.25)
+    monkeypatch.setattr(laws, "GHOST", 0.25)
     titles = [ax.get_title() for ax in drawn(theory.curvature(*results["curvature"]))]
     assert "ghosts of at least 0.25" in titles
     assert len(titles) == 6
@@ -164,7 +164,7 @@ def test_curvature_of_other_axes(tmp_path, monkeypatch, change, labels, expanded
         for i in range(2)
         for c in (0.0, 0.5)
     ]
-    monkeypatch.setattr(findings, "curvature", lambda *_: pd.DataFrame(rows))
+    monkeypatch.setattr(laws, "curvature", lambda *_: pd.DataFrame(rows))
     figure = theory.curvature(study, [])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == labels
     dotted = [line for line in drawn(figure)[0].get_lines() if line.get_linestyle() == ":"]
@@ -187,7 +187,7 @@ def test_small_curvature_is_where_the_exact_score_goes(tiny):
 def test_estimators_shows_every_number_and_what_was_published(results, monkeypatch):
     study, datasets = results["estimators"]
     frame = dimensions.estimators(study, datasets)
-    monkeypatch.setattr(findings, "PUBLISHED", {("arcs", 8, 2): {"ID-diff (trained)": 3, "PPCA": 9}})
+    monkeypatch.setattr(dimensions, "PUBLISHED", {("arcs", 8, 2): {"ID-diff (trained)": 3, "PPCA": 9}})
     panels = drawn(theory.estimators(study, datasets))
     assert [ax.get_title() for ax in panels] == [f"c {c}\ntrue dimension 2" for c in (0.25, 0.5)]
     for ax, c in zip(panels, (0.25, 0.5), strict=True):

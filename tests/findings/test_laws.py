@@ -4,35 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from tiny import WITH_DIMENSION, edited
+from tiny import FLAT, LINEAR, WITH_DIMENSION, edited, measured
 
 from scoregap import findings
-from scoregap.stages import cube, dimension, fit, spectrum
+from scoregap.findings import laws, tables
 from scoregap.study import load
-from scoregap.truth import FAMILIES, Group, laws
+from scoregap.truth import FAMILIES, Group
+from scoregap.truth import laws as theory
 
-EXACT = (("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 2"))
-FLAT = ("[0.0, 0.5]", "[0.0]")
-LINEAR = (("[arcs]", "[linear]"), FLAT)
 BY_STD = (
     ("  seed: 2", "  manifold.groups.1.std: [0.05, 0.98]\n  seed: 6"),
     ("[seed]", "[seed, manifold.groups.1.std]"),
 )
-
-
-def measured(folder, *changes, without=()):
-    """(study, datasets) of the tiny study with these replacements made; without: places of jobs that were not run."""
-    path = edited(folder, *EXACT, *changes)
-    study = load(path)
-    for i, job in enumerate(study.jobs):
-        if i not in without:
-            spectra = folder / "spectrum" / f"{job}.zarr.zip"
-            spectrum.run(path, job, spectra, None)
-            fit.run(path, job, spectra, folder / "fit" / f"{job}.zarr.zip")
-            if study.document.dimension:
-                dimension.run(path, job, folder / "dimension" / f"{job}.zarr.zip")
-    folders = [folder / stage for stage in ("spectrum", "fit", "dimension")]
-    return study, [cube.gather(study, d, *folders) for d in study.axes["ambient_dim"]]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +74,7 @@ def test_finite_size_against_the_edges_themselves(finite):
         cells = [cell for cell in study.cells if cell["ambient_dim"] == d]
         m = cells[0].manifold_dim
         squares = np.array([cell.truth().scales ** 2 for cell in cells])
-        bare = laws.silverstein_edges(d, (m // 2, m // 2), (1.0, 0.1))
+        bare = theory.silverstein_edges(d, (m // 2, m // 2), (1.0, 0.1))
         row = frame[(frame.ambient_dim == d) & (frame["quantity"] == "low edge of group 2")].iloc[0]
         assert row.law_bias == pytest.approx(squares[:, -1].mean() / bare[1, 0] - 1)
         assert row.law_error == pytest.approx(squares[:, -1].std(ddof=1) / bare[1, 0] / np.sqrt(60))
@@ -217,7 +200,7 @@ def test_gap_existence(tmp_path):
     assert close.widest.max() < 0.5
     assert set(close.law_width) == {0.0}
     np.testing.assert_allclose(far.width, far.law_width, rtol=0.15)
-    np.testing.assert_allclose(frame.critical_ratio, laws.critical_ratio(frame.alpha.to_numpy(), 0.5))
+    np.testing.assert_allclose(frame.critical_ratio, theory.critical_ratio(frame.alpha.to_numpy(), 0.5))
     assert (far.ratio_of_edges < 0.05).all()
     assert set(frame.wider_group) == {0}
     text = findings.summary(study, datasets)
@@ -241,7 +224,7 @@ def test_gap_existence_where_one_group_overtakes_the_other(tmp_path):
     assert set(frame.variance_ratio) == {0.25}
     assert dict(zip(frame.wider_group, frame.share, strict=True)) == {0: 0.25, 1: 0.75}
     of_the_law = frame["manifold.groups.0.width"] == 0
-    expected = laws.critical_ratio(frame.alpha.to_numpy(), frame.share.to_numpy())
+    expected = theory.critical_ratio(frame.alpha.to_numpy(), frame.share.to_numpy())
     np.testing.assert_allclose(frame.critical_ratio, np.where(of_the_law, expected, np.nan))
     blocks = tables.blocks(study, frame, "manifold_dim", study.std_axis)
     assert [len(rows) for _, rows in blocks] == [2] * 4
@@ -324,60 +307,3 @@ def test_half_of_the_draws_where_draws_say_nothing():
     frame = pd.DataFrame({"variance_ratio": [0.01, 0.1], "widest": [np.nan, np.nan]})
     assert np.isnan(laws.half(frame))
     assert tables.or_dash(laws.half(frame)) == "-"
-
-
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory):
-    """(study, datasets) of the tiny study with estimators of the dimension, and without networks."""
-    return measured(tmp_path_factory.mktemp("compared"), WITH_DIMENSION)
-
-
-def test_estimators_against_the_cube(compared):
-    study, (ds,) = compared
-    frame = dimensions.estimators(study, [ds])
-    of_score, of_data = frame[frame.network != "data"], frame[frame.network == "data"]
-    assert len(of_score) == 2 * 6 * 8
-    assert (of_score.n == 6).all()
-    assert of_data[["method", "n"]].values.tolist() == [["local_pca", 2]] * 2
-    for row in of_score.itertuples():
-        errors = (
-            ds.estimate.sel(curvature=row.curvature, score_estimator=row.method, network=row.network)
-            .sel(estimate_time=row.t)
-            .values.ravel()
-            - 2
-        )
-        assert (row.bias, row.spread) == pytest.approx((errors.mean(), errors.std()), abs=1e-6)
-        assert row.right == pytest.approx((abs(errors) < 0.5).mean())
-        assert row.cost == ds.estimate_cost.sel(curvature=row.curvature, score_estimator=row.method).item(0)
-    assert set(frame.dimension) == {2}
-
-
-def test_estimators_in_lines(compared):
-    study, datasets = compared
-    text = findings.summary(study, datasets)
-    start = next(i for i, line in enumerate(text) if line.startswith("dimension estimators"))
-    assert [line.strip() for line in text[start:] if "true dimension" in line][1:] == [
-        "curvature 0, true dimension 2", "curvature 0.5, true dimension 2",
-    ]  # fmt: skip
-    (first, *_) = [line for line in text if "final_gap" in line]
-    assert first.split()[:3] == ["exact", "final_gap", "8"]
-    assert len(first.split()) == 3 + 2 * dimensions.TIMES_SHOWN
-    assert not [line for line in text if "published" in line]
-
-
-def test_published_numbers_stand_beside_their_own_set_only():
-    rows = pd.DataFrame({"family": ["sphere"], "ambient_dim": [100], "dimension": [10.0]})
-    assert dimensions.published_of(rows)["ID-diff (trained)"] == 11
-    for other in ({"family": "arcs"}, {"ambient_dim": 50}, {"dimension": 11.0}):
-        assert dimensions.published_of(rows.assign(**other)) == {}
-
-
-def test_estimators_without_results(compared):
-    study, (ds,) = compared
-    names = ["estimate", "data_estimate"]
-    empty = ds.assign({name: ds[name] * np.nan for name in names})
-    assert dimensions.estimators(study, [empty]).empty
-    assert not [line for line in findings.summary(study, [empty]) if "estimators" in line]
-    only_data = ds.drop_vars(["estimate", "estimate_cost"])
-    assert set(dimensions.estimators(study, [only_data]).network) == {"data"}
-    assert any("local_pca" in line for line in findings.summary(study, [only_data]))

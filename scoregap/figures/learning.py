@@ -1,0 +1,118 @@
+"""Figures of what training buys: capacity and plateau.
+
+study, datasets of its cube -> figures (the tables of `scoregap.findings.learning`, drawn)
+"""
+
+import numpy as np
+
+from scoregap.figures import COLOURS, grid, label, log_time, nothing, shared_legend
+from scoregap.findings import learning, tables
+from scoregap.study import Study
+
+COLUMNS, MOST = 4, 16  # panels per row, and in all
+
+
+def capacity(study: Study, datasets: list):
+    """Normal spike and final gap against noise variance, and the spike well inside the last phase against cost."""
+    frame = learning.capacity(study, datasets)
+    if frame.empty:
+        return nothing("capacity needs a trained network and the exact score, with normal directions")
+    blocks = tables.blocks(study, frame, "train.steps")[:COLUMNS]
+    figure, axes = grid(3, len(blocks), height=2.9, sharey="row")
+    colours = dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
+    steps = sorted(set(frame.steps))
+    for column, (values, block) in zip(axes.T, blocks, strict=True):
+        for (network, at), group in block.groupby(["network", "steps"], sort=False):
+            group = group.sort_values("t")
+            last = at == steps[-1]
+            style = {
+                "color": colours[network],
+                "lw": 1.4 if last else 0.7,
+                "alpha": 0.3 + 0.7 * steps.index(at) / max(1, len(steps) - 1),
+            }
+            column[0].plot(group.t, group.spike, **style)
+            column[1].plot(group.t, group.gap, label=network if last else None, **style)
+        one = block[(block.network == block.network.iloc[0]) & (block.steps == block.steps.iloc[0])].sort_values("t")
+        column[1].plot(one.t, one.exact_gap, color="black", ls="--", lw=1.4, label="exact")
+        column[1].axhline(0.5, color="0.8", lw=1, zorder=0)
+        inside = block[block.inside]
+        for network, group in inside.groupby("network", sort=False):
+            group = group.sort_values("cost")
+            column[2].plot(group.cost / 1e12, group.spike, marker="o", ms=4, lw=1, color=colours[network])
+        column[2].axhline(learning.SHARP, color="0.8", lw=1, zorder=0)
+        for ax in column[:2]:
+            log_time(ax)
+            ax.axvline(learning.INSIDE * one.t_consolidation.iloc[0], color="0.8", lw=1, ls=":", zorder=0)
+            ax.set_xlabel("noise variance t")
+        for ax in column[::2]:
+            ax.set_yscale("log")
+        column[2].set_xscale("log")
+        column[2].set_xlabel("training, 10^12 operations")
+        column[0].set_title(tables.labelled(values, label) or study.name)
+    for ax, text in zip(
+        axes[:, 0], ("width of the normal spike", "final gap", "spike at the dotted line"), strict=True
+    ):
+        ax.set_ylabel(text)
+    shared_legend(figure, axes)
+    figure.suptitle(
+        f"Capacity: the normal spike of trained networks (0 in theory); faint to full: {_listed(steps)} steps"
+    )
+    return figure
+
+
+def plateau(study: Study, datasets: list):
+    """Position of learned spectra between the Gaussian and the exact one, against the cost of training."""
+    frame = learning.plateau(study, datasets)
+    if frame.empty:
+        return nothing("the plateau needs a trained network, the gaussian and the exact score of a curved manifold")
+    blocks = tables.blocks(study, frame, "train.steps")
+    shown = blocks[:MOST]
+    columns = min(COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    figure, axes = grid(rows, columns, height=2.7, sharex=True, sharey=True)
+    colours = dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
+    for ax, (values, block) in zip(axes.flat, shown, strict=False):
+        for level, colour in ((0, "tab:green"), (1, "black")):
+            ax.axhline(level, color=colour, ls="--", lw=1)
+        for network, group in block.groupby("network", sort=False):
+            group = group.sort_values("cost")
+            bars = np.stack([group.position - group.low, group.high - group.position])
+            ax.errorbar(
+                group.cost / 1e12, group.position, np.where(np.isfinite(bars), bars, 0.0), color=colours[network],
+                marker="o", ms=4, lw=1.2, capsize=2, label=network,
+            )  # fmt: skip
+            left = learning.transition(group)
+            if np.isfinite(left):
+                ax.plot(
+                    left / 1e12,
+                    learning.HALF,
+                    marker="*",
+                    ms=11,
+                    color=colours[network],
+                    mec="black",
+                    mew=0.5,
+                    zorder=4,
+                )
+        ax.set_xscale("log")
+        ax.set_title(tables.labelled(values, label) or study.name)
+    for ax in axes.flat[len(shown) :]:
+        ax.set_axis_off()
+    for ax in axes[-1]:
+        ax.set_xlabel("training, 10^12 operations")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("position")
+    axes[0, 0].set_ylim(-0.3, 1.3)
+    shared_legend(figure, axes)
+    more = f"; the first {MOST} of {len(blocks)} settings" if len(blocks) > MOST else ""
+    figure.suptitle(
+        "Plateau: spectra of networks between the Gaussian of the same covariance (0) and the exact score (1); star: the "
+        f"network has left the plateau{more}"
+    )
+    return figure
+
+
+def _listed(steps) -> str:
+    return ", ".join(f"{one:g}" for one in steps)
+
+
+DRAW = {"capacity": capacity, "plateau": plateau}
