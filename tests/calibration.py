@@ -150,7 +150,7 @@ def interval(hits, count):
 
 
 def main(out=None):
-    """Print both tables; draw them to the file `out`."""
+    """Print the tables; draw them to the file `out`."""
     rng = np.random.default_rng(0)
     counts = dict(zip(SIZES, (180, 180, 90, 15), strict=True))
     rates, total, wrong = {}, 0, 0

@@ -8,11 +8,10 @@ scale m, the larger of those of its two sides. The scale of a side comes from th
 largest quarter of them is censored, because there may be other gaps among them: sum of the r smallest, the others
 counted as the r-th, over r. Three facts make the p-value exact, and no table is needed:
 
-- spacings of independent points are exponential, and a scale so censored is then Gamma(r) / r (Epstein and Sobel
-  1953);
-- towards an exponential edge they grow: the k-th from the edge is 1/k times as large (Renyi 1953).
-  So the j-th spacing inwards of the k-th is multiplied by (k + j) / k. At soft edges of random
-  matrices (k^(-1/3)), and at sharp ones, they grow less;
+- spacings of independent points are exponential, and a scale so censored is then Gamma(r) / r (type II censoring);
+- towards an exponential edge they grow: the k-th from the edge is 1/k times as large (Renyi's representation). So the
+  j-th spacing inwards of the k-th is multiplied by (k + j) / k. At soft edges of random matrices (k^(-1/3)), and at
+  sharp ones, they grow less;
 - Bonferroni's factor, the number of spacings, covers the choice of the widest one.
 
 Eigenvalues that repel each other, and averages over points, are more regular than independent points: for them the test

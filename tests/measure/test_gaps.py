@@ -149,7 +149,7 @@ def test_p_of_one_place_is_uniform_under_independent_points(position, inner):
 
 @pytest.mark.parametrize("name", GAPLESS)
 def test_false_positives_are_rare(name):
-    """At most 5 % (99.9 % quantile of the binomial), whatever the width; `make calibration` has more of them."""
+    """At most 5 % (99.9 % quantile of the binomial), whatever the width; `make calibration` has more."""
     rng = np.random.default_rng(0)
     width = 0.1 if name.startswith("trivial") else 1e-6
     counts = {16: 45, 32: 45, 100: 12}
@@ -198,6 +198,15 @@ def test_after_a_true_gap_there_are_no_false_ones():
 def test_equal_modes_have_no_gap(level, n, noise, seed):
     spectra = level + noise * np.random.default_rng(seed).standard_normal((3, n))
     assert GapDetector().fit(np.minimum(spectra, -0.5)).n_gaps_ == 0
+
+
+def test_each_part_has_half_the_probability_of_an_error():
+    rng = np.random.default_rng(0)
+    part = -np.sort(-np.concatenate([-0.5 + 0.05 * rng.random(6), -0.75 + 0.05 * rng.random(6)]))
+    (alone,) = find(part, 0.05, 0.1)[2]
+    gap, _, p = find(np.append(part, -2.0 - 0.01 * np.arange(12)), 0.05, 0.1)
+    assert gap.tolist() == [6, 12]
+    assert p[0] == pytest.approx(2 * alone, rel=1e-9)
 
 
 def test_nothing_is_said_of_two_modes():
