@@ -102,9 +102,9 @@ def model(times, width):
     """The gap of two variances, with an amplitude of its own, fitted to whole curves by least squares.
 
     times: (T,). width: (..., T), NaN where it is not known. Fitted is
-    1 / width = (sqrt(p t) - sqrt(q / t))^2 + 1 / largest, which is A (a - b) t / ((t + a) (t + b)) with a b = q / p, and
-    as q falls to 0 the final gap A g / (t + g); with q it is the final gap of a network, which falls again, times
-    t / (t + r). A is 1 in theory and free here: eigenvalues of trained networks stop short of 1.
+    1 / width = (sqrt(p t) - sqrt(q / t))^2 + 1 / largest: A (a - b) t / ((t + a) (t + b)) with a b = q / p; as q falls
+    to 0 the final gap A g / (t + g); with q that of a network, which loses it again, times t / (t + r). The amplitude A
+    is 1 in theory and free here: eigenvalues of trained networks stop short of 1.
     Returns (p, q, largest, misfit), (...) each; misfit is the rms residual. NaN where fewer than four widths are
     known, or all are rounding.
     """
@@ -136,7 +136,9 @@ def model(times, width):
         new = residual(trial)
         better = new[2] < cost
         theta = np.where(better[:, None], trial, theta)
-        left, slope = (np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(new, (left, slope)))
+        left, slope = (
+            np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(new[:2], (left, slope), strict=True)
+        )
         cost, damping = np.where(better, new[2], cost), np.where(better, 0.1 * damping, 10 * damping).clip(1e-12, 1e12)
         if np.abs(step).max(initial=0.0) < 1e-7:
             break
@@ -159,7 +161,7 @@ def fit(times, width, level, visibility=0.0, nested=True):
     times: (T,) ascending noise variances. width: (..., T, gaps), the last one the final gap (if not nested, every one);
     where it is NaN, only the run of known widths around the largest is used, and its ends cut a gap as the grid's do.
     Returns {name: (..., gaps)}: for the names in TIMES and MODEL times, NaN where a time does not apply or is not seen,
-    and as NAME_state why (`variables.STATES`); `consistency`, t_open t_close / t_max^2 (THEORY.md 3: 1); `model_misfit`.
+    and as NAME_state why (`variables.STATES`); `consistency`, t_open t_close / t_max^2, in theory 1; `model_misfit`.
     """
     w = _around_top(np.moveaxis(width, -1, -2))  # (..., gaps, T)
     last = (np.arange(w.shape[-2]) == w.shape[-2] - 1) | (not nested)
