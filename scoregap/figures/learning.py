@@ -25,11 +25,8 @@ def capacity(study: Study, datasets: list):
         for (network, at), group in block.groupby(["network", "steps"], sort=False):
             group = group.sort_values("t")
             last = at == steps[-1]
-            style = {
-                "color": colours[network],
-                "lw": 1.4 if last else 0.7,
-                "alpha": 0.3 + 0.7 * steps.index(at) / max(1, len(steps) - 1),
-            }
+            strength = 0.3 + 0.7 * steps.index(at) / (len(steps) - 1)
+            style = {"color": colours[network], "lw": 1.4 if last else 0.7, "alpha": strength}
             column[0].plot(group.t, group.spike, **style)
             column[1].plot(group.t, group.gap, label=network if last else None, **style)
         one = block[(block.network == block.network.iloc[0]) & (block.steps == block.steps.iloc[0])].sort_values("t")
@@ -49,13 +46,13 @@ def capacity(study: Study, datasets: list):
         column[2].set_xscale("log")
         column[2].set_xlabel("training, 10^12 operations")
         column[0].set_title(tables.labelled(values, label) or study.name)
-    for ax, text in zip(
-        axes[:, 0], ("width of the normal spike", "final gap", "spike at the dotted line"), strict=True
-    ):
+    texts = ("width of the normal spike", "final gap", "spike at the dotted line")
+    for ax, text in zip(axes[:, 0], texts, strict=True):
         ax.set_ylabel(text)
     shared_legend(figure, axes)
     figure.suptitle(
-        f"Capacity: the normal spike of trained networks (0 in theory); faint to full: {_listed(steps)} steps"
+        "Capacity: the normal spike of trained networks (0 in theory); faint to full: "
+        f"{', '.join(f'{one:g}' for one in steps)} steps"
     )
     return figure
 
@@ -105,14 +102,10 @@ def plateau(study: Study, datasets: list):
     shared_legend(figure, axes)
     more = f"; the first {MOST} of {len(blocks)} settings" if len(blocks) > MOST else ""
     figure.suptitle(
-        "Plateau: spectra of networks between the Gaussian of the same covariance (0) and the exact score (1); star: the "
-        f"network has left the plateau{more}"
+        "Plateau: spectra of networks between the Gaussian of the same covariance (0) and the exact score (1); star: "
+        f"the network has left the plateau{more}"
     )
     return figure
-
-
-def _listed(steps) -> str:
-    return ", ".join(f"{one:g}" for one in steps)
 
 
 DRAW = {"capacity": capacity, "plateau": plateau}
