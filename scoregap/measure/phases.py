@@ -31,7 +31,8 @@ def peak(times, width):
     known time is cut by the grid: NaN.
     """
     height = np.where(np.isfinite(width), width, -np.inf)
-    index, top, largest = np.arange(len(times)), *_top(height)
+    index = np.arange(len(times))
+    top, largest = _top(height)
     low = np.where((index < top) & (height < 0.5 * largest), index, -1).max(-1, keepdims=True)
     high = np.where((index > top) & (height < 0.5 * largest), index, len(times)).min(-1, keepdims=True)
     window = ((index > low) & (index < high)) | (np.abs(index - top) <= 1)
@@ -80,7 +81,8 @@ def _flanks(times, width, t_top, top, level, t_max=0.0):
         # Points on the other side are replaced by the top itself: a path from it outwards.
         path = [np.where(side, one, start[..., None])[..., order] for one, start in ((times, t_top), (width, top))]
         start = [t_top[..., None], top[..., None]]
-        found.append(crossing(*(np.concatenate(pair, -1) for pair in zip(start, path, strict=True)), level, t_max))
+        path_times, path_width = (np.concatenate(pair, -1) for pair in zip(start, path, strict=True))
+        found.append(crossing(path_times, path_width, level, t_max))
     return found
 
 
@@ -261,7 +263,7 @@ def bootstrap(times, width, has_gap, resamples, confidence, rng, **how):
             ratio = np.where(means == 0, 0.0, means / spread) * np.sqrt(count - 1)
         ratio = np.nan_to_num(ratio, nan=np.nan, posinf=1e30, neginf=-1e30)  # resamples of one point alone
         tails = 0.5 * (1 + confidence), 0.5 * (1 - confidence)
-        student = stats.t.ppf(tails, count - 1)[:, None]
+        student = np.asarray(stats.t.ppf(tails, count - 1))[:, None]
         resampled = np.quantile(ratio, tails, axis=0, method="weibull")
         outer = np.stack([np.maximum(resampled[0], student[0]), np.minimum(resampled[1], student[1])])
         error = shares.std(0, ddof=1) / np.sqrt(count)
