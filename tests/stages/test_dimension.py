@@ -238,3 +238,30 @@ def test_the_cube_has_the_estimates_of_studies_that_ask_for_them(asked, done, tm
     other = edited(tmp_path, WITH_DIMENSION, ("probes: 8", "probes: 7"))
     with pytest.raises(InputError, match="rerun"):
         cube.gather(load(other), 8, results / "spectrum", tmp_path, results / "dimension")
+
+
+def test_every_estimator_is_given_what_it_asks_for(tmp_path):
+    """A score that is linear and not symmetric, as a network's may be: everything by hand, and where it was asked."""
+    settings = load(edited(tmp_path, WITH_DIMENSION)).document.dimension
+    rng, t = np.random.default_rng(9), 0.2
+    a, clean = np.diag([1.0] * 3 + [0.0] * 5) + 0.4 * rng.standard_normal((8, 8)), rng.standard_normal((3, 8))
+    seen = []
+
+    def jacobian(x, t):
+        seen.append(x)
+        return np.repeat(a[None], len(x), 0)
+
+    draws = dimension.Draws(rng, settings, 8)
+    found = dimension.of_score(settings, dimension.Score(lambda x, t: x @ a.T, jacobian), clean, t, draws)
+    by_name = dict(zip(settings.of_score, found, strict=True))
+    noisy, at = seen
+    np.testing.assert_array_equal(noisy, clean + np.sqrt(t) * draws.noise)
+    np.testing.assert_array_equal(at, clean)
+    values = np.linalg.eigvalsh(0.5 * (a + a.T))[::-1]
+    assert (values > 0.5).sum() not in ((np.linalg.eigvalsh(a) > 0.5).sum(), (np.linalg.eigvalsh(a.T) > 0.5).sum())
+    np.testing.assert_array_equal(by_name["final_gap"], [estimators.final_gap(values - 1)] * 3)
+    np.testing.assert_allclose(by_name["slq_count"], (values > 0.5).sum())  # 8 probes in R^8
+    squares = ((clean @ a.T - clean) ** 2).sum(1) / t
+    np.testing.assert_allclose(by_name["flipd"], np.trace(a) + squares)
+    trace = np.einsum("pki,ij,pkj->p", draws.signs, a, draws.signs) / 8
+    np.testing.assert_allclose(by_name["flipd_hutchinson"], trace + squares)
