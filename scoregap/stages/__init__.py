@@ -21,13 +21,13 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage("train", 1, ("manifold", "train"), "Train the networks of one job together."),
-    Stage("spectrum", 2, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points."),
+    Stage("train", 2, ("manifold", "train"), "Train the networks of one job together."),
+    Stage("spectrum", 3, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points."),
     Stage(
         "dimension", 1, ("dimension",), "Dimensions of one job by several estimators, where the study asks for them."
     ),
-    Stage("fit", 2, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
-    Stage("cube", 2, (), "Gather every job into one labelled zarr cube."),
-    Stage("compare", 2, ("compare",), "Compare fitted phase times with theory: law | gaussian | exact | trained."),
-    Stage("report", 2, (), "Draw the figures of a study."),
+    Stage("fit", 3, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
+    Stage("cube", 3, (), "Gather every job into one labelled zarr cube."),
+    Stage("compare", 3, ("compare",), "Compare fitted phase times with theory: law | gaussian | exact | trained."),
+    Stage("report", 3, (), "Draw the figures of a study."),
 )
