@@ -179,11 +179,15 @@ class Denoiser(nn.Module):
     """An ensemble of networks F as denoisers D(x, t) = c_skip x + c_out F(c_in x, level).
 
     data_std: (members,) root mean variance v per coordinate. noise_range: variances t that `schedules.level` maps to
-    [-1, 1]. preconditioning (Karras et al. 2022, Table 1; c_in there is the schedule's: 1 or 1 / sqrt(1 + t)):
+    [-1, 1]. preconditioning (Karras et al. 2022, Table 1):
 
     edm      c_skip = v / (t + v), c_out = sqrt(t v / (t + v)), c_in = 1 / sqrt(t + v) under any schedule
     epsilon  D = x - sqrt(t) F: the network predicts the noise
-    x0       D = F: the network predicts the clean point
+    x0       D = sqrt(v) F: the network predicts the clean point
+
+    For the last two the schedule says what the network sees, c_in = 1 / sqrt(v) or 1 / sqrt(v (1 + t)): data are of
+    unit variance for it, whatever their units. (An x0 network that is given data of a tenth of that, and has to
+    return them, learns far worse: Adam's steps have one size.)
     """
 
     data_var: torch.Tensor
@@ -212,8 +216,9 @@ class Denoiser(nn.Module):
             total = t + self.data_var
             raw = self.network(x * total.rsqrt(), noise)
             return self.data_var / total * x + (t * self.data_var / total).sqrt() * raw
-        raw = self.network(x * (1 + t).rsqrt() if self.schedule == "vp" else x, noise)
-        return x - t.sqrt() * raw if self.preconditioning == "epsilon" else raw
+        seen = self.data_var * (1 + t) if self.schedule == "vp" else self.data_var
+        raw = self.network(x * seen.rsqrt(), noise)
+        return x - t.sqrt() * raw if self.preconditioning == "epsilon" else self.data_var.sqrt() * raw
 
     def loss_weight(self, t):
         """Weight of the squared error at noise variances t (members, levels, 1, 1); broadcasts with t.

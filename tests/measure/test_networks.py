@@ -38,7 +38,7 @@ def member(module, i):
     return {name: value[i] for name, value in module.named_parameters()}
 
 
-EXAMPLES = ("gated-8", "resmlp-8", "linear", "paper")
+EXAMPLES = ("gated-8", "resmlp-8", "normed-8", "linear", "paper")
 
 
 def test_registry():
@@ -159,13 +159,17 @@ def written_out(family, w, x, level, sigma):
         return affine("leave", h * (1 + condition)) + affine("shift", embedded)
     condition = condition.reshape(-1, len(h))
     assert len(condition) == (2 if family == "paper" else 3)
+
+    def seen(h):
+        return h / np.sqrt(np.mean(h**2) + 1e-6) if family.startswith("normed") else h
+
     for k in range(2):
         if family.startswith("gated"):
             inside = affine(f"values.{k}", h) * silu(affine(f"gates.{k}", h) + condition[k])
         else:
-            inside = silu(affine(f"linear.{k}", h) + condition[k])
+            inside = silu(affine(f"linear.{k}", seen(h)) + condition[k])
         h = h + affine(f"mix.{k}", inside)
-    return affine("leave", h if family == "paper" else h * (1 + condition[2]))
+    return affine("leave", h if family == "paper" else seen(h) * (1 + condition[2]))
 
 
 @pytest.mark.parametrize("family", EXAMPLES)
@@ -187,11 +191,11 @@ def test_denoiser_written_out_for_one_point(family, schedule, preconditioning):
         noise, point, v = float(t[1, j]), x[1, j, 4].double().numpy(), float(np.float32(std[1])) ** 2
         low, high = clock(RANGE[0]), clock(RANGE[1])
         level = 2 * (clock(noise) - low) / (high - low) - 1
-        scale = 1 / np.sqrt(1 + noise) if schedule == "vp" else 1.0
+        scale = 1 / np.sqrt(v * (1 + noise)) if schedule == "vp" else 1 / np.sqrt(v)
         skip, gain, scale = {
             "edm": (v / (v + noise), np.sqrt(v * noise / (v + noise)), 1 / np.sqrt(v + noise)),
             "epsilon": (1, -np.sqrt(noise), scale),
-            "x0": (0, 1, scale),
+            "x0": (0, np.sqrt(v), scale),
         }[preconditioning]
         expected = skip * point + gain * written_out(family, w, scale * point, level, np.sqrt(noise))
         np.testing.assert_allclose(out[1, j, 4].detach().numpy(), expected, rtol=2e-5, atol=2e-6)
@@ -212,11 +216,21 @@ def test_the_linear_control_is_affine_in_x_and_not_in_the_noise():
     torch.testing.assert_close(out[:, :, 2], out[:, :, :2].mean(2))
 
 
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_networks_do_not_know_the_units_of_data(preconditioning):
+    """The same network for data in other units: D(a x, a^2 t; a std) = a D(x, t; std), levels with their range."""
+    network = shake(networks.build("resmlp-8", generators(1), 4, 2))
+    one = networks.Denoiser(network, [0.7], RANGE, preconditioning)
+    other = networks.Denoiser(network, [70.0], [1e4 * t for t in RANGE], preconditioning)
+    x, t = inputs(members=1)
+    torch.testing.assert_close(other(100 * x, 1e4 * t), 100 * one(x, t), rtol=1e-4, atol=1e-3)
+
+
 def test_operations_of_a_step_are_six_per_multiply_add():
     d, levels, samples, width, depth = 5, 3, 7, 8, 2
     rows = levels * samples
     embedding = levels * 32 * 64
-    blocks = {"gated-8": 3, "resmlp-8": 2}
+    blocks = {"gated-8": 3, "resmlp-8": 2, "normed-8": 2}
     for name, matrices in blocks.items():
         expected = embedding + levels * 64 * (depth + 1) * width + rows * (2 * d * width + depth * matrices * width**2)
         assert denoiser(dim=d, name=name).flops(levels, samples) == 6 * expected
