@@ -237,7 +237,7 @@ def _network(name: str) -> str:
     sized = [family for family, network in NETWORKS.items() if network.has_width]
     bare = [*CLOSED_FORMS, *(family for family in NETWORKS if family not in sized)]
     if name not in bare and not re.fullmatch(rf"({'|'.join(sized)})-[1-9][0-9]{{0,4}}", name):
-        raise ValueError(f"should be one of {', '.join(bare)}, or {' or '.join(sized)} with a width, as gated-64")
+        raise ValueError(f"should be one of {', '.join(bare)}, or with a width {', '.join(sized)}, as gated-64")
     return name
 
 

@@ -31,10 +31,12 @@ def imports(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.split(".")[0] == "scoregap" and name in {name_of(path) for path in MODULES}}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names & NAMES if names <= NAMES else {node.module} | names
+    return {name for name in found if name.split(".")[0] == "scoregap" and name in NAMES}
 
 
+NAMES = {name_of(path) for path in MODULES}
 GRAPH = {name_of(path): imports(path) for path in MODULES}
 
 

@@ -43,7 +43,7 @@ MISTAKES = {
     "unknown family": ("[arcs]", "[blobs]", "axes.family[0]: 'blobs' is not allowed: should be one of linear, arcs"),
     "unknown network": ("gated-8]", "gatd-8]", "axes.network[2]: 'gatd-8' is not allowed: should be one of exact"),
     "network without width": ("gated-8]", "gated]", "axes.network[2]: 'gated' is not allowed"),
-    "width of a network without": ("gated-8]", "linear-8]", "linear, paper, or gated or resmlp with a width"),
+    "width of a network without": ("gated-8]", "linear-8]", "paper, or with a width gated, resmlp, normed, as"),
     "family before its dash": ("gated-8]", "gated-]", "axes.network[2]: 'gated-' is not allowed"),
     "unknown preconditioning": ("depth: 1", "preconditioning: eps", "should be one of edm, epsilon, x0"),
     "unknown schedule": ("depth: 1", "schedule: vq", "train.schedule: 'vq' is not allowed: should be one of ve, vp"),

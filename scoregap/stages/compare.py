@@ -178,7 +178,8 @@ def render(study: Study, frame: pd.DataFrame) -> str:
     lines = [
         f"{study.name}: {fixed}; times are noise variances t; (k): gap below k modes",
         f"medians over {seeds} seeds; {subject}/exact: seed by seed, with its {confidence:.0%} Student interval",
-        "between: 0 at the gaussian score, 1 at the exact one; consistency: t_open t_close / t_max^2, in theory 1",
+        "between: 0 at the gaussian score, 1 at the exact one"
+        + ("; consistency: t_open t_close / t_max^2, in theory 1" if "consistency" in set(frame["quantity"]) else ""),
         "",
         "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()),
         "",

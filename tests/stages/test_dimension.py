@@ -130,7 +130,7 @@ def test_spectra_of_a_network_are_of_the_symmetric_part(asked):
     clean, _ = cell.truth().sample(rng, 3)
     noise = dimension.Draws(rng, cell.dimension, 8).noise
     t = ds.estimate_time.values[3:5]
-    _, g = spectrum.network_score(study, cell, members, tensors)(clean + np.sqrt(t)[:, None, None] * noise, t)
+    _, g = spectrum.network_score(study, cell, members, tensors)[1](clean + np.sqrt(t)[:, None, None] * noise, t)
     values = np.linalg.eigvalsh(0.5 * (g + g.swapaxes(-1, -2)))[..., ::-1]
     here = ds.estimate.isel(member=0, estimate_time=slice(3, 5))
     np.testing.assert_array_equal(here.sel(score_estimator="final_gap"), estimators.final_gap(values - 1))

@@ -1,0 +1,66 @@
+"""Figures of capacity and plateau: what is drawn is what the tables say."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import edited
+
+from scoregap.figures import learning
+from scoregap.findings import learning as tables
+from scoregap.study import load
+
+AXES = ("  seed: 2", "  train.steps: [10, 100]\n  train.preconditioning: [edm, x0]\n  seed: 2")
+
+
+@pytest.fixture
+def study(tmp_path):
+    yield load(edited(tmp_path, AXES, ("gated-8", "gated-8, resmlp-8")))
+    plt.close("all")
+
+
+def invented(**columns):
+    """Rows of every network, preconditioning and number of steps, with these columns for each."""
+    rows = [
+        {"network": network, "train.preconditioning": kind, "train.steps": steps, "steps": steps, "cost": 1e9 * steps}
+        for kind in ("edm", "x0") for network in ("gated-8", "resmlp-8") for steps in (10, 100)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows).assign(curvature=0.5)
+    return frame.assign(**{name: values if np.ndim(values) == 0 else list(values) for name, values in columns.items()})
+
+
+def test_plateau_draws_every_position_and_marks_the_transition(study, monkeypatch):
+    position = [0.0, 1.0, 0.1, 0.2, 0.6, 0.9, -0.1, 0.4]
+    frame = invented(position=position, low=-0.2, high=np.nan, dimension=2.0)
+    monkeypatch.setattr(tables, "plateau", lambda *_: frame)
+    axes = [ax for ax in learning.plateau(study, []).axes if ax.axison]
+    assert [ax.get_title() for ax in axes] == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
+    stars = [[line for line in ax.lines if line.get_marker() == "*"] for ax in axes]
+    assert [len(one) for one in stars] == [1, 1]
+    assert stars[0][0].get_xdata()[0] == pytest.approx(1e-2 * 10**0.5)  # half way from 10 to 100 steps
+    curves = [line.get_ydata(orig=False) for ax in axes for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(np.concatenate(curves), position)
+
+
+def test_capacity_draws_every_network_and_number_of_steps(study, monkeypatch):
+    times = pd.DataFrame({"t": [1e-3, 1e-1], "inside": [True, False]})
+    frame = invented(t_consolidation=0.01, resolution=1e-3).merge(times, how="cross").assign(curvature=0.5)
+    frame = frame.assign(spike=0.01 * np.arange(1, 17), gap=0.9, exact_gap=1.0)
+    monkeypatch.setattr(tables, "capacity", lambda *_: frame)
+    figure = learning.capacity(study, [])
+    spikes, gaps, costs = np.reshape([ax for ax in figure.axes if ax.axison], (3, 2))
+    assert [ax.get_title() for ax in spikes] == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
+    drawn = [line.get_ydata() for ax in spikes for line in ax.lines if len(line.get_ydata()) == 2]
+    drawn = [one for one in drawn if max(one) < 1]  # not the marker of time
+    np.testing.assert_allclose(np.concatenate(drawn), frame.spike)
+    at_cost = np.concatenate([line.get_ydata() for ax in costs for line in ax.lines if line.get_marker() == "o"])
+    np.testing.assert_allclose(at_cost, frame.spike[frame.inside])
+    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"exact", "gated-8", "resmlp-8"}
+    assert len(gaps) == 2
+
+
+@pytest.mark.parametrize("name", ["capacity", "plateau"])
+def test_without_results_a_figure_says_so(study, monkeypatch, name):
+    monkeypatch.setattr(tables, name, lambda *_: pd.DataFrame())
+    (ax,) = learning.DRAW[name](study, []).axes
+    assert "needs" in ax.texts[0].get_text()

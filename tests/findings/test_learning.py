@@ -1,0 +1,164 @@
+"""What the tables of capacity and plateau say: of a tiny trained study, and of spectra put there by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import edited, run_stages
+
+from scoregap import findings
+from scoregap.findings import learning
+from scoregap.stages import cube
+from scoregap.study import load
+
+LONGER = ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")
+BENT = ("[0.0, 0.5]", "[0.5]")
+FLAT = ("[0.0, 0.5]", "[0.0]")
+
+
+def trained(folder, *changes):
+    """(study, datasets) of the tiny study with its networks."""
+    path = edited(folder, LONGER, *changes)
+    run_stages(path, folder)
+    study = load(path)
+    return study, cube.datasets(study, folder / "cube.zarr")
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("flat"), FLAT)
+
+
+@pytest.fixture(scope="module")
+def bent(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("bent"), BENT)
+
+
+def test_which_tables_apply(tmp_path):
+    def names(*changes):
+        return load(edited(tmp_path, *changes)).findings
+
+    assert names(LONGER, FLAT) == ["capacity"]
+    assert names(LONGER, BENT) == ["plateau"]
+    assert names(LONGER) == ["curvature", "plateau"]
+    assert names(LONGER, FLAT, ("gaussian, ", "")) == ["capacity"]
+    assert names(LONGER, BENT, ("gaussian, ", "")) == []
+    assert names(LONGER, BENT, ("exact, ", "")) == []
+    assert names(LONGER, FLAT, (", gated-8", "")) == []
+    assert names(FLAT) == []
+
+
+def test_capacity_against_the_cube(flat):
+    study, (ds,) = flat
+    frame = learning.capacity(study, [ds])
+    assert len(frame) == 2 * ds.sizes["time"]
+    for steps, rows in frame.groupby("steps"):
+        own = ds.sel({"train.steps": steps, "network": "gated-8"}).squeeze(drop=True)
+        normal = 1 + own.eigenvalue.values[..., 2:]  # (seed, time, point, mode) of G
+        np.testing.assert_allclose(rows.spike, np.sqrt((normal**2).mean((2, 3))).mean(0), rtol=1e-6)
+        np.testing.assert_allclose(rows.gap, own.gap_width.values[..., -1].mean(0), rtol=1e-6)
+        assert rows.cost.iloc[0] == own.training_flops.values[:, ~np.isnan(own.training_flops.values[0])].max()
+        place = rows[rows.inside]
+        assert len(place) == 1
+        exact = ds.sel({"train.steps": steps, "network": "exact"}).t_consolidation.values[..., -1].mean()
+        assert (
+            abs(np.log(place.t.iloc[0] / (0.1 * exact))) <= 0.5 * np.log(ds.time.values[1] / ds.time.values[0]) + 1e-9
+        )
+    longer = frame[frame.inside].sort_values("steps")
+    assert longer.cost.iloc[1] == 4 * longer.cost.iloc[0]
+
+
+def test_the_exact_score_has_a_sharp_spike(flat):
+    _, (ds,) = flat
+    exact = ds.sel(network="exact").isel({"train.steps": 0}).squeeze(drop=True)
+    assert learning.spike(exact, 2).max() < 1e-5
+
+
+def with_networks(ds, eigenvalue):
+    """The cube with other eigenvalues of its network."""
+    values = ds.eigenvalue.load().copy()
+    values.loc[{"network": "gated-8"}] = eigenvalue
+    return ds.assign(eigenvalue=values)
+
+
+@pytest.mark.parametrize("position", [-0.5, 0.0, 0.4, 1.0])
+def test_position_on_the_line_is_recovered(bent, position):
+    study, (ds,) = bent
+    exact, gaussian = (ds.eigenvalue.sel(network=arm).drop_vars("network") for arm in ("exact", "gaussian"))
+    frame = learning.plateau(study, [with_networks(ds, gaussian + position * (exact - gaussian))])
+    np.testing.assert_allclose(frame.position, position, atol=1e-5)
+    np.testing.assert_allclose(frame.away, 0, atol=1e-4)
+    np.testing.assert_allclose(frame.high - frame.low, 0, atol=1e-4)
+
+
+def test_what_is_off_the_line_is_away_and_does_not_move_the_position(bent):
+    study, (ds,) = bent
+    exact, gaussian = (ds.eigenvalue.sel(network=arm).drop_vars("network") for arm in ("exact", "gaussian"))
+    line = (exact - gaussian).mean("point")
+    rng = np.random.default_rng(0)
+    other = line.copy(data=rng.standard_normal(line.shape))
+    over = ("time", "mode")
+    other = other - (other * line).sum(over) / (line**2).sum(over) * line  # across the line, in every cell
+    other = 2 * other * np.sqrt((line**2).sum(over) / (other**2).sum(over))
+    frame = learning.plateau(study, [with_networks(ds, gaussian + 0.3 * line + other)])
+    np.testing.assert_allclose(frame.position, 0.3, atol=1e-4)
+    np.testing.assert_allclose(frame.away, 2, rtol=1e-4)
+
+
+def test_intervals_of_positions_are_student_s(bent):
+    study, (ds,) = bent
+    exact, gaussian = (ds.eigenvalue.sel(network=arm).drop_vars("network") for arm in ("exact", "gaussian"))
+    by_seed = ds.seed.astype(float) * 0.2 + 0.1  # 0.1 and 0.3
+    frame = learning.plateau(study, [with_networks(ds, gaussian + by_seed * (exact - gaussian))])
+    np.testing.assert_allclose(frame.position, 0.2, atol=1e-4)
+    # Two values: t of one degree of freedom at 90 % is 6.3138, times their standard error, half of their distance.
+    np.testing.assert_allclose(frame.high - 0.2, 6.3138 * 0.1, rtol=1e-3)
+
+
+def test_members_without_a_result_do_not_count(bent):
+    study, (ds,) = bent
+    status = ds.status.load().copy()
+    status.loc[{"network": "gated-8", "seed": 0}] = 2
+    frame = learning.plateau(study, [ds.assign(status=status)])
+    assert len(frame) == 2
+    assert frame.low.isna().all()
+    status.loc[{"network": "exact", "seed": 1}] = 0
+    assert learning.plateau(study, [ds.assign(status=status)]).empty
+    assert findings.summary(study, [ds.assign(status=status)]) == []
+
+
+@pytest.mark.parametrize(
+    ("position", "expected"),
+    [
+        ([0.0, 0.25, 0.75], 10**2.5),
+        ([0.6, 0.4, 1.0], 10 ** (2 + 1 / 6)),
+        ([0.6, 0.7, 0.8], 10.0),
+        ([0.9, 0.8, 0.4], None),
+    ],
+)
+def test_transition_is_where_a_network_leaves_for_good(position, expected):
+    group = pd.DataFrame({"cost": [10.0, 100.0, 1000.0], "position": position})
+    found = learning.transition(group)
+    assert np.isnan(found) if expected is None else found == pytest.approx(expected)
+
+
+def test_exponent_of_a_power_law_with_an_amplitude_for_each_network():
+    rows = [(name, steps, a * steps**-0.4) for name, a in (("one", 1.0), ("two", 7.0)) for steps in (10, 100, 1000)]
+    frame = pd.DataFrame(rows, columns=["network", "steps", "spike"])
+    p, error = learning.exponent(frame)
+    assert p == pytest.approx(0.4)
+    assert error == pytest.approx(0, abs=1e-9)
+    assert np.isnan(learning.exponent(frame[frame.steps < 100])).all()  # two points, two amplitudes
+
+
+def test_lines(flat, bent):
+    study, datasets = flat
+    text = findings.summary(study, datasets)
+    start = next(i for i, line in enumerate(text) if line.startswith("capacity"))
+    rows = [line.split() for line in text[start:] if "gated-8" in line and "steps" not in line]
+    assert [row[1] for row in rows] == ["10", "40"]
+    assert any(line.strip().startswith("spike of 0.05 or less") for line in text)
+    study, datasets = bent
+    text = findings.summary(study, datasets)
+    assert any(line.startswith("plateau") for line in text)
+    (row,) = [line for line in text if line.strip().startswith("gated-8")]
+    assert row.count("(dim ") == 2
