@@ -227,6 +227,7 @@ class Study:
             ),
             "curvature": exact and several["curvature"] and 0 in self.axes["curvature"],
             "estimators": self.document.dimension is not None,
+            "accuracy": exact and trained_longer,
             "capacity": exact and trained_longer and flat,
             "plateau": exact and trained_longer and "gaussian" in self.axes["network"] and not flat,
         }

@@ -1,15 +1,46 @@
-"""Figures of what training buys: capacity and plateau.
+"""Figures of what training buys: accuracy, capacity and plateau.
 
 study, datasets of its cube -> figures (the tables of `scoregap.findings.learning`, drawn)
 """
 
 import numpy as np
 
-from scoregap.figures import COLOURS, grid, label, log_time, nothing, shared_legend
+from scoregap.figures import COLOURS, PANELS, grid, label, log_time, nothing, shared_legend
 from scoregap.findings import learning, tables
 from scoregap.study import Study
 
 COLUMNS, MOST = 4, 16  # panels per row, and in all
+
+
+def accuracy(study: Study, datasets: list):
+    """Relative error of every phase time against the cost of training."""
+    frame = learning.accuracy(study, datasets)
+    if frame.empty:
+        return nothing("accuracy needs a trained network and the exact score, and a phase time of it")
+    names = list(dict.fromkeys(frame["quantity"]))
+    blocks = tables.blocks(study, frame, "train.steps")[:PANELS]
+    figure, axes = grid(len(blocks), len(names), height=2.5, sharex=True, sharey=True)
+    colours = dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
+    for row, (values, block) in zip(axes, blocks, strict=True):
+        for ax, name in zip(row, names, strict=True):
+            ax.axhline(1, color="black", ls="--", lw=1)
+            for network, group in block[block["quantity"] == name].groupby("network", sort=False):
+                group = group.sort_values("cost")
+                bars = np.stack([group.ratio - group.low, group.high - group.ratio])
+                ax.errorbar(
+                    group.cost / 1e12, group.ratio, np.nan_to_num(bars).clip(0), color=colours[network],
+                    marker="o", ms=4, lw=1.2, capsize=2, label=network,
+                )  # fmt: skip
+            ax.set_xscale("log")
+            ax.set_title("\n".join(filter(None, (tables.labelled(values, label), name))))
+        row[0].set_ylabel("network / exact")
+    for ax in axes[-1]:
+        ax.set_xlabel("training, 10^12 operations")
+    shared_legend(figure, axes)
+    figure.suptitle(
+        "Accuracy: phase times of networks over those of the exact score (bars: Student's intervals over seeds)"
+    )
+    return figure
 
 
 def capacity(study: Study, datasets: list):
@@ -108,4 +139,4 @@ def plateau(study: Study, datasets: list):
     return figure
 
 
-DRAW = {"capacity": capacity, "plateau": plateau}
+DRAW = {"accuracy": accuracy, "capacity": capacity, "plateau": plateau}

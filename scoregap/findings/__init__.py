@@ -17,6 +17,7 @@ TABLES = {
     "gap_existence": (laws.gap_existence, laws.gap_existence_lines),
     "curvature": (laws.curvature, laws.curvature_lines),
     "estimators": (dimensions.estimators, dimensions.estimator_lines),
+    "accuracy": (learning.accuracy, learning.accuracy_lines),
     "capacity": (learning.capacity, learning.capacity_lines),
     "plateau": (learning.plateau, learning.plateau_lines),
 }

@@ -1,8 +1,8 @@
-"""What training buys: how sharp the normal spike is (capacity), and how much curvature is seen (plateau).
+"""What training buys: phase times (accuracy), the sharpness of the normal spike (capacity), curvature (plateau).
 
-study, datasets of its cube -> tables: capacity, plateau
+study, datasets of its cube -> tables: accuracy, capacity, plateau
 
-Both are of studies with trained networks and an axis of training steps (`Study.findings`); a network at a number of
+They are of studies with trained networks and an axis of training steps (`Study.findings`); a network at a number of
 steps was trained for that many, with the learning rate brought down to the end. Costs are floating-point operations
 of one member (`training_flops`).
 """
@@ -14,10 +14,11 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from scoregap.findings.tables import blocks, labelled
+from scoregap.findings.tables import blocks, labelled, or_dash
 from scoregap.schema import CONTROLS
 from scoregap.study import Study
 
+PHASES = ("t_open", "t_max", "t_close", "t_consolidation")
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
 SHARP = 0.05  # width of a spike that counts as sharp
 HALF = 0.5  # position from which a network counts as having left the plateau
@@ -40,6 +41,37 @@ def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
 def _cost(cell: xr.Dataset) -> float:
     """Floating-point operations of the training, mean over seeds (they differ where training stops early)."""
     return float(cell.training_flops.max("evaluation").mean())
+
+
+def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per trained network, cell and phase time: how far it is from that of the exact score.
+
+    ratio: network over exact, median over the seeds in which both have the time; low, high: Student's interval of its
+    logarithm, NaN for one seed. seen: share of the seeds in which the exact score has the time, that are such. cost:
+    floating-point operations. quantity: the phase time and, of several gaps, the modes above its gap.
+    """
+    rows: list[dict] = []
+    for ds in datasets:
+        for chosen, own, exact, *_ in _trained(study, ds, ("boundary", *PHASES, "training_flops")):
+            for name, gap in itertools.product(PHASES, range(own.sizes["gap"])):
+                both = [cell[name].isel(gap=gap).values for cell in (own, exact)]
+                if np.isnan(both[1]).all():
+                    continue
+                logs = np.log(both[0] / both[1])
+                logs = logs[np.isfinite(logs)]
+                low, high = _student(logs, study.document.compare.confidence)
+                rows.append(
+                    chosen
+                    | {
+                        "quantity": f"{name} ({int(own.boundary.isel(seed=0, gap=gap))})",
+                        "cost": _cost(own),
+                        "ratio": float(np.exp(np.median(logs))) if logs.size else np.nan,
+                        "low": np.exp(low),
+                        "high": np.exp(high),
+                        "seen": logs.size / np.isfinite(both[1]).sum(),
+                    }
+                )
+    return pd.DataFrame(rows)
 
 
 def spike(cell: xr.Dataset, dimension: int) -> xr.DataArray:
@@ -161,6 +193,24 @@ def exponent(group: pd.DataFrame) -> tuple[float, float]:
 def _kinds(frame: pd.DataFrame, study: Study):
     """(label, rows) per block of the study's other axes: not network, nor steps."""
     return blocks(study, frame, "train.steps")
+
+
+def accuracy_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `accuracy` in words."""
+    lines = ["accuracy: phase times of the network over those of the exact score, medians over seeds, against cost"]
+    for values, block in _kinds(frame, study):
+        names = list(dict.fromkeys(block["quantity"]))
+        lines += [
+            f"  {labelled(values)}" if values else "",
+            f"    {'':<18}{'steps':>8}{'TFLOP':>9}" + "".join(f"{name:>22}" for name in names),
+        ]
+        for (network, steps), rows in block.groupby(["network", "steps"], sort=False):
+            ratios = dict(zip(rows["quantity"], rows.ratio, strict=True))
+            lines.append(
+                f"    {network:<18}{steps:>8g}{rows.cost.iloc[0] / 1e12:>9.3g}"
+                + "".join(f"{or_dash(ratios.get(name, np.nan)):>22}" for name in names)
+            )
+    return lines
 
 
 def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:

@@ -42,6 +42,16 @@ def test_plateau_draws_every_position_and_marks_the_transition(study, monkeypatc
     np.testing.assert_allclose(np.concatenate(curves), position)
 
 
+def test_accuracy_draws_every_ratio(study, monkeypatch):
+    ratio = [0.5, 0.9, 0.7, np.nan, 1.3, 1.1, 0.8, 1.0]
+    frame = invented(ratio=ratio, low=0.4, high=1.4, seen=1.0).assign(quantity="t_max (2)")
+    monkeypatch.setattr(tables, "accuracy", lambda *_: frame)
+    axes = [ax for ax in learning.accuracy(study, []).axes if ax.axison]
+    assert [ax.get_title().split("\n")[-1] for ax in axes] == ["t_max (2)", "t_max (2)"]
+    curves = [line.get_ydata(orig=False) for ax in axes for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(np.concatenate(curves), ratio)
+
+
 def test_capacity_draws_every_network_and_number_of_steps(study, monkeypatch):
     times = pd.DataFrame({"t": [1e-3, 1e-1], "inside": [True, False]})
     frame = invented(t_consolidation=0.01, resolution=1e-3).merge(times, how="cross").assign(curvature=0.5)
@@ -59,7 +69,7 @@ def test_capacity_draws_every_network_and_number_of_steps(study, monkeypatch):
     assert len(gaps) == 2
 
 
-@pytest.mark.parametrize("name", ["capacity", "plateau"])
+@pytest.mark.parametrize("name", ["accuracy", "capacity", "plateau"])
 def test_without_results_a_figure_says_so(study, monkeypatch, name):
     monkeypatch.setattr(tables, name, lambda *_: pd.DataFrame())
     (ax,) = learning.DRAW[name](study, []).axes

@@ -37,14 +37,35 @@ def test_which_tables_apply(tmp_path):
     def names(*changes):
         return load(edited(tmp_path, *changes)).findings
 
-    assert names(LONGER, FLAT) == ["capacity"]
-    assert names(LONGER, BENT) == ["plateau"]
-    assert names(LONGER) == ["curvature", "plateau"]
-    assert names(LONGER, FLAT, ("gaussian, ", "")) == ["capacity"]
-    assert names(LONGER, BENT, ("gaussian, ", "")) == []
+    assert names(LONGER, FLAT) == ["accuracy", "capacity"]
+    assert names(LONGER, BENT) == ["accuracy", "plateau"]
+    assert names(LONGER) == ["curvature", "accuracy", "plateau"]
+    assert names(LONGER, FLAT, ("gaussian, ", "")) == ["accuracy", "capacity"]
+    assert names(LONGER, BENT, ("gaussian, ", "")) == ["accuracy"]
     assert names(LONGER, BENT, ("exact, ", "")) == []
     assert names(LONGER, FLAT, (", gated-8", "")) == []
     assert names(FLAT) == []
+
+
+def test_accuracy_against_the_cube(flat):
+    study, (ds,) = flat
+    factor = ds.seed * 0.5 + 1  # 1 and 1.5 times the exact time
+    times = {}
+    for name in learning.PHASES:
+        times[name] = ds[name].load().copy()
+        times[name].loc[{"network": "gated-8"}] = factor * ds[name].sel(network="exact")
+    frame = learning.accuracy(study, [ds.assign(times)])
+    assert frame["quantity"].tolist() == 2 * ["t_open (1)", "t_max (1)", "t_close (1)", "t_consolidation (2)"]
+    np.testing.assert_allclose(frame.ratio, 1.5**0.5)
+    # Logarithms 0 and log 1.5: half of their distance times t of one degree of freedom at 90 %.
+    np.testing.assert_allclose(np.log(frame.high / frame.ratio), 6.3138 * np.log(1.5) / 2, rtol=1e-4)
+    assert (frame.seen == 1).all()
+    times["t_max"].loc[{"network": "gated-8", "seed": 1}] = np.nan
+    one = learning.accuracy(study, [ds.assign(times)])
+    one = one[one["quantity"] == "t_max (1)"]
+    assert (one.seen == 0.5).all()
+    np.testing.assert_allclose(one.ratio, 1)
+    assert one.low.isna().all()
 
 
 def test_capacity_against_the_cube(flat):
@@ -123,6 +144,7 @@ def test_members_without_a_result_do_not_count(bent):
     assert frame.low.isna().all()
     status.loc[{"network": "exact", "seed": 1}] = 0
     assert learning.plateau(study, [ds.assign(status=status)]).empty
+    assert learning.accuracy(study, [ds.assign(status=status)]).empty
     assert findings.summary(study, [ds.assign(status=status)]) == []
 
 
