@@ -211,8 +211,8 @@ def alignment(study: Study, facets: list):
     axes[0, 0].set_ylim(0, 1.03)
     shared_legend(figure, axes)
     figure.suptitle(
-        "Alignment of measured and true tangents (lines: mean over seeds; bands: range; "
-        "dotted: threshold; markers: median alignment times)"
+        "Alignment with the true tangents "
+        "(lines: mean over seeds; bands: range; dotted: threshold; markers: median times)"
     )
     return figure
 

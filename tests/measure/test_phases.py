@@ -562,10 +562,10 @@ def test_coverage_of_both_kinds_of_interval():
     pool = simulated.one_manifold("sphere", 0.5, simulated.SPHERES, 3000)
     fewest = stats.binom.ppf(1e-3, 150, 0.92)
     for found in (
-        simulated.over_points(pool, 12, 150, np.random.default_rng(0)),
+        simulated.over_points(simulated.phase_times, pool, 12, 150, np.random.default_rng(0)),
         simulated.over_seeds(simulated.many_manifolds("linear", 0.0, 1, 500), 3, 150, np.random.default_rng(0)),
     ):
-        held = np.array([count for count, _ in found.values()])
+        held = np.array([count for count, _, _ in found.values()])
         assert (held >= fewest).all(), found
         assert np.median(held) < 150
-        assert all(0.05 < width < 3 for _, width in found.values())
+        assert all(0.05 < width < 3 for _, _, width in found.values())
