@@ -198,6 +198,7 @@ class Fit(Section):
     level: Annotated[Proportion, Field(description="share of its maximum at which a gap opens and closes")] = 0.5
     significance: Annotated[Proportion, Field(description="probability of a blind gap where there is none")] = 0.05
     visibility: Annotated[Proportion, Field(description="width from which a blind gap counts")] = 0.1
+    alignment: Annotated[Proportion, Field(description="mean cosine from which a group counts as aligned")] = 0.95
     resamples: Annotated[int, Field(ge=50, le=10**5)] = 200
     confidence: Proportion = 0.95
 

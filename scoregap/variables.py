@@ -19,6 +19,9 @@ TIMES = {
     "t_consolidation": "noise variance at which the final gap rises through one half (t falling)",
     "t_resolution": "noise variance below which the final gap is under one half again (resolution of the network)",
 }
+ALIGNMENT = (
+    "noise variance at which the group becomes aligned, its mean cosine rising through fit.alignment (t falling)"
+)
 METHODS = {"": "", "model_": ", by the fit of a gap's shape to the whole curve"}  # prefix of a time -> what it adds
 REFERENCES = {
     "law": "random-matrix law of the flat manifold, d to infinity",
@@ -136,6 +139,14 @@ _CONSISTENCY = "t_open t_close / t_max^2, 1 for the gap between two variances at
 VARIABLES["consistency"] = Variable(("gap",), "float64", "1", _CONSISTENCY)
 for _end in ("low", "high"):
     VARIABLES[f"consistency_{_end}"] = Variable(("gap",), "float64", "1", f"{_end} {_INTERVAL}: {_CONSISTENCY}")
+VARIABLES["t_alignment"] = Variable(("group",), "float64", VARIANCE, ALIGNMENT)
+for _end in ("low", "high"):
+    VARIABLES[f"t_alignment_{_end}"] = Variable(("group",), "float64", VARIANCE, f"{_end} {_INTERVAL}: {ALIGNMENT}")
+for _arm in ("gaussian", "exact"):
+    VARIABLES[f"{_arm}_t_alignment"] = Variable(("group",), "float64", VARIANCE, f"{ALIGNMENT}: {REFERENCES[_arm]}")
+VARIABLES["t_alignment_state"] = Variable(
+    ("group",), "int8", "1", f"whether t_alignment is known: {_STATES.replace('no visible gap', 'never aligned')}"
+)
 VARIABLES["model_misfit"] = Variable(("gap",), "float64", "1", "rms distance of the gap width from the fitted shape")
 
 COORDINATES = {

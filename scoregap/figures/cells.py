@@ -1,4 +1,4 @@
-"""Figures that show the cells of a study: spectra, gaps, phase times, dimensions, training.
+"""Figures that show the cells of a study: spectra, gaps, phase times, alignment, dimensions, training.
 
 study, panels of its cube -> figures
 
@@ -178,6 +178,43 @@ def _around_exact(ds: xr.Dataset, name: str, study: Study) -> tuple[float, float
     low, high = interval(logs, study.document.compare.confidence)
     scale = float(ds[f"exact_{name}"].median())
     return scale * np.exp(logs.mean() if logs.size else np.nan), scale * np.exp(low), scale * np.exp(high)
+
+
+def alignment(study: Study, facets: list):
+    """Alignment of every group against t: gaussian and exact lines, one line and a seed band per network, and times."""
+    facets = facets[:PANELS]
+    trained, colours = networks(study)
+    count = facets[0][1].sizes["group"]
+    figure, axes = grid(count, len(facets), height=2.2, sharex=True, sharey=True)
+    for column, (title, ds) in enumerate(facets):
+        t, threshold = ds.time.values, ds.coords.get("fit.alignment", study.document.fit.alignment)
+        scores = [(arm, REFERENCE_STYLE[arm], "D") for arm in CONTROLS if arm in study.axes["network"]]
+        scores += [(network, {"color": colours[network], "lw": 1.4}, "o") for network in trained]
+        for group in range(count):
+            ax, one = axes[group, column], ds.isel(group=group)
+            ax.axhline(float(threshold), color="0.7", lw=0.8, ls=":")
+            for network, style, marker in scores:
+                own = one.sel(network=network)
+                over = {"zorder": 3} if network == "exact" else {}
+                ax.plot(t, own.alignment.mean("seed"), label=network, **style, **over)
+                if network in trained:
+                    low, high = own.alignment.min("seed"), own.alignment.max("seed")
+                    ax.fill_between(t, low, high, color=colours[network], alpha=0.25, lw=0)
+                ax.plot(own.t_alignment.median(), threshold, marker, color=style["color"], ms=5, zorder=4)
+            log_time(ax)
+            if group == 0:
+                ax.set_title(title)
+            if column == 0:
+                ax.set_ylabel(f"cosine, group {group + 1}")
+            if group == count - 1:
+                ax.set_xlabel("noise variance t")
+    axes[0, 0].set_ylim(0, 1.03)
+    shared_legend(figure, axes)
+    figure.suptitle(
+        "Alignment with the true tangents "
+        "(lines: mean over seeds; bands: range; dotted: threshold; markers: median times)"
+    )
+    return figure
 
 
 def dimension(study: Study, facets: list):

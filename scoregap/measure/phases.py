@@ -1,6 +1,7 @@
-"""Phase times read off gap widths measured at a grid of noise variances, in two ways.
+"""Phase times read off gap widths measured at a grid of noise variances, in two ways, and alignment times.
 
 gap width against t -> t_open, t_max, t_close, t_consolidation, t_resolution by crossing and by model, with intervals
+alignment of a group against t -> t_alignment, with its interval
 
 Nothing here knows the theory of a manifold: the same operator is applied to the law, the exact and the trained curve
 (THEORY.md 3, "compare like with like"). Times run from large to small: a gap opens at t_open, is widest at
@@ -19,7 +20,7 @@ MODEL = tuple(f"model_{name}" for name in TIMES)
 QUANTITIES = (*TIMES, *MODEL, "consistency")  # those with an interval
 BOUNDS = (1e-40, 1e40)  # of the model's parameters
 DESCENT = 100  # steps of its fit at most
-SAME = 1e-6  # widths that differ by less are rounding (of float32): nothing to resample
+SAME = 1e-6  # widths and cosines that differ by less are rounding (of float32): nothing to resample
 
 
 def peak(times, width):
@@ -220,11 +221,35 @@ def _around_top(width):
     return np.where(inside & (inside.sum(-1, keepdims=True) >= 3), width, np.nan)
 
 
+def aligned(times, cosine, threshold):
+    """Where groups of tangents become aligned as t falls: where their cosine first rises through a threshold.
+
+    times: (T,) ascending noise variances. cosine: (..., T, groups) as of `spectra.alignment`, interpolated linearly in
+    log t. Read from large t down, because it falls again at small t: there even an exact score orders the tangents of
+    a curved manifold by curvature, not by variance.
+    Returns {"t_alignment": (..., groups), "t_alignment_state": (..., groups)}: NaN and ABOVE if aligned at the largest
+    time, ABSENT if at none, NOT_APPLICABLE if the cosine is unknown before it rises.
+    """
+    falling, c = times[::-1], np.moveaxis(cosine, -1, -2)[..., ::-1]
+    reached = ~(c < threshold)
+    first = reached.argmax(-1)
+    before = np.maximum(first - 1, 0)
+    low, high = (np.take_along_axis(c, at[..., None], -1)[..., 0] for at in (before, first))
+    state = np.select([~reached.any(-1), np.isnan(high), first == 0], [ABSENT, NOT_APPLICABLE, ABOVE], MEASURED).astype(
+        "int8"
+    )
+    measured = state == MEASURED
+    part = np.divide(threshold - low, high - low, out=np.zeros_like(low), where=measured)
+    value = falling[before] * (falling[first] / falling[before]) ** part
+    return {"t_alignment": np.where(measured, value, np.nan), "t_alignment_state": state}
+
+
 def pooled(width, has_gap, weights=None):
     """Mean width over the points whose manifold has the gap: (T, points, gaps), (points, gaps) -> (T, gaps).
 
-    weights: (..., points) of the points, for resamples (..., T, gaps). NaN where no point has the gap, and where the
-    width of one that has it is unknown: leaving that out would favour the points that are easy to know.
+    Of cosines too, of the groups that end at the gaps. weights: (..., points) of the points, for resamples
+    (..., T, gaps). NaN where no point has the gap, and where the width of one that has it is unknown: leaving that out
+    would favour the points that are easy to know.
     """
     shares = np.ones(width.shape[1]) if weights is None else weights
     total = np.einsum("...p,tpg->...tg", shares, np.where(has_gap, width, 0.0))
@@ -233,24 +258,34 @@ def pooled(width, has_gap, weights=None):
 
 
 def bootstrap(times, width, has_gap, resamples, confidence, rng, **how):
+    """Intervals over points of all that `fit` finds: {name: (low (gaps,), high (gaps,))} of QUANTITIES.
+
+    width: (T, points, gaps) at the same points at all times; has_gap: (points, gaps); how: settings of `fit`.
+    See `over_points`.
+    """
+    return over_points(lambda mean: fit(times, mean, **how), QUANTITIES, width, has_gap, resamples, confidence, rng)
+
+
+def over_points(find, names, curves, has_gap, resamples, confidence, rng):
     """Intervals over points: of the times of the mean curve of infinitely many points like these.
 
-    width: (T, points, gaps) at the same points at all times; has_gap: (points, gaps); how: settings of `fit`. All is
-    done with log times, linear in the points: leaving each out says what it adds, and these shares are resampled, each
-    resample in units of its own standard error (the studentised bootstrap of Efron and Tibshirani 1993, section 12.5,
-    of the jackknife's shares). No end is nearer than Student's, because few points hide their own skewness.
-    Returns {name: (low (gaps,), high (gaps,))} of QUANTITIES. NaN where the time is not seen, or hangs on one point,
+    find: mean curves (..., T, gaps) -> {name: times (..., gaps)}. curves: (T, points, gaps) of widths or cosines at the
+    same points at all times; has_gap: (points, gaps). All is done with log times, linear in the points: leaving each
+    out says what it adds, and these shares are resampled, each resample in units of its own standard error (the
+    studentised bootstrap of Efron and Tibshirani 1993, section 12.5, of the jackknife's shares). No end is nearer than
+    Student's, because few points hide their own skewness.
+    Returns {name: (low (gaps,), high (gaps,))} of these names. NaN where the time is not seen, or hangs on one point,
     without which it is not; 0 and infinity where so few points say nothing.
     """
-    points = width.shape[1]
-    one = fit(times, pooled(width, has_gap), **how)
-    if np.ptp(width, axis=1).max(initial=0.0) < SAME:
-        return {name: (one[name], one[name]) for name in QUANTITIES}
-    without = fit(times, pooled(width, has_gap, 1 - np.eye(points)), **how)
-    time = np.stack([one[name] for name in QUANTITIES])
-    logs = np.log(np.stack([without[name] for name in QUANTITIES], 1))  # (points, quantities, gaps)
+    points = curves.shape[1]
+    one = find(pooled(curves, has_gap))
+    if np.ptp(curves, axis=1).max(initial=0.0) < SAME:
+        return {name: (one[name], one[name]) for name in names}
+    without = find(pooled(curves, has_gap, 1 - np.eye(points)))
+    time = np.stack([one[name] for name in names])
+    logs = np.log(np.stack([without[name] for name in names], 1))  # (points, names, gaps)
     ends = np.full((2, *time.shape), np.nan)
-    for k in range(width.shape[-1]):
+    for k in range(curves.shape[-1]):
         shares = logs[has_gap[:, k], :, k]
         count = len(shares)
         if count < 2:
@@ -269,4 +304,4 @@ def bootstrap(times, width, has_gap, resamples, confidence, rng, **how):
         error = shares.std(0, ddof=1) / np.sqrt(count)
         with np.errstate(over="ignore", invalid="ignore"):
             ends[:, :, k] = time[:, k] * np.exp(np.where(error > 0, -outer * error, 0.0 * error))
-    return {name: tuple(ends[:, i]) for i, name in enumerate(QUANTITIES)}
+    return {name: tuple(ends[:, i]) for i, name in enumerate(names)}

@@ -45,24 +45,6 @@ def alignment(vectors, tangents, spans):
     return np.stack(means, -1), np.stack(smallest, -1)
 
 
-def aligned(times, cosine, threshold):
-    """The largest noise variance below which a cosine stays at or above a threshold, interpolated linearly in log t.
-
-    times: (T,) ascending; cosine: (T, ...), as `alignment`'s. Returns (...): NaN if the cosine is below the threshold
-    at the smallest time, or unknown anywhere up to the crossing; the last time if it stays above all the way, which
-    says that the crossing is not on the grid (censored).
-    """
-    times, cosine = np.asarray(times, float), np.asarray(cosine, float)
-    above = cosine >= threshold
-    outside = np.argmin(above, axis=0)  # the first time that is not above, where there is one
-    crosses = above[0] & ~above.all(0)
-    inside = np.maximum(outside - 1, 0)
-    low, high = (np.take_along_axis(cosine, at[None], 0)[0] for at in (inside, outside))
-    part = np.divide(low - threshold, low - high, out=np.zeros_like(low), where=crosses)
-    crossing = times[inside] * (times[outside] / times[inside]) ** part
-    return np.where(crosses, crossing, np.where(above[0], times[-1], np.nan))
-
-
 def _shared(*arrays):
     """Arrays without the repetitions of broadcasting in their leading dimensions: flat manifolds have one frame."""
     return [

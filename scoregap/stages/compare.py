@@ -5,7 +5,7 @@ study, cube -> comparison.csv (every number) and comparison.txt (the table for a
 Every row is one phase time of one gap in one cell, all seeds together. trained / exact is the learning error,
 exact / law the finite-size and curvature error of the law (THEORY.md 5). The verdict asks whether the network
 agrees with the exact score: the interval of the ratio over seeds lies wholly inside the study's margin (agrees),
-wholly outside (disagrees), or neither (inconclusive).
+wholly outside (disagrees), or neither (inconclusive). Consistency and alignment times have no margin and no verdict.
 """
 
 import io
@@ -61,7 +61,7 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
     exact = cell.sel(network="exact") if "exact" in cell.network.values else None
     for gap in own.gap.values:
         final = gap == own.gap.values[-1] or not FAMILIES[values["family"]].shares
-        one, unknown = own.isel(gap=gap), exact_unknown(cell.isel(gap=gap))
+        one, unknown = own.isel(gap=gap, group=gap), exact_unknown(cell.isel(gap=gap))  # the group above the gap
         place = {"gap": int(gap), "boundary": _one(one.boundary.values)}
         seeds = _seeds(own.status)
         for method in ("", "model_"):
@@ -88,6 +88,9 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
                 rows.append(label | place | {"quantity": name} | row | seeds)
             if not (final or method):
                 rows.append(label | place | {"quantity": "consistency"} | consistency(one, network, settings) | seeds)
+        if network != "law":
+            at = None if exact is None else exact.isel(group=gap)
+            rows.append(label | place | {"quantity": "t_alignment"} | alignment(one, at, network, settings) | seeds)
     arms = {arm: cell.sel(network=arm) for arm in CONTROLS if arm in cell.network.values}
     found = own.dimension_overall.isel(estimator=0).values
     true = own.boundary.isel(gap=-1).values
@@ -105,8 +108,10 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
 
 def curves_of(one: xr.Dataset, name: str, network: str) -> dict[str, np.ndarray]:
     """{curve: (seed,)} one phase time of the references and of the network."""
-    curves = {reference: one[f"{reference}_{name}"].values for reference in variables.REFERENCES}
-    return curves | {"trained": one[name].values if network != "law" else np.full_like(curves["law"], np.nan)}
+    none = np.full(one.sizes["seed"], np.nan)  # the law knows no directions
+    known = {reference: one.get(f"{reference}_{name}") for reference in variables.REFERENCES}
+    curves = {reference: none if found is None else found.values for reference, found in known.items()}
+    return curves | {"trained": one[name].values if network != "law" else none}
 
 
 def consistency(one: xr.Dataset, network: str, settings: Compare) -> dict:
@@ -116,6 +121,14 @@ def consistency(one: xr.Dataset, network: str, settings: Compare) -> dict:
     subject = "trained" if network != "law" else "law"
     states = {name: np.isfinite(curves[name]).astype(int) for name in (subject, "exact")}
     return judge(curves, states, subject, math.nan, settings.confidence) | {"verdict": ""}
+
+
+def alignment(one: xr.Dataset, exact: xr.Dataset | None, network: str, settings: Compare) -> dict:
+    """Alignment times of one group, as `judge` gives a time; the study has no margin for them."""
+    curves = curves_of(one, "t_alignment", network)
+    states = {"trained": one.t_alignment_state.values}
+    states["exact"] = np.zeros_like(states["trained"]) if exact is None else exact.t_alignment_state.values
+    return judge(curves, states, "trained", math.nan, settings.confidence) | {"verdict": ""}
 
 
 def exact_unknown(cell: xr.Dataset) -> np.ndarray:
@@ -145,6 +158,7 @@ def render(study: Study, frame: pd.DataFrame) -> str:
     facets = study.facets
     varied = [axis for axis in facets if frame[axis].nunique() > 1]
     fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)
+    frame = frame[frame.quantity != "t_alignment"]  # in the file, and in a figure
     judged = {prefix: _counts(frame[frame.quantity.str.startswith(f"{prefix}t_")]) for prefix in ("", "model_")}
     frame = frame[~frame.quantity.str.startswith("model_")]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))

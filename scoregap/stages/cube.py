@@ -125,10 +125,11 @@ def coordinates(cells) -> dict[str, np.ndarray]:
 
 
 def add_references(data: dict[str, np.ndarray], axes: dict[str, list]) -> None:
-    """`exact_*` and `gaussian_*` phase times of every cell: those of its control arm, where the study has it."""
+    """`exact_*` and `gaussian_*` times of every cell: those of its control arm, where the study has it."""
     along = list(axes).index("network")
     for arm in CONTROLS:
         if arm in axes["network"]:
-            for name in (method + time for method in variables.METHODS for time in variables.TIMES):
+            phase_times = [method + time for method in variables.METHODS for time in variables.TIMES]
+            for name in (*phase_times, "t_alignment"):
                 own = np.take(data[name], [axes["network"].index(arm)], axis=along)
                 data[f"{arm}_{name}"][...] = own

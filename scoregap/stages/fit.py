@@ -1,4 +1,4 @@
-"""Gap widths, phase times and blind dimensions of one job.
+"""Gap widths, phase times, alignment times and blind dimensions of one job.
 
 study, job, spectrum file -> fit file (.zarr.zip), with the same operators applied to the random-matrix law
 """
@@ -23,6 +23,7 @@ NAMES = (
     *(f"{name}_state" for name in (*phases.TIMES, *phases.MODEL)),
     *(f"{law}_{name}" for law in ("law", "corrected") for name in (*phases.TIMES, *phases.MODEL)),
     *(f"law_{name}_state" for name in (*phases.TIMES, *phases.MODEL)),
+    *(f"t_alignment{end}" for end in ("", "_low", "_high", "_state")),
 )  # fmt: skip
 
 
@@ -62,7 +63,16 @@ def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
     for name, value in phases.fit(t, mean, **how).items():
         result[name][:] = value
     rng = np.random.default_rng(cell.seed("bootstrap"))
-    intervals = phases.bootstrap(t, widths, has_gap, settings.resamples, settings.confidence, rng, **how)
+    resampling = settings.resamples, settings.confidence, rng
+    intervals = phases.bootstrap(t, widths, has_gap, *resampling, **how)
+    cosines = measured.alignment_of_point.values.astype(float)  # (T, points, groups); a group ends at each gap
+
+    def aligned(mean):
+        return phases.aligned(t, mean, settings.alignment)
+
+    for name, value in aligned(phases.pooled(cosines, has_gap)).items():
+        result[name][:] = value
+    intervals |= phases.over_points(aligned, ("t_alignment",), cosines, has_gap, *resampling)
     for name, (low, high) in intervals.items():
         result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
     known = np.isfinite(eigenvalues).all((1, 2))

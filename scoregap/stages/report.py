@@ -25,7 +25,10 @@ def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
     datasets = gathered(loaded, cube)
     panels = [panel for ds in datasets for panel in figures.panels(loaded, ds)]
     with plt.rc_context(figures.STYLE):
-        for draw in (cells.spectra, cells.gaps, cells.phase_times, cells.dimension, cells.training):
+        cell_figures = (
+            cells.spectra, cells.gaps, cells.phase_times, cells.alignment, cells.dimension, cells.training,
+        )  # fmt: skip
+        for draw in cell_figures:
             figures.save(draw(loaded, panels), loaded, out / f"{draw.__name__}.svg", len(panels))
         for name in loaded.findings:
             draw_it = (theory.DRAW | learning.DRAW)[name]

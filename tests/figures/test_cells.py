@@ -8,7 +8,7 @@ from scoregap.figures import cells
 from scoregap.study import load
 
 
-@pytest.mark.parametrize("name", ["spectra", "gaps", "phase_times", "dimension", "training"])
+@pytest.mark.parametrize("name", ["spectra", "gaps", "phase_times", "alignment", "dimension", "training"])
 def test_axes_are_labelled(done, name):
     study, results = done
     loaded = load(study)

@@ -466,6 +466,83 @@ def test_points_without_the_gap_do_not_count():
     np.testing.assert_allclose([some[0][0], some[1][0]], [own[0][0], own[1][0]], rtol=1e-6)
 
 
+def test_aligned_is_where_the_cosine_rises_through_the_threshold():
+    """A cosine that is linear in log t: 1 at t = 1e-3, 0 at t = 10; 0.9 is reached at 10^-2.6."""
+    t = np.geomspace(1e-3, 10, 23)
+    cosine = (1 - np.log(t / 1e-3) / np.log(1e4))[:, None]
+    found = phases.aligned(t, cosine, 0.9)
+    assert found["t_alignment"] == pytest.approx(10**-2.6)
+    assert found["t_alignment_state"].tolist() == [MEASURED]
+    assert phases.aligned(t, cosine, cosine[7, 0])["t_alignment"] == pytest.approx(t[7])
+
+
+def test_aligned_looks_from_large_t_down_and_says_why_there_is_no_time():
+    t = np.array([1e-2, 1e-1, 1.0, 10.0])
+    for column, threshold, expected, state in (
+        ([0.5, 1.0, 0.95, 0.9], 0.9, nan, ABOVE),
+        ([0.5, 0.8, 1.0, 0.8], 0.9, 10**0.5, MEASURED),  # that it falls again at small t does not matter
+        ([1.0, 0.8, 1.0, 0.8], 0.9, 10**0.5, MEASURED),
+        ([nan, nan, 1.0, 0.0], 0.9, 10**0.1, MEASURED),  # nor what is not known there
+        ([0.9, 0.5, 0.5, 0.5], 0.9, 1e-2, MEASURED),
+        ([0.8, 0.8, 0.5, 0.1], 0.9, nan, ABSENT),
+        ([1.0, nan, 0.5, 0.1], 0.9, nan, NOT_APPLICABLE),
+        ([1.0, 1.0, 1.0, nan], 0.9, nan, NOT_APPLICABLE),
+        ([nan] * 4, 0.9, nan, NOT_APPLICABLE),
+    ):
+        found = phases.aligned(t, np.array(column)[:, None], threshold)
+        assert found["t_alignment"][0] == pytest.approx(expected, nan_ok=True), column
+        assert found["t_alignment_state"][0] == state, column
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(seed=st.integers(0, 10**6), threshold=st.floats(0.1, 0.9))
+def test_aligned_separates_what_is_below(seed, threshold):
+    """Above it every time of the grid is below the threshold, and the next one under it is not; many curves at once."""
+    rng = np.random.default_rng(seed)
+    t, cosine = np.geomspace(1e-3, 10, 12), rng.random((3, 12, 4))
+    found = phases.aligned(t, cosine, threshold)
+    assert found["t_alignment"].shape == (3, 4)
+    for i in range(3):
+        for k in range(4):
+            column, at = cosine[i, :, k], found["t_alignment"][i, k]
+            if found["t_alignment_state"][i, k] == MEASURED:
+                assert (column[t > at * (1 + 1e-12)] < threshold).all()
+                assert column[t <= at * (1 + 1e-12)][-1] >= threshold
+            else:
+                assert np.isnan(at)
+                expected = ABOVE if column[-1] >= threshold else ABSENT
+                assert found["t_alignment_state"][i, k] == expected
+
+
+def alignment_times(cosine, has_gap, resamples=400, threshold=0.9):
+    """(low, high) of alignment times on GRID."""
+    return phases.over_points(
+        lambda mean: phases.aligned(GRID, mean, threshold), ("t_alignment",), cosine, has_gap, resamples, 0.9,
+        np.random.default_rng(0),
+    )["t_alignment"]  # fmt: skip
+
+
+def test_intervals_of_alignment_times():
+    """Cosines that are linear in log t: the log time is linear in the points, so the interval is that of a mean."""
+    log_times = np.random.default_rng(2).normal(-2, 0.5, 24)
+    cosine = (0.9 - 0.1 * (np.log(GRID)[:, None] - log_times))[:, :, None]
+    low, high = np.log(np.array(alignment_times(cosine, everywhere(cosine)))[:, 0])
+    half = stats.t.ppf(0.95, 23) * log_times.std(ddof=1) / np.sqrt(24)
+    assert log_times.mean() - 1.4 * half < low <= log_times.mean() - half * (1 - 1e-9)
+    assert log_times.mean() + half * (1 - 1e-9) <= high < log_times.mean() + 1.4 * half
+    some = np.concatenate([cosine, np.full_like(cosine, nan)], 1)  # points without the group do not count
+    has_gap = np.arange(48)[:, None] < 24
+    np.testing.assert_allclose(np.log(np.array(alignment_times(some, has_gap))[:, 0]), [low, high])
+    same = np.repeat(cosine[:, :1], 5, 1)
+    low, high = alignment_times(same, everywhere(same))
+    assert low[0] == high[0] == pytest.approx(np.exp(log_times[0]))
+    some = np.repeat(cosine[:, :1], 5, 1)
+    some[-1, :, 0] = 0.94  # aligned on the whole grid but for one point
+    some[-1, 0] = 0.7
+    assert np.isfinite(phases.aligned(GRID, some.mean(1), 0.9)["t_alignment"][0])
+    assert np.isnan(alignment_times(some, everywhere(some))).all()
+
+
 def script():
     """tests/coverage.py."""
     path = Path(__file__).parents[1] / "coverage.py"
@@ -485,10 +562,10 @@ def test_coverage_of_both_kinds_of_interval():
     pool = simulated.one_manifold("sphere", 0.5, simulated.SPHERES, 3000)
     fewest = stats.binom.ppf(1e-3, 150, 0.92)
     for found in (
-        simulated.over_points(pool, 12, 150, np.random.default_rng(0)),
+        simulated.over_points(simulated.phase_times, pool, 12, 150, np.random.default_rng(0)),
         simulated.over_seeds(simulated.many_manifolds("linear", 0.0, 1, 500), 3, 150, np.random.default_rng(0)),
     ):
-        held = np.array([count for count, _ in found.values()])
+        held = np.array([count for count, _, _ in found.values()])
         assert (held >= fewest).all(), found
         assert np.median(held) < 150
-        assert all(0.05 < width < 3 for _, width in found.values())
+        assert all(0.05 < width < 3 for _, _, width in found.values())

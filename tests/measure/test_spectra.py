@@ -122,39 +122,3 @@ def test_alignment_without_tangents_is_unknown_and_broadcast_arrays_are_looked_a
         np.broadcast_to(frame, (4, 2, 6, 6)), np.broadcast_to(frame[:, :3], (2, 6, 3)), [(0, 3)]
     )
     np.testing.assert_allclose(flat, np.ones((4, 2, 1)))
-
-
-def test_aligned_is_where_the_cosine_crosses_the_threshold():
-    """A cosine that is linear in log t: 1 at t = 1e-3, 0 at t = 10; 0.9 is crossed at 10^-2.6."""
-    t = np.geomspace(1e-3, 10, 23)
-    cosine = 1 - np.log(t / 1e-3) / np.log(1e4)
-    assert spectra.aligned(t, cosine, 0.9) == pytest.approx(10**-2.6)
-    assert spectra.aligned(t, cosine, cosine[7]) == pytest.approx(t[7])
-    assert spectra.aligned(t, np.minimum(cosine, 0.95), 0.95) == pytest.approx(10**-2.8, rel=0.5)
-
-
-def test_aligned_takes_the_first_crossing_and_says_never_always_and_unknown():
-    t = np.array([1e-2, 1e-1, 1.0, 10.0])
-    again, never, always = [1.0, 0.8, 1.0, 0.0], [0.5, 1.0, 1.0, 1.0], [0.9, 0.95, 1.0, 0.9]
-    unknown_above, unknown_first = [1.0, np.nan, 1.0, 0.0], [np.nan, 1.0, 1.0, 0.0]
-    later = [1.0, 0.0, np.nan, 0.0]  # what is unknown beyond the crossing does not matter
-    cosines = np.stack([again, never, always, unknown_above, unknown_first, later], 1)
-    found = spectra.aligned(t, cosines.reshape(4, 2, 3), 0.9).ravel()
-    np.testing.assert_allclose(found, [10**-1.5, np.nan, 10.0, np.nan, np.nan, 10**-1.9])
-    assert found[2] == t[-1]
-    assert [float(spectra.aligned(t, column, 0.9)) for column in cosines.T] == pytest.approx(found, nan_ok=True)
-
-
-@checked
-@given(seed=st.integers(0, 10**6), threshold=st.floats(0.1, 0.9))
-def test_aligned_separates_what_is_above(seed, threshold):
-    """Every time of the grid below it is above the threshold, and the next one is not."""
-    rng = np.random.default_rng(seed)
-    t, cosine = np.geomspace(1e-3, 10, 12), rng.random((12, 20))
-    found = spectra.aligned(t, cosine, threshold)
-    for column, at in zip(cosine.T, found, strict=True):
-        if np.isnan(at):
-            assert column[0] < threshold
-        else:
-            assert (column[t < at * (1 - 1e-12)] >= threshold).all()
-            assert at == t[-1] or column[np.searchsorted(t, at * (1 + 1e-12))] < threshold

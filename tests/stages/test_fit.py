@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from tiny import TINY
+from tiny import TINY, measured
 
 from scoregap import InputError, storage
-from scoregap.stages import fit
+from scoregap.measure import phases
+from scoregap.stages import fit, spectrum
 from scoregap.study import load
 from scoregap.truth import laws, times
-from scoregap.variables import BELOW, MEASURED, NOT_APPLICABLE
+from scoregap.variables import ABOVE, BELOW, MEASURED, NOT_APPLICABLE
 
 
 def flat_exact(study):
@@ -77,3 +78,41 @@ def test_spectra_of_another_study_are_refused(done, tmp_path):
     job = flat_exact(study)
     with pytest.raises(InputError, match="rerun spectrum"):
         fit.run(other, job.id, results / "spectrum" / f"{job.id}.zarr.zip", tmp_path / "f.zarr.zip")
+
+
+def test_alignment_times(done):
+    """The exact score of flat data is aligned at every t, that of curved data below some t, the Gaussian's nowhere."""
+    study, results = done
+    for job in load(study).jobs.values():
+        ds, _ = storage.read_job(results / "fit" / f"{job.id}.zarr.zip")
+        measured, _ = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+        flat, network = job.cells[0]["curvature"] == 0, job.cells[0]["network"]
+        if flat and network != "gated-8":
+            assert (ds.t_alignment_state == ABOVE).all()
+            assert np.isnan(ds.t_alignment).all()
+            assert np.isnan(ds.t_alignment_low).all()
+            continue
+        mean = measured.alignment_of_point.astype(float).mean("point")  # (member, T, group)
+        found = phases.aligned(spectrum.grid(job.cells[0]), mean.values, 0.95)
+        np.testing.assert_allclose(ds.t_alignment, found["t_alignment"], rtol=1e-6)
+        np.testing.assert_array_equal(ds.t_alignment_state, found["t_alignment_state"])
+        known = np.isfinite(ds.t_alignment_low.values)
+        assert (ds.t_alignment_low.values[known] <= ds.t_alignment.values[known]).all()
+        assert (ds.t_alignment.values[known] <= ds.t_alignment_high.values[known]).all()
+        if network == "exact":
+            assert (ds.t_alignment_state[:, 1] == MEASURED).all()
+            assert known[:, 1].any()
+    cube = storage.read_cube(results / "cube.zarr")[""]
+    for arm in ("exact", "gaussian"):
+        np.testing.assert_array_equal(
+            cube[f"{arm}_t_alignment"].sel(network="gated-8"), cube.t_alignment.sel(network=arm)
+        )
+
+
+def test_alignment_that_is_not_known_has_no_time(tmp_path):
+    """Trajectories of a curved manifold have no known tangents; a looser threshold is an axis like any other."""
+    reverse = ("points: 2", "points: 2\n  sampling: reverse")
+    _, (ds,) = measured(tmp_path, reverse, ("  seed: 2", "  fit.alignment: [0.5, 0.95]\n  seed: 2"))
+    assert np.isnan(ds.t_alignment.sel(curvature=0.5)).all()
+    assert (ds.t_alignment_state.sel(curvature=0.5) == NOT_APPLICABLE).all()
+    assert (ds.t_alignment_state.sel(curvature=0.0) == ABOVE).all()

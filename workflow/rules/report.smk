@@ -2,6 +2,7 @@ FIGURES = {
     "spectra.svg": "Spectra",
     "gaps.svg": "Gaps",
     "phase_times.svg": "Phase times",
+    "alignment.svg": "Alignment",
     "dimension.svg": "Dimension",
     "training.svg": "Training",
     "comparison.html": "Comparison",
