@@ -105,8 +105,9 @@ def plateau(study: Study, datasets: list):
         for network, group in block.groupby("network", sort=False):
             group = group.sort_values("cost")
             bars = np.stack([group.position - group.low, group.high - group.position])
+            position = group.position.where(group.away <= learning.OFF)
             ax.errorbar(
-                group.cost / 1e12, group.position.where(group.away <= learning.OFF), np.where(np.isfinite(bars), bars, 0.0), color=colours[network],
+                group.cost / 1e12, position, np.where(np.isfinite(bars), bars, 0.0), color=colours[network],
                 marker="o", ms=4, lw=1.2, capsize=2, label=network,
             )  # fmt: skip
             left = learning.transition(group)

@@ -87,9 +87,9 @@ def capacity(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per trained network, cell and time: width of the normal spike, final gap, and when it reopens.
 
     spike, gap: at noise variance t, mean over seeds. exact_gap, t_consolidation: of the exact score. inside: whether t
-    is the grid point next to INSIDE of its consolidation time, nowhere if the grid does not reach it. resolution: median over seeds of t_resolution;
-    unresolved: share of seeds in which the final gap, once open, stays open down to the smallest t; closed: in which it
-    never opens to one half. cost: floating-point operations.
+    is the grid point next to INSIDE of its consolidation time, nowhere if the grid does not reach it. resolution:
+    median over seeds of t_resolution; unresolved: share of seeds in which the final gap, once open, stays open down to
+    the smallest t; closed: in which it never opens to one half. cost: floating-point operations.
     """
     rows: list[dict] = []
     names = ("boundary", "eigenvalue", "gap_width", "t_consolidation", "t_resolution", "training_flops")
@@ -124,7 +124,8 @@ def plateau(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     position: projection of (network - gaussian) on (exact - gaussian) over all times and modes of the mean spectra:
     0 at the score of the Gaussian with the same covariance, 1 at the exact score; low, high: Student's interval over
     seeds at the study's confidence, NaN for one seed. away: distance from the line between the two, in units of its
-    length; beyond OFF the position says nothing (a network that denoises to 0 can be at 1). dimension: blind, median over seeds. cost: floating-point operations.
+    length; beyond OFF the position says nothing (a network that denoises to 0 can be at 1). dimension: blind, median
+    over seeds. cost: floating-point operations.
     """
     rows: list[dict] = []
     for ds in datasets:
