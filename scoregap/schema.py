@@ -310,7 +310,7 @@ def _validated(path: Path, prefix: str, model, content):
     except ValidationError as error:
         first = error.errors()[0]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        loc = [part for part in first["loc"] if part != "function-after"]
+        loc = [part for part in first["loc"] if part not in ("function-after", "constrained-int", "constrained-float")]
         if first["type"] == "extra_forbidden":
             owner = model
             for part in loc[:-1]:
@@ -320,6 +320,7 @@ def _validated(path: Path, prefix: str, model, content):
             allowed = "is missing"
         else:
             message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            message = re.sub(r"valid dictionary or instance of \w+", "mapping", message)
             hint = ""
             if isinstance(first["input"], str) and re.fullmatch(r"[-+]?[0-9.]+[eE][-+]?[0-9]+", first["input"]):
                 hint = "; YAML reads this as text: write it with a point and a signed exponent, as 1.0e-3"

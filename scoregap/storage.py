@@ -90,9 +90,9 @@ def _reading(path: Path):
         yield
     except DamagedFile:
         raise
-    except FileNotFoundError:
-        raise DamagedFile(f"{path}: is missing; rerun the stage that makes it") from None
-    except Exception as error:  # zip, JSON, codec or header
+    except Exception as error:  # zip (of something else: files missing in it), JSON, codec or header
+        if isinstance(error, FileNotFoundError) and not path.exists():
+            raise DamagedFile(f"{path}: is missing; rerun the stage that makes it") from None
         raise DamagedFile(f"{path}: is damaged ({type(error).__name__}: {error}); delete it and rerun") from error
 
 

@@ -335,6 +335,16 @@ def _check_sections(study: Study) -> None:
             )
         ranges: list[tuple[str, Range]] = [("spectrum.times", cell.spectrum.times)]
         if cell.dimension:
+            if (data := cell.dimension.of_data) and "exact" not in study.axes["network"]:
+                raise InputError(
+                    f"{study.path}: dimension.estimators: {data[0]!r} is not allowed: estimators of data go with the "
+                    f"value 'exact' of the axis network, which the study does not have"
+                )
+            if "local_pca" in data and cell.dimension.neighbours >= cell.dimension.data_points:
+                raise InputError(
+                    f"{study.path}: dimension.neighbours: {cell.dimension.neighbours} is not allowed: should be less "
+                    f"than data_points, {cell.dimension.data_points}"
+                )
             ranges.append(("dimension.times", cell.dimension.times))
         if cell.train:
             noise = cell.train.noise

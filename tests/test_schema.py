@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import TINY, edited
+from tiny import TINY, WITH_DIMENSION, edited
 
 from scoregap import InputError
 from scoregap.measure import DIFFERENCES
@@ -45,6 +45,8 @@ MISTAKES = {
     "network without width": ("gated-8]", "gated]", "axes.network[2]: 'gated' is not allowed"),
     "width of a network without": ("gated-8]", "linear-8]", "paper, or with a width gated, resmlp, normed, as"),
     "family before its dash": ("gated-8]", "gated-]", "axes.network[2]: 'gated-' is not allowed"),
+    "dimension as text": ("manifold_dim: [2]", "manifold_dim: [two]", "axes.manifold_dim[0]: 'two' is not allowed"),
+    "no mapping": ("fit:\n  resamples: 50", "fit: 50", "fit: 50 is not allowed: should be a mapping"),
     "unknown preconditioning": ("depth: 1", "preconditioning: eps", "should be one of edm, epsilon, x0"),
     "unknown schedule": ("depth: 1", "schedule: vq", "train.schedule: 'vq' is not allowed: should be one of ve, vp"),
     "unknown optimiser": ("depth: 1", "optimiser: sgd", "should be one of adam, radam"),
@@ -129,6 +131,23 @@ def test_a_mistake_is_one_line_that_names_file_key_value_and_what_is_allowed(tmp
     assert text.startswith(f"{path}: ")
     assert says in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            ("exact, gaussian", "gaussian"),
+            "dimension.estimators: 'local_pca' is not allowed: estimators of data go with",
+        ),
+        (("neighbours: 20", "neighbours: 200"), "dimension.neighbours: 200 is not allowed: should be less than data_p"),
+    ],
+)
+def test_estimators_of_data_that_could_not_be_made_are_refused(tmp_path, change, says):
+    with pytest.raises(InputError) as caught:
+        load(edited(tmp_path, WITH_DIMENSION, change))
+    assert says in str(caught.value)
+    load(edited(tmp_path, WITH_DIMENSION, change, (", local_pca", "")))  # nobody asks for them
 
 
 def test_yaml_merges_are_read(tmp_path):

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import random
+import zipfile
 
 import numpy as np
 import pytest
@@ -141,6 +142,14 @@ def test_damaged_files_are_named(kind, damage, request):
     with pytest.raises(DamagedFile, match=path.name) as caught:
         read(path)
     assert "\n" not in str(caught.value).replace("\\n", "")
+
+
+def test_a_zip_of_something_else_is_there_and_not_missing(tmp_path):
+    path = tmp_path / "other.zarr.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x", "y")
+    with pytest.raises(DamagedFile, match="is damaged"):
+        storage.read_job(path)
 
 
 @pytest.mark.parametrize("damage", ["missing shard", "empty shard", "extra file", "no manifest", "broken manifest"])

@@ -56,7 +56,7 @@ def capacity(study: Study, datasets: list):
         for (network, at), group in block.groupby(["network", "steps"], sort=False):
             group = group.sort_values("t")
             last = at == steps[-1]
-            strength = 0.3 + 0.7 * steps.index(at) / (len(steps) - 1)
+            strength = 0.3 + 0.7 * steps.index(at) / max(1, len(steps) - 1)
             style = {"color": colours[network], "lw": 1.4 if last else 0.7, "alpha": strength}
             column[0].plot(group.t, group.spike, **style)
             column[1].plot(group.t, group.gap, label=network if last else None, **style)
@@ -105,8 +105,9 @@ def plateau(study: Study, datasets: list):
         for network, group in block.groupby("network", sort=False):
             group = group.sort_values("cost")
             bars = np.stack([group.position - group.low, group.high - group.position])
+            position = group.position.where(group.away <= learning.OFF)
             ax.errorbar(
-                group.cost / 1e12, group.position, np.where(np.isfinite(bars), bars, 0.0), color=colours[network],
+                group.cost / 1e12, position, np.where(np.isfinite(bars), bars, 0.0), color=colours[network],
                 marker="o", ms=4, lw=1.2, capsize=2, label=network,
             )  # fmt: skip
             left = learning.transition(group)

@@ -22,6 +22,7 @@ PHASES = ("t_open", "t_max", "t_close", "t_consolidation")
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
 SHARP = 0.05  # width of a spike that counts as sharp
 HALF = 0.5  # position from which a network counts as having left the plateau
+OFF = 1.0  # distance from the line between gaussian and exact, in its length, beyond which a position says nothing
 
 
 def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
@@ -86,9 +87,9 @@ def capacity(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per trained network, cell and time: width of the normal spike, final gap, and when it reopens.
 
     spike, gap: at noise variance t, mean over seeds. exact_gap, t_consolidation: of the exact score. inside: whether t
-    is the grid point next to INSIDE of its consolidation time. resolution: median over seeds of t_resolution;
-    unresolved: share of seeds in which the final gap, once open, stays open down to the smallest t; closed: in which it
-    never opens to one half. cost: floating-point operations.
+    is the grid point next to INSIDE of its consolidation time, nowhere if the grid does not reach it. resolution:
+    median over seeds of t_resolution; unresolved: share of seeds in which the final gap, once open, stays open down to
+    the smallest t; closed: in which it never opens to one half. cost: floating-point operations.
     """
     rows: list[dict] = []
     names = ("boundary", "eigenvalue", "gap_width", "t_consolidation", "t_resolution", "training_flops")
@@ -103,7 +104,8 @@ def capacity(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
             resolution = own.t_resolution.isel(gap=-1).values
             opened = (own.gap_width.isel(gap=-1) >= 0.5).any("time").values
             t = own.time.values
-            place = int(np.abs(np.log(t / (INSIDE * consolidation))).argmin())
+            here = INSIDE * consolidation
+            place = int(np.abs(np.log(t / here)).argmin()) if t[0] <= here <= t[-1] else -1  # not where it is NaN
             common = chosen | {
                 "cost": _cost(own),
                 "t_consolidation": consolidation,
@@ -122,7 +124,8 @@ def plateau(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     position: projection of (network - gaussian) on (exact - gaussian) over all times and modes of the mean spectra:
     0 at the score of the Gaussian with the same covariance, 1 at the exact score; low, high: Student's interval over
     seeds at the study's confidence, NaN for one seed. away: distance from the line between the two, in units of its
-    length. dimension: blind, median over seeds. cost: floating-point operations.
+    length; beyond OFF the position says nothing (a network that denoises to 0 can be at 1). dimension: blind, median
+    over seeds. cost: floating-point operations.
     """
     rows: list[dict] = []
     for ds in datasets:
@@ -160,15 +163,18 @@ def _student(values: np.ndarray, confidence: float) -> tuple[float, float]:
 def transition(group: pd.DataFrame) -> float:
     """Cost at which the position rises through HALF for good, interpolated in log cost; NaN if it is below at the end.
 
-    group: rows of `plateau` of one network in one cell, sorted by cost. The least cost if it is never below.
+    group: rows of `plateau` of one network in one cell, sorted by cost. A spectrum OFF the line counts as below, and
+    there is nothing to interpolate from it. The least cost if it is never below.
     """
-    cost, position = group.cost.to_numpy(), group.position.to_numpy()
-    below = np.flatnonzero(~(position >= HALF))
+    cost, position, off = group.cost.to_numpy(), group.position.to_numpy(), group.away.to_numpy() > OFF
+    below = np.flatnonzero(off | ~(position >= HALF))
     if not below.size:
         return float(cost[0])
     i = below[-1]
     if i == len(cost) - 1:
         return np.nan
+    if off[i]:
+        return float(cost[i + 1])
     return float(np.exp(np.interp(HALF, position[i : i + 2], np.log(cost[i : i + 2]))))
 
 
@@ -221,6 +227,8 @@ def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         f"  {'':<34}{'steps':>8}{'TFLOP':>9}{'spike':>9}{'gap':>8}{'exact':>8}  resolution time",
     ]
     inside = frame[frame.inside]
+    if inside.empty:
+        return [*lines[:1], f"  {INSIDE:g} of the exact consolidation time is not on the grid of times"]
     for values, block in _kinds(inside, study):
         lines += [f"  {labelled(values)}"] if values else []
         for row in block.itertuples():
@@ -254,21 +262,22 @@ def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `plateau` in words."""
     lines = [
         "plateau: position of the learned spectrum between the Gaussian of the same covariance (0) and the exact score "
-        f"(1); left: cost at which it passes {HALF:g}",
+        f"(1); left: cost at which it passes {HALF:g}; off: further from the line between them than it is long",
     ]
     for values, block in _kinds(frame, study):
         steps = sorted(set(block.steps))
         lines += [
             f"  {labelled(values)}" if values else "",
-            f"    {'':<18}{'TFLOP':>8}" + "".join(f"{f'{s:g} steps':>20}" for s in steps) + f"{'left':>14}",
+            f"    {'':<18}{'TFLOP':>8}" + "".join(f"{f'{s:g} steps':>20}" for s in steps) + f"{'left':>16}",
         ]
         for network, group in block.groupby("network", sort=False):
             group = group.sort_values("cost")
-            cells = {s: f"{p:.2f} (dim {d:g})" for s, p, d in group[["steps", "position", "dimension"]].values}
+            columns = group[["steps", "position", "away", "dimension"]].values
+            cells = {s: f"{'off' if away > OFF else f'{p:.2f}'} (dim {d:g})" for s, p, away, d in columns}
             left = transition(group)
             lines.append(
                 f"    {network:<18}{group.cost.max() / 1e12:>8.3g}"
                 + "".join(f"{cells.get(s, '-'):>20}" for s in steps)
-                + f"{f'{left / 1e12:.3g} TFLOP' if np.isfinite(left) else 'not':>14}"
+                + f"{f'{left / 1e12:.3g} TFLOP' if np.isfinite(left) else 'not':>16}"
             )
     return lines

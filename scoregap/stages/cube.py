@@ -27,6 +27,9 @@ PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
 def run(study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | None = None) -> None:
     """Gather the SPECTRA and FITS folders of study STUDY, and DIMENSIONS if it asks for them, into the cube OUT."""
     loaded = load(study)
+    for folder, stage in ((spectra, "spectrum"), (fits, "fit")):
+        if not folder.is_dir():
+            raise InputError(f"{folder}: is not a folder: allowed is the folder of the files that stage {stage} made")
     attrs = provenance(loaded)
     dims = loaded.axes["ambient_dim"]
     groups = {}

@@ -1,5 +1,7 @@
 """Figures of capacity and plateau: what is drawn is what the tables say."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -31,7 +33,7 @@ def invented(**columns):
 
 def test_plateau_draws_every_position_and_marks_the_transition(study, monkeypatch):
     position = [0.0, 1.0, 0.1, 0.2, 0.6, 0.9, -0.1, 0.4]
-    frame = invented(position=position, low=-0.2, high=np.nan, dimension=2.0)
+    frame = invented(position=position, away=0.1, low=-0.2, high=np.nan, dimension=2.0)
     monkeypatch.setattr(tables, "plateau", lambda *_: frame)
     axes = [ax for ax in learning.plateau(study, []).axes if ax.axison]
     assert [ax.get_title() for ax in axes] == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
@@ -40,6 +42,16 @@ def test_plateau_draws_every_position_and_marks_the_transition(study, monkeypatc
     assert stars[0][0].get_xdata()[0] == pytest.approx(1e-2 * 10**0.5)  # half way from 10 to 100 steps
     curves = [line.get_ydata(orig=False) for ax in axes for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_allclose(np.concatenate(curves), position)
+
+
+def test_plateau_draws_no_position_off_the_line(study, monkeypatch):
+    frame = invented(position=[0.9] * 8, away=[2.0] * 4 + [0.1] * 4, low=0.8, high=1.0, dimension=2.0)
+    monkeypatch.setattr(tables, "plateau", lambda *_: frame)
+    axes = [ax for ax in learning.plateau(study, []).axes if ax.axison]
+    assert [len([line for line in ax.lines if line.get_marker() == "*"]) for ax in axes] == [0, 2]
+    curves = [np.isnan(np.ma.filled(line.get_ydata(orig=False), np.nan))
+              for ax in axes for line in ax.lines if line.get_marker() == "o"]  # fmt: skip
+    assert [one.all() for one in curves] == [True, True, False, False]
 
 
 def test_accuracy_draws_every_ratio(study, monkeypatch):
@@ -67,6 +79,15 @@ def test_capacity_draws_every_network_and_number_of_steps(study, monkeypatch):
     np.testing.assert_allclose(at_cost, frame.spike[frame.inside])
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"exact", "gated-8", "resmlp-8"}
     assert len(gaps) == 2
+
+
+def test_capacity_draws_what_there_is_of_a_study_half_run(study, monkeypatch):
+    frame = invented(t_consolidation=np.nan, resolution=np.nan, inside=False, spike=0.1, gap=0.2, exact_gap=0.3, t=0.01)
+    frame = frame[frame.steps == 10]
+    monkeypatch.setattr(tables, "capacity", lambda *_: frame)
+    figure = learning.capacity(study, [])
+    figure.savefig(io.BytesIO())
+    assert len([line for ax in figure.axes for line in ax.lines if line.get_ydata() == [0.1]]) == 4
 
 
 @pytest.mark.parametrize("name", ["accuracy", "capacity", "plateau"])

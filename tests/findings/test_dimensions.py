@@ -55,6 +55,20 @@ def test_published_numbers_stand_beside_their_own_set_only():
         assert dimensions.published_of(rows.assign(**other)) == {}
 
 
+def test_the_true_dimension_of_a_block_is_that_of_its_points(compared):
+    study, (ds,) = compared
+    several = ds.assign(
+        point_dimension=ds.point_dimension.load().copy(data=np.broadcast_to([1.0, 2, 3], ds.point_dimension.shape))
+    )
+    frame = dimensions.estimators(study, [several])
+    assert frame.dimension[frame.network == "data"].unique() == [3]
+    large = frame.assign(bias=frame.bias + 10_000)
+    text = dimensions.estimator_lines(study, large)
+    assert [line.strip().split(", ")[1] for line in text if ", true dimension" in line] == ["true dimension 2"] * 2
+    (first, *_) = [line for line in text if "final_gap" in line]
+    assert len(first.split()) == 3 + 2 * dimensions.TIMES_SHOWN  # columns stay apart
+
+
 def test_estimators_without_results(compared):
     study, (ds,) = compared
     names = ["estimate", "data_estimate"]

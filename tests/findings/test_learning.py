@@ -158,9 +158,38 @@ def test_members_without_a_result_do_not_count(bent):
     ],
 )
 def test_transition_is_where_a_network_leaves_for_good(position, expected):
-    group = pd.DataFrame({"cost": [10.0, 100.0, 1000.0], "position": position})
+    group = pd.DataFrame({"cost": [10.0, 100.0, 1000.0], "position": position, "away": 0.1})
     found = learning.transition(group)
     assert np.isnan(found) if expected is None else found == pytest.approx(expected)
+
+
+def test_a_network_that_has_learned_nothing_has_not_left_the_plateau(bent):
+    study, (ds,) = bent
+    untrained = with_networks(ds, -1.0)  # D = 0 everywhere: an x0 network at its start
+    frame = learning.plateau(study, [untrained])
+    assert (frame.position > learning.HALF).all()
+    assert (frame.away > learning.OFF).all()
+    assert np.isnan(learning.transition(frame))
+    (row,) = [line for line in learning.plateau_lines(study, frame) if line.strip().startswith("gated-8")]
+    assert row.count("off (dim ") == 2
+    assert row.split()[-1] == "not"
+
+
+def test_transition_from_off_the_line_is_where_the_position_is_first_known():
+    group = pd.DataFrame({"cost": [10.0, 100.0, 1000.0], "position": [1.1, 0.8, 0.9], "away": [4.0, 0.2, 0.1]})
+    assert learning.transition(group) == 100.0
+
+
+def test_no_spike_inside_a_phase_that_the_grid_does_not_show(flat):
+    study, (ds,) = flat
+    late = ds.t_consolidation.load().copy()
+    for time in (np.nan, ds.time.values[0]):  # unknown, and known with no grid at a tenth of it
+        late.loc[{"network": "exact"}] = time
+        frame = learning.capacity(study, [ds.assign(t_consolidation=late)])
+        assert not frame.inside.any()
+        text = learning.capacity_lines(study, frame)
+        assert not [line for line in text if "spike of" in line or "gated-8" in line]
+        assert any("not on the grid" in line for line in text)
 
 
 def test_exponent_of_a_power_law_with_an_amplitude_for_each_network():
@@ -182,5 +211,5 @@ def test_lines(flat, bent):
     study, datasets = bent
     text = findings.summary(study, datasets)
     assert any(line.startswith("plateau") for line in text)
-    (row,) = [line for line in text if line.strip().startswith("gated-8")]
+    (row,) = [line for line in text if line.strip().startswith("gated-8") and "(dim " in line]
     assert row.count("(dim ") == 2

@@ -47,6 +47,14 @@ def test_provenance(done):
     assert attrs["contract"] == "1"
 
 
+def test_a_folder_that_is_not_there_is_no_study_without_results(tiny, tmp_path):
+    (tmp_path / "spectrum").mkdir()
+    for spectra, fits in (("spectra", "spectrum"), ("spectrum", "fits")):
+        with pytest.raises(InputError, match="is not a folder: allowed is the folder of"):
+            cube.run(tiny, tmp_path / spectra, tmp_path / fits, tmp_path / "cube.zarr")
+    assert not (tmp_path / "cube.zarr").exists()
+
+
 def test_missing_jobs_are_missing_cells(done, tmp_path):
     study, results = done
     job = next(job for job in load(study).jobs.values() if "0.5-gated-8" in job.id)
