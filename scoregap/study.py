@@ -116,13 +116,18 @@ class Cell:
         """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
 
         Axes that point into sections are in the sections, so an axis of `fit` does not retrain. The data set is for
-        scores that come from data: not for the closed forms, nor where there is none.
+        scores that come from data: not for the closed forms, nor where there is none. Training is evaluated over the
+        range of the spectra's times. Fits do not read the section `dimension`, so it does not refit.
         """
         unread = {"device"}
         if self["network"] in CONTROLS or self.manifold.dataset_size is None:
             unread |= {"dataset_size"}
         content: dict[str, Any] = {axis: self[axis] for axis in AXES}
+        if self.trained:
+            content["evaluated"] = [self.spectrum.times.start, self.spectrum.times.stop]
         for one in STAGES:
+            if one.name == "dimension" != stage:
+                continue
             if self.has(one.name):
                 content[f"{one.name} revision"] = one.revision
             for section in one.sections:

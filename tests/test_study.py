@@ -88,12 +88,12 @@ def test_a_section_changes_the_fingerprint_of_its_stage_and_of_those_after_it(tm
 
 
 def test_without_a_section_the_stage_dimension_does_not_exist(tmp_path, monkeypatch):
-    """Keys, fingerprints and hash are as if it had never been written; with one, they are others from there on."""
+    """Keys, fingerprints and hash are as if it had never been written; with one, spectra and fits keep theirs."""
     before, asked = load(edited(tmp_path)), load(edited(tmp_path, WITH_DIMENSION))
     keys = {stage: [cell.key(stage) for cell in before.cells] for stage in ("train", "spectrum", "fit")}
     gathered = {stage: before.fingerprint(stage) for stage in ("cube", "compare", "report")}
-    for stage, same in (("train", True), ("spectrum", True), ("fit", False)):
-        assert ([cell.key(stage) for cell in asked.cells] == keys[stage]) is same
+    for stage in keys:
+        assert [cell.key(stage) for cell in asked.cells] == keys[stage]
     assert asked.hash != before.hash
     assert asked.jobs.keys() == before.jobs.keys()
     monkeypatch.setattr("scoregap.study.STAGES", [stage for stage in STAGES if stage.name != "dimension"])
@@ -102,12 +102,26 @@ def test_without_a_section_the_stage_dimension_does_not_exist(tmp_path, monkeypa
     assert "dimension" not in before.resolved
 
 
-def test_a_change_in_the_section_dimension_keeps_spectra(tmp_path):
+def test_a_change_in_the_section_dimension_keeps_spectra_and_fits(tmp_path):
     one, two = (load(edited(tmp_path, WITH_DIMENSION, ("points: 3", f"points: {n}"))) for n in (2, 3))
     (job,) = [job for job in one.jobs if "exact" in job and "0.5" in job]
     changed = [s.name for s in STAGES[:4] if one.job(job).fingerprint(s.name) != two.job(job).fingerprint(s.name)]
-    assert changed == ["dimension", "fit"]
+    assert changed == ["dimension"]
     assert one.hash != two.hash
+
+
+def test_training_depends_on_the_range_it_is_evaluated_over(tmp_path):
+    """Patience looks at the evaluations, and the levels of a curve are named by the range."""
+    one, two, more = (
+        load(edited(tmp_path, ("start: 1.0e-3, stop: 100.0, count: 24", times)))
+        for times in (
+            "start: 1.0e-3, stop: 100.0, count: 24", "start: 1.0e-2, stop: 100.0, count: 24",
+            "start: 1.0e-3, stop: 100.0, count: 25",
+        )
+    )  # fmt: skip
+    (job,) = [job for job in one.jobs if "gated" in job and "0.5" in job]
+    keys = [study.job(job).keys("train") for study in (one, two, more)]
+    assert keys[0] == keys[2] != keys[1]
 
 
 def test_a_closed_form_does_not_depend_on_training(tmp_path):

@@ -17,6 +17,7 @@ from scipy import stats
 from scoregap.findings.tables import blocks, labelled, or_dash
 from scoregap.schema import CONTROLS
 from scoregap.study import Study
+from scoregap.variables import MEASURED
 
 PHASES = ("t_open", "t_max", "t_close", "t_consolidation")
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
@@ -47,15 +48,18 @@ def _cost(cell: xr.Dataset) -> float:
 def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per trained network, cell and phase time: how far it is from that of the exact score.
 
-    ratio: network over exact, median over the seeds in which both have the time; low, high: Student's interval of its
-    logarithm, NaN for one seed. seen: share of the seeds in which the exact score has the time, that are such. cost:
+    ratio: network over exact, median over the seeds in which both times are measured; low, high: Student's interval
+    of its logarithm, NaN for one seed. seen: share of the seeds in which the exact score has the time, that are such. cost:
     floating-point operations. quantity: the phase time and, of several gaps, the modes above its gap.
     """
     rows: list[dict] = []
+    states = [f"{name}_state" for name in PHASES]
     for ds in datasets:
-        for chosen, own, exact, *_ in _trained(study, ds, ("boundary", *PHASES, "training_flops")):
+        for chosen, own, exact, *_ in _trained(study, ds, ("boundary", *PHASES, *states, "training_flops")):
             for name, gap in itertools.product(PHASES, range(own.sizes["gap"])):
-                both = [cell[name].isel(gap=gap).values for cell in (own, exact)]
+                both = [
+                    cell[name].where(cell[f"{name}_state"] == MEASURED).isel(gap=gap).values for cell in (own, exact)
+                ]
                 if np.isnan(both[1]).all():
                     continue
                 logs = np.log(both[0] / both[1])

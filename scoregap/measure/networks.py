@@ -236,11 +236,15 @@ class Denoiser(nn.Module):
         """Floating-point operations of one training step of one member, `samples` points at each of `levels` levels.
 
         Six per multiply-add of the layers' matrix products: two forwards, four backwards (the gradients of input and
-        weight). A layer that sees the noise alone is applied once per level. The rest is not counted.
+        weight); four for the layers that see the inputs, which need no gradient of them. A layer that sees the noise
+        alone is applied once per level. The rest is not counted.
         """
         layers = [(name, layer) for name, layer in self.network.named_modules() if isinstance(layer, Linear)]
         rows = {True: levels, False: levels * samples}
-        return 6 * sum(rows[name in Conditioned.SEE_NOISE] * layer.weight[0].numel() for name, layer in layers)
+        return sum(
+            (4 if name in ("embed", "enter") else 6) * rows[name in Conditioned.SEE_NOISE] * layer.weight[0].numel()
+            for name, layer in layers
+        )
 
 
 def build(name, generators, dim, depth):
