@@ -20,6 +20,9 @@ def accuracy(study: Study, datasets: list):
     names = list(dict.fromkeys(frame["quantity"]))
     blocks = tables.blocks(study, frame, "train.steps")[:PANELS]
     figure, axes = grid(len(blocks), len(names), height=2.5, sharex=True, sharey=True)
+    axes[0, 0].set_xscale("log")
+    axes[0, 0].set_xlim(frame.cost.min() / 1.5e12, frame.cost.max() * 1.5e-12)  # also where no network has the time
+    axes[0, 0].set_ylim(0, 2)
     colours = dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
     for row, (values, block) in zip(axes, blocks, strict=True):
         for ax, name in zip(row, names, strict=True):
@@ -27,11 +30,11 @@ def accuracy(study: Study, datasets: list):
             for network, group in block[block["quantity"] == name].groupby("network", sort=False):
                 group = group.sort_values("cost")
                 bars = np.stack([group.ratio - group.low, group.high - group.ratio])
+                bars = np.where(np.isfinite(bars), bars, 0).clip(0, 2)
                 ax.errorbar(
-                    group.cost / 1e12, group.ratio, np.nan_to_num(bars).clip(0), color=colours[network],
+                    group.cost / 1e12, group.ratio, bars, color=colours[network],
                     marker="o", ms=4, lw=1.2, capsize=2, label=network,
                 )  # fmt: skip
-            ax.set_xscale("log")
             ax.set_title("\n".join(filter(None, (tables.labelled(values, label), name))))
         row[0].set_ylabel("network / exact")
     for ax in axes[-1]:

@@ -49,8 +49,8 @@ def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per trained network, cell and phase time: how far it is from that of the exact score.
 
     ratio: network over exact, median over the seeds in which both times are measured; low, high: Student's interval
-    of its logarithm, NaN for one seed. seen: share of the seeds in which the exact score has the time, that are such. cost:
-    floating-point operations. quantity: the phase time and, of several gaps, the modes above its gap.
+    of its logarithm, NaN for one seed. seen: share of the seeds in which the exact score has the time, that are such.
+    cost: floating-point operations. quantity: the phase time and, of several gaps, the modes above its gap.
     """
     rows: list[dict] = []
     states = [f"{name}_state" for name in PHASES]
