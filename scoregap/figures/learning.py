@@ -4,12 +4,21 @@ study, datasets of its cube -> figures (the tables of `scoregap.findings.learnin
 """
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from scoregap.figures import COLOURS, PANELS, grid, label, log_time, nothing, shared_legend
 from scoregap.findings import learning, tables
 from scoregap.study import Study
 
 COLUMNS, MOST = 4, 16  # panels per row, and in all
+
+
+def log_cost(ax) -> None:
+    """A logarithmic axis of costs, readable over less than a decade too."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=8))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_locator(NullLocator())
 
 
 def accuracy(study: Study, datasets: list):
@@ -20,9 +29,10 @@ def accuracy(study: Study, datasets: list):
     names = list(dict.fromkeys(frame["quantity"]))
     blocks = tables.blocks(study, frame, "train.steps")[:PANELS]
     figure, axes = grid(len(blocks), len(names), height=2.5, sharex=True, sharey=True)
-    axes[0, 0].set_xscale("log")
     axes[0, 0].set_xlim(frame.cost.min() / 1.5e12, frame.cost.max() * 1.5e-12)  # also where no network has the time
-    axes[0, 0].set_ylim(0, 2)
+    log_cost(axes[0, 0])
+    shown = np.clip([0.85, 1.15, *frame.ratio.dropna()], 0, 2)
+    axes[0, 0].set_ylim(shown.min() - 0.05, shown.max() + 0.05)
     colours = dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
     for row, (values, block) in zip(axes, blocks, strict=True):
         for ax, name in zip(row, names, strict=True):
@@ -77,7 +87,7 @@ def capacity(study: Study, datasets: list):
             ax.set_xlabel("noise variance t")
         for ax in column[::2]:
             ax.set_yscale("log")
-        column[2].set_xscale("log")
+        log_cost(column[2])
         column[2].set_xlabel("training, 10^12 operations")
         column[0].set_title(tables.labelled(values, label) or study.name)
     texts = ("width of the normal spike", "final gap", "spike at the dotted line")
@@ -125,7 +135,7 @@ def plateau(study: Study, datasets: list):
                     mew=0.5,
                     zorder=4,
                 )
-        ax.set_xscale("log")
+        log_cost(ax)
         ax.set_title(tables.labelled(values, label) or study.name)
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
