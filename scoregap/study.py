@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -178,6 +179,15 @@ class Job:
         """Keys of the members' results of a stage, as a file of the job records them."""
         return [cell.key(stage) for cell in self.cells]
 
+    def of_each(self, stage: str, compute: Callable[[Cell], Any]) -> list[Any]:
+        """compute(cell) for every cell, once for those whose results of the stage are the same."""
+        keys = self.keys(stage)
+        found: dict[str, Any] = {}
+        for key, cell in zip(keys, self.cells, strict=True):
+            if key not in found:
+                found[key] = compute(cell)
+        return [found[key] for key in keys]
+
     def fingerprint(self, stage: str) -> str:
         """Changes when the job's result of this stage would."""
         return digest(self.keys(stage))
@@ -256,14 +266,17 @@ class Study:
     def jobs(self) -> dict[str, Job]:
         """Jobs by id. The id is made of the values of the other axes, so it survives any growth of the grid.
 
-        Axes of `fit` are always batch axes: their cells share training and spectra.
+        Axes of `fit` are always batch axes: their cells share training and spectra. So are those of `train` for scores
+        that need no training: their cells are the same.
         """
         members: dict[tuple, list[Cell]] = {}
         for cell in self.cells:
             outer = tuple(
                 (axis, value)
                 for axis, value in cell.values
-                if axis not in self.document.batch and not axis.startswith("fit.")
+                if axis not in self.document.batch
+                and not axis.startswith("fit.")
+                and (cell.trained or not axis.startswith("train."))
             )
             members.setdefault(outer, []).append(cell)
         jobs = {}

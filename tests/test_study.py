@@ -179,6 +179,22 @@ def test_dimension_as_a_share_of_the_ambient_one(tmp_path):
     assert load(path).cells[-1].truth().manifold_dim == 20
 
 
+def test_scores_without_training_are_measured_once_for_all_trainings(tmp_path):
+    study = load(edited(tmp_path, ("  seed: 2", "  train.steps: [10, 40]\n  fit.level: [0.4, 0.5]\n  seed: 2")))
+    jobs = [job for job in study.jobs.values() if job.cells[0]["curvature"] == 0.5]
+    sizes = {(job.cells[0]["network"], len(job.cells)) for job in jobs}
+    assert sizes == {("exact", 8), ("gaussian", 8), ("gated-8", 4)}
+    assert len(jobs) == 4
+    (job,) = [job for job in jobs if job.cells[0]["network"] == "exact"]
+    asked = []
+    found = job.of_each("spectrum", lambda cell: asked.append(cell["seed"]) or cell["seed"])
+    assert asked == [0, 1]
+    assert found == [cell["seed"] for cell in job.cells]
+    asked.clear()
+    job.of_each("fit", lambda cell: asked.append((cell["fit.level"], cell["seed"])))
+    assert asked == [(level, seed) for level in (0.4, 0.5) for seed in (0, 1)]
+
+
 def test_unknown_jobs_are_refused(tiny):
     with pytest.raises(InputError, match="job 'no-such' is not in this study"):
         load(tiny).job("no-such")

@@ -43,7 +43,7 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     if set(settings.of_data) & dimension.PEERS.keys() and not dimension.has_peers():
         print("scikit-dimension is not installed (extra `benchmark`): its estimates are NaN", file=sys.stderr)
     members, tensors = spectrum.trained_members(study, loaded, weights)
-    measured = [measure(study, cell, settings, members, tensors) for cell in loaded.cells]
+    measured = loaded.of_each("dimension", lambda cell: measure(study, cell, settings, members, tensors))
     storage.write_job(out, variables.stack(measured), loaded.keys("dimension"))
 
 

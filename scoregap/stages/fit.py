@@ -33,7 +33,7 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> None:
     measured, keys = storage.read_job(spectra)
     if keys != loaded.keys("spectrum"):
         raise InputError(f"{spectra}: is not of this study as it is now: rerun spectrum")
-    fitted = [fit(cell, measured.isel(member=i)) for i, cell in enumerate(loaded.cells)]
+    fitted = loaded.of_each("fit", lambda cell: fit(cell, measured.isel(member=loaded.cells.index(cell))))
     storage.write_job(out, variables.stack(fitted), loaded.keys("fit"))
 
 

@@ -36,7 +36,7 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     """Measure job JOB of study STUDY, from WEIGHTS if it was trained, and write its spectra to OUT."""
     loaded = load(study).job(job)
     members, tensors = trained_members(study, loaded, weights)
-    measured = [measure(study, cell, members, tensors) for cell in loaded.cells]
+    measured = loaded.of_each("spectrum", lambda cell: measure(study, cell, members, tensors))
     storage.write_job(out, variables.stack(measured), loaded.keys("spectrum"))
 
 
