@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import xarray as xr
@@ -169,7 +170,7 @@ def test_a_new_seed_trains_only_the_new_member(folder):
     assert status == 0, text
     members, tensors = storage.read_weights(weights)
     assert len(members) == 3
-    assert all((tensors[name] == array).all() for name, array in marked.items() if "curve" not in name)
+    assert all(np.array_equal(tensors[name], array, equal_nan=True) for name, array in marked.items())
 
 
 @pytest.mark.parametrize(
@@ -186,9 +187,9 @@ def test_a_changed_section_reruns_its_stage_and_those_after_it(folder, old, new,
     assert planned(folder) == dict(list(all_jobs.items())[list(all_jobs).index(first) :])
 
 
-def test_a_section_dimension_adds_its_jobs_and_keeps_training_and_spectra(folder):
+def test_a_section_dimension_adds_its_jobs_and_keeps_spectra_and_fits(folder):
     edit(folder, "fit:\n", DIMENSION)
-    assert planned(folder) == {"dimension": 6, "fit": 6, "cube": 1, "compare": 1, "report": 1}
+    assert planned(folder) == {"dimension": 6, "cube": 1, "compare": 1, "report": 1}
 
 
 @pytest.mark.parametrize("stage", ["train", "fit", "report"])

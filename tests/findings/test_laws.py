@@ -37,7 +37,6 @@ def test_which_tables_apply(tmp_path):
 
     assert names() == ["curvature"]
     assert names(WITH_DIMENSION) == ["curvature", "estimators"]
-    assert names(WITH_DIMENSION, ("exact, ", "")) == ["estimators"]
     assert names(("exact, ", "")) == []
     assert names(("[0.0, 0.5]", "[0.25, 0.5]")) == []
     assert names(*LINEAR, ("[8]", "[8, 10]")) == ["finite_size"]
