@@ -80,6 +80,11 @@ def shared_legend(figure, axes) -> None:
     figure.legend(entries.values(), entries.keys(), loc="outside right center", fontsize=8)
 
 
+def left_out(blocks: list, most: int) -> str:
+    """What a title adds where only the first `most` of the blocks are drawn."""
+    return f"; the first {most} of {len(blocks)} settings" if len(blocks) > most else ""
+
+
 def nothing(why: str):
     """A figure that says why it is empty."""
     figure, axes = grid(1, 1)

@@ -112,6 +112,13 @@ def gaps(study: Study, facets: list):
     return figure
 
 
+def styles(study: Study) -> dict[str, dict]:
+    """The line of every score of a study: control arms, then networks."""
+    trained, colours = networks(study)
+    arms = {arm: REFERENCE_STYLE[arm] for arm in CONTROLS if arm in study.axes["network"]}
+    return arms | {network: {"color": colours[network], "lw": 1.4} for network in trained}
+
+
 def phase_times(study: Study, facets: list):
     """Fitted times against the first varied axis of numbers (curvature if it varies, or none does).
 
@@ -188,18 +195,17 @@ def alignment(study: Study, facets: list):
     figure, axes = grid(count, len(facets), height=2.2, sharex=True, sharey=True)
     for column, (title, ds) in enumerate(facets):
         t, threshold = ds.time.values, ds.coords.get("fit.alignment", study.document.fit.alignment)
-        scores = [(arm, REFERENCE_STYLE[arm], "D") for arm in CONTROLS if arm in study.axes["network"]]
-        scores += [(network, {"color": colours[network], "lw": 1.4}, "o") for network in trained]
         for group in range(count):
             ax, one = axes[group, column], ds.isel(group=group)
             ax.axhline(float(threshold), color="0.7", lw=0.8, ls=":")
-            for network, style, marker in scores:
+            for network, style in styles(study).items():
                 own = one.sel(network=network)
                 over = {"zorder": 3} if network == "exact" else {}
                 ax.plot(t, own.alignment.mean("seed"), label=network, **style, **over)
                 if network in trained:
                     low, high = own.alignment.min("seed"), own.alignment.max("seed")
                     ax.fill_between(t, low, high, color=colours[network], alpha=0.25, lw=0)
+                marker = "o" if network in trained else "D"
                 ax.plot(own.t_alignment.median(), threshold, marker, color=style["color"], ms=5, zorder=4)
             log_time(ax)
             if group == 0:
@@ -220,7 +226,6 @@ def alignment(study: Study, facets: list):
 def dimension(study: Study, facets: list):
     """Blind dimension against t, and the three phases of the exact score shaded."""
     facets = facets[:PANELS]
-    trained, colours = networks(study)
     figure, axes = grid(1, len(facets), height=2.8, sharex=True)
     for column, (title, ds) in enumerate(facets):
         ax, t = axes[0, column], ds.time.values
@@ -245,9 +250,7 @@ def dimension(study: Study, facets: list):
             ax.axvspan(left, right, color=colour, alpha=0.12, lw=0, label=f"{name} phase ({shown})")
         for boundary in ds.boundary.isel(network=0, seed=0).values:
             ax.axhline(boundary, color="0.7", lw=0.8, ls=":")
-        scores = [(arm, REFERENCE_STYLE[arm]) for arm in CONTROLS if arm in study.axes["network"]]
-        scores += [(network, {"color": colours[network], "lw": 1.4}) for network in trained]
-        for network, style in scores:
+        for network, style in styles(study).items():
             estimates = ds.dimension.sel(network=network).isel(estimator=0).median("seed")
             on_top = {"zorder": 3} if network == "exact" else {}
             ax.step(t, estimates, where="mid", label=network, **style, **on_top)

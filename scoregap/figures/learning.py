@@ -6,7 +6,7 @@ study, datasets of its cube -> figures (the tables of `scoregap.findings.learnin
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from scoregap.figures import COLOURS, PANELS, grid, label, log_time, nothing, shared_legend
+from scoregap.figures import COLOURS, PANELS, grid, label, left_out, log_time, nothing, shared_legend
 from scoregap.findings import learning, tables
 from scoregap.study import Study
 
@@ -21,6 +21,20 @@ def log_cost(ax) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
 
 
+def colours_of(frame) -> dict:
+    """The colour of every network of a table."""
+    return dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
+
+
+def against_cost(ax, group, values, low, high, colour):
+    """One network, rows sorted by cost, with the bars of its intervals; none where there is no interval."""
+    bars = np.stack([values - low, high - values])
+    ax.errorbar(
+        group.cost / 1e12, values, np.where(np.isfinite(bars), bars, 0).clip(0, 1e3), color=colour,
+        marker="o", ms=4, lw=1.2, capsize=2, label=group.network.iloc[0],
+    )  # fmt: skip
+
+
 def accuracy(study: Study, datasets: list):
     """Relative error of every phase time against the cost of training."""
     frame = learning.accuracy(study, datasets)
@@ -33,18 +47,13 @@ def accuracy(study: Study, datasets: list):
     log_cost(axes[0, 0])
     shown = np.clip([0.85, 1.15, *frame.ratio.dropna()], 0, 2)
     axes[0, 0].set_ylim(shown.min() - 0.05, shown.max() + 0.05)
-    colours = dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
+    colours = colours_of(frame)
     for row, (values, block) in zip(axes, blocks, strict=True):
         for ax, name in zip(row, names, strict=True):
             ax.axhline(1, color="black", ls="--", lw=1)
             for network, group in block[block["quantity"] == name].groupby("network", sort=False):
                 group = group.sort_values("cost")
-                bars = np.stack([group.ratio - group.low, group.high - group.ratio])
-                bars = np.where(np.isfinite(bars), bars, 0).clip(0, 2)
-                ax.errorbar(
-                    group.cost / 1e12, group.ratio, bars, color=colours[network],
-                    marker="o", ms=4, lw=1.2, capsize=2, label=network,
-                )  # fmt: skip
+                against_cost(ax, group, group.ratio, group.low, group.high, colours[network])
             ax.set_title("\n".join(filter(None, (tables.labelled(values, label), name))))
         row[0].set_ylabel("network / exact")
     for ax in axes[-1]:
@@ -63,7 +72,7 @@ def capacity(study: Study, datasets: list):
         return nothing("capacity needs a trained network and the exact score, with normal directions")
     blocks = tables.blocks(study, frame, "train.steps")[:COLUMNS]
     figure, axes = grid(3, len(blocks), height=2.9, sharey="row")
-    colours = dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
+    colours = colours_of(frame)
     steps = sorted(set(frame.steps))
     for column, (values, block) in zip(axes.T, blocks, strict=True):
         for (network, at), group in block.groupby(["network", "steps"], sort=False):
@@ -111,18 +120,14 @@ def plateau(study: Study, datasets: list):
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     figure, axes = grid(rows, columns, height=2.7, sharex=True, sharey=True)
-    colours = dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
+    colours = colours_of(frame)
     for ax, (values, block) in zip(axes.flat, shown, strict=False):
         for level, colour in ((0, "tab:green"), (1, "black")):
             ax.axhline(level, color=colour, ls="--", lw=1)
         for network, group in block.groupby("network", sort=False):
             group = group.sort_values("cost")
-            bars = np.stack([group.position - group.low, group.high - group.position])
             position = group.position.where(group.away <= learning.OFF)
-            ax.errorbar(
-                group.cost / 1e12, position, np.where(np.isfinite(bars), bars, 0.0), color=colours[network],
-                marker="o", ms=4, lw=1.2, capsize=2, label=network,
-            )  # fmt: skip
+            against_cost(ax, group, position, group.low, group.high, colours[network])
             left = learning.transition(group)
             if np.isfinite(left):
                 ax.plot(
@@ -145,10 +150,9 @@ def plateau(study: Study, datasets: list):
         ax.set_ylabel("position")
     axes[0, 0].set_ylim(-0.3, 1.3)
     shared_legend(figure, axes)
-    more = f"; the first {MOST} of {len(blocks)} settings" if len(blocks) > MOST else ""
     figure.suptitle(
         "Plateau: spectra of networks between the Gaussian of the same covariance (0) and the exact score (1); star: "
-        f"the network has left the plateau{more}"
+        f"the network has left the plateau{left_out(blocks, MOST)}"
     )
     return figure
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from scoregap.figures import PANELS, grid, label, nothing, shared_legend
+from scoregap.figures import PANELS, grid, label, left_out, nothing, shared_legend
 from scoregap.findings import dimensions, laws, tables
 from scoregap.study import Study
 from scoregap.truth import expansions
@@ -40,7 +40,7 @@ def finite_size(study: Study, datasets: list):
     shared_legend(figure, axes)
     figure.suptitle(
         "Finite size: the exact score against both laws (bars: standard errors; hollow: below the law; "
-        f"numbers: fitted exponents){_left_out(blocks)}"
+        f"numbers: fitted exponents){left_out(blocks, PANELS)}"
     )
     return figure
 
@@ -80,7 +80,7 @@ def gap_existence(study: Study, datasets: list):
         where = tables.labelled(values, label)
         row[0].set_ylabel("\n".join(filter(None, (where, "variance ratio of the groups"))))
     axes[0, 0].legend(fontsize=7, loc="upper right", labelcolor="white")
-    figure.suptitle(f"Where the gap between two variance groups exists{_left_out(blocks)}")
+    figure.suptitle(f"Where the gap between two variance groups exists{left_out(blocks, PANELS)}")
     return figure
 
 
@@ -163,7 +163,7 @@ def curvature(study: Study, datasets: list):
     shared_legend(figure, axes)
     figure.suptitle(
         f"Curvature: exact phase times over those of the same F without it (grey: {laws.OFF:.0%}; "
-        f"dotted: small-curvature expansion){_left_out(blocks)}"
+        f"dotted: small-curvature expansion){left_out(blocks, PANELS)}"
     )
     return figure
 
@@ -205,7 +205,7 @@ def estimators(study: Study, datasets: list):
     shared_legend(figure, axes)
     figure.suptitle(
         "Estimators of the dimension (lines: from scores, bars: spread over points and draws; at the right edge: from "
-        f"clean data, black: published){_left_out(blocks)}"
+        f"clean data, black: published){left_out(blocks, PANELS)}"
     )
     return figure
 
@@ -246,11 +246,6 @@ def small_curvature(study: Study, chosen: dict, c) -> np.ndarray:
     kappa = curved.kappa / curved.curvature * c
     ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
     return np.where(ratio > 0.5, ratio, np.nan)
-
-
-def _left_out(blocks: list) -> str:
-    """What a title adds where only PANELS of the blocks are drawn."""
-    return f"; the first {PANELS} of {len(blocks)} settings" if len(blocks) > PANELS else ""
 
 
 DRAW = {

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from scipy import optimize, stats
 
-from scoregap.findings.tables import blocks, labelled, listed, or_dash, plus_minus
+from scoregap.findings.tables import PHASES, blocks, labelled, listed, or_dash, plus_minus
 from scoregap.study import Study
 from scoregap.truth import laws
 
@@ -18,7 +18,6 @@ OFF = 0.10  # a theory that errs by more has failed
 GHOST = 0.10  # eigenvalue of G from which a direction beyond the manifold is counted
 RESOLVED = 3.0  # standard errors from which a value differs from zero
 EDGES = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
-PHASES = ("t_open", "t_max", "t_close", "t_consolidation")
 
 
 def _cells(study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = ()):

@@ -8,18 +8,18 @@ of one member (`training_flops`).
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import stats
 
-from scoregap.findings.tables import blocks, labelled, or_dash
+from scoregap.agreement import interval
+from scoregap.findings.tables import PHASES, blocks, labelled, or_dash
 from scoregap.schema import CONTROLS
 from scoregap.study import Study
 from scoregap.variables import MEASURED
 
-PHASES = ("t_open", "t_max", "t_close", "t_consolidation")
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
 SHARP = 0.05  # width of a spike that counts as sharp
 HALF = 0.5  # position from which a network counts as having left the plateau
@@ -64,7 +64,7 @@ def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                     continue
                 logs = np.log(both[0] / both[1])
                 logs = logs[np.isfinite(logs)]
-                low, high = _student(logs, study.document.compare.confidence)
+                low, high = interval(logs, study.document.compare.confidence)
                 rows.append(
                     chosen
                     | {
@@ -142,7 +142,7 @@ def plateau(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                 continue
             position = ((network - span) * line).sum(1) / length
             away = np.sqrt((((network - span) - position[:, None] * line) ** 2).sum(1) / length)
-            low, high = _student(position, study.document.compare.confidence)
+            low, high = interval(position, study.document.compare.confidence)
             rows.append(
                 chosen
                 | {
@@ -155,13 +155,6 @@ def plateau(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _student(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    if len(values) < 2:
-        return np.nan, np.nan
-    half = stats.t.ppf(0.5 * (1 + confidence), len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return values.mean() - half, values.mean() + half
 
 
 def transition(group: pd.DataFrame) -> float:
@@ -200,15 +193,10 @@ def exponent(group: pd.DataFrame) -> tuple[float, float]:
     return -slope, error
 
 
-def _kinds(frame: pd.DataFrame, study: Study):
-    """(label, rows) per block of the study's other axes: not network, nor steps."""
-    return blocks(study, frame, "train.steps")
-
-
 def accuracy_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `accuracy` in words."""
     lines = ["accuracy: phase times of the network over those of the exact score, medians over seeds, against cost"]
-    for values, block in _kinds(frame, study):
+    for values, block in blocks(study, frame, "train.steps"):
         names = list(dict.fromkeys(block["quantity"]))
         lines += [
             f"  {labelled(values)}" if values else "",
@@ -233,8 +221,9 @@ def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     inside = frame[frame.inside]
     if inside.empty:
         return [*lines[:1], f"  {INSIDE:g} of the exact consolidation time is not on the grid of times"]
-    for values, block in _kinds(inside, study):
+    for values, block in blocks(study, inside, "train.steps"):
         lines += [f"  {labelled(values)}"] if values else []
+        row: Any
         for row in block.itertuples():
             if row.closed > HALF:
                 when = "never opens"
@@ -268,7 +257,7 @@ def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         "plateau: position of the learned spectrum between the Gaussian of the same covariance (0) and the exact score "
         f"(1); left: cost at which it passes {HALF:g}; off: further from the line between them than it is long",
     ]
-    for values, block in _kinds(frame, study):
+    for values, block in blocks(study, frame, "train.steps"):
         steps = sorted(set(block.steps))
         lines += [
             f"  {labelled(values)}" if values else "",

@@ -8,6 +8,8 @@ import pandas as pd
 
 from scoregap.study import Study
 
+PHASES = ("t_open", "t_max", "t_close", "t_consolidation")  # phase times that the exact score has
+
 
 def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple[dict, pd.DataFrame]]:
     """(values of the axes that the study varies other than these, rows with these values), in order of appearance.
