@@ -102,7 +102,7 @@ def list_studies() -> None:
         try:
             study = load(path)
             lead = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip()
-            typer.echo(f"{study.name:16} {len(study.cells):6} cells in {len(study.jobs):5} jobs   {lead}")
+            typer.echo(f"{study.name:16} {study.size:6} cells in {len(study.jobs):5} jobs   {lead}")
         except InputError as error:
             typer.echo(f"{path.stem:16} {error}")
 

@@ -5,8 +5,10 @@ study.yaml -> Document (typed sections) and axis values, or an InputError of one
 Light, as `scoregap.study`: Snakemake parses studies.
 """
 
+import json
 import math
 import re
+from functools import cached_property
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any
@@ -30,6 +32,7 @@ from scoregap.truth import FAMILIES, SETTINGS, VARIANCE_LAWS
 
 CONTROLS = ("exact", "gaussian")  # values of the network axis that others are compared with
 CLOSED_FORMS = (*CONTROLS, "empirical")  # those that need no training
+SECTIONS = ("manifold", "train", "spectrum", "dimension", "fit", "compare")  # in the order of the fields of a `Cell`
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
 
@@ -63,6 +66,17 @@ class Section(BaseModel):
     """A part of a study: unknown keys and loose types are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @cached_property
+    def _texts(self) -> dict[frozenset[str], str]:
+        return {}
+
+    def as_json(self, unread: frozenset[str]) -> str:
+        """Canonical text of the section without some of its fields; made once, since many cells share a section."""
+        if unread not in self._texts:
+            content = self.model_dump(exclude=set(unread))
+            self._texts[unread] = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return self._texts[unread]
 
 
 class Group(Section):
@@ -225,7 +239,7 @@ class Document(Section):
 
     study: Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, - and _, at most 64")]
     axes: dict[str, Any]
-    batch: list[str] = ["seed"]
+    batch: list[str] | None = None  # where the study does not say: `Study.batch`
     manifold: Manifold
     train: Train | None = None
     spectrum: Spectrum
@@ -371,9 +385,9 @@ def _axis_values(path: Path, axis: str, values) -> tuple:
     return tuple(values)
 
 
-def resolve(path: Path, document: Document, changes: dict[str, Any]):
-    """Sections of the cells at these values of the axes that point into sections."""
-    content = document.model_dump(include={"manifold", "train", "spectrum", "dimension", "fit", "compare"})
+def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]):
+    """One section of the cells at these values of the axes that point into it."""
+    content = document.model_dump(include={section})
     for axis, value in changes.items():
         *parents, last = axis.split(".")
         place = content
@@ -388,8 +402,4 @@ def resolve(path: Path, document: Document, changes: dict[str, Any]):
             raise InputError(f"{path}: axes.{axis}: unknown axis: the study has no number or text there") from None
         place[last] = value
     where = "".join(f"axes.{axis} = {value!r}: " for axis, value in changes.items())
-    sections = {}
-    for name, section in content.items():
-        model = Document.model_fields[name].annotation
-        sections[name] = _validated(path, f"{where}{name}.", model, section)
-    return tuple(sections.values())
+    return _validated(path, f"{where}{section}.", Document.model_fields[section].annotation, content[section])

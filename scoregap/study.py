@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from scoregap.schema import (
     AXES,
     CLOSED_FORMS,
     CONTROLS,
+    SECTIONS,
     Compare,
     Dimension,
     Document,
@@ -120,23 +121,35 @@ class Cell:
         scores that come from data: not for the closed forms, nor where there is none. Training is evaluated over the
         range of the spectra's times. Fits do not read the section `dimension`, so it does not refit.
         """
-        unread = {"device"}
-        if self["network"] in CONTROLS or self.manifold.dataset_size is None:
-            unread |= {"dataset_size"}
-        content: dict[str, Any] = {axis: self[axis] for axis in AXES}
-        if self.trained:
-            content["evaluated"] = [self.spectrum.times.start, self.spectrum.times.stop]
+        content = dict(self._values_as_json)
         for one in STAGES:
             if one.name == "dimension" != stage:
                 continue
             if self.has(one.name):
-                content[f"{one.name} revision"] = one.revision
+                content[f"{one.name} revision"] = str(one.revision)
             for section in one.sections:
                 if self.has(section):
-                    content[section] = getattr(self, section).model_dump(exclude=unread)
+                    content[section] = getattr(self, section).as_json(self._unread)
             if one.name == stage:
-                return digest(content)
+                # as `digest` of the same, whose parts many cells share: planning hashes every cell of a study
+                text = ",".join(f'"{name}":{content[name]}' for name in sorted(content))
+                return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:12]
         raise KeyError(stage)
+
+    @cached_property
+    def _values_as_json(self) -> dict[str, str]:
+        values = dict(self.values)
+        content = {axis: json.dumps(values[axis]) for axis in AXES}
+        if self.trained:
+            times = self.spectrum.times
+            content["evaluated"] = f"[{json.dumps(times.start)},{json.dumps(times.stop)}]"
+        return content
+
+    @property
+    def _unread(self) -> frozenset[str]:
+        """Fields of sections that do not change the cell's results."""
+        without_data = self["network"] in CONTROLS or self.manifold.dataset_size is None
+        return frozenset({"device", "dataset_size"} if without_data else {"device"})
 
     def seed(self, stream: str) -> int:
         """Seed of one stream of random draws.
@@ -166,27 +179,33 @@ class Cell:
 
 @dataclass(frozen=True)
 class Job:
-    """Cells that differ in batch axes only: one process, one file per stage."""
+    """Cells that differ in batch axes only: one process, one file per stage.
+
+    axes: its values of every axis of the study; one value each of those that are not batch axes. Cells are made when
+    they are asked for: a plan of ten thousand jobs needs none of most.
+    """
 
     id: str
-    cells: tuple[Cell, ...]
+    study: "Study"
+    axes: dict[str, tuple[Any, ...]]
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Its cells, the last axis fastest."""
+        return tuple(self.study.expand(self.axes))
+
+    @property
+    def size(self) -> int:
+        """Number of its cells."""
+        return math.prod(map(len, self.axes.values()))
 
     @property
     def trained(self) -> bool:
-        return self.cells[0].trained
+        return self.axes["network"][0] not in CLOSED_FORMS
 
     def keys(self, stage: str) -> list[str]:
         """Keys of the members' results of a stage, as a file of the job records them."""
         return [cell.key(stage) for cell in self.cells]
-
-    def of_each(self, stage: str, compute: Callable[[Cell], Any]) -> list[Any]:
-        """compute(cell) for every cell, once for those whose results of the stage are the same."""
-        keys = self.keys(stage)
-        found: dict[str, Any] = {}
-        for key, cell in zip(keys, self.cells, strict=True):
-            if key not in found:
-                found[key] = compute(cell)
-        return [found[key] for key in keys]
 
     def fingerprint(self, stage: str) -> str:
         """Changes when the job's result of this stage would."""
@@ -248,19 +267,50 @@ class Study:
         }
         return [name for name, it_does in applies.items() if it_does]
 
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return math.prod(map(len, self.axes.values()))
+
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Every point of the grid, the last axis fastest."""
-        inner = [axis for axis in self.axes if axis not in AXES]
-        sections = {
-            values: resolve(self.path, self.document, dict(zip(inner, values, strict=True)))
-            for values in itertools.product(*(self.axes[axis] for axis in inner))
+        return tuple(self.expand(self.axes))
+
+    def expand(self, axes: Mapping[str, tuple[Any, ...]]) -> Iterator[Cell]:
+        """The cells at these values of all axes, the last axis fastest."""
+        names, positions = tuple(self.axes), {axis: i for i, axis in enumerate(self.axes)}
+        parts = [(self.sections[section], [positions[axis] for axis in self.axes_of(section)]) for section in SECTIONS]
+        for values in itertools.product(*(axes[axis] for axis in names)):
+            sections = (found[tuple(values[i] for i in places)] for found, places in parts)
+            yield Cell(tuple(zip(names, values, strict=True)), *sections)
+
+    def axes_of(self, section: str) -> list[str]:
+        """The axes that point into a section."""
+        return [axis for axis in self.axes if axis.startswith(f"{section}.")]
+
+    @cached_property
+    def sections(self) -> dict[str, dict[tuple, Any]]:
+        """For every section that cells read: the section at each combination of the values of its own axes."""
+        return {
+            section: {
+                values: resolve(self.path, self.document, section, dict(zip(axes, values, strict=True)))
+                for values in itertools.product(*(self.axes[axis] for axis in axes))
+            }
+            for section, axes in ((section, self.axes_of(section)) for section in SECTIONS)
         }
-        position = [list(self.axes).index(axis) for axis in inner]
-        return tuple(
-            Cell(tuple(zip(self.axes, values, strict=True)), *sections[tuple(values[i] for i in position)])
-            for values in itertools.product(*self.axes.values())
-        )
+
+    @property
+    def batch(self) -> list[str]:
+        """Axes along which cells share a job: as the study says, or else where it costs nothing.
+
+        Training is long, so its cells share a job along the seed only. Where there is none, the start of a process
+        would cost more than a cell: all share one that have the same data shape and network.
+        """
+        if self.document.batch is not None:
+            return self.document.batch
+        apart = ("family", "ambient_dim", "manifold_dim", "network")
+        return ["seed"] if self.trained_networks else [axis for axis in self.axes if axis not in apart]
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
@@ -269,21 +319,17 @@ class Study:
         Axes of `fit` are always batch axes: their cells share training and spectra. So are those of `train` for scores
         that need no training: their cells are the same.
         """
-        members: dict[tuple, list[Cell]] = {}
-        for cell in self.cells:
-            outer = tuple(
-                (axis, value)
-                for axis, value in cell.values
-                if axis not in self.document.batch
-                and not axis.startswith("fit.")
-                and (cell.trained or not axis.startswith("train."))
-            )
-            members.setdefault(outer, []).append(cell)
         jobs = {}
-        for outer, cells in members.items():
-            readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(str(value) for _, value in outer))[:60]
-            job = Job(f"{readable}-{digest(outer, 6)}", tuple(cells))
-            jobs[job.id] = job
+        apart = [axis for axis in self.axes if axis not in self.batch and not axis.startswith("fit.")]
+        untrained = [axis for axis in apart if not axis.startswith("train.")]
+        closed = [name for name in self.axes["network"] if name in CLOSED_FORMS]
+        for names, networks in ((untrained, closed), (apart, self.trained_networks)):
+            choices = self.axes | {"network": tuple(networks)}
+            for values in itertools.product(*(choices[axis] for axis in names)):
+                outer = tuple(zip(names, values, strict=True))
+                readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(str(value) for value in values))[:60]
+                id = f"{readable}-{digest(outer)}"
+                jobs[id] = Job(id, self, self.axes | {axis: (value,) for axis, value in outer})
         return jobs
 
     def job(self, id: str) -> Job:
@@ -325,7 +371,8 @@ def load(path: Path | str) -> Study:
 
 def _check_batch(study: Study) -> None:
     fixed = ("ambient_dim", "network")
-    for axis in study.document.batch:
+    batch = study.document.batch or []
+    for axis in batch:
         if axis not in study.axes:
             raise InputError(f"{study.path}: batch: {axis!r} is not allowed: should be one of {some(study.axes)}")
         if axis in fixed or axis.startswith("train."):
@@ -334,70 +381,70 @@ def _check_batch(study: Study) -> None:
                 f"{study.path}: batch: {axis!r} is not allowed: the members of a batch share network shape "
                 f"and training: should be one of {some(free)}"
             )
-    if len(set(study.document.batch)) < len(study.document.batch):
-        raise InputError(f"{study.path}: batch: {study.document.batch} is not allowed: axes should be distinct")
+    if len(set(batch)) < len(batch):
+        raise InputError(f"{study.path}: batch: {batch} is not allowed: axes should be distinct")
 
 
 def _check_sections(study: Study) -> None:
+    def refuse(what: str):
+        raise InputError(f"{study.path}: {what}")
+
     trained = bool(study.trained_networks)
     if trained and study.document.train is None:
-        raise InputError(f"{study.path}: train: is missing: the axis network has values that need training")
-    for cell in {id(cell.spectrum): cell for cell in study.cells}.values():
-        if "empirical" in study.axes["network"] and cell.manifold.dataset_size is None:
-            raise InputError(
-                f"{study.path}: manifold.dataset_size: is missing: the axis network has the value 'empirical'"
+        refuse("train: is missing: the axis network has values that need training")
+    for manifold in study.sections["manifold"].values():
+        if "empirical" in study.axes["network"] and manifold.dataset_size is None:
+            refuse("manifold.dataset_size: is missing: the axis network has the value 'empirical'")
+    spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
+    if spectrum.method == "exact" and spectrum.step is not None:
+        refuse(f"spectrum.step: {spectrum.step!r} is not allowed: the method 'exact' takes no step")
+    measured: list[tuple[str, Range]] = [("spectrum.times", spectrum.times)]
+    if dimension:
+        if (data := dimension.of_data) and "exact" not in study.axes["network"]:
+            refuse(
+                f"dimension.estimators: {data[0]!r} is not allowed: estimators of data go with the "
+                f"value 'exact' of the axis network, which the study does not have"
             )
-        if cell.spectrum.method == "exact" and cell.spectrum.step is not None:
-            raise InputError(
-                f"{study.path}: spectrum.step: {cell.spectrum.step!r} is not allowed: the method 'exact' takes no step"
+        if "local_pca" in data and dimension.neighbours >= dimension.data_points:
+            refuse(
+                f"dimension.neighbours: {dimension.neighbours} is not allowed: should be less "
+                f"than data_points, {dimension.data_points}"
             )
-        ranges: list[tuple[str, Range]] = [("spectrum.times", cell.spectrum.times)]
-        if cell.dimension:
-            if (data := cell.dimension.of_data) and "exact" not in study.axes["network"]:
-                raise InputError(
-                    f"{study.path}: dimension.estimators: {data[0]!r} is not allowed: estimators of data go with the "
-                    f"value 'exact' of the axis network, which the study does not have"
+        measured.append(("dimension.times", dimension.times))
+    for train in study.sections["train"].values():
+        ranges = list(measured)
+        if train:
+            if train.noise.stop > train.most_noise:
+                refuse(
+                    f"train.noise.stop: {train.noise.stop!r} is not allowed: the schedule "
+                    f"{train.schedule} has noise variances up to {train.most_noise:.0f}"
                 )
-            if "local_pca" in data and cell.dimension.neighbours >= cell.dimension.data_points:
-                raise InputError(
-                    f"{study.path}: dimension.neighbours: {cell.dimension.neighbours} is not allowed: should be less "
-                    f"than data_points, {cell.dimension.data_points}"
-                )
-            ranges.append(("dimension.times", cell.dimension.times))
-        if cell.train:
-            noise = cell.train.noise
-            if noise.stop > cell.train.most_noise:
-                raise InputError(
-                    f"{study.path}: train.noise.stop: {noise.stop!r} is not allowed: the schedule "
-                    f"{cell.train.schedule} has noise variances up to {cell.train.most_noise:.0f}"
-                )
-            ranges.append(("train.noise", noise))
-            if focus := cell.train.noise.focus:
+            ranges.append(("train.noise", train.noise))
+            if focus := train.noise.focus:
                 ranges.append(("train.noise.focus", focus))
         for key, one in ranges:
             if one.start >= one.stop:
-                raise InputError(
-                    f"{study.path}: {key}.stop: {one.stop!r} is not allowed: should exceed start, {one.start!r}"
-                )
+                refuse(f"{key}.stop: {one.stop!r} is not allowed: should exceed start, {one.start!r}")
         if trained:
-            noise = cell.training.noise
+            noise = train.noise
             for section, one in [one for one in ranges if one[0] != "train.noise"]:
                 for key, value in (("start", one.start), ("stop", one.stop)):
                     if not noise.start <= value <= noise.stop:
-                        raise InputError(
-                            f"{study.path}: {section}.{key}: {value!r} is not allowed: "
+                        refuse(
+                            f"{section}.{key}: {value!r} is not allowed: "
                             f"should lie within the trained noise range, {noise.start!r} to {noise.stop!r}"
                         )
 
 
 def _check_geometry(study: Study) -> None:
-    checked = set()
-    for cell in study.cells:
+    """Over all manifolds of the study; those of other networks and seeds, and of other curvatures but 0, are alike."""
+    curvatures = {bool(c): c for c in study.axes["curvature"]}.values()
+    alike = study.axes | {"network": study.axes["network"][:1], "seed": study.axes["seed"][:1]}
+    alike |= {"curvature": tuple(curvatures)}
+    alike |= {axis: alike[axis][:1] for section in ("train", "fit") for axis in study.axes_of(section)}
+    for cell in study.expand(alike):
         name, d, c = (cell[axis] for axis in ("family", "ambient_dim", "curvature"))
         family, groups, settings = FAMILIES[name], cell.groups, cell.settings
-        if (name, d, c, groups, *settings.items()) in checked:
-            continue
-        checked.add((name, d, c, groups, *settings.items()))
         if not family.shares and cell.spectrum.sampling == "reverse":
             raise InputError(
                 f"{study.path}: spectrum.sampling: 'reverse' is not allowed: the component at the end of a trajectory "

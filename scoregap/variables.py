@@ -192,10 +192,16 @@ def blank(names: tuple[str, ...], sizes: dict[str, int]) -> dict[str, np.ndarray
 
 
 def stack(members: list[dict[str, np.ndarray]]) -> xr.Dataset:
-    """The dataset of a job: the variables of its cells along a first dimension `member`."""
-    return xr.Dataset(
-        {name: (("member", *VARIABLES[name].dims), np.stack([one[name] for one in members])) for name in members[0]}
-    )
+    """The dataset of a job: the variables of its cells along a first dimension `member`, short ones filled up."""
+    data = {}
+    for name in members[0]:
+        arrays = [one[name] for one in members]
+        shape = tuple(map(max, zip(*(array.shape for array in arrays), strict=True)))
+        together = empty(name, (len(arrays), *shape))
+        for i, array in enumerate(arrays):
+            together[i, *map(slice, array.shape)] = array
+        data[name] = (("member", *VARIABLES[name].dims), together)
+    return xr.Dataset(data)
 
 
 def annotate(ds: xr.Dataset) -> xr.Dataset:

@@ -81,7 +81,7 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     if lock is None:
         print(f"scoregap: {out}: is in use by another run: wait for it, or stop it", file=sys.stderr)
         return 1
-    print(f"{loaded.name}: {len(loaded.cells)} cells in {len(loaded.jobs)} jobs, into {out}", flush=True)
+    print(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {out}", flush=True)
     status, lines = follow(command, out / "logs", lock)
     if status == INTERRUPTED:
         print("stopped; the same command goes on from here", file=sys.stderr)

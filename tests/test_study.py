@@ -9,8 +9,9 @@ import pytest
 from tiny import TINY, WITH_DIMENSION, edited
 
 from scoregap import InputError
+from scoregap.schema import AXES
 from scoregap.stages import STAGES
-from scoregap.study import load
+from scoregap.study import digest, load
 from scoregap.truth import FAMILIES
 
 STUDIES = sorted((Path(__file__).parents[1] / "workflow" / "studies").glob("*.yaml"))
@@ -186,13 +187,43 @@ def test_scores_without_training_are_measured_once_for_all_trainings(tmp_path):
     assert sizes == {("exact", 8), ("gaussian", 8), ("gated-8", 4)}
     assert len(jobs) == 4
     (job,) = [job for job in jobs if job.cells[0]["network"] == "exact"]
-    asked = []
-    found = job.of_each("spectrum", lambda cell: asked.append(cell["seed"]) or cell["seed"])
-    assert asked == [0, 1]
-    assert found == [cell["seed"] for cell in job.cells]
-    asked.clear()
-    job.of_each("fit", lambda cell: asked.append((cell["fit.level"], cell["seed"])))
-    assert asked == [(level, seed) for level in (0.4, 0.5) for seed in (0, 1)]
+    assert (len(set(job.keys("spectrum"))), len(set(job.keys("fit")))) == (2, 4)
+
+
+def test_a_study_without_training_shares_jobs_as_far_as_it_can(tmp_path):
+    closed = load(edited(tmp_path, (", gated-8]", "]"), ("batch: [seed]\n", "")))
+    assert [job.size for job in closed.jobs.values()] == [4, 4]  # curvatures and seeds of exact and gaussian
+    trained = load(edited(tmp_path, ("batch: [seed]\n", "")))
+    assert trained.jobs.keys() == load(edited(tmp_path)).jobs.keys()
+
+
+def test_jobs_know_their_size_without_making_their_cells(tmp_path):
+    study = load(edited(tmp_path, ("  seed: 2", "  train.steps: [10, 40]\n  fit.level: [0.4, 0.5]\n  seed: 2")))
+    assert all("cells" not in vars(job) and job.size == len(job.cells) for job in study.jobs.values())
+    assert study.size == len(study.cells) == sum(job.size for job in study.jobs.values())
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_keys_are_digests_of_what_results_depend_on(path):
+    """Written out plainly here; the study puts them together from parts that cells share."""
+    study = load(path)
+    for cell in study.cells[:: max(1, len(study.cells) // 7)]:
+        content = {axis: cell[axis] for axis in AXES}
+        times = cell.spectrum.times
+        if cell.trained:
+            content["evaluated"] = [times.start, times.stop]
+        unread = {"device"}
+        if cell["network"] in ("exact", "gaussian") or cell.manifold.dataset_size is None:
+            unread.add("dataset_size")
+        for stage in STAGES[: [stage.name for stage in STAGES].index("fit") + 1]:
+            if stage.name == "dimension":
+                continue
+            if cell.has(stage.name):
+                content[f"{stage.name} revision"] = stage.revision
+            for section in stage.sections:
+                if cell.has(section):
+                    content[section] = getattr(cell, section).model_dump(exclude=unread)
+            assert cell.key(stage.name) == digest(content)
 
 
 def test_unknown_jobs_are_refused(tiny):

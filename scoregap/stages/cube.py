@@ -82,7 +82,7 @@ def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path, dimensions
     }
     place: dict = {cell.values: np.unravel_index(i, shape) for i, cell in enumerate(cells)}
     for job in study.jobs.values():
-        if job.cells[0]["ambient_dim"] != ambient_dim:
+        if job.axes["ambient_dim"] != (ambient_dim,):
             continue
         for stage, folder in (("spectrum", spectra), ("fit", fits), ("dimension", dimensions)):
             if folder is None or not job.cells[0].has(stage):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scoregap import InputError, storage, variables
+from scoregap import InputError, members, variables
 from scoregap.measure import dimension
 from scoregap.schema import Dimension
 from scoregap.stages import spectrum
@@ -42,9 +42,8 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
         raise InputError(f"{study}: dimension: is missing: the study asks for no estimators")
     if set(settings.of_data) & dimension.PEERS.keys() and not dimension.has_peers():
         print("scikit-dimension is not installed (extra `benchmark`): its estimates are NaN", file=sys.stderr)
-    members, tensors = spectrum.trained_members(study, loaded, weights)
-    measured = loaded.of_each("dimension", lambda cell: measure(study, cell, settings, members, tensors))
-    storage.write_job(out, variables.stack(measured), loaded.keys("dimension"))
+    trained, tensors = spectrum.trained_members(study, loaded, weights)
+    members.update(out, loaded, "dimension", lambda cell: measure(study, cell, settings, trained, tensors))
 
 
 def coordinates(settings: Dimension) -> dict[str, np.ndarray]:
@@ -71,7 +70,7 @@ def costs(settings: Dimension, d: int) -> dict[str, int]:
     }
 
 
-def measure(study: Path, cell: Cell, settings: Dimension, members: dict, tensors: dict) -> dict[str, np.ndarray]:
+def measure(study: Path, cell: Cell, settings: Dimension, trained: dict, tensors: dict) -> dict[str, np.ndarray]:
     """Every variable in NAMES that the section asks for, for one cell of a study file."""
     coords = coordinates(settings)
     names = tuple(name for name in NAMES if set(variables.VARIABLES[name].dims) <= coords.keys())
@@ -86,9 +85,9 @@ def measure(study: Path, cell: Cell, settings: Dimension, members: dict, tensors
     if not settings.of_score:
         return result
     result["estimate_cost"][:] = [costs(settings, d)[name] for name in settings.of_score]
-    if cell.trained and members[cell.key("train")]["diverged"]:
+    if cell.trained and trained[cell.key("train")]["diverged"]:
         return result
-    score = score_of(study, cell, truth, members, tensors)
+    score = score_of(study, cell, truth, trained, tensors)
     draws = Draws(rng, settings, d)
     for k, t in enumerate(coords["estimate_time"]):
         result["estimate"][k] = np.stack(of_score(settings, score, clean, t, draws), 1)
@@ -152,10 +151,10 @@ def of_data(name: str, data, settings: Dimension) -> float:
     return found
 
 
-def score_of(study: Path, cell: Cell, truth, members: dict, tensors: dict) -> Score:
+def score_of(study: Path, cell: Cell, truth, trained: dict, tensors: dict) -> Score:
     """The cell's score, in closed form or a network."""
     posterior = spectrum.closed_form(cell, truth)
     if posterior:
         return Score(lambda x, t: posterior(x, t).mean, lambda x, t: posterior(x, t).jacobian)
-    mean, jacobian = spectrum.network_score(study, cell, members, tensors)
+    mean, jacobian = spectrum.network_score(study, cell, trained, tensors)
     return Score(lambda x, t: mean(x[None], np.array([t]))[0], lambda x, t: jacobian(x[None], np.array([t]))[1][0])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from scoregap import InputError, storage, variables
+from scoregap import InputError, members, storage, variables
 from scoregap.measure import gaps, phases
 from scoregap.stages.spectrum import grid
 from scoregap.study import Cell, load
@@ -33,8 +33,13 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> None:
     measured, keys = storage.read_job(spectra)
     if keys != loaded.keys("spectrum"):
         raise InputError(f"{spectra}: is not of this study as it is now: rerun spectrum")
-    fitted = loaded.of_each("fit", lambda cell: fit(cell, measured.isel(member=loaded.cells.index(cell))))
-    storage.write_job(out, variables.stack(fitted), loaded.keys("fit"))
+    place = {key: i for i, key in enumerate(keys)}
+
+    def of(cell: Cell) -> dict[str, np.ndarray]:
+        own = slice(cell.gaps)
+        return fit(cell, measured.isel(member=place[cell.key("spectrum")], gap=own, group=own))
+
+    members.update(out, loaded, "fit", of)
 
 
 def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:

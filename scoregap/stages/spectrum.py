@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoregap import InputError, storage, variables
+from scoregap import InputError, members, storage, variables
 from scoregap.measure import differences, spectra, trajectories
 from scoregap.study import Cell, Job, load
 from scoregap.truth import posteriors
@@ -35,9 +35,8 @@ NAMES = (
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     """Measure job JOB of study STUDY, from WEIGHTS if it was trained, and write its spectra to OUT."""
     loaded = load(study).job(job)
-    members, tensors = trained_members(study, loaded, weights)
-    measured = loaded.of_each("spectrum", lambda cell: measure(study, cell, members, tensors))
-    storage.write_job(out, variables.stack(measured), loaded.keys("spectrum"))
+    trained, tensors = trained_members(study, loaded, weights)
+    members.update(out, loaded, "spectrum", lambda cell: measure(study, cell, trained, tensors))
 
 
 def trained_members(study: Path, job: Job, weights: Path | None) -> tuple[dict, dict]:
@@ -46,13 +45,13 @@ def trained_members(study: Path, job: Job, weights: Path | None) -> tuple[dict, 
         return {}, {}
     if weights is None:
         raise InputError(f"{study}: job {job.id!r} was trained: weights are needed: pass --weights FILE")
-    members, tensors = storage.read_weights(weights)
+    trained, tensors = storage.read_weights(weights)
     for cell in job.cells:
-        if cell.key("train") not in members:
+        if cell.key("train") not in trained:
             raise InputError(
                 f"{weights}: is not of this study as it is now (seed {cell['seed']} is missing): rerun train"
             )
-    return members, tensors
+    return trained, tensors
 
 
 def grid(cell: Cell) -> np.ndarray:
@@ -61,7 +60,7 @@ def grid(cell: Cell) -> np.ndarray:
     return np.geomspace(times.start, times.stop, times.count)
 
 
-def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, np.ndarray]:
+def measure(study: Path, cell: Cell, trained: dict, tensors: dict) -> dict[str, np.ndarray]:
     """Every variable in NAMES for one cell of a study file."""
     t, points, d = grid(cell), cell.spectrum.points, cell["ambient_dim"]
     sizes = {
@@ -79,13 +78,13 @@ def measure(study: Path, cell: Cell, members: dict, tensors: dict) -> dict[str, 
         for name, column in zip(("step", "loss", "excess", "flops"), tensors[f"{key}/curve"].T, strict=True):
             result[f"training_{name}"][:] = column
         result["training_excess_by_level"][:] = tensors[f"{key}/levels"]
-        if members[key]["diverged"]:
+        if trained[key]["diverged"]:
             result["status"][...] = 2
             return result
 
     truth = cell.truth()
     posterior = closed_form(cell, truth)
-    mean, jacobian = (mean_of(posterior), None) if posterior else network_score(study, cell, members, tensors)
+    mean, jacobian = (mean_of(posterior), None) if posterior else network_score(study, cell, trained, tensors)
     if cell.spectrum.step is not None:
         jacobian = by_differences(mean, cell.spectrum.method, cell.spectrum.step)
     rng = np.random.default_rng(cell.seed("points"))
@@ -207,7 +206,7 @@ def mean_of_finite(values):
     return np.where(count > 0, np.where(finite, values, 0).sum(1) / np.maximum(count, 1), np.nan)
 
 
-def network_score(study: Path, cell: Cell, members: dict, tensors: dict):
+def network_score(study: Path, cell: Cell, trained: dict, tensors: dict):
     """The cell's network as two functions of (points (T, points, d), t (T,)), in float32, on the study's device.
 
     Denoised points like the points; those and G (T, points, d, d). Raises InputError if the device is not there.
@@ -219,7 +218,7 @@ def network_score(study: Path, cell: Cell, members: dict, tensors: dict):
 
     torch.set_num_threads(1)
     device = train.pick_device(study, cell.training.device)
-    denoiser = train.restore(cell, members, tensors).to(device)
+    denoiser = train.restore(cell, trained, tensors).to(device)
 
     def tensor(array):
         return torch.tensor(array, dtype=torch.float32, device=device)

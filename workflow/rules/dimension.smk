@@ -2,7 +2,8 @@ rule dimension:
     input:
         weights=weights_of,
     output:
-        "dimension/{job}.zarr.zip",
+        # update: members that are in the file already, with the same key, are kept
+        update("dimension/{job}.zarr.zip"),
     log:
         "logs/dimension/{job}.log",
     benchmark:

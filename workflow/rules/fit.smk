@@ -2,7 +2,8 @@ rule fit:
     input:
         "spectrum/{job}.zarr.zip",
     output:
-        "fit/{job}.zarr.zip",
+        # update: members that are in the file already, with the same key, are kept
+        update("fit/{job}.zarr.zip"),
     log:
         "logs/fit/{job}.log",
     benchmark:

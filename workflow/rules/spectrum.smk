@@ -7,7 +7,8 @@ rule spectrum:
     input:
         weights=weights_of,
     output:
-        "spectrum/{job}.zarr.zip",
+        # update: members that are in the file already, with the same key, are kept
+        update("spectrum/{job}.zarr.zip"),
     log:
         "logs/spectrum/{job}.log",
     benchmark:

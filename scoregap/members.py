@@ -1,0 +1,52 @@
+"""Results of a job, member by member.
+
+job, stage, file -> the same file, in which only what it did not have is computed
+
+So a study grows at the cost of what is new, however many cells share a job.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from scoregap import DamagedFile, storage, variables
+from scoregap.study import Cell, Job
+
+PADDED = ("gap", "group")  # dimensions in which members of a job may differ in size
+
+Result = dict[str, np.ndarray]  # variables of one cell
+
+
+def update(out: Path, job: Job, stage: str, compute: Callable[[Cell], Result]) -> None:
+    """Write the results of a stage of a job to `out`: those it has already, and compute(cell) for the others.
+
+    Cells whose results are the same (equal keys) are computed once.
+    """
+    keys = job.keys(stage)
+    wanted: dict[str, Cell] = {}
+    for key, cell in zip(keys, job.cells, strict=True):
+        wanted.setdefault(key, cell)
+    found = earlier(out, wanted)
+    found |= {key: compute(cell) for key, cell in wanted.items() if key not in found}
+    storage.write_job(out, variables.stack([found[key] for key in keys]), keys)
+
+
+def earlier(path: Path, wanted: dict[str, Cell]) -> dict[str, Result]:
+    """Results in an earlier file, by key, of the cells that are wanted."""
+    if not path.exists():
+        return {}
+    try:
+        ds, keys = storage.read_job(path)
+    except DamagedFile as error:
+        print(f"not reused: {error}", file=sys.stderr)
+        return {}
+    return {
+        key: {
+            str(name): array.values[tuple(slice(wanted[key].gaps if dim in PADDED else None) for dim in array.dims)]
+            for name, array in ds.isel(member=i).data_vars.items()
+        }
+        for i, key in enumerate(keys)
+        if key in wanted
+    }
