@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,7 +62,11 @@ class Cell:
     compare: Compare
 
     def __getitem__(self, axis: str):
-        return dict(self.values)[axis]
+        return self._by_axis[axis]
+
+    @cached_property
+    def _by_axis(self) -> dict[str, Any]:
+        return dict(self.values)
 
     @property
     def trained(self) -> bool:
@@ -112,44 +116,21 @@ class Cell:
 
     def has(self, stage: str) -> bool:
         """Whether the cell goes through a stage, and reads the section of that name."""
-        return {"train": self.trained, "dimension": self.dimension is not None}.get(stage, True)
+        return _has(stage, self.trained, self.dimension is not None)
 
     def key(self, stage: str) -> str:
         """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
 
-        Axes that point into sections are in the sections, so an axis of `fit` does not retrain. The data set is for
-        scores that come from data: not for the closed forms, nor where there is none. Training is evaluated over the
-        range of the spectra's times. Fits do not read the section `dimension`, so it does not refit.
+        Axes that point into sections are in the sections, so an axis of `fit` does not retrain. Training is evaluated
+        over the range of the spectra's times. Fits do not read the section `dimension`, so it does not refit.
         """
-        content = dict(self._values_as_json)
-        for one in STAGES:
-            if one.name == "dimension" != stage:
-                continue
-            if self.has(one.name):
-                content[f"{one.name} revision"] = str(one.revision)
-            for section in one.sections:
-                if self.has(section):
-                    content[section] = getattr(self, section).as_json(self._unread)
-            if one.name == stage:
-                # as `digest` of the same, whose parts many cells share: planning hashes every cell of a study
-                text = ",".join(f'"{name}":{content[name]}' for name in sorted(content))
-                return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:12]
-        raise KeyError(stage)
+        content = {axis: json.dumps(self[axis]) for axis in AXES}
+        return _digest_through(stage, self.has, content, self.spectrum, lambda name: self._as_json[name])
 
     @cached_property
-    def _values_as_json(self) -> dict[str, str]:
-        values = dict(self.values)
-        content = {axis: json.dumps(values[axis]) for axis in AXES}
-        if self.trained:
-            times = self.spectrum.times
-            content["evaluated"] = f"[{json.dumps(times.start)},{json.dumps(times.stop)}]"
-        return content
-
-    @property
-    def _unread(self) -> frozenset[str]:
-        """Fields of sections that do not change the cell's results."""
-        without_data = self["network"] in CONTROLS or self.manifold.dataset_size is None
-        return frozenset({"device", "dataset_size"} if without_data else {"device"})
+    def _as_json(self) -> dict[str, str]:
+        """Sections, as keys hash them."""
+        return {name: _read(getattr(self, name), self["network"]) for name in SECTIONS if getattr(self, name)}
 
     def seed(self, stream: str) -> int:
         """Seed of one stream of random draws.
@@ -207,9 +188,55 @@ class Job:
         """Keys of the members' results of a stage, as a file of the job records them."""
         return [cell.key(stage) for cell in self.cells]
 
+    def has(self, stage: str) -> bool:
+        """Whether its cells go through a stage."""
+        return _has(stage, self.trained, self.study.document.dimension is not None)
+
     def fingerprint(self, stage: str) -> str:
-        """Changes when the job's result of this stage would."""
-        return digest(self.keys(stage))
+        """Changes when the keys of its cells' results of this stage do, without making the cells."""
+        content = {axis: json.dumps(self.axes[axis]) for axis in AXES}
+
+        def sections(name: str) -> str:
+            axes = [self.axes[axis] for axis in self.study.axes_of(name)]
+            found = (self.study.sections[name][values] for values in itertools.product(*axes))
+            return "[" + ",".join(_read(section, self.axes["network"][0]) for section in found) + "]"
+
+        return _digest_through(stage, self.has, content, self.study.document.spectrum, sections)
+
+
+def _has(stage: str, trained: bool, dimension: bool) -> bool:
+    return {"train": trained, "dimension": dimension}.get(stage, True)
+
+
+def _read(section, network: str) -> str:
+    """A section as JSON, without what does not change results of this network.
+
+    The data set is for scores that come from data: not for the closed forms, nor where there is none.
+    """
+    without_data = network in CONTROLS or getattr(section, "dataset_size", None) is None
+    return section.as_json(frozenset({"device", "dataset_size"} if without_data else {"device"}))
+
+
+def _digest_through(
+    stage: str, has: Callable[[str], bool], content: dict[str, str], spectrum: Spectrum, section: Callable[[str], str]
+) -> str:
+    """Hash of all that results of a stage depend on, up to this stage; everything is given as JSON.
+
+    content: values of AXES. section: text of a section by its name. It is `digest` of the whole, put together from
+    parts that many cells share, since a run hashes every cell of a study.
+    """
+    if has("train"):
+        content["evaluated"] = f"[{json.dumps(spectrum.times.start)},{json.dumps(spectrum.times.stop)}]"
+    for one in STAGES:
+        if one.name == "dimension" != stage:
+            continue
+        if has(one.name):
+            content[f"{one.name} revision"] = str(one.revision)
+        content |= {name: section(name) for name in one.sections if has(name)}
+        if one.name == stage:
+            text = ",".join(f'"{name}":{content[name]}' for name in sorted(content))
+            return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:12]
+    raise KeyError(stage)
 
 
 @dataclass(frozen=True)
