@@ -199,7 +199,7 @@ def stack(members: list[dict[str, np.ndarray]]) -> xr.Dataset:
         shape = tuple(map(max, zip(*(array.shape for array in arrays), strict=True)))
         together = empty(name, (len(arrays), *shape))
         for i, array in enumerate(arrays):
-            together[(i, *(slice(size) for size in array.shape))] = array
+            together[slice(i, i + 1), *(slice(size) for size in array.shape)] = array
         data[name] = (("member", *VARIABLES[name].dims), together)
     return xr.Dataset(data)
 
