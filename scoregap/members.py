@@ -6,6 +6,7 @@ So a study grows at the cost of what is new, however many cells share a job.
 """
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def update(out: Path, job: Job, stage: str, compute: Callable[[Cell], Result]) -
     for key, cell in zip(keys, job.cells, strict=True):
         wanted.setdefault(key, cell)
     found = earlier(out, wanted)
-    found |= {key: compute(cell) for key, cell in wanted.items() if key not in found}
+    fresh, start = [key for key in wanted if key not in found], time.perf_counter()
+    found |= {key: compute(wanted[key]) for key in fresh}
+    print(f"{len(fresh)} of {len(wanted)} computed in {time.perf_counter() - start:.2f} s", file=sys.stderr)
     storage.write_job(out, variables.stack([found[key] for key in keys]), keys)
 
 

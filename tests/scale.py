@@ -1,0 +1,132 @@
+"""What does a large study cost beside its computing? Prints cells x (planning, workflow); `make scale` runs it.
+
+Planning is `snakemake -n`: wall time and peak memory. Workflow is `scoregap run` to the cube, comparison and report of
+a study without training, whose jobs compute their first cell only and give the others its result: what is left is
+planning, scheduling, starting processes, writing and gathering files. From 10,000 cells on it takes minutes;
+`make scale CELLS=100000` also runs that one (a quarter of an hour, two cores).
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CELLS = (100, 1_000, 10_000, 100_000)
+MEMBERS = 100  # cells of a job
+STUDY = """\
+study: scale
+axes:
+  family: [linear]
+  ambient_dim: [4]
+  manifold_dim: [2]
+  curvature: [0.0]
+  manifold.groups.1.std: {stds}
+  network: [{network}]
+  seed: {members}
+batch: [seed]
+manifold:
+  groups: [{{fraction: 0.5, std: 1.0}}, {{fraction: 0.5, std: 0.1}}]
+train: {{steps: 10, levels: 2, samples: 1, depth: 1, noise: {{start: 1.0e-3, stop: 100.0}}}}
+spectrum: {{times: {{start: 1.0e-3, stop: 100.0, count: 8}}, points: 2}}
+fit: {{resamples: 50}}
+compare:
+  flat: {{t_open: 0.15, t_max: 0.05, t_close: 0.15, t_consolidation: 0.10}}
+  curved: {{t_open: 0.25, t_max: 0.10, t_close: 0.25, t_consolidation: 0.25}}
+"""
+# Python imports a module of this name at its start: here one in which a stage computes its first cell only.
+ONE_CELL_ONLY = """\
+import sys
+from importlib.machinery import PathFinder
+
+COMPUTE = {"scoregap.stages.spectrum": "measure", "scoregap.stages.fit": "fit"}
+
+
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in COMPUTE:
+            return None
+        spec = PathFinder.find_spec(name, path)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            compute, found = getattr(module, COMPUTE[name]), []
+
+            def once(*args):
+                found[:] = found or [compute(*args)]
+                return found[0]
+
+            setattr(module, COMPUTE[name], once)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Finder)
+"""
+
+
+def study(folder: Path, cells: int, network: str = "exact") -> Path:
+    """A study of that many of the smallest cells, in jobs of MEMBERS."""
+    path = folder / "scale.yaml"
+    stds = [round(0.01 + 1e-5 * i, 8) for i in range(cells // MEMBERS)]
+    path.write_text(STUDY.format(stds=stds, network=network, members=MEMBERS))
+    return path
+
+
+def measured(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Wall time in s and peak memory in MB of a command, without its children's."""
+    start = time.perf_counter()
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | environment
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
+    return time.perf_counter() - start, usage.ru_maxrss / 1000
+
+
+def plan(folder: Path, cells: int, network: str) -> tuple[float, float]:
+    """Wall time and memory of planning a study of which nothing is done."""
+    path = study(folder, cells, network)
+    return measured(
+        [
+            sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "--snakefile", str(ROOT / "Snakefile"),
+            "--workflow-profile", str(ROOT / "workflow" / "profiles" / "default"),
+            "--config", f"study={path}", f"results={folder / 'nothing'}",
+        ],
+        {},
+    )  # fmt: skip
+
+
+def workflow(folder: Path, cells: int) -> float:
+    """Wall time of a whole run that computes one cell of each job."""
+    (folder / "sitecustomize.py").write_text(ONE_CELL_ONLY)
+    path = study(folder, cells)
+    command = [sys.executable, "-m", "scoregap", "run", str(path), "--results", str(folder / "results")]
+    return measured(command, {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"})[0]
+
+
+def main(largest: int = 10_000) -> None:
+    """The table, line by line as it is measured."""
+    print(f"jobs of {MEMBERS} cells; {os.cpu_count()} cores; load before {os.getloadavg()[0]:.1f}")
+    print("   cells  plan, exact only     plan, trained        workflow, exact only  per cell")
+    for cells in CELLS:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            plans = [plan(folder, cells, network) for network in ("exact", "gated-2")]
+            line = "".join(f"{wall:8.1f} s {memory:6.0f} MB  " for wall, memory in plans)
+            print(f"{cells:8}{line}", end="", flush=True)
+            if cells <= largest:
+                wall = workflow(folder, cells)
+                print(f"{wall:16.0f} s {1000 * wall / cells:10.1f} ms", end="")
+            print(flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
