@@ -4,6 +4,7 @@ study, cube -> panels; figure -> SVG
 """
 
 import os
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,13 @@ def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     for values in ds.status.stack(facet=axes).facet.values:
         chosen = dict(zip(axes, values, strict=True))
         title = ", ".join(f"{label(axis)} {chosen[axis]}" for axis in varied) or study.name
-        result.append((title, ds.sel(chosen).load()))
+        result.append((wrapped(title), ds.sel(chosen).load()))
     return result
+
+
+def wrapped(title: str) -> str:
+    """A title in lines that fit above a panel."""
+    return textwrap.fill(title, 38)
 
 
 def label(axis: str) -> str:

@@ -6,7 +6,7 @@ study, datasets of its cube -> figures (the tables of `scoregap.findings.learnin
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from scoregap.figures import COLOURS, PANELS, grid, label, left_out, log_time, nothing, shared_legend
+from scoregap.figures import COLOURS, PANELS, grid, label, left_out, log_time, nothing, shared_legend, wrapped
 from scoregap.findings import learning, tables
 from scoregap.study import Study
 
@@ -54,7 +54,7 @@ def accuracy(study: Study, datasets: list):
             for network, group in block[block["quantity"] == name].groupby("network", sort=False):
                 group = group.sort_values("cost")
                 against_cost(ax, group, group.ratio, group.low, group.high, colours[network])
-            ax.set_title("\n".join(filter(None, (tables.labelled(values, label), name))))
+            ax.set_title("\n".join(filter(None, (wrapped(tables.labelled(values, label)), name))))
         row[0].set_ylabel("network / exact")
     for ax in axes[-1]:
         ax.set_xlabel("training, 10^12 operations")
@@ -98,7 +98,7 @@ def capacity(study: Study, datasets: list):
             ax.set_yscale("log")
         log_cost(column[2])
         column[2].set_xlabel("training, 10^12 operations")
-        column[0].set_title(tables.labelled(values, label) or study.name)
+        column[0].set_title(wrapped(tables.labelled(values, label) or study.name))
     texts = ("width of the normal spike", "final gap", "spike at the dotted line")
     for ax, text in zip(axes[:, 0], texts, strict=True):
         ax.set_ylabel(text)
@@ -141,7 +141,7 @@ def plateau(study: Study, datasets: list):
                     zorder=4,
                 )
         log_cost(ax)
-        ax.set_title(tables.labelled(values, label) or study.name)
+        ax.set_title(wrapped(tables.labelled(values, label) or study.name))
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
     for ax in axes[-1]:

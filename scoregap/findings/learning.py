@@ -22,6 +22,7 @@ from scoregap.variables import MEASURED
 
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
 SHARP = 0.05  # width of a spike that counts as sharp
+OPEN = 0.5  # final gap that counts as open
 HALF = 0.5  # position from which a network counts as having left the plateau
 OFF = 1.0  # distance from the line between gaussian and exact, in its length, beyond which a position says nothing
 
@@ -238,9 +239,9 @@ def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         p, error = exponent(block)
         if np.isfinite(p):
             lines.append(f"    spike ~ steps^-{p:.2f} +- {error:.2f}, one slope for all networks")
-        sharp = block[block.spike <= SHARP]
+        sharp = block[(block.spike <= SHARP) & (block.gap >= OPEN)]  # a network that denoises to 0 has no spike either
         lines.append(
-            f"    spike of {SHARP:g} or less: "
+            f"    spike of {SHARP:g} or less and the gap open: "
             + (f"from {sharp.cost.min() / 1e12:.3g} TFLOP ({_cheapest(sharp)})" if len(sharp) else "not reached")
         )
     return lines
@@ -255,13 +256,13 @@ def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `plateau` in words."""
     lines = [
         "plateau: position of the learned spectrum between the Gaussian of the same covariance (0) and the exact score "
-        f"(1); left: cost at which it passes {HALF:g}; off: further from the line between them than it is long",
+        f"(1); left: cost by which it has passed {HALF:g}; off: further from the line between them than it is long",
     ]
     for values, block in blocks(study, frame, "train.steps"):
         steps = sorted(set(block.steps))
         lines += [
             f"  {labelled(values)}" if values else "",
-            f"    {'':<18}{'TFLOP':>8}" + "".join(f"{f'{s:g} steps':>20}" for s in steps) + f"{'left':>16}",
+            f"    {'':<18}{'TFLOP':>8}" + "".join(f"{f'{s:g} steps':>20}" for s in steps) + f"{'left by':>16}",
         ]
         for network, group in block.groupby("network", sort=False):
             group = group.sort_values("cost")
