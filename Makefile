@@ -4,6 +4,7 @@
 # make accuracy   worst errors of exact scores: family x check
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
 # make scale   planning and overhead of studies of 100 to 100,000 cells
+# make faults   kills runs at random moments and compares their cubes; KILLS=N
 # make coverage   how often 95 % intervals of phase times hold the truth
 
 VENV := .venv
@@ -14,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-.PHONY: run test lint accuracy calibration coverage scale clean clean-env
+.PHONY: run test lint accuracy calibration coverage scale faults clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -39,6 +40,9 @@ coverage: $(VENV)/installed-test
 
 scale: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/scale.py $(CELLS)
+
+faults: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python -u tests/faults.py $(KILLS)
 
 $(VENV)/installed: pyproject.toml envs/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 2; }
