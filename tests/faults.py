@@ -5,6 +5,7 @@ each kill the same command is given again. A run that has come to its end has to
 bit for bit, and no weights file that was whole may be written a second time. Ten minutes on two cores.
 """
 
+import contextlib
 import os
 import shutil
 import signal
