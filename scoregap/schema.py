@@ -8,6 +8,7 @@ Light, as `scoregap.study`: Snakemake parses studies.
 import json
 import math
 import re
+import reprlib
 from functools import cached_property
 from pathlib import Path
 from types import NoneType
@@ -35,6 +36,15 @@ CLOSED_FORMS = (*CONTROLS, "empirical")  # those that need no training
 SECTIONS = ("manifold", "train", "spectrum", "dimension", "fit", "compare")  # in the order of the fields of a `Cell`
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
+
+_BEGINNING = reprlib.Repr()
+_BEGINNING.maxlevel, _BEGINNING.maxlist, _BEGINNING.maxstring, _BEGINNING.maxlong, _BEGINNING.maxother = (
+    3,
+    12,
+    99,
+    99,
+    99,
+)
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Variance = Annotated[float, Field(ge=1e-20, le=1e20, allow_inf_nan=False)]
@@ -353,7 +363,8 @@ def _field_model(owner, part):
 
 
 def _brief(value) -> str:
-    text = " ".join(repr(value).split())
+    """The beginning of a value, on one line; however deep it is nested, since aliases make that cheap to write."""
+    text = " ".join(_BEGINNING.repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -104,7 +104,7 @@ def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
             if broken:
                 raise DamagedFile(f"{path}: is damaged: checksum of {broken} is wrong; delete it and rerun")
         with zarr.storage.ZipStore(path, mode="r") as store:
-            ds = xr.open_zarr(store, consolidated=False, chunks=None).load()
+            ds = xr.open_zarr(store, consolidated=False, chunks=None, zarr_format=3).load()
         if ds.attrs.pop("format") != FORMAT:
             raise DamagedFile(f"{path}: is of another version of scoregap; delete it and rerun")
         return ds, json.loads(ds.attrs.pop("members"))
@@ -225,6 +225,6 @@ def read_cube(path: Path) -> dict[str, xr.Dataset]:
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             raise DamagedFile(f"{path / name}: is damaged, missing or foreign; {again}")
-    tree = zarr.open_group(path, mode="r")
+    tree = zarr.open_group(path, mode="r", zarr_format=3)
     names = sorted(tree.group_keys()) or [""]
-    return {name: xr.open_zarr(path, group=name or None, chunks=None) for name in names}
+    return {name: xr.open_zarr(path, group=name or None, chunks=None, zarr_format=3) for name in names}

@@ -38,6 +38,8 @@ from scoregap.schema import (
 from scoregap.stages import STAGES
 from scoregap.truth import FAMILIES, Group, refusal
 
+MOST_CELLS = 10**6
+
 
 def digest(value: Any, length: int = 12) -> str:
     """Hexadecimal hash of plain data, the same in every process and on every machine."""
@@ -390,6 +392,8 @@ def load(path: Path | str) -> Study:
     """Read and check a study file. Raises InputError."""
     path = Path(path)
     study = Study(path, *read(path))
+    if study.size > MOST_CELLS:
+        raise InputError(f"{path}: axes: {study.size} cells are not allowed: should be at most {MOST_CELLS}")
     _check_batch(study)
     _check_sections(study)
     _check_geometry(study)

@@ -31,6 +31,7 @@ MISTAKES = {
     "negative std": ("std: 0.1}", "std: -0.1}", "manifold.groups[1].std: -0.1 is not allowed"),
     "negative seed": ("seed: 2", "seed: [0, -1]", "axes.seed[1]: -1 is not allowed"),
     "no seeds": ("seed: 2", "seed: 0", "axes.seed: 0 is not allowed: a count should be from 1"),
+    "too many cells": ("seed: 2", "seed: 100000\n  fit.level: [0.1, 0.2]", "axes: 1200000 cells are not allowed"),
     "duplicate axis value": ("[0.0, 0.5]", "[0.5, 0.0, 0.5]", "axes.curvature: 0.5 is not allowed twice"),
     "duplicate as numbers": ("[0.0, 0.5]", "[0, 0.0]", "axes.curvature: 0.0 is not allowed twice"),
     "duplicate key": ("batch:", "study: tiny\nbatch:", "key 'study' is written twice"),
