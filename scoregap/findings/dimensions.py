@@ -86,14 +86,14 @@ def estimator_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         true = block.dimension.max() if np.isnan(true) else true
         lines += [
             f"  {labelled(values) + ', ' if values else ''}true dimension {true:.4g}",
-            f"    {'':<10}{'':<24}{'cost':>6}" + "".join(f"{f't = {t:.3g}':>20}" for t in shown),
+            f"    {'':<12}{'':<24}{'cost':>6}" + "".join(f"{f't = {t:.3g}':>20}" for t in shown),
         ]
         for (network, method), rows in block.groupby(["network", "method"], sort=False):
             by_time = {row.t: f"{row.bias:+.2f} ({row.spread:.2f})" for row in rows.itertuples()}
             cost = rows.cost.iloc[0]
             columns = [by_time.get(t, "-") for t in shown] if np.isfinite(cost) else by_time.values()
             lines.append(
-                f"    {network:<10}{method:<24}{f'{cost:g}' if np.isfinite(cost) else '-':>6}"
+                f"    {network:<12}{method:<24}{f'{cost:g}' if np.isfinite(cost) else '-':>6}"
                 + "".join(f"{text:>20}" for text in columns)
             )
         if published := published_of(block):
