@@ -177,6 +177,11 @@ class Job:
         """Its cells, the last axis fastest."""
         return tuple(self.study.expand(self.axes))
 
+    @cached_property
+    def first(self) -> Cell:
+        """Its first cell, without the others."""
+        return next(self.study.expand({axis: values[:1] for axis, values in self.axes.items()}))
+
     @property
     def size(self) -> int:
         """Number of its cells."""

@@ -199,7 +199,10 @@ def test_a_study_without_training_shares_jobs_as_far_as_it_can(tmp_path):
 
 def test_jobs_know_their_size_without_making_their_cells(tmp_path):
     study = load(edited(tmp_path, ("  seed: 2", "  train.steps: [10, 40]\n  fit.level: [0.4, 0.5]\n  seed: 2")))
-    assert all("cells" not in vars(job) and job.size == len(job.cells) for job in study.jobs.values())
+    for job in study.jobs.values():
+        size, first = job.size, job.first
+        assert "cells" not in vars(job)
+        assert (size, first.values) == (len(job.cells), job.cells[0].values)
     assert study.size == len(study.cells) == sum(job.size for job in study.jobs.values())
 
 

@@ -19,6 +19,7 @@ TIMES = INTERMEDIATE + FINAL
 MODEL = tuple(f"model_{name}" for name in TIMES)
 QUANTITIES = (*TIMES, *MODEL, "consistency")  # those with an interval
 BOUNDS = (1e-40, 1e40)  # of the model's parameters
+ROUNDING = 1e-14  # square of a width that float32 does not know
 DESCENT = 100  # steps of its fit at most
 SAME = 1e-6  # widths and cosines that differ by less are rounding (of float32): nothing to resample
 
@@ -128,8 +129,10 @@ def model(times, width):
         left = (w - curve) * known
         return left, slope, (left**2).sum(-1)
 
-    # Levenberg and Marquardt's descent, all curves at once (scipy's takes one at a time).
+    # Levenberg and Marquardt's descent, all curves at once (scipy's takes one at a time), each until it is down: where
+    # q falls to 0 the last digits of its logarithm would go on for ever, and change nothing.
     (left, slope, cost), damping = residual(theta), np.full(len(w), 1e-3)
+    down = np.zeros(len(w), bool)
     for _ in range(DESCENT):
         normal, gradient = np.einsum("ntk,ntl->nkl", slope, slope), np.einsum("ntk,nt->nk", slope, left)
         scale = np.einsum("nkk->nk", normal)
@@ -137,13 +140,14 @@ def model(times, width):
         step = np.linalg.solve(normal + ridge[:, :, None] * np.eye(3), gradient[..., None])[..., 0].clip(-1, 1)
         trial = (theta + step).clip(*np.log(BOUNDS))
         new = residual(trial)
-        better = new[2] < cost
+        better = (new[2] < cost) & ~down
+        down |= np.where(better, cost - new[2] <= 1e-9 * cost + ROUNDING, damping >= 1e4)
         theta = np.where(better[:, None], trial, theta)
         left, slope = (
             np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(new[:2], (left, slope), strict=True)
         )
         cost, damping = np.where(better, new[2], cost), np.where(better, 0.1 * damping, 10 * damping).clip(1e-12, 1e12)
-        if np.abs(step).max(initial=0.0) < 1e-7:
+        if down.all():
             break
     result = np.full((4, *fitted.shape), np.nan)
     result[:, fitted] = *np.exp(theta).T, np.sqrt(cost / known.sum(-1))
