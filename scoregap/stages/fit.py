@@ -10,6 +10,7 @@ import xarray as xr
 
 from scoregap import InputError, storage, variables
 from scoregap.measure import gaps, phases
+from scoregap.progress import Heartbeat
 from scoregap.stages.spectrum import grid
 from scoregap.study import Cell, load
 from scoregap.truth import laws
@@ -33,7 +34,14 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> None:
     measured, keys = storage.read_job(spectra)
     if keys != loaded.keys("spectrum"):
         raise InputError(f"{spectra}: is not of this study as it is now: rerun spectrum")
-    fitted = loaded.of_each("fit", lambda cell: fit(cell, measured.isel(member=loaded.cells.index(cell))))
+    beat = Heartbeat("cell", len(set(loaded.keys("fit"))))
+
+    def of(cell: Cell) -> dict[str, np.ndarray]:
+        fitted = fit(cell, measured.isel(member=loaded.cells.index(cell)))
+        beat.advance(1)
+        return fitted
+
+    fitted = loaded.of_each("fit", of)
     storage.write_job(out, variables.stack(fitted), loaded.keys("fit"))
 
 
