@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 from tiny import DIMENSION, TINY
 
-from scoregap import storage, workflow
+from scoregap import display, storage, workflow
 from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]
@@ -303,9 +303,11 @@ def test_two_runs_at_once_do_not_mix(tmp_path):
 
 
 def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
-    (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
-    monkeypatch.setattr(workflow, "HEARTBEAT", 0.2)
-    lock = workflow.take(tmp_path)
-    workflow.follow([sys.executable, "-c", "import time; time.sleep(0.5)"], tmp_path, lock)
-    assert "job: step 2/9" in capsys.readouterr().out
+    (tmp_path / "logs" / "train").mkdir(parents=True)
+    (tmp_path / "logs" / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
+    monkeypatch.setattr(display.Lines, "silence", 0.2)
+    lock, log = workflow.take(tmp_path), tmp_path / "logs" / "run.log"
+    code = "import time; print('one', flush=True); time.sleep(0.5)"
+    assert workflow.follow([sys.executable, "-c", code], tmp_path, lock, log) == (0, ["one"])
+    assert "train job: step 2/9" in capsys.readouterr().out
+    assert log.read_text() == "one\n"

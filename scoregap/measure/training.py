@@ -26,8 +26,8 @@ class Progress(NamedTuple):
     """What there is to see after `step` steps.
 
     loss: (members,) mean weighted loss since the last report, not finite for a member that has diverged; None at a
-    pause. recent: () -> the same at any time. averaged: the denoiser with averaged weights (a copy that is overwritten). state: () -> everything that
-    training goes on from, arrays with leading dimension member.
+    pause. recent: () -> the same, at a pause too. averaged: the denoiser with averaged weights (a copy that is
+    overwritten). state: () -> everything that training goes on from, arrays with leading dimension member.
     """
 
     step: int

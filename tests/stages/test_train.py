@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny import TINY, edited
 
-from scoregap import InputError, progress, storage
+from scoregap import InputError, storage
 from scoregap.measure import networks
 from scoregap.stages import train
 from scoregap.study import load
