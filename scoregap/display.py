@@ -7,7 +7,6 @@ import re
 import sys
 import time
 from pathlib import Path
-from statistics import median
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoregap.events import Events
-from scoregap.progress import INTERVAL, clock, last
+from scoregap.progress import INTERVAL, clock, last, summary
 from scoregap.stages import STAGES
 
 ROWS = 8  # trainings shown at once
@@ -118,7 +117,7 @@ class Bars(Lines):
                 f"{running[name]} running" if running[name] else "",
                 Text(f"{failed[name]} failed" if failed[name] else "", style="red"),
             )
-        stages.add_row("time", clock(time.time() - self.began))
+        stages.add_row("elapsed", clock(time.time() - self.began))
         return Group(stages, self.trainings())
 
     def trainings(self) -> Table:
@@ -130,14 +129,7 @@ class Bars(Lines):
             if now is None or now["time"] < self.began:
                 table.add_row(log.stem, "", "starting")
                 continue
-            losses = [loss for loss in now["loss"] if loss is not None]
-            table.add_row(
-                log.stem,
-                ProgressBar(now["steps"], now["step"], WIDTH),
-                f"step {now['step']}/{now['steps']}",
-                f"loss {median(losses):.4f}" if losses else "diverged",
-                f"ETA {clock(max(0.0, now['eta'] + now['time'] - time.time()))}" if now["eta"] is not None else "",
-            )
+            table.add_row(log.stem, ProgressBar(now["steps"], now["step"], WIDTH), *summary(now))
         if len(logs) > ROWS:
             table.add_row(f"and {len(logs) - ROWS} more")
         return table

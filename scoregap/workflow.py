@@ -26,6 +26,7 @@ STUDIES = ROOT / "workflow" / "studies"
 PROFILE = ROOT / "workflow" / "profiles" / "default"
 GRACE = 20.0  # seconds
 LOCK = ".lock"  # in a results folder
+RECORD = "run.log"  # in its logs: all that Snakemake has printed
 INTERRUPTED = 130  # exit status, as shells have it
 
 
@@ -96,7 +97,7 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
         print(f"scoregap: {out}: is in use by another run: wait for it, or stop it", file=sys.stderr)
         return 1
     print(f"{loaded.name}: {len(loaded.cells)} cells in {len(loaded.jobs)} jobs, into {out}", flush=True)
-    status, lines = follow(command, out, lock, out / "logs" / "run.log")
+    status, lines = follow(command, out, lock, out / "logs" / RECORD)
     if status == INTERRUPTED:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return status

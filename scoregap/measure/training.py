@@ -26,13 +26,13 @@ class Progress(NamedTuple):
     """What there is to see after `step` steps.
 
     loss: (members,) mean weighted loss since the last report, not finite for a member that has diverged; None at a
-    pause. recent: () -> the same, at a pause too. averaged: the denoiser with averaged weights (a copy that is
+    pause. recent: the same, at a pause too. averaged: the denoiser with averaged weights (a copy that is
     overwritten). state: () -> everything that training goes on from, arrays with leading dimension member.
     """
 
     step: int
     loss: np.ndarray | None
-    recent: Callable[[], np.ndarray]
+    recent: np.ndarray
     averaged: Denoiser
     state: Callable[[], dict[str, np.ndarray]]
 
@@ -113,12 +113,11 @@ def train(
             total += losses
         since += 1
         if step in wanted or (pauses and step % BLOCK == 0):
-            mean, loss = total / since, None
+            recent = (total / since).cpu().numpy()
             if step in wanted:
-                loss = mean.cpu().numpy()
                 total.zero_()
                 since = 0
-            yield Progress(step, loss, lambda mean=mean: mean.cpu().numpy(), averaged, kept(step, since))
+            yield Progress(step, recent if step in wanted else None, recent, averaged, kept(step, since))
 
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and RAdam remember of every parameter, besides the step

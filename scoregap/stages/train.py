@@ -187,16 +187,21 @@ def train(
             over = progress.step == settings.steps or not (record.running & np.isfinite(progress.loss)).any()
         speaks = beat.due or over
         if speaks or (metrics and excess is not None):
-            recent, rate = progress.recent(), beat.rate
+            rate = beat.rate
             if metrics:
-                losses, excesses = recent.tolist(), None if excess is None else excess.mean(1).tolist()
-                now = {"time": round(time.time(), 3), "step": progress.step, "steps": settings.steps, "members": keys}
-                append(metrics, now | {"loss": losses, "excess": excesses, "rate": rate, "eta": beat.eta})
+                losses, excesses = progress.recent.tolist(), None if excess is None else excess.mean(1).tolist()
+                report: dict = {
+                    "time": round(time.time(), 3),
+                    "step": progress.step,
+                    "steps": settings.steps,
+                    "members": keys,
+                }
+                append(metrics, report | {"loss": losses, "excess": excesses, "rate": rate, "eta": beat.eta})
             if speaks:
                 beat.say(
                     f"{rate * per_step[0]:.0f} samples/s",
                     f"{rate * per_step[1] / 1e9:.1f} GFLOP/s",
-                    f"loss {np.median(recent):.4f}",
+                    f"loss {np.median(progress.recent):.4f}",
                     *([] if excess is None else [f"excess {np.median(excess):.5f}"]),
                 )
         if over:

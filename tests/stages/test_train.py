@@ -379,7 +379,7 @@ def record_of(losses, patience):
     for step, loss in enumerate(losses, 1):
         for parameter in averaged.parameters():
             parameter.fill_(step)
-        progress = train.training.Progress(step, np.ones(members), dict, averaged, dict)
+        progress = train.training.Progress(step, np.ones(members), np.ones(members), averaged, dict)
         record.add(progress, step, np.ones(members, bool), np.array(loss), np.ones((members, train.variables.LEVELS)))
     return record, {name: array[:, 0, 0].tolist() for name, array in record.weights(averaged).items()}
 
