@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -185,25 +186,16 @@ def train(
             finite, loss, excess = held_out(progress.averaged)
             record.add(progress, progress.step * flops, finite, loss, excess)
             over = progress.step == settings.steps or not (record.running & np.isfinite(progress.loss)).any()
-        speaks = beat.due or over
-        if speaks or (metrics and excess is not None):
-            rate = beat.rate
-            if metrics:
-                losses, excesses = progress.recent.tolist(), None if excess is None else excess.mean(1).tolist()
-                report: dict = {
-                    "time": round(time.time(), 3),
-                    "step": progress.step,
-                    "steps": settings.steps,
-                    "members": keys,
-                }
-                append(metrics, report | {"loss": losses, "excess": excesses, "rate": rate, "eta": beat.eta})
-            if speaks:
-                beat.say(
-                    f"{rate * per_step[0]:.0f} samples/s",
-                    f"{rate * per_step[1] / 1e9:.1f} GFLOP/s",
-                    f"loss {np.median(progress.recent):.4f}",
-                    *([] if excess is None else [f"excess {np.median(excess):.5f}"]),
-                )
+        aloud = beat.due or over
+        if metrics and (aloud or excess is not None):
+            append(metrics, {"members": keys} | report(beat, progress.recent, excess))
+        if aloud:
+            beat.say(
+                f"{beat.rate * per_step[0]:.0f} samples/s",
+                f"{beat.rate * per_step[1] / 1e9:.1f} GFLOP/s",
+                f"loss {np.median(progress.recent):.4f}",
+                *([] if excess is None else [f"excess {np.median(excess):.5f}"]),
+            )
         if over:
             break
         due = progress.step % training.BLOCK == 0 and progress.step < settings.steps
@@ -226,6 +218,19 @@ def train(
         tensors |= {f"{key}/network.{name}": array[i] for name, array in weights.items()}
         tensors |= {f"{key}/{name}": record.arrays[name][i] for name in ("curve", "levels")}
     return members, tensors
+
+
+def report(beat: Heartbeat, loss: np.ndarray, excess: np.ndarray | None) -> dict[str, Any]:
+    """What a line of metrics says: losses (members,), excess (members, LEVELS) as its mean, null if there is none."""
+    return {
+        "time": round(time.time(), 3),
+        "step": beat.done,
+        "steps": beat.total,
+        "loss": loss.tolist(),
+        "excess": None if excess is None else excess.mean(1).tolist(),
+        "rate": beat.rate,
+        "eta": beat.eta,
+    }
 
 
 class Record:
