@@ -46,9 +46,10 @@ class Report:
 
 def look(study: Study, results: Path) -> Report:
     """What there is of a study in a folder of results. Raises InputError if that is not a folder."""
-    if results.exists() and not results.is_dir():
-        raise InputError(f"--results: {str(results)!r} is not allowed: should be a folder")
     folder = results / study.name
+    for path in (results, folder):
+        if path.exists() and not path.is_dir():
+            raise InputError(f"--results: {str(results)!r} is not allowed: {path} is not a folder")
     attempts = Attempts(folder)
     report = Report(study, folder, attempts.going)
     report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}
@@ -159,7 +160,7 @@ def cube(study: Study, folder: Path) -> str:
     try:
         text = (folder / "cube.zarr" / "zarr.json").read_text(encoding="utf-8")
         hash = json.loads(text)["attributes"].get("config_hash")
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return "is not made yet"
     except (ValueError, KeyError, TypeError, AttributeError):
         return "is damaged"
@@ -190,7 +191,7 @@ def render(report: Report) -> str:
 def _date(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return 0.0
 
 
@@ -200,5 +201,5 @@ def _lines(path: Path, tail: int | None = None) -> list[str]:
             if tail:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - tail))
             return file.read().decode(errors="replace").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return []
