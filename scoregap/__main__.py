@@ -53,6 +53,7 @@ def _app(asked: str | None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.command("run")(run_study)
+    app.command("status")(status)
     app.command("studies")(list_studies)
     app.command("theory")(theory)
     for stage in STAGES:
@@ -90,6 +91,21 @@ def run_study(
     from scoregap import workflow
 
     raise typer.Exit(workflow.run(study, results, cores, profile or workflow.PROFILE))
+
+
+@_reporting_errors
+def status(
+    study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")] = "quickstart",
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+) -> None:
+    """How many cells are done, running, failed, diverged or waiting, and the log of each failure.
+
+    May be asked at any time, also while a run is going on; writes nothing. Exit status 0 whatever it finds.
+    """
+    from scoregap import status, workflow
+    from scoregap.study import load
+
+    typer.echo(status.render(status.look(load(workflow.find(study)), results)))
 
 
 @_reporting_errors

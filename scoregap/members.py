@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from scoregap import DamagedFile, storage, variables
+from scoregap.progress import Heartbeat
 from scoregap.study import Cell, Job
 
 PADDED = ("gap", "group")  # dimensions in which members of a job may differ in size
@@ -20,10 +21,13 @@ PADDED = ("gap", "group")  # dimensions in which members of a job may differ in 
 Result = dict[str, np.ndarray]  # variables of one cell
 
 
-def update(out: Path, job: Job, stage: str, compute: Callable[[Cell], Result]) -> None:
-    """Write the results of a stage of a job to `out`: those it has already, and compute(cell) for the others.
+def update(
+    out: Path, job: Job, stage: str, compute: Callable[[Cell, Heartbeat], Result], unit: str = "cell", units: int = 1
+) -> None:
+    """Write the results of a stage of a job to `out`: those it has already, and compute(cell, beat) for the others.
 
-    Cells whose results are the same (equal keys) are computed once.
+    Cells whose results are the same (equal keys) are computed once. beat: to be told of every unit of work that is
+    done, of which a cell has so many.
     """
     keys = job.keys(stage)
     wanted: dict[str, Cell] = {}
@@ -31,7 +35,8 @@ def update(out: Path, job: Job, stage: str, compute: Callable[[Cell], Result]) -
         wanted.setdefault(key, cell)
     found = earlier(out, wanted)
     fresh, start = [key for key in wanted if key not in found], time.perf_counter()
-    found |= {key: compute(wanted[key]) for key in fresh}
+    beat = Heartbeat(unit, len(fresh) * units)
+    found |= {key: compute(wanted[key], beat) for key in fresh}
     print(f"{len(fresh)} of {len(wanted)} computed in {time.perf_counter() - start:.2f} s", file=sys.stderr)
     storage.write_job(out, variables.stack([found[key] for key in keys]), keys)
 

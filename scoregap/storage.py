@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import warnings
 import zipfile
 from contextlib import contextmanager
@@ -110,6 +111,45 @@ def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
         return ds, json.loads(ds.attrs.pop("members"))
 
 
+def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
+    """Keys of the members of a job's file, and their `status` if it has that, without reading or checking the rest.
+
+    For looking at ten thousand files in seconds. Raises DamagedFile.
+    """
+    from numcodecs import blosc
+
+    with _reading(path), path.open("rb") as file:
+        file.seek(-22, os.SEEK_END)
+        signature, size, start = struct.unpack("<4s8xLL2x", file.read())
+        if signature != b"PK\5\6":
+            raise zipfile.BadZipFile("its directory is not there")
+        file.seek(start)
+        directory = file.read(size)
+        keys = json.loads(json.loads(_entry(file, directory, b"zarr.json") or "")["attributes"]["members"])
+        if _entry(file, directory, b"status/zarr.json") is None:
+            return keys, None
+        chunk = _entry(file, directory, b"status/c/0")
+        if chunk is None:  # zarr leaves out what is zero
+            return keys, np.zeros(len(keys), np.int8)
+        return keys, np.frombuffer(blosc.decompress(chunk[:-4]), np.int8)  # without its CRC
+
+
+def _entry(file, directory: bytes, name: bytes) -> bytes | None:
+    """An uncompressed entry of a zip file, None if it has none of that name.
+
+    `zipfile` would first make an object of every other entry, which takes ten times as long as all else.
+    """
+    at = directory.rfind(name)
+    while at >= 0:
+        size, length, offset = struct.unpack("<20xL4xH12xL", directory[at - 46 : at])
+        if directory[at - 46 : at - 42] == b"PK\1\2" and length == len(name):
+            file.seek(offset)
+            file.seek(sum(struct.unpack("<26xHH", file.read(30))), os.SEEK_CUR)
+            return file.read(size)
+        at = directory.rfind(name, 0, at)
+    return None
+
+
 # ---------------------------------------------------------------- weights
 
 
@@ -149,6 +189,14 @@ def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
         if header["sha256"] != _weights_digest(tensors, header["members"]):
             raise DamagedFile(f"{path}: is damaged: its checksum is wrong; delete it and rerun")
         return json.loads(header["members"]), tensors
+
+
+def weights_members(path: Path) -> dict[str, dict]:
+    """What is known of every member by key, without reading or checking the weights. Raises DamagedFile."""
+    from safetensors import safe_open
+
+    with _reading(path), safe_open(path, framework="numpy") as file:
+        return json.loads(json.loads((file.metadata() or {})["scoregap"])["members"])
 
 
 # ---------------------------------------------------------------- the cube

@@ -7,22 +7,26 @@ import fcntl
 import json
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from scoregap import InputError
+import yaml
+
+from scoregap import InputError, devices, display
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDIES = ROOT / "workflow" / "studies"
 PROFILE = ROOT / "workflow" / "profiles" / "default"
-HEARTBEAT = 30.0  # seconds
 GRACE = 20.0  # seconds
+LOCK = ".lock"  # in a results folder
+RECORD = "run.log"  # in its logs: all that Snakemake has printed
 INTERRUPTED = 130  # exit status, as shells have it
 
 
@@ -41,8 +45,11 @@ def find(study: str) -> Path:
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
-def check(study: Study, results: Path, cores: str, profile: Path) -> None:
-    """Refuse now what would fail only later: a folder that cannot be written, a device that is not there."""
+def check(study: Study, results: Path, cores: str, profile: Path) -> int:
+    """Refuse now what would fail only later: a folder that cannot be written, a device that is not there.
+
+    Returns the number of jobs that may compute on GPUs at once.
+    """
     if cores != "all" and not (cores.isascii() and cores.isdigit() and int(cores) > 0):
         raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
     if not (profile / "config.yaml").is_file():
@@ -58,17 +65,24 @@ def check(study: Study, results: Path, cores: str, profile: Path) -> None:
             "should be a folder one can write to"
         ) from None
     train = study.document.train
-    if train is not None and train.device not in ("auto", "cpu") and any(job.trained for job in study.jobs.values()):
-        from scoregap.stages.train import pick_device
+    if train is None or not study.trained_networks or not _here(profile):
+        return 0
+    count = devices.usable(train.device)
+    devices.check(study.path, train.device, count)
+    return len(devices.places(train.device, count))
 
-        pick_device(study.path, train.device)
+
+def _here(profile: Path) -> bool:
+    """Whether a profile runs jobs on this machine."""
+    settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8")) or {}
+    return settings.get("executor") in (None, "local")
 
 
 def run(study: str, results: Path, cores: str, profile: Path) -> int:
     """Run a study; returns an exit status. Prints the comparison and the path of the report."""
     path = find(study)
     loaded = load(path)
-    check(loaded, results, cores, profile)
+    gpus = check(loaded, results, cores, profile)
     out = results / loaded.name
     # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
     command = [
@@ -76,13 +90,14 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
         "--workflow-profile", str(profile), "--cores", cores,
         # quoted, since Snakemake reads values as YAML
         "--config", f"study={json.dumps(str(path.resolve()))}", f"results={json.dumps(str(results.resolve()))}",
+        *(["--resources", f"gpu={gpus}"] if gpus else []),
     ]  # fmt: skip
     lock = take(out)
     if lock is None:
         print(f"scoregap: {out}: is in use by another run: wait for it, or stop it", file=sys.stderr)
         return 1
     print(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {out}", flush=True)
-    status, lines = follow(command, out / "logs", lock)
+    status, lines = follow(command, out, lock, out / "logs" / RECORD)
     if status == INTERRUPTED:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return status
@@ -101,7 +116,7 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     newest = max(file.stat().st_mtime for file in (out / "figures").iterdir())
     if not report.exists() or report.stat().st_mtime < newest:
         part = out.resolve() / "report.part.html"
-        status, lines = follow([*command, "--report", str(part)], out / "logs", lock)
+        status, lines = follow([*command, "--report", str(part)], out, lock, Path(os.devnull))
         if status:
             print("\n".join(lines[-40:] if status != INTERRUPTED else []), file=sys.stderr)
             return status
@@ -112,42 +127,76 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
 
 
 def take(folder: Path) -> int | None:
-    """A descriptor that locks a results folder for this run and its children; None if another run has it."""
+    """A descriptor that locks a results folder for this run and its children; None if another run has it.
+
+    The date of the lock file is when the last run began.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # perhaps only by `taken`, for an instant
+            time.sleep(0.2)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None
     except OSError:  # a file system without locks
         pass
+    os.utime(descriptor)
     return descriptor
 
 
-def follow(command: list[str], logs: Path, lock: int) -> tuple[int, list[str]]:
-    """Run Snakemake and show its progress, one line per finished job. Returns (exit status, all it printed).
+def taken(folder: Path) -> bool:
+    """Whether a run is going on in a results folder; writes nothing."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        pass
+    finally:
+        os.close(descriptor)
+    return False
 
-    After HEARTBEAT seconds of silence the newest line of the newest training log is shown. Ctrl-C and SIGTERM stop
-    Snakemake by SIGINT, which it takes cleanly, and give the status INTERRUPTED.
+
+def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int, list[str]]:
+    """Run Snakemake on a results folder and show its progress. Returns (exit status, all it printed).
+
+    All it prints is also written to `log`. Ctrl-C and SIGTERM stop Snakemake by SIGINT, which it takes cleanly, and
+    give the status INTERRUPTED.
     """
     lines: list[str] = []
     # Before the child starts: a shell starts background commands with SIGINT ignored, and children inherit that.
     previous = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    log.parent.mkdir(exist_ok=True)
     try:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            pass_fds=[lock],
-            start_new_session=True,
-        ) as process:
+        with (
+            log.open("w", encoding="utf-8", buffering=1) as record,
+            display.on(folder) as shown,
+            subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                pass_fds=[lock],
+                start_new_session=True,
+            ) as process,
+        ):
             try:
-                for line in _lines(process, logs):
+                for line in _lines(process, shown.silence):
+                    if line is None:
+                        shown.silent()
+                        continue
                     lines.append(line)
-                    _show(line, lines)
+                    record.write(f"{line}\n")
+                    shown.add(line)
             except KeyboardInterrupt:
                 _stop(process)
                 return INTERRUPTED, lines
@@ -168,8 +217,8 @@ def _stop(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def _lines(process: subprocess.Popen, logs: Path):
-    """Lines of the process as they come; in silence, a sign of life is printed."""
+def _lines(process: subprocess.Popen, silence: float) -> Iterator[str | None]:
+    """Lines of the process as they come; None after so many seconds without one."""
     lines: queue.SimpleQueue = queue.SimpleQueue()
 
     def read():
@@ -181,26 +230,10 @@ def _lines(process: subprocess.Popen, logs: Path):
     threading.Thread(target=read, daemon=True).start()
     while True:
         try:
-            line = lines.get(timeout=HEARTBEAT)
+            line = lines.get(timeout=silence)
         except queue.Empty:
-            print(f"  ... {_newest(logs / 'train')}", flush=True)
+            yield None
             continue
         if line is None:
             return
         yield line
-
-
-def _show(line: str, lines: list[str]) -> None:
-    """Print what a user wants to see of a line of Snakemake's."""
-    if done := re.search(r"(\d+) of (\d+) steps \((\d+)%\) done", line):
-        finished = re.search(r"Rule: (\w+)", lines[-2]) if len(lines) > 1 else None
-        rule = finished[1] if finished and finished[1] != "all" else ""
-        print(f"  {done[3]:>3}%  {done[1]} of {done[2]}  {rule}".rstrip(), flush=True)
-    elif line.startswith(("Nothing to be done", "Error in rule")):
-        print(line, flush=True)
-
-
-def _newest(folder: Path) -> str:
-    logs = sorted(folder.glob("*.log"), key=lambda log: log.stat().st_mtime)
-    lines = logs[-1].read_text(encoding="utf-8", errors="replace").splitlines() if logs else []
-    return f"{logs[-1].stem}: {lines[-1]}" if lines else "running"

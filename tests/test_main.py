@@ -40,7 +40,7 @@ def test_help_is_quick_and_names_every_command():
         result = scoregap("--help")
         took.append(time.monotonic() - start)
     assert result.returncode == 0
-    for name in ("run", "studies", "theory", *(stage.name for stage in STAGES)):
+    for name in ("run", "status", "studies", "theory", *(stage.name for stage in STAGES)):
         assert f" {name} " in result.stdout
     assert min(took) < 0.5
 
@@ -144,6 +144,15 @@ def test_an_unknown_study_and_an_unwritable_folder_are_refused(tiny, tmp_path):
         refused(scoregap("run", tiny, "--results", folder), "--results: ", "Permission denied")
     else:
         refused(scoregap("run", tiny, "--results", "/proc/scoregap"), "--results: ")
+
+
+def test_status_of_a_study_at_any_time(tiny, tmp_path):
+    result = scoregap("status", tiny, cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stdout.startswith("tiny: 12 cells in 6 jobs, in results/tiny: no run is going on")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]
+    refused(scoregap("status", "quikstart"), "'quikstart' is not known: allowed are", "quickstart")
+    refused(scoregap("status", tiny, "--results", tiny), "--results: ", "is not a folder")
 
 
 def test_damaged_files_are_one_line_and_status_1(tiny, tmp_path):

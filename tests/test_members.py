@@ -91,7 +91,7 @@ def test_equal_results_are_computed_once(tmp_path):
     job = next(job for job in study.jobs.values() if "0.5-exact" in job.id)
     asked = []
 
-    def compute(cell):
+    def compute(cell, beat):
         asked.append((cell["fit.level"], cell["seed"]))
         return {"status": np.array(cell["seed"] + 1, "int8")}
 

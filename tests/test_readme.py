@@ -61,7 +61,7 @@ def test_the_commands_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    commands = {stage.name for stage in STAGES} | {"run", "studies", "theory"}
+    commands = {stage.name for stage in STAGES} | {"run", "status", "studies", "theory"}
     for command in re.findall(r"bin/scoregap (\w+)", README):
         assert command in commands
 

@@ -51,6 +51,26 @@ def test_round_trips(cube, job, weights):
     assert all(np.array_equal(tensors[name], weights[1][name]) for name in tensors)
 
 
+def test_members_are_read_without_the_rest(job, weights, tmp_path):
+    keys, status = storage.job_members(job[0])
+    assert keys == ["a", "b"]
+    np.testing.assert_array_equal(status, [1, 1])
+    assert storage.weights_members(weights[0]) == {"a": {"diverged": False}}
+    for values in ([0, 0], [3, 2]):
+        ds = job[1].assign(status=("member", np.array(values, "int8")))
+        storage.write_job(tmp_path / "other.zarr.zip", ds, ["a", "b"])
+        np.testing.assert_array_equal(storage.job_members(tmp_path / "other.zarr.zip")[1], values)
+    storage.write_job(tmp_path / "without.zarr.zip", job[1].drop_vars("status"), ["a", "b"])
+    assert storage.job_members(tmp_path / "without.zarr.zip") == (["a", "b"], None)
+    for path, read in ((job[0], storage.job_members), (weights[0], storage.weights_members)):
+        path.write_bytes(path.read_bytes()[:50])
+        with pytest.raises(DamagedFile, match="is damaged"):
+            read(path)
+        path.unlink()
+        with pytest.raises(DamagedFile, match="is missing"):
+            read(path)
+
+
 def test_the_same_content_is_the_same_bytes(job, weights, tmp_path):
     first = job[0].read_bytes(), weights[0].read_bytes()
     storage.write_job(job[0], job[1], ["a", "b"])

@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 from tiny import DIMENSION, TINY
 
-from scoregap import storage, workflow
+from scoregap import display, status, storage, workflow
 from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]
@@ -243,6 +243,10 @@ def test_a_failing_job_is_named_costs_no_other_and_the_rest_completes(folder):
     assert "is damaged: its checksum is wrong" in result.stderr
     assert weights.name in result.stderr
     assert len(list((results / "spectrum").glob("*.zip"))) == 5
+    report = status.look(load(folder / "tiny.yaml"), folder / "results")
+    assert report.cells["cells"] == {"done": 10, "failed": 2}
+    assert [(stage, id, one.state) for stage, id, one in report.begun] == [("spectrum", job.id, "failed")]
+    assert "is damaged: its checksum is wrong" in report.begun[0][2].says
     weights.unlink()  # as the message says
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     assert result.returncode == 0, result.stderr
@@ -297,15 +301,22 @@ def test_two_runs_at_once_do_not_mix(tmp_path):
     _, errors = second.communicate()
     assert second.returncode == 1
     assert errors == "scoregap: results/tiny: is in use by another run: wait for it, or stop it\n"
+    study, results = load(tmp_path / "tiny.yaml"), tmp_path / "results"
+    assert status.look(study, results).going
     first.send_signal(signal.SIGINT)
     first.communicate()
     assert first.returncode == 130
+    report = status.look(study, results)
+    assert not report.going
+    assert report.begun == []  # stopped, not failed
 
 
 def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
-    (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
-    monkeypatch.setattr(workflow, "HEARTBEAT", 0.2)
-    lock = workflow.take(tmp_path)
-    workflow.follow([sys.executable, "-c", "import time; time.sleep(0.5)"], tmp_path, lock)
-    assert "job: step 2/9" in capsys.readouterr().out
+    (tmp_path / "logs" / "train").mkdir(parents=True)
+    (tmp_path / "logs" / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
+    monkeypatch.setattr(display.Lines, "silence", 0.2)
+    lock, log = workflow.take(tmp_path), tmp_path / "logs" / "run.log"
+    code = "import time; print('one', flush=True); time.sleep(0.5)"
+    assert workflow.follow([sys.executable, "-c", code], tmp_path, lock, log) == (0, ["one"])
+    assert "train job: step 2/9" in capsys.readouterr().out
+    assert log.read_text() == "one\n"

@@ -26,12 +26,13 @@ class Progress(NamedTuple):
     """What there is to see after `step` steps.
 
     loss: (members,) mean weighted loss since the last report, not finite for a member that has diverged; None at a
-    pause. averaged: the denoiser with averaged weights (a copy that is overwritten). state: () -> everything that
-    training goes on from, arrays with leading dimension member.
+    pause. recent: the same, at a pause too. averaged: the denoiser with averaged weights (a copy that is
+    overwritten). state: () -> everything that training goes on from, arrays with leading dimension member.
     """
 
     step: int
     loss: np.ndarray | None
+    recent: np.ndarray
     averaged: Denoiser
     state: Callable[[], dict[str, np.ndarray]]
 
@@ -111,13 +112,12 @@ def train(
             torch._foreach_lerp_(averages, weights, max(1.0 / step, 1.0 / (1 + ema * steps)))
             total += losses
         since += 1
-        loss = None
-        if step in wanted:
-            loss = (total / since).cpu().numpy()
-            total.zero_()
-            since = 0
-        if loss is not None or (pauses and step % BLOCK == 0):
-            yield Progress(step, loss, averaged, kept(step, since))
+        if step in wanted or (pauses and step % BLOCK == 0):
+            recent = (total / since).cpu().numpy()
+            if step in wanted:
+                total.zero_()
+                since = 0
+            yield Progress(step, recent if step in wanted else None, recent, averaged, kept(step, since))
 
 
 MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and RAdam remember of every parameter, besides the step

@@ -20,6 +20,7 @@ import numpy as np
 
 from scoregap import InputError, members, variables
 from scoregap.measure import dimension
+from scoregap.progress import Heartbeat
 from scoregap.schema import Dimension
 from scoregap.stages import spectrum
 from scoregap.study import Cell, load
@@ -43,7 +44,11 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     if set(settings.of_data) & dimension.PEERS.keys() and not dimension.has_peers():
         print("scikit-dimension is not installed (extra `benchmark`): its estimates are NaN", file=sys.stderr)
     trained, tensors = spectrum.trained_members(study, loaded, weights)
-    members.update(out, loaded, "dimension", lambda cell: measure(study, cell, settings, trained, tensors))
+
+    def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
+        return measure(study, cell, settings, trained, tensors, beat)
+
+    members.update(out, loaded, "dimension", of, "time", settings.times.count)
 
 
 def coordinates(settings: Dimension) -> dict[str, np.ndarray]:
@@ -70,8 +75,10 @@ def costs(settings: Dimension, d: int) -> dict[str, int]:
     }
 
 
-def measure(study: Path, cell: Cell, settings: Dimension, trained: dict, tensors: dict) -> dict[str, np.ndarray]:
-    """Every variable in NAMES that the section asks for, for one cell of a study file."""
+def measure(
+    study: Path, cell: Cell, settings: Dimension, trained: dict, tensors: dict, beat: Heartbeat
+) -> dict[str, np.ndarray]:
+    """Every variable in NAMES that the section asks for, for one cell of a study file; beat: told of every time."""
     coords = coordinates(settings)
     names = tuple(name for name in NAMES if set(variables.VARIABLES[name].dims) <= coords.keys())
     result = variables.blank(names, {dim: len(values) for dim, values in coords.items()})
@@ -91,6 +98,7 @@ def measure(study: Path, cell: Cell, settings: Dimension, trained: dict, tensors
     draws = Draws(rng, settings, d)
     for k, t in enumerate(coords["estimate_time"]):
         result["estimate"][k] = np.stack(of_score(settings, score, clean, t, draws), 1)
+        beat.advance(1)
     return result
 
 

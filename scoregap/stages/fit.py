@@ -10,6 +10,7 @@ import xarray as xr
 
 from scoregap import InputError, members, storage, variables
 from scoregap.measure import gaps, phases
+from scoregap.progress import Heartbeat
 from scoregap.stages.spectrum import grid
 from scoregap.study import Cell, load
 from scoregap.truth import laws
@@ -35,9 +36,11 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> None:
         raise InputError(f"{spectra}: is not of this study as it is now: rerun spectrum")
     place = {key: i for i, key in enumerate(keys)}
 
-    def of(cell: Cell) -> dict[str, np.ndarray]:
+    def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
         own = slice(cell.gaps)
-        return fit(cell, measured.isel(member=place[cell.key("spectrum")], gap=own, group=own))
+        fitted = fit(cell, measured.isel(member=place[cell.key("spectrum")], gap=own, group=own))
+        beat.advance(1)
+        return fitted
 
     members.update(out, loaded, "fit", of)
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from scoregap import InputError, members, storage, variables
 from scoregap.measure import differences, spectra, trajectories
+from scoregap.progress import Heartbeat
 from scoregap.study import Cell, Job, load
 from scoregap.truth import posteriors
 
@@ -36,7 +37,11 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     """Measure job JOB of study STUDY, from WEIGHTS if it was trained, and write its spectra to OUT."""
     loaded = load(study).job(job)
     trained, tensors = trained_members(study, loaded, weights)
-    members.update(out, loaded, "spectrum", lambda cell: measure(study, cell, trained, tensors))
+
+    def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
+        return measure(study, cell, trained, tensors, beat)
+
+    members.update(out, loaded, "spectrum", of, "time", loaded.first.spectrum.times.count)
 
 
 def trained_members(study: Path, job: Job, weights: Path | None) -> tuple[dict, dict]:
@@ -60,8 +65,10 @@ def grid(cell: Cell) -> np.ndarray:
     return np.geomspace(times.start, times.stop, times.count)
 
 
-def measure(study: Path, cell: Cell, trained: dict, tensors: dict) -> dict[str, np.ndarray]:
-    """Every variable in NAMES for one cell of a study file."""
+def measure(
+    study: Path, cell: Cell, trained: dict, tensors: dict, beat: Heartbeat | None = None
+) -> dict[str, np.ndarray]:
+    """Every variable in NAMES for one cell of a study file; beat: told of every time that is done."""
     t, points, d = grid(cell), cell.spectrum.points, cell["ambient_dim"]
     sizes = {
         "time": len(t),
@@ -129,6 +136,8 @@ def measure(study: Path, cell: Cell, trained: dict, tensors: dict) -> dict[str, 
             result["alignment"][some], result["worst_alignment"][some] = mean_of_finite(means), mean_of_finite(smallest)
         for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm"):
             result[name][some][ended] = np.nan
+        if beat:
+            beat.advance(len(here))
     result["status"][...] = 1 if np.isfinite(result["eigenvalue"]).any() else 3
     return result
 
@@ -213,11 +222,12 @@ def network_score(study: Path, cell: Cell, trained: dict, tensors: dict):
     """
     import torch
 
+    from scoregap import devices
     from scoregap.measure import jacobian
     from scoregap.stages import train
 
     torch.set_num_threads(1)
-    device = train.pick_device(study, cell.training.device)
+    device = devices.take(study, cell.training.device)
     denoiser = train.restore(cell, trained, tensors).to(device)
 
     def tensor(array):

@@ -4,19 +4,24 @@ study, job -> weights (.safetensors) with the averaged weights, status and train
 
 Members already in the output file with the same key are kept; only the others are trained. About once a minute the
 state of training is kept beside the output, in `<output>.checkpoint`; a stopped job goes on from there, on a CPU to
-the same bits. The file goes when the output is whole.
+the same bits. The file goes when the output is whole. Metrics of training are appended to `<job>.metrics.jsonl` beside
+the output, at every evaluation and heartbeat: one JSON object per line with `time` (seconds since 1970), `step`,
+`steps`, `members` (keys, as in the output), `loss` and `excess` of each (`excess` null between evaluations), `rate`
+(steps/s) and `eta` (s). After a resumption steps since the last checkpoint come twice.
 """
 
 import sys
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from scoregap import DamagedFile, InputError, storage, variables
+from scoregap import DamagedFile, InputError, devices, storage, variables
 from scoregap.measure import networks, schedules, training
+from scoregap.progress import Heartbeat, append, metrics_of
 from scoregap.study import Cell, load
 
 POINTS = 16  # held-out points of one evaluation, at every level
@@ -30,7 +35,7 @@ def run(study: Path, job: str, out: Path) -> None:
     cells = load(study).job(job).cells
     if not cells[0].trained:
         raise InputError(f"{study}: job {job!r} has a closed-form score: allowed is a job with a trained network")
-    device = pick_device(study, cells[0].training.device)
+    device = devices.take(study, cells[0].training.device)
     torch.set_num_threads(1)  # one core per job, and the same bits whatever the machine's size
     wanted = {cell.key("train"): cell for cell in cells}
     members, tensors = kept(out, set(wanted))
@@ -46,22 +51,10 @@ def run(study: Path, job: str, out: Path) -> None:
 
     for group, earlier in ((resumed, (begun, states)), (fresh, None)):
         if group:
-            new_members, new_tensors = train(group, device, save, earlier)
+            new_members, new_tensors = train(group, device, save, earlier, metrics_of(out))
             members, tensors = members | new_members, tensors | new_tensors
     storage.write_weights(out, members, tensors)
     checkpoint.unlink(missing_ok=True)
-
-
-def pick_device(study: Path, name: str) -> torch.device:
-    """The torch device of that name. Raises InputError if this machine does not have it."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    if name not in there and not (name == "cuda" and len(there) > 1):
-        raise InputError(
-            f"{study}: train.device: {name!r} is not on this machine: allowed here are auto, {', '.join(there)}"
-        )
-    return torch.device(name)
 
 
 def of_members(tensors: dict[str, np.ndarray], keys: Collection[str]) -> dict[str, np.ndarray]:
@@ -70,7 +63,11 @@ def of_members(tensors: dict[str, np.ndarray], keys: Collection[str]) -> dict[st
 
 
 def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weights:
-    """Members and tensors of an earlier file that are still wanted; device: on which they must have been trained."""
+    """Members and tensors of an earlier file that are still wanted; device: of the type they must be trained on.
+
+    Of the type: a CPU promises the same bits after a stop, so it does not go on from a GPU; GPUs promise none, so any
+    of them goes on from any other.
+    """
     if not path.exists():
         return {}, {}
     try:
@@ -78,10 +75,10 @@ def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weig
     except DamagedFile as error:
         print(f"not reused: {error}", file=sys.stderr)
         return {}, {}
-    here = {key for key, member in members.items() if device is None or member["device"] == str(device)}
+    here = {key for key, member in members.items() if device is None or member["device"] == device.type}
     members = {key: member for key, member in members.items() if key in keys & here}
     if not members:
-        where = f" that was trained on {device}" if device else ""
+        where = f" that was trained on {device.type}" if device else ""
         print(f"not reused: {path}: has no member of this job as it is now{where}", file=sys.stderr)
     return members, of_members(tensors, members.keys())
 
@@ -142,12 +139,13 @@ class HeldOut:
 
 
 def train(
-    cells: list[Cell], device: torch.device, save: Callable | None = None, earlier: Weights | None = None
-) -> Weights:
+    cells: list[Cell], device: torch.device, save: Callable | None = None, earlier: Weights | None = None,
+    metrics: Path | None = None,
+) -> Weights:  # fmt: skip
     """Train these cells as one ensemble.
 
     save: called about once a minute with the members and tensors of a checkpoint. earlier: what it was called with
-    for these cells (and perhaps others), to go on from.
+    for these cells (and perhaps others), to go on from. metrics: file to which reports are appended.
     """
     settings, keys = cells[0].training, [cell.key("train") for cell in cells]
     generators = [np.random.default_rng(cell.seed("data")) for cell in cells]
@@ -176,36 +174,37 @@ def train(
     source = training.batches(samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule)
     flops = denoiser.flops(settings.levels, settings.samples)  # of a step of one member
     taken = int(state["step"][0]) if state else 0
-    started = saved = time.monotonic()
-    spoke = 0.0
+    beat, saved = Heartbeat("step", settings.steps, taken), time.monotonic()
+    per_step = len(cells) * settings.levels * settings.samples, len(cells) * flops  # samples, operations
     for progress in training.train(
         denoiser, source, settings.steps, settings.learning_rate, settings.warmup, settings.ema, steps.tolist(),
         settings.optimiser, settings.decay, pauses=save is not None, state=state,
     ):  # fmt: skip
+        beat.done = progress.step
+        excess, over = None, False
         if progress.loss is not None:
             finite, loss, excess = held_out(progress.averaged)
             record.add(progress, progress.step * flops, finite, loss, excess)
-            elapsed = time.monotonic() - started
             over = progress.step == settings.steps or not (record.running & np.isfinite(progress.loss)).any()
-            if elapsed - spoke > 30 or over:
-                spoke = elapsed
-                rate = (progress.step - taken) / elapsed
-                print(
-                    f"step {progress.step}/{settings.steps}, {rate:.0f} steps/s, "
-                    f"{rate * len(cells) * settings.levels * settings.samples:.0f} samples/s, "
-                    f"{rate * len(cells) * flops / 1e9:.1f} GFLOP/s, "
-                    f"loss {np.median(progress.loss):.4f}, excess {np.median(excess):.5f}",
-                    file=sys.stderr,
-                )
-            if over:
-                break
+        aloud = beat.due or over
+        if metrics and (aloud or excess is not None):
+            append(metrics, {"members": keys} | report(beat, progress.recent, excess))
+        if aloud:
+            beat.say(
+                f"{beat.rate * per_step[0]:.0f} samples/s",
+                f"{beat.rate * per_step[1] / 1e9:.1f} GFLOP/s",
+                f"loss {np.median(progress.recent):.4f}",
+                *([] if excess is None else [f"excess {np.median(excess):.5f}"]),
+            )
+        if over:
+            break
         due = progress.step % training.BLOCK == 0 and progress.step < settings.steps
         if save and due and time.monotonic() - saved >= CHECKPOINT:
             saved = time.monotonic()
             now = progress.state() | record.state()
             save(
                 {
-                    key: {"step": progress.step, "device": str(device), "generator": rng.bit_generator.state}
+                    key: {"step": progress.step, "device": device.type, "generator": rng.bit_generator.state}
                     for key, rng in zip(keys, generators, strict=True)
                 },
                 {f"{key}/{name}": array[i : i + 1] for name, array in now.items() for i, key in enumerate(keys)},
@@ -215,10 +214,23 @@ def train(
     tensors = {}
     for i, key in enumerate(keys):
         sound = bool(record.arrays["sound"][i] and all(np.isfinite(array[i]).all() for array in weights.values()))
-        members[key] = {"diverged": not sound, "data_std": data_std[i], "device": str(device)}
+        members[key] = {"diverged": not sound, "data_std": data_std[i], "device": device.type}
         tensors |= {f"{key}/network.{name}": array[i] for name, array in weights.items()}
         tensors |= {f"{key}/{name}": record.arrays[name][i] for name in ("curve", "levels")}
     return members, tensors
+
+
+def report(beat: Heartbeat, loss: np.ndarray, excess: np.ndarray | None) -> dict[str, Any]:
+    """What a line of metrics says: losses (members,), excess (members, LEVELS) as its mean, null if there is none."""
+    return {
+        "time": round(time.time(), 3),
+        "step": beat.done,
+        "steps": beat.total,
+        "loss": loss.tolist(),
+        "excess": None if excess is None else excess.mean(1).tolist(),
+        "rate": beat.rate,
+        "eta": beat.eta,
+    }
 
 
 class Record:

@@ -1,8 +1,11 @@
 """The train stage: what it writes, what it keeps, and what it does when a member diverges."""
 
+import json
+import re
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -128,7 +131,6 @@ def test_devices_that_are_not_there_are_refused(tiny, tmp_path):
     ):
         train.run(tiny, job.id, tmp_path / "a.safetensors")
     assert not (tmp_path / "a.safetensors").exists()
-    assert train.pick_device(tiny, "cpu") == torch.device("cpu")
 
 
 def test_a_closed_form_is_not_trained(tiny, tmp_path):
@@ -181,6 +183,107 @@ def test_excess_over_known_points():
     np.testing.assert_allclose(train.over_known(squares, known), [[0.5, squares[0, 1].mean(), np.nan]])
 
 
+def lines_of(path):
+    """Metrics, as strict JSON."""
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    return [json.loads(line, parse_constant=refuse) for line in path.read_text().splitlines()]
+
+
+def test_metrics_have_every_evaluation(tiny, tmp_path):
+    job, before = job_of(tiny), time.time()
+    train.run(tiny, job.id, tmp_path / "w.safetensors")
+    lines = lines_of(tmp_path / "w.metrics.jsonl")
+    keys = job.keys("train")
+    _, tensors = storage.read_weights(tmp_path / "w.safetensors")
+    curves = np.stack([tensors[f"{key}/curve"] for key in keys])
+    count = len(lines)
+    assert [line["step"] for line in lines] == curves[0, :count, 0].tolist()
+    np.testing.assert_array_equal([line["loss"] for line in lines], curves[:, :count, 1].T)
+    np.testing.assert_allclose([line["excess"] for line in lines], curves[:, :count, 2].T)
+    for line in lines:
+        assert line["members"] == keys
+        assert line["steps"] == 40
+        assert before <= line["time"] <= time.time()
+        assert line["rate"] > 0
+        assert line["eta"] == pytest.approx((40 - line["step"]) / line["rate"], rel=0.5, abs=1e-6)
+    assert lines[-1]["step"] == 40
+    assert lines[-1]["eta"] == 0
+
+
+def test_metrics_of_members_that_diverge_are_null(tiny, tmp_path, monkeypatch):
+    (good, bad), original = job_of(tiny).cells, train.sampler_of
+
+    def sampler_of(cell, truth):
+        draw = original(cell, truth)
+        return (lambda rng, n: draw(rng, n) * (np.nan if n != 4096 else 1.0)) if cell is bad else draw
+
+    monkeypatch.setattr(train, "sampler_of", sampler_of)
+    metrics = tmp_path / "m.jsonl"
+    train.train([good, bad], torch.device("cpu"), metrics=metrics)
+    lines = lines_of(metrics)
+    assert lines
+    for line in lines:
+        assert [loss is None for loss in line["loss"]] == [False, True]
+        assert [excess is None for excess in line["excess"]] == [False, True]
+
+
+def test_a_heartbeat_between_evaluations(tmp_path, monkeypatch, capsys):
+    """Every pause is 30 s long by this clock: every 32 steps, but for 32 itself, an evaluation, there is a line."""
+    study = edited(tmp_path, ("steps: 40", "steps: 200"))
+    now = [0.0]
+    original = train.training.train
+
+    def slow(*arguments, **more):
+        for progress in original(*arguments, **more):
+            now[0] += 30.0 * (progress.loss is None)
+            yield progress
+
+    monkeypatch.setattr(train.training, "train", slow)
+    monkeypatch.setattr(train.time, "monotonic", lambda: now[0])
+    job = job_of(study)
+    train.train(list(job.cells), torch.device("cpu"), lambda *_: None, metrics=tmp_path / "m.jsonl")
+    text = capsys.readouterr().err.splitlines()
+    steps = [int(re.match(r"step (\d+)/200, .*loss [\d.]+.*, ETA \d+:\d\d$", line)[1]) for line in text]
+    assert steps == [64, 96, 128, 160, 192, 200]
+    beats = [line for line in lines_of(tmp_path / "m.jsonl") if line["excess"] is None]
+    assert [line["step"] for line in beats] == steps[:-1]
+    assert all(0 < loss < 2 for line in beats for loss in line["loss"])
+
+
+def test_metrics_go_on_after_a_stop(tmp_path, monkeypatch):
+    """Steps since the last checkpoint come twice, with the same numbers; half a line is closed."""
+    study = edited(tmp_path, LONG)
+    job, out, metrics = job_of(study), tmp_path / "w.safetensors", tmp_path / "w.metrics.jsonl"
+    with power_cut(monkeypatch, 2):
+        train.run(study, job.id, out)
+    first = lines_of(metrics)
+    with metrics.open("a") as file:
+        file.write('{"time": 17')
+    train.run(study, job.id, out)
+    lines = metrics.read_text().splitlines()
+    assert lines[len(first)] == '{"time": 17'
+    second = [json.loads(line) for line in lines[len(first) + 1 :]]
+    assert second[0]["step"] > 64
+    assert second[-1]["step"] == 300
+    everything = {line["step"]: line["loss"] for line in first + second}
+    train.run(study, job.id, tmp_path / "whole.safetensors")
+    whole = {line["step"]: line["loss"] for line in lines_of(tmp_path / "whole.metrics.jsonl")}
+    assert everything == whole
+
+
+def test_any_gpu_goes_on_from_any_other(tmp_path, monkeypatch, capsys):
+    """The type of device must be the same, not its number; a CPU does not go on from a GPU."""
+    storage.write_weights(tmp_path / "c", {"a": {"device": "cuda"}, "b": {"device": "cpu"}}, {})
+    for device, key in (("cuda:1", "a"), ("cuda:0", "a"), ("cpu", "b")):
+        members, _ = train.kept(tmp_path / "c", {"a", "b"}, torch.device(device))
+        assert list(members) == [key]
+    members, _ = train.train(list(job_of(edited(tmp_path)).cells), torch.device("cpu", 0))
+    assert {member["device"] for member in members.values()} == {"cpu"}
+
+
 LONG = ("steps: 40", "steps: 300")
 
 
@@ -219,7 +322,7 @@ def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, monkeypatch, capsys, s
     with power_cut(monkeypatch, saves):
         train.run(study, job.id, out)
     assert not out.exists()
-    assert sorted(path.name for path in tmp_path.glob("w.*")) == ["w.safetensors.checkpoint"]
+    assert sorted(path.name for path in tmp_path.glob("w.s*")) == ["w.safetensors.checkpoint"]
     capsys.readouterr()
     train.run(study, job.id, out)
     assert f"resumed after step {32 * saves}" in capsys.readouterr().err
@@ -380,7 +483,7 @@ def record_of(losses, patience):
     for step, loss in enumerate(losses, 1):
         for parameter in averaged.parameters():
             parameter.fill_(step)
-        progress = train.training.Progress(step, np.ones(members), averaged, dict)
+        progress = train.training.Progress(step, np.ones(members), np.ones(members), averaged, dict)
         record.add(progress, step, np.ones(members, bool), np.array(loss), np.ones((members, train.variables.LEVELS)))
     return record, {name: array[:, 0, 0].tolist() for name, array in record.weights(averaged).items()}
 

@@ -8,6 +8,8 @@ rule dimension:
         "logs/dimension/{job}.log",
     benchmark:
         "logs/dimension/{job}.tsv"
+    resources:
+        gpu=lambda w: GPU * STUDY.job(w.job).trained,
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("dimension"),
         weights=lambda w, input: (

@@ -14,6 +14,8 @@ rule spectrum:
     benchmark:
         "logs/spectrum/{job}.tsv"
     priority: 1
+    resources:
+        gpu=lambda w: GPU * STUDY.job(w.job).trained,
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("spectrum"),
         weights=lambda w, input: (

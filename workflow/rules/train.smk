@@ -1,3 +1,7 @@
+# Jobs that compute on a GPU take one each; `scoregap run` says how many there are. Without any they use the CPU.
+GPU = int(bool(STUDY.document.train) and STUDY.document.train.device != "cpu")
+
+
 def weights_of_all_jobs(wildcards):
     return [f"train/{id}.safetensors" for id, job in STUDY.jobs.items() if job.trained]
 
@@ -11,6 +15,8 @@ rule train:
     benchmark:
         "logs/train/{job}.tsv"
     priority: 2  # the longest jobs first
+    resources:
+        gpu=GPU,
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("train"),
     shell:

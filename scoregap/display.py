@@ -1,0 +1,135 @@
+"""What a run shows while it works: bars on a terminal, lines elsewhere.
+
+lines of Snakemake, metrics of trainings -> stdout
+"""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from scoregap.events import Events
+from scoregap.progress import INTERVAL, clock, last, summary
+from scoregap.stages import STAGES
+
+ROWS = 8  # trainings shown at once
+WIDTH = 30  # of a bar
+
+
+def on(folder: Path) -> "Bars | Lines":
+    """The display for stdout of a run into a results folder; a context."""
+    if sys.stdout.isatty() and not (console := Console()).is_dumb_terminal:
+        return Bars(folder, console)
+    return Lines(folder)
+
+
+class Lines:
+    """One line per finished job, and after `silence` seconds without any the newest line of the newest log."""
+
+    silence = INTERVAL
+
+    def __init__(self, folder: Path):
+        self.folder, self.events, self.rule = folder, Events(), ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def add(self, line: str) -> None:
+        """Show what there is to see in a line of Snakemake."""
+        self.events.add(line)
+        if finished := re.match(r"Finished jobid: \d+ \(Rule: (\w+)\)", line):
+            self.rule = finished[1]
+        elif done := re.fullmatch(r"(\d+) of (\d+) steps \((\d+)%\) done", line):
+            rule = self.rule if self.rule != "all" else ""
+            self.say(f"  {done[3]:>3}%  {done[1]} of {done[2]}  {rule}".rstrip())
+        elif line.startswith(("Nothing to be done", "Error in rule")):
+            self.say(line)
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        print(text, flush=True)
+
+    def silent(self) -> None:
+        """Nothing has come for `silence` seconds: show a sign of life."""
+        logs = [(log.stat().st_mtime, log) for log in (self.folder / "logs").glob("*/*.log") if log.stat().st_size]
+        if not logs:
+            self.say("  ... running")
+            return
+        newest = max(logs)[1]
+        lines = newest.read_text(encoding="utf-8", errors="replace").splitlines()
+        self.say(f"  ... {newest.parent.name} {newest.stem}: {lines[-1]}")
+
+
+class Bars(Lines):
+    """A bar per stage, and one per training that is going on, with its loss and the time it still takes."""
+
+    silence = 0.5
+
+    def __init__(self, folder: Path, console: Console):
+        super().__init__(folder)
+        self.console, self.began, self.drawn = console, time.time(), 0.0
+        self.live = Live(get_renderable=self.render, console=console, auto_refresh=False)
+
+    def __enter__(self):
+        self.live.start()
+        return self
+
+    def __exit__(self, *_):
+        self.live.refresh()
+        self.live.stop()
+
+    def add(self, line: str) -> None:
+        """Take note of a line of Snakemake; errors are shown above the bars."""
+        self.events.add(line)
+        if line.startswith(("Nothing to be done", "Error in rule")):
+            self.say(line)
+        if time.monotonic() - self.drawn >= self.silence:
+            self.silent()
+
+    def say(self, text: str) -> None:
+        """Print one line above the bars."""
+        self.console.print(text, markup=False, highlight=False)
+
+    def silent(self) -> None:
+        """Draw what has changed."""
+        self.drawn = time.monotonic()
+        self.live.refresh()
+
+    def render(self) -> Group:
+        """The bars as they are now."""
+        done, running, failed = (self.events.counts(state) for state in ("done", "running", "failed"))
+        stages = Table.grid(padding=(0, 2))
+        for name in (stage.name for stage in STAGES if stage.name in self.events.totals):
+            total = self.events.totals[name]
+            stages.add_row(
+                name,
+                ProgressBar(total, done[name], WIDTH),
+                f"{done[name]}/{total}",
+                f"{running[name]} running" if running[name] else "",
+                Text(f"{failed[name]} failed" if failed[name] else "", style="red"),
+            )
+        stages.add_row("elapsed", clock(time.time() - self.began))
+        return Group(stages, self.trainings())
+
+    def trainings(self) -> Table:
+        """One row per training that is going on, from its metrics."""
+        table = Table.grid(padding=(0, 2))
+        logs = [Path(job.log) for job in self.events.jobs.values() if (job.rule, job.state) == ("train", "running")]
+        for log in logs[:ROWS]:
+            now = last(self.folder / "train" / f"{log.stem}.metrics.jsonl")
+            if now is None or now["time"] < self.began:
+                table.add_row(log.stem, "", "starting")
+                continue
+            table.add_row(log.stem, ProgressBar(now["steps"], now["step"], WIDTH), *summary(now))
+        if len(logs) > ROWS:
+            table.add_row(f"and {len(logs) - ROWS} more")
+        return table

@@ -1,0 +1,205 @@
+"""How far a study is, read from its results folder at any time; nothing is written.
+
+study, results folder -> cells per stage and state, what is running, what has failed and where the log is -> text
+"""
+
+import json
+import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from scoregap import DamagedFile, InputError, storage, workflow
+from scoregap.events import Events
+from scoregap.progress import INTERVAL, last, metrics_of, summary
+from scoregap.stages import STAGES
+from scoregap.study import Job, Study
+
+STATES = ("done", "running", "failed", "diverged", "waiting")
+WORST = ("failed", "diverged", "running", "waiting", "done")  # a cell is what the worst of its stages is
+OF_JOBS = ("train", "spectrum", "dimension", "fit")  # the stages with a file per job
+TAIL = 2**16  # bytes at the end of a log that are looked at
+
+
+class Attempt(NamedTuple):
+    """The last time a job of a stage was run without leaving its file: how it is, its log, and what that says."""
+
+    state: str
+    log: Path
+    says: str = ""
+
+
+@dataclass
+class Report:
+    """cells: states of cells by stage, and by "cells", over all stages. begun: attempts by stage and job (empty for
+    the stages that gather all jobs) that are running, failed or diverged. cube: what is to be said of it."""
+
+    study: Study
+    folder: Path
+    going: bool
+    cells: dict[str, Counter[str]] = field(default_factory=dict)
+    begun: list[tuple[str, str, Attempt]] = field(default_factory=list)
+    cube: str = ""
+
+
+def look(study: Study, results: Path) -> Report:
+    """What there is of a study in a folder of results. Raises InputError if that is not a folder."""
+    folder = results / study.name
+    for path in (results, folder):
+        if path.exists() and not path.is_dir():
+            raise InputError(f"--results: {str(results)!r} is not allowed: {path} is not a folder")
+    attempts = Attempts(folder)
+    report = Report(study, folder, attempts.going)
+    report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}
+    for job in study.jobs.values():
+        states: list[list[str]] = [[] for _ in job.cells]
+        for stage in OF_JOBS:
+            if not job.cells[0].has(stage):
+                continue
+            found, begun = of_job(folder, job, stage, attempts)
+            report.begun += [(stage, job.id, one) for one in begun]
+            report.cells[stage].update(found)
+            for of_cell, state in zip(states, found, strict=True):
+                of_cell.append(state)
+        report.cells["cells"].update(min(of_cell, key=WORST.index) for of_cell in states)
+    for stage in (stage.name for stage in STAGES if stage.name not in OF_JOBS):
+        attempt = attempts.last(stage)
+        if attempt.state in ("running", "failed"):
+            report.begun.append((stage, "", attempt))
+    report.cube = cube(study, folder)
+    return report
+
+
+def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[list[str], list[Attempt]]:
+    """The state of every cell of a job in a stage, and what is to be told of it."""
+    log = folder / "logs" / stage / f"{job.id}.log"
+    try:
+        found = members(folder, job.id, stage)
+    except DamagedFile as error:
+        return ["failed"] * len(job.cells), [Attempt("failed", log, str(error))]
+    keys = job.keys(stage)
+    attempt = Attempt("waiting", log) if found.keys() >= set(keys) else attempts.last(f"{stage}/{job.id}")
+    if stage == "train" and attempt.state == "running" and (now := last(metrics_of(place(folder, job.id, stage)))):
+        attempt = attempt._replace(says=", ".join(summary(now)))
+    states = [found.get(key, attempt.state) for key in keys]
+    begun = [attempt] if attempt.state != "waiting" else []
+    for state, says in (("failed", "no finite spectrum"), ("diverged", "training diverged")):
+        count = sum(found.get(key) == state for key in keys)
+        if count and not (stage == "spectrum" and state == "diverged"):  # which is told of its training
+            begun.append(Attempt(state, log, f"{says}: {count} of {len(keys)} cells"))
+    return states, begun
+
+
+def place(folder: Path, job: str, stage: str) -> Path:
+    """The file of a job of a stage."""
+    return folder / stage / f"{job}{'.safetensors' if stage == 'train' else '.zarr.zip'}"
+
+
+def members(folder: Path, job: str, stage: str) -> dict[str, str]:
+    """done, diverged or failed by key, of the members in the file of a job; empty without one. Raises DamagedFile."""
+    path = place(folder, job, stage)
+    if not path.exists():
+        return {}
+    if stage == "train":
+        return {key: "diverged" if one["diverged"] else "done" for key, one in storage.weights_members(path).items()}
+    keys, status = storage.job_members(path)
+    if status is None:
+        return dict.fromkeys(keys, "done")
+    return {key: {2: "diverged", 3: "failed"}.get(int(one), "done") for key, one in zip(keys, status, strict=True)}
+
+
+class Attempts:
+    """What the logs in a results folder say of jobs without a file.
+
+    going: whether a run is going on: it holds the folder's lock, or Snakemake was called by hand and has its own.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.taken = workflow.taken(folder)
+        self.since = _date(folder / workflow.LOCK)
+        self.by_hand = not self.taken and any((folder / ".snakemake" / "locks").glob("*"))
+        self.going = self.taken or (self.by_hand and any(map(self._fresh, (folder / "logs").glob("*/*"))))
+        record = folder / "logs" / workflow.RECORD
+        self.told, events = _date(record), Events()
+        for line in _lines(record):  # of all of it: a failure may be the first of ten thousand jobs
+            events.add(line)
+        self.failed = {job.log for job in events.jobs.values() if job.state == "failed"}
+
+    def _fresh(self, path: Path) -> bool:
+        return time.time() - _date(path) < 2.5 * INTERVAL  # every job has a heartbeat
+
+    def last(self, name: str) -> Attempt:
+        """The last attempt at `<stage>/<job>` or a stage: failed, running, or waiting for the next one."""
+        log = self.folder / "logs" / f"{name}.log"
+        date, (error, line) = _date(log), meaning(log)
+        if error:
+            return Attempt("failed", log, line)
+        if f"logs/{name}.log" in self.failed and date <= self.told:
+            said = f", last line: {line}" if line else ""
+            return Attempt("failed", log, f"ended without a message, perhaps killed or out of memory{said}")
+        if (self.taken and date >= self.since) or (self.by_hand and self._fresh(log)):
+            return Attempt("running", log, line)
+        return Attempt("waiting", log)
+
+
+def meaning(log: Path) -> tuple[bool, str]:
+    """Whether a log ends in an error, and its last meaningful line."""
+    lines = [line for line in _lines(log, TAIL) if line.strip()]
+    ours = [line for line in lines if line.startswith("scoregap: ")]
+    if ours:
+        return True, ours[-1]
+    error = "Traceback (most recent call last):" in lines and "KeyboardInterrupt" not in lines
+    return error, lines[-1].strip() if lines else ""
+
+
+def cube(study: Study, folder: Path) -> str:
+    """What is to be said of the cube."""
+    try:
+        text = (folder / "cube.zarr" / "zarr.json").read_text(encoding="utf-8")
+        hash = json.loads(text)["attributes"].get("config_hash")
+    except FileNotFoundError:
+        return "is not made yet"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "is damaged"
+    return "is of the study as it is now" if hash == study.hash else "is of an earlier version of the study"
+
+
+def render(report: Report) -> str:
+    """The report as text."""
+    study, counts = report.study, report.cells
+    lines = [
+        f"{study.name}: {counts['cells'].total()} cells in {len(study.jobs)} jobs, in {report.folder}: "
+        f"{'a run is going on' if report.going else 'no run is going on'}; the cube {report.cube}",
+        "",
+        " " * 9 + "".join(f"{state:>10}" for state in STATES),
+    ]
+    lines += [
+        f"{name:9}" + "".join(f"{counts[name][state]:>10}" for state in STATES) for name in counts if counts[name]
+    ]
+    for state in ("running", "failed", "diverged"):
+        begun = [one for one in report.begun if one[2].state == state]
+        lines += ["", state] if begun else []
+        for stage, job, attempt in begun:
+            lines += [f"  {stage} {job}".rstrip(), f"    {attempt.log}"]
+            lines += [f"    {attempt.says}"] if attempt.says else []
+    return "\n".join(lines)
+
+
+def _date(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _lines(path: Path, tail: int | None = None) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            if tail:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - tail))
+            return file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []

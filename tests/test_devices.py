@@ -1,0 +1,218 @@
+"""One job per GPU: locks held by real processes, on devices that are only names."""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from scoregap import InputError, devices
+
+UUIDS = ["8f2c-0", "8f2c-1"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A lock folder of this test's own, and nothing held by this process."""
+    monkeypatch.setattr(devices, "FOLDER", tmp_path / "locks")
+    monkeypatch.setattr(devices, "PAUSE", 0.02)
+    monkeypatch.setattr(devices, "_held", {})
+    yield tmp_path / "locks"
+    for descriptor in devices._held.values():
+        os.close(descriptor)
+
+
+JOB = """
+import sys, time
+from itertools import pairwise
+from pathlib import Path
+from scoregap import devices
+devices.FOLDER, devices.PAUSE = Path({folder!r}), 0.02
+index = devices.hold({wanted!r})
+begun = time.time()
+print("has", {wanted!r}[index], flush=True)
+time.sleep({seconds})
+print(begun, time.time(), flush=True)
+"""
+
+
+def job(folder, wanted, seconds):
+    """A process that takes one of the wanted devices for some seconds."""
+    code = JOB.format(folder=str(folder), wanted=wanted, seconds=seconds)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_six_jobs_on_two_devices_never_meet_and_run_two_at_once(folder):
+    jobs = [job(folder, UUIDS, 0.5) for _ in range(6)]
+    spans = {uuid: [] for uuid in UUIDS}
+    for one in jobs:
+        output, errors = one.communicate(timeout=60)
+        assert one.returncode == 0, errors
+        uuid, begun, ended = re.fullmatch(r"has (\S+)\n(\S+) (\S+)\n", output).groups()
+        spans[uuid].append((float(begun), float(ended)))
+    assert sum(map(len, spans.values())) == 6
+    for of_one in spans.values():
+        ordered = sorted(of_one)
+        assert all(ended <= begun for (_, ended), (begun, _) in pairwise(ordered))
+    assert any(a[0] < b[1] and b[0] < a[1] for a in spans[UUIDS[0]] for b in spans[UUIDS[1]])  # at the same time
+
+
+def test_a_killed_job_frees_its_device(folder):
+    holder = job(folder, UUIDS[:1], 600)
+    assert holder.stdout.readline() == f"has {UUIDS[0]}\n"
+    assert devices._lock(folder / f"{UUIDS[0]}.lock") is None
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    assert devices.hold(UUIDS[:1]) == 0
+
+
+def test_one_device_is_waited_for_while_others_are_free(folder):
+    """cuda:k; the waiting is told, and ends with the holder."""
+    holder = job(folder, UUIDS[1:], 600)
+    holder.stdout.readline()
+    waiting = job(folder, UUIDS[1:], 0)
+    assert waiting.stderr.readline() == "waiting for a GPU for 0 s: all are taken\n"
+    time.sleep(0.2)
+    assert waiting.poll() is None
+    assert devices.hold(UUIDS) == 0  # who takes any gets the free one meanwhile
+    holder.kill()
+    holder.communicate()
+    assert waiting.communicate(timeout=60)[0].startswith(f"has {UUIDS[1]}\n")
+
+
+def test_a_process_keeps_its_device_and_asks_again_for_free(folder):
+    assert devices.hold(UUIDS) == 0
+    assert devices.hold(UUIDS[::-1]) == 1
+    assert len(devices._held) == 1
+
+
+def test_waiting_is_told_again(folder, capsys, monkeypatch):
+    holder = job(folder, UUIDS[:1], 1.0)
+    holder.stdout.readline()
+    monkeypatch.setattr(devices, "REMIND", 0.3)
+    devices.hold(UUIDS[:1])
+    holder.communicate()
+    assert 2 <= capsys.readouterr().err.count("waiting for a GPU") <= 5
+
+
+def test_locks_are_for_all_users(folder):
+    """Whatever the umask of whoever comes first; and nobody follows a link that somebody else has laid."""
+    before = os.umask(0o077)
+    try:
+        devices.hold(UUIDS[:1])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o1777
+    assert stat.S_IMODE((folder / f"{UUIDS[0]}.lock").stat().st_mode) == 0o666
+    (folder / f"{UUIDS[1]}.lock").symlink_to("/etc/hostname")
+    with pytest.raises(OSError, match="symbolic links"):
+        devices.hold(UUIDS[1:])
+
+
+def test_a_lock_that_is_cleared_away_is_not_taken(folder, monkeypatch):
+    """Between opening and locking: the lock would be on a file that no other process sees."""
+    original, cleared = devices.fcntl.flock, []
+
+    def clearing(descriptor, how):
+        original(descriptor, how)
+        if not cleared:
+            cleared.append((folder / f"{UUIDS[0]}.lock").unlink())
+
+    monkeypatch.setattr(devices.fcntl, "flock", clearing)
+    assert devices.hold(UUIDS[:1]) == 0
+    assert os.fstat(devices._held[UUIDS[0]]).st_ino == (folder / f"{UUIDS[0]}.lock").stat().st_ino
+
+
+def test_a_taken_lock_is_young(folder):
+    os.close(devices._opened(folder / "old.lock"))
+    os.utime(folder / "old.lock", (0, 0))
+    os.close(devices._lock(folder / "old.lock"))
+    assert time.time() - (folder / "old.lock").stat().st_mtime < 60
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "wanted"),
+    [
+        ("cpu", 2, []), ("auto", 0, []), ("auto", 2, [0, 1]), ("cuda", 2, [0, 1]), ("cuda:0", 1, [0]),
+        ("cuda:1", 3, [1]), ("cuda:12", 13, [12]),
+    ],
+)  # fmt: skip
+def test_names_of_devices(name, count, wanted):
+    devices.check(Path("s.yaml"), name, count)
+    assert devices.places(name, count) == wanted
+
+
+@pytest.mark.parametrize(("name", "count", "there"), [("cuda", 0, "cpu"), ("cuda:1", 1, "cpu, cuda, cuda:0")])
+def test_devices_that_are_not_there(name, count, there):
+    with pytest.raises(InputError) as error:
+        devices.check(Path("s.yaml"), name, count)
+    assert str(error.value) == f"s.yaml: train.device: {name!r} is not on this machine: allowed here are auto, {there}"
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    """Two GPUs, as torch shows them; returns what was chosen as the current one."""
+    import torch
+
+    chosen = []
+    monkeypatch.setattr(devices, "uuids", lambda: UUIDS)
+    monkeypatch.setattr(torch.cuda, "get_device_name", "model {}".format)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    return chosen
+
+
+@pytest.mark.parametrize(("name", "index"), [("auto", 0), ("cuda", 0), ("cuda:1", 1)])
+def test_the_device_that_is_taken_is_torch_s(folder, two_gpus, capsys, name, index):
+    import torch
+
+    assert devices.take(Path("s.yaml"), name) == torch.device("cuda", index)
+    assert two_gpus == [index]
+    assert list(devices._held) == [UUIDS[index]]
+    assert capsys.readouterr().err == f"on cuda:{index}, model {index}\n"
+
+
+def test_the_second_job_gets_the_second_device(folder, two_gpus):
+    holder = job(folder, UUIDS, 600)
+    holder.stdout.readline()
+    assert devices.take(Path("s.yaml"), "auto").index == 1
+    holder.kill()
+    holder.communicate()
+
+
+def test_the_cpu_is_never_taken(folder, two_gpus, monkeypatch):
+    assert devices.take(Path("s.yaml"), "cpu").type == "cpu"
+    monkeypatch.setattr(devices, "uuids", list)
+    assert devices.take(Path("s.yaml"), "auto").type == "cpu"
+    with pytest.raises(InputError, match="'cuda' is not on this machine"):
+        devices.take(Path("s.yaml"), "cuda")
+    assert devices._held == {}
+    assert not folder.exists()
+
+
+def test_usable_asks_only_where_there_may_be_gpus(monkeypatch):
+    asked = []
+
+    def run(command, **_):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout="4\n")
+
+    monkeypatch.setattr(devices.subprocess, "run", run)
+    monkeypatch.setattr(devices, "DRIVERS", ("/absent",))
+    assert (devices.usable("cpu"), devices.usable("auto"), len(asked)) == (0, 0, 0)
+    assert devices.usable("cuda") == 4
+    monkeypatch.setattr(devices, "DRIVERS", ("/absent", "/dev/null"))
+    assert devices.usable("auto") == 4
+    assert devices.usable("cpu") == 0
+
+
+def test_usable_is_what_torch_says(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(devices, "DRIVERS", ("/dev/null",))
+    assert devices.usable("auto") == torch.cuda.device_count()

@@ -1,0 +1,132 @@
+"""Bars on a terminal, lines elsewhere, from the same lines of Snakemake."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+import time
+
+import pytest
+from rich.console import Console
+from test_events import FAILURE, START, SUCCESS
+
+from scoregap import display, progress
+
+
+def feed(shown, *texts):
+    for text in texts:
+        for line in text.splitlines():
+            shown.add(line)
+
+
+def test_lines_say_what_is_finished_and_what_has_failed(tmp_path, capsys):
+    with display.on(tmp_path) as shown:
+        feed(shown, "Nothing to be done (all requested files are present and up to date).", START, FAILURE, SUCCESS)
+        feed(shown, "Finished jobid: 5 (Rule: all)\n18 of 18 steps (100%) done")
+    assert capsys.readouterr().out.splitlines() == [
+        "Nothing to be done (all requested files are present and up to date).",
+        "Error in rule train:",
+        "    6%  1 of 18  train",
+        "  100%  18 of 18",
+    ]
+
+
+def test_silence_is_broken_by_the_newest_log_that_says_something(tmp_path, capsys):
+    shown = display.Lines(tmp_path)
+    shown.silent()
+    for i, (name, text) in enumerate([("train/a", "step 1/9\n"), ("fit/b", "cell 1/9\ncell 2/9\n"), ("train/c", "")]):
+        log = tmp_path / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(text)
+        os.utime(log, (i, i))
+    shown.silent()
+    assert capsys.readouterr().out.splitlines() == ["  ... running", "  ... fit b: cell 2/9"]
+
+
+@pytest.fixture
+def bars(tmp_path):
+    """Bars that draw into memory."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=110, color_system=None)
+    return display.Bars(tmp_path, console)
+
+
+def drawn(bars):
+    console = Console(file=io.StringIO(), width=110, color_system=None)
+    console.print(bars.render())
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def metrics(folder, job, **values):
+    now = {"time": time.time() + 1, "step": 3, "steps": 4, "loss": [0.25], "eta": 61.0}
+    progress.append(folder / "train" / f"{job}.metrics.jsonl", now | values)
+
+
+def test_bars_count_stages_and_follow_trainings(bars, tmp_path):
+    metrics(tmp_path, "arcs-0.0-gated-8", time=1.0)  # of an earlier run
+    feed(bars, START)
+    train, spectrum, elapsed, first, second = drawn(bars)
+    assert train.split() == ["train", "0/2", "2", "running"]
+    assert spectrum.split() == ["spectrum", "0/6"]
+    assert elapsed.split()[0] == "elapsed"
+    assert (first.split(), second.split()) == (["arcs-0.5-gated-8", "starting"], ["arcs-0.0-gated-8", "starting"])
+    metrics(tmp_path, "arcs-0.5-gated-8")
+    line = drawn(bars)[3].split()
+    assert line[:-1] == ["arcs-0.5-gated-8", "━" * 22 + "╸", "step", "3/4", "loss", "0.2500", "ETA"]
+    feed(bars, SUCCESS, FAILURE)
+    lines = drawn(bars)
+    assert [line for line in lines[3:] if line] == []
+    assert lines[0].split() == ["train", "━" * 15, "1/2", "1", "failed"]
+
+
+def test_errors_stand_above_the_bars(bars):
+    with bars:
+        feed(bars, START, FAILURE)
+    text = bars.console.file.getvalue()
+    assert "Error in rule train:\n" in text.replace("\r", "")
+    assert text.rindex("1 failed") > text.index("Error in rule train:")
+
+
+def test_many_trainings_are_shortened(bars):
+    for i in range(display.ROWS + 3):
+        feed(bars, f"rule train:\n    log: logs/train/job-{i}.log\n    jobid: {i}")
+    lines = drawn(bars)
+    assert sum("starting" in line for line in lines) == display.ROWS
+    assert lines[-1] == "and 3 more"
+
+
+CODE = """
+import sys, time
+from pathlib import Path
+from scoregap import workflow
+folder = Path({folder!r})
+code = {code!r}
+print(workflow.follow([sys.executable, "-c", code], folder, workflow.take(folder), folder / "logs" / "run.log")[0])
+"""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_run_draws_bars_on_a_terminal_only(tmp_path, terminal):
+    code = f"import time\nprint({START!r}, flush=True)\ntime.sleep(1.2)\nprint({SUCCESS!r})\n"
+    command = [sys.executable, "-c", CODE.format(folder=str(tmp_path), code=code)]
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"}
+    if not terminal:
+        text = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+        assert text.splitlines() == ["    6%  1 of 18  train", "0"]
+        return
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    chunks = []
+    try:
+        while chunk := os.read(ours, 2**16):
+            chunks.append(chunk)
+    except OSError:  # how a terminal says that the last writer has gone
+        pass
+    os.close(ours)
+    assert process.wait() == 0
+    text = b"".join(chunks).decode()
+    assert "━" in text
+    assert "0/2" in text  # drawn while it ran
+    assert "1/2" in text[text.rindex("train ") :]  # and as it ended
+    assert "1 of 18" not in text

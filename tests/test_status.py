@@ -1,0 +1,255 @@
+"""How far a study is, told from files that are made here: no training, no Snakemake."""
+
+import json
+import os
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+import xarray as xr
+from test_events import FAILURE
+from tiny import DIMENSION, TINY, edited
+
+from scoregap import InputError, progress, status, storage, workflow
+from scoregap.study import load
+
+JOBS = 6  # of the tiny study, of two cells each; two are trained
+
+
+@pytest.fixture
+def study(tiny):
+    return load(tiny)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The results folder of the study; not there yet."""
+    return tmp_path / "results" / "tiny"
+
+
+def make(folder, job, stage, states=(1, 1)):
+    """The file of a job in which each member has a status, as in the cube."""
+    keys = job.keys(stage)
+    path = status.place(folder, job.id, stage)
+    if stage == "train":
+        members = {key: {"diverged": one == 2} for key, one in zip(keys, states, strict=True)}
+        storage.write_weights(path, members, {f"{key}/w": np.zeros(1) for key in keys})
+    else:
+        name = "status" if stage == "spectrum" else "t_max"
+        storage.write_job(path, xr.Dataset({name: ("member", np.array(states, np.int8))}), keys)
+
+
+def make_all(folder, study, stages=("train", "spectrum", "fit"), without=""):
+    for job in study.jobs.values():
+        for stage in stages:
+            if job.cells[0].has(stage) and job.id != without:
+                make(folder, job, stage)
+
+
+def trained(study, curvature="0.5"):
+    return next(job for job in study.jobs.values() if f"{curvature}-gated-8" in job.id)
+
+
+def say(folder, name, text, date=None):
+    log = folder / "logs" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(text)
+    if date is not None:
+        os.utime(log, (date, date))
+    return log
+
+
+def counts(report, stage):
+    return {state: count for state, count in report.cells[stage].items() if count}
+
+
+def look(study, folder):
+    return status.look(study, folder.parent)
+
+
+def test_a_study_that_was_never_started_waits_and_nothing_is_made(study, folder):
+    report = look(study, folder)
+    assert counts(report, "cells") == {"waiting": 12}
+    assert counts(report, "train") == {"waiting": 4}
+    assert report.begun == []
+    assert not folder.parent.exists()
+    assert "no run is going on; the cube is not made yet" in status.render(report)
+
+
+def test_a_finished_study_is_done(study, folder):
+    make_all(folder, study)
+    (folder / "cube.zarr").mkdir()
+    (folder / "cube.zarr" / "zarr.json").write_text(json.dumps({"attributes": {"config_hash": study.hash}}))
+    report = look(study, folder)
+    assert counts(report, "cells") == {"done": 12}
+    assert counts(report, "train") == {"done": 4}
+    assert "the cube is of the study as it is now" in status.render(report)
+    (folder / "cube.zarr" / "zarr.json").write_text('{"attributes": {}}')
+    assert look(study, folder).cube == "is of an earlier version of the study"
+    (folder / "cube.zarr" / "zarr.json").write_text("{")
+    assert look(study, folder).cube == "is damaged"
+
+
+def test_what_is_not_of_the_study_as_it_is_now_waits(study, folder, tmp_path):
+    make_all(folder, study)
+    grown = load(edited(tmp_path, ("seed: 2", "seed: 3"), ("resamples: 50", "resamples: 60")))
+    report = look(grown, folder)
+    assert counts(report, "train") == {"done": 4, "waiting": 2}
+    assert counts(report, "spectrum") == {"done": 12, "waiting": 6}
+    assert counts(report, "fit") == {"waiting": 18}
+
+
+def test_a_section_dimension_is_a_stage_more(study, folder, tmp_path):
+    make_all(folder, study)
+    report = look(load(edited(tmp_path, ("fit:\n", DIMENSION))), folder)
+    assert counts(report, "dimension") == {"waiting": 12}
+    assert counts(report, "fit") == {"done": 12}
+    assert "\ndimension" in status.render(report)
+    assert "\ndimension" not in status.render(look(study, folder))
+
+
+def test_a_failure_is_told_with_its_log_and_what_that_says(study, folder):
+    job = trained(study)
+    make_all(folder, study, without=job.id)
+    log = say(folder, f"train/{job.id}", "step 3/40\nscoregap: train.safetensors: No space left on device\n\n")
+    say(folder, f"spectrum/{job.id}", "")
+    report = look(study, folder)
+    assert counts(report, "train") == {"done": 2, "failed": 2}
+    assert counts(report, "spectrum") == {"done": 10, "waiting": 2}
+    assert counts(report, "cells") == {"done": 10, "failed": 2}
+    text = status.render(report)
+    told = f"failed\n  train {job.id}\n    {log}\n    scoregap: train.safetensors: No space left on device"
+    assert text.endswith(told)
+    log.write_text("Traceback (most recent call last):\n  File\nMemoryError: of everything\n")
+    assert status.render(look(study, folder)).endswith("    MemoryError: of everything")
+    log.write_text("Traceback (most recent call last):\n  File\nKeyboardInterrupt\n")  # stopped, not failed
+    assert counts(look(study, folder), "train") == {"done": 2, "waiting": 2}
+    log.write_text("x" * status.TAIL + "\nscoregap: the end\n")
+    assert status.render(look(study, folder)).endswith("scoregap: the end")
+
+
+def test_a_job_that_was_killed_is_known_from_what_snakemake_said(study, folder):
+    job = trained(study)
+    log = say(folder, f"train/{job.id}", "step 3/40\n", date=1000)
+    error = FAILURE.replace("arcs-0.5-gated-8", job.id)
+    record = say(folder, "run", error, date=2000)
+    (attempt,) = (one for _, _, one in look(study, folder).begun)
+    assert attempt == ("failed", log, "ended without a message, perhaps killed or out of memory, last line: step 3/40")
+    started = f"rule train:\n    log: logs/train/{job.id}.log\n    jobid: 2\n"
+    record.write_text(error + started)  # tried again in that run
+    assert look(study, folder).begun == []
+    say(folder, "run", error, date=2000)
+    os.utime(log, (3000, 3000))  # tried again by other means since
+    assert look(study, folder).begun == []
+    log.unlink()  # Snakemake could not even start it
+    (attempt,) = (one for _, _, one in look(study, folder).begun)
+    assert attempt.says == "ended without a message, perhaps killed or out of memory"
+    make(folder, job, "train")
+    assert look(study, folder).begun == []
+
+
+def test_what_runs_is_known_by_the_lock_and_the_logs_since(study, folder):
+    job, other = trained(study), trained(study, "0.0")
+    lock = workflow.take(folder)
+    say(folder, f"train/{other.id}", "step 1/40\n", date=time.time() - 3600)  # of an earlier run
+    log = say(folder, f"train/{job.id}", "")
+    metrics = progress.metrics_of(status.place(folder, job.id, "train"))
+    metrics.parent.mkdir()
+    report = look(study, folder)
+    assert report.going
+    assert report.begun == [("train", job.id, ("running", log, ""))]
+    assert counts(report, "train") == {"running": 2, "waiting": 2}
+    assert counts(report, "cells") == {"running": 2, "waiting": 10}
+    progress.append(metrics, {"time": time.time(), "step": 9, "steps": 40, "loss": [0.5], "eta": 0.0})
+    say(folder, "cube", "")
+    text = status.render(look(study, folder))
+    assert "a run is going on" in text
+    assert f"running\n  train {job.id}\n    {log}\n    step 9/40, loss 0.5000, ETA 0:00\n  cube\n" in text
+    os.close(lock)  # stopped or killed: what ran goes on with the next run
+    report = look(study, folder)
+    assert not report.going
+    assert (report.begun, counts(report, "train")) == ([], {"waiting": 4})
+
+
+def test_a_run_of_snakemake_by_hand_is_seen(study, folder):
+    job = trained(study)
+    log = say(folder, f"train/{job.id}", "step 1/40\n")
+    (folder / ".snakemake" / "locks").mkdir(parents=True)
+    assert not look(study, folder).going
+    (folder / ".snakemake" / "locks" / "0.input.lock").write_text("")
+    report = look(study, folder)
+    assert report.going
+    assert counts(report, "train") == {"running": 2, "waiting": 2}
+    os.utime(log, (time.time() - 600,) * 2)  # killed: its lock stays, its heartbeats do not
+    report = look(study, folder)
+    assert not report.going
+    assert counts(report, "train") == {"waiting": 4}
+
+
+def test_cells_that_diverged_or_failed_in_numbers(study, folder):
+    first, second = trained(study, "0.0"), trained(study)
+    make_all(folder, study)
+    make(folder, first, "train", (1, 2))
+    make(folder, first, "spectrum", (1, 2))
+    make(folder, second, "spectrum", (3, 1))
+    report = look(study, folder)
+    assert counts(report, "train") == {"done": 3, "diverged": 1}
+    assert counts(report, "spectrum") == {"done": 10, "diverged": 1, "failed": 1}
+    assert counts(report, "fit") == {"done": 12}
+    assert counts(report, "cells") == {"done": 10, "diverged": 1, "failed": 1}
+    assert [(stage, job, one.state, one.says) for stage, job, one in report.begun] == [
+        ("train", first.id, "diverged", "training diverged: 1 of 2 cells"),
+        ("spectrum", second.id, "failed", "no finite spectrum: 1 of 2 cells"),
+    ]
+    assert [one.log.relative_to(folder).as_posix() for _, _, one in report.begun] == [
+        f"logs/train/{first.id}.log",
+        f"logs/spectrum/{second.id}.log",
+    ]
+
+
+@pytest.mark.parametrize("stage", ["train", "fit"])
+def test_a_damaged_file_is_a_failure(study, folder, stage):
+    job = trained(study)
+    make_all(folder, study)
+    status.place(folder, job.id, stage).write_bytes(b"rubbish")
+    report = look(study, folder)
+    assert report.cells["cells"] == Counter(done=10, failed=2)
+    ((_, _, attempt),) = report.begun
+    assert "is damaged" in attempt.says
+
+
+def test_failures_of_the_stages_that_gather_are_told(study, folder):
+    make_all(folder, study)
+    log = say(folder, "compare", "scoregap: cube.zarr: is damaged\n")
+    assert look(study, folder).begun == [("compare", "", ("failed", log, "scoregap: cube.zarr: is damaged"))]
+
+
+def test_looking_changes_nothing(study, folder):
+    make_all(folder, study)
+    os.close(workflow.take(folder))
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")} | {folder: folder.stat().st_mtime_ns}
+    look(study, folder)
+    after = {path: path.stat().st_mtime_ns for path in folder.rglob("*")} | {folder: folder.stat().st_mtime_ns}
+    assert after == before
+
+
+def test_a_run_may_begin_while_somebody_looks(folder, monkeypatch):
+    """`taken` holds the lock for an instant, shared; `take` waits that long."""
+    os.close(workflow.take(folder))
+    looking = os.open(folder / workflow.LOCK, os.O_RDONLY)
+    workflow.fcntl.flock(looking, workflow.fcntl.LOCK_SH)
+    assert not workflow.taken(folder)  # two may look at once
+    monkeypatch.setattr(workflow.time, "sleep", lambda _: os.close(looking))
+    lock = workflow.take(folder)
+    assert lock is not None
+    assert workflow.taken(folder)
+    os.close(lock)
+
+
+@pytest.mark.parametrize("name", ["results", "results/tiny"])
+def test_results_that_are_no_folder_are_refused(study, tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(TINY)
+    with pytest.raises(InputError, match=rf"--results: .*results' is not allowed: .*{name} is not a folder"):
+        status.look(study, tmp_path / "results")
