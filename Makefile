@@ -1,5 +1,6 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
 # make test   the tests
+# make test-slurm   those of them that start a one-machine Slurm; prints its job listing
 # make lint   ruff, snakefmt, mypy
 # make accuracy   worst errors of exact scores: family x check
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
@@ -13,13 +14,16 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-.PHONY: run test lint accuracy calibration coverage clean clean-env
+.PHONY: run test test-slurm lint accuracy calibration coverage clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-slurm: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m slurm -s
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
@@ -44,7 +48,7 @@ $(VENV)/installed: pyproject.toml envs/constraints.txt
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	@$(INSTALL) --editable '.[test]'
+	@$(INSTALL) --editable '.[test,slurm]'
 	@touch $@
 
 $(VENV)/installed-lint: $(VENV)/installed-test

@@ -14,6 +14,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from scoregap import InputError
+from scoregap.resources import of_job, of_study
 from scoregap.study import load
 
 try:
@@ -23,6 +24,21 @@ except InputError as error:
 
 STUDY_FILE = shlex.quote(str(STUDY.path.resolve()))
 SCOREGAP = f"{shlex.quote(sys.executable)} -m scoregap"
+
+
+def asked(stage):
+    """The resources of a rule, for executors that ask a scheduler: more memory and time at every attempt."""
+
+    def of(wildcards):
+        if "job" in wildcards.keys():
+            return of_job(stage, STUDY.job(wildcards.job))
+        return of_study(stage, STUDY)
+
+    return {
+        "mem_mb": lambda wildcards, attempt: attempt * of(wildcards).memory,
+        "runtime": lambda wildcards, attempt: attempt * of(wildcards).minutes,
+        "gpu": lambda wildcards: of(wildcards).gpus,
+    }
 
 
 workdir: Path(config.get("results", "results")).resolve() / STUDY.name

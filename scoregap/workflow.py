@@ -13,9 +13,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
+import yaml
+
 from scoregap import InputError
+from scoregap.failures import explain
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,9 +45,9 @@ def find(study: str) -> Path:
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
-def check(study: Study, results: Path, cores: str, profile: Path) -> None:
+def check(study: Study, results: Path, cores: str | None, profile: Path) -> None:
     """Refuse now what would fail only later: a folder that cannot be written, a device that is not there."""
-    if cores != "all" and not (cores.isascii() and cores.isdigit() and int(cores) > 0):
+    if cores not in (None, "all") and not (cores.isascii() and cores.isdigit() and int(cores) > 0):
         raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
     if not (profile / "config.yaml").is_file():
         raise InputError(f"--profile: {str(profile)!r} is not allowed: should be a folder with a config.yaml")
@@ -57,6 +61,14 @@ def check(study: Study, results: Path, cores: str, profile: Path) -> None:
             f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
             "should be a folder one can write to"
         ) from None
+    executor = (yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8")) or {}).get("executor", "local")
+    if executor != "local":  # its jobs run on machines that we do not see
+        if not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
+            raise InputError(
+                f"--profile: {str(profile)!r} is not allowed yet: it needs snakemake-executor-plugin-{executor}: "
+                "install that, for Slurm as `pip install -c envs/constraints.txt '.[slurm]'`"
+            )
+        return
     train = study.document.train
     if train is not None and train.device not in ("auto", "cpu") and any(job.trained for job in study.jobs.values()):
         from scoregap.stages.train import pick_device
@@ -64,8 +76,11 @@ def check(study: Study, results: Path, cores: str, profile: Path) -> None:
         pick_device(study.path, train.device)
 
 
-def run(study: str, results: Path, cores: str, profile: Path) -> int:
-    """Run a study; returns an exit status. Prints the comparison and the path of the report."""
+def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
+    """Run a study; returns an exit status. Prints the comparison and the path of the report.
+
+    cores: None leaves their number to the profile.
+    """
     path = find(study)
     loaded = load(path)
     check(loaded, results, cores, profile)
@@ -73,7 +88,7 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
     command = [
         sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(ROOT / "Snakefile"),
-        "--workflow-profile", str(profile), "--cores", cores,
+        "--workflow-profile", str(profile.resolve()), *(("--cores", cores) if cores else ()),
         # quoted, since Snakemake reads values as YAML
         "--config", f"study={json.dumps(str(path.resolve()))}", f"results={json.dumps(str(results.resolve()))}",
     ]  # fmt: skip
@@ -87,11 +102,8 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return status
     if status:
-        ours = [line for line in lines if line.startswith("scoregap: ")]
-        print(
-            "\n".join(["", *(ours or lines[-40:]), f"the study is not complete; logs are in {out / 'logs'}"]),
-            file=sys.stderr,
-        )
+        why = explain(lines, out) or lines[-40:]
+        print("\n".join(["", *why, f"the study is not complete; logs are in {out / 'logs'}"]), file=sys.stderr)
         return 1
     attributes = json.loads((out / "cube.zarr" / "zarr.json").read_text(encoding="utf-8"))["attributes"]
     if attributes.get("config_hash") != loaded.hash:

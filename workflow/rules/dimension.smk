@@ -7,6 +7,10 @@ rule dimension:
         "logs/dimension/{job}.log",
     benchmark:
         "logs/dimension/{job}.tsv"
+    group:
+        "measure_{job}"
+    resources:
+        **asked("dimension"),
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("dimension"),
         weights=lambda w, input: (

@@ -13,6 +13,10 @@ rule spectrum:
     benchmark:
         "logs/spectrum/{job}.tsv"
     priority: 1
+    group:
+        "measure_{job}"
+    resources:
+        **asked("spectrum"),
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("spectrum"),
         weights=lambda w, input: (

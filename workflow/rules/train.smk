@@ -11,6 +11,8 @@ rule train:
     benchmark:
         "logs/train/{job}.tsv"
     priority: 2  # the longest jobs first
+    resources:
+        **asked("train"),
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("train"),
     shell:
