@@ -1,6 +1,6 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
 # make test   the tests
-# make test-slurm   those of them that start a one-machine Slurm; prints its job listing
+# make test-slurm   those of them that run on a Slurm of one machine, which they install (as root or by sudo) and stop
 # make lint   ruff, snakefmt, mypy
 # make accuracy   worst errors of exact scores: family x check
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
@@ -23,7 +23,7 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slurm: $(VENV)/installed-test
-	$(BIN)/python -m pytest -m slurm -s
+	$(BIN)/python -m pytest -m slurm -n 3
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .

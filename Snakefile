@@ -34,11 +34,13 @@ def asked(stage):
             return of_job(stage, STUDY.job(wildcards.job))
         return of_study(stage, STUDY)
 
-    return {
+    resources = {
         "mem_mb": lambda wildcards, attempt: attempt * of(wildcards).memory,
         "runtime": lambda wildcards, attempt: attempt * of(wildcards).minutes,
-        "gpu": lambda wildcards: of(wildcards).gpus,
     }
+    if STUDY.document.train and STUDY.document.train.device.startswith("cuda"):
+        resources["gpu"] = lambda wildcards: of(wildcards).gpus
+    return resources
 
 
 workdir: Path(config.get("results", "results")).resolve() / STUDY.name

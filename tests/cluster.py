@@ -22,7 +22,8 @@ NODE_NAMES = [f"n{i}" for i in range(1, NODES + 1)]
 DAEMONS = (*NODE_NAMES, "slurmctld", "munged")  # in the order in which they are stopped
 CONFIG = Path("/etc/slurm")
 STATE = Path("/var/tmp/scoregap-slurm")  # state, logs and pid files of the daemons
-LOCK = Path("/var/tmp/scoregap-slurm.lock")
+LOCK = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.lock")
+HISTORY = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.jobs")  # the jobs of the last one that was stopped
 OURS = "# written by scoregap's tests, and removed by them\n"
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
@@ -58,9 +59,12 @@ SlurmdLogFile={state}/%n.log
 {nodes}
 PartitionName=main Nodes=n[1-{count}] Default=YES MaxTime=INFINITE State=UP
 """
-NODE_CONF = "NodeName=n{i} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={memory} Gres=gpu:{gpus}"
+NODE_CONF = (
+    "NodeName=n{i} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={memory} "
+    "Gres=gpu:{gpus} State=UNKNOWN"
+)
 GRES_CONF = "NodeName=n[1-{count}] Name=gpu File=/dev/tty[0-{last}]\n"
-COLUMNS = "JobID:6,State:11,NodeList:9,TimeUsed:10,TimeLimit:11,NumCPUs:6,MinMemory:8,tres-per-job:12,Comment:90"
+COLUMNS = "JobID:6,State:11,NodeList:9,TimeUsed:10,TimeLimit:11,NumCPUs:6,MinMemory:11,tres-per-job:13,Comment:90"
 
 
 class Unavailable(Exception):
@@ -184,7 +188,8 @@ def states() -> list[str]:
 def jobs() -> str:
     """All jobs that Slurm has seen, one a line: state, node, CPUs, memory, GPUs, times, and what they were."""
     asked = ["squeue", "--states=all", "--sort=i", "-O", COLUMNS]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    return "\n".join(line.rstrip() for line in told.splitlines())
 
 
 def stop() -> None:
@@ -224,7 +229,7 @@ def shared():
             except BlockingIOError:
                 pass  # another process uses it
             else:
-                print(f"\n{jobs()}")
+                HISTORY.write_text(jobs())
                 stop()
 
 

@@ -1,4 +1,4 @@
-"""Studies on a real Slurm of several nodes, on this machine alone (tests/cluster.py); skipped where there can be none."""
+"""Studies on a real Slurm of several nodes, on this machine alone (cluster.py); skipped where there can be none."""
 
 import subprocess
 import sys
@@ -15,8 +15,9 @@ from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]
 PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
-# Slurm is here, its nodes are this machine, and nobody waits in its queue: ask sooner.
+# Slurm is here, its nodes are this machine, and nobody else waits in its queue: ask sooner.
 SOONER = {"latency-wait": 5, "slurm-init-seconds-before-status-checks": 5, "seconds-between-status-checks": 1}
+PATIENCE = 1200  # seconds
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
 
 
@@ -39,13 +40,14 @@ def run(study: Path, **changes):
     settings = yaml.safe_load(PROFILE.read_text()) | SOONER | changes
     (profile / "config.yaml").write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "scoregap", "run", study.name, "--profile", "profile"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, timeout=PATIENCE, check=False)
+    print(result.stdout + result.stderr)
     return result.returncode, result.stdout + result.stderr
 
 
-def listed(word: str) -> list[str]:
-    """Slurm's lines on jobs of that name, the earliest first."""
-    return [line for line in cluster.jobs().splitlines() if word in line]
+def listed(*words: str) -> list[list[str]]:
+    """What Slurm lists of jobs, those whose lines have these words: the line's words, the earliest job first."""
+    return [line.split() for line in cluster.jobs().splitlines() if set(words) <= set(line.split())]
 
 
 def test_the_cube_is_that_of_a_laptop_and_lack_of_memory_is_mended(done, tmp_path):
@@ -56,20 +58,49 @@ def test_the_cube_is_that_of_a_laptop_and_lack_of_memory_is_mended(done, tmp_pat
     assert status == 0, text
     assert "trained/exact" in text
     assert "ran out" not in text
-    on_slurm, on_laptop = (storage.manifest_of(folder / "cube.zarr").read_text() for folder in (tmp_path / "results" / "tiny", local))
-    assert on_slurm == on_laptop
+    cubes = [folder / "cube.zarr" for folder in (tmp_path / "results" / "tiny", local)]
+    assert len({storage.manifest_of(cube).read_text() for cube in cubes}) == 1
+    assert [line[1] for line in listed("rule_cube")] == ["FAILED", "COMPLETED"]
+    assert len(listed("rule_outcome_compare_report")) == 1  # two jobs of the workflow, one of Slurm's
 
 
 def test_failures_are_told_and_the_rest_completes(tmp_path):
-    """Weights that are damaged, a training that outlasts its minute, memory that no attempt has; and one job is well."""
+    """Damaged weights, a training that outlasts its minute, too little memory at every attempt; and a sound job."""
     study = edited(tmp_path, ("[exact, gaussian, gated-8]", "[exact, gated-8]"), ("steps: 40", "steps: 100000000"))
     jobs = {(job.cells[0]["curvature"], job.trained): id for id, job in load(study).jobs.items()}
     results = tmp_path / "results" / "tiny"
-    (results / "train").mkdir(parents=True)
-    (results / "train" / f"{jobs[0.0, True]}.safetensors").write_bytes(b"no weights")
+    weights = results / "train" / f"{jobs[0.0, True]}.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"no weights")
     little = f"40 if wildcards.job == '{jobs[0.5, False]}' else 1000"
-    status, text = run(
-        study, retries=0, **{"set-resources": ["train:runtime=1", f"spectrum:mem_mb={little}", f"fit:mem_mb={little}"]}
-    )
-    print(text)
+    resources = ["train:runtime=1", f"spectrum:mem_mb={little}", f"fit:mem_mb={little}"]
+    status, text = run(study, retries=0, **{"set-resources": resources})
     assert status == 1
+    told = sorted(line for line in text.splitlines() if line.startswith("scoregap: "))
+    assert len(told) == 3, told
+    memory, time, damage = told
+    assert memory.startswith(f"scoregap: spectrum {jobs[0.5, False]}: ran out of memory: ")
+    assert time.startswith(f"scoregap: train {jobs[0.5, True]}: ran out of time: ")
+    assert damage.startswith(f"scoregap: train/{weights.name}: is damaged")
+    assert Path(memory.split("log: ")[1]).is_file()
+    assert [file.name for file in (results / "fit").iterdir()] == [f"{jobs[0.0, False]}.zarr.zip"]
+    assert [line[-1] for line in listed("TIMEOUT")] == [f"rule_train_wildcards_{jobs[0.5, True]}"]
+    assert [line[1] for line in listed("40M")] == ["FAILED"]
+
+
+def test_networks_on_a_gpu_ask_for_one(tmp_path):
+    """This machine's are stand-ins: the job is given one, and says that torch finds none there."""
+    networks = ("[exact, gaussian, gated-8]", "[gated-8]")
+    study = edited(tmp_path, ("[0.0, 0.5]", "[0.5]"), networks, ("depth: 1", "depth: 1\n  device: cuda"))
+    status, text = run(study, retries=0)
+    assert status == 0 or "train.device: 'cuda' is not on this machine: allowed here are auto, cpu" in text
+    (job,) = load(study).jobs
+    assert listed(f"rule_train_wildcards_{job}", "gres:gpu:1")
+    told = [
+        subprocess.run(
+            ["srun", *asked, "sh", "-c", "echo $CUDA_VISIBLE_DEVICES"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for asked in (["--gpus=1"], [])
+    ]
+    assert told[0] in ("0", "1")
+    assert told[1] == ""
