@@ -26,7 +26,7 @@ def explain(lines: list[str], folder: Path) -> list[str]:
     a later attempt has finished is left out.
     """
     text = DUMP.sub("", "".join(f"{line}\n" for line in lines))
-    finished = set(re.findall(r"^Finished jobid: (\d+)", text, re.MULTILINE))
+    finished = set(re.findall(r"Finished jobid: (\d+)", text))
     failed = {}
     for block in BLOCK.findall(text):
         jobs = frozenset(re.findall(r"^ +jobid: (\d+)$", block, re.MULTILINE))
@@ -42,7 +42,7 @@ def _reasons(block: str, folder: Path) -> list[str]:
     schedulers = [log for log in logs if SCHEDULER_LOGS in log.parts]
     said = "\n".join(_read(log) for log in schedulers)
     done = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", said)
-    own = [log for log in own if _stage(log) not in done]
+    own = [log for log in own if _stage(log) not in done] or own[-1:]
     if not own:
         return []
     name = _stage(own[0]) if _stage(own[0]) == own[0].stem else f"{_stage(own[0])} {own[0].stem}"

@@ -23,6 +23,7 @@ DAEMONS = (*NODE_NAMES, "slurmctld", "munged")  # in the order in which they are
 CONFIG = Path("/etc/slurm")
 STATE = Path("/var/tmp/scoregap-slurm")  # state, logs and pid files of the daemons
 LOCK = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.lock")
+USERS = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.users")
 HISTORY = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.jobs")  # the jobs of the last one that was stopped
 OURS = "# written by scoregap's tests, and removed by them\n"
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
@@ -216,21 +217,30 @@ def shared():
 
     Raises Unavailable where there can be none.
     """
-    with LOCK.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # waits while another process starts or stops it
-        if not running():
-            start()
-        fcntl.flock(lock, fcntl.LOCK_SH)  # held while we use it
+    with USERS.open("w") as users:
+        with alone():
+            if not running():
+                start()
+            fcntl.flock(users, fcntl.LOCK_SH)
         try:
             yield
         finally:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pass  # another process uses it
-            else:
-                HISTORY.write_text(jobs())
-                stop()
+            with alone():
+                try:
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    pass  # another process uses it
+                else:
+                    HISTORY.write_text(jobs())
+                    stop()
+
+
+@contextlib.contextmanager
+def alone():
+    """Only one process at a time starts or stops Slurm."""
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 if __name__ == "__main__":

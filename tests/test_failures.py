@@ -106,6 +106,18 @@ def test_in_a_group_the_first_stage_that_did_not_finish_is_named(told):
     assert line.startswith("scoregap: fit b-2: ran out of memory")
 
 
+def test_a_message_is_found_in_any_log_of_a_group(told):
+    """Where no scheduler says which stage was at work."""
+    assert told(GROUP.replace("slurm_logs", "x"), {"fit/b-2": "scoregap: no space\n"}) == ["scoregap: no space"]
+
+
+def test_a_failure_after_the_last_stage_is_told_and_one_without_logs_is_not(told):
+    said = "Finished jobid: 1 (Rule: spectrum)\nFinished jobid: 0 (Rule: fit)\n"
+    (line,) = told(GROUP, {"b-2": said + "oom_kill"})
+    assert line.startswith("scoregap: fit b-2: ran out of memory")
+    assert told("Error in rule fit:\n    jobid: 3\n") == []
+
+
 def test_anything_else_is_the_last_line_of_the_log(told):
     logs = {"spectrum/b-2": "Traceback\nValueError: no\n\n"}
     (line,) = told(GROUP, logs)
