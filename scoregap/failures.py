@@ -12,7 +12,6 @@ from scoregap.stages import STAGES
 BLOCK = re.compile(r"^(?:Error in rule \w+:|    message: Error in group \S+)\n(?: {4}.*\n)*", re.MULTILINE)
 DUMP = re.compile(r"^ *Logfile [^\n]*:\n *={80}\n.*?^ *={80}\n", re.MULTILINE | re.DOTALL)
 LOGS = re.compile(r"^ +log: (.*) \(check log file\(s\) for error details\)$", re.MULTILINE)
-SCHEDULER_LOGS = "slurm_logs"  # folder of them
 LIMITS = (
     (re.compile(r"due to time limit|'TIMEOUT'", re.IGNORECASE), "time", "runtime=MINUTES"),
     (re.compile(r"oom.?kill|out.of.memory|exceeded .*memory limit", re.IGNORECASE), "memory", "mem_mb=MB"),
@@ -37,9 +36,8 @@ def explain(lines: list[str], folder: Path) -> list[str]:
 
 def _reasons(block: str, folder: Path) -> list[str]:
     logs = [folder / path for listed in LOGS.findall(block) for path in listed.split(", ")]
-    order = [stage.name for stage in STAGES]
-    own = sorted({log for log in logs if SCHEDULER_LOGS not in log.parts}, key=lambda log: order.index(_stage(log)))
-    schedulers = [log for log in logs if SCHEDULER_LOGS in log.parts]
+    own = [log for stage in STAGES for log in dict.fromkeys(logs) if _stage(log) == stage.name]
+    schedulers = [log for log in logs if log not in own]
     said = "\n".join(_read(log) for log in schedulers)
     done = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", said)
     own = [log for log in own if _stage(log) not in done] or own[-1:]

@@ -108,7 +108,7 @@ def test_in_a_group_the_first_stage_that_did_not_finish_is_named(told):
 
 def test_a_message_is_found_in_any_log_of_a_group(told):
     """Where no scheduler says which stage was at work."""
-    assert told(GROUP.replace("slurm_logs", "x"), {"fit/b-2": "scoregap: no space\n"}) == ["scoregap: no space"]
+    assert told(GROUP, {"fit/b-2": "scoregap: no space\n"}) == ["scoregap: no space"]
 
 
 def test_a_failure_after_the_last_stage_is_told_and_one_without_logs_is_not(told):
