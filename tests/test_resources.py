@@ -136,11 +136,11 @@ def test_longer_jobs_ask_for_more_time_and_no_more_memory(tmp_path, stage, train
 def test_weights_and_features_of_wide_networks_have_room(tmp_path):
     """Weights, gradients, two moments, two averages and a checkpoint; 16 numbers per feature and point."""
     few, many = (
-        asked(tmp_path, "train", True, **LARGE | {"networks": "exact, gated-1024", "train__samples": n})
+        asked(tmp_path, "train", True, **LARGE | {"networks": "exact, gated-4096", "train__samples": n})
         for n in (1, 65)
     )
-    assert few.memory > 1e-6 * 4 * 7 * 4 * (9 * 1024**2)
-    assert many.memory - few.memory > 1e-6 * 4 * (32 * 64) * (3 * 1024 * 16 * 4)
+    assert few.memory > 1e-6 * 4 * 7 * 4 * (9 * 4096**2)
+    assert many.memory - few.memory > 1e-6 * 4 * (32 * 64) * (3 * 4096 * 16 * 4)
 
 
 def test_training_sets_have_room(tmp_path):
