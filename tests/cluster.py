@@ -197,6 +197,10 @@ def stop() -> None:
     """End our jobs and daemons, the latter by their pid files, and remove our configuration."""
     if running():
         subprocess.run(["scancel", "--partition=main", "--signal=KILL", "--full"], capture_output=True, check=False)
+        subprocess.run(["scancel", "--partition=main"], capture_output=True, check=False)
+        deadline = time.monotonic() + 20.0  # for jobs that still end: their processes would outlive Slurm
+        while subprocess.run(["squeue", "-h"], capture_output=True, check=False).stdout and time.monotonic() < deadline:
+            time.sleep(0.2)
     files = [STATE / f"{name}.pid" for name in DAEMONS]
     for number, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 2.0)):
         pids = [pid for pid in map(pid_of, files) if pid]
