@@ -1,5 +1,6 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
 # make test   the tests
+# make test-slurm   those of them that run on a Slurm of one machine, which they install (as root or by sudo) and stop
 # make lint   ruff, snakefmt, mypy
 # make accuracy   worst errors of exact scores: family x check
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
@@ -15,13 +16,16 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-.PHONY: run test lint accuracy calibration coverage scale faults clean clean-env
+.PHONY: run test test-slurm lint accuracy calibration coverage scale faults clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-slurm: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m slurm -n 3
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
@@ -52,7 +56,7 @@ $(VENV)/installed: pyproject.toml envs/constraints.txt
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	@$(INSTALL) --editable '.[test]'
+	@$(INSTALL) --editable '.[test,slurm]'
 	@touch $@
 
 $(VENV)/installed-lint: $(VENV)/installed-test

@@ -14,6 +14,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from scoregap import InputError
+from scoregap.resources import of_job, of_study
 from scoregap.study import load
 
 try:
@@ -23,6 +24,28 @@ except InputError as error:
 
 STUDY_FILE = shlex.quote(str(STUDY.path.resolve()))
 SCOREGAP = f"{shlex.quote(sys.executable)} -m scoregap"
+
+
+def asked(stage):
+    """The resources of a rule: memory and time for executors that ask a scheduler, more at every attempt; GPUs for all.
+
+    `scoregap run` says how many GPUs this machine has for `device: auto`; nothing is known of those of a cluster.
+    """
+    device = STUDY.document.train.device if STUDY.document.train else "cpu"
+    on_gpu = device.startswith("cuda") or (device == "auto" and "gpus" in config)
+
+    def of(wildcards):
+        if "job" in wildcards.keys():
+            return of_job(stage, STUDY.job(wildcards.job), on_gpu)
+        return of_study(stage, STUDY)
+
+    resources = {
+        "mem_mb": lambda wildcards, attempt: attempt * of(wildcards).memory,
+        "runtime": lambda wildcards, attempt: attempt * of(wildcards).minutes,
+    }
+    if on_gpu:
+        resources["gpu"] = lambda wildcards: of(wildcards).gpus
+    return resources
 
 
 workdir: Path(config.get("results", "results")).resolve() / STUDY.name

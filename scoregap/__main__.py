@@ -84,7 +84,9 @@ def _keyword(command):
 def run_study(
     study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")] = "quickstart",
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
-    cores: Annotated[str, typer.Option(help="jobs at once on this machine, or 'all'")] = "all",
+    cores: Annotated[
+        str | None, typer.Option(help="jobs at once on this machine, or 'all'; without it, as the profile says")
+    ] = None,
     profile: Annotated[Path | None, typer.Option(help="Snakemake workflow profile; the default is a laptop")] = None,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""

@@ -14,11 +14,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
 
 from scoregap import InputError, devices, display
+from scoregap.failures import explain
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,12 +47,12 @@ def find(study: str) -> Path:
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
-def check(study: Study, results: Path, cores: str, profile: Path) -> int:
+def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     """Refuse now what would fail only later: a folder that cannot be written, a device that is not there.
 
     Returns the number of jobs that may compute on GPUs at once.
     """
-    if cores != "all" and not (cores.isascii() and cores.isdigit() and int(cores) > 0):
+    if cores not in (None, "all") and not (cores.isascii() and cores.isdigit() and int(cores) > 0):
         raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
     if not (profile / "config.yaml").is_file():
         raise InputError(f"--profile: {str(profile)!r} is not allowed: should be a folder with a config.yaml")
@@ -64,22 +66,27 @@ def check(study: Study, results: Path, cores: str, profile: Path) -> int:
             f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
             "should be a folder one can write to"
         ) from None
+    executor = (yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8")) or {}).get("executor", "local")
+    if executor != "local":  # its jobs run on machines that we do not see
+        if not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
+            raise InputError(
+                f"--profile: {str(profile)!r} is not allowed yet: it needs snakemake-executor-plugin-{executor}: "
+                "install that, for Slurm as `pip install -c envs/constraints.txt '.[slurm]'`"
+            )
+        return 0
     train = study.document.train
-    if train is None or not study.trained_networks or not _here(profile):
+    if train is None or not study.trained_networks:
         return 0
     count = devices.usable(train.device)
     devices.check(study.path, train.device, count)
     return len(devices.places(train.device, count))
 
 
-def _here(profile: Path) -> bool:
-    """Whether a profile runs jobs on this machine."""
-    settings = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8")) or {}
-    return settings.get("executor") in (None, "local")
+def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
+    """Run a study; returns an exit status. Prints the comparison and the path of the report.
 
-
-def run(study: str, results: Path, cores: str, profile: Path) -> int:
-    """Run a study; returns an exit status. Prints the comparison and the path of the report."""
+    cores: None leaves their number to the profile.
+    """
     path = find(study)
     loaded = load(path)
     gpus = check(loaded, results, cores, profile)
@@ -87,10 +94,10 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
     # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
     command = [
         sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(ROOT / "Snakefile"),
-        "--workflow-profile", str(profile), "--cores", cores,
+        "--workflow-profile", str(profile.resolve()), *(("--cores", cores) if cores else ()),
         # quoted, since Snakemake reads values as YAML
         "--config", f"study={json.dumps(str(path.resolve()))}", f"results={json.dumps(str(results.resolve()))}",
-        *(["--resources", f"gpu={gpus}"] if gpus else []),
+        *([f"gpus={gpus}", "--resources", f"gpu={gpus}"] if gpus else []),
     ]  # fmt: skip
     lock = take(out)
     if lock is None:
@@ -102,11 +109,8 @@ def run(study: str, results: Path, cores: str, profile: Path) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return status
     if status:
-        ours = [line for line in lines if line.startswith("scoregap: ")]
-        print(
-            "\n".join(["", *(ours or lines[-40:]), f"the study is not complete; logs are in {out / 'logs'}"]),
-            file=sys.stderr,
-        )
+        why = explain(lines, out) or lines[-40:]
+        print("\n".join(["", *why, f"the study is not complete; logs are in {out / 'logs'}"]), file=sys.stderr)
         return 1
     attributes = json.loads((out / "cube.zarr" / "zarr.json").read_text(encoding="utf-8"))["attributes"]
     if attributes.get("config_hash") != loaded.hash:

@@ -7,6 +7,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from pathlib import Path  # noqa: E402
 
+import cluster  # noqa: E402
 import pytest  # noqa: E402
 from tiny import TINY, run_stages  # noqa: E402
 
@@ -27,3 +28,11 @@ def done(tmp_path_factory) -> tuple[Path, Path]:
     study.write_text(TINY)
     run_stages(study, folder / "results")
     return study, folder / "results"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The jobs of the tests' Slurm, where one ran."""
+    if cluster.HISTORY.exists():
+        terminalreporter.section("jobs on Slurm")
+        terminalreporter.write_line(cluster.HISTORY.read_text())
+        cluster.HISTORY.unlink()

@@ -77,6 +77,7 @@ def test_imports_have_no_cycle():
         ("scoregap.study", {"numpy", "torch"}),
         ("scoregap.__main__", {"numpy", "torch"}),
         ("scoregap.workflow", {"numpy", "torch"}),
+        ("scoregap.resources", {"numpy", "torch"}),
         ("scoregap.truth.summary", {"torch", "xarray", "zarr"}),
         ("scoregap.stages.fit", {"torch"}),
         ("scoregap.stages.spectrum", {"torch"}),

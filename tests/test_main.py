@@ -133,6 +133,14 @@ def test_bad_options_of_run_are_refused(tiny, tmp_path, arguments, says):
     assert not (tmp_path / "results").exists()
 
 
+def test_an_executor_that_is_not_installed_is_refused(tiny, tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "config.yaml").write_text("executor: far-away\n")
+    says = "it needs snakemake-executor-plugin-far-away: install that"
+    refused(scoregap("run", tiny, "--profile", "far", cwd=tmp_path), "--profile: 'far' is not allowed yet", says)
+    assert not (tmp_path / "results").exists()
+
+
 def test_an_unknown_study_and_an_unwritable_folder_are_refused(tiny, tmp_path):
     refused(scoregap("run", "quikstart"), "'quikstart' is not known: allowed are", "quickstart")
     (tmp_path / "file").write_text("")

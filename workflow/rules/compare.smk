@@ -9,6 +9,10 @@ rule compare:
         "logs/compare.log",
     benchmark:
         "logs/compare.tsv"
+    group:
+        "outcome"
+    resources:
+        **asked("compare"),
     params:
         fingerprint=STUDY.fingerprint("compare"),
     shell:

@@ -14,6 +14,8 @@ rule cube:
         "logs/cube.log",
     benchmark:
         "logs/cube.tsv"
+    resources:
+        **asked("cube"),
     params:
         fingerprint=STUDY.fingerprint("cube"),
     shell:

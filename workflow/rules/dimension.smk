@@ -8,8 +8,10 @@ rule dimension:
         "logs/dimension/{job}.log",
     benchmark:
         "logs/dimension/{job}.tsv"
+    group:
+        "measure_{job}"
     resources:
-        gpu=lambda w: GPU * STUDY.job(w.job).trained,
+        **asked("dimension"),
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("dimension"),
         weights=lambda w, input: (

@@ -8,6 +8,10 @@ rule fit:
         "logs/fit/{job}.log",
     benchmark:
         "logs/fit/{job}.tsv"
+    group:
+        "measure_{job}"
+    resources:
+        **asked("fit"),
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("fit"),
     shell:

@@ -27,6 +27,10 @@ rule report:
         "logs/report.log",
     benchmark:
         "logs/report.tsv"
+    group:
+        "outcome"
+    resources:
+        **asked("report"),
     params:
         fingerprint=STUDY.fingerprint("report"),
         folder="figures",

@@ -14,8 +14,10 @@ rule spectrum:
     benchmark:
         "logs/spectrum/{job}.tsv"
     priority: 1
+    group:
+        "measure_{job}"
     resources:
-        gpu=lambda w: GPU * STUDY.job(w.job).trained,
+        **asked("spectrum"),
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("spectrum"),
         weights=lambda w, input: (

@@ -1,7 +1,3 @@
-# Jobs that compute on a GPU take one each; `scoregap run` says how many there are. Without any they use the CPU.
-GPU = int(bool(STUDY.document.train) and STUDY.document.train.device != "cpu")
-
-
 def weights_of_all_jobs(wildcards):
     return [f"train/{id}.safetensors" for id, job in STUDY.jobs.items() if job.trained]
 
@@ -16,7 +12,7 @@ rule train:
         "logs/train/{job}.tsv"
     priority: 2  # the longest jobs first
     resources:
-        gpu=GPU,
+        **asked("train"),
     params:
         fingerprint=lambda w: STUDY.job(w.job).fingerprint("train"),
     shell:

@@ -1,0 +1,131 @@
+"""What a job asks a cluster for: memory, time and GPUs, from its size alone.
+
+(stage, job) or (stage, study) -> megabytes, minutes, GPUs
+
+The numbers of this file were measured on one core of an x86-64 machine, d from 8 to 1000, widths 64 to 512, 1 to 20
+cells a job, and then rounded up, memory 1.3 to 2 times and time 3 to 10 times: a job that asks for too much waits a
+little longer, one that asks for too little is lost. A retry asks for more (Snakefile, `asked`). GPUs' part of the
+memory was not measured.
+
+Peak resident memory, and seconds of CPU where they say something:
+train     3 gated-64 at d 32: 454 MB, 20 of them 715; 5 gated-256 at d 100: 719; 3 gated-512 at d 100: 712;
+          2 gated-128 at d 300: 646; 3 gated-128 at d 32, 3,200 steps of 256 points: 45 s
+spectrum  exact: d 32: 185 MB; d 200: 266; d 1000: 147. 48 x 32 Jacobians of gated-64 at d 32: 637 MB, 2 ms each;
+          of gated-256 at d 100: 1,322 MB, 7 ms; 16 x 8 of gated-128 at d 300: 946 MB, 55 ms
+dimension exact: d 32: 188 MB, 11 s; d 300: 243 MB, 8 s
+fit       179 MB, .5 s a cell at d 32 and 2 s at d 500
+cube, compare, report   60 cells at d 32: 218, 195, 285 MB; 9, 8, 16 s
+A sampled posterior (families tanh and quadratic) takes .1 s a point.
+"""
+
+import math
+from typing import NamedTuple
+
+from scoregap.study import Cell, Job, Study
+from scoregap.truth import FAMILIES
+
+NESTED = 300  # MB of the two Snakemakes that a job of a cluster runs in
+PYTHON, TORCH = 250, 650  # MB before a stage has any data
+CUDA = 4000  # MB of host memory; not measured
+JACOBIANS = 2**24  # entries at once, as in the spectrum stage
+HELD_OUT = 16 * 16  # points of one evaluation, as in the train stage
+START = 600.0  # seconds that every job may take for nothing: imports over a busy network
+SLACK = 3.0  # seconds asked for per second expected
+SAMPLED = 0.25  # seconds per point of a posterior that is sampled
+
+
+class Request(NamedTuple):
+    """memory in MB, time in minutes, number of GPUs."""
+
+    memory: int
+    minutes: int
+    gpus: int
+
+
+def of_job(stage: str, job: Job, on_gpu: bool = False) -> Request:
+    """What the stages train, spectrum, dimension and fit of one job need; on_gpu: whether networks are to have a GPU."""
+    cell, cells = job.first, job.size
+    gpus = int(on_gpu and stage != "fit" and cell.trained)
+    megabytes, seconds = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "fit": _fit}[stage](
+        cell, cells
+    )
+    return _request(megabytes + CUDA * gpus, seconds, gpus)
+
+
+def of_study(stage: str, study: Study) -> Request:
+    """What the stages cube, compare and report need, which gather all cells of a study."""
+    cells = study.size
+    spectrum = study.document.spectrum
+    spectra = 8e-6 * cells * spectrum.times.count * spectrum.points * 2 * (max(study.axes["ambient_dim"]) + 4)
+    megabytes = {"cube": PYTHON + 2 * spectra, "compare": 350 + 0.1 * cells, "report": 450 + spectra}[stage]
+    return _request(megabytes, 0.5 * cells, 0)
+
+
+def _request(megabytes: float, seconds: float, gpus: int) -> Request:
+    return Request(math.ceil(NESTED + megabytes), math.ceil((START + SLACK * seconds) / 60), gpus)
+
+
+def _train(cell: Cell, cells: int) -> tuple[float, float]:
+    train, d, width = cell.training, cell["ambient_dim"], _width(cell)
+    weights, rows = _weights(cell), train.levels * train.samples
+    # weights, gradients, moments, averages; features of every layer; points drawn ahead, in blocks
+    member = 40 * weights + (rows + HELD_OUT) * (64 * train.depth * width + 800 * d)
+    seconds = train.steps * (0.01 + cells * rows * 6 * weights / 2e10)
+    return TORCH + 1e-6 * cells * member + _data(cell, cells), seconds + cells * HELD_OUT * _sampling(cell)
+
+
+def _spectrum(cell: Cell, cells: int) -> tuple[float, float]:
+    spectrum, d = cell.spectrum, cell["ambient_dim"]
+    matrices = spectrum.times.count * spectrum.points
+    entries = min(matrices * d * d, max(JACOBIANS, spectrum.points * d * d))
+    measured = cell.trained or spectrum.step is not None  # or known in closed form
+    matrix = _jacobian(cell) if measured else 5e-3 + 5e-5 * d
+    base = TORCH if cell.trained else PYTHON
+    seconds = cells * matrices * (matrix + _sampling(cell))
+    return base + 1e-6 * (100 if measured else 25) * entries + _data(cell, 1), seconds
+
+
+def _dimension(cell: Cell, cells: int) -> tuple[float, float]:
+    dimension, d = cell.dimension, cell["ambient_dim"]
+    assert dimension is not None  # or the study has no such stage
+    scores = dimension.points * dimension.draws * d
+    megabytes = 1e-6 * (60 * scores * d + 32 * dimension.data_points**2)
+    evaluations = dimension.points * (dimension.draws * d + 2)
+    seconds = dimension.times.count * (
+        dimension.points * 5 * _jacobian(cell) + evaluations * (_weights(cell) / 1e10 + _sampling(cell))
+    )
+    of_data = 120.0 if dimension.of_data and cell["network"] == "exact" else 0.0
+    return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * (seconds + of_data)
+
+
+def _fit(cell: Cell, cells: int) -> tuple[float, float]:
+    spectrum = cell.spectrum
+    values = spectrum.times.count * spectrum.points * cell["ambient_dim"]
+    return PYTHON + 48e-6 * cells * values, cells * (1 + 5e-5 * values) * cell.fit.resamples / 200
+
+
+def _width(cell: Cell) -> int:
+    """Features of a network's layers; families without a width have 128, or d."""
+    return int(cell["network"].partition("-")[2] or max(128, cell["ambient_dim"]))
+
+
+def _weights(cell: Cell) -> float:
+    """Number of weights of a network, or so; a closed form has d^2, as much work."""
+    d = cell["ambient_dim"]
+    return _width(cell) * (3 * cell.training.depth * _width(cell) + 2 * d) if cell.trained else d * d
+
+
+def _jacobian(cell: Cell) -> float:
+    """Seconds for one Jacobian, its eigenvalues and its singular values."""
+    d = cell["ambient_dim"]
+    return 2e-3 + 5e-9 * d**3 + d * _weights(cell) / 1e10
+
+
+def _sampling(cell: Cell) -> float:
+    """Seconds that the exact score of one point takes on top, where it is sampled."""
+    return SAMPLED if FAMILIES[cell["family"]].exact == "sampled" else 0.0
+
+
+def _data(cell: Cell, copies: int) -> float:
+    """MB of training sets."""
+    return 24e-6 * copies * (cell.manifold.dataset_size or 0) * cell["ambient_dim"]

@@ -1,0 +1,190 @@
+"""What jobs ask a cluster for holds what they were measured to take, and follows their size."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny import DIMENSION, TINY
+
+from scoregap.resources import NESTED, of_job, of_study
+from scoregap.study import Study, load
+
+ROOT = Path(__file__).parents[1]
+
+
+def study_of(folder, networks="exact, gated-8", dimension=False, **changes) -> Study:
+    """The tiny study with these values, keys written as in `train__steps`."""
+    content = yaml.safe_load(TINY.replace("fit:\n", DIMENSION) if dimension else TINY)
+    content["axes"] |= {"network": networks.split(", "), "curvature": [0.5]}
+    for key, value in changes.items():
+        *sections, last = key.split("__")
+        place = content
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    path = folder / "sized.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return load(path)
+
+
+def asked(folder, stage, trained, **changes):
+    return of_job(stage, next(job for job in study_of(folder, **changes).jobs.values() if job.trained == trained))
+
+
+def axes(family, d, m, network, seeds):
+    return {
+        "networks": f"exact, {network}", "axes__family": [family], "axes__ambient_dim": [d],
+        "axes__manifold_dim": [m], "axes__seed": seeds, "axes__curvature": [0.0 if family == "linear" else 0.5],
+    }  # fmt: skip
+
+
+def batch(steps):
+    return {"train__steps": steps, "train__levels": 32, "train__samples": 8, "train__depth": 3}
+
+
+def grid(times, points):
+    return {
+        "spectrum__times": {"start": 1e-3, "stop": 100.0, "count": times},
+        "spectrum__points": points,
+        "fit__resamples": 200,
+    }
+
+
+ESTIMATED = {
+    "dimension": True, "dimension__points": 4, "dimension__times": {"start": 1e-3, "stop": 10.0, "count": 12},
+    "dimension__probes": 10, "dimension__data_points": 2500, "dimension__neighbours": 100,
+}  # fmt: skip
+
+# Measured by the stages run by hand, one at a time: peak resident MB, seconds of CPU.
+MEASURED = [
+    ("train", True, axes("arcs", 32, 8, "gated-64", 3) | batch(200), 454, 9.9),
+    ("train", True, axes("arcs", 32, 8, "gated-64", 20) | batch(100), 715, 17.9),
+    ("train", True, axes("linear", 100, 20, "gated-256", 5) | batch(100), 719, 17.8),
+    ("train", True, axes("linear", 300, 40, "gated-128", 2) | batch(100), 646, 9.2),
+    ("train", True, axes("arcs", 100, 20, "gated-512", 3) | batch(40), 712, 19.0),
+    ("train", True, axes("arcs", 200, 100, "gated-64", 2) | batch(100), 587, 13.7),
+    ("train", True, axes("tanh", 32, 8, "gated-64", 2) | batch(50), 457, 61.2),
+    ("train", True, axes("arcs", 32, 4, "gated-128", 3) | batch(3200), 439, 44.9),
+    ("spectrum", True, axes("arcs", 32, 8, "gated-64", 3) | grid(48, 32), 637, 10.3),
+    ("spectrum", True, axes("linear", 100, 20, "gated-256", 5) | grid(48, 32), 1322, 54.9),
+    ("spectrum", True, axes("linear", 300, 40, "gated-128", 2) | grid(16, 8), 946, 17.4),
+    ("spectrum", False, axes("arcs", 32, 8, "gated-64", 3) | grid(48, 32), 185, 5.2),
+    ("spectrum", False, axes("arcs", 200, 40, "gated-64", 2) | grid(24, 16), 266, 5.0),
+    ("spectrum", False, axes("linear", 1000, 100, "gated-64", 2) | grid(16, 8), 147, 2.8),
+    ("spectrum", False, axes("tanh", 32, 8, "gated-64", 1) | grid(16, 8), 202, 15.2),
+    ("dimension", False, axes("arcs", 32, 8, "gated-64", 3) | ESTIMATED, 188, 10.6),
+    ("dimension", False, axes("linear", 300, 40, "gated-64", 1) | ESTIMATED, 243, 8.0),
+    ("dimension", True, axes("arcs", 64, 8, "gated-128", 2) | ESTIMATED, 443, 12.7),
+    ("fit", False, axes("arcs", 32, 8, "gated-64", 3) | grid(48, 32), 180, 4.0),
+    ("fit", False, axes("linear", 500, 100, "gated-64", 1) | grid(24, 8), 177, 4.8),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "trained", "changes", "megabytes", "seconds"), MEASURED)
+def test_what_was_measured_has_room(tmp_path, stage, trained, changes, megabytes, seconds):
+    request = asked(tmp_path, stage, trained, **changes)
+    assert 1.25 * megabytes <= request.memory - NESTED <= 5 * megabytes
+    assert 600 + 3 * (seconds - 10) <= 60 * request.minutes <= 1200 + 60 * seconds
+
+
+LARGE = axes("arcs", 64, 8, "gated-128", 4) | grid(48, 32) | batch(20_000)
+
+
+@pytest.mark.parametrize(
+    ("stage", "trained", "grows"),
+    [
+        ("train", True, {"axes__seed": 40}),
+        ("train", True, {"networks": "exact, gated-1024"}),
+        ("train", True, {"axes__ambient_dim": [2000]}),
+        ("train", True, {"train__samples": 80}),
+        ("spectrum", True, {"axes__ambient_dim": [512]}),
+        ("spectrum", True, {"spectrum__points": 320}),
+        ("spectrum", False, {"spectrum__method": "central", "axes__ambient_dim": [256]}),
+        ("dimension", True, {"axes__ambient_dim": [1000]}),
+        ("dimension", True, {"dimension__draws": 40, "axes__ambient_dim": [256]}),
+        ("dimension", False, {"dimension__data_points": 20_000}),
+        ("fit", True, {"axes__seed": 40}),
+    ],
+)
+def test_larger_jobs_ask_for_more(tmp_path, stage, trained, grows):
+    base = LARGE | {"dimension": stage == "dimension"}
+    small, large = (asked(tmp_path, stage, trained, **base | change) for change in ({}, grows))
+    assert large.memory > 1.1 * small.memory
+    if "dimension__data_points" not in grows:
+        assert large.minutes > small.minutes
+
+
+@pytest.mark.parametrize(
+    ("stage", "trained", "grows"),
+    [
+        ("train", True, {"train__steps": 200_000}),
+        ("spectrum", True, {"axes__seed": 40}),
+        ("dimension", True, {"axes__seed": 400}),
+        ("fit", True, {"fit__resamples": 20_000}),
+    ],
+)
+def test_longer_jobs_ask_for_more_time_and_no_more_memory(tmp_path, stage, trained, grows):
+    base = LARGE | {"dimension": stage == "dimension"}
+    small, large = (asked(tmp_path, stage, trained, **base | change) for change in ({}, grows))
+    assert large.memory == small.memory
+    assert large.minutes > 1.5 * small.minutes
+
+
+def test_weights_and_features_of_wide_networks_have_room(tmp_path):
+    """Weights, gradients, two moments, two averages and a checkpoint; 16 numbers per feature and point."""
+    few, many = (
+        asked(tmp_path, "train", True, **LARGE | {"networks": "exact, gated-4096", "train__samples": n})
+        for n in (1, 65)
+    )
+    assert few.memory > 1e-6 * 4 * 7 * 4 * (9 * 4096**2)
+    assert many.memory - few.memory > 1e-6 * 4 * (32 * 64) * (3 * 4096 * 16 * 4)
+
+
+def test_training_sets_have_room(tmp_path):
+    large = {"manifold__dataset_size": 10**6}
+    for stage in ("train", "spectrum"):
+        with_data, without = (asked(tmp_path, stage, True, **LARGE | change) for change in (large, {}))
+        assert with_data.memory - without.memory > 8e-6 * 10**6 * 64
+
+
+def test_gathering_follows_the_number_of_cells(tmp_path):
+    small, large = (study_of(tmp_path, **LARGE | {"axes__seed": seeds}) for seeds in (4, 4000))
+    spectra = 8e-6 * 2 * 4000 * 48 * 32 * 64  # MB of eigenvalues
+    for stage in ("cube", "compare", "report"):
+        assert of_study(stage, large).memory > of_study(stage, small).memory
+        assert of_study(stage, large).minutes > of_study(stage, small).minutes
+    assert of_study("cube", large).memory > 2 * spectra
+
+
+@pytest.mark.parametrize(("device", "count"), [("cuda", 1), ("cuda:0", 1), ("auto", 0), ("cpu", 0)])
+def test_networks_on_a_gpu_ask_for_one_and_its_host_memory(tmp_path, device, count):
+    changes = LARGE | {"dimension": True}
+    for trained, stages in ((True, ("train", "spectrum", "dimension")), (False, ("spectrum", "dimension"))):
+        for stage in stages:
+            request, plain = (asked(tmp_path, stage, trained, **changes, train__device=one) for one in (device, "cpu"))
+            assert request.gpus == count * trained
+            assert (request.memory > plain.memory + 1000) == bool(count * trained)
+    assert asked(tmp_path, "fit", True, **changes, train__device=device).gpus == 0
+
+
+@pytest.mark.workflow
+def test_rules_ask_for_more_at_every_attempt(tmp_path):
+    study = study_of(tmp_path, dimension=True, train__device="cuda")
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "-c1", "--dry-run"]
+    command += ["--attempt", "3", "--config", f"study={study.path}"]
+    text = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+    for job in study.jobs.values():
+        for stage in ("train", "spectrum", "dimension", "fit"):
+            if stage == "train" and not job.trained:
+                continue
+            memory, minutes, gpus = of_job(stage, job)
+            (said,) = (part for part in re.split(r"\n *\[", text) if f"output: {stage}/{job.id}." in part)
+            words = said.partition("resources: ")[2].splitlines()[0].split(", ")
+            assert {f"mem_mb={3 * memory}", f"runtime={3 * minutes}", f"gpu={gpus}"} <= set(words)
+    for stage in ("cube", "compare", "report"):
+        memory, minutes, _ = of_study(stage, study)
+        assert f"runtime={3 * minutes}" in text
+        assert f"mem_mb={3 * memory}" in text

@@ -1,0 +1,114 @@
+"""Studies on a real Slurm of several nodes, on this machine alone (cluster.py); skipped where there can be none."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import cluster
+import pytest
+import yaml
+from tiny import edited
+
+from scoregap import storage
+from scoregap.study import load
+
+ROOT = Path(__file__).parents[1]
+PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
+# Slurm is here, its nodes are this machine, and nobody else waits in its queue: ask sooner.
+SOONER = {"latency-wait": 5, "slurm-init-seconds-before-status-checks": 5, "seconds-between-status-checks": 1}
+PATIENCE = 1200  # seconds
+pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def slurm():
+    """Slurm, running. Skips, with the reason, where it cannot be installed or started."""
+    if not find_spec("snakemake_executor_plugin_slurm"):
+        pytest.skip("no Slurm here: the extra `slurm` is not installed")
+    try:
+        with cluster.shared():
+            yield
+    except cluster.Unavailable as reason:
+        pytest.skip(f"no Slurm here: {reason}")
+
+
+def run(study: Path, **changes):
+    """(exit status, what it printed) of a study in its folder, with the Slurm profile and these changes to it."""
+    profile = study.parent / "profile"
+    profile.mkdir()
+    settings = yaml.safe_load(PROFILE.read_text()) | SOONER | changes
+    (profile / "config.yaml").write_text(yaml.safe_dump(settings))
+    command = [sys.executable, "-m", "scoregap", "run", study.name, "--profile", "profile"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, timeout=PATIENCE, check=False)
+    print(result.stdout + result.stderr)
+    return result.returncode, result.stdout + result.stderr
+
+
+def listed(*words: str) -> list[list[str]]:
+    """What Slurm lists of jobs, those whose lines have these words: the line's words, the earliest job first."""
+    return [line.split() for line in cluster.jobs().splitlines() if set(words) <= set(line.split())]
+
+
+def hashes(cube: Path) -> dict[str, str]:
+    """Hashes of a cube's files; without that of its attributes, which name the revision of the code."""
+    files = json.loads(storage.manifest_of(cube).read_text())["files"]
+    return {name: one for name, one in files.items() if name != "zarr.json"}
+
+
+def test_the_cube_is_that_of_a_laptop_and_lack_of_memory_is_mended(done, tmp_path):
+    """The first attempt at the cube is given less memory than Python needs; the second one has more."""
+    study, local = done
+    (tmp_path / study.name).write_text(study.read_text())
+    status, text = run(tmp_path / study.name, **{"set-resources": ["cube:mem_mb=30 * attempt ** 6"]})
+    assert status == 0, text
+    assert "trained/exact" in text
+    assert "ran out" not in text
+    on_slurm, on_laptop = (hashes(folder / "cube.zarr") for folder in (tmp_path / "results" / "tiny", local))
+    assert on_slurm == on_laptop
+    assert len(on_slurm) > 100
+    assert [line[1] for line in listed("rule_cube")] == ["FAILED", "COMPLETED"]
+    assert len(listed("rule_outcome_compare_report")) == 1  # two jobs of the workflow, one of Slurm's
+
+
+def test_failures_are_told_and_the_rest_completes(tmp_path):
+    """Damaged weights, a training that outlasts its minute, too little memory at every attempt; and a sound job."""
+    study = edited(tmp_path, ("[exact, gaussian, gated-8]", "[exact, gated-8]"), ("steps: 40", "steps: 100000000"))
+    jobs = {(job.cells[0]["curvature"], job.trained): id for id, job in load(study).jobs.items()}
+    results = tmp_path / "results" / "tiny"
+    weights = results / "train" / f"{jobs[0.0, True]}.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"no weights")
+    little = f"40 if wildcards.job == '{jobs[0.5, False]}' else 1000"
+    resources = ["train:runtime=1", f"spectrum:mem_mb={little}", f"fit:mem_mb={little}"]
+    status, text = run(study, retries=0, **{"set-resources": resources})
+    assert status == 1
+    told = sorted(line for line in text.splitlines() if line.startswith("scoregap: "))
+    assert len(told) == 3, told
+    memory, time, damage = told
+    assert memory.startswith(f"scoregap: spectrum {jobs[0.5, False]}: ran out of memory: ")
+    assert time.startswith(f"scoregap: train {jobs[0.5, True]}: ran out of time: ")
+    assert damage.startswith(f"scoregap: train/{weights.name}: is damaged")
+    assert Path(memory.split("log: ")[1]).is_file()
+    assert [file.name for file in (results / "fit").iterdir()] == [f"{jobs[0.0, False]}.zarr.zip"]
+    assert [line[-1] for line in listed("TIMEOUT")] == [f"rule_train_wildcards_{jobs[0.5, True]}"]
+    assert [line[1] for line in listed("40M")] == ["FAILED"]
+
+
+def test_networks_on_a_gpu_ask_for_one(tmp_path):
+    """This machine's are stand-ins: the job is given one, and says that torch finds none there."""
+    networks = ("[exact, gaussian, gated-8]", "[gated-8]")
+    study = edited(tmp_path, ("[0.0, 0.5]", "[0.5]"), networks, ("depth: 1", "depth: 1\n  device: cuda"))
+    status, text = run(study, retries=0)
+    assert status == 0 or "train.device: 'cuda' is not on this machine: allowed here are auto, cpu" in text
+    (job,) = load(study).jobs
+    assert listed(f"rule_train_wildcards_{job}", "gres:gpu:1")
+    told = [
+        subprocess.run(
+            ["srun", *asked, "sh", "-c", "echo $CUDA_VISIBLE_DEVICES"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for asked in (["--gpus=1"], [])
+    ]
+    assert told[0] in ("0", "1")
+    assert told[1] == ""
