@@ -4,6 +4,7 @@
 # make accuracy   worst errors of exact scores: family x check
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
 # make coverage   how often 95 % intervals of phase times hold the truth
+# make storage    size, speed and memory of files and cubes of 1,000 and 10,000 cells
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-.PHONY: run test lint accuracy calibration coverage clean clean-env
+.PHONY: run test lint accuracy calibration coverage storage clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -35,6 +36,9 @@ calibration: $(VENV)/installed-test
 
 coverage: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/coverage.py
+
+storage: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/storage_benchmark.py
 
 $(VENV)/installed: pyproject.toml envs/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 2; }

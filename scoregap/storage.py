@@ -198,7 +198,7 @@ def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
             keys = _chunks(name, shape, each[0])
             if each[1:] == shape[1:] and entries.keys() >= set(keys):
                 parts = [_decoded(entries[key]) for key in keys]
-                values = np.frombuffer(b"".join(parts), metadata["data_type"]).reshape(shape)
+                values = np.frombuffer(bytearray().join(parts), metadata["data_type"]).reshape(shape)
             else:  # written through zarr, by earlier versions
                 with zarr.storage.ZipStore(path, mode="r") as store:
                     values = np.asarray(zarr.open_array(store, path=name, mode="r")[...])
@@ -220,16 +220,16 @@ def _weights_digest(tensors: dict, members: str) -> str:
 
 def write_weights(path: Path, members: dict[str, dict], tensors: dict[str, np.ndarray]) -> None:
     """Weights as safetensors. members: what is known of every member by key; tensors: named `<key>/<name>`."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     text = json.dumps(members, sort_keys=True)
     header = {"format": FORMAT, "members": text, "sha256": _weights_digest(tensors, text)}
-    with replacing(path) as temporary:  # one entry, since safetensors writes several in random order
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in tensors.items()},
-            temporary,
-            {"scoregap": json.dumps(header)},
-        )
+    content = save(
+        {name: np.ascontiguousarray(array) for name, array in tensors.items()},
+        {"scoregap": json.dumps(header)},  # one entry, since safetensors writes several in random order
+    )
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:

@@ -55,8 +55,10 @@ def invalid(ds: xr.Dataset, study: Study, spool: storage.Spool) -> str:
 
 def datasets(study: Study, cube: Path) -> list[xr.Dataset]:
     """The datasets of a study's cube, one per ambient_dim, in the order of the study."""
-    order = study.axes["ambient_dim"]
-    return sorted(storage.read_cube(cube).values(), key=lambda ds: order.index(int(ds.ambient_dim.values[0])))
+    order, found = study.axes["ambient_dim"], list(storage.read_cube(cube).values())
+    if any(ds.attrs.get("config_hash") != study.hash for ds in found):
+        raise InputError(f"{cube}: is not of this study as it is now: rerun cube")
+    return sorted(found, key=lambda ds: order.index(int(ds.ambient_dim.values[0])))
 
 
 def provenance(study: Study) -> dict[str, str]:
