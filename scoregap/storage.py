@@ -251,20 +251,24 @@ def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
 
 
 def write_table(path: Path, text: str, of: str) -> None:
-    """A text file, and beside it `<path>.json` with its SHA-256 and what it is of: a study's hash."""
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    """A text file, and beside it `<path>.json` with what it is of, a study's hash, and the SHA-256 of both."""
     write_text(path, text)
-    write_text(manifest_of(path), json.dumps({"format": FORMAT, "of": of, "sha256": digest}) + "\n")
+    manifest = {"format": FORMAT, "of": of, "sha256": _table_digest(text.encode(), of)}
+    write_text(manifest_of(path), json.dumps(manifest) + "\n")
+
+
+def _table_digest(content: bytes, of: str) -> str:
+    return hashlib.sha256(content + of.encode()).hexdigest()
 
 
 def read_table(path: Path) -> tuple[str, str]:
     """(text, of) that `write_table` wrote. Raises DamagedFile."""
-    manifest = _manifest(path, "rerun the stage that makes it")
+    of, digest = _manifest(path, "delete it and rerun", ("of", "sha256"))
     with _reading(path):
         content = path.read_bytes()
-        if manifest["sha256"] != hashlib.sha256(content).hexdigest():
-            raise DamagedFile(f"{path}: is damaged: its checksum is not that in {path.name}.json; delete it and rerun")
-        return content.decode(), manifest["of"]
+        if digest != _table_digest(content, of):
+            raise DamagedFile(f"{path}: is damaged, by the checksum in {path.name}.json; delete it and rerun")
+        return content.decode(), of
 
 
 def manifest_of(path: Path) -> Path:
@@ -272,18 +276,18 @@ def manifest_of(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _manifest(path: Path, again: str) -> dict:
-    """The manifest of `path`; again: what makes a new one."""
+def _manifest(path: Path, again: str, keys: tuple[str, ...]) -> list:
+    """What the manifest of `path` has under these keys; again: what makes a new one."""
     place = manifest_of(path)
     try:
         manifest = json.loads(place.read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT:
             raise DamagedFile(f"{place}: is of another version of scoregap; {again}")
+        return [manifest[key] for key in keys]
     except FileNotFoundError:
         raise DamagedFile(f"{place}: is missing; {again}") from None
     except (OSError, ValueError, KeyError, TypeError):
         raise DamagedFile(f"{place}: is damaged; {again}") from None
-    return manifest
 
 
 # ---------------------------------------------------------------- the cube
@@ -391,6 +395,7 @@ def _write_group(store: Path, group: str, ds: xr.Dataset, forget: Callable[[], N
             str(name), shape=array.shape, dtype=array.dtype, chunks=chunks, shards=shards if shards != chunks else None,
             compressors=CODECS, fill_value=np.nan if array.dtype.kind == "f" else 0, attributes=dict(array.attrs),
             dimension_names=[str(dim) for dim in array.dims], config={"write_empty_chunks": True},
+            chunk_key_encoding={"name": "default", "separator": "."},  # a file of its own folder, not one per dimension
         )  # fmt: skip
         for region in regions(array.shape, shards):
             target[region] = array.data[region]
@@ -411,12 +416,13 @@ def _hashes(folder: Path, sync: bool = False) -> dict[str, str]:
 def read_cube(path: Path) -> dict[str, xr.Dataset]:
     """Datasets of a cube by group, checked against the manifest and opened lazily. Raises DamagedFile."""
     again = "rebuild it with: snakemake --forcerun cube"
-    manifest = _manifest(path, again)
+    (wanted,) = _manifest(path, again, ("files",))
     with _reading(path):
-        wanted, found = manifest["files"], _hashes(path)
+        found = _hashes(path)
         for name in sorted(wanted.keys() | found.keys()):
             if wanted.get(name) != found.get(name):
-                raise DamagedFile(f"{path / name}: is damaged, missing or foreign; {again}")
+                by = manifest_of(path).name
+                raise DamagedFile(f"{path / name}: is damaged, missing or foreign, by {by}; {again}")
         tree = zarr.open_group(path, mode="r")
         names = sorted(tree.group_keys()) or [""]
         return {name: xr.open_zarr(path, group=name or None, chunks=None) for name in names}
