@@ -16,6 +16,7 @@ from unittest import mock
 
 import numpy as np
 import xarray as xr
+import zarr
 
 from scoregap import DamagedFile, storage, variables
 
@@ -93,11 +94,11 @@ def read_cube(path):
 
 
 def read_alone(path):
-    """Everything in a cube by xarray alone, without the manifest; what it raises is named DamagedFile."""
+    """The eigenvalues of a cube by zarr alone, without the manifest; what it raises is named DamagedFile."""
     try:
-        return xr.open_zarr(path).load()
+        return zarr.open_array(path / "eigenvalue", mode="r")[...]
     except Exception as error:
-        raise DamagedFile(f"{shard(path).name}: {error}") from error
+        raise DamagedFile(f"{shard(path).name}: damaged") from error
 
 
 def table(folder, seed):
@@ -125,7 +126,7 @@ KINDS = {
     "dimension": job(("boundary", "gap_count")),
     "fit": job(("t_max", "t_max_low", "t_max_state", "gap_width")),
     "cube: shard": (cube(shard), read_cube),
-    "cube: shard, read by xarray alone": (cube(shard), read_alone),
+    "cube: shard, read by zarr alone": (cube(shard), read_alone),
     "cube: metadata of all": (cube(lambda path: path / "zarr.json"), read_cube),
     "cube: metadata of a variable": (cube(lambda path: path / "eigenvalue" / "zarr.json"), read_cube),
     "cube: coordinate": (cube(lambda path: path / "time" / "c" / "0"), read_cube),
@@ -223,7 +224,7 @@ def main():
             f"{kind:<36}{sum(found.values()):>6}{found['named']:>8}{found['harmless']:>10}{found['silent']:>8}"
             f"   {sum(other.values()):>13}{other['named']:>8}{other['silent']:>8}"
         )
-        # Without the manifest an absent shard is NaN: that is why stages do not read a cube by xarray alone.
+        # Without the manifest an absent shard is NaN: that is why stages do not read a cube by zarr alone.
         wrong += sum(one["silent"] + one["not named"] for one in (found, other)[: 1 if "alone" in kind else 2])
     return int(wrong > 0)
 
