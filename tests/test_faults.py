@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import damage
 import pytest
@@ -72,13 +72,15 @@ def test_no_stage_reads_a_damaged_input(stage, how, copy, tmp_path, capsys):
     for name in ("new.zarr.zip", "new.csv", "new.txt", "gaps.svg"):
         (tmp_path / name).write_text("old")
     whole = victim.read_bytes()
-    other = next((path for path in sorted(victim.parent.iterdir()) if path.is_file() and path != victim), victim)
+    if results / "cube.zarr" in victim.parents:
+        other = results / "cube.zarr" / "t_max" / "zarr.json"
+    else:
+        other = next(path for path in sorted(victim.parent.iterdir()) if path.is_file() and path != victim)
     before = content(tmp_path)
     try:
         if how == "a flipped bit":
-            victim.write_bytes(
-                whole[: len(whole) // 3] + bytes([whole[len(whole) // 3] ^ 4]) + whole[len(whole) // 3 + 1 :]
-            )
+            at = len(whole) // 3
+            victim.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
         else:
             damage.replace(victim, how, other)
         if how == "absent" and stage.startswith("cube"):
@@ -139,10 +141,9 @@ def test_what_cannot_be_written_is_one_line_and_leaves_what_was_there(stage, tro
         for name in ("new.safetensors", "new.zarr.zip", "new.csv", "new.txt"):
             (out / name).write_text("old")
         if trouble.startswith("No"):
-            with (out / "filler").open("wb") as file, pytest.raises(OSError, match=trouble):
-                while True:
-                    file.write(bytes(4096))
-                    file.flush()
+            with suppress(OSError), (out / "filler").open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
         else:
             subprocess.run(["mount", "-o", "remount,ro", out], check=True)
         before = content(out)
