@@ -43,7 +43,7 @@ def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
     axes = study.facets
     varied = [axis for axis in axes if len(study.axes[axis]) > 1]
     timeless = ds[[name for name, one in ds.data_vars.items() if not {"time", "evaluation"} & set(one.dims)]].load()
-    result = []
+    result: list[tuple[str, xr.Dataset]] = []
     for values in ds.status.stack(facet=axes).facet.values:
         chosen = dict(zip(axes, values, strict=True))
         title = ", ".join(f"{label(axis)} {chosen[axis]}" for axis in varied) or study.name

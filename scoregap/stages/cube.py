@@ -9,6 +9,7 @@ files leaves its cells missing (status 0), so an incomplete study can be looked 
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -117,7 +118,8 @@ def gather(
             members = [place[cell.values] for cell in job.cells]
             for name, values in ds.data_vars.items():
                 rows = data[str(name)].reshape(len(cells), *data[str(name)].shape[len(shape) :])
-                rows[(members, *(slice(size) for size in values.shape[1:]))] = values
+                index: tuple[Any, ...] = (members, *(slice(size) for size in values.shape[1:]))
+                rows[index] = values
             if spool:
                 spool.forget()
     add_references(data, axes)
