@@ -184,8 +184,10 @@ def test_job_files_may_have_a_chunk_per_member_or_be_written_by_zarr(job, tmp_pa
         assert {"t_max/c/0/0", "t_max/c/1/0", "status/c/0"} <= set(archive.namelist())
     by_zarr = job[1].assign(empty=(("member", "gap"), np.full((2, 3), np.nan)))  # a chunk that zarr leaves out
     entries = {}
+    encoding = {name: {"compressors": storage.CODECS} for name in by_zarr}
+    encoding["t_max"]["chunks"] = (1, 2)
     by_zarr.assign_attrs(format=1, members='["a", "b"]').to_zarr(
-        zarr.storage.MemoryStore(entries), consolidated=False, zarr_format=3, encoding={"t_max": {"chunks": (1, 2)}}
+        zarr.storage.MemoryStore(entries), consolidated=False, zarr_format=3, encoding=encoding
     )
     with zipfile.ZipFile(tmp_path / "zarr.zarr.zip", "w") as archive:
         for name, content in entries.items():
