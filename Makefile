@@ -7,6 +7,7 @@
 # make scale   planning and overhead of studies of 100 to 100,000 cells
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
 # make coverage   how often 95 % intervals of phase times hold the truth
+# make storage    size, speed and memory of files and cubes of 1,000 and 10,000 cells
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-.PHONY: run test test-slurm lint accuracy calibration coverage scale faults clean clean-env
+.PHONY: run test test-slurm lint accuracy calibration coverage scale storage faults clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -47,6 +48,9 @@ scale: $(VENV)/installed-test
 
 faults: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python -u tests/faults.py $(KILLS)
+
+storage: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/storage_benchmark.py
 
 $(VENV)/installed: pyproject.toml envs/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 2; }

@@ -43,7 +43,7 @@ class Request(NamedTuple):
 
 
 def of_job(stage: str, job: Job, on_gpu: bool = False) -> Request:
-    """What the stages train, spectrum, dimension and fit of one job need; on_gpu: whether networks are to have a GPU."""
+    """What the stages train, spectrum, dimension and fit of one job need. on_gpu: whether networks get a GPU."""
     cell, cells = job.first, job.size
     gpus = int(on_gpu and stage != "fit" and cell.trained)
     megabytes, seconds = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "fit": _fit}[stage](
@@ -57,7 +57,7 @@ def of_study(stage: str, study: Study) -> Request:
     cells = study.size
     spectrum = study.document.spectrum
     spectra = 8e-6 * cells * spectrum.times.count * spectrum.points * 2 * (max(study.axes["ambient_dim"]) + 4)
-    megabytes = {"cube": PYTHON + 2 * spectra, "compare": 350 + 0.1 * cells, "report": 450 + spectra}[stage]
+    megabytes = {"cube": 2 * PYTHON + 0.05 * cells, "compare": 350 + 0.1 * cells, "report": 450 + spectra}[stage]
     return _request(megabytes, 0.5 * cells, 0)
 
 

@@ -3,18 +3,22 @@
 arrays <-> one file per job (`.zarr.zip`, `.safetensors`) and one cube per study (`cube.zarr`)
 
 Every file is written beside its place under a temporary name, flushed to disk and renamed. Array chunks carry a
-CRC-32C, weights a SHA-256, the cube a manifest of SHA-256s; a mismatch is a `DamagedFile`, never a NaN. Nothing
-read here is unpickled.
+CRC-32C, weights and tables a SHA-256, the cube a manifest of SHA-256s; a mismatch is a `DamagedFile`, never a NaN.
+Nothing read here is unpickled. A cube may be larger than memory: it is built from a `Spool`, block by block.
 """
 
 import hashlib
+import itertools
 import json
+import math
+import mmap
 import os
 import shutil
-import struct
+import tempfile
 import warnings
 import zipfile
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,27 +28,72 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 from scoregap import DamagedFile
 
-FORMAT = 1  # of job files and cube
+FORMAT = 1  # of job files, tables and cube
+CHUNK = 2**17  # bytes of an inner chunk of a cube: one time of as many cells as fit
+SHARD = 2**25  # bytes of a shard before compression: what is held at once when a cube is written
 
 
 @contextmanager
 def replacing(path: Path):
     """A temporary name beside `path`; on leaving without an error the file there is synced and takes its place."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with _temporary(path) as temporary:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync(temporary)
         os.replace(temporary, path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        _sync(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+@contextmanager
+def _temporary(path: Path):
+    """A name beside `path` for this process; what is there on leaving is deleted."""
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{_prefix(path)}{os.getpid()}")
+        _sweep(path)
+        try:
+            yield temporary
+        finally:
+            _delete(temporary)
+
+
+@contextmanager
+def _naming(path: Path):
+    """An OSError without a file, as on a full disk, or with a temporary one, names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or _prefix(path) in str(error.filename):
+            error.filename = str(path)
+        raise
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.{os.uname().nodename}."
+
+
+def _sweep(path: Path) -> None:
+    """Delete what killed processes of this machine have left of `path`; those of others may be alive."""
+    prefix = _prefix(path)
+    for name in os.listdir(path.parent):
+        if name.startswith(prefix) and (pid := name.removeprefix(prefix)).isdigit():
+            try:
+                os.kill(int(pid), 0)
+            except (ProcessLookupError, OverflowError):
+                _delete(path.with_name(name))
+            except PermissionError:  # alive, and another user's
+                pass
+
+
+def _delete(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink()
+
+
+def _sync(path: Path) -> None:
+    """Flush a file or a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -60,14 +109,7 @@ def write_text(path: Path, text: str) -> None:
 # ---------------------------------------------------------------- one file per job
 
 
-def _encoding(ds: xr.Dataset, chunks=None) -> dict:
-    codecs = [BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()]
-    encoding = {}
-    for name in ds.variables:
-        encoding[name] = {"compressors": codecs}
-        if chunks and name in ds.data_vars:
-            encoding[name] |= chunks(ds[name])
-    return encoding
+CODECS = [BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()]
 
 
 def write_job(path: Path, ds: xr.Dataset, members: list[str]) -> None:
@@ -76,9 +118,14 @@ def write_job(path: Path, ds: xr.Dataset, members: list[str]) -> None:
     The same dataset gives the same bytes.
     """
     ds = ds.assign_attrs(format=FORMAT, members=json.dumps(members))
+    encoding = {
+        # all members in a chunk, or each in one of its own: Blosc takes 2 GiB
+        name: {"compressors": CODECS, "chunks": array.shape if array.nbytes <= SHARD else (1, *array.shape[1:])}
+        for name, array in ds.variables.items()
+    }
     entries: dict = {}
     store = zarr.storage.MemoryStore(entries)
-    ds.to_zarr(store, zarr_format=3, consolidated=False, encoding=_encoding(ds))
+    ds.to_zarr(store, zarr_format=3, consolidated=False, encoding=encoding)
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(entries):
             archive.writestr(zipfile.ZipInfo(name), entries[name].to_bytes())
@@ -92,7 +139,7 @@ def _reading(path: Path):
     except DamagedFile:
         raise
     except Exception as error:  # zip (of something else: files missing in it), JSON, codec or header
-        if isinstance(error, FileNotFoundError) and not path.exists():
+        if not path.exists():
             raise DamagedFile(f"{path}: is missing; rerun the stage that makes it") from None
         raise DamagedFile(f"{path}: is damaged ({type(error).__name__}: {error}); delete it and rerun") from error
 
@@ -112,42 +159,12 @@ def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
 
 
 def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
-    """Keys of the members of a job's file, and their `status` if it has that, without reading or checking the rest.
-
-    For looking at ten thousand files in seconds. Raises DamagedFile.
-    """
-    from numcodecs import blosc
-
-    with _reading(path), path.open("rb") as file:
-        file.seek(-22, os.SEEK_END)
-        signature, size, start = struct.unpack("<4s8xLL2x", file.read())
-        if signature != b"PK\5\6":
-            raise zipfile.BadZipFile("its directory is not there")
-        file.seek(start)
-        directory = file.read(size)
-        keys = json.loads(json.loads(_entry(file, directory, b"zarr.json") or "")["attributes"]["members"])
-        if _entry(file, directory, b"status/zarr.json") is None:
-            return keys, None
-        chunk = _entry(file, directory, b"status/c/0")
-        if chunk is None:  # zarr leaves out what is zero
-            return keys, np.zeros(len(keys), np.int8)
-        return keys, np.frombuffer(blosc.decompress(chunk[:-4]), np.int8)  # without its CRC
-
-
-def _entry(file, directory: bytes, name: bytes) -> bytes | None:
-    """An uncompressed entry of a zip file, None if it has none of that name.
-
-    `zipfile` would first make an object of every other entry, which takes ten times as long as all else.
-    """
-    at = directory.rfind(name)
-    while at >= 0:
-        size, length, offset = struct.unpack("<20xL4xH12xL", directory[at - 46 : at])
-        if directory[at - 46 : at - 42] == b"PK\1\2" and length == len(name):
-            file.seek(offset)
-            file.seek(sum(struct.unpack("<26xHH", file.read(30))), os.SEEK_CUR)
-            return file.read(size)
-        at = directory.rfind(name, 0, at)
-    return None
+    """Keys of the members of a job's file, and their `status` if it has that, without the rest. Raises DamagedFile."""
+    with _reading(path), zarr.storage.ZipStore(path, mode="r") as store:
+        group = zarr.open_group(store, mode="r", zarr_format=3)
+        keys = json.loads(str(group.attrs["members"]))
+        status = group.get("status")
+        return keys, np.asarray(status[...]) if isinstance(status, zarr.Array) else None
 
 
 # ---------------------------------------------------------------- weights
@@ -164,16 +181,16 @@ def _weights_digest(tensors: dict, members: str) -> str:
 
 def write_weights(path: Path, members: dict[str, dict], tensors: dict[str, np.ndarray]) -> None:
     """Weights as safetensors. members: what is known of every member by key; tensors: named `<key>/<name>`."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     text = json.dumps(members, sort_keys=True)
     header = {"format": FORMAT, "members": text, "sha256": _weights_digest(tensors, text)}
-    with replacing(path) as temporary:  # one entry, since safetensors writes several in random order
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in tensors.items()},
-            temporary,
-            {"scoregap": json.dumps(header)},
-        )
+    content = save(
+        {name: np.ascontiguousarray(array) for name, array in tensors.items()},
+        {"scoregap": json.dumps(header)},  # one entry, since safetensors writes several in random order
+    )
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
@@ -199,53 +216,159 @@ def weights_members(path: Path) -> dict[str, dict]:
         return json.loads(json.loads((file.metadata() or {})["scoregap"])["members"])
 
 
+# ---------------------------------------------------------------- tables
+
+
+def write_table(path: Path, text: str, of: str) -> None:
+    """A text file, and beside it `<path>.json` with what it is of, a study's hash, and the SHA-256 of both."""
+    write_text(path, text)
+    manifest = {"format": FORMAT, "of": of, "sha256": _table_digest(text.encode(), of)}
+    write_text(manifest_of(path), json.dumps(manifest) + "\n")
+
+
+def _table_digest(content: bytes, of: str) -> str:
+    return hashlib.sha256(content + of.encode()).hexdigest()
+
+
+def read_table(path: Path) -> tuple[str, str]:
+    """(text, of) that `write_table` wrote. Raises DamagedFile."""
+    of, digest = _manifest(path, "delete it and rerun", ("of", "sha256"))
+    with _reading(path):
+        content = path.read_bytes()
+        if digest != _table_digest(content, of):
+            raise DamagedFile(f"{path}: is damaged, by the checksum in {path.name}.json; delete it and rerun")
+        return content.decode(), of
+
+
+def manifest_of(path: Path) -> Path:
+    """The file with the checksums of a table, or of every file of a cube."""
+    return path.with_name(path.name + ".json")
+
+
+def _manifest(path: Path, again: str, keys: tuple[str, ...]) -> list:
+    """What the manifest of `path` has under these keys; again: what makes a new one."""
+    place = manifest_of(path)
+    try:
+        manifest = json.loads(place.read_text(encoding="utf-8"))
+        if manifest["format"] != FORMAT:
+            raise DamagedFile(f"{place}: is of another version of scoregap; {again}")
+        return [manifest[key] for key in keys]
+    except FileNotFoundError:
+        raise DamagedFile(f"{place}: is missing; {again}") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DamagedFile(f"{place}: is damaged; {again}") from None
+
+
 # ---------------------------------------------------------------- the cube
 
 
-def _cube_chunks(array: xr.DataArray) -> dict:
-    """Inner chunk: one time, all cells; one shard per variable. Variables without time are one chunk."""
-    chunks = tuple(1 if dim == "time" else size for dim, size in array.sizes.items())
-    return {"chunks": chunks, "shards": array.shape} if "time" in array.dims else {"chunks": array.shape}
+class Spool:
+    """Arrays in files beside `path` instead of memory. The files have no name: they are gone with the process."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.maps: list[mmap.mmap] = []
+
+    def full(self, shape: tuple[int, ...], fill, dtype) -> np.ndarray:
+        """As `np.full`."""
+        count = math.prod(shape)
+        part = np.full(min(count, 2**17), fill, dtype)
+        with _naming(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path.parent) as file:
+                for start in range(0, count, len(part)):  # written, so that a full disk shows here and not in use
+                    file.write(part[: count - start].data)
+                file.flush()
+                self.maps.append(mmap.mmap(file.fileno(), count * part.itemsize))
+        return np.ndarray(shape, dtype, self.maps[-1])
+
+    def forget(self) -> None:
+        """Give the memory back that pages of the arrays take; their content stays."""
+        for one in self.maps:
+            one.madvise(mmap.MADV_DONTNEED)
 
 
-def write_cube(path: Path, groups: dict[str, xr.Dataset]) -> None:
-    """Build the cube beside `path`, then swap. groups: {"": dataset}, or one dataset per group name.
+def block(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Shape of blocks of at most `count` elements, consecutive in memory, that cut an array of this shape evenly."""
+    sizes = []
+    for size in reversed(shape):
+        parts = math.ceil(size / max(count, 1))
+        sizes.append(math.ceil(size / parts))
+        count //= size
+    return tuple(reversed(sizes))
 
-    `<path>.json` is the manifest: SHA-256 of every file, written last.
+
+def regions(shape: tuple[int, ...], sizes: tuple[int, ...]) -> Iterator[tuple[slice, ...]]:
+    """The blocks of these sizes of an array, in order."""
+    cuts = [[slice(i, i + size) for i in range(0, whole, size)] for whole, size in zip(shape, sizes, strict=True)]
+    return itertools.product(*cuts)
+
+
+def layout(array: xr.DataArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of inner chunks and of shards. An inner chunk: CHUNK bytes of one time, so of many cells in most studies.
+
+    Then a time of all cells is a share 1 / T of the file in a few reads, and a cell T small chunks.
     """
-    building = path.with_name(f".{path.name}.{os.getpid()}")
-    shutil.rmtree(building, ignore_errors=True)
-    building.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    rest = {dim: size for dim, size in array.sizes.items() if dim != "time"}
+    inner = dict(zip(rest, block(tuple(rest.values()), CHUNK // array.dtype.itemsize), strict=True)) | {"time": 1}
+    chunks = tuple(inner[dim] for dim in array.dims)
+    counts = tuple(math.ceil(size / chunk) for size, chunk in zip(array.shape, chunks, strict=True))
+    several = block(counts, SHARD // (math.prod(chunks) * array.dtype.itemsize))
+    return chunks, tuple(count * chunk for count, chunk in zip(several, chunks, strict=True))
+
+
+def write_cube(path: Path, groups: dict[str, xr.Dataset], forget: Callable[[], None] = lambda: None) -> None:
+    """Build the cube beside `path`, shard by shard, then swap. groups: {"": dataset}, or one dataset per group name.
+
+    `<path>.json` is the manifest: SHA-256 of every file. It is whole before anything is swapped and takes its place
+    last, so that at every instant there is the old cube, the new one, or what `read_cube` refuses. forget: called
+    after every shard, to let go of what reading it has taken.
+    """
+    manifest, old = manifest_of(path), path.with_name(f"{path.name}.old")
+    with _temporary(path) as building, _temporary(old) as aside, _temporary(manifest) as new_manifest:
         if set(groups) != {""}:
             attributes = next(iter(groups.values())).attrs
             zarr.create_group(building, zarr_format=3, attributes=dict(attributes))
         for group, ds in groups.items():
-            ds.to_zarr(
-                building,
-                group=group or None,
-                zarr_format=3,
-                consolidated=False,
-                encoding=_encoding(ds, _cube_chunks),
-                mode="a" if group else "w",
-            )
+            _write_group(building, group, ds, forget)
         with warnings.catch_warnings():  # zarr announces that format 3 does not specify consolidation yet
             warnings.filterwarnings("ignore", message=".*[Cc]onsolidated metadata.*")
             zarr.consolidate_metadata(building)
-        manifest = {"format": FORMAT, "files": _hashes(building, sync=True)}
-        old = path.with_name(f".{path.name}.old.{os.getpid()}")
-        if path.exists():
-            os.replace(path, old)
-        os.replace(building, path)
-        write_text(manifest_of(path), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        content = {"format": FORMAT, "files": _hashes(building, sync=True)}
+        new_manifest.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        _sync(new_manifest)
+        try:
+            if path.exists():
+                os.replace(path, aside)
+            os.replace(building, path)
+            os.replace(new_manifest, manifest)
+        except BaseException:
+            if aside.exists():
+                _delete(path)
+                os.replace(aside, path)
+            raise
+        _sync(path.parent)
 
 
-def manifest_of(cube: Path) -> Path:
-    """The file with the SHA-256 of every file of a cube."""
-    return cube.with_name(cube.name + ".json")
+def _write_group(store: Path, group: str, ds: xr.Dataset, forget: Callable[[], None]) -> None:
+    """One dataset of a cube: coordinates by xarray, then variables."""
+    coords = ds.drop_vars(list(ds.data_vars))
+    encoding = {name: {"compressors": CODECS} for name in coords.variables}
+    coords.to_zarr(
+        store, group=group or None, zarr_format=3, consolidated=False, encoding=encoding, mode="a" if group else "w"
+    )
+    place = zarr.open_group(store, path=group, mode="r+")
+    for name, array in ds.data_vars.items():
+        chunks, shards = layout(array)
+        target = place.create_array(
+            str(name), shape=array.shape, dtype=array.dtype, chunks=chunks, shards=shards if shards != chunks else None,
+            compressors=CODECS, fill_value=np.nan if array.dtype.kind == "f" else 0, attributes=dict(array.attrs),
+            dimension_names=[str(dim) for dim in array.dims], config={"write_empty_chunks": True},
+            chunk_key_encoding={"name": "default", "separator": "."},  # a file of its own folder, not one per dimension
+        )  # fmt: skip
+        for region in regions(array.shape, shards):
+            target[region] = array.data[region]
+            forget()
 
 
 def _hashes(folder: Path, sync: bool = False) -> dict[str, str]:
@@ -262,17 +385,13 @@ def _hashes(folder: Path, sync: bool = False) -> dict[str, str]:
 def read_cube(path: Path) -> dict[str, xr.Dataset]:
     """Datasets of a cube by group, checked against the manifest and opened lazily. Raises DamagedFile."""
     again = "rebuild it with: snakemake --forcerun cube"
-    try:
-        manifest = json.loads(manifest_of(path).read_text(encoding="utf-8"))
-        wanted = manifest["files"]
-    except FileNotFoundError:
-        raise DamagedFile(f"{manifest_of(path)}: is missing; {again}") from None
-    except (ValueError, KeyError, TypeError):
-        raise DamagedFile(f"{manifest_of(path)}: is damaged; {again}") from None
-    found = _hashes(path)
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            raise DamagedFile(f"{path / name}: is damaged, missing or foreign; {again}")
-    tree = zarr.open_group(path, mode="r", zarr_format=3)
-    names = sorted(tree.group_keys()) or [""]
-    return {name: xr.open_zarr(path, group=name or None, chunks=None, zarr_format=3) for name in names}
+    (wanted,) = _manifest(path, again, ("files",))
+    with _reading(path):
+        found = _hashes(path)
+        for name in sorted(wanted.keys() | found.keys()):
+            if wanted.get(name) != found.get(name):
+                by = manifest_of(path).name
+                raise DamagedFile(f"{path / name}: is damaged, missing or foreign, by {by}; {again}")
+        tree = zarr.open_group(path, mode="r", zarr_format=3)
+        names = sorted(tree.group_keys()) or [""]
+        return {name: xr.open_zarr(path, group=name or None, chunks=None, zarr_format=3) for name in names}

@@ -7,6 +7,7 @@ Dimensions are the study's axes, then those named here. In the file of a job the
 dimension `member`.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -180,10 +181,10 @@ def training_levels(times) -> np.ndarray:
     return np.geomspace(times.start, times.stop, LEVELS)
 
 
-def empty(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of this variable in which nothing has been filled in: NaN, or 0 for `status`."""
+def empty(name: str, shape: tuple[int, ...], full: Callable[..., np.ndarray] = np.full) -> np.ndarray:
+    """An array of this variable in which nothing has been filled in: NaN, or 0 for `status`. full: makes the array."""
     dtype = np.dtype(VARIABLES[name].dtype)
-    return np.full(shape, np.nan if dtype.kind == "f" else 0, dtype)
+    return full(shape, np.nan if dtype.kind == "f" else 0, dtype)
 
 
 def blank(names: tuple[str, ...], sizes: dict[str, int]) -> dict[str, np.ndarray]:

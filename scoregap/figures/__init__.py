@@ -37,14 +37,18 @@ STYLE: dict[Any, Any] = {
 
 
 def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
-    """(title, dataset with dimensions network, seed, ...) for every combination of the other axes."""
+    """(title, dataset with dimensions network, seed, ...) for every combination of the other axes.
+
+    From PANELS on, none of which is drawn alone, without what has a time: it may be larger than memory.
+    """
     axes = study.facets
     varied = [axis for axis in axes if len(study.axes[axis]) > 1]
-    result = []
+    timeless = ds[[name for name, one in ds.data_vars.items() if not {"time", "evaluation"} & set(one.dims)]].load()
+    result: list[tuple[str, xr.Dataset]] = []
     for values in ds.status.stack(facet=axes).facet.values:
         chosen = dict(zip(axes, values, strict=True))
         title = ", ".join(f"{label(axis)} {chosen[axis]}" for axis in varied) or study.name
-        result.append((wrapped(title), ds.sel(chosen).load()))
+        result.append((wrapped(title), (ds if len(result) < PANELS else timeless).sel(chosen).load()))
     return result
 
 

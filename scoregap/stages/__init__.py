@@ -27,7 +27,7 @@ STAGES = (
         "dimension", 1, ("dimension",), "Dimensions of one job by several estimators, where the study asks for them."
     ),
     Stage("fit", 4, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
-    Stage("cube", 3, (), "Gather every job into one labelled zarr cube."),
-    Stage("compare", 3, ("compare",), "Compare fitted phase times with theory: law | gaussian | exact | trained."),
-    Stage("report", 3, (), "Draw the figures of a study."),
+    Stage("cube", 4, (), "Gather every job into one labelled zarr cube."),
+    Stage("compare", 4, ("compare",), "Compare fitted phase times with theory: law | gaussian | exact | trained."),
+    Stage("report", 4, (), "Draw the figures of a study."),
 )

@@ -1,6 +1,7 @@
 """Compare fitted phase times with theory: law | gaussian | exact | trained.
 
-study, cube -> comparison.csv (every number) and comparison.txt (the table for a terminal)
+study, cube -> comparison.csv (every number, and comparison.csv.json, its checksum) and comparison.txt (the table for a
+terminal)
 
 Every row is one phase time of one gap in one cell, all seeds together. trained / exact is the learning error,
 exact / law the finite-size and curvature error of the law (THEORY.md 5). The verdict asks whether the network
@@ -36,12 +37,15 @@ def run(study: Path, cube: Path, out: Path, table: Path) -> None:
     frame = pd.DataFrame([row for ds in datasets for row in compare(loaded, ds)])
     found = "".join(f"{line}\n" for line in findings.summary(loaded, datasets))
     storage.write_text(table, render(loaded, frame) + found)
-    storage.write_text(out, frame.to_csv(index=False, float_format="%.6g"))
+    storage.write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)
 
 
 def compare(study: Study, ds: xr.Dataset) -> list[dict]:
     """One row per cell (seeds together), score, gap and phase time. Without trained networks the law is compared."""
     trained, settings = study.subjects, study.document.compare
+    # What is compared, at once: chunks hold many cells, so reading cell by cell would read each many times.
+    large = {"time", "point", "evaluation"}
+    ds = ds[[name for name, one in ds.data_vars.items() if name == "gap_width" or not large & set(one.dims)]].load()
     rows = []
     for facet in ds.status.stack(facet=study.facets).facet.values:
         values = dict(zip(study.facets, facet, strict=True))

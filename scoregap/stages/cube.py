@@ -9,6 +9,7 @@ files leaves its cells missing (status 0), so an incomplete study can be looked 
 import platform
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -32,20 +33,33 @@ def run(study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | No
             raise InputError(f"{folder}: is not a folder: allowed is the folder of the files that stage {stage} made")
     attrs = provenance(loaded)
     dims = loaded.axes["ambient_dim"]
-    groups = {}
+    groups, spool = {}, storage.Spool(out)
     for d in dims:
-        ds = variables.annotate(gather(loaded, d, spectra, fits, dimensions)).assign_attrs(attrs)
-        wrong = variables.validate(ds, tuple(loaded.axes))
-        if wrong:
-            raise InputError(f"{out}: would not be a valid cube: {wrong[0]}")
+        ds = variables.annotate(gather(loaded, d, spectra, fits, dimensions, spool)).assign_attrs(attrs)
+        if wrong := invalid(ds, loaded, spool):
+            raise InputError(f"{out}: would not be a valid cube: {wrong}")
         groups[f"ambient_dim_{d}" if len(dims) > 1 else ""] = ds
-    storage.write_cube(out, groups)
+    storage.write_cube(out, groups, spool.forget)
+
+
+def invalid(ds: xr.Dataset, study: Study, spool: storage.Spool) -> str:
+    """What is wrong with a dataset of a cube, looked at block by block; empty if nothing is."""
+    shape = ds.status.shape
+    cells = storage.SHARD * ds.status.size // ds.eigenvalue.nbytes
+    for region in storage.regions(shape, storage.block(shape, cells)):
+        wrong = variables.validate(ds.isel(dict(zip(study.axes, region, strict=True))), tuple(study.axes))
+        spool.forget()
+        if wrong:
+            return wrong[0]
+    return ""
 
 
 def datasets(study: Study, cube: Path) -> list[xr.Dataset]:
     """The datasets of a study's cube, one per ambient_dim, in the order of the study."""
-    order = study.axes["ambient_dim"]
-    return sorted(storage.read_cube(cube).values(), key=lambda ds: order.index(int(ds.ambient_dim.values[0])))
+    order, found = study.axes["ambient_dim"], list(storage.read_cube(cube).values())
+    if any(ds.attrs.get("config_hash") != study.hash for ds in found):
+        raise InputError(f"{cube}: is not of this study as it is now: rerun cube")
+    return sorted(found, key=lambda ds: order.index(int(ds.ambient_dim.values[0])))
 
 
 def provenance(study: Study) -> dict[str, str]:
@@ -69,18 +83,26 @@ def provenance(study: Study) -> dict[str, str]:
     }
 
 
-def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path, dimensions: Path | None = None) -> xr.Dataset:
-    """The dataset of all cells of one ambient_dim."""
+def gather(
+    study: Study,
+    ambient_dim: int,
+    spectra: Path,
+    fits: Path,
+    dimensions: Path | None = None,
+    spool: storage.Spool | None = None,
+) -> xr.Dataset:
+    """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool."""
     axes = {axis: list(values) for axis, values in study.axes.items()} | {"ambient_dim": [ambient_dim]}
     cells = [cell for cell in study.cells if cell["ambient_dim"] == ambient_dim]
     coords = coordinates(cells)
     shape = tuple(len(values) for values in axes.values())
     present = {name: one for name, one in variables.VARIABLES.items() if set(one.dims) <= coords.keys()}
+    full = spool.full if spool else np.full
     data = {
-        name: variables.empty(name, (*shape, *(len(coords[dim]) for dim in variable.dims)))
+        name: variables.empty(name, (*shape, *(len(coords[dim]) for dim in variable.dims)), full)
         for name, variable in present.items()
     }
-    place: dict = {cell.values: np.unravel_index(i, shape) for i, cell in enumerate(cells)}
+    place = {cell.values: i for i, cell in enumerate(cells)}
     for job in study.jobs.values():
         if job.axes["ambient_dim"] != (ambient_dim,):
             continue
@@ -93,10 +115,13 @@ def gather(study: Study, ambient_dim: int, spectra: Path, fits: Path, dimensions
             ds, keys = storage.read_job(path)
             if keys != job.keys(stage):
                 raise InputError(f"{path}: is not of this study as it is now: rerun {stage}")
-            for name in map(str, ds.data_vars):
-                for i, cell in enumerate(job.cells):
-                    values = ds[name].values[i]
-                    data[name][(*place[cell.values], *(slice(size) for size in values.shape))] = values
+            members = [place[cell.values] for cell in job.cells]
+            for name, values in ds.data_vars.items():
+                rows = data[str(name)].reshape(len(cells), *data[str(name)].shape[len(shape) :])
+                index: tuple[Any, ...] = (members, *(slice(size) for size in values.shape[1:]))
+                rows[index] = values
+            if spool:
+                spool.forget()
     add_references(data, axes)
     coords |= {
         axis: np.array(values, object) if isinstance(values[0], str) else np.array(values)

@@ -6,13 +6,14 @@ study, cube, comparison.csv -> SVG figures and the comparison as HTML, in one fo
 """
 
 import html
+import io
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from scoregap import figures, storage
+from scoregap import InputError, figures, storage
 from scoregap.figures import cells, learning, theory
 from scoregap.stages.compare import known_curves
 from scoregap.stages.cube import datasets as gathered
@@ -22,7 +23,10 @@ from scoregap.study import Study, load
 def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
     """Draw the figures of study STUDY from CUBE and the comparison NUMBERS (CSV) into folder OUT."""
     loaded = load(study)
-    datasets = gathered(loaded, cube)
+    text, of = storage.read_table(numbers)
+    if of != loaded.hash:
+        raise InputError(f"{numbers}: is not of this study as it is now: rerun compare")
+    frame, datasets = pd.read_csv(io.StringIO(text)), gathered(loaded, cube)
     panels = [panel for ds in datasets for panel in figures.panels(loaded, ds)]
     with plt.rc_context(figures.STYLE):
         cell_figures = (
@@ -33,7 +37,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
         for name in loaded.findings:
             draw_it = (theory.DRAW | learning.DRAW)[name]
             figures.save(draw_it(loaded, datasets), loaded, out / f"{name}.svg")
-    storage.write_text(out / "comparison.html", comparison(loaded, pd.read_csv(numbers)))
+    storage.write_text(out / "comparison.html", comparison(loaded, frame))
 
 
 def comparison(study: Study, frame: pd.DataFrame) -> str:

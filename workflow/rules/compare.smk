@@ -4,6 +4,7 @@ rule compare:
         manifest="cube.zarr.json",
     output:
         numbers="comparison.csv",
+        digest="comparison.csv.json",
         table="comparison.txt",
     log:
         "logs/compare.log",

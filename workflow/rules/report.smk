@@ -14,6 +14,7 @@ rule report:
         cube="cube.zarr",
         manifest="cube.zarr.json",
         numbers="comparison.csv",
+        digest="comparison.csv.json",
     output:
         [
             report(
