@@ -77,5 +77,11 @@ rule all:
         # all products, so that whatever is deleted is made again
         weights_of_all_jobs,
         files_of_all_jobs,
-        ["cube.zarr", "cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt"],
+        [
+            "cube.zarr",
+            "cube.zarr.json",
+            "comparison.csv",
+            "comparison.csv.json",
+            "comparison.txt",
+        ],
         [f"figures/{name}" for name in FIGURES],

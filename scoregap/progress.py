@@ -77,12 +77,18 @@ def append(path: Path, record: dict[str, Any]) -> None:
     """One more line of metrics. Numbers that are not finite become null."""
     line = json.dumps(_finite(record), allow_nan=False).encode() + b"\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+", buffering=0) as file:
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                line = b"\n" + line
-        file.write(line)
+    try:
+        with path.open("ab+", buffering=0) as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    line = b"\n" + line
+            file.write(line)
+    except OSError as error:  # a full disk does not say of what file
+        error.filename = str(path)
+        if path.exists() and not path.stat().st_size:
+            path.unlink()
+        raise
 
 
 def last(path: Path) -> dict[str, Any] | None:
