@@ -6,7 +6,6 @@ So a study grows at the cost of what is new, however many cells share a job.
 """
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,10 +33,9 @@ def update(
     for key, cell in zip(keys, job.cells, strict=True):
         wanted.setdefault(key, cell)
     found = earlier(out, wanted)
-    fresh, start = [key for key in wanted if key not in found], time.perf_counter()
+    fresh = [key for key in wanted if key not in found]
     beat = Heartbeat(unit, len(fresh) * units)
     found |= {key: compute(wanted[key], beat) for key in fresh}
-    print(f"{len(fresh)} of {len(wanted)} computed in {time.perf_counter() - start:.2f} s", file=sys.stderr)
     storage.write_job(out, variables.stack([found[key] for key in keys]), keys)
 
 
