@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +29,7 @@ PROFILE = ROOT / "workflow" / "profiles" / "default"
 GRACE = 20.0  # seconds
 LOCK = ".lock"  # in a results folder
 RECORD = "run.log"  # in its logs: all that Snakemake has printed
+STOP = object()  # an event: the user wants the run to end
 INTERRUPTED = 130  # exit status, as shells have it
 
 
@@ -172,12 +173,18 @@ def taken(folder: Path) -> bool:
 def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int, list[str]]:
     """Run Snakemake on a results folder and show its progress. Returns (exit status, all it printed).
 
-    All it prints is also written to `log`. Ctrl-C and SIGTERM stop Snakemake by SIGINT, which it takes cleanly, and
-    give the status INTERRUPTED.
+    All it prints is also written to `log`. Ctrl-C and SIGTERM stop Snakemake by SIGINT, which it takes cleanly, and by
+    SIGKILL if that takes long or the user asks again; the status is then INTERRUPTED. Files are whole or absent either
+    way.
     """
     lines: list[str] = []
+    events: queue.SimpleQueue = queue.SimpleQueue()  # lines, STOP, and None at the end of lines
+
+    def ask(*_) -> None:  # no exception: that could come at any place, and leave Snakemake running
+        events.put(STOP)
+
     # Before the child starts: a shell starts background commands with SIGINT ignored, and children inherit that.
-    previous = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     log.parent.mkdir(exist_ok=True)
     try:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
@@ -193,51 +200,43 @@ def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int,
                 start_new_session=True,
             ) as process,
         ):
-            try:
-                for line in _lines(process, shown.silence):
-                    if line is None:
-                        shown.silent()
-                        continue
-                    lines.append(line)
-                    record.write(f"{line}\n")
-                    shown.add(line)
-            except KeyboardInterrupt:
-                _stop(process)
-                return INTERRUPTED, lines
-        return process.returncode, lines
+            threading.Thread(target=_read, args=(process, events), daemon=True).start()
+            impatience = threading.Timer(GRACE, _signal, (process, signal.SIGKILL))
+            asked = False
+            while True:
+                try:
+                    event = events.get(timeout=shown.silence)
+                except queue.Empty:
+                    shown.silent()
+                    continue
+                if event is None:
+                    break
+                if event is STOP:
+                    _signal(process, signal.SIGKILL if asked else signal.SIGINT)
+                    if not asked:
+                        impatience.start()
+                    asked = True
+                    continue
+                lines.append(event)
+                record.write(f"{event}\n")
+                shown.add(event)
+            process.wait()
+            impatience.cancel()
+        return INTERRUPTED if asked else process.returncode, lines
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def _stop(process: subprocess.Popen) -> None:
-    """End Snakemake and its jobs: by SIGINT, and by SIGKILL if that takes long or the user asks again. Files are
-    whole or absent either way."""
-    try:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(timeout=GRACE)
-    except (KeyboardInterrupt, subprocess.TimeoutExpired):
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def _read(process: subprocess.Popen, events: queue.SimpleQueue) -> None:
+    """Lines of the process as they come, and None after the last."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        events.put(line.rstrip())
+    events.put(None)
 
 
-def _lines(process: subprocess.Popen, silence: float) -> Iterator[str | None]:
-    """Lines of the process as they come; None after so many seconds without one."""
-    lines: queue.SimpleQueue = queue.SimpleQueue()
-
-    def read():
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.put(line.rstrip())
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        try:
-            line = lines.get(timeout=silence)
-        except queue.Empty:
-            yield None
-            continue
-        if line is None:
-            return
-        yield line
+def _signal(process: subprocess.Popen, number: signal.Signals) -> None:
+    """Send a signal to Snakemake and its jobs."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

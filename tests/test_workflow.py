@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -320,3 +322,22 @@ def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
     assert workflow.follow([sys.executable, "-c", code], tmp_path, lock, log) == (0, ["one"])
     assert "train job: step 2/9" in capsys.readouterr().out
     assert log.read_text() == "one\n"
+
+
+def test_two_signals_at_once_leave_nothing_running(tmp_path):
+    """Also where they come before anything is ready for them."""
+
+    def both():
+        while not (tmp_path / "began").exists():
+            time.sleep(0.001)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.pthread_kill(threading.main_thread().ident, number)
+
+    code = "import pathlib, time; pathlib.Path('began').write_text(''); time.sleep(60)"
+    command = [sys.executable, "-c", f"import os; os.chdir({str(tmp_path)!r}); {code}"]
+    threading.Thread(target=both, daemon=True).start()
+    start = time.monotonic()
+    status, _ = workflow.follow(command, tmp_path, workflow.take(tmp_path), tmp_path / "logs" / "run.log")
+    assert status == 130
+    assert time.monotonic() - start < 30
+    assert not [one for one in psutil.Process().children(recursive=True) if str(tmp_path) in " ".join(one.cmdline())]
