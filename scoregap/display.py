@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoregap.events import Events
-from scoregap.progress import INTERVAL, clock, last, summary
+from scoregap.progress import INTERVAL, clock, last, metrics_of, summary
 from scoregap.stages import STAGES
 
 ROWS = 8  # trainings shown at once
@@ -125,7 +125,7 @@ class Bars(Lines):
         table = Table.grid(padding=(0, 2))
         logs = [Path(job.log) for job in self.events.jobs.values() if (job.rule, job.state) == ("train", "running")]
         for log in logs[:ROWS]:
-            now = last(self.folder / "train" / f"{log.stem}.metrics.jsonl")
+            now = last(metrics_of(self.folder / "train" / f"{log.stem}.safetensors"))
             if now is None or now["time"] < self.began:
                 table.add_row(log.stem, "", "starting")
                 continue

@@ -54,9 +54,9 @@ def look(study: Study, results: Path) -> Report:
     report = Report(study, folder, attempts.going)
     report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}
     for job in study.jobs.values():
-        states: list[list[str]] = [[] for _ in job.cells]
+        states: list[list[str]] = [[] for _ in range(job.size)]
         for stage in OF_JOBS:
-            if not job.cells[0].has(stage):
+            if not job.has(stage):
                 continue
             found, begun = of_job(folder, job, stage, attempts)
             report.begun += [(stage, job.id, one) for one in begun]
@@ -78,7 +78,7 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
     try:
         found = members(folder, job.id, stage)
     except DamagedFile as error:
-        return ["failed"] * len(job.cells), [Attempt("failed", log, str(error))]
+        return ["failed"] * job.size, [Attempt("failed", log, str(error))]
     keys = job.keys(stage)
     attempt = Attempt("waiting", log) if found.keys() >= set(keys) else attempts.last(f"{stage}/{job.id}")
     if stage == "train" and attempt.state == "running" and (now := last(metrics_of(place(folder, job.id, stage)))):

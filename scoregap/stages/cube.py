@@ -92,8 +92,8 @@ def gather(
     spool: storage.Spool | None = None,
 ) -> xr.Dataset:
     """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool."""
-    axes = {axis: list(values) for axis, values in study.axes.items()} | {"ambient_dim": [ambient_dim]}
-    cells = [cell for cell in study.cells if cell["ambient_dim"] == ambient_dim]
+    axes = study.axes | {"ambient_dim": (ambient_dim,)}
+    cells = list(study.expand(axes))
     coords = coordinates(cells)
     shape = tuple(len(values) for values in axes.values())
     present = {name: one for name, one in variables.VARIABLES.items() if set(one.dims) <= coords.keys()}
@@ -107,7 +107,7 @@ def gather(
         if job.axes["ambient_dim"] != (ambient_dim,):
             continue
         for stage, folder in (("spectrum", spectra), ("fit", fits), ("dimension", dimensions)):
-            if folder is None or not job.cells[0].has(stage):
+            if folder is None or not job.has(stage):
                 continue
             path = folder / f"{job.id}.zarr.zip"
             if not path.exists():
@@ -152,7 +152,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
     }
 
 
-def add_references(data: dict[str, np.ndarray], axes: dict[str, list]) -> None:
+def add_references(data: dict[str, np.ndarray], axes: dict[str, tuple]) -> None:
     """`exact_*` and `gaussian_*` times of every cell: those of its control arm, where the study has it."""
     along = list(axes).index("network")
     for arm in CONTROLS:
