@@ -44,15 +44,16 @@ def earlier(path: Path, wanted: dict[str, Cell]) -> dict[str, Result]:
     if not path.exists():
         return {}
     try:
-        ds, keys = storage.read_job(path)
+        arrays, keys = storage.read_job(path)
     except DamagedFile as error:
         print(f"not reused: {error}", file=sys.stderr)
         return {}
+    return {key: result(arrays, i, wanted[key].gaps) for i, key in enumerate(keys) if key in wanted}
+
+
+def result(arrays: storage.Arrays, i: int, gaps: int) -> Result:
+    """The variables of the i-th member of a job, which has so many gaps."""
     return {
-        key: {
-            str(name): array.values[tuple(slice(wanted[key].gaps if dim in PADDED else None) for dim in array.dims)]
-            for name, array in ds.isel(member=i).data_vars.items()
-        }
-        for i, key in enumerate(keys)
-        if key in wanted
+        name: array[i, *(slice(gaps if dim in PADDED else None) for dim in dims[1:])]
+        for name, (dims, array) in arrays.items()
     }

@@ -5,7 +5,11 @@ arrays <-> one file per job (`.zarr.zip`, `.safetensors`) and one cube per study
 Every file is written beside its place under a temporary name, flushed to disk and renamed. Array chunks carry a
 CRC-32C, weights and tables a SHA-256, the cube a manifest of SHA-256s; a mismatch is a `DamagedFile`, never a NaN.
 Nothing read here is unpickled. A cube may be larger than memory: it is built from a `Spool`, block by block.
+
+Only the functions that need xarray and zarr import them: jobs are many, and start often.
 """
+
+from __future__ import annotations
 
 import hashlib
 import itertools
@@ -19,14 +23,18 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
-import zarr
-from zarr.codecs import BloscCodec, Crc32cCodec
 
 from scoregap import DamagedFile
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Arrays = dict[str, tuple[tuple[str, ...], np.ndarray]]  # name -> dimensions, values; `xarray.Dataset` takes one
 
 FORMAT = 1  # of job files, tables and cube
 CHUNK = 2**17  # bytes of an inner chunk of a cube: one time of as many cells as fit
@@ -109,26 +117,39 @@ def write_text(path: Path, text: str) -> None:
 # ---------------------------------------------------------------- one file per job
 
 
-CODECS = [BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()]
+@cache
+def codecs() -> list:
+    """How arrays are compressed and protected."""
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    return [BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()]
 
 
-def write_job(path: Path, ds: xr.Dataset, members: list[str]) -> None:
-    """A dataset whose first dimension is `member`, with the key of every member, as one zip of a zarr store.
+def write_job(path: Path, arrays: Arrays, members: list[str]) -> None:
+    """Arrays whose first dimension is `member`, with the key of every member, as one zip of a zarr store.
 
-    The same dataset gives the same bytes.
+    The same arrays give the same bytes.
     """
-    ds = ds.assign_attrs(format=FORMAT, members=json.dumps(members))
-    encoding = {
-        # all members in a chunk, or each in one of its own: Blosc takes 2 GiB
-        name: {"compressors": CODECS, "chunks": array.shape if array.nbytes <= SHARD else (1, *array.shape[1:])}
-        for name, array in ds.variables.items()
-    }
+    import zarr
+
     entries: dict = {}
-    store = zarr.storage.MemoryStore(entries)
-    ds.to_zarr(store, zarr_format=3, consolidated=False, encoding=encoding)
+    store, attributes = zarr.storage.MemoryStore(entries), {"format": FORMAT, "members": json.dumps(members)}
+    group = zarr.create_group(store, zarr_format=3, attributes=attributes)
+    for name, (dims, array) in arrays.items():
+        # all members in a chunk, or each in one of its own: Blosc takes 2 GiB
+        chunks = array.shape if array.nbytes <= SHARD else (1, *array.shape[1:])
+        _create(group, name, array, dims, chunks=chunks)[...] = array
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(entries):
             archive.writestr(zipfile.ZipInfo(name), entries[name].to_bytes())
+
+
+def _create(group, name: str, array, dims: tuple[str, ...], **more: Any):
+    """A zarr array like `array`, without its values."""
+    return group.create_array(
+        name, shape=array.shape, dtype=array.dtype, fill_value=np.nan if array.dtype.kind == "f" else 0,
+        compressors=codecs(), dimension_names=dims, config={"write_empty_chunks": True}, **more,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -144,22 +165,27 @@ def _reading(path: Path):
         raise DamagedFile(f"{path}: is damaged ({type(error).__name__}: {error}); delete it and rerun") from error
 
 
-def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
-    """What `write_job` wrote, loaded. Raises DamagedFile."""
+def read_job(path: Path) -> tuple[Arrays, list[str]]:
+    """What `write_job` wrote. Raises DamagedFile."""
+    import zarr
+
     with _reading(path):
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
             if broken:
                 raise DamagedFile(f"{path}: is damaged: checksum of {broken} is wrong; delete it and rerun")
         with zarr.storage.ZipStore(path, mode="r") as store:
-            ds = xr.open_zarr(store, consolidated=False, chunks=None, zarr_format=3).load()
-        if ds.attrs.pop("format") != FORMAT:
-            raise DamagedFile(f"{path}: is of another version of scoregap; delete it and rerun")
-        return ds, json.loads(ds.attrs.pop("members"))
+            group: Any = zarr.open_group(store, mode="r", zarr_format=3)
+            if group.attrs["format"] != FORMAT:
+                raise DamagedFile(f"{path}: is of another version of scoregap; delete it and rerun")
+            arrays = {name: (tuple(one.metadata.dimension_names), one[...]) for name, one in sorted(group.arrays())}
+            return arrays, json.loads(group.attrs["members"])
 
 
 def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
     """Keys of the members of a job's file, and their `status` if it has that, without the rest. Raises DamagedFile."""
+    import zarr
+
     with _reading(path), zarr.storage.ZipStore(path, mode="r") as store:
         group = zarr.open_group(store, mode="r", zarr_format=3)
         keys = json.loads(str(group.attrs["members"]))
@@ -324,6 +350,8 @@ def write_cube(path: Path, groups: dict[str, xr.Dataset], forget: Callable[[], N
     last, so that at every instant there is the old cube, the new one, or what `read_cube` refuses. forget: called
     after every shard, to let go of what reading it has taken.
     """
+    import zarr
+
     manifest, old = manifest_of(path), path.with_name(f"{path.name}.old")
     with _temporary(path) as building, _temporary(old) as aside, _temporary(manifest) as new_manifest:
         if set(groups) != {""}:
@@ -352,18 +380,19 @@ def write_cube(path: Path, groups: dict[str, xr.Dataset], forget: Callable[[], N
 
 def _write_group(store: Path, group: str, ds: xr.Dataset, forget: Callable[[], None]) -> None:
     """One dataset of a cube: coordinates by xarray, then variables."""
+    import zarr
+
     coords = ds.drop_vars(list(ds.data_vars))
-    encoding = {name: {"compressors": CODECS} for name in coords.variables}
+    encoding = {name: {"compressors": codecs()} for name in coords.variables}
     coords.to_zarr(
         store, group=group or None, zarr_format=3, consolidated=False, encoding=encoding, mode="a" if group else "w"
     )
     place = zarr.open_group(store, path=group, mode="r+")
     for name, array in ds.data_vars.items():
         chunks, shards = layout(array)
-        target = place.create_array(
-            str(name), shape=array.shape, dtype=array.dtype, chunks=chunks, shards=shards if shards != chunks else None,
-            compressors=CODECS, fill_value=np.nan if array.dtype.kind == "f" else 0, attributes=dict(array.attrs),
-            dimension_names=[str(dim) for dim in array.dims], config={"write_empty_chunks": True},
+        target = _create(
+            place, str(name), array, tuple(map(str, array.dims)), attributes=dict(array.attrs),
+            chunks=chunks, shards=shards if shards != chunks else None,
             chunk_key_encoding={"name": "default", "separator": "."},  # a file of its own folder, not one per dimension
         )  # fmt: skip
         for region in regions(array.shape, shards):
@@ -384,6 +413,9 @@ def _hashes(folder: Path, sync: bool = False) -> dict[str, str]:
 
 def read_cube(path: Path) -> dict[str, xr.Dataset]:
     """Datasets of a cube by group, checked against the manifest and opened lazily. Raises DamagedFile."""
+    import xarray as xr
+    import zarr
+
     again = "rebuild it with: snakemake --forcerun cube"
     (wanted,) = _manifest(path, again, ("files",))
     with _reading(path):

@@ -7,11 +7,17 @@ Dimensions are the study's axes, then those named here. In the file of a job the
 dimension `member`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from scoregap.storage import Arrays
 
 TIMES = {
     "t_open": "noise variance at which the gap opens (t falling)",
@@ -192,17 +198,17 @@ def blank(names: tuple[str, ...], sizes: dict[str, int]) -> dict[str, np.ndarray
     return {name: empty(name, tuple(sizes[dim] for dim in VARIABLES[name].dims)) for name in names}
 
 
-def stack(members: list[dict[str, np.ndarray]]) -> xr.Dataset:
-    """The dataset of a job: the variables of its cells along a first dimension `member`, short ones filled up."""
-    data = {}
+def stack(members: list[dict[str, np.ndarray]]) -> Arrays:
+    """The arrays of a job: the variables of its cells along a first dimension `member`, short ones filled up."""
+    data: Arrays = {}
     for name in members[0]:
         arrays = [one[name] for one in members]
         shape = tuple(map(max, zip(*(array.shape for array in arrays), strict=True)))
         together = empty(name, (len(arrays), *shape))
         for i, array in enumerate(arrays):
             together[slice(i, i + 1), *(slice(size) for size in array.shape)] = array
-        data[name] = (("member", *VARIABLES[name].dims), together)
-    return xr.Dataset(data)
+        data[name] = ("member", *VARIABLES[name].dims), together
+    return data
 
 
 def annotate(ds: xr.Dataset) -> xr.Dataset:
@@ -254,6 +260,8 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
 
 def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Dataset:
     """A valid cube of the given axes with invented numbers. sizes: of time, point, mode, ... (default 3)."""
+    import xarray as xr
+
     rng = np.random.default_rng(seed)
     sizes = {dim: sizes.get(dim, 3) for dim in COORDINATES if dim not in axes and dim not in ("family",)} | sizes
     sizes["side"] = len(SIDES)

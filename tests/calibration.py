@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 
-from scoregap.measure.gaps import GapDetector
+from scoregap.measure.detector import GapDetector
 from scoregap.truth import laws, times
 
 SIZES = (16, 32, 100, 300)

@@ -17,6 +17,7 @@ from unittest import mock
 import numpy as np
 import xarray as xr
 import zarr
+from tiny import write_job
 
 from scoregap import DamagedFile, storage, variables
 
@@ -42,7 +43,7 @@ def job(names):
     """Of a job's file of these variables: (make, read)."""
 
     def make(folder, seed):
-        storage.write_job(folder / "job.zarr.zip", numbers(names, np.random.default_rng(seed)), ["a", str(seed)])
+        write_job(folder / "job.zarr.zip", numbers(names, np.random.default_rng(seed)), ["a", str(seed)])
         return folder / "job.zarr.zip", folder / "job.zarr.zip"
 
     return make, storage.read_job

@@ -2,7 +2,7 @@
 
 Targets are the whole run, Snakemake alone, a training job and the cube stage, by SIGKILL and by SIGTERM, in turn. After
 each kill the same command is given again. A run that has come to its end has to leave the cube of an uninterrupted one,
-bit for bit, and no weights file that was whole may be written a second time. Ten minutes on two cores.
+bit for bit, and nothing may be trained for a weights file that was whole. A quarter of an hour on two cores.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import psutil
 from tiny import TINY
 
 from scoregap import storage
+from scoregap.progress import metrics_of
 
 KILLS = 56
 TARGETS = ("run", "snakemake", "scoregap train", "scoregap cube")
@@ -60,7 +61,7 @@ class Runs:
         (folder / "faults.yaml").write_text(STUDY)
         (folder / "sitecustomize.py").write_text(OFTEN)
         self.results = folder / "results" / "faults"
-        self.whole: dict[Path, int] = {}  # weights files that were complete -> date
+        self.whole: dict[Path, str] = {}  # weights files that were complete -> metrics of their training
         self.resumed: set[tuple[Path, int]] = set()  # logs of trainings that went on from a checkpoint, and their dates
         self.hung = 0  # runs that had to be stopped, since Snakemake did not end by itself
 
@@ -84,10 +85,10 @@ class Runs:
         self.look()
 
     def look(self) -> None:
-        """Note complete weights; none of those known may have been written again."""
+        """Note complete weights; nothing may have been trained for those known: training adds to their metrics."""
         for path in (self.results / "train").glob("*.safetensors"):
-            date = path.stat().st_mtime_ns
-            if self.whole.setdefault(path, date) != date:
+            metrics = metrics_of(path).read_text()
+            if self.whole.setdefault(path, metrics) != metrics:
                 raise SystemExit(f"{path.name}: was trained twice")
         for path in (self.results / "logs" / "train").glob("*.log"):
             if "resumed after" in path.read_text():

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from tiny import write_job
 
 from scoregap import storage, variables
 from scoregap.stages import fit, spectrum
@@ -98,7 +99,7 @@ def write_jobs(folder, study):
         for stage, names in (("spectrum", spectrum.NAMES), ("fit", fit.NAMES)):
             ds, keys = invented(rng, job, names), job.keys(stage)
             start = time.perf_counter()
-            storage.write_job(folder / stage / f"{job.id}.zarr.zip", ds, keys)
+            write_job(folder / stage / f"{job.id}.zarr.zip", ds, keys)
             took, files = took + time.perf_counter() - start, files + 1
     return took, files
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny import TINY
+from tiny import TINY, read_job
 
 from scoregap.stages import STAGES
 
@@ -195,7 +195,6 @@ def test_an_output_that_cannot_be_written_is_one_line_and_leaves_nothing(tiny, t
 
 
 def test_stages_run_by_hand_on_files(tiny, tmp_path):
-    from scoregap import storage
     from scoregap.study import load
 
     job = next(job.id for job in load(tiny).jobs.values() if "0.5-gated-8" in job.id)
@@ -207,5 +206,5 @@ def test_stages_run_by_hand_on_files(tiny, tmp_path):
     ):
         result = scoregap(arguments[0], "--study", tiny, "--job", job, *arguments[1:])
         assert result.returncode == 0, result.stderr
-    assert (storage.read_job(spectra)[0].status == 1).all()
-    assert storage.read_job(fits)[0].sizes["member"] == 2
+    assert (read_job(spectra)[0].status == 1).all()
+    assert read_job(fits)[0].sizes["member"] == 2

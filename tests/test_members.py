@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tiny import WITH_DIMENSION, edited
+from tiny import WITH_DIMENSION, edited, read_job, write_job
 
-from scoregap import members, storage
+from scoregap import members
 from scoregap.stages import dimension, fit, spectrum, train
 from scoregap.study import load
 
@@ -24,8 +24,8 @@ def stages_of(folder, path, name):
 
 def mark(file):
     """Change what the file holds: whoever computes it again takes the mark away."""
-    ds, keys = storage.read_job(file)
-    storage.write_job(file, ds.map(lambda array: array + 1 if array.dtype.kind == "f" else array), keys)
+    ds, keys = read_job(file)
+    write_job(file, ds.map(lambda array: array + 1 if array.dtype.kind == "f" else array), keys)
     return ds, keys
 
 
@@ -39,8 +39,8 @@ def test_a_new_seed_computes_only_the_new_member_and_to_the_same_bits(tmp_path, 
     whole = stages_of(tmp_path / "whole", grown, name)
     for stage, file in files.items():
         old, old_keys = before[stage]
-        ds, keys = storage.read_job(file)
-        fresh, fresh_keys = storage.read_job(whole[stage])
+        ds, keys = read_job(file)
+        fresh, fresh_keys = read_job(whole[stage])
         assert keys == fresh_keys
         assert keys[1:] == old_keys[::-1]
         for variable, array in ds.data_vars.items():
@@ -62,7 +62,7 @@ def test_members_of_other_sizes_share_a_file_and_leave_it(tmp_path):
     assert [cell.gaps for cell in job.cells] == [1, 2]
     spectrum.run(path, job.id, tmp_path / "spectrum")
     fit.run(path, job.id, tmp_path / "spectrum", tmp_path / "fit")
-    both = storage.read_job(tmp_path / "fit")[0]
+    both = read_job(tmp_path / "fit")[0]
     assert both.sizes["gap"] == 2
     assert np.isnan(both.boundary.values[0, 1])
     path = edited(tmp_path, *mixture, ("[1, 4]", "[1]"))
@@ -97,7 +97,7 @@ def test_equal_results_are_computed_once(tmp_path):
 
     members.update(tmp_path / "spectrum", job, "spectrum", compute)
     assert asked == [(0.4, 0), (0.4, 1)]
-    assert storage.read_job(tmp_path / "spectrum")[0].status.values.tolist() == [1, 2] * 4
+    assert read_job(tmp_path / "spectrum")[0].status.values.tolist() == [1, 2] * 4
     asked.clear()
     members.update(tmp_path / "fit", job, "fit", compute)
     assert asked == [(level, seed) for level in (0.4, 0.5) for seed in (0, 1)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from test_events import FAILURE
-from tiny import DIMENSION, TINY, edited
+from tiny import DIMENSION, TINY, edited, write_job
 
 from scoregap import InputError, progress, status, storage, workflow
 from scoregap.study import load
@@ -37,7 +37,7 @@ def make(folder, job, stage, states=(1, 1)):
         storage.write_weights(path, members, {f"{key}/w": np.zeros(1) for key in keys})
     else:
         name = "status" if stage == "spectrum" else "t_max"
-        storage.write_job(path, xr.Dataset({name: ("member", np.array(states, np.int8))}), keys)
+        write_job(path, xr.Dataset({name: ("member", np.array(states, np.int8))}), keys)
 
 
 def make_all(folder, study, stages=("train", "spectrum", "fit"), without=""):

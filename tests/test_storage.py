@@ -18,6 +18,7 @@ import xarray as xr
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import read_job, write_job
 
 from scoregap import DamagedFile, storage, variables
 
@@ -44,7 +45,7 @@ def cube(tmp_path, written):
 def job(tmp_path):
     rng = np.random.default_rng(0)
     ds = xr.Dataset({"t_max": (("member", "gap"), rng.random((2, 3))), "status": ("member", np.ones(2, "int8"))})
-    storage.write_job(tmp_path / "job.zarr.zip", ds, ["a", "b"])
+    write_job(tmp_path / "job.zarr.zip", ds, ["a", "b"])
     return tmp_path / "job.zarr.zip", ds
 
 
@@ -57,7 +58,7 @@ def weights(tmp_path):
 
 def test_round_trips(cube, job, weights):
     xr.testing.assert_identical(storage.read_cube(cube[0])[""].load(), cube[1])
-    ds, members = storage.read_job(job[0])
+    ds, members = read_job(job[0])
     xr.testing.assert_identical(ds, job[1])
     assert members == ["a", "b"]
     members, tensors = storage.read_weights(weights[0])
@@ -73,9 +74,9 @@ def test_members_are_read_without_the_rest(job, weights, tmp_path):
     assert storage.weights_members(weights[0]) == {"a": {"diverged": False}}
     for values in ([0, 0], [3, 2]):
         ds = job[1].assign(status=("member", np.array(values, "int8")))
-        storage.write_job(tmp_path / "other.zarr.zip", ds, ["a", "b"])
+        write_job(tmp_path / "other.zarr.zip", ds, ["a", "b"])
         np.testing.assert_array_equal(storage.job_members(tmp_path / "other.zarr.zip")[1], values)
-    storage.write_job(tmp_path / "without.zarr.zip", job[1].drop_vars("status"), ["a", "b"])
+    write_job(tmp_path / "without.zarr.zip", job[1].drop_vars("status"), ["a", "b"])
     assert storage.job_members(tmp_path / "without.zarr.zip") == (["a", "b"], None)
     for path, read in ((job[0], storage.job_members), (weights[0], storage.weights_members)):
         path.write_bytes(path.read_bytes()[:50])
@@ -88,7 +89,7 @@ def test_members_are_read_without_the_rest(job, weights, tmp_path):
 
 def test_the_same_content_is_the_same_bytes(job, weights, tmp_path):
     first = job[0].read_bytes(), weights[0].read_bytes()
-    storage.write_job(job[0], job[1], ["a", "b"])
+    write_job(job[0], job[1], ["a", "b"])
     storage.write_weights(weights[0], {"a": {"diverged": False}}, dict(reversed(weights[1].items())))
     assert (job[0].read_bytes(), weights[0].read_bytes()) == first
 
@@ -144,7 +145,7 @@ def test_a_zip_of_something_else_is_there_and_not_missing(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x", "y")
     with pytest.raises(DamagedFile, match="is damaged"):
-        storage.read_job(path)
+        read_job(path)
 
 
 def test_a_file_too_many_in_a_cube_is_named(cube):
@@ -176,7 +177,7 @@ def test_files_of_another_format_are_refused(weights, job, cube, tmp_path, monke
     storage.write_table(tmp_path / "a.csv", "1", "x")
     monkeypatch.setattr(storage, "FORMAT", 2)
     for read, path in (
-        (storage.read_weights, weights[0]), (storage.read_job, job[0]), (storage.read_cube, cube[0]),
+        (storage.read_weights, weights[0]), (read_job, job[0]), (storage.read_cube, cube[0]),
         (storage.read_table, tmp_path / "a.csv"),
     ):  # fmt: skip
         with pytest.raises(DamagedFile, match="another version"):
@@ -199,12 +200,12 @@ def test_a_job_file_opens_with_xarray_alone(job):
 
 def test_job_files_may_have_a_chunk_per_member_or_be_written_by_zarr(job, tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "SHARD", 40)
-    storage.write_job(tmp_path / "parts.zarr.zip", job[1], ["a", "b"])
+    write_job(tmp_path / "parts.zarr.zip", job[1], ["a", "b"])
     with zipfile.ZipFile(tmp_path / "parts.zarr.zip") as archive:
         assert {"t_max/c/0/0", "t_max/c/1/0", "status/c/0"} <= set(archive.namelist())
     by_zarr = job[1].assign(empty=(("member", "gap"), np.full((2, 3), np.nan)))  # a chunk that zarr leaves out
     entries = {}
-    encoding = {name: {"compressors": storage.CODECS} for name in by_zarr}
+    encoding = {name: {"compressors": storage.codecs()} for name in by_zarr}
     encoding["t_max"]["chunks"] = (1, 2)
     by_zarr.assign_attrs(format=1, members='["a", "b"]').to_zarr(
         zarr.storage.MemoryStore(entries), consolidated=False, zarr_format=3, encoding=encoding
@@ -213,7 +214,7 @@ def test_job_files_may_have_a_chunk_per_member_or_be_written_by_zarr(job, tmp_pa
         for name, content in entries.items():
             archive.writestr(name, content.to_bytes())
     for name, ds in (("parts", job[1]), ("zarr", by_zarr)):
-        found, members = storage.read_job(tmp_path / f"{name}.zarr.zip")
+        found, members = read_job(tmp_path / f"{name}.zarr.zip")
         xr.testing.assert_identical(found, ds)
         assert members == ["a", "b"]
 

@@ -1,6 +1,10 @@
-"""A study that runs in seconds, and all its stages by hand."""
+"""A study that runs in seconds, all its stages by hand, and files of jobs as datasets."""
 
 from pathlib import Path
+
+import xarray as xr
+
+from scoregap import storage
 
 TINY = """\
 study: tiny
@@ -53,6 +57,17 @@ def edited(folder: Path, *changes: tuple[str, str]) -> Path:
     path = folder / "edited.yaml"
     path.write_text(text)
     return path
+
+
+def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
+    """The file of a job as a dataset."""
+    arrays, members = storage.read_job(path)
+    return xr.Dataset(arrays), members
+
+
+def write_job(path: Path, ds: xr.Dataset, members: list[str]) -> None:
+    """A dataset as the file of a job."""
+    storage.write_job(path, {str(name): (array.dims, array.values) for name, array in ds.data_vars.items()}, members)
 
 
 def run_stages(study: Path, results: Path) -> None:

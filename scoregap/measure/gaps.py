@@ -25,8 +25,6 @@ them. One spectrum cannot tell them from normal directions; `blind` has all time
 
 import numpy as np
 from scipy.special import comb
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
 
 NOISE = -1.0  # eigenvalue of t J along a direction that is noise alone
 WINDOW = 24  # spacings on either side that a spacing is compared with
@@ -58,68 +56,11 @@ def widest(eigenvalues):
     return (-np.diff(_with_floor(eigenvalues))).argmax(-1) + 1
 
 
-class GapDetector(BaseEstimator):
-    """Gaps of the spectra of t J at one noise time, found without knowing where to look.
-
-    The answer "none" is an answer: on spectra without a gap any is reported with a probability of at most
-    `significance` (the module says how). Gaps are sought in the mean spectrum, whose modes are averaged over the
-    points, and in the spectrum of every point. Whether points are independent, alike or the same does not matter:
-    averaging makes spacings more regular, which the test does not presume.
-
-    Parameters
-    ----------
-    significance : float
-        Largest probability of reporting any gap where there is none; of the mean spectrum, and of each point.
-    min_width : float
-        Width below which a gap is invisible whatever its p-value, in units of t J (tangent and normal directions
-        are 1 apart), and least distance of the mode above it from the noise at -1. Of an exact score at large t every
-        tangent is separated from the noise, at a distance that no network resolves; the spectra of good networks
-        are off by some hundredths, hence 0.1.
-
-    Attributes
-    ----------
-    gaps_ : (n_gaps_,) int array
-        Number of modes above each gap of the mean spectrum, ascending; empty if there is none. A last one equal to
-        the number of modes is the gap to the noise: every mode is nearer to 0 than to -1.
-    widths_, p_values_ : (n_gaps_,) arrays
-        Width of each, and its p-value for the whole spectrum (at most `significance`).
-    shares_ : (n_gaps_,) array
-        Share of the points in whose own spectra the gap is found.
-    n_gaps_ : int
-    dimension_ : int
-        Modes above the lowest gap, 0 if there is none: intermediate gaps lie above the final one.
-    point_gaps_, point_widths_, point_p_values_ : lists of arrays
-        As `gaps_`, `widths_` and `p_values_`, for every point by itself.
-    point_dimensions_ : (points,) int array
-    """
-
-    def __init__(self, significance=0.05, min_width=0.1):
-        self.significance = significance
-        self.min_width = min_width
-
-    def fit(self, X, y=None):
-        """Find the gaps of X, (points, modes): eigenvalues of t J at every point, modes in any order."""
-        X = validate_data(self, X, dtype=np.float64)
-        if not 0 < self.significance < 1:
-            raise ValueError(f"significance: {self.significance!r} is not allowed: should be between 0 and 1")
-        if not self.min_width > 0:
-            raise ValueError(f"min_width: {self.min_width!r} is not allowed: should be greater than 0")
-        spectra = -np.sort(-X, axis=1)
-        self.gaps_, self.widths_, self.p_values_ = find(spectra.mean(0), self.significance, self.min_width)
-        found = [find(one, self.significance, self.min_width) for one in spectra]
-        self.point_gaps_, self.point_widths_, self.point_p_values_ = map(list, zip(*found, strict=True))
-        self.shares_ = np.array([np.mean([gap in own for own in self.point_gaps_]) for gap in self.gaps_])
-        self.n_gaps_ = len(self.gaps_)
-        self.dimension_ = _last(self.gaps_)
-        self.point_dimensions_ = np.array([_last(own) for own in self.point_gaps_])
-        return self
-
-
 def blind(eigenvalues, significance, min_width):
     """What spectra alone say about gaps and dimension while noise recedes, without the true groups.
 
     eigenvalues: (times, points, modes) of t J, descending; the mean over points is tested. significance, min_width:
-    as of `GapDetector`.
+    as of `detector.GapDetector`.
     Returns (dimension (times,), gap_count (times,), dimension_overall, gap_count_overall):
     - dimension at a time: modes above the lowest gap, 0 if there is none (every direction is noise);
     - dimension overall: the largest number of modes above a gap that is wider than one half at some time, 0 if none
@@ -129,12 +70,12 @@ def blind(eigenvalues, significance, min_width):
     than one half: what noise leaves by chance at one of many times is narrow.
     """
     found = [find(one, significance, min_width) for one in eigenvalues.mean(1)]
-    dimension = np.array([_last(gaps) for gaps, _, _ in found])
+    dimension = np.array([lowest(gaps) for gaps, _, _ in found])
     count = np.array([len(gaps) for gaps, _, _ in found])
     gaps, width, p = (np.concatenate(parts) for parts in zip(*found, strict=True))
     dominant = width > 0.5
     sure = dominant | (p * len(found) <= significance)
-    return dimension, count, _last(np.sort(gaps[dominant])), len(np.unique(gaps[sure]))
+    return dimension, count, lowest(np.sort(gaps[dominant])), len(np.unique(gaps[sure]))
 
 
 def find(spectrum, significance, min_width):
@@ -203,6 +144,6 @@ def _exceeds(ratio, one, two):
     return total
 
 
-def _last(gaps):
+def lowest(gaps):
     """Modes above the lowest gap; 0 for none."""
     return int(gaps[-1]) if len(gaps) else 0

@@ -9,7 +9,7 @@ t_max and closes at t_close < t_max. What the grid does not show is NaN, and a s
 """
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from scoregap.variables import ABOVE, ABSENT, BELOW, MEASURED, NOT_APPLICABLE
 
@@ -302,7 +302,7 @@ def over_points(find, names, curves, has_gap, resamples, confidence, rng):
             ratio = np.where(means == 0, 0.0, means / spread) * np.sqrt(count - 1)
         ratio = np.nan_to_num(ratio, nan=np.nan, posinf=1e30, neginf=-1e30)  # resamples of one point alone
         tails = 0.5 * (1 + confidence), 0.5 * (1 - confidence)
-        student = np.asarray(stats.t.ppf(tails, count - 1))[:, None]
+        student = stdtrit(count - 1, tails)[:, None]  # quantiles of Student's t
         resampled = np.quantile(ratio, tails, axis=0, method="weibull")
         outer = np.stack([np.maximum(resampled[0], student[0]), np.minimum(resampled[1], student[1])])
         error = shares.std(0, ddof=1) / np.sqrt(count)

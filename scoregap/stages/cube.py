@@ -112,12 +112,12 @@ def gather(
             path = folder / f"{job.id}.zarr.zip"
             if not path.exists():
                 continue
-            ds, keys = storage.read_job(path)
+            arrays, keys = storage.read_job(path)
             if keys != job.keys(stage):
                 raise InputError(f"{path}: is not of this study as it is now: rerun {stage}")
             members = [place[cell.values] for cell in job.cells]
-            for name, values in ds.data_vars.items():
-                rows = data[str(name)].reshape(len(cells), *data[str(name)].shape[len(shape) :])
+            for name, (_, values) in arrays.items():
+                rows = data[name].reshape(len(cells), *data[name].shape[len(shape) :])
                 index: tuple[Any, ...] = (members, *(slice(size) for size in values.shape[1:]))
                 rows[index] = values
             if spool:

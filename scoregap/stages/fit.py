@@ -6,7 +6,6 @@ study, job, spectrum file -> fit file (.zarr.zip), with the same operators appli
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from scoregap import InputError, members, storage, variables
 from scoregap.measure import gaps, phases
@@ -31,22 +30,21 @@ NAMES = (
 def run(study: Path, job: str, spectra: Path, out: Path) -> None:
     """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
     loaded = load(study).job(job)
-    measured, keys = storage.read_job(spectra)
+    arrays, keys = storage.read_job(spectra)
     if keys != loaded.keys("spectrum"):
         raise InputError(f"{spectra}: is not of this study as it is now: rerun spectrum")
     place = {key: i for i, key in enumerate(keys)}
 
-    def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
-        own = slice(cell.gaps)
-        fitted = fit(cell, measured.isel(member=place[cell.key("spectrum")], gap=own, group=own))
+    def of(cell: Cell, beat: Heartbeat) -> members.Result:
+        fitted = fit(cell, members.result(arrays, place[cell.key("spectrum")], cell.gaps))
         beat.advance(1)
         return fitted
 
     members.update(out, loaded, "fit", of)
 
 
-def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
-    """Every variable in NAMES for one cell."""
+def fit(cell: Cell, measured: members.Result) -> members.Result:
+    """Every variable in NAMES for one cell. measured: its variables of the spectrum stage."""
     t, settings, truth = grid(cell), cell.fit, cell.truth()
     sizes = {"time": len(t), "gap": cell.gaps, "group": cell.gaps, "side": 2, "estimator": len(ESTIMATORS)}
     result = variables.blank(NAMES, sizes)
@@ -61,19 +59,19 @@ def fit(cell: Cell, measured: xr.Dataset) -> dict[str, np.ndarray]:
         for quantity, value in phases.fit(t, widths, **how).items():
             if f"{name}_{quantity}" in result:
                 result[f"{name}_{quantity}"][:] = value
-    if measured.status != 1:
+    if measured["status"] != 1:
         return result
 
-    eigenvalues = measured.eigenvalue.values.astype(float)  # (T, points, modes)
+    eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)
     widths = gaps.widths(eigenvalues, truth.boundaries)
-    has_gap = measured.has_gap.values == 1
+    has_gap = measured["has_gap"] == 1
     result["gap_width"][:] = mean = phases.pooled(widths, has_gap)
     for name, value in phases.fit(t, mean, **how).items():
         result[name][:] = value
     rng = np.random.default_rng(cell.seed("bootstrap"))
     resampling = settings.resamples, settings.confidence, rng
     intervals = phases.bootstrap(t, widths, has_gap, *resampling, **how)
-    cosines = measured.alignment_of_point.values.astype(float)  # (T, points, groups); a group ends at each gap
+    cosines = measured["alignment_of_point"].astype(float)  # (T, points, groups); a group ends at each gap
 
     def aligned(mean):
         return phases.aligned(t, mean, settings.alignment)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
-from tiny import TINY, run_stages
+from tiny import TINY, read_job, run_stages
 
 from scoregap import DamagedFile, InputError, storage, variables
 from scoregap.stages import cube
@@ -21,8 +21,8 @@ def test_every_cell_is_where_its_coordinates_say(done):
     assert variables.validate(ds, tuple(loaded.axes)) == []
     assert (ds.status == 1).all()
     for job in loaded.jobs.values():
-        spectra, _ = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
-        fits, _ = storage.read_job(results / "fit" / f"{job.id}.zarr.zip")
+        spectra, _ = read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+        fits, _ = read_job(results / "fit" / f"{job.id}.zarr.zip")
         for i, cell in enumerate(job.cells):
             here = ds.sel(dict(cell.values))
             np.testing.assert_array_equal(here.eigenvalue, spectra.eigenvalue[i])

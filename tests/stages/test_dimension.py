@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import WITH_DIMENSION, edited
+from tiny import WITH_DIMENSION, edited, read_job
 
 from scoregap import InputError, storage, variables
 from scoregap.measure import dimension as estimators
@@ -41,7 +41,7 @@ def job_of(study, curvature, network):
 def result(asked, curvature, network):
     study, results = asked
     job = job_of(study, curvature, network)
-    ds, keys = storage.read_job(results / "dimension" / f"{job.id}.zarr.zip")
+    ds, keys = read_job(results / "dimension" / f"{job.id}.zarr.zip")
     assert keys == job.keys("dimension")
     settings = job.cells[0].dimension
     return ds.assign_coords(dimension.coordinates(settings)), job
@@ -154,7 +154,7 @@ def test_draws_do_not_depend_on_what_is_asked_for(asked, tmp_path):
     few.write_text(text.replace(names, "[flipd_hutchinson, slq_count]"))
     job = job_of(few, 0.5, "exact")
     dimension.run(few, job.id, tmp_path / "d.zarr.zip")
-    ds, _ = storage.read_job(tmp_path / "d.zarr.zip")
+    ds, _ = read_job(tmp_path / "d.zarr.zip")
     whole = result(asked, 0.5, "exact")[0]
     np.testing.assert_array_equal(ds.estimate, whole.estimate.sel(score_estimator=["flipd_hutchinson", "slq_count"]))
     assert "data_estimate" not in ds
@@ -171,7 +171,7 @@ def test_only_data(asked, tmp_path, capsys, monkeypatch):
     job = job_of(data, 0.0, "exact")
     dimension.run(data, job.id, tmp_path / "d.zarr.zip")
     assert capsys.readouterr().err.count("scikit-dimension is not installed") == 1
-    ds, _ = storage.read_job(tmp_path / "d.zarr.zip")
+    ds, _ = read_job(tmp_path / "d.zarr.zip")
     assert set(ds.data_vars) == {"data_estimate", "point_dimension"}
     np.testing.assert_array_equal(np.isnan(ds.data_estimate), [[True, False, True]] * 2)
 
@@ -183,7 +183,7 @@ def test_diverged_members_and_unknown_scores_have_no_estimates(asked, tmp_path):
     members[job.cells[0].key("train")]["diverged"] = True
     storage.write_weights(tmp_path / "w.safetensors", members, tensors)
     dimension.run(study, job.id, tmp_path / "d.zarr.zip", tmp_path / "w.safetensors")
-    ds, _ = storage.read_job(tmp_path / "d.zarr.zip")
+    ds, _ = read_job(tmp_path / "d.zarr.zip")
     assert ds.estimate[0].isnull().all()
     assert ds.estimate[1].notnull().all()
     # A score that is unknown at one point, as a sampled one is where its guard fails.
@@ -216,7 +216,7 @@ def test_points_of_a_mixture_have_the_dimension_of_their_component(tmp_path):
     )  # fmt: skip
     (job,) = load(study).jobs.values()
     dimension.run(study, job.id, tmp_path / "d.zarr.zip")
-    ds, _ = storage.read_job(tmp_path / "d.zarr.zip")
+    ds, _ = read_job(tmp_path / "d.zarr.zip")
     assert set(np.unique(ds.point_dimension)) == {2, 4}
     np.testing.assert_array_equal(ds.estimate[:, 0, :, 0], ds.point_dimension)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny import TINY, measured
+from tiny import TINY, measured, read_job, write_job
 
 from scoregap import InputError, storage
 from scoregap.measure import phases
@@ -19,7 +19,7 @@ def flat_exact(study):
 def test_phase_times_of_the_exact_flat_score(done):
     study, results = done
     job = flat_exact(study)
-    ds, keys = storage.read_job(results / "fit" / f"{job.id}.zarr.zip")
+    ds, keys = read_job(results / "fit" / f"{job.id}.zarr.zip")
     assert keys == [cell.key("fit") for cell in job.cells]
     for i, cell in enumerate(job.cells):
         a, b = cell.truth().scales ** 2
@@ -49,7 +49,7 @@ def test_phase_times_of_the_exact_flat_score(done):
 def test_the_law_goes_through_the_same_operator(done):
     study, results = done
     job = flat_exact(study)
-    ds, _ = storage.read_job(results / "fit" / f"{job.id}.zarr.zip")
+    ds, _ = read_job(results / "fit" / f"{job.id}.zarr.zip")
     (a, b), (g, _) = laws.gap_edges(laws.silverstein_edges(8, [1, 1], [1.0, 0.1]))
     assert float(ds.law_t_max[0, 0]) == pytest.approx(np.sqrt(a * b), rel=1e-6)
     assert float(ds.law_t_consolidation[0, 1]) == pytest.approx(g, rel=1e-6)
@@ -58,12 +58,12 @@ def test_the_law_goes_through_the_same_operator(done):
 def test_members_that_are_not_ok_get_no_times(done, tmp_path):
     study, results = done
     job = flat_exact(study)
-    ds, keys = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+    ds, keys = read_job(results / "spectrum" / f"{job.id}.zarr.zip")
     ds["status"][0] = 2
     ds["eigenvalue"][0] = np.nan
-    storage.write_job(tmp_path / "s.zarr.zip", ds, keys)
+    write_job(tmp_path / "s.zarr.zip", ds, keys)
     fit.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "f.zarr.zip")
-    fitted, _ = storage.read_job(tmp_path / "f.zarr.zip")
+    fitted, _ = read_job(tmp_path / "f.zarr.zip")
     assert np.isnan(fitted.t_max[0]).all()
     assert np.isnan(fitted.dimension_overall[0]).all()
     assert (fitted.t_max_state[0] == NOT_APPLICABLE).all()
@@ -84,8 +84,8 @@ def test_alignment_times(done):
     """The exact score of flat data is aligned at every t, that of curved data below some t, the Gaussian's nowhere."""
     study, results = done
     for job in load(study).jobs.values():
-        ds, _ = storage.read_job(results / "fit" / f"{job.id}.zarr.zip")
-        measured, _ = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+        ds, _ = read_job(results / "fit" / f"{job.id}.zarr.zip")
+        measured, _ = read_job(results / "spectrum" / f"{job.id}.zarr.zip")
         flat, network = job.cells[0]["curvature"] == 0, job.cells[0]["network"]
         if flat and network != "gated-8":
             assert (ds.t_alignment_state == ABOVE).all()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny import TINY
+from tiny import TINY, read_job
 
 from scoregap import InputError, storage
 from scoregap.stages import spectrum, train
@@ -16,7 +16,7 @@ def jobs(study):
 def test_flat_exact_spectra_are_gamma_over_gamma_plus_t(done):
     study, results = done
     job = jobs(study)[0.0, "exact"]
-    ds, keys = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+    ds, keys = read_job(results / "spectrum" / f"{job.id}.zarr.zip")
     assert keys == [cell.key("spectrum") for cell in job.cells]
     t = spectrum.grid(job.cells[0])[:, None]
     for i, cell in enumerate(job.cells):
@@ -35,7 +35,7 @@ def test_the_gaussian_score_misses_curvature_and_nothing_else(done):
     excess = {}
     for c in (0.0, 0.5):
         job = jobs(study)[c, "gaussian"]
-        excess[c] = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")[0].excess_loss.values
+        excess[c] = read_job(results / "spectrum" / f"{job.id}.zarr.zip")[0].excess_loss.values
     assert np.abs(excess[0.0]).max() == 0
     assert excess[0.5].max() > 1e-3
 
@@ -46,7 +46,7 @@ def test_all_scores_of_a_seed_are_measured_at_the_same_points(done):
     norms = []
     for network in ("exact", "gaussian", "gated-8"):
         job = jobs(study)[0.0, network]
-        norms.append(storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")[0].score_norm[:, -1].values)
+        norms.append(read_job(results / "spectrum" / f"{job.id}.zarr.zip")[0].score_norm[:, -1].values)
     np.testing.assert_array_equal(norms[0], norms[1])
     np.testing.assert_allclose(norms[0], norms[2], rtol=0.2)
 
@@ -80,7 +80,7 @@ def test_diverged_members_are_marked_and_empty(done, tmp_path):
     members[job.cells[0].key("train")]["diverged"] = True
     storage.write_weights(tmp_path / "w.safetensors", members, tensors)
     spectrum.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "w.safetensors")
-    ds, _ = storage.read_job(tmp_path / "s.zarr.zip")
+    ds, _ = read_job(tmp_path / "s.zarr.zip")
     assert ds.status.values.tolist() == [2, 1]
     assert ds.eigenvalue[0].isnull().all()
     assert ds.eigenvalue[1].notnull().all()
@@ -149,7 +149,7 @@ def test_an_empirical_score_of_two_points_has_one_direction(tmp_path):
 def test_training_curves_pass_through(done):
     study, results = done
     job = jobs(study)[0.5, "gated-8"]
-    ds, _ = storage.read_job(results / "spectrum" / f"{job.id}.zarr.zip")
+    ds, _ = read_job(results / "spectrum" / f"{job.id}.zarr.zip")
     _, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
     for i, cell in enumerate(job.cells):
         curve, levels = (tensors[f"{cell.key('train')}/{name}"] for name in ("curve", "levels"))
