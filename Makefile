@@ -7,6 +7,7 @@
 # make scale   planning and overhead of studies of 100 to 100,000 cells
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
 # make coverage   how often 95 % intervals of phase times hold the truth
+# make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
 # make storage    size, speed and memory of files and cubes of 1,000 and 10,000 cells
 
 VENV := .venv
@@ -17,7 +18,9 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-.PHONY: run test test-slurm lint accuracy calibration coverage scale storage faults clean clean-env
+FIGURES ?= startup fits spectra growth throughput time_to_accuracy
+
+.PHONY: run test test-slurm lint accuracy calibration coverage scale storage faults bench clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -48,6 +51,9 @@ scale: $(VENV)/installed-test
 
 faults: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python -u tests/faults.py $(KILLS)
+
+bench: $(VENV)/installed-test
+	@for figure in $(FIGURES); do OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/$$figure.py || exit 1; done
 
 storage: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/storage_benchmark.py
