@@ -2,7 +2,7 @@
 
 functions to time -> seconds of each; rows (ours, peer, limit) -> printed, and added to results/benchmarks/NAME.csv
 
-Machines are noisy and differ: a figure is a ratio of times that were measured in turn in one run, the median over rounds.
+Machines are noisy and differ: a figure is a ratio of times measured in turn in one run, each the median over rounds.
 """
 
 import csv
@@ -20,6 +20,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "benchmarks"
 PACKAGES = ("torch", "numpy", "scipy")
+HERE = ("date", "device", "versions", "revision")
 
 
 class Row(NamedTuple):
@@ -60,7 +61,7 @@ def record(name: str, rows: list[Row], peer: str, limit: str, device: str = "cpu
     with path.open("a", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         if new:
-            table.writerow(("date", "device", "versions", "revision", *Row._fields, "peer_over_ours", "ours_over_limit"))
+            table.writerow((*HERE, *Row._fields, "peer_over_ours", "ours_over_limit"))
         for row in rows:
             faster = row.peer / row.ours if row.peer else None
             share = row.ours / row.limit if row.limit else None
