@@ -1,13 +1,17 @@
 """Denoising networks, several of one shape at a time.
 
-(noisy points, noise variances) -> denoised points
+(noisy points, noise variances) -> denoised points; their loss and its gradient
 
 An ensemble is one module whose parameters carry a leading `member` dimension; members share nothing
 but the arithmetic, so a member's output and gradient are the same alone and in company.
+
+Training's gradient is written out, layer by layer, and tested against automatic differentiation: a step of a small
+network is hundreds of tiny operations, and recording them takes longer than doing them.
 """
 
 import math
 from pkgutil import resolve_name
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +21,8 @@ from scoregap.measure import NETWORKS, schedules
 
 FREQUENCIES = math.pi / 2 * torch.arange(1, 17)  # of a level in [-1, 1]
 EMBEDDING = 64
+
+silu_backward = torch.ops.aten.silu_backward  # (slope in the output, input) -> slope in the input
 
 
 class Linear(nn.Module):
@@ -31,9 +37,22 @@ class Linear(nn.Module):
     def forward(self, x):
         return torch.baddbmm(self.bias, x, self.weight)
 
+    def learn(self, x, slope):
+        """Fill the gradients of weight and bias, given the inputs and the slope of the loss in the outputs."""
+        torch.bmm(x.mT, slope, out=self.weight.grad)
+        torch.sum(slope, 1, keepdim=True, out=self.bias.grad)
+
+    def back(self, slope):
+        """The slope of the loss in the inputs, given that in the outputs."""
+        return torch.bmm(slope, self.weight.mT)
+
 
 class Conditioned(nn.Module):
-    """A network that is told the noise by sines and cosines of its level, or of sigma = sqrt(t)."""
+    """A network that is told the noise by sines and cosines of its level, or of sigma = sqrt(t).
+
+    `forward` maps x (members, levels, n, dim) at level (members, levels) to outputs like x. It returns what `run`
+    returns first; the rest is what `backward` needs to fill the gradients, given the slope of a loss in the outputs.
+    """
 
     SEE_NOISE = ("embed", "condition", "shift")  # layers that see nothing else
     sees_sigma = False
@@ -43,19 +62,52 @@ class Conditioned(nn.Module):
         self.register_buffer("frequencies", frequencies)
         self.embed = Linear(generators, 2 * len(frequencies), embedding)
 
+    def forward(self, x, level):
+        return self.run(x, level)[0]
+
+    def run(self, x, level):
+        """(outputs, whatever `backward` needs)."""
+        raise NotImplementedError
+
+    def backward(self, slope, kept):
+        """Fill the gradients of all parameters (their `grad`, which must be there), given the loss's slope in the
+        outputs, like x, and what `run` has kept."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def gradient(self, x, level, target):
+        """Fill the gradients of the sum over members of the mean squared distance from target; return it, (members,).
+
+        x, target: (members, levels, n, dim); level: (members, levels).
+        """
+        outputs, kept = self.run(x, level)
+        distance = outputs - target
+        loss = distance.square().mean((1, 2, 3))
+        self.backward(distance.mul_(2 / distance[0].numel()), kept)
+        return loss
+
     def embedded(self, level):
-        """(members, levels) -> (members, levels, embedding)."""
+        """(members, levels) -> (members, levels, embedding), and what came before."""
         phase = level[..., None] * self.frequencies
-        return silu(self.embed(torch.cat([phase.sin(), phase.cos()], -1)))
+        waves = torch.cat([phase.sin(), phase.cos()], -1)
+        before = self.embed(waves)
+        return silu(before), (waves, before)
+
+    def learn_embedding(self, slope, kept):
+        """The embedding's part of `backward`."""
+        waves, before = kept
+        self.embed.learn(waves, silu_backward(slope, before))
 
 
 class Residual(Conditioned):
     """Residual blocks that see the noise level, which gates the features once more just before the output.
 
-    A family is its block: `add_blocks` makes the layers and `block` says what they add to the features.
+    A family is its block: `add_blocks` makes the layers, `block` says what `mix` adds to the features, and
+    `block_back` is the way back through it.
     """
 
     output_gate = True
+    mix: Any  # one `Linear` per block
 
     def __init__(self, generators, dim, width, depth, frequencies=FREQUENCIES, embedding=EMBEDDING):
         super().__init__(generators, frequencies, embedding)
@@ -69,29 +121,65 @@ class Residual(Conditioned):
         raise NotImplementedError
 
     def block(self, k, h, condition):
-        """Output of block k for features h (members, levels, n, width); condition broadcasts with it."""
+        """What `mix` adds of block k for features h (members, levels n, width), and what `block_back` needs.
+
+        condition: (members, levels, 1, width).
+        """
         raise NotImplementedError
 
-    def forward(self, x, level):
-        """x: (members, levels, n, dim); level: (members, levels) in [-1, 1] -> like x."""
-        conditions = self.condition(self.embedded(level))[:, :, None].chunk(self.depth + self.output_gate, -1)
-        h = per_level(self.enter, x)
+    def block_back(self, k, h, slope, kept):
+        """Slopes in h and, point by point, in the condition, given that in the output; fills the layers' gradients."""
+        raise NotImplementedError
+
+    def run(self, x, level):
+        members, levels, n, _ = x.shape
+        embedded, waves = self.embedded(level)
+        conditions = self.condition(embedded)[:, :, None].chunk(self.depth + self.output_gate, -1)
+        x = x.reshape(members, levels * n, -1)
+        h, blocks = self.enter(x), []
         for k in range(self.depth):
-            h = h + self.block(k, h, conditions[k])
-        h = self.features(h)
+            inner, kept = self.block(k, h, conditions[k])
+            blocks.append((h, inner, kept))
+            h = h + self.mix[k](inner)
+        features = gated = self.features(h)
         if self.output_gate:
-            h = h * (1 + conditions[-1])
-        return per_level(self.leave, h)
+            gated = per_level(features, levels).mul(1 + conditions[-1]).view_as(features)
+        outputs = self.leave(gated).view(members, levels, n, -1)
+        return outputs, (x, embedded, waves, conditions, blocks, h, features, gated)
+
+    def backward(self, slope, kept):
+        x, embedded, waves, conditions, blocks, h, features, gated = kept
+        levels, slope = slope.shape[1], slope.reshape(len(x), x.shape[1], -1)
+        in_conditions = embedded.new_empty(*embedded.shape[:2], self.condition.weight.shape[-1])
+        parts = in_conditions.chunk(self.depth + self.output_gate, -1)
+        self.leave.learn(gated, slope)
+        slope = self.leave.back(slope)
+        if self.output_gate:
+            torch.sum(per_level(slope * features, levels), 2, out=parts[-1])
+            slope = per_level(slope, levels).mul(1 + conditions[-1]).view_as(slope)
+        slope = self.features_back(h, slope)
+        for k in reversed(range(self.depth)):
+            h, inner, kept = blocks[k]
+            self.mix[k].learn(inner, slope)
+            in_h, in_condition = self.block_back(k, h, self.mix[k].back(slope), kept)
+            slope = in_h.add_(slope)
+            torch.sum(per_level(in_condition, levels), 2, out=parts[k])
+        self.enter.learn(x, slope)
+        self.condition.learn(embedded, in_conditions)
+        self.learn_embedding(self.condition.back(in_conditions), waves)
 
     def features(self, h):
         """What the output is read from, given the features after the last block."""
         return h
 
+    def features_back(self, h, slope):
+        """The slope in h, given that in `features(h)`."""
+        return slope
 
-def per_level(layer, h):
-    """A `Linear` on features (members, levels, n, inputs), as one product per member."""
-    members, levels, n, _ = h.shape
-    return layer(h.reshape(members, levels * n, -1)).view(members, levels, n, -1)
+
+def per_level(h, levels):
+    """Features (members, levels n, width) as (members, levels, n, width)."""
+    return h.view(len(h), levels, -1, h.shape[-1])
 
 
 class Gated(Residual):
@@ -107,7 +195,17 @@ class Gated(Residual):
         self.mix = nn.ModuleList(Linear(generators, width, width, gain=0.5) for _ in range(self.depth))
 
     def block(self, k, h, condition):
-        return per_level(self.mix[k], per_level(self.values[k], h) * silu(per_level(self.gates[k], h) + condition))
+        value = self.values[k](h)
+        before = per_level(self.gates[k](h), condition.shape[1]).add(condition).view_as(value)
+        gate = silu(before)
+        return value * gate, (value, before, gate)
+
+    def block_back(self, k, h, slope, kept):
+        value, before, gate = kept
+        in_value, in_before = slope * gate, silu_backward(slope * value, before)
+        self.values[k].learn(h, in_value)
+        self.gates[k].learn(h, in_before)
+        return torch.baddbmm(self.values[k].back(in_value), in_before, self.gates[k].weight.mT), in_before
 
 
 class ResMLP(Residual):
@@ -118,7 +216,14 @@ class ResMLP(Residual):
         self.mix = nn.ModuleList(Linear(generators, width, width, gain=0.5) for _ in range(self.depth))
 
     def block(self, k, h, condition):
-        return per_level(self.mix[k], silu(per_level(self.linear[k], h) + condition))
+        before = self.linear[k](h)
+        before = per_level(before, condition.shape[1]).add(condition).view_as(before)
+        return silu(before), before
+
+    def block_back(self, k, h, slope, kept):
+        in_before = silu_backward(slope, kept)
+        self.linear[k].learn(h, in_before)
+        return self.linear[k].back(in_before), in_before
 
 
 class Normed(ResMLP):
@@ -132,13 +237,30 @@ class Normed(ResMLP):
     def block(self, k, h, condition):
         return super().block(k, normed(h), condition)
 
+    def block_back(self, k, h, slope, kept):
+        slope, in_before = super().block_back(k, normed(h), slope, kept)
+        return normed_back(h, slope), in_before
+
     def features(self, h):
         return normed(h)
+
+    def features_back(self, h, slope):
+        return normed_back(h, slope)
 
 
 def normed(h):
     """Features (..., width) divided by their root mean square."""
-    return h * torch.rsqrt(h.square().mean(-1, keepdim=True) + 1e-6)
+    return h * _inverse_rms(h)
+
+
+def normed_back(h, slope):
+    """The slope in h, given that in `normed(h)`."""
+    scale = _inverse_rms(h)
+    return scale * (slope - h * (scale**2 * (h * slope).mean(-1, keepdim=True)))
+
+
+def _inverse_rms(h):
+    return torch.rsqrt(h.square().mean(-1, keepdim=True) + 1e-6)
 
 
 class Paper(ResMLP):
@@ -168,11 +290,27 @@ class TimeLinear(Conditioned):
         self.leave = Linear(generators, dim, dim, gain=0.0)
         self.shift = Linear(generators, EMBEDDING, dim, gain=0.0)
 
-    def forward(self, x, level):
-        """x: (members, levels, n, dim); level: (members, levels) in [-1, 1] -> like x."""
-        embedded = self.embedded(level)
-        h = per_level(self.enter, x) * (1 + self.condition(embedded)[:, :, None])
-        return per_level(self.leave, h) + self.shift(embedded)[:, :, None]
+    def run(self, x, level):
+        members, levels, n, _ = x.shape
+        embedded, waves = self.embedded(level)
+        x = x.reshape(members, levels * n, -1)
+        factor = 1 + self.condition(embedded)[:, :, None]
+        features = self.enter(x)
+        scaled = per_level(features, levels).mul(factor).view_as(features)
+        outputs = per_level(self.leave(scaled), levels) + self.shift(embedded)[:, :, None]
+        return outputs, (x, embedded, waves, factor, features, scaled)
+
+    def backward(self, slope, kept):
+        x, embedded, waves, factor, features, scaled = kept
+        levels, in_shift = slope.shape[1], slope.sum(2)
+        slope = slope.reshape(len(x), x.shape[1], -1)
+        self.leave.learn(scaled, slope)
+        slope = self.leave.back(slope)
+        in_condition = per_level(slope * features, levels).sum(2)
+        self.enter.learn(x, per_level(slope, levels).mul(factor).view_as(slope))
+        self.condition.learn(embedded, in_condition)
+        self.shift.learn(embedded, in_shift)
+        self.learn_embedding(self.condition.back(in_condition) + self.shift.back(in_shift), waves)
 
 
 class Denoiser(nn.Module):
@@ -210,27 +348,49 @@ class Denoiser(nn.Module):
 
     def forward(self, x, t):
         """x: (members, levels, n, dim); t: (members, levels) noise variances -> E[x0 | x], like x."""
-        noise = t.sqrt() if self.network.sees_sigma else self.level(t)
-        t = t[..., None, None]
+        skip, out, inner = self.coefficients(t[..., None, None])
+        return skip * x + out * self.network(x * inner, self.noise(t))
+
+    def gradient(self, clean, noise, t):
+        """Fill the gradients of the sum over members of the denoising loss at clean + sqrt(t) noise; return it.
+
+        clean, noise: (members, levels, n, dim); t: (members, levels). The loss (members,) is the mean of
+        `loss_weight` times the squared error, which is the squared distance of F from its `target`.
+        """
+        spread = t[..., None, None]
+        x = torch.addcmul(clean, spread.sqrt(), noise).mul_(self.coefficients(spread)[2])
+        return self.network.gradient(x, self.noise(t), self.target(clean, noise, spread))
+
+    def target(self, clean, noise, t):
+        """What F would have to be for D to be the clean points; t: (members, levels, 1, 1)."""
         if self.preconditioning == "edm":
             total = t + self.data_var
-            raw = self.network(x * total.rsqrt(), noise)
-            return self.data_var / total * x + (t * self.data_var / total).sqrt() * raw
+            return (t / (self.data_var * total)).sqrt() * clean - (self.data_var / total).sqrt() * noise
+        return noise if self.preconditioning == "epsilon" else self.data_var.rsqrt() * clean
+
+    def noise(self, t):
+        """What the network is told of noise variances t: their level, or sigma."""
+        return t.sqrt() if self.network.sees_sigma else self.level(t)
+
+    def coefficients(self, t):
+        """c_skip, c_out and c_in at noise variances t (members, levels, 1, 1); they broadcast with t."""
+        if self.preconditioning == "edm":
+            total = t + self.data_var
+            return self.data_var / total, (t * self.data_var / total).sqrt(), total.rsqrt()
         seen = self.data_var * (1 + t) if self.schedule == "vp" else self.data_var
-        raw = self.network(x * seen.rsqrt(), noise)
-        return x - t.sqrt() * raw if self.preconditioning == "epsilon" else self.data_var.sqrt() * raw
+        if self.preconditioning == "epsilon":
+            return torch.ones_like(t), -t.sqrt(), seen.rsqrt()
+        return torch.zeros_like(t), self.data_var.sqrt(), seen.rsqrt()
 
     def loss_weight(self, t):
-        """Weight of the squared error at noise variances t (members, levels, 1, 1); broadcasts with t.
+        """Weight of the squared error at noise variances t (members, levels, 1, 1): 1 / c_out^2; broadcasts with t.
 
         One over the mean squared error of a fresh network, whose F is 0, so that its loss is one at every noise
         level. For edm that is its own weight (Karras et al. 2022); for epsilon 1 / t, the usual |F - w|^2; for x0
         1 / v, up to a constant the usual |F - x_0|^2. A weight 1 / t would give a fresh x0 network the loss v / t,
         nearly all of it at the least noise.
         """
-        if self.preconditioning == "edm":
-            return (t + self.data_var) / (t * self.data_var)
-        return 1 / t if self.preconditioning == "epsilon" else 1 / self.data_var
+        return self.coefficients(t)[1] ** -2
 
     def flops(self, levels, samples):
         """Floating-point operations of one training step of one member, `samples` points at each of `levels` levels.

@@ -78,9 +78,12 @@ def train(
     """
     device = denoiser.data_var.device
     members = len(denoiser.data_var)
-    descent = optimiser_of(optimiser, denoiser.parameters())
     averaged = copy.deepcopy(denoiser).requires_grad_(False)
-    weights, averages = list(denoiser.parameters()), list(averaged.parameters())
+    weights, averages = torch.nn.Parameter(flattened(denoiser)), flattened(averaged)
+    weights.grad = torch.zeros_like(weights)
+    for parameter, part in zip(denoiser.parameters(), parts(denoiser, weights.grad), strict=True):
+        parameter.grad = part
+    descent = optimiser_of(optimiser, [weights])
     total, since, taken, wanted = torch.zeros(members, device=device), 0, 0, set(reports)
     if state is not None:
         total, since, taken = torch.tensor(state["total"], device=device), int(state["since"][0]), int(state["step"][0])
@@ -93,7 +96,7 @@ def train(
                 "since": np.full(members, since),
                 "total": total.cpu().numpy().copy(),
             }
-            | _state(denoiser, averaged, descent)
+            | _state(denoiser, averaged, descent.state[weights])
         )
 
     for step in range(taken + 1, steps + 1):
@@ -102,15 +105,9 @@ def train(
         fallen = 0.5 * (1 + math.cos(math.pi * done)) if decay == "cosine" else 1.0
         risen = 1.0 if done >= warmup else done / warmup
         descent.param_groups[0]["lr"] = learning_rate * risen * fallen
-        spread = t[..., None, None]
-        error = (denoiser(clean + spread.sqrt() * noise, t) - clean).square()
-        losses = (denoiser.loss_weight(spread) * error).mean((1, 2, 3))
-        descent.zero_grad()
-        losses.sum().backward()  # members share no parameter, so each gets its own gradient
+        total += denoiser.gradient(clean, noise, t)
         descent.step()
-        with torch.no_grad():
-            torch._foreach_lerp_(averages, weights, max(1.0 / step, 1.0 / (1 + ema * steps)))
-            total += losses
+        averages.lerp_(weights.detach(), max(1.0 / step, 1.0 / (1 + ema * steps)))
         since += 1
         if step in wanted or (pauses and step % BLOCK == 0):
             recent = (total / since).cpu().numpy()
@@ -120,25 +117,43 @@ def train(
             yield Progress(step, recent if step in wanted else None, recent, averaged, kept(step, since))
 
 
-MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and RAdam remember of every parameter, besides the step
+def flattened(denoiser) -> torch.Tensor:
+    """All weights as one vector, of which they become parts: what is done to each entry is then one operation."""
+    vector = torch.cat([weight.detach().flatten() for weight in denoiser.parameters()])
+    for weight, part in zip(denoiser.parameters(), parts(denoiser, vector), strict=True):
+        weight.data = part
+    return vector
 
 
-def _state(denoiser, averaged, descent) -> dict[str, np.ndarray]:
-    averages = dict(averaged.network_parameters())
-    found = {}
-    for name, parameter in denoiser.network_parameters():
-        found[f"weight/{name}"], found[f"average/{name}"] = parameter.detach(), averages[name]
-        found |= {f"{moment}/{name}": descent.state[parameter][moment] for moment in MOMENTS}
-    return {name: value.cpu().numpy().copy() for name, value in found.items()}
+def parts(denoiser, vector) -> list[torch.Tensor]:
+    """The parts of a vector that belong to the denoiser's weights, in their shapes."""
+    shapes = [weight.shape for weight in denoiser.parameters()]
+    return [part.view(shape) for part, shape in zip(vector.split([s.numel() for s in shapes]), shapes, strict=True)]
+
+
+MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and RAdam remember of every weight, besides the step
+
+
+def _state(denoiser, averaged, remembered) -> dict[str, np.ndarray]:
+    names = [name for name, _ in denoiser.network_parameters()]
+    kinds = {"weight": list(denoiser.parameters()), "average": list(averaged.parameters())}
+    kinds |= {moment: parts(denoiser, remembered[moment]) for moment in MOMENTS}
+    return {
+        f"{kind}/{name}": array.detach().cpu().numpy().copy()
+        for kind, arrays in kinds.items()
+        for name, array in zip(names, arrays, strict=True)
+    }
 
 
 def _restore(state, denoiser, averaged, descent) -> None:
-    averages = dict(averaged.network_parameters())
-    moments = descent.state_dict()
+    names = [name for name, _ in denoiser.network_parameters()]
     with torch.no_grad():
-        for i, (name, parameter) in enumerate(denoiser.network_parameters()):
-            parameter.copy_(torch.from_numpy(state[f"weight/{name}"]))
-            averages[name].copy_(torch.from_numpy(state[f"average/{name}"]))
-            moments["state"][i] = {moment: torch.from_numpy(state[f"{moment}/{name}"]).clone() for moment in MOMENTS}
-            moments["state"][i]["step"] = torch.tensor(float(state["step"][0]))
+        for kind, one in (("weight", denoiser), ("average", averaged)):
+            for name, parameter in one.network_parameters():
+                parameter.copy_(torch.from_numpy(state[f"{kind}/{name}"]))
+    moments = descent.state_dict()
+    moments["state"][0] = {"step": torch.tensor(float(state["step"][0]))} | {
+        moment: torch.cat([torch.from_numpy(state[f"{moment}/{name}"]).flatten() for name in names])
+        for moment in MOMENTS
+    }
     descent.load_state_dict(moments)

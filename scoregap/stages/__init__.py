@@ -21,7 +21,7 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage("train", 2, ("manifold", "train"), "Train the networks of one job together."),
+    Stage("train", 3, ("manifold", "train"), "Train the networks of one job together."),
     Stage("spectrum", 3, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points."),
     Stage(
         "dimension", 1, ("dimension",), "Dimensions of one job by several estimators, where the study asks for them."

@@ -125,6 +125,28 @@ def test_gradient_of_one_member_touches_it_alone(family):
     assert not x.grad[[0, 2]].any()
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+@pytest.mark.parametrize("family", EXAMPLES)
+def test_the_gradient_written_out_is_that_of_automatic_differentiation(family, preconditioning, schedule):
+    module = denoiser(name=family, preconditioning=preconditioning, schedule=schedule).double()
+    noise, t = inputs()
+    clean, noise, t = inputs(seed=1)[0].double(), noise.double(), t.double()
+    spread = t[..., None, None]
+    error = (module(clean + spread.sqrt() * noise, t) - clean).square()
+    expected = (module.loss_weight(spread) * error).mean((1, 2, 3))
+    expected.sum().backward()
+    gradients = {name: parameter.grad for name, parameter in module.named_parameters()}
+    for parameter in module.parameters():
+        parameter.grad = torch.full_like(parameter, torch.nan)  # all of it is to be filled
+    loss = module.gradient(clean, noise, t)
+    torch.testing.assert_close(loss, expected.detach(), rtol=1e-9, atol=0.0)
+    for name, parameter in module.named_parameters():
+        scale = gradients[name].abs().max().item()
+        assert scale > 0, name
+        torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-8, atol=1e-9 * scale, msg=name)
+
+
 @pytest.mark.parametrize("family", EXAMPLES)
 def test_points_and_levels_do_not_mix(family):
     module = denoiser(seeds=(1,), name=family).double()
