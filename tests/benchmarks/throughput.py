@@ -1,0 +1,98 @@
+"""How near is training to the rate of matrix products? `make bench FIGURES=throughput` prints and records it.
+
+networks of several widths, alone and in ensembles -> processor time of a step, beside that of its products alone
+
+Ours is a step of `measure.training.train` as a study runs it: draws, gradient, Adam, averaging. The peer is the same
+loss by plain eager PyTorch: automatic differentiation, an optimiser and an average over separate tensors. The limit is
+the time of the step's matrix products alone, at the same shapes. One core. Ratio to the limit: the goal is 1 / 0.7 at
+width 256 and 1 / 0.45 at width 64, at the quickstart's batch of 256.
+"""
+
+import numpy as np
+import torch
+from bench import Row, in_turn, record
+
+from scoregap.measure import networks, schedules, training
+
+DIM, TANGENTS, LEVELS, SAMPLES, DEPTH = 32, 8, 32, 8, 3
+NOISE = 5e-5, 60.0
+STEPS = training.BLOCK  # of every timed call
+
+
+def ensemble(width: int, members: int) -> networks.Denoiser:
+    """An untrained one."""
+    generators = [torch.Generator().manual_seed(i) for i in range(members)]
+    return networks.Denoiser(networks.build(f"gated-{width}", generators, DIM, DEPTH), [1.0] * members, NOISE)
+
+
+def source(members: int):
+    """Batches of the linear manifold."""
+    frame = np.random.default_rng(0).standard_normal((TANGENTS, DIM))
+    generators = [np.random.default_rng(i) for i in range(members)]
+    samplers = [lambda rng, n: rng.standard_normal((n, TANGENTS)) @ frame] * members
+    return training.batches(samplers, generators, schedules.noise_quantiles(*NOISE), LEVELS, SAMPLES)
+
+
+def ours(width: int, members: int):
+    """STEPS steps of our training."""
+    steps = training.train(ensemble(width, members), source(members), 10**6, 1e-3, 0.05, 0.02, range(0, 10**6, STEPS))
+    return lambda: next(steps)
+
+
+def eager(width: int, members: int):
+    """STEPS steps as anyone would write them."""
+    denoiser, batches = ensemble(width, members), source(members)
+    weights = list(denoiser.parameters())
+    averages = [weight.detach().clone() for weight in weights]
+    descent = torch.optim.Adam(weights, lr=1e-3)
+
+    def step():
+        clean, t, noise = next(batches)
+        spread = t[..., None, None]
+        error = (denoiser(clean + spread.sqrt() * noise, t) - clean).square()
+        loss = (denoiser.loss_weight(spread) * error).mean((1, 2, 3)).sum()
+        descent.zero_grad()
+        loss.backward()
+        descent.step()
+        with torch.no_grad():
+            for average, weight in zip(averages, weights, strict=True):
+                average.lerp_(weight, 1e-3)
+
+    return lambda: [step() for _ in range(STEPS)]
+
+
+def products(width: int, members: int):
+    """The matrix products of STEPS steps: forward, gradient of the weights, and of the inputs where one is needed."""
+    work = []
+    for name, layer in ensemble(width, members).network.named_modules():
+        if isinstance(layer, networks.Linear):
+            rows = LEVELS if name in networks.Conditioned.SEE_NOISE else LEVELS * SAMPLES
+            weight = layer.weight.detach()
+            x, slope = torch.randn(members, rows, weight.shape[1]), torch.randn(members, rows, weight.shape[2])
+            outs = torch.empty_like(slope), torch.empty_like(weight), torch.empty_like(x)
+            work.append((x, slope, weight, outs, name in ("embed", "enter")))
+
+    def step():
+        for x, slope, weight, (y, in_weight, in_x), first in work:
+            torch.bmm(x, weight, out=y)
+            torch.bmm(x.mT, slope, out=in_weight)
+            if not first:
+                torch.bmm(slope, weight.mT, out=in_x)
+
+    return lambda: [step() for _ in range(STEPS)]
+
+
+def main() -> None:
+    """Every width alone and in ensembles."""
+    torch.set_num_threads(1)
+    rows = []
+    for width in (64, 128, 256):
+        for members in (1, 4):
+            times = in_turn(ours(width, members), eager(width, members), products(width, members), rounds=5)
+            case = f"step of gated-{width}, {members} member{'s' * (members > 1)}, ms per member"
+            rows.append(Row(case, *(1e3 * one / STEPS / members for one in times), unit="ms"))
+    record("throughput", rows, peer="plain eager PyTorch", limit="the step's matrix products alone")
+
+
+if __name__ == "__main__":
+    main()
