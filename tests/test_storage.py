@@ -148,6 +148,28 @@ def test_a_zip_of_something_else_is_there_and_not_missing(tmp_path):
         read_job(path)
 
 
+def test_no_flip_in_the_table_of_contents_of_a_zip_hides_an_entry(tmp_path):
+    """Of a comment's length: 64 bytes more are exactly the next entry if that has a name of 18 letters."""
+    path = tmp_path / "job.zarr.zip"
+    values = np.arange(6.0).reshape(2, 3)
+    ds = xr.Dataset({"boundary": (("member", "gap"), values), "status": ("member", np.full(2, 3, "int8"))})
+    write_job(path, ds, ["a", "b"])
+    whole = path.read_bytes()
+    place, named = whole.index(b"PK\1\2"), 0
+    while whole[place : place + 4] == b"PK\1\2":
+        after = place + 46 + int.from_bytes(whole[place + 28 : place + 30], "little")
+        for bit in range(16 if whole[after : after + 4] == b"PK\1\2" else 0):  # the last has nothing to hide
+            damaged = bytearray(whole)
+            damaged[place + 32 + bit // 8] ^= 1 << bit % 8
+            path.write_bytes(damaged)
+            for read in (storage.read_job, storage.job_members):
+                with pytest.raises(DamagedFile, match="is damaged"):
+                    read(path)
+                named += 1
+        place = after
+    assert named == 4 * 16 * 2
+
+
 def test_a_file_too_many_in_a_cube_is_named(cube):
     (cube[0] / "stray").write_bytes(b"x")
     with pytest.raises(DamagedFile, match=r"stray: is damaged, missing or foreign.*rebuild it with"):
