@@ -16,7 +16,7 @@ import pytest
 import tensorstore
 import xarray as xr
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import read_job, write_job
 
@@ -85,6 +85,37 @@ def test_members_are_read_without_the_rest(job, weights, tmp_path):
         path.unlink()
         with pytest.raises(DamagedFile, match="is missing"):
             read(path)
+
+
+@pytest.mark.parametrize("members", [None, 5, "ab", ["a"], ["a", "b", "c"], [["a"], ["b"]], {"a": 1, "b": 2}])
+def test_a_job_file_whose_members_are_not_those_of_its_arrays_is_refused(job, members):
+    write_job(job[0], job[1], members)
+    for read in (storage.read_job, storage.job_members):
+        with pytest.raises(DamagedFile, match=r"job\.zarr\.zip: is damaged: it"):
+            read(job[0])
+
+
+@pytest.mark.parametrize("status", [np.full(2, np.nan), np.ones((2, 2), "int8"), np.ones(3, "int8")])
+def test_a_status_that_is_none_is_refused(job, status):
+    storage.write_job(job[0], {"status": (("member", "gap")[: status.ndim], status)}, ["a", "b"])
+    with pytest.raises(DamagedFile, match=r"job\.zarr\.zip: is damaged: it"):
+        storage.job_members(job[0])
+
+
+@pytest.mark.parametrize("members", [None, 5, "a", ["a"], {"a": None}, {"a": "diverged"}])
+def test_weights_of_which_nothing_is_known_are_refused(weights, members):
+    storage.write_weights(weights[0], members, weights[1])
+    for read in (storage.read_weights, storage.weights_members):
+        with pytest.raises(DamagedFile, match=r"job\.safetensors: is damaged: nothing is known"):
+            read(weights[0])
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "5", '{"format": 1}', '{"format": 1, "of": 5, "sha256": ""}'])
+def test_a_strange_manifest_is_damaged(tmp_path, text):
+    storage.write_table(tmp_path / "a.csv", "x", "hash")
+    storage.manifest_of(tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DamagedFile, match="is damaged"):
+        storage.read_table(tmp_path / "a.csv")
 
 
 def test_the_same_content_is_the_same_bytes(job, weights, tmp_path):
@@ -246,6 +277,7 @@ def test_job_files_may_have_a_chunk_per_member_or_be_written_by_zarr(job, tmp_pa
 SHAPES = st.lists(st.integers(1, 9), min_size=1, max_size=5).map(tuple)
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(SHAPES, st.integers(0, 5000))
 def test_blocks_are_small_consecutive_and_cover_everything_once(shape, count):
     sizes = storage.block(shape, count)
@@ -259,6 +291,7 @@ def test_blocks_are_small_consecutive_and_cover_everything_once(shape, count):
         assert sizes == shape
 
 
+@settings(deadline=None)
 @given(st.permutations(["time", "seed", "network", "mode"]), st.data())
 def test_chunks_are_one_time_of_many_cells_and_shards_many_chunks(dims, data):
     shape = [data.draw(st.integers(1, 12)) for _ in dims]
