@@ -156,7 +156,7 @@ def test_a_strange_profile_is_refused(tiny, tmp_path, content):
 
 @pytest.mark.parametrize("cores", ["0", "00", "-1", "1.5", "", " 1", "9" * 5000])
 def test_a_strange_number_of_cores_is_refused(tiny, tmp_path, cores):
-    with pytest.raises(InputError, match="--cores: .* is not allowed: should be a number from 1, or all"):
+    with pytest.raises(InputError, match=r"--cores: .* is not allowed: should be a number from 1, or all"):
         workflow.check(load(tiny), tmp_path / "results", cores, workflow.PROFILE)
 
 
