@@ -84,7 +84,7 @@ def _sweep(path: Path) -> None:
     """Delete what killed processes of this machine have left of `path`; those of others may be alive."""
     prefix = _prefix(path)
     for name in os.listdir(path.parent):
-        if name.startswith(prefix) and (pid := name.removeprefix(prefix)).isdigit():
+        if name.startswith(prefix) and (pid := name.removeprefix(prefix)).isdecimal():
             try:
                 os.kill(int(pid), 0)
             except (ProcessLookupError, OverflowError):

@@ -237,6 +237,11 @@ def test_files_of_another_format_are_refused(weights, job, cube, tmp_path, monke
             read(path)
 
 
+def test_folders_are_made(tmp_path):
+    storage.write_text(tmp_path / "new" / "folder" / "a.txt", "x")
+    assert (tmp_path / "new" / "folder" / "a.txt").read_text() == "x"
+
+
 def test_tables(tmp_path):
     storage.write_table(tmp_path / "a.csv", "x,y\n", "hash")
     assert storage.read_table(tmp_path / "a.csv") == ("x,y\n", "hash")
@@ -434,7 +439,13 @@ def test_an_error_at_any_instant_leaves_the_old_cube(cube, number, monkeypatch):
 
 def test_what_killed_processes_left_is_swept_and_what_others_write_is_not(tmp_path):
     here, dead = os.uname().nodename, 2**30
-    kept = [f".a.txt.{here}.{os.getppid()}", f".a.txt.elsewhere.{dead}", f".b.txt.{here}.{dead}", f".a.txt.{here}.x"]
+    kept = [
+        f".a.txt.{here}.{os.getppid()}",
+        f".a.txt.elsewhere.{dead}",
+        f".b.txt.{here}.{dead}",
+        f".a.txt.{here}.x",
+        f".a.txt.{here}.²",
+    ]
     for name in (*kept, f".a.txt.{here}.{dead}"):
         (tmp_path / name).write_text("half")
     (tmp_path / f".a.txt.{here}.{dead - 1}").mkdir()
