@@ -446,7 +446,7 @@ def test_what_killed_processes_left_is_swept_and_what_others_write_is_not(tmp_pa
         f".a.txt.{here}.x",
         f".a.txt.{here}.²",
     ]
-    for name in (*kept, f".a.txt.{here}.{dead}"):
+    for name in (*kept, f".a.txt.{here}.{dead}", f".a.txt.{here}.{10**30}"):
         (tmp_path / name).write_text("half")
     (tmp_path / f".a.txt.{here}.{dead - 1}").mkdir()
     (tmp_path / f".a.txt.{here}.{dead - 1}" / "part").write_text("half")

@@ -116,10 +116,10 @@ def gather(
             if keys != job.keys(stage):
                 raise InputError(f"{path}: is not of this study as it is now: rerun {stage}")
             members = [place[cell.values] for cell in job.cells]
-            for name, (dims, values) in arrays.items():
+            for name, (own, values) in arrays.items():
                 whole = ("member", *variables.VARIABLES[name].dims) if name in data else ()
-                if dims != whole or any(
-                    len(coords[dim]) < size for dim, size in zip(dims[1:], values.shape[1:], strict=True)
+                if own != whole or any(
+                    len(coords[dim]) < size for dim, size in zip(own[1:], values.shape[1:], strict=True)
                 ):
                     raise DamagedFile(
                         f"{path}: is damaged: it has a variable {name!r} that is not of this study; delete it and rerun"
