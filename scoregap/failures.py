@@ -12,6 +12,7 @@ from scoregap.stages import STAGES
 BLOCK = re.compile(r"^(?:Error in rule \w+:|    message: Error in group \S+)\n(?: {4}.*\n)*", re.MULTILINE)
 DUMP = re.compile(r"^ *Logfile [^\n]*:\n *={80}\n.*?^ *={80}\n", re.MULTILINE | re.DOTALL)
 LOGS = re.compile(r"^ +log: (.*) \(check log file\(s\) for error details\)$", re.MULTILINE)
+NAMES = re.compile(r"^ +(?:log|input|output): .*\n|^ +shell:\n(?: {8}.*\n)*", re.MULTILINE)  # that users chose
 LIMITS = (
     (re.compile(r"due to time limit|'TIMEOUT'", re.IGNORECASE), "time", "runtime=MINUTES"),
     (re.compile(r"oom.?kill|out.of.memory|exceeded .*memory limit", re.IGNORECASE), "memory", "mem_mb=MB"),
@@ -45,7 +46,7 @@ def _reasons(block: str, folder: Path) -> list[str]:
         return []
     name = _stage(own[0]) if _stage(own[0]) == own[0].stem else f"{_stage(own[0])} {own[0].stem}"
     for limit, what, resource in LIMITS:
-        if limit.search(block + said):
+        if limit.search(NAMES.sub("", block) + said):
             return [
                 f"scoregap: {name}: ran out of {what}: run again, or allow more in the profile, "
                 f"set-resources: [{_stage(own[0])}:{resource}]; log: {schedulers[-1] if schedulers else own[0]}"

@@ -92,7 +92,7 @@ def append(path: Path, record: dict[str, Any]) -> None:
 
 
 def last(path: Path) -> dict[str, Any] | None:
-    """The last whole line of metrics; None if there is none."""
+    """The last whole line of metrics; None if there is none. What is not a report is skipped, as half a line is."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
@@ -102,11 +102,21 @@ def last(path: Path) -> dict[str, Any] | None:
     for line in reversed(lines):
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict):
+        if _is_report(record):
             return record
     return None
+
+
+def _is_report(record) -> bool:
+    """Whether a line of metrics has the numbers that are shown: time, step and steps, of which eta and loss may be
+    null."""
+    if not isinstance(record, dict) or not isinstance(record.get("loss"), list):
+        return False
+    needed = [record.get(name) for name in ("time", "step", "steps")]
+    optional = [one for one in (record.get("eta"), *record["loss"]) if one is not None]
+    return all(type(one) in (int, float) and abs(one) < 1e18 for one in (*needed, *optional))
 
 
 def summary(record: dict[str, Any]) -> tuple[str, str, str]:

@@ -412,5 +412,5 @@ def resolve(path: Path, document: Document, section: str, changes: dict[str, Any
         except (KeyError, IndexError, ValueError, TypeError):
             raise InputError(f"{path}: axes.{axis}: unknown axis: the study has no number or text there") from None
         place[last] = value
-    where = "".join(f"axes.{axis} = {value!r}: " for axis, value in changes.items())
+    where = "".join(f"axes.{axis} = {_brief(value)}: " for axis, value in changes.items())
     return _validated(path, f"{where}{section}.", Document.model_fields[section].annotation, content[section])

@@ -103,7 +103,10 @@ def members(folder: Path, job: str, stage: str) -> dict[str, str]:
     if not path.exists():
         return {}
     if stage == "train":
-        return {key: "diverged" if one["diverged"] else "done" for key, one in storage.weights_members(path).items()}
+        known = storage.weights_members(path)
+        if not all("diverged" in one for one in known.values()):  # a checkpoint
+            raise DamagedFile(f"{path}: is damaged: its training has not ended; delete it and rerun")
+        return {key: "diverged" if one["diverged"] else "done" for key, one in known.items()}
     keys, status = storage.job_members(path)
     if status is None:
         return dict.fromkeys(keys, "done")
@@ -162,7 +165,7 @@ def cube(study: Study, folder: Path) -> str:
         hash = json.loads(text)["attributes"].get("config_hash")
     except FileNotFoundError:
         return "is not made yet"
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "is damaged"
     return "is of the study as it is now" if hash == study.hash else "is of an earlier version of the study"
 
@@ -191,7 +194,7 @@ def render(report: Report) -> str:
 def _date(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0.0
 
 
@@ -201,5 +204,5 @@ def _lines(path: Path, tail: int | None = None) -> list[str]:
             if tail:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - tail))
             return file.read().decode(errors="replace").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return []

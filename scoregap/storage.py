@@ -84,7 +84,7 @@ def _sweep(path: Path) -> None:
     """Delete what killed processes of this machine have left of `path`; those of others may be alive."""
     prefix = _prefix(path)
     for name in os.listdir(path.parent):
-        if name.startswith(prefix) and (pid := name.removeprefix(prefix)).isdigit():
+        if name.startswith(prefix) and (pid := name.removeprefix(prefix)).isdecimal():
             try:
                 os.kill(int(pid), 0)
             except (ProcessLookupError, OverflowError):
@@ -171,6 +171,7 @@ def read_job(path: Path) -> tuple[Arrays, list[str]]:
 
     with _reading(path):
         with zipfile.ZipFile(path) as archive:
+            _check_contents(path, archive)
             broken = archive.testzip()
             if broken:
                 raise DamagedFile(f"{path}: is damaged: checksum of {broken} is wrong; delete it and rerun")
@@ -179,18 +180,39 @@ def read_job(path: Path) -> tuple[Arrays, list[str]]:
             if group.attrs["format"] != FORMAT:
                 raise DamagedFile(f"{path}: is of another version of scoregap; delete it and rerun")
             arrays = {name: (tuple(one.metadata.dimension_names), one[...]) for name, one in sorted(group.arrays())}
-            return arrays, json.loads(group.attrs["members"])
+            return arrays, _keys(path, group, (array for _, array in arrays.values()))
+
+
+def _keys(path: Path, group, arrays) -> list[str]:
+    """Keys of the members of a job's file, if they are keys and its arrays have as many."""
+    keys = json.loads(str(group.attrs["members"]))
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise DamagedFile(f"{path}: is damaged: its members have no keys; delete it and rerun")
+    if any(array.shape[:1] != (len(keys),) for array in arrays):
+        raise DamagedFile(f"{path}: is damaged: it has {len(keys)} members, and arrays of others; delete it and rerun")
+    return keys
+
+
+def _check_contents(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse comments in the table of contents, which no checksum covers: ours has none, and a flip in the length of
+    one makes it hide the entries that follow, whose arrays or chunks would then seem never to have been written."""
+    if any(one.comment for one in archive.infolist()):
+        raise DamagedFile(f"{path}: is damaged: its table of contents is wrong; delete it and rerun")
 
 
 def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
     """Keys of the members of a job's file, and their `status` if it has that, without the rest. Raises DamagedFile."""
     import zarr
 
-    with _reading(path), zarr.storage.ZipStore(path, mode="r") as store:
+    with _reading(path), zipfile.ZipFile(path) as archive, zarr.storage.ZipStore(path, mode="r") as store:
+        _check_contents(path, archive)
         group = zarr.open_group(store, mode="r", zarr_format=3)
-        keys = json.loads(str(group.attrs["members"]))
         status = group.get("status")
-        return keys, np.asarray(status[...]) if isinstance(status, zarr.Array) else None
+        if not isinstance(status, zarr.Array):
+            return _keys(path, group, ()), None
+        if status.dtype.kind != "i" or status.ndim != 1:
+            raise DamagedFile(f"{path}: is damaged: its status is no number per member; delete it and rerun")
+        return _keys(path, group, (status,)), np.asarray(status[...])
 
 
 # ---------------------------------------------------------------- weights
@@ -231,7 +253,15 @@ def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
             raise DamagedFile(f"{path}: is of another version of scoregap; delete it and rerun")
         if header["sha256"] != _weights_digest(tensors, header["members"]):
             raise DamagedFile(f"{path}: is damaged: its checksum is wrong; delete it and rerun")
-        return json.loads(header["members"]), tensors
+        return _known(path, header["members"]), tensors
+
+
+def _known(path: Path, text: str) -> dict[str, dict]:
+    """What is known of every member of a file of weights, from its JSON."""
+    members = json.loads(text)
+    if not isinstance(members, dict) or not all(isinstance(one, dict) for one in members.values()):
+        raise DamagedFile(f"{path}: is damaged: nothing is known of its members; delete it and rerun")
+    return members
 
 
 def weights_members(path: Path) -> dict[str, dict]:
@@ -239,7 +269,7 @@ def weights_members(path: Path) -> dict[str, dict]:
     from safetensors import safe_open
 
     with _reading(path), safe_open(path, framework="numpy") as file:
-        return json.loads(json.loads((file.metadata() or {})["scoregap"])["members"])
+        return _known(path, json.loads((file.metadata() or {})["scoregap"])["members"])
 
 
 # ---------------------------------------------------------------- tables
@@ -281,7 +311,7 @@ def _manifest(path: Path, again: str, keys: tuple[str, ...]) -> list:
         return [manifest[key] for key in keys]
     except FileNotFoundError:
         raise DamagedFile(f"{place}: is missing; {again}") from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DamagedFile(f"{place}: is damaged; {again}") from None
 
 

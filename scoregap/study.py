@@ -200,8 +200,9 @@ class Job:
         return _has(stage, self.trained, self.study.document.dimension is not None)
 
     def fingerprint(self, stage: str) -> str:
-        """Changes when the keys of its cells' results of this stage do, without making the cells."""
+        """Changes when the keys of its cells' results of this stage do, or their order, without making the cells."""
         content = {axis: json.dumps(self.axes[axis]) for axis in AXES}
+        content["order"] = json.dumps([axis for axis, values in self.axes.items() if len(values) > 1])
 
         def sections(name: str) -> str:
             axes = [self.axes[axis] for axis in self.study.axes_of(name)]
@@ -383,14 +384,14 @@ class Study:
 
     @cached_property
     def hash(self) -> str:
-        """Hash of the resolved study."""
-        return digest(self.resolved)
+        """Hash of the resolved study; the order of its axes is that of the cube's dimensions."""
+        return digest([self.resolved, list(self.axes)])
 
     def fingerprint(self, stage: str) -> str:
         """For the stages that gather all jobs: changes when the study does, or a revision up to this stage."""
         stages = [one for one in STAGES if one.name != "dimension" or self.document.dimension]
         names = [one.name for one in stages]
-        return digest([self.resolved, [one.revision for one in stages[: names.index(stage) + 1]]])
+        return digest([self.hash, [one.revision for one in stages[: names.index(stage) + 1]]])
 
 
 def load(path: Path | str) -> Study:

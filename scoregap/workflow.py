@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from scoregap import InputError, devices, display
+from scoregap import DamagedFile, InputError, devices, display
 from scoregap.failures import explain
 from scoregap.study import Study, load
 
@@ -53,7 +54,7 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
 
     Returns the number of jobs that may compute on GPUs at once.
     """
-    if cores not in (None, "all") and not (cores.isascii() and cores.isdigit() and int(cores) > 0):
+    if cores not in (None, "all") and not re.fullmatch("0*[1-9][0-9]{0,5}", cores):
         raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
     if not (profile / "config.yaml").is_file():
         raise InputError(f"--profile: {str(profile)!r} is not allowed: should be a folder with a config.yaml")
@@ -67,7 +68,7 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
             f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
             "should be a folder one can write to"
         ) from None
-    executor = (yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8")) or {}).get("executor", "local")
+    executor = _executor(profile)
     if executor != "local":  # its jobs run on machines that we do not see
         if not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
             raise InputError(
@@ -81,6 +82,24 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     count = devices.usable(train.device)
     devices.check(study.path, train.device, count)
     return len(devices.places(train.device, count))
+
+
+def _executor(profile: Path) -> str:
+    """The executor of a profile. Raises InputError if that is not one."""
+    path = profile / "config.yaml"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (ValueError, yaml.YAMLError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise InputError(f"--profile: {str(profile)!r} is not allowed: {path}: should be a mapping, in YAML")
+    executor = content.get("executor", "local")
+    if not isinstance(executor, str) or not re.fullmatch(r"[a-z0-9]+([_-][a-z0-9]+)*", executor):
+        raise InputError(
+            f"--profile: {str(profile)!r} is not allowed: {path}: executor: {str(executor)[:60]!r} is not allowed: "
+            "should be the name of an executor of Snakemake, as slurm"
+        )
+    return executor
 
 
 def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
@@ -113,8 +132,12 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
         why = explain(lines, out) or lines[-40:]
         print("\n".join(["", *why, f"the study is not complete; logs are in {out / 'logs'}"]), file=sys.stderr)
         return 1
-    attributes = json.loads((out / "cube.zarr" / "zarr.json").read_text(encoding="utf-8"))["attributes"]
-    if attributes.get("config_hash") != loaded.hash:
+    try:
+        text = (out / "cube.zarr" / "zarr.json").read_text(encoding="utf-8")
+        hash = json.loads(text)["attributes"].get("config_hash")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise DamagedFile(f"{out / 'cube.zarr'}: is damaged; delete it and run again") from None
+    if hash != loaded.hash:
         print(f"scoregap: {out}: is of another version of the study, and without records: delete it", file=sys.stderr)
         return 1
     report = out / "report.html"

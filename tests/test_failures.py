@@ -92,6 +92,16 @@ def test_a_limit_comes_before_what_an_earlier_attempt_wrote(told):
     assert "ran out of time" in line
 
 
+def test_words_in_paths_are_no_limits(told):
+    text = SINGLE.replace("{state}", "FAILED")
+    for where in ("train\n        (", "log: logs/", "output: train/"):
+        assert where in text
+        path = f"{where.split('(')[0].rstrip()} --study /out-of-memory/due to time limit.yaml\n        ("
+        named = text.replace(where, path) if "(" in where else text.replace(where, f"{where}../oom-kill/")
+        (line,) = told(named, {"train/a-1": "step 5/9\n", "../oom-kill/train/a-1": "step 5/9\n"})
+        assert "ran out of" not in line, line
+
+
 def test_our_own_message_is_told_as_it_is(told):
     text = SINGLE.replace("{state}", "FAILED") + GROUP
     logs = {"train/a-1": "step 1/9\nscoregap: w: is damaged\n", "spectrum/b-2": "scoregap: w: is damaged\n"}
@@ -131,6 +141,7 @@ def test_a_job_that_a_later_attempt_finished_is_left_out(told):
     single = SINGLE.replace("{state}", "TIMEOUT")
     assert told(single + "Trying to restart job 2.\nFinished jobid: 2 (Rule: train)\n") == []
     assert told(GROUP + "Finished jobid: 7 (Rule: spectrum)\nFinished jobid: 8 (Rule: fit)\n") == []
+    assert len(told(GROUP + "Finished jobid: 7 (Rule: spectrum)\n")) == 1  # not all of it
     assert len(told(single + single + "Finished jobid: 3 (Rule: fit)\n")) == 1
 
 

@@ -77,32 +77,53 @@ def test_metrics_are_valid_json_whatever_the_numbers(tmp_path):
     assert lines == [{"step": 1, "loss": [0.5, None, None], "eta": None, "of": {"a": [None, 1]}}, {"step": 2}]
 
 
+REPORT = {"time": 1.5, "step": 2, "steps": 9, "loss": [0.5, None], "eta": None}
+
+
 def test_half_a_line_is_skipped_and_closed(tmp_path):
     path = tmp_path / "a.metrics.jsonl"
     assert progress.last(path) is None
     path.write_bytes(b'{"step": 1')
     assert progress.last(path) is None
-    progress.append(path, {"step": 2})
-    assert path.read_bytes() == b'{"step": 1\n{"step": 2}\n'
+    progress.append(path, REPORT)
+    assert path.read_bytes() == b'{"step": 1\n' + json.dumps(REPORT).encode() + b"\n"
     with path.open("ab") as file:
         file.write(b'{"step": 3, "loss": "\xc3')
-    assert progress.last(path) == {"step": 2}
+    assert progress.last(path) == REPORT
     with path.open("ab") as file:
         file.write(b"\n17\n\n")  # valid JSON, but no metrics
-    assert progress.last(path) == {"step": 2}
+    assert progress.last(path) == REPORT
     path.write_bytes(b"")
     assert progress.last(path) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}", "[" * 100_000, *(json.dumps(REPORT | changed) for changed in (
+            {"loss": 5}, {"loss": ["a"]}, {"loss": [True]}, {"loss": [[0.5]]}, {"loss": None}, {"eta": "soon"},
+            {"eta": 1e300}, {"time": None}, {"step": "2"}, {"steps": {}}, {"time": 10**30},
+        )),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_report_is_skipped(tmp_path, line):
+    path = tmp_path / "a.metrics.jsonl"
+    path.write_text(f"{line}\n")
+    assert progress.last(path) is None
+    path.write_text(f"{json.dumps(REPORT)}\n{line}\n")
+    assert progress.last(path) == REPORT
+    progress.summary(progress.last(path))
 
 
 def test_only_the_end_of_long_metrics_is_read(tmp_path, monkeypatch):
     path = tmp_path / "a.metrics.jsonl"
     for step in range(100):
-        progress.append(path, {"step": step})
+        progress.append(path, REPORT | {"step": step})
     read = []
-    monkeypatch.setattr(progress, "TAIL", 50)
+    monkeypatch.setattr(progress, "TAIL", 100)
     original = progress.json.loads
     monkeypatch.setattr(progress.json, "loads", lambda text: read.append(text) or original(text))
-    assert progress.last(path) == {"step": 99}
+    assert progress.last(path) == REPORT | {"step": 99}
     assert len(read) == 1
 
 

@@ -219,6 +219,35 @@ def test_a_damaged_file_is_a_failure(study, folder, stage):
     assert "is damaged" in attempt.says
 
 
+def test_a_checkpoint_in_the_place_of_weights_is_a_failure(study, folder):
+    job = trained(study)
+    make_all(folder, study)
+    members = {key: {"step": 20, "device": "cpu"} for key in job.keys("train")}
+    storage.write_weights(status.place(folder, job.id, "train"), members, {"x/w": np.zeros(1)})
+    report = look(study, folder)
+    assert counts(report, "train") == {"done": 2, "failed": 2}
+    assert "its training has not ended" in status.render(report)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"attributes": 5}', None])
+def test_a_strange_cube_is_damaged(study, folder, text):
+    folder.mkdir(parents=True)
+    if text is None:
+        (folder / "cube.zarr").write_text("x")
+    else:
+        (folder / "cube.zarr").mkdir()
+        (folder / "cube.zarr" / "zarr.json").write_text(text)
+    assert look(study, folder).cube == "is damaged"
+
+
+@pytest.mark.parametrize("name", ["logs", "logs/train", "logs/run.log/x", "logs/train/JOB.log/x"])
+def test_files_for_folders_and_folders_for_files_are_no_logs(study, folder, name):
+    path = folder / name.replace("JOB", trained(study).id)
+    path.parent.mkdir(parents=True)
+    path.write_text("x")
+    assert counts(look(study, folder), "cells") == {"waiting": 12}
+
+
 def test_failures_of_the_stages_that_gather_are_told(study, folder):
     make_all(folder, study)
     log = say(folder, "compare", "scoregap: cube.zarr: is damaged\n")

@@ -16,7 +16,7 @@ import pytest
 import tensorstore
 import xarray as xr
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import read_job, write_job
 
@@ -87,6 +87,37 @@ def test_members_are_read_without_the_rest(job, weights, tmp_path):
             read(path)
 
 
+@pytest.mark.parametrize("members", [None, 5, "ab", ["a"], ["a", "b", "c"], [["a"], ["b"]], {"a": 1, "b": 2}])
+def test_a_job_file_whose_members_are_not_those_of_its_arrays_is_refused(job, members):
+    write_job(job[0], job[1], members)
+    for read in (storage.read_job, storage.job_members):
+        with pytest.raises(DamagedFile, match=r"job\.zarr\.zip: is damaged: it"):
+            read(job[0])
+
+
+@pytest.mark.parametrize("status", [np.full(2, np.nan), np.ones((2, 2), "int8"), np.ones(3, "int8")])
+def test_a_status_that_is_none_is_refused(job, status):
+    storage.write_job(job[0], {"status": (("member", "gap")[: status.ndim], status)}, ["a", "b"])
+    with pytest.raises(DamagedFile, match=r"job\.zarr\.zip: is damaged: it"):
+        storage.job_members(job[0])
+
+
+@pytest.mark.parametrize("members", [None, 5, "a", ["a"], {"a": None}, {"a": "diverged"}])
+def test_weights_of_which_nothing_is_known_are_refused(weights, members):
+    storage.write_weights(weights[0], members, weights[1])
+    for read in (storage.read_weights, storage.weights_members):
+        with pytest.raises(DamagedFile, match=r"job\.safetensors: is damaged: nothing is known"):
+            read(weights[0])
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "5", '{"format": 1}', '{"format": 1, "of": 5, "sha256": ""}'])
+def test_a_strange_manifest_is_damaged(tmp_path, text):
+    storage.write_table(tmp_path / "a.csv", "x", "hash")
+    storage.manifest_of(tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DamagedFile, match="is damaged"):
+        storage.read_table(tmp_path / "a.csv")
+
+
 def test_the_same_content_is_the_same_bytes(job, weights, tmp_path):
     first = job[0].read_bytes(), weights[0].read_bytes()
     write_job(job[0], job[1], ["a", "b"])
@@ -148,6 +179,28 @@ def test_a_zip_of_something_else_is_there_and_not_missing(tmp_path):
         read_job(path)
 
 
+def test_no_flip_in_the_table_of_contents_of_a_zip_hides_an_entry(tmp_path):
+    """Of a comment's length: 64 bytes more are exactly the next entry if that has a name of 18 letters."""
+    path = tmp_path / "job.zarr.zip"
+    values = np.arange(6.0).reshape(2, 3)
+    ds = xr.Dataset({"boundary": (("member", "gap"), values), "status": ("member", np.full(2, 3, "int8"))})
+    write_job(path, ds, ["a", "b"])
+    whole = path.read_bytes()
+    place, named = whole.index(b"PK\1\2"), 0
+    while whole[place : place + 4] == b"PK\1\2":
+        after = place + 46 + int.from_bytes(whole[place + 28 : place + 30], "little")
+        for bit in range(16 if whole[after : after + 4] == b"PK\1\2" else 0):  # the last has nothing to hide
+            damaged = bytearray(whole)
+            damaged[place + 32 + bit // 8] ^= 1 << bit % 8
+            path.write_bytes(damaged)
+            for read in (storage.read_job, storage.job_members):
+                with pytest.raises(DamagedFile, match="is damaged"):
+                    read(path)
+                named += 1
+        place = after
+    assert named == 4 * 16 * 2
+
+
 def test_a_file_too_many_in_a_cube_is_named(cube):
     (cube[0] / "stray").write_bytes(b"x")
     with pytest.raises(DamagedFile, match=r"stray: is damaged, missing or foreign.*rebuild it with"):
@@ -182,6 +235,11 @@ def test_files_of_another_format_are_refused(weights, job, cube, tmp_path, monke
     ):  # fmt: skip
         with pytest.raises(DamagedFile, match="another version"):
             read(path)
+
+
+def test_folders_are_made(tmp_path):
+    storage.write_text(tmp_path / "new" / "folder" / "a.txt", "x")
+    assert (tmp_path / "new" / "folder" / "a.txt").read_text() == "x"
 
 
 def test_tables(tmp_path):
@@ -224,6 +282,7 @@ def test_job_files_may_have_a_chunk_per_member_or_be_written_by_zarr(job, tmp_pa
 SHAPES = st.lists(st.integers(1, 9), min_size=1, max_size=5).map(tuple)
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(SHAPES, st.integers(0, 5000))
 def test_blocks_are_small_consecutive_and_cover_everything_once(shape, count):
     sizes = storage.block(shape, count)
@@ -237,6 +296,7 @@ def test_blocks_are_small_consecutive_and_cover_everything_once(shape, count):
         assert sizes == shape
 
 
+@settings(deadline=None)
 @given(st.permutations(["time", "seed", "network", "mode"]), st.data())
 def test_chunks_are_one_time_of_many_cells_and_shards_many_chunks(dims, data):
     shape = [data.draw(st.integers(1, 12)) for _ in dims]
@@ -379,8 +439,14 @@ def test_an_error_at_any_instant_leaves_the_old_cube(cube, number, monkeypatch):
 
 def test_what_killed_processes_left_is_swept_and_what_others_write_is_not(tmp_path):
     here, dead = os.uname().nodename, 2**30
-    kept = [f".a.txt.{here}.{os.getppid()}", f".a.txt.elsewhere.{dead}", f".b.txt.{here}.{dead}", f".a.txt.{here}.x"]
-    for name in (*kept, f".a.txt.{here}.{dead}"):
+    kept = [
+        f".a.txt.{here}.{os.getppid()}",
+        f".a.txt.elsewhere.{dead}",
+        f".b.txt.{here}.{dead}",
+        f".a.txt.{here}.x",
+        f".a.txt.{here}.²",
+    ]
+    for name in (*kept, f".a.txt.{here}.{dead}", f".a.txt.{here}.{10**30}"):
         (tmp_path / name).write_text("half")
     (tmp_path / f".a.txt.{here}.{dead - 1}").mkdir()
     (tmp_path / f".a.txt.{here}.{dead - 1}" / "part").write_text("half")

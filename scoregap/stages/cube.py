@@ -16,7 +16,7 @@ import xarray as xr
 import yaml
 
 import scoregap
-from scoregap import InputError, storage, variables
+from scoregap import DamagedFile, InputError, storage, variables
 from scoregap.schema import CONTROLS
 from scoregap.stages import STAGES, dimension, fit, spectrum
 from scoregap.study import Study, load
@@ -116,7 +116,14 @@ def gather(
             if keys != job.keys(stage):
                 raise InputError(f"{path}: is not of this study as it is now: rerun {stage}")
             members = [place[cell.values] for cell in job.cells]
-            for name, (_, values) in arrays.items():
+            for name, (own, values) in arrays.items():
+                whole = ("member", *variables.VARIABLES[name].dims) if name in data else ()
+                if own != whole or any(
+                    len(coords[dim]) < size for dim, size in zip(own[1:], values.shape[1:], strict=True)
+                ):
+                    raise DamagedFile(
+                        f"{path}: is damaged: it has a variable {name!r} that is not of this study; delete it and rerun"
+                    )
                 rows = data[name].reshape(len(cells), *data[name].shape[len(shape) :])
                 index: tuple[Any, ...] = (members, *(slice(size) for size in values.shape[1:]))
                 rows[index] = values

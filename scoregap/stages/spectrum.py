@@ -52,7 +52,7 @@ def trained_members(study: Path, job: Job, weights: Path | None) -> tuple[dict, 
         raise InputError(f"{study}: job {job.id!r} was trained: weights are needed: pass --weights FILE")
     trained, tensors = storage.read_weights(weights)
     for cell in job.cells:
-        if cell.key("train") not in trained:
+        if "diverged" not in trained.get(cell.key("train"), {}):  # which a checkpoint does not say
             raise InputError(
                 f"{weights}: is not of this study as it is now (seed {cell['seed']} is missing): rerun train"
             )

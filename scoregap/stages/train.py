@@ -75,7 +75,10 @@ def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weig
     except DamagedFile as error:
         print(f"not reused: {error}", file=sys.stderr)
         return {}, {}
-    here = {key for key, member in members.items() if device is None or member["device"] == device.type}
+    if device is None:  # not a checkpoint, whose members have steps to go
+        here = {key for key, member in members.items() if "step" not in member}
+    else:
+        here = {key for key, member in members.items() if member.get("device") == device.type}
     members = {key: member for key, member in members.items() if key in keys & here}
     if not members:
         where = f" that was trained on {device.type}" if device else ""

@@ -83,6 +83,16 @@ def test_damaged_and_foreign_jobs_are_refused_and_the_old_cube_stays(done, tmp_p
     shutil.copy(other, victim)
     with pytest.raises(InputError, match="rerun fit"):
         cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
+    victim.write_bytes(whole)
+    arrays, keys = storage.read_job(victim)
+    long = {name: (dims, values.repeat(2, -1)) for name, (dims, values) in arrays.items() if name == "gap_width"}
+    for strange in (
+        {"unheard": arrays["boundary"]}, {"boundary": (("member", "group"), arrays["boundary"][1])}, long,
+        {"gap_width": arrays["boundary"]},
+    ):  # fmt: skip
+        storage.write_job(victim, arrays | strange, keys)
+        with pytest.raises(DamagedFile, match=rf"{victim.name}: is damaged: it has a variable .* not of this study"):
+            cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
     assert storage.manifest_of(tmp_path / "cube.zarr").read_text() == before
     storage.read_cube(tmp_path / "cube.zarr")
 

@@ -96,6 +96,11 @@ def test_weights_are_needed_and_must_be_of_the_study(done, tmp_path):
     other.write_text(TINY.replace("steps: 40", "steps: 41"))
     with pytest.raises(InputError, match="is not of this study as it is now"):
         spectrum.run(other, job.id, tmp_path / "s.zarr.zip", results / "train" / f"{job.id}.safetensors")
+    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    checkpoint = {key: {"step": 20, "device": "cpu"} for key in members}
+    storage.write_weights(tmp_path / "w.safetensors", checkpoint, tensors)
+    with pytest.raises(InputError, match=r"w\.safetensors: is not of this study as it is now"):
+        spectrum.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "w.safetensors")
     assert not (tmp_path / "s.zarr.zip").exists()
 
 

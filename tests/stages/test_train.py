@@ -398,6 +398,11 @@ def test_damaged_and_foreign_checkpoints_are_said_and_ignored(tmp_path, monkeypa
         assert "resumed" not in text
         assert same(out, whole)
         out.unlink()
+    out.write_bytes(good)  # a checkpoint in the place of weights: its members are not trained to the end
+    train.run(study, job.id, out)
+    assert f"not reused: {out}: has no member of this job as it is now" in capsys.readouterr().err
+    assert same(out, whole)
+    out.unlink()
     other = edited(tmp_path, ("steps: 40", "steps: 41"))
     checkpoint.write_bytes(good)
     train.run(other, job.id, out)
