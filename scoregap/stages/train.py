@@ -12,7 +12,7 @@ the output, at every evaluation and heartbeat: one JSON object per line with `ti
 
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,11 +151,8 @@ def train(
     for these cells (and perhaps others), to go on from. metrics: file to which reports are appended.
     """
     settings, keys = cells[0].training, [cell.key("train") for cell in cells]
-    generators = [np.random.default_rng(cell.seed("data")) for cell in cells]
     truths = [cell.truth() for cell in cells]
-    samplers = [sampler_of(cell, truth) for cell, truth in zip(cells, truths, strict=True)]
-    first = [draw(rng, 4096) for draw, rng in zip(samplers, generators, strict=True)]
-    data_std = [float(np.sqrt(points.var(0).mean())) for points in first]
+    generators, data_std, source = begin(cells, truths)
     denoiser = build(cells, data_std).to(device)
     held_out = HeldOut(cells, truths, device)
     steps = np.unique(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int))
@@ -169,12 +166,6 @@ def train(
         state = {name: np.concatenate([tensors[f"{key}/{name}"] for key in keys]) for name in names}
         record.restore(state)
         print(f"resumed after step {state['step'][0]}", file=sys.stderr)
-    focus = settings.noise.focus
-    quantiles = schedules.noise_quantiles(
-        settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share,
-        settings.schedule,
-    )  # fmt: skip
-    source = training.batches(samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule)
     flops = denoiser.flops(settings.levels, settings.samples)  # of a step of one member
     taken = int(state["step"][0]) if state else 0
     beat, saved = Heartbeat("step", settings.steps, taken), time.monotonic()
@@ -221,6 +212,21 @@ def train(
         tensors |= {f"{key}/network.{name}": array[i] for name, array in weights.items()}
         tensors |= {f"{key}/{name}": record.arrays[name][i] for name in ("curve", "levels")}
     return members, tensors
+
+
+def begin(cells: list[Cell], truths: list) -> tuple[list[np.random.Generator], list[float], Iterator]:
+    """What these cells are trained on: generators of their data, its root mean variances, and endless batches."""
+    settings = cells[0].training
+    generators = [np.random.default_rng(cell.seed("data")) for cell in cells]
+    samplers = [sampler_of(cell, truth) for cell, truth in zip(cells, truths, strict=True)]
+    first = [draw(rng, 4096) for draw, rng in zip(samplers, generators, strict=True)]
+    focus = settings.noise.focus
+    quantiles = schedules.noise_quantiles(
+        settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share,
+        settings.schedule,
+    )  # fmt: skip
+    batches = training.batches(samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule)
+    return generators, [float(np.sqrt(points.var(0).mean())) for points in first], batches
 
 
 def report(beat: Heartbeat, loss: np.ndarray, excess: np.ndarray | None) -> dict[str, Any]:
