@@ -11,7 +11,7 @@ import re
 import reprlib
 from functools import cached_property
 from pathlib import Path
-from types import NoneType
+from types import GenericAlias, NoneType
 from typing import Annotated, Any
 
 import yaml
@@ -381,8 +381,7 @@ def _axis_values(path: Path, axis: str, values) -> tuple:
         also = " or a count" if axis == "seed" else ""
         raise InputError(f"{path}: axes.{axis}: {_brief(values)} is not allowed: should be a non-empty list{also}")
     if axis in AXES:
-        kind = Axis.__annotations__[axis]
-        values = [_validated(path, f"axes.{axis}[{i}]", kind, value) for i, value in enumerate(values)]
+        values = _validated(path, f"axes.{axis}", GenericAlias(list, Axis.__annotations__[axis]), values)
     elif axis.split(".")[0] not in SECTIONS_WITH_AXES or "." not in axis:
         raise InputError(
             f"{path}: axes.{axis}: unknown axis: allowed are {', '.join(AXES)}, "
