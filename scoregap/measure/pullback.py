@@ -8,12 +8,14 @@ identity are pulled back through the layers for as many points at a time as fit 
 matrix products and a few multiplications in place. Other networks are differentiated automatically.
 """
 
+import math
+
 import torch
 from torch.nn.functional import silu
 
 from scoregap.measure import jacobian, networks
 
-CACHE, DEVICE = 2**17, 2**26  # numbers of one buffer of cotangents, on a CPU and on a GPU
+CACHE, DEVICE = 2**16, 2**26  # numbers of one buffer of cotangents, on a CPU and on a GPU
 
 
 @torch.no_grad()
@@ -35,14 +37,20 @@ def network_jacobian(denoiser, x, t):
 
     steps, gate = blocks(network, _apply(network.enter, seen), condition)
     leave = network.leave.weight[0].T.contiguous()  # row i: the cotangent of output i
-    enter = network.enter.weight[0].T
+    enter = network.enter.weight[0].T.contiguous()
     factor, G = outer * inner, torch.empty((len(seen), d, d), dtype=torch.float64, device=x.device)
     at_once = max(1, (CACHE if x.device.type == "cpu" else DEVICE) // leave.numel())
+    some = torch.empty((4, min(at_once, len(seen)), *leave.shape), dtype=x.dtype, device=x.device)  # and again
+    last = torch.empty((len(some[0]), d, d), dtype=x.dtype, device=x.device)
     for i in (slice(start, start + at_once) for start in range(0, len(seen), at_once)):
-        rows = leave * gate[i, None] if gate is not None else leave.repeat(len(seen[i]), 1, 1)
+        count = len(seen[i])
+        rows, inside = some[:2, :count]
+        slopes = some[2:].flatten()
+        torch.mul(leave, gate[i, None], out=rows)
         for step in reversed(steps):
-            rows = step(rows, i)
-        G[i] = (rows.flatten(0, 1) @ enter).view(-1, d, d).mul_(factor[i])
+            step(rows, i, inside, slopes)
+        torch.mm(rows.flatten(0, 1), enter, out=last[:count].flatten(0, 1))
+        G[i] = last[:count].mul_(factor[i])
     G.diagonal(dim1=1, dim2=2).add_(skip[..., 0])
     return denoiser(x[None], t[None])[0].double().cpu().numpy(), G.view(*x.shape, d).cpu().numpy()
 
@@ -70,8 +78,8 @@ def _slope(h):
 
 
 # What the blocks of a family do: (network, features after `enter` (n, width), condition (n, ...)) -> (steps, gate).
-# A step pulls cotangents rows (k, d, width) of the points i back through one block; gate: (n, width), of the features
-# just before `leave`, None where there is none.
+# A step pulls cotangents rows (k, d, width) of the points i back through one block, in place, with two buffers
+# of their size, the second one twice that. gate: (n, width), of the features just before `leave`.
 
 
 def _gated(network, h, condition):
@@ -81,7 +89,7 @@ def _gated(network, h, condition):
         factors = silu(opening), value * _slope(opening)
         h = h + _apply(mix, value * factors[0])
         both = torch.cat([values.weight[0].T, gates.weight[0].T])
-        steps.append(_residual(mix.weight[0].T, factors, both))
+        steps.append(_residual(mix, factors, both))
     return steps, 1 + gate
 
 
@@ -91,12 +99,12 @@ def _silu(network, h, condition, normalise=False):
         seen = networks.normed(h) if normalise else h
         inside = _apply(linear, seen) + one
         steps.append(
-            _residual(mix.weight[0].T, (_slope(inside),), linear.weight[0].T, (h, seen) if normalise else None)
+            _residual(mix, (_slope(inside),), linear.weight[0].T.contiguous(), (h, seen) if normalise else None)
         )
         h = h + _apply(mix, silu(inside))
     if normalise:
         steps.append(_through_norm(h, networks.normed(h)))
-    return steps, 1 + conditions[-1] if network.output_gate else None
+    return steps, 1 + conditions[-1] if network.output_gate else torch.ones_like(h)
 
 
 def _normed(network, h, condition):
@@ -109,20 +117,24 @@ def _linear(network, h, condition):
 
 def _residual(mix, factors, back, norm=None):
     """The step of h + mix(nonlinear(back(h))): its slopes are `factors`, (n, width) for each part of `back`."""
-    through_norm = _through_norm(*norm) if norm else None
+    mix, through_norm = mix.weight[0].T.contiguous(), _through_norm(*norm) if norm else None
 
-    def step(rows, i):
-        inside, width = (rows.flatten(0, 1) @ mix).view_as(rows), rows.shape[-1]
+    def step(rows, i, inside, slopes):
+        torch.mm(rows.flatten(0, 1), mix, out=inside.flatten(0, 1))
         if len(factors) == 1:
             slopes = inside.mul_(factors[0][i, None])
         else:
-            slopes = rows.new_empty((*rows.shape[:2], len(factors) * width))
-            for part, factor in zip(slopes.split(width, -1), factors, strict=True):
-                torch.mul(inside, factor[i, None], out=part)
+            shape = (*rows.shape[:2], len(factors), rows.shape[2])
+            slopes = slopes[: math.prod(shape)].view(shape)
+            for k, factor in enumerate(factors):
+                torch.mul(inside, factor[i, None], out=slopes[:, :, k])
+            slopes = slopes.flatten(2)
         if through_norm:
-            return rows.add_(through_norm((slopes.flatten(0, 1) @ back).view_as(rows), i))
-        rows.flatten(0, 1).addmm_(slopes.flatten(0, 1), back)
-        return rows
+            other = torch.mm(slopes.flatten(0, 1), back).view_as(rows)
+            through_norm(other, i)
+            rows.add_(other)
+        else:
+            rows.flatten(0, 1).addmm_(slopes.flatten(0, 1), back)
 
     return step
 
@@ -131,9 +143,9 @@ def _through_norm(h, normed):
     """The step of `networks.normed`: y = r h, r = (mean h^2 + eps)^-1/2 has the Jacobian r (I - y y' / width)."""
     scale = torch.rsqrt(h.square().mean(-1, keepdim=True) + 1e-6)
 
-    def step(rows, i):
+    def step(rows, i, *_):
         y = normed[i, :, None]
-        return torch.baddbmm(rows, rows @ y, y.mT, alpha=-1 / rows.shape[-1]).mul_(scale[i, None])
+        rows.baddbmm_(rows @ y, y.mT, alpha=-1 / rows.shape[-1]).mul_(scale[i, None])
 
     return step
 
