@@ -24,10 +24,10 @@ them. One spectrum cannot tell them from normal directions; `blind` has all time
 """
 
 from functools import cache
+from math import comb
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
-from scipy.special import comb
 
 NOISE = -1.0  # eigenvalue of t J along a direction that is noise alone
 WINDOW = 24  # spacings on either side that a spacing is compared with
@@ -149,8 +149,7 @@ def _exceeds(ratio, one, two):
 @cache
 def _orders(first, last):
     """In how many orders 0, 1, ..., last - 1 events come before the last of `first` ones."""
-    events = np.arange(last)
-    return comb(first - 1 + events, events)
+    return np.array([comb(first - 1 + events, events) for events in range(last)], float)
 
 
 def lowest(gaps):
