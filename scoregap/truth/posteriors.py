@@ -18,10 +18,12 @@ from numpy.polynomial.polynomial import polyval
 # Log weight below which a wrap, or what lies beyond the ends of a sum, is dropped. Not log(eps): a far mode of mass
 # e^-60 still adds e^-60 to a variance as small as kappa^2 t.
 _NEGLIGIBLE = -60.0
-# Steps of the sum over a peak, to either side; steps from which peaks are looked for; nodes that fit into the cache.
+# Steps of the sum over a peak, to either side; steps from which peaks are looked for.
 _PEAK = 18
 _MANY = 100
+# Nodes, and posteriors, whose arrays fit into the cache.
 _BLOCK = 2**14
+_ARCS = 2**12
 # Ratios of Bessel functions of order n / 2: an asymptotic series in n / (2 k) above k = max(2 n, 40), and below it a
 # continued fraction, in which every level gains a factor of at least exp(2 asinh(1 / 4)).
 _SERIES_TERMS = 36
@@ -180,9 +182,16 @@ def arc(y, s, kappa, t):
     shape = y.shape[:-1]
     s, kappa, t = (np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (s, kappa, t))
     across, along = (kappa * y[..., 0].ravel()), 1.0 - kappa * y[..., 1].ravel()
+    mean, cov = np.empty((s.size, 2)), np.empty((s.size, 2, 2))
+    for i in _parts(s.size, _ARCS):
+        mean[i], cov[i] = _arc(across[i], along[i], 1.0 / (kappa[i] * s[i]) ** 2, kappa[i] ** 2 * t[i])
+    return (mean / kappa[:, None]).reshape(*shape, 2), (cov / kappa[:, None, None] ** 2).reshape(*shape, 2, 2)
+
+
+def _arc(across, along, prior, noise):
+    """`arc` in units of its radius, for vectors: prior (kappa s)^-2, noise kappa^2 t."""
     phi = np.arctan2(across, along)
-    pull = np.hypot(across, along) / (kappa**2 * t)  # K
-    prior = 1.0 / (kappa * s) ** 2
+    pull = np.hypot(across, along) / noise  # K
     top, slope, ceiling = _highest(phi, pull, prior)  # of all wraps: the prior and the pull leave it between 0 and phi
     # At an imaginary part a the integrand is larger by exp(pull (cosh a - 1) + prior a^2 / 2) at most, and the error
     # of the rule is that times exp(-2 pi a / step): with this step exp(-40), for cosh a = 1 + 40 / (pull + prior).
@@ -203,10 +212,9 @@ def arc(y, s, kappa, t):
     m1, m2, m11, m12, m22 = (m / mass for m in (m1, m2, m11, m12, m22))
     theta = phi + top
     cos, sin = np.cos(theta), np.sin(theta)
-    mean = np.stack([sin + cos * m1 - sin * m2, 2 * np.sin(theta / 2) ** 2 + sin * m1 + cos * m2], -1) / kappa[:, None]
+    mean = np.stack([sin + cos * m1 - sin * m2, 2 * np.sin(theta / 2) ** 2 + sin * m1 + cos * m2], -1)
     turned = _turned(cos, sin, m11 - m1 * m1, m12 - m1 * m2, m22 - m2 * m2)
-    cov = np.stack([turned[0], turned[1], turned[1], turned[2]], -1) / kappa[:, None] ** 2
-    return mean.reshape(*shape, 2), cov.reshape(*shape, 2, 2)
+    return mean, np.stack([turned[0], turned[1], turned[1], turned[2]], -1).reshape(-1, 2, 2)
 
 
 def _highest(shift, pull, prior):
