@@ -224,23 +224,27 @@ def _highest(shift, pull, prior):
     highest point is the end of the wrap that faces the prior. Returns (u, L'(u), L(u) - pull).
     """
 
-    def slope(u):
+    def slope(u, shift=shift, pull=pull, prior=prior):
         return -(u + shift) * prior - pull * np.sin(u)
 
     ratio = np.divide(prior, pull, out=np.ones_like(pull), where=pull > prior)
     reach = np.arccos(-ratio)
-    low, high = -reach, reach.copy()
-    falls, rises = slope(low) <= 0, slope(high) >= 0
-    u = np.clip(-shift * prior / (prior + pull), low, high)
-    for _ in range(80):  # Newton kept inside a shrinking bracket
-        f = slope(u)
-        low, high = np.where(f > 0, u, low), np.where(f > 0, high, u)
-        curvature = prior + pull * np.cos(u)
-        step = u + np.divide(f, curvature, out=np.full_like(f, np.inf), where=curvature > 0)
-        new = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
-        moved, u = np.abs(new - u), new
-        if np.all((moved <= 4e-16 * np.abs(u)) | (high - low <= 4e-16 * np.abs(u)) | (f == 0)):
+    falls, rises = slope(-reach) <= 0, slope(reach) >= 0
+    u = np.clip(-shift * prior / (prior + pull), -reach, reach)
+    (live,) = np.nonzero(~(falls | rises))
+    one, low, high, own = u[live], -reach[live], reach[live], (shift[live], pull[live], prior[live])
+    for _ in range(80):  # Newton kept inside a shrinking bracket, each until it stands still
+        if not live.size:
             break
+        f = slope(one, *own)
+        low, high = np.where(f > 0, one, low), np.where(f > 0, high, one)
+        curvature = own[2] + own[1] * np.cos(one)
+        step = one + np.divide(f, curvature, out=np.full_like(f, np.inf), where=curvature > 0)
+        new = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+        u[live] = new
+        least = 4e-16 * np.abs(new)
+        go = (np.abs(new - one) > least) & (high - low > least) & (f != 0)
+        live, one, low, high, own = live[go], new[go], low[go], high[go], tuple(a[go] for a in own)
     u = np.where(falls, -np.pi, np.where(rises, np.pi, u))
     end = falls | rises
     return u, np.where(end, slope(u), 0.0), -0.5 * prior * (u + shift) ** 2 - 2 * pull * np.sin(u / 2) ** 2
