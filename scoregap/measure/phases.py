@@ -190,10 +190,10 @@ def fit(times, width, level, visibility=0.0, nested=True):
             continue
         here = w[..., columns, :]
         if names is FINAL:
-            crossed, modelled = final(times, here), (outer, inner)
+            crossed, modelled = [*final(times, here)], [outer, inner]
             shown = np.where(np.isfinite(here), here, 0.0).max(-1) >= 0.5
         else:
-            crossed, modelled = intermediate(times, here, level), (outer, middle, inner)
+            crossed, modelled = [*intermediate(times, here, level)], [outer, middle, inner]
             opening, t_max, closing = crossed
             shown = np.isfinite(t_max)
             found["consistency"][..., columns] = opening * closing / t_max**2

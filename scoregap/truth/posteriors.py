@@ -201,9 +201,8 @@ def _arc(across, along, prior, noise):
     moments = np.zeros((6, phi.size))
     peaked = 2 * reach > _MANY * step
     (narrow,) = np.nonzero(peaked)
-    peaked[narrow] = _add_peaks(
-        moments, *(one[narrow] for one in (phi, pull, prior, step, top, ceiling, reach)), narrow
-    )
+    some = (one[narrow] for one in (phi, pull, prior, step, top, ceiling, reach))
+    peaked[narrow] = _add_peaks(moments, narrow, *some)
     (line,) = np.nonzero(~peaked)
     start, count = -reach[line] - (phi + top)[line], np.ceil(2 * reach / step)[line]
     moments[:, line] = _moments(start, count, *(one[line] for one in (step, top, slope, 0 * top, pull, prior)))
@@ -279,7 +278,7 @@ def _moments(start, count, step, top, slope, height, pull, prior):
     return result
 
 
-def _add_peaks(moments, phi, pull, prior, step, reference, ceiling, reach, which):
+def _add_peaks(moments, which, phi, pull, prior, step, reference, ceiling, reach):
     """Add to columns `which` of `moments` every wrap that matters, as the sum over its peak.
 
     Returns whether all of them are peaks that end within their wraps: what was added to others is not the integral.
