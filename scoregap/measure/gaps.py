@@ -23,8 +23,11 @@ same law: the lowest ones of a (nearly) square random matrix, whose variances go
 them. One spectrum cannot tell them from normal directions; `blind` has all times and can.
 """
 
+from functools import cache
+from math import comb
+
 import numpy as np
-from scipy.special import comb
+from numpy.polynomial.polynomial import polyval
 
 NOISE = -1.0  # eigenvalue of t J along a direction that is noise alone
 WINDOW = 24  # spacings on either side that a spacing is compared with
@@ -138,10 +141,15 @@ def _exceeds(ratio, one, two):
         return (1 + ratio / r) ** -r
     total, rates = 0.0, ratio + one + two
     for first, last in ((one, two), (two, one)):
-        events = np.arange(last)
-        ready = comb(first - 1 + events, events) * (first / rates) ** first * (last / rates) ** events
-        total += float(np.sum(ready * (1 + ratio / last) ** (events - last)))
-    return total
+        events = (last + ratio) / rates  # per event of the other, and of both until then
+        total += (first / rates) ** first * (1 + ratio / last) ** -last * polyval(events, _orders(first, last))
+    return float(total)
+
+
+@cache
+def _orders(first, last):
+    """In how many orders 0, 1, ..., last - 1 events come before the last of `first` ones."""
+    return np.array([comb(first - 1 + events, events) for events in range(last)], float)
 
 
 def lowest(gaps):

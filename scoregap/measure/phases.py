@@ -120,37 +120,46 @@ def model(times, width):
     wide = w >= 0.5 * largest[:, None]
     outer, inner = np.where(wide, times, 0.0).max(-1), np.where(wide, times, np.inf).min(-1)
     theta = np.log(np.stack([1 / (largest * outer), 0.1 * inner / largest, largest], -1))
+    root = np.sqrt(times)
 
-    def residual(theta):
-        p, q, largest = np.moveaxis(np.exp(theta)[..., None], 1, 0)
-        u, v = np.sqrt(p * times), np.sqrt(q / times)
-        curve = 1 / ((u - v) ** 2 + 1 / largest)
-        slope = (curve**2 * known)[..., None] * np.stack([u * (v - u), v * (u - v), 1 / largest + 0 * u], -1)
+    def residual(theta, w, known):
+        p, q, largest = np.exp(theta.T)[..., None]
+        u, v = np.sqrt(p) * root, np.sqrt(q) / root
+        away = u - v
+        curve = 1 / (away**2 + 1 / largest)
+        slope = np.stack([-u * away, v * away, np.broadcast_to(1 / largest, u.shape)], 1) * (curve**2 * known)[:, None]
         left = (w - curve) * known
         return left, slope, (left**2).sum(-1)
 
     # Levenberg and Marquardt's descent, all curves at once (scipy's takes one at a time), each until it is down: where
     # q falls to 0 the last digits of its logarithm would go on for ever, and change nothing.
-    (left, slope, cost), damping = residual(theta), np.full(len(w), 1e-3)
-    down = np.zeros(len(w), bool)
+    low, high = np.log(BOUNDS)
+    best, misfit, live = theta.copy(), np.zeros(len(w)), np.arange(len(w))
+    count = known.sum(-1)
+    (left, slope, cost), damping = residual(theta, w, known), np.full(len(w), 1e-3)
     for _ in range(DESCENT):
-        normal, gradient = np.einsum("ntk,ntl->nkl", slope, slope), np.einsum("ntk,nt->nk", slope, left)
+        if not live.size:
+            break
+        normal, gradient = slope @ slope.swapaxes(1, 2), slope @ left[..., None]
         scale = np.einsum("nkk->nk", normal)
         ridge = damping[:, None] * scale + 1e-14 * scale.max(-1, keepdims=True) + 1e-300
-        step = np.linalg.solve(normal + ridge[:, :, None] * np.eye(3), gradient[..., None])[..., 0].clip(-1, 1)
-        trial = (theta + step).clip(*np.log(BOUNDS))
-        new = residual(trial)
-        better = (new[2] < cost) & ~down
-        down |= np.where(better, cost - new[2] <= 1e-9 * cost + ROUNDING, damping >= 1e4)
-        theta = np.where(better[:, None], trial, theta)
-        left, slope = (
-            np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(new[:2], (left, slope), strict=True)
-        )
-        cost, damping = np.where(better, new[2], cost), np.where(better, 0.1 * damping, 10 * damping).clip(1e-12, 1e12)
-        if down.all():
-            break
+        np.einsum("nkk->nk", normal)[:] += ridge
+        step = np.linalg.solve(normal, gradient)[..., 0].clip(-1, 1)
+        trial = (theta + step).clip(low, high)
+        new = residual(trial, w, known)
+        better = new[2] < cost
+        down = np.where(better, cost - new[2] <= 1e-9 * cost + ROUNDING, damping >= 1e4)
+        damping = np.where(better, 0.1 * damping, 10 * damping).clip(1e-12, 1e12)
+        for old, now in zip((theta, left, slope, cost), (trial, *new), strict=True):
+            old[better] = now[better]
+        if down.any():
+            best[live[down]], misfit[live[down]] = theta[down], cost[down]
+            w, known, theta, left, slope, cost, damping, live = (
+                one[~down] for one in (w, known, theta, left, slope, cost, damping, live)
+            )
+    best[live], misfit[live] = theta, cost
     result = np.full((4, *fitted.shape), np.nan)
-    result[:, fitted] = *np.exp(theta).T, np.sqrt(cost / known.sum(-1))
+    result[:, fitted] = *np.exp(best).T, np.sqrt(misfit / count)
     return result
 
 
@@ -172,47 +181,55 @@ def fit(times, width, level, visibility=0.0, nested=True):
     """
     w = _around_top(np.moveaxis(width, -1, -2))  # (..., gaps, T)
     last = (np.arange(w.shape[-2]) == w.shape[-2] - 1) | (not nested)
-    opening, t_max, closing = intermediate(times, w, level)
-    p, q, largest, misfit = model(times, w)
+    found = {name: np.full(w.shape[:-1], np.nan) for name in (*QUANTITIES, "model_misfit")}
+    found |= {f"{name}_state": np.full(w.shape[:-1], NOT_APPLICABLE, "int8") for name in (*TIMES, *MODEL)}
+    p, q, largest, found["model_misfit"] = model(times, w)
     outer, middle, inner = model_times(p, q, largest, np.where(last, 0.5, level * largest))
-    rises = np.where(last, np.where(np.isfinite(w), w, 0.0).max(-1) >= 0.5, np.isfinite(t_max))
-    found = {"consistency": np.where(last, np.nan, opening * closing / t_max**2), "model_misfit": misfit}
-    for method, between, ending, seen in (
-        ("", (opening, t_max, closing), final(times, w), rises),
-        ("model_", (outer, middle, inner), (outer, inner), np.isfinite(outer)),
-    ):
-        for names, values, apply in ((INTERMEDIATE, between, ~last), (FINAL, ending, last)):
+    for names, columns in ((INTERMEDIATE, ~last), (FINAL, last)):
+        if not columns.any():
+            continue
+        here = w[..., columns, :]
+        if names is FINAL:
+            crossed, modelled = [*final(times, here)], [outer, inner]
+            shown = np.where(np.isfinite(here), here, 0.0).max(-1) >= 0.5
+        else:
+            crossed, modelled = [*intermediate(times, here, level)], [outer, middle, inner]
+            opening, t_max, closing = crossed
+            shown = np.isfinite(t_max)
+            found["consistency"][..., columns] = opening * closing / t_max**2
+        modelled = [value[..., columns] for value in modelled]
+        censored = _censor(times, here, visibility)
+        for method, values, seen in (("", crossed, shown), ("model_", modelled, np.isfinite(modelled[0]))):
             for name, value in zip(names, values, strict=True):
-                value, state = _censored(
-                    times, w, value, {names[0]: ABOVE, names[-1]: BELOW}.get(name), seen, visibility
-                )
-                found[method + name] = np.where(apply, value, np.nan)
-                found[f"{method}{name}_state"] = np.where(apply, state, NOT_APPLICABLE).astype("int8")
+                side = {names[0]: ABOVE, names[-1]: BELOW}.get(name)
+                value, state = censored(value, side, seen)
+                found[method + name][..., columns], found[f"{method}{name}_state"][..., columns] = value, state
     return found
 
 
-def _censored(times, width, value, side, seen, visibility):
-    """(time, state): the time if it is among the known ones (else NaN), and what there is to say of it.
+def _censor(times, width, visibility):
+    """A function (time, side, seen) -> (time, state) for gaps of these widths (..., T).
 
-    width: (..., T); value: (...); side: where a flank is that is not on the grid; seen: (...) whether the top is on it.
+    The time if it is among the known ones (else NaN), and what there is to say of it. time: (...); side: where a flank
+    is that is not on the grid, None for the top; seen: (...) whether the top is on it.
     """
     known = np.isfinite(width)
     start, stop = np.where(known, times, np.inf).min(-1), np.where(known, times, -np.inf).max(-1)
     top, largest = (one[..., 0] for one in _top(np.where(known, width, -np.inf)))
     edge = np.where(times[top] == start, BELOW, np.where(times[top] == stop, ABOVE, ABSENT))
-    state = np.select(
-        [
-            ~known.any(-1),
-            largest < visibility,
-            value > stop,
-            value < start,
-            np.isfinite(value),
-            seen & (side is not None),
-        ],
-        [NOT_APPLICABLE, ABSENT, ABOVE, BELOW, MEASURED, side or ABSENT],
-        edge,
-    )
-    return np.where((value >= start) & (value <= stop), value, np.nan), state
+    unknown, invisible = ~known.any(-1), largest < visibility
+
+    def censored(value, side, seen):
+        state = edge if side is None else np.where(seen, side, edge)
+        after, before = value > stop, value < start
+        for holds, means in (  # the last that holds
+            (np.isfinite(value), MEASURED), (before, BELOW), (after, ABOVE), (invisible, ABSENT),
+            (unknown, NOT_APPLICABLE),
+        ):  # fmt: skip
+            state = np.where(holds, means, state)
+        return np.where(after | before, np.nan, value), state
+
+    return censored
 
 
 def _around_top(width):
@@ -273,23 +290,38 @@ def bootstrap(times, width, has_gap, resamples, confidence, rng, **how):
 def over_points(find, names, curves, has_gap, resamples, confidence, rng):
     """Intervals over points: of the times of the mean curve of infinitely many points like these.
 
-    find: mean curves (..., T, gaps) -> {name: times (..., gaps)}. curves: (T, points, gaps) of widths or cosines at the
-    same points at all times; has_gap: (points, gaps). All is done with log times, linear in the points: leaving each
-    out says what it adds, and these shares are resampled, each resample in units of its own standard error (the
-    studentised bootstrap of Efron and Tibshirani 1993, section 12.5, of the jackknife's shares). No end is nearer than
-    Student's, because few points hide their own skewness.
+    find: mean curves (..., T, gaps) -> {name: times (..., gaps)}; for the others see `leaving_out` and `intervals`.
+    """
+    return intervals(find(leaving_out(curves, has_gap)), names, has_gap, resamples, confidence, rng)
+
+
+def leaving_out(curves, has_gap):
+    """Mean curve of all points, and, where points differ, without each of them: (1 or 1 + points, T, gaps).
+
+    curves: (T, points, gaps) of widths or cosines at the same points at all times; has_gap: (points, gaps).
+    """
+    every = pooled(curves, has_gap)[None]
+    if np.ptp(curves, axis=1).max(initial=0.0) < SAME:
+        return every
+    return np.concatenate([every, pooled(curves, has_gap, 1 - np.eye(len(has_gap)))])
+
+
+def intervals(found, names, has_gap, resamples, confidence, rng):
+    """Intervals over points from the times of all mean curves of `leaving_out`, found: {name: (curves, gaps)}.
+
+    All is done with log times, linear in the points: leaving each out says what it adds, and these shares are
+    resampled, each resample in units of its own standard error (the studentised bootstrap of Efron and Tibshirani
+    1993, section 12.5, of the jackknife's shares). No end is nearer than Student's, because few points hide their own
+    skewness.
     Returns {name: (low (gaps,), high (gaps,))} of these names. NaN where the time is not seen, or hangs on one point,
     without which it is not; 0 and infinity where so few points say nothing.
     """
-    points = curves.shape[1]
-    one = find(pooled(curves, has_gap))
-    if np.ptp(curves, axis=1).max(initial=0.0) < SAME:
-        return {name: (one[name], one[name]) for name in names}
-    without = find(pooled(curves, has_gap, 1 - np.eye(points)))
-    time = np.stack([one[name] for name in names])
-    logs = np.log(np.stack([without[name] for name in names], 1))  # (points, names, gaps)
+    every = np.stack([found[name] for name in names], 1)  # (curves, names, gaps)
+    if len(every) == 1:
+        return {name: (found[name][0], found[name][0]) for name in names}
+    time, logs = every[0], np.log(every[1:])
     ends = np.full((2, *time.shape), np.nan)
-    for k in range(curves.shape[-1]):
+    for k in range(has_gap.shape[-1]):
         shares = logs[has_gap[:, k], :, k]
         count = len(shares)
         if count < 2:

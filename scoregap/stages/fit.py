@@ -16,12 +16,13 @@ from scoregap.truth import laws
 from scoregap.truth import times as theory
 
 ESTIMATORS = ("gap_detector",)
+LAWS = ("law", "corrected")
 NAMES = (
     "boundary", "gap_width", "law_gap_width", "edge", "law_edge", "corrected_edge", "corrected_edge_std",
     "dimension", "gap_count", "dimension_overall", "gap_count_overall",
     *(f"{name}{end}" for name in phases.QUANTITIES for end in ("", "_low", "_high")), "model_misfit",
     *(f"{name}_state" for name in (*phases.TIMES, *phases.MODEL)),
-    *(f"{law}_{name}" for law in ("law", "corrected") for name in (*phases.TIMES, *phases.MODEL)),
+    *(f"{law}_{name}" for law in LAWS for name in (*phases.TIMES, *phases.MODEL)),
     *(f"law_{name}_state" for name in (*phases.TIMES, *phases.MODEL)),
     *(f"t_alignment{end}" for end in ("", "_low", "_high", "_state")),
 )  # fmt: skip
@@ -51,34 +52,29 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
     result["boundary"][:] = truth.boundaries
     result["edge"][:], result["law_edge"][:] = truth.edges(), truth.law_edges()
     result["corrected_edge"][:], result["corrected_edge_std"][:] = truth.corrected_edges()
-    how = {"level": settings.level, "visibility": settings.visibility, "nested": cell.nested}
-    for name in ("law", "corrected"):
-        widths = theory.gap_width(t[:, None], *laws.gap_edges(result[f"{name}_edge"]).T)
-        if name == "law":
-            result["law_gap_width"][:] = widths
-        for quantity, value in phases.fit(t, widths, **how).items():
-            if f"{name}_{quantity}" in result:
-                result[f"{name}_{quantity}"][:] = value
+    curves = [theory.gap_width(t[:, None], *laws.gap_edges(result[f"{law}_edge"]).T)[None] for law in LAWS]
+    result["law_gap_width"][:] = curves[0][0]
+    if measured["status"] == 1:
+        eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)
+        has_gap = measured["has_gap"] == 1
+        curves.append(phases.leaving_out(gaps.widths(eigenvalues, truth.boundaries), has_gap))
+    found = phases.fit(t, np.concatenate(curves), settings.level, settings.visibility, cell.nested)  # all at once
+    for i, law in enumerate(LAWS):
+        for quantity, values in found.items():
+            if f"{law}_{quantity}" in result:
+                result[f"{law}_{quantity}"][:] = values[i]
     if measured["status"] != 1:
         return result
 
-    eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)
-    widths = gaps.widths(eigenvalues, truth.boundaries)
-    has_gap = measured["has_gap"] == 1
-    result["gap_width"][:] = mean = phases.pooled(widths, has_gap)
-    for name, value in phases.fit(t, mean, **how).items():
-        result[name][:] = value
-    rng = np.random.default_rng(cell.seed("bootstrap"))
-    resampling = settings.resamples, settings.confidence, rng
-    intervals = phases.bootstrap(t, widths, has_gap, *resampling, **how)
+    measured_times = {name: values[len(LAWS) :] for name, values in found.items()}
+    result["gap_width"][:] = curves[-1][0]
     cosines = measured["alignment_of_point"].astype(float)  # (T, points, groups); a group ends at each gap
-
-    def aligned(mean):
-        return phases.aligned(t, mean, settings.alignment)
-
-    for name, value in aligned(phases.pooled(cosines, has_gap)).items():
-        result[name][:] = value
-    intervals |= phases.over_points(aligned, ("t_alignment",), cosines, has_gap, *resampling)
+    aligned = phases.aligned(t, phases.leaving_out(cosines, has_gap), settings.alignment)
+    for name, values in (measured_times | aligned).items():
+        result[name][:] = values[0]
+    resampling = has_gap, settings.resamples, settings.confidence, np.random.default_rng(cell.seed("bootstrap"))
+    intervals = phases.intervals(measured_times, phases.QUANTITIES, *resampling)
+    intervals |= phases.intervals(aligned, ("t_alignment",), *resampling)
     for name, (low, high) in intervals.items():
         result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
     known = np.isfinite(eigenvalues).all((1, 2))

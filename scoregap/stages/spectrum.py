@@ -223,7 +223,7 @@ def network_score(study: Path, cell: Cell, trained: dict, tensors: dict):
     import torch
 
     from scoregap import devices
-    from scoregap.measure import jacobian
+    from scoregap.measure import pullback
     from scoregap.stages import train
 
     torch.set_num_threads(1)
@@ -238,7 +238,6 @@ def network_score(study: Path, cell: Cell, trained: dict, tensors: dict):
         return denoiser(tensor(noisy)[None], tensor(t)[None])[0].double().cpu().numpy()
 
     def exactly(noisy, t):
-        levels = tensor(t)[None]
-        return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], levels)[0], tensor(noisy))
+        return pullback.network_jacobian(denoiser, tensor(noisy), tensor(t))
 
     return mean, exactly

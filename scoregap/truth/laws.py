@@ -16,7 +16,6 @@ Notation, Silverstein and Choi 1995: H is the law of the m column variances divi
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
 
 from scoregap.truth.variances import CONSTANT
 
@@ -80,6 +79,8 @@ def _critical_points(columns, k):
     z' is concave in a gap: two zeros if the bulks are separate, none if they have merged or there is no such gap:
     NaN. Beyond an unbounded law w = inf; w = 0 below a law that reaches 0, and where m = d.
     """
+    from scipy.optimize import brentq, minimize_scalar  # takes longer than numpy, and many jobs ask for no law
+
     h, c = columns.h, columns.c
 
     def slope(v):  # of z as a function of v = -w

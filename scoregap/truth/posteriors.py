@@ -13,16 +13,17 @@ from fractions import Fraction
 from functools import cache, cached_property
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 from numpy.polynomial.polynomial import polyval
 
-# Nodes of one quadrature panel: 24 Gauss-Legendre nodes integrate exp(-w^2 / 2) over [0, 5.5] and
-# [5.5, 11] to better than 1e-13, so a Gaussian peak costs four panels.
-_NODES, _WEIGHTS = leggauss(24)
-_FIRST_PANEL = 5.5
-# Log weight below which a panel or a wrap is dropped. Not log(eps): a far mode of mass e^-60 still
-# adds e^-60 to a variance as small as kappa^2 t.
+# Log weight below which a wrap, or what lies beyond the ends of a sum, is dropped. Not log(eps): a far mode of mass
+# e^-60 still adds e^-60 to a variance as small as kappa^2 t.
 _NEGLIGIBLE = -60.0
+# Steps of the sum over a peak, to either side; steps from which peaks are looked for.
+_PEAK = 18
+_MANY = 100
+# Nodes, and posteriors, whose arrays fit into the cache.
+_BLOCK = 2**14
+_ARCS = 2**12
 # Ratios of Bessel functions of order n / 2: an asymptotic series in n / (2 k) above k = max(2 n, 40), and below it a
 # continued fraction, in which every level gains a factor of at least exp(2 asinh(1 / 4)).
 _SERIES_TERMS = 36
@@ -172,39 +173,47 @@ def arc(y, s, kappa, t):
     Returns (E[a|y] (..., 2), Cov[a|y] (..., 2, 2)).
 
     With theta = kappa z the log posterior is -theta^2 / (2 kappa^2 s^2) + K cos(theta - phi),
-    K = |y - centre| / (kappa t). We write theta = phi + 2 pi k + u, |u| <= pi, and integrate each wrap k
-    in offsets from its own highest point, on panels that double in length from the smallest width the
-    peak can have: exact for every kappa (wrapping included) and from t = 1e-8 to 1e4.
+    K = |y - centre| / (kappa t): an entire function of theta, of which the trapezoidal rule is exact but for an error
+    exponential in 1 / step (Trefethen and Weideman 2014). Where K is large every wrap theta = phi + 2 pi k + u,
+    |u| <= pi, has a narrow peak of its own; elsewhere one sum runs over the whole line. Exact for every kappa
+    (wrapping included) and from t = 1e-8 to 1e4.
     """
     y = np.asarray(y, float)
     shape = y.shape[:-1]
     s, kappa, t = (np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (s, kappa, t))
     across, along = (kappa * y[..., 0].ravel()), 1.0 - kappa * y[..., 1].ravel()
-    phi = np.arctan2(across, along)
-    pull = np.hypot(across, along) / (kappa**2 * t)  # K
-    prior = 1.0 / (kappa * s) ** 2
-    width = _FIRST_PANEL / np.sqrt(pull + prior)
+    mean, cov = np.empty((s.size, 2)), np.empty((s.size, 2, 2))
+    for i in _parts(s.size, _ARCS):
+        mean[i], cov[i] = _arc(across[i], along[i], 1.0 / (kappa[i] * s[i]) ** 2, kappa[i] ** 2 * t[i])
+    return (mean / kappa[:, None]).reshape(*shape, 2), (cov / kappa[:, None, None] ** 2).reshape(*shape, 2, 2)
 
-    wraps = int(np.ceil((np.sqrt(np.pi**2 + 2 * 60 / prior.min(initial=np.inf)) + np.pi) / (2 * np.pi)))
-    tops = [_highest(phi + 2 * np.pi * k, pull, prior) for k in range(-wraps, wraps + 1)]
-    heights = np.array([height for _, _, height in tops])
-    best = heights.argmax(0)
-    reference = np.array([top for top, _, _ in tops])[best, np.arange(phi.size)]
-    ceiling = heights.max(0)
+
+def _arc(across, along, prior, noise):
+    """`arc` in units of its radius, for vectors: prior (kappa s)^-2, noise kappa^2 t."""
+    phi = np.arctan2(across, along)
+    pull = np.hypot(across, along) / noise  # K
+    top, slope, ceiling = _highest(phi, pull, prior)  # of all wraps: the prior and the pull leave it between 0 and phi
+    # At an imaginary part a the integrand is larger by exp(pull (cosh a - 1) + prior a^2 / 2) at most, and the error
+    # of the rule is that times exp(-2 pi a / step): with this step exp(-40), for cosh a = 1 + 40 / (pull + prior).
+    step = np.pi / 20 * np.arcsinh(np.sqrt(20 / (pull + prior)))
+    reach = np.sqrt(2 * (-_NEGLIGIBLE - ceiling) / prior)  # |theta| beyond which even cos = 1 leaves nothing
 
     moments = np.zeros((6, phi.size))
-    for (top, slope, height), above in zip(tops, heights > ceiling + _NEGLIGIBLE, strict=True):
-        for side in (1.0, -1.0):
-            (live,) = np.nonzero(above)
-            _add_side(moments, live, side, top, slope, height - ceiling, reference, phi, pull, prior, width)
+    peaked = 2 * reach > _MANY * step
+    (narrow,) = np.nonzero(peaked)
+    some = (one[narrow] for one in (phi, pull, prior, step, top, ceiling, reach))
+    peaked[narrow] = _add_peaks(moments, narrow, *some)
+    (line,) = np.nonzero(~peaked)
+    start, count = -reach[line] - (phi + top)[line], np.ceil(2 * reach / step)[line]
+    moments[:, line] = _moments(start, count, *(one[line] for one in (step, top, slope, 0 * top, pull, prior)))
 
     mass, m1, m2, m11, m12, m22 = moments
     m1, m2, m11, m12, m22 = (m / mass for m in (m1, m2, m11, m12, m22))
-    theta = phi + reference
-    mean = np.stack([np.sin(theta) + m1, 2 * np.sin(theta / 2) ** 2 + m2], -1) / kappa[:, None]
-    cov = np.stack([m11 - m1 * m1, m12 - m1 * m2, m12 - m1 * m2, m22 - m2 * m2], -1)
-    cov /= kappa[:, None] ** 2
-    return mean.reshape(*shape, 2), cov.reshape(*shape, 2, 2)
+    theta = phi + top
+    cos, sin = np.cos(theta), np.sin(theta)
+    mean = np.stack([sin + cos * m1 - sin * m2, 2 * np.sin(theta / 2) ** 2 + sin * m1 + cos * m2], -1)
+    turned = _turned(cos, sin, m11 - m1 * m1, m12 - m1 * m2, m22 - m2 * m2)
+    return mean, np.stack([turned[0], turned[1], turned[1], turned[2]], -1).reshape(-1, 2, 2)
 
 
 def _highest(shift, pull, prior):
@@ -214,60 +223,102 @@ def _highest(shift, pull, prior):
     highest point is the end of the wrap that faces the prior. Returns (u, L'(u), L(u) - pull).
     """
 
-    def slope(u):
+    def slope(u, shift=shift, pull=pull, prior=prior):
         return -(u + shift) * prior - pull * np.sin(u)
 
     ratio = np.divide(prior, pull, out=np.ones_like(pull), where=pull > prior)
     reach = np.arccos(-ratio)
-    low, high = -reach, reach.copy()
-    falls, rises = slope(low) <= 0, slope(high) >= 0
-    u = np.clip(-shift * prior / (prior + pull), low, high)
-    for _ in range(80):  # Newton kept inside a shrinking bracket
-        f = slope(u)
-        low, high = np.where(f > 0, u, low), np.where(f > 0, high, u)
-        curvature = prior + pull * np.cos(u)
-        step = u + np.divide(f, curvature, out=np.full_like(f, np.inf), where=curvature > 0)
-        new = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
-        moved, u = np.abs(new - u), new
-        if np.all((moved <= 4e-16 * np.abs(u)) | (high - low <= 4e-16 * np.abs(u)) | (f == 0)):
+    falls, rises = slope(-reach) <= 0, slope(reach) >= 0
+    u = np.clip(-shift * prior / (prior + pull), -reach, reach)
+    (live,) = np.nonzero(~(falls | rises))
+    one, low, high, own = u[live], -reach[live], reach[live], (shift[live], pull[live], prior[live])
+    for _ in range(80):  # Newton kept inside a shrinking bracket, each until it stands still
+        if not live.size:
             break
+        f = slope(one, *own)
+        low, high = np.where(f > 0, one, low), np.where(f > 0, high, one)
+        curvature = own[2] + own[1] * np.cos(one)
+        step = one + np.divide(f, curvature, out=np.full_like(f, np.inf), where=curvature > 0)
+        new = np.where((step >= low) & (step <= high), step, 0.5 * (low + high))
+        u[live] = new
+        least = 4e-16 * np.abs(new)
+        go = (np.abs(new - one) > least) & (high - low > least) & (f != 0)
+        live, one, low, high, own = live[go], new[go], low[go], high[go], tuple(a[go] for a in own)
     u = np.where(falls, -np.pi, np.where(rises, np.pi, u))
     end = falls | rises
     return u, np.where(end, slope(u), 0.0), -0.5 * prior * (u + shift) ** 2 - 2 * pull * np.sin(u / 2) ** 2
 
 
-def _add_side(moments, live, side, top, slope, height, reference, phi, pull, prior, width):
-    """Add to `moments` the part of one wrap on one side of its highest point, panel by panel."""
+def _log_density(w, sin, bend, top, slope, height, pull, prior):
+    """L at an angle w from its highest point, less the reference; sin: of w; bend: 1 - cos w."""
+    curve = pull * np.cos(top) * bend - pull * np.sin(top) * (w - sin)
+    return height + w * (slope - 0.5 * prior * w) - curve
 
-    def log_density(w, i):
-        i = i if w.ndim == 1 else i[:, None]
-        return (
-            height[i]
-            + slope[i] * w
-            - 0.5 * prior[i] * w**2
-            - 2 * pull[i] * np.cos(top[i]) * np.sin(w / 2) ** 2
-            + pull[i] * np.sin(top[i]) * (w - np.sin(w))
-        )
 
-    room = np.pi - side * top
-    inner = np.zeros(phi.size)
-    outer = np.minimum(width, room)
-    while live.size:
-        # Inside the concave part L falls outwards, beyond it L is convex: the ends bound the panel.
-        highest = np.maximum(log_density(side * inner[live], live), log_density(side * outer[live], live))
-        i = live[highest > _NEGLIGIBLE]
-        if i.size:
-            half = 0.5 * (outer - inner)[i][:, None]
-            w = side * (inner[i][:, None] + half * (1 + _NODES))
-            density = np.exp(log_density(w, i)) * _WEIGHTS * half
-            v = (top - reference)[i][:, None] + w
-            theta = (phi + reference)[i][:, None]
-            chord = 2 * np.sin(v / 2)  # a difference of two points of the circle, without cancellation
-            d1, d2 = chord * np.cos(theta + v / 2), chord * np.sin(theta + v / 2)
-            parts = (np.ones_like(d1), d1, d2, d1 * d1, d1 * d2, d2 * d2)
-            moments[:, i] += [np.einsum("ij,ij->i", density, part) for part in parts]
-        live = live[outer[live] < room[live]]
-        inner, outer = outer, np.minimum(2 * outer, room)
+def _moments(start, count, step, top, slope, height, pull, prior):
+    """Sums (6, n) of the density of angles w = start, start + step, ..., and of what the clean points are there.
+
+    Rows: 1, p, q, p p, p q, q q for the point (p, q) = (sin w, 1 - cos w), as seen from the highest point.
+    count: steps of each. Posteriors with about as many share an array that fits into the cache.
+    """
+    result = np.empty((6, len(count)))
+    order = np.argsort(-count, kind="stable")
+    while order.size:
+        longest = int(count[order[0]])
+        i, order = np.split(order, [max(1, _BLOCK // (longest + 1))])
+        w = start[i, None] + step[i, None] * np.arange(longest + 1)
+        half = np.sin(0.5 * w)
+        sin, bend = 2 * half * np.cos(0.5 * w), 2 * half**2
+        of_each = (one[i, None] for one in (top, slope, height, pull, prior))
+        density = np.exp(_log_density(w, sin, bend, *of_each)) * step[i, None]
+        one, two = density * sin, density * bend
+        result[:3, i] = density.sum(1), one.sum(1), two.sum(1)
+        for row, (a, b) in enumerate(((one, sin), (one, bend), (two, bend)), 3):
+            result[row, i] = np.einsum("ij,ij->i", a, b)
+    return result
+
+
+def _add_peaks(moments, which, phi, pull, prior, step, reference, ceiling, reach):
+    """Add to columns `which` of `moments` every wrap that matters, as the sum over its peak.
+
+    Returns whether all of them are peaks that end within their wraps: what was added to others is not the integral.
+    """
+    sound = np.ones(which.size, bool)
+    wraps = int(np.ceil((reach.max(initial=0.0) + np.pi) / (2 * np.pi)))
+    for k in range(-wraps, wraps + 1):
+        shift = phi + 2 * np.pi * k
+        (i,) = np.nonzero(np.abs(shift) < reach + np.pi)
+        top, slope, height = _highest(shift[i], pull[i], prior[i])
+        height -= ceiling[i]
+        matters = height > _NEGLIGIBLE
+        i, peak = i[matters], [one[matters] for one in (top, slope, height, pull[i], prior[i])]
+        top, far = peak[0], _PEAK * step[i]
+        ends = np.stack([-far, far, -np.pi - top, np.pi - top])
+        # Inside the concave part L falls outwards, beyond it L is convex: the ends bound all there is beyond a peak.
+        outside = _log_density(ends, np.sin(ends), 2 * np.sin(ends / 2) ** 2, *peak)
+        good = (outside.max(0) < _NEGLIGIBLE) & (far < np.pi - np.abs(top))
+        sound[i[~good]] = False
+        i, far, peak = i[good], far[good], [one[good] for one in peak]
+        mass, p, q, pp, pq, qq = _moments(-far, np.full(i.size, 2 * _PEAK), step[i], *peak)
+        turn = peak[0] - reference[i]  # from the highest point of all wraps to that of this one
+        cos, sin, bend = np.cos(turn), np.sin(turn), 2 * np.sin(turn / 2) ** 2
+        one, two = cos * p - sin * q, sin * p + cos * q
+        pp, pq, qq = _turned(cos, sin, pp, pq, qq)
+        moments[:, which[i]] += [
+            mass,
+            one + mass * sin,
+            two + mass * bend,
+            pp + 2 * sin * one + mass * sin**2,
+            pq + sin * two + bend * one + mass * sin * bend,
+            qq + 2 * bend * two + mass * bend**2,
+        ]
+    return sound
+
+
+def _turned(cos, sin, a, b, c):
+    """Entries of R [[a, b], [b, c]] R' for the rotation R = [[cos, -sin], [sin, cos]]: first, mixed, last."""
+    mixed = cos * sin * (a - c) + (cos**2 - sin**2) * b
+    return cos**2 * a - 2 * cos * sin * b + sin**2 * c, mixed, sin**2 * a + 2 * cos * sin * b + cos**2 * c
 
 
 def empirical(x, t, data, block: int = 4096) -> Deferred:

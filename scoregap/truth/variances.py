@@ -16,7 +16,6 @@ Every law is constant at w = 0.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from scoregap.truth import VARIANCE_LAWS
 
@@ -54,6 +53,8 @@ class VarianceLaw:
         if self.name == "uniform":
             return 1 - w + 2 * w * q
         if self.name == "lognormal":
+            from scipy.special import ndtri  # here, because importing it takes longer than numpy
+
             return np.exp(w * ndtri(q) - 0.5 * w**2) if w else np.ones_like(q)
         with np.errstate(divide="ignore"):
             return (1 - w) * (1 - q) ** -w
@@ -66,6 +67,8 @@ class VarianceLaw:
         if self.name == "uniform":
             return 1 + w * (1 - (2 * rank[:-1] + 1) / n)
         if self.name == "lognormal":  # the integral of exp(w x - w^2 / 2) against the normal law is a shifted normal
+            from scipy.special import ndtr, ndtri
+
             columns = n * np.diff(ndtr(ndtri(rank / n) + w))
         else:
             columns = n**w * np.diff(rank ** (1 - w))

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -89,21 +89,21 @@ class Linear(Manifold):
             return np.array(
                 [(squares[a:b].min(), squares[a:b].max()) for a, b in zip((0, *ends[:-1]), ends, strict=True)]
             )
-        return self._outer(laws.silverstein_edges(self.ambient_dim, *self._atoms))
+        return self._outer(_of_law(laws.silverstein_edges, self.ambient_dim, *self._atoms))
 
     def corrected_edges(self):
         """Tracy-Widom means and standard deviations of the edges, (groups, 2) each."""
         if self.frame == "orthonormal":
             return self.law_edges(), np.zeros((len(self.groups), 2))
-        means, spreads = laws.tracy_widom_edges(self.ambient_dim, *self._atoms)
+        means, spreads = _of_law(laws.tracy_widom_edges, self.ambient_dim, *self._atoms)
         return self._outer(means), self._outer(spreads)
 
     @property
     def _atoms(self):
         """(counts, stds) of what the laws take as groups: the groups, or every column where variances are spread."""
         if all(group.law == "constant" for group in self.groups):
-            return self.sizes, np.array([group.std for group in self.ordered])
-        return np.ones(self.manifold_dim), self.column_stds
+            return tuple(self.sizes), tuple(group.std for group in self.ordered)
+        return (1,) * self.manifold_dim, tuple(self.column_stds)
 
     def _outer(self, edges):
         """Outer edges of each group, (groups, 2), from those of `_atoms`."""
@@ -116,3 +116,12 @@ class Linear(Manifold):
         """(groups, 2) smallest and largest squared singular value of each group of this F."""
         squares, ends = self.scales**2, np.cumsum(self.sizes)
         return np.stack([squares[ends - 1], squares[ends - self.sizes]], -1)
+
+
+@lru_cache
+def _of_law(law, ambient_dim, counts, stds):
+    """What a law of F says, once for all manifolds that differ in seed or curvature alone: to be read only."""
+    found = law(ambient_dim, np.array(counts), np.array(stds))
+    for array in found if isinstance(found, tuple) else (found,):
+        array.flags.writeable = False
+    return found

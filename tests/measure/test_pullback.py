@@ -1,0 +1,86 @@
+"""Jacobians pulled back by hand are those of automatic differentiation, for every network that a study can name."""
+
+import numpy as np
+import pytest
+import torch
+
+from scoregap.measure import NETWORKS, PRECONDITIONINGS, SCHEDULES, jacobian, networks, pullback
+
+T = (0.01, 0.3, 5.0)
+
+
+def denoiser(name, dim=5, preconditioning="edm", schedule="ve", dtype=torch.float64):
+    """One network whose weights and biases are all random, those of conditions and output included."""
+    g = torch.Generator().manual_seed(3)
+    network = networks.build(name, [g], dim, 2)
+    module = networks.Denoiser(network, [0.8], (1e-3, 10.0), preconditioning, schedule)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=g)
+    return module.to(dtype).requires_grad_(False)
+
+
+def inputs(dim=5, n=4, dtype=torch.float64):
+    x = torch.randn(len(T), n, dim, generator=torch.Generator().manual_seed(1), dtype=dtype)
+    return x, torch.tensor(T, dtype=dtype)
+
+
+def automatic(module, x, t):
+    return jacobian.denoiser_jacobian(lambda x: module(x[None], t[None])[0], x)
+
+
+def same(module, x, t, **how):
+    denoised, g = pullback.network_jacobian(module, x, t)
+    expected, whole = automatic(module, x, t)
+    assert denoised.dtype == g.dtype == np.float64
+    np.testing.assert_array_equal(denoised, expected)
+    np.testing.assert_allclose(g, whole, **how)
+    return g
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_every_network_is_differentiated_exactly(family):
+    name = f"{family}-12" if NETWORKS[family].has_width else family
+    module, (x, t) = denoiser(name), inputs()
+    assert type(module.network) in pullback.BLOCKS
+    g = same(module, x, t, rtol=1e-10, atol=1e-12)
+    assert np.abs(g - np.swapaxes(g, -1, -2)).max() > 0.01  # so rows and columns are told apart
+    assert np.abs(np.diff(g, axis=0)).max() > 0.01  # and noise levels
+    assert np.abs(np.diff(g, axis=1)).max() > 0.01 or family == "linear"  # and points
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_every_preconditioning(preconditioning, schedule):
+    module = denoiser("gated-8", preconditioning=preconditioning, schedule=schedule)
+    same(module, *inputs(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("points_at_once", [1, 2, 5, 12, 100])
+@pytest.mark.parametrize("name", ["gated-8", "normed-8", "paper", "linear"])
+def test_points_in_parts(name, points_at_once, monkeypatch):
+    """12 points, in parts that divide them and in parts that do not."""
+    module = denoiser(name)
+    monkeypatch.setattr(pullback, "CACHE", points_at_once * module.network.leave.weight.numel())
+    same(module, *inputs(), rtol=1e-10, atol=1e-12)
+
+
+def test_single_precision_is_kept():
+    """float32 in and through; its rounding is what is left between the two."""
+    module, (x, t) = denoiser("gated-32", dtype=torch.float32), inputs(dtype=torch.float32)
+    exact = automatic(module.double(), x.double(), t.double())[1]
+    found = pullback.network_jacobian(module.float(), x, t)[1]
+    assert 1e-9 < np.abs(found - exact).max() < 1e-5 * np.abs(exact).max()
+
+
+def test_a_network_that_is_not_known_is_differentiated_automatically(monkeypatch):
+    monkeypatch.delitem(pullback.BLOCKS, networks.Gated)
+    same(denoiser("gated-8"), *inputs(), rtol=0)
+
+
+def test_weights_and_points_are_left_as_they_were():
+    module, (x, t) = denoiser("gated-8"), inputs()
+    before = [p.clone() for p in (*module.parameters(), x, t)]
+    first = pullback.network_jacobian(module, x, t)[1]
+    assert all(torch.equal(one, two) for one, two in zip(before, (*module.parameters(), x, t), strict=True))
+    np.testing.assert_array_equal(pullback.network_jacobian(module, x, t)[1], first)
