@@ -250,16 +250,17 @@ class Normed(ResMLP):
 
 def normed(h):
     """Features (..., width) divided by their root mean square."""
-    return h * _inverse_rms(h)
+    return h * inverse_rms(h)
 
 
 def normed_back(h, slope):
     """The slope in h, given that in `normed(h)`."""
-    scale = _inverse_rms(h)
+    scale = inverse_rms(h)
     return scale * (slope - h * (scale**2 * (h * slope).mean(-1, keepdim=True)))
 
 
-def _inverse_rms(h):
+def inverse_rms(h):
+    """One over the root mean square of features (..., width)."""
     return torch.rsqrt(h.square().mean(-1, keepdim=True) + 1e-6)
 
 

@@ -11,7 +11,6 @@ matrix products and a few multiplications in place. Other networks are different
 import math
 
 import torch
-from torch.nn.functional import silu
 
 from scoregap.measure import jacobian, networks
 
@@ -27,23 +26,23 @@ def network_jacobian(denoiser, x, t):
     `jacobian.denoiser_jacobian` but for rounding.
     """
     network, d = denoiser.network, x.shape[-1]
-    blocks = BLOCKS.get(type(network))
-    if blocks is None:
+    if type(network) not in STEPS:
         return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], t[None])[0], x)
-    skip, outer, inner = (one.expand(x.shape[:2]).reshape(-1, 1, 1) for one in _coefficients(denoiser, t[:, None]))
-    noise = t.sqrt() if network.sees_sigma else denoiser.level(t[None])[0]
-    seen, condition = x.reshape(-1, d) * inner[..., 0], network.condition(network.embedded(noise[None]))[0]
-    condition = condition[:, None].expand(-1, x.shape[1], -1).reshape(len(seen), -1)
+    skip, outer, inner = (one[0].expand(*x.shape[:2], 1) for one in denoiser.coefficients(t[None, :, None, None]))
+    outputs, kept = network.run((x * inner)[None], denoiser.noise(t[None]))
+    denoised = skip * x + outer * outputs[0]
+    skip, outer, inner = (one.reshape(-1, 1, 1) for one in (skip, outer, inner))
 
-    steps, gate = blocks(network, _apply(network.enter, seen), condition)
+    steps, gate = STEPS[type(network)](network, kept)
+    gate = gate[0].expand(*x.shape[:2], -1).flatten(0, 1)
     leave = network.leave.weight[0].T.contiguous()  # row i: the cotangent of output i
     enter = network.enter.weight[0].T.contiguous()
-    factor, G = outer * inner, torch.empty((len(seen), d, d), dtype=torch.float64, device=x.device)
+    factor, G = outer * inner, torch.empty((len(gate), d, d), dtype=torch.float64, device=x.device)
     at_once = max(1, (CACHE if x.device.type == "cpu" else DEVICE) // leave.numel())
-    some = torch.empty((4, min(at_once, len(seen)), *leave.shape), dtype=x.dtype, device=x.device)  # and again
+    some = torch.empty((4, min(at_once, len(gate)), *leave.shape), dtype=x.dtype, device=x.device)  # and again
     last = torch.empty((len(some[0]), d, d), dtype=x.dtype, device=x.device)
-    for i in (slice(start, start + at_once) for start in range(0, len(seen), at_once)):
-        count = len(seen[i])
+    for i in (slice(start, start + at_once) for start in range(0, len(gate), at_once)):
+        count = len(gate[i])
         rows, inside = some[:2, :count]
         slopes = some[2:].flatten()
         torch.mul(leave, gate[i, None], out=rows)
@@ -52,23 +51,7 @@ def network_jacobian(denoiser, x, t):
         torch.mm(rows.flatten(0, 1), enter, out=last[:count].flatten(0, 1))
         G[i] = last[:count].mul_(factor[i])
     G.diagonal(dim1=1, dim2=2).add_(skip[..., 0])
-    return denoiser(x[None], t[None])[0].double().cpu().numpy(), G.view(*x.shape, d).cpu().numpy()
-
-
-def _coefficients(denoiser, t):
-    """(skip, outer, inner) of D(x, t) = skip x + outer F(inner x): as `networks.Denoiser` has them."""
-    v = denoiser.data_var.flatten()
-    if denoiser.preconditioning == "edm":
-        return v / (t + v), (t * v / (t + v)).sqrt(), (t + v).rsqrt()
-    inner = (v * (1 + t) if denoiser.schedule == "vp" else v).rsqrt()
-    if denoiser.preconditioning == "epsilon":
-        return torch.ones_like(t), -t.sqrt(), inner
-    return torch.zeros_like(t), v.sqrt(), inner
-
-
-def _apply(layer, h):
-    """A `networks.Linear` of one member on features (n, inputs)."""
-    return torch.addmm(layer.bias[0], h, layer.weight[0])
+    return denoised.double().cpu().numpy(), G.view(*x.shape, d).cpu().numpy()
 
 
 def _slope(h):
@@ -77,47 +60,44 @@ def _slope(h):
     return gate * (1 + h * (1 - gate))
 
 
-# What the blocks of a family do: (network, features after `enter` (n, width), condition (n, ...)) -> (steps, gate).
+# What a family's layers do between `leave` and `enter`: (network, what its `run` has kept) -> (steps, gate).
 # A step pulls cotangents rows (k, d, width) of the points i back through one block, in place, with two buffers
-# of their size, the second one twice that. gate: (n, width), of the features just before `leave`.
+# of their size, the second one twice that. gate: (1, T, points or 1, width), of the features just before `leave`.
 
 
-def _gated(network, h, condition):
-    steps, (*conditions, gate) = [], condition.chunk(network.depth + 1, -1)
-    for values, gates, mix, one in zip(network.values, network.gates, network.mix, conditions, strict=True):
-        value, opening = _apply(values, h), _apply(gates, h) + one
-        factors = silu(opening), value * _slope(opening)
-        h = h + _apply(mix, value * factors[0])
-        both = torch.cat([values.weight[0].T, gates.weight[0].T])
-        steps.append(_residual(mix, factors, both))
-    return steps, 1 + gate
+def _gated(network, kept):
+    *_, conditions, blocks, _, _, _ = kept
+    steps = []
+    for (_, _, (value, before, gate)), values, gates, mix in zip(
+        blocks, network.values, network.gates, network.mix, strict=True
+    ):
+        back = torch.cat([values.weight[0].T, gates.weight[0].T])
+        steps.append(_residual(mix, (gate[0], (value * _slope(before))[0]), back))
+    return steps, 1 + conditions[-1]
 
 
-def _silu(network, h, condition, normalise=False):
-    steps, conditions = [], condition.chunk(network.depth + network.output_gate, -1)
-    for linear, mix, one in zip(network.linear, network.mix, conditions, strict=False):
-        seen = networks.normed(h) if normalise else h
-        inside = _apply(linear, seen) + one
-        steps.append(
-            _residual(mix, (_slope(inside),), linear.weight[0].T.contiguous(), (h, seen) if normalise else None)
-        )
-        h = h + _apply(mix, silu(inside))
+def _silu(network, kept, normalise=False):
+    *_, conditions, blocks, last, _, _ = kept
+    steps = []
+    for (h, _, before), linear, mix in zip(blocks, network.linear, network.mix, strict=True):
+        norm = _through_norm(h[0]) if normalise else None
+        steps.append(_residual(mix, (_slope(before)[0],), linear.weight[0].T.contiguous(), norm))
     if normalise:
-        steps.append(_through_norm(h, networks.normed(h)))
-    return steps, 1 + conditions[-1] if network.output_gate else torch.ones_like(h)
+        steps.append(_through_norm(last[0]))
+    return steps, 1 + conditions[-1] if network.output_gate else torch.ones_like(conditions[-1])
 
 
-def _normed(network, h, condition):
-    return _silu(network, h, condition, normalise=True)
+def _normed(network, kept):
+    return _silu(network, kept, normalise=True)
 
 
-def _linear(network, h, condition):
-    return [], 1 + condition
+def _linear(network, kept):
+    return [], kept[3]
 
 
-def _residual(mix, factors, back, norm=None):
+def _residual(mix, factors, back, through_norm=None):
     """The step of h + mix(nonlinear(back(h))): its slopes are `factors`, (n, width) for each part of `back`."""
-    mix, through_norm = mix.weight[0].T.contiguous(), _through_norm(*norm) if norm else None
+    mix = mix.weight[0].T.contiguous()
 
     def step(rows, i, inside, slopes):
         torch.mm(rows.flatten(0, 1), mix, out=inside.flatten(0, 1))
@@ -139,9 +119,9 @@ def _residual(mix, factors, back, norm=None):
     return step
 
 
-def _through_norm(h, normed):
+def _through_norm(h):
     """The step of `networks.normed`: y = r h, r = (mean h^2 + eps)^-1/2 has the Jacobian r (I - y y' / width)."""
-    scale = torch.rsqrt(h.square().mean(-1, keepdim=True) + 1e-6)
+    scale, normed = networks.inverse_rms(h), networks.normed(h)
 
     def step(rows, i, *_):
         y = normed[i, :, None]
@@ -150,7 +130,7 @@ def _through_norm(h, normed):
     return step
 
 
-BLOCKS = {
+STEPS = {
     networks.Gated: _gated,
     networks.ResMLP: _silu,
     networks.Normed: _normed,

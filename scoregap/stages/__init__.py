@@ -22,11 +22,11 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage("train", 3, ("manifold", "train"), "Train the networks of one job together."),
-    Stage("spectrum", 3, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points."),
+    Stage("spectrum", 4, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points."),
     Stage(
         "dimension", 1, ("dimension",), "Dimensions of one job by several estimators, where the study asks for them."
     ),
-    Stage("fit", 4, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
+    Stage("fit", 5, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
     Stage("cube", 4, (), "Gather every job into one labelled zarr cube."),
     Stage("compare", 4, ("compare",), "Compare fitted phase times with theory: law | gaussian | exact | trained."),
     Stage("report", 4, (), "Draw the figures of a study."),

@@ -42,7 +42,7 @@ def same(module, x, t, **how):
 def test_every_network_is_differentiated_exactly(family):
     name = f"{family}-12" if NETWORKS[family].has_width else family
     module, (x, t) = denoiser(name), inputs()
-    assert type(module.network) in pullback.BLOCKS
+    assert type(module.network) in pullback.STEPS
     g = same(module, x, t, rtol=1e-10, atol=1e-12)
     assert np.abs(g - np.swapaxes(g, -1, -2)).max() > 0.01  # so rows and columns are told apart
     assert np.abs(np.diff(g, axis=0)).max() > 0.01  # and noise levels
@@ -74,7 +74,7 @@ def test_single_precision_is_kept():
 
 
 def test_a_network_that_is_not_known_is_differentiated_automatically(monkeypatch):
-    monkeypatch.delitem(pullback.BLOCKS, networks.Gated)
+    monkeypatch.delitem(pullback.STEPS, networks.Gated)
     same(denoiser("gated-8"), *inputs(), rtol=0)
 
 
