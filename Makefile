@@ -4,7 +4,7 @@
 # make lint   ruff, snakefmt, mypy
 # make accuracy   worst errors of exact scores: family x check
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
-# make scale   planning and overhead of studies of 100 to 100,000 cells
+# make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
 # make coverage   how often 95 % intervals of phase times hold the truth
 # make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
@@ -47,7 +47,7 @@ coverage: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/coverage.py
 
 scale: $(VENV)/installed-test
-	@OMP_NUM_THREADS=1 $(BIN)/python tests/scale.py $(CELLS)
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/scale.py $(or $(CELLS),10000) $(MEMBERS)
 
 faults: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python -u tests/faults.py $(KILLS)

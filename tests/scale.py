@@ -3,7 +3,8 @@
 Planning is `snakemake -n`: wall time and peak memory. Workflow is `scoregap run` to the cube, comparison and report of
 a study without training, whose jobs compute their first cell only and give the others its result: what is left is
 planning, scheduling, starting processes, writing and gathering files. From 10,000 cells on it takes minutes;
-`make scale CELLS=100000` also runs that one (a quarter of an hour, two cores).
+`make scale CELLS=100000` also runs that one (a quarter of an hour, two cores). Jobs are of MEMBERS cells, 100 if it is
+not given; a study without a key `batch` has larger ones.
 """
 
 import os
@@ -15,7 +16,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CELLS = (100, 1_000, 10_000, 100_000)
-MEMBERS = 100  # cells of a job
 STUDY = """\
 study: scale
 axes:
@@ -70,11 +70,11 @@ sys.meta_path.insert(0, Finder)
 """
 
 
-def study(folder: Path, cells: int, network: str = "exact") -> Path:
-    """A study of that many of the smallest cells, in jobs of MEMBERS."""
+def study(folder: Path, cells: int, members: int, network: str = "exact") -> Path:
+    """A study of that many of the smallest cells, in jobs of so many members."""
     path = folder / "scale.yaml"
-    stds = [round(0.01 + 1e-5 * i, 8) for i in range(cells // MEMBERS)]
-    path.write_text(STUDY.format(stds=stds, network=network, members=MEMBERS))
+    stds = [round(0.01 + 1e-5 * i, 8) for i in range(cells // members)]
+    path.write_text(STUDY.format(stds=stds, network=network, members=members))
     return path
 
 
@@ -91,9 +91,9 @@ def measured(command: list[str], environment: dict[str, str]) -> tuple[float, fl
     return time.perf_counter() - start, usage.ru_maxrss / 1000
 
 
-def plan(folder: Path, cells: int, network: str) -> tuple[float, float]:
+def plan(folder: Path, cells: int, members: int, network: str) -> tuple[float, float]:
     """Wall time and memory of planning a study of which nothing is done."""
-    path = study(folder, cells, network)
+    path = study(folder, cells, members, network)
     return measured(
         [
             sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "--snakefile", str(ROOT / "Snakefile"),
@@ -104,26 +104,26 @@ def plan(folder: Path, cells: int, network: str) -> tuple[float, float]:
     )  # fmt: skip
 
 
-def workflow(folder: Path, cells: int) -> float:
+def workflow(folder: Path, cells: int, members: int) -> float:
     """Wall time of a whole run that computes one cell of each job."""
     (folder / "sitecustomize.py").write_text(ONE_CELL_ONLY)
-    path = study(folder, cells)
+    path = study(folder, cells, members)
     command = [sys.executable, "-m", "scoregap", "run", str(path), "--results", str(folder / "results")]
     return measured(command, {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"})[0]
 
 
-def main(largest: int = 10_000) -> None:
+def main(largest: int = 10_000, members: int = 100) -> None:
     """The table, line by line as it is measured."""
-    print(f"jobs of {MEMBERS} cells; {os.cpu_count()} cores; load before {os.getloadavg()[0]:.1f}")
+    print(f"jobs of {members} cells; {os.cpu_count()} cores; load before {os.getloadavg()[0]:.1f}")
     print("   cells  plan, exact only     plan, trained        workflow, exact only  per cell")
-    for cells in CELLS:
+    for cells in (some for some in CELLS if some >= members):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            plans = [plan(folder, cells, network) for network in ("exact", "gated-2")]
+            plans = [plan(folder, cells, members, network) for network in ("exact", "gated-2")]
             line = "".join(f"{wall:8.1f} s {memory:6.0f} MB  " for wall, memory in plans)
             print(f"{cells:8}{line}", end="", flush=True)
             if cells <= largest:
-                wall = workflow(folder, cells)
+                wall = workflow(folder, cells, members)
                 print(f"{wall:16.0f} s {1000 * wall / cells:10.1f} ms", end="")
             print(flush=True)
 

@@ -45,7 +45,9 @@ def compare(study: Study, ds: xr.Dataset) -> list[dict]:
     trained, settings = study.subjects, study.document.compare
     # What is compared, at once: chunks hold many cells, so reading cell by cell would read each many times.
     large = {"time", "point", "evaluation"}
-    ds = ds[[name for name, one in ds.data_vars.items() if name == "gap_width" or not large & set(one.dims)]].load()
+    ends = ("_low", "_high")  # intervals over points, which are not those over seeds
+    names = [str(name) for name, one in ds.data_vars.items() if name == "gap_width" or not large & set(one.dims)]
+    ds = ds[[name for name in names if not name.endswith(ends)]].load()
     rows = []
     for facet in ds.status.stack(facet=study.facets).facet.values:
         values = dict(zip(study.facets, facet, strict=True))
