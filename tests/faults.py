@@ -6,7 +6,6 @@ bit for bit, and nothing may be trained for a weights file that was whole. A qua
 """
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import patched
 import psutil
 from tiny import TINY
 
@@ -26,30 +26,7 @@ KILLS = 56
 TARGETS = ("run", "snakemake", "scoregap train", "scoregap cube")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 STUDY = TINY.replace("study: tiny", "study: faults").replace("steps: 40", "steps: 12000")  # some seconds
-# Python imports a module of this name at its start: here one that lets checkpoints be made every half second.
-OFTEN = """\
-import sys
-from importlib.machinery import PathFinder
-
-
-class Finder:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name != "scoregap.stages.train":
-            return None
-        spec = PathFinder.find_spec(name, path)
-        execute = spec.loader.exec_module
-
-        def exec_module(module):
-            execute(module)
-            module.CHECKPOINT = 0.5
-
-        spec.loader.exec_module = exec_module
-        return spec
-
-
-sys.meta_path.insert(0, Finder)
-"""
+OFTEN = {"scoregap.stages.train": "CHECKPOINT = 0.5"}  # s between checkpoints
 
 
 class Runs:
@@ -59,7 +36,7 @@ class Runs:
         self.folder = folder
         folder.mkdir()
         (folder / "faults.yaml").write_text(STUDY)
-        (folder / "sitecustomize.py").write_text(OFTEN)
+        self.environment = patched.environment(folder, OFTEN)
         self.results = folder / "results" / "faults"
         self.whole: dict[Path, str] = {}  # weights files that were complete -> metrics of their training
         self.resumed: set[tuple[Path, int]] = set()  # logs of trainings that went on from a checkpoint, and their dates
@@ -68,11 +45,10 @@ class Runs:
     def start(self) -> subprocess.Popen:
         """The command, again; waits until jobs that outlived an earlier run are done."""
         command = [sys.executable, "-m", "scoregap", "run", "faults.yaml", "--cores", "2"]
-        environment = os.environ | {"PYTHONPATH": f"{self.folder}{os.pathsep}{Path(__file__).resolve().parents[1]}"}
         while any(str(self.results) in " ".join(one.cmdline()) for one in jobs(None)):
             time.sleep(0.1)
         return subprocess.Popen(
-            command, cwd=self.folder, env=environment, start_new_session=True,
+            command, cwd=self.folder, env=self.environment, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 

@@ -14,7 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import patched
+from patched import ROOT
+
 CELLS = (100, 1_000, 10_000, 100_000)
 STUDY = """\
 study: scale
@@ -36,38 +38,16 @@ compare:
   flat: {{t_open: 0.15, t_max: 0.05, t_close: 0.15, t_consolidation: 0.10}}
   curved: {{t_open: 0.25, t_max: 0.10, t_close: 0.25, t_consolidation: 0.25}}
 """
-# Python imports a module of this name at its start: here one in which a stage computes its first cell only.
+# After a stage's module: it computes its first cell only, and gives the others its result.
 ONE_CELL_ONLY = """\
-import sys
-from importlib.machinery import PathFinder
-
-COMPUTE = {"scoregap.stages.spectrum": "measure", "scoregap.stages.fit": "fit"}
+_compute, _found = {compute}, []
 
 
-class Finder:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name not in COMPUTE:
-            return None
-        spec = PathFinder.find_spec(name, path)
-        execute = spec.loader.exec_module
-
-        def exec_module(module):
-            execute(module)
-            compute, found = getattr(module, COMPUTE[name]), []
-
-            def once(*args):
-                found[:] = found or [compute(*args)]
-                return found[0]
-
-            setattr(module, COMPUTE[name], once)
-
-        spec.loader.exec_module = exec_module
-        return spec
-
-
-sys.meta_path.insert(0, Finder)
+def {compute}(*args):
+    _found[:] = _found or [_compute(*args)]
+    return _found[0]
 """
+STAGES = {"scoregap.stages.spectrum": "measure", "scoregap.stages.fit": "fit"}
 
 
 def study(folder: Path, cells: int, members: int, network: str = "exact") -> Path:
@@ -78,12 +58,10 @@ def study(folder: Path, cells: int, members: int, network: str = "exact") -> Pat
     return path
 
 
-def measured(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+def measured(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
     """Wall time in s and peak memory in MB of a command, without its children's."""
     start = time.perf_counter()
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | environment
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -100,16 +78,15 @@ def plan(folder: Path, cells: int, members: int, network: str) -> tuple[float, f
             "--workflow-profile", str(ROOT / "workflow" / "profiles" / "default"),
             "--config", f"study={path}", f"results={folder / 'nothing'}",
         ],
-        {},
     )  # fmt: skip
 
 
 def workflow(folder: Path, cells: int, members: int) -> float:
     """Wall time of a whole run that computes one cell of each job."""
-    (folder / "sitecustomize.py").write_text(ONE_CELL_ONLY)
     path = study(folder, cells, members)
     command = [sys.executable, "-m", "scoregap", "run", str(path), "--results", str(folder / "results")]
-    return measured(command, {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"})[0]
+    changes = {module: ONE_CELL_ONLY.format(compute=compute) for module, compute in STAGES.items()}
+    return measured(command, patched.environment(folder, changes))[0]
 
 
 def main(largest: int = 10_000, members: int = 100) -> None:
