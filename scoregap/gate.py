@@ -87,7 +87,7 @@ def differences(old: Record, new: Record) -> list[str]:
 def _leaves(content, path: str = "") -> dict[str, str]:
     """Plain data by dotted path."""
     if not isinstance(content, dict):
-        return {path: json.dumps(content)}
+        return {path: json.dumps(content, sort_keys=True)}
     return {
         name: leaf
         for key, one in content.items()
