@@ -314,7 +314,7 @@ def render(report: Report) -> str:
     for row in report.rows[:SHOWN]:
         table.add_row(row.name, *_numbers(row), row.verdict, row.words)
     buffer = io.StringIO()
-    Console(file=buffer, width=170, color_system=None).print(table)
+    Console(file=buffer, width=170, color_system=None, markup=False).print(table)  # names have brackets
     lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
     if len(report.rows) > SHOWN:
         lines.append(f"... and {len(report.rows) - SHOWN} more, no worse; all of them: --json")
@@ -352,7 +352,12 @@ def _numbers(row: Row) -> tuple[str, str, str, str]:
             for value, sign in ((row.spread, ""), (row.difference, "+"), (row.low, "+"), (row.high, "+"))
         )
     within = "" if math.isnan(row.p) else f" [{low}, {high}]"
-    return f"{base} ± {deviation}", new, difference + within, f"{row.in_margins:+.2f}"
+    return (
+        base + ("" if math.isnan(row.spread) else f" ± {deviation}"),
+        new,
+        difference + within,
+        f"{row.in_margins:+.2f}",
+    )
 
 
 def as_json(report: Report, strict: bool) -> str:

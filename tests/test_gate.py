@@ -312,6 +312,7 @@ def test_a_run_against_itself(results, accepted):
     assert report.worst("baseline") == "same"
     assert report.status(strict=True) == gate.OK
     text = gate.render(report)
+    assert "gated-8: dimension[gap_detector] " in text
     assert "against the baseline (required): " in text
     assert "against the theory (not required): " in text
     assert len([row for row in report.rows if row.theory]) == 8

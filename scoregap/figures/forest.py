@@ -48,5 +48,5 @@ def forest(rows: list[Row]):
     ax.set_xlabel("difference from the baseline over the margin, with its 90 % interval")
     left_out = f"; the worst {MOST} of {len(rows)} metrics" if len(rows) > MOST else ""
     ax.set_title(f"run against baseline: {rows[0].verdict if rows[0].verdict else 'same'}{left_out}")
-    figure.legend(loc="outside lower center", ncols=len(COLOURS), fontsize=8)
+    ax.legend(loc="lower right", fontsize=8)
     return figure
