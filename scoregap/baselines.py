@@ -62,10 +62,14 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Metric(_Strict):
-    """One number per seed of the record, None where there is none. margin: of `Kind`; None where nothing scatters."""
+    """One number per seed of the record, None where there is none.
+
+    margin: of `Kind`; None where nothing scatters. cells: of which the values are means, see `across`.
+    """
 
     network: str
     kind: str
+    cells: Annotated[int, Field(ge=1)] = 1
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     values: list[Finite | None]
 
@@ -112,7 +116,7 @@ def take(study: Study, results: Path) -> Record:
     return Record(
         study=study.name, config=config, config_hash=digest(config), device=device(study, folder, attrs["machine"]),
         versions=attrs["versions"], revision=attrs["revision"], seeds=list(study.axes["seed"]), not_ok=not_ok,
-        metrics=with_margins(found),
+        metrics=with_margins(found | across(found)),
     )  # fmt: skip
 
 
@@ -163,15 +167,33 @@ def reduce(study: Study, ds: xr.Dataset, found: dict[str, Metric], not_ok: list[
                 _add(found, label, law, quantity, numbers, True)
 
 
-def _add(found: dict, label: dict, network: str, quantity: str, numbers: np.ndarray, fixed: bool) -> None:
+def _add(
+    found: dict, label: dict, network: str, quantity: str, numbers: np.ndarray, fixed: bool, cells: int = 1
+) -> None:
     """Add a metric, unless no seed has it. Its margin comes with those of the others."""
     numbers = np.asarray(numbers, float)
     if np.isfinite(numbers).any():
         values = [float(f"{value:.7g}") if math.isfinite(value) else None for value in numbers]
         kind = quantity.split("[")[0]
-        found[named(label, network, quantity)] = Metric(
-            network=network, kind=kind, margin=None if fixed else KINDS[kind].floor, values=values
+        found[named(label, network if cells == 1 else f"all cells {network}", quantity)] = Metric(
+            network=network, kind=kind, cells=cells, margin=None if fixed else KINDS[kind].floor, values=values
         )
+
+
+def across(found: dict[str, Metric]) -> dict[str, Metric]:
+    """What scatters, as means over all cells of a network (geometric, of ratios): they scatter less, so that a change
+    too small for any cell shows. A seed that lacks the number in some cell has no mean."""
+    groups: dict[tuple[str, str], list[Metric]] = {}
+    for name, metric in found.items():
+        if metric.margin is not None:
+            groups.setdefault((metric.network, name.split(": ")[-1]), []).append(metric)
+    result: dict[str, Metric] = {}
+    for (network, quantity), metrics in groups.items():
+        if len(metrics) > 1:
+            means = np.mean([metric.array() for metric in metrics], 0)
+            values = np.exp(means) if KINDS[metrics[0].kind].log else means
+            _add(result, {}, network, quantity, values, False, len(metrics))
+    return result
 
 
 def by_gap(own: xr.Dataset, names: dict[str, str]) -> dict[str, np.ndarray]:
@@ -228,7 +250,7 @@ def spread(samples: dict[str, np.ndarray], metrics: dict[str, Metric]) -> dict[s
     """Standard deviation and degrees of freedom of samples of metrics, by name.
 
     With few seeds a metric's own standard deviation may be tiny by chance, so it is at least the one pooled over the
-    metrics of its kind and network, whose degrees of freedom count.
+    cells of its kind and network, whose degrees of freedom count; of means over cells, over the root of their number.
     """
     squares: dict[tuple[str, str], float] = {}
     freedoms: dict[tuple[str, str], int] = {}
@@ -237,12 +259,13 @@ def spread(samples: dict[str, np.ndarray], metrics: dict[str, Metric]) -> dict[s
         sample = sample[np.isfinite(sample)]
         pool, freedom = (metrics[name].network, metrics[name].kind), max(len(sample) - 1, 0)
         own[name] = float(sample.std(ddof=1)) if freedom else 0.0
-        squares[pool] = squares.get(pool, 0.0) + freedom * own[name] ** 2
-        freedoms[pool] = freedoms.get(pool, 0) + freedom
+        if metrics[name].cells == 1:
+            squares[pool] = squares.get(pool, 0.0) + freedom * own[name] ** 2
+            freedoms[pool] = freedoms.get(pool, 0) + freedom
     result = {}
     for name in samples:
         pool = metrics[name].network, metrics[name].kind
-        pooled = math.sqrt(squares[pool] / freedoms[pool]) if freedoms[pool] else 0.0
+        pooled = math.sqrt(squares[pool] / freedoms[pool] / metrics[name].cells) if freedoms[pool] else 0.0
         result[name] = max(own[name], pooled), freedoms[pool]
     return result
 

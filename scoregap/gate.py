@@ -171,7 +171,7 @@ def _judged(old: dict[str, Metric], new: dict[str, Metric], pairs: tuple[list[in
     rows = []
     for name, metric in old.items():
         (error, freedom), mean = errors[name], means[name]
-        half = special.stdtrit(freedom, 0.5 * (1 + CONFIDENCE)) * error if freedom else math.nan
+        half = float(special.stdtrit(freedom, 0.5 * (1 + CONFIDENCE))) * error if freedom else math.nan
         size = abs(mean) / error if error else math.inf if mean else 0.0
         p = float(2 * special.stdtr(freedom, -size)) if freedom else math.nan
         own = was[name][np.isfinite(was[name])]

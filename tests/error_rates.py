@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoregap.baselines import KINDS, Metric, Record, named, with_margins
+from scoregap.baselines import KINDS, Metric, Record, across, named, with_margins
 from scoregap.gate import compare
 from scoregap.study import digest
 
@@ -73,11 +73,11 @@ def records(rng: np.random.Generator, scenario: Scenario, shift: float = 0.0) ->
                 values = np.exp(0.05 + values) if KINDS[kind].log else np.round(3 * values)  # dimensions: mostly right
                 name = named({"manifold_dim": m, "curvature": c}, network, quantity)
                 record[name] = Metric(network=network, kind=kind, margin=KINDS[kind].floor, values=values.tolist())
-    old, new = with_margins(metrics[0]), metrics[1]
+    old, new = with_margins(metrics[0] | across(metrics[0])), metrics[1]
     if shift:
         moved = np.array(new[SHIFTED].values) * np.exp(shift * old[SHIFTED].margin)
         new[SHIFTED] = new[SHIFTED].model_copy(update={"values": moved.tolist()})
-    return record_of(seeds[0], old), record_of(seeds[1], new)
+    return record_of(seeds[0], old), record_of(seeds[1], new | across(new))
 
 
 def record_of(seeds, metrics: dict[str, Metric]) -> Record:

@@ -64,16 +64,27 @@ def inject(fault: Fault, tree: Path) -> None:
 
 
 def rerun(study: Study, fault: Fault, tree: Path, results: Path) -> None:
-    """Make the fault's stage and those after it again, by the code in `tree`."""
+    """Make the fault's stage and those after it again, up to the comparison, by the code in `tree`."""
     folder = results / study.name
     for job in study.jobs.values():
         if fault.stage != "train" or job.trained:
             for stage in OF_JOBS[OF_JOBS.index(fault.stage) :]:
                 place(folder, job.id, stage).unlink(missing_ok=True)
+    for after in ("cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt"):
+        (folder / after).unlink()
     shutil.rmtree(folder / "cube.zarr")
-    command = [sys.executable, "-m", "scoregap", "run", str(STUDY), "--results", str(results)]
-    environment = os.environ | {"PYTHONPATH": str(tree)}
-    subprocess.run(command, cwd=tree, env=environment, check=True, stdout=subprocess.DEVNULL)
+    command = [
+        sys.executable, "-m", "snakemake", "comparison.csv", "--snakefile", str(tree / "Snakefile"), "--quiet", "all",
+        "--workflow-profile", str(tree / "workflow" / "profiles" / "default"),
+        "--config", f"study={STUDY}", f"results={results}",
+    ]  # fmt: skip
+    subprocess.run(
+        command,
+        cwd=tree,
+        env=os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+    )
 
 
 def verdict(study: Study, fault: Fault, clean: Path, baseline: Path) -> gate.Report:
@@ -81,7 +92,9 @@ def verdict(study: Study, fault: Fault, clean: Path, baseline: Path) -> gate.Rep
     with tempfile.TemporaryDirectory() as name:
         inject(fault, Path(name) / "tree")
         results = Path(name) / "results"
-        shutil.copytree(clean / study.name, results / study.name)
+        shutil.copytree(
+            clean / study.name, results / study.name, ignore=shutil.ignore_patterns("figures", "report.html")
+        )
         rerun(study, fault, Path(name) / "tree", results)
         report, why = gate.check(study, results, baseline)
         assert report, why

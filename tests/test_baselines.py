@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from scoregap import DamagedFile, InputError, baselines, storage
-from scoregap.baselines import Metric, read, spread, take, with_margins, write
+from scoregap.baselines import Metric, across, read, spread, take, with_margins, write
 from scoregap.study import load
 
 
@@ -154,6 +154,41 @@ def test_the_spread_is_at_least_the_pooled_one_of_its_kind_and_network():
     assert found["b"] == (pytest.approx(math.sqrt(8)), 3)
     assert found["c"] == (0.0, 1)
     assert found["d"] == (0.0, 0)
+
+
+def test_means_over_cells_scatter_less():
+    samples = {
+        "a": np.array([0.0, 2.0]),
+        "b": np.array([0.0, 4.0]),
+        "all": np.array([1.0, 1.1]),
+        "wild": np.array([0.0, 9.0]),
+    }
+    metrics = {name: scattering("x", "spectrum", [1.0]) for name in samples}
+    metrics |= {name: metrics[name].model_copy(update={"cells": 4}) for name in ("all", "wild")}
+    found = spread(samples, metrics)
+    pooled = math.sqrt((2 + 8) / 2)
+    assert found["b"] == (pytest.approx(math.sqrt(8)), 2)
+    assert found["all"] == (pytest.approx(pooled / 2), 2)
+    assert found["wild"] == (pytest.approx(math.sqrt(40.5)), 2)
+
+
+def test_what_scatters_is_also_there_as_a_mean_over_cells():
+    found = {
+        "c=0 x: excess": scattering("x", "excess", [1.0, 2.0, None]),
+        "c=1 x: excess": scattering("x", "excess", [4.0, 8.0, 1.0]),
+        "c=0 x: dimension[g]": scattering("x", "dimension", [0.0, 1.0, 2.0]),
+        "c=1 x: dimension[g]": scattering("x", "dimension", [-1.0, 0.0, 1.0]),
+        "c=0 x: t_max[0]": scattering("x", "t_max", [1.0, 1.0, 1.0]),
+        "c=0 y: excess": scattering("y", "excess", [1.0, 1.0, 1.0]),
+        "c=0 exact: excess": Metric(network="exact", kind="excess", margin=None, values=[1.0, 1.0, 1.0]),
+        "c=1 exact: excess": Metric(network="exact", kind="excess", margin=None, values=[1.0, 1.0, 1.0]),
+    }
+    means = across(found)
+    assert {name: one.values for name, one in means.items()} == {
+        "all cells x: excess": [2.0, 4.0, None],
+        "all cells x: dimension[g]": [-0.5, 0.5, 1.5],
+    }
+    assert {(one.network, one.cells) for one in means.values()} == {("x", 2)}
 
 
 def test_margins_are_three_deviations_for_eight_seeds_and_more_for_fewer():
