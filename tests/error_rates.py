@@ -107,7 +107,7 @@ def caught(scenario: Scenario, shift: float, runs: int, seed: int = 1) -> int:
 def table(runs: int) -> None:
     """Print the rates of all scenarios, with counts."""
     fewer = max(runs // 5, 1)
-    count = len(CELLS) * len(NETWORKS) * len(QUANTITIES)
+    count = (len(CELLS) + 1) * len(NETWORKS) * len(QUANTITIES)  # with means over cells
     print(
         f"{count} metrics; worse, better: of {runs} unchanged runs; the others: caught of {fewer}, by shift in margins"
     )
