@@ -59,8 +59,8 @@ class Row(NamedTuple):
 
     @property
     def in_margins(self) -> float:
-        """The difference in units of the margin; 0 if there is none."""
-        return self.difference / self.margin if self.difference else 0.0
+        """The difference in units of the margin; 0 if there is none, or it is not known."""
+        return self.difference / self.margin if abs(self.difference) > 0 else 0.0
 
 
 class Check(NamedTuple):

@@ -208,8 +208,8 @@ def test_failed_cells_are_missing_and_come_first():
 
 def test_worst_first():
     rows = [Row("d", "same"), Row("a", "worse", difference=2, margin=1), Row("b", "worse", difference=-3, margin=1)]
-    rows += [Row("e", "same", theory="disagrees"), Row("c", "missing"), Row("f", "better")]
-    assert [row.name for row in gate.worst_first(rows)] == ["c", "b", "a", "f", "e", "d"]
+    rows += [Row("e", "same", theory="disagrees"), Row("h", "missing"), Row("c", "missing"), Row("f", "better")]
+    assert [row.name for row in gate.worst_first(rows)] == ["c", "h", "b", "a", "f", "e", "d"]
 
 
 def test_what_cannot_be_compared_says_which():
