@@ -1,7 +1,10 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
 # make test   the tests
 # make test-slurm   those of them that run on a Slurm of one machine, which they install (as root or by sudo) and stop
+# make check  the quickstart study against its baseline, results/baselines/quickstart.json; STUDY=NAME
 # make lint   ruff, snakefmt, mypy
+# make error-rates   of the regression gate: false alarms of unchanged runs, power; RUNS=N
+# make gate-mutations   does the gate catch faults put into the code? after make run; half an hour
 # make accuracy   worst errors of exact scores: family x check
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
 # make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
@@ -20,10 +23,14 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run test test-slurm lint accuracy calibration coverage scale storage faults bench clean clean-env
+.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults bench clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
+
+check: $(VENV)/installed
+	@$(BIN)/scoregap run $(STUDY) > /dev/null
+	@$(BIN)/scoregap check $(STUDY)
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
@@ -36,6 +43,12 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
+
+error-rates: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/error_rates.py $(RUNS)
+
+gate-mutations: $(VENV)/installed-test
+	@$(BIN)/python tests/gate_mutations.py results
 
 accuracy: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/accuracy.py

@@ -1,7 +1,7 @@
 """The command line: every stage by hand, whole studies, and theory without a workflow.
 
 Exit status: 0 done; 2 the input is not usable (one line says file, key, value, what is allowed); 1 anything else
-that stops the work (a damaged file, a full disk, a failed job).
+that stops the work (a damaged file, a full disk, a failed job), and of `check`: worse; 3 and 4: see `check`.
 """
 
 import os
@@ -56,6 +56,11 @@ def _app(asked: str | None) -> typer.Typer:
     app.command("status")(status)
     app.command("studies")(list_studies)
     app.command("theory")(theory)
+    app.command("check")(check)
+    baseline = typer.Typer(no_args_is_help=True, help="What `check` compares with.")
+    baseline.command("accept")(accept)
+    baseline.callback()(lambda: None)  # so that `accept` stays a command of its own
+    app.add_typer(baseline, name="baseline")
     for stage in STAGES:
         command = import_module(f"scoregap.stages.{stage.name}").run if stage.name == asked else lambda: None
         app.command(stage.name, help=stage.summary, rich_help_panel="Stages, by hand on files")(_keyword(command))
@@ -151,6 +156,61 @@ def theory(
         summary.parse_settings(settings or []),
     )  # fmt: skip
     typer.echo(json.dumps(result, indent=1) if as_json else summary.render(result))
+
+
+@_reporting_errors
+def check(
+    study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")] = "quickstart",
+    baseline: Annotated[Path | None, typer.Option(help="without it, results/baselines/STUDY.json")] = None,
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+    strict: Annotated[bool, typer.Option("--strict", help="exit with 3 where something is inconclusive")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of the table")] = False,
+    junit: Annotated[Path | None, typer.Option(help="also write a report for CI systems, in XML")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="also draw the differences in units of the margin, as SVG")
+    ] = None,
+) -> None:
+    """Compare a finished run with its baseline and with theory, the worst first.
+
+    Exit status 0: same or better; 1: worse, or missing; 2: not usable input; 3: inconclusive, with --strict; 4: not
+    comparable (another study, data or class of device). compare.require of the study says which verdicts count.
+    """
+    from scoregap import gate, storage, workflow
+    from scoregap.study import load
+
+    loaded = load(workflow.find(study))
+    report, why = gate.check(loaded, results, baseline or workflow.baseline(loaded.name))
+    if report is None:
+        typer.echo(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", err=True)
+        raise typer.Exit(gate.INCOMPARABLE)
+    typer.echo(gate.as_json(report, strict) if as_json else gate.render(report))
+    if junit:
+        storage.write_text(junit, gate.junit(report, strict))
+    if figure:
+        from scoregap.figures import forest
+
+        forest.draw(report, figure)
+    raise typer.Exit(report.status(strict))
+
+
+@_reporting_errors
+def accept(
+    study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")],
+    reason: Annotated[str, typer.Option(help="why these numbers are right; it is kept in the baseline")],
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+) -> None:
+    """Make a finished run the baseline of its study: results/baselines/STUDY.json, to be reviewed and committed.
+
+    Refuses in CI, on an uncommitted tree, with too few seeds, and where the change to the baseline before it is
+    inconclusive.
+    """
+    from scoregap import gate, workflow
+    from scoregap.study import load
+
+    loaded = load(workflow.find(study))
+    path = workflow.baseline(loaded.name)
+    record = gate.accept(loaded, results, reason, path, workflow.ROOT)
+    typer.echo(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 
 def main() -> None:

@@ -237,11 +237,14 @@ class Margins(Section):
 
 
 class Compare(Section):
-    """Margins of agreement with theory, and the confidence of intervals over seeds."""
+    """Margins of agreement with theory, the confidence of intervals over seeds, and what `check` must find."""
 
     flat: Margins
     curved: Margins
     confidence: Proportion = 0.9
+    require: Annotated[
+        list[Annotated[str, _one_of(("baseline", "theory"))]], Field(min_length=1), AfterValidator(_distinct)
+    ] = ["baseline"]
 
 
 class Document(Section):

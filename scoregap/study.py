@@ -380,6 +380,7 @@ class Study:
             del content["dimension"]
         if content["train"]:
             del content["train"]["device"]
+        del content["compare"]["require"]
         return content | {"axes": {axis: list(values) for axis, values in self.axes.items()}}
 
     @cached_property

@@ -49,6 +49,11 @@ def find(study: str) -> Path:
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
+def baseline(study: str) -> Path:
+    """The file of a study's baseline."""
+    return ROOT / "results" / "baselines" / f"{study}.json"
+
+
 def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     """Refuse now what would fail only later: a folder that cannot be written, a device that is not there.
 

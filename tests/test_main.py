@@ -42,7 +42,7 @@ def test_help_is_quick_and_names_every_command():
         result = scoregap("--help")
         took.append(time.monotonic() - start)
     assert result.returncode == 0
-    for name in ("run", "status", "studies", "theory", *(stage.name for stage in STAGES)):
+    for name in ("run", "status", "studies", "theory", "check", "baseline", *(stage.name for stage in STAGES)):
         assert f" {name} " in result.stdout
     assert min(took) < 0.5
 
@@ -223,6 +223,75 @@ def test_an_output_that_cannot_be_written_is_one_line_and_leaves_nothing(tiny, t
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1, result.stderr
     assert trouble == "no folder" or not list((tmp_path / "out").iterdir())
+
+
+@pytest.fixture(scope="module")
+def checked(done, tmp_path_factory):
+    """(study file, folder of results, baseline) of the tiny study."""
+    from scoregap import baselines
+
+    study, folder = done
+    place = tmp_path_factory.mktemp("checked")
+    (place / "tiny").symlink_to(folder)
+    baselines.write(place / "tiny.json", baselines.take(load(study), place))
+    return study, place, place / "tiny.json"
+
+
+def test_a_run_is_checked_and_every_report_written(checked, tmp_path):
+    study, results, baseline = checked
+    junit, figure = tmp_path / "check.xml", tmp_path / "check.svg"
+    options = "--junit", junit, "--figure", figure, "--strict", "--json"
+    before = sorted(results.rglob("*"))
+    result = scoregap("check", study, "--baseline", baseline, "--results", results, *options)
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert (answer["status"], answer["baseline"]) == (0, "same")
+    assert junit.read_text().startswith("<?xml")
+    assert "<svg" in figure.read_text()
+    assert sorted(results.rglob("*")) == before
+
+
+def test_what_got_worse_is_exit_status_1_and_first(checked, tmp_path):
+    study, results, baseline = checked
+    text = baseline.read_text()
+    content = json.loads(text)
+    one = content["metrics"]["curvature=0.5 exact: t_max[0]"]
+    one["values"][0] *= 1.001
+    (tmp_path / "b.json").write_text(json.dumps(content))
+    result = scoregap("check", study, "--baseline", tmp_path / "b.json", "--results", results)
+    assert result.returncode == 1, result.stderr
+    assert result.stdout.splitlines()[2].startswith("curvature=0.5 exact: t_max[0]")
+
+
+def test_what_is_inconclusive_fails_if_strict(checked, tmp_path):
+    study, results, baseline = checked
+    content = json.loads(baseline.read_text())
+    del content["metrics"]["curvature=0.5 exact: t_max[0]"]
+    (tmp_path / "b.json").write_text(json.dumps(content))
+    arguments = "check", study, "--baseline", tmp_path / "b.json", "--results", results
+    assert scoregap(*arguments).returncode == 0
+    assert scoregap(*arguments, "--strict").returncode == 3
+
+
+def test_what_is_not_comparable_is_exit_status_4(checked, tmp_path):
+    study, results, baseline = checked
+    (tmp_path / "b.json").write_text(baseline.read_text().replace('"device": "Linux', '"device": "Plan 9'))
+    result = scoregap("check", study, "--baseline", tmp_path / "b.json", "--results", results)
+    assert result.returncode == 4
+    assert result.stderr.startswith("scoregap: tiny: cannot be compared with its baseline: device class: Plan 9")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_check_and_accept_refuse_in_one_line(checked, tmp_path):
+    study, results, _ = checked
+    refused(scoregap("check", study, "--baseline", tmp_path / "b.json", "--results", results), "is no baseline")
+    environment = os.environ | {"CI": "1"}
+    command = [sys.executable, "-m", "scoregap", "baseline", "accept", study, "--results", results, "--reason", "x"]
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    refused(answer, "baseline of tiny: is not accepted: CI is set")
+    result = scoregap("check", study, "--baseline", checked[2], "--results", tmp_path)
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert "is missing" in result.stderr
 
 
 def test_stages_run_by_hand_on_files(tiny, tmp_path):

@@ -61,7 +61,7 @@ def test_the_commands_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    commands = {stage.name for stage in STAGES} | {"run", "status", "studies", "theory"}
+    commands = {stage.name for stage in STAGES} | {"run", "status", "studies", "theory", "check", "baseline"}
     for command in re.findall(r"bin/scoregap (\w+)", README):
         assert command in commands
 
@@ -79,4 +79,5 @@ def test_files_it_names_exist():
 def test_ci_does_what_the_readme_says():
     ci = (ROOT / ".ci" / "run").read_text()
     assert "make run" in ci
+    assert "make check" in ci
     assert "make test" in ci

@@ -1,0 +1,325 @@
+"""What a finished run is reduced to, and the file that remembers it.
+
+study, its results -> Record (raw numbers per metric and seed, margins, origin) <-> results/baselines/STUDY.json
+
+Two kinds of metrics. Numbers of closed forms and of the law are the same in every run, up to rounding. Numbers of
+trained networks scatter from seed to seed; their margin is frozen here, MARGIN standard deviations for 8 seeds and
+more for fewer, as the standard error of a mean. `scoregap.gate` compares two records.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scoregap import DamagedFile, InputError, storage
+from scoregap.schema import CLOSED_FORMS
+from scoregap.stages.cube import datasets as gathered
+from scoregap.status import place
+from scoregap.study import Study, digest
+from scoregap.variables import STATUS
+
+FORMAT = 1
+MARGIN, SEEDS = 3.0, 8  # standard deviations of one seed's value, at so many seeds
+RESOLUTION = 1e-6  # of excess loss and spectra: below it there is rounding only
+SILENT = ("study", "compare", "batch")  # of a study: what changes no number (seeds are compared one by one)
+
+
+class Kind(NamedTuple):
+    """What is measured of trained networks.
+
+    log: compared as a ratio. floor: smallest margin, of the logarithm if so. low: smaller is better; otherwise what is
+    nearer to 0 is, the truth (a ratio to the exact score of 1, no error of a dimension).
+    """
+
+    log: bool
+    floor: float
+    low: bool
+
+
+KINDS = {
+    **dict.fromkeys(("t_open", "t_max", "t_close", "t_consolidation", "t_alignment"), Kind(True, 0.01, False)),
+    "t_resolution": Kind(True, 0.01, True),  # which the exact score does not have
+    "dimension": Kind(False, 0.5, False),  # minus the true one
+    "estimate": Kind(False, 0.5, True),  # mean error, up or down
+    "spectrum": Kind(True, 0.02, True),  # rms distance of eigenvalues from those of the exact score, point by point
+    "excess": Kind(True, 0.02, True),  # geometric mean over times of the excess loss
+    "cost": Kind(True, 0.01, True),  # operations of training
+}
+PHASES = ("t_open", "t_max", "t_close", "t_consolidation")
+LAWS = ("law", "corrected")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Metric(_Strict):
+    """One number per seed of the record, None where there is none.
+
+    margin: of `Kind`; None where nothing scatters. cells: of which the values are means, see `across`.
+    """
+
+    network: str
+    kind: str
+    cells: Annotated[int, Field(ge=1)] = 1
+    margin: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    values: list[Finite | None]
+
+    def array(self) -> np.ndarray:
+        """(seeds,) the values as they are compared: logarithms of ratios, NaN where there is none."""
+        values = np.array(self.values, float)
+        if self.margin is None or not KINDS[self.kind].log:
+            return values
+        return np.log(values, where=values > 0, out=np.full_like(values, np.nan))
+
+
+class Record(_Strict):
+    """A run reduced to its metrics; as a baseline it has a date and a reason.
+
+    config: the resolved study without what changes no number. device: architecture, and what networks were trained on.
+    not_ok: cells that failed.
+    """
+
+    format: Literal[1] = 1
+    study: str
+    config: dict[str, Any]
+    config_hash: str
+    device: str
+    versions: str
+    revision: str
+    seeds: list[int]
+    not_ok: list[str] = []
+    date: str = ""
+    reason: str = ""
+    metrics: dict[str, Metric]
+
+
+def take(study: Study, results: Path) -> Record:
+    """Reduce the finished run of a study in a folder of results. Raises DamagedFile, InputError."""
+    folder = results / study.name
+    datasets = gathered(study, folder / "cube.zarr")
+    attrs = datasets[0].attrs
+    found: dict[str, Metric] = {}
+    not_ok: list[str] = []
+    for ds in datasets:
+        reduce(study, ds, found, not_ok)
+    config = json.loads(json.dumps({key: value for key, value in study.resolved.items() if key not in SILENT}))
+    del config["axes"]["seed"]
+    return Record(
+        study=study.name, config=config, config_hash=digest(config), device=device(study, folder, attrs["machine"]),
+        versions=attrs["versions"], revision=attrs["revision"], seeds=list(study.axes["seed"]), not_ok=not_ok,
+        metrics=with_margins(found | across(found)),
+    )  # fmt: skip
+
+
+def device(study: Study, folder: Path, machine: str) -> str:
+    """The class of device: systems whose roundings may differ at large are not compared."""
+    files = [place(folder, job.id, "train") for job in study.jobs.values() if job.trained]
+    used = {str(member.get("device")) for file in files for member in storage.weights_members(file).values()}
+    return f"{machine}, {' and '.join(sorted(used)) or 'cpu'}"
+
+
+def named(values: dict, network: str, quantity: str) -> str:
+    """The name of a metric. values: of the axes other than network and seed that the study varies."""
+    cell = [f"{axis}={value if isinstance(value, str) else format(value, 'g')}" for axis, value in values.items()]
+    return f"{' '.join([*cell, network])}: {quantity}"
+
+
+def varied(study: Study) -> list[str]:
+    """The axes that are in the names of metrics."""
+    return [axis for axis in study.facets if len(study.axes[axis]) > 1]
+
+
+def reduce(study: Study, ds: xr.Dataset, found: dict[str, Metric], not_ok: list[str]) -> None:
+    """Add the metrics of a dataset of the cube, and its cells that are not ok."""
+    reference = "exact" in study.axes["network"]
+    spectrum = distance(ds) if reference else None
+    names = ["status", "boundary", "dimension_overall", "excess_loss", "training_flops", "t_alignment", "t_resolution"]
+    names += [*PHASES, *(f"{law}_{name}" for law in LAWS for name in PHASES)]
+    ds = ds[names + [one for one in ("estimate", "point_dimension", "data_estimate") if one in ds]].load()
+    axes = varied(study)
+    for facet in ds.status.stack(facet=study.facets).facet.values:
+        values = dict(zip(study.facets, facet, strict=True))
+        cell, label = ds.sel(values), {axis: values[axis] for axis in axes}
+        arms = {str(network): cell.sel(network=network) for network in cell.network.values}
+        for network, own in arms.items():
+            closed = network in CLOSED_FORMS
+            for seed, status in zip(own.seed.values, own.status.values, strict=True):
+                if status != 1:
+                    not_ok.append(f"{named(label, network, STATUS[int(status)])}, seed {seed}")
+            rows = quantities(own, arms["exact"] if reference and not closed else None)
+            if network == "exact":
+                del rows["excess"]  # over itself
+            elif spectrum is not None:
+                rows["spectrum"] = spectrum.sel(values | {"network": network}).values
+            for quantity, numbers in rows.items():
+                _add(found, label, network, quantity, numbers, closed)
+        for law in LAWS:
+            for quantity, numbers in by_gap(own, {name: f"{law}_{name}" for name in PHASES}).items():
+                _add(found, label, law, quantity, numbers, True)
+
+
+def _add(
+    found: dict, label: dict, network: str, quantity: str, numbers: np.ndarray, fixed: bool, cells: int = 1
+) -> None:
+    """Add a metric, unless no seed has it. Its margin comes with those of the others."""
+    numbers = np.asarray(numbers, float)
+    if np.isfinite(numbers).any():
+        values = [float(f"{value:.7g}") if math.isfinite(value) else None for value in numbers]
+        kind = quantity.split("[")[0]
+        found[named(label, network if cells == 1 else f"all cells {network}", quantity)] = Metric(
+            network=network, kind=kind, cells=cells, margin=None if fixed else KINDS[kind].floor, values=values
+        )
+
+
+def across(found: dict[str, Metric]) -> dict[str, Metric]:
+    """What scatters, as means over all cells of a network (geometric, of ratios): they scatter less, so that a change
+    too small for any cell shows. A seed that lacks the number in some cell has no mean."""
+    groups: dict[tuple[str, str], list[Metric]] = {}
+    for name, metric in found.items():
+        if metric.margin is not None:
+            groups.setdefault((metric.network, name.split(": ")[-1]), []).append(metric)
+    result: dict[str, Metric] = {}
+    for (network, quantity), metrics in groups.items():
+        if len(metrics) > 1:
+            means = np.mean([metric.array() for metric in metrics], 0)
+            values = np.exp(means) if KINDS[metrics[0].kind].log else means
+            _add(result, {}, network, quantity, values, False, len(metrics))
+    return result
+
+
+def by_gap(own: xr.Dataset, names: dict[str, str]) -> dict[str, np.ndarray]:
+    """{quantity[gap]: (seed,)} of these variables."""
+    return {
+        f"{quantity}[{gap}]": own[name].isel(gap=gap).values
+        for quantity, name in names.items()
+        for gap in range(own.sizes["gap"])
+    }
+
+
+def times(own: xr.Dataset) -> dict[str, np.ndarray]:
+    """{quantity[gap or group]: (seed,)} the phase times that the exact score has too."""
+    rows = by_gap(own, {name: name for name in PHASES})
+    return rows | {f"t_alignment[{k}]": own.t_alignment.isel(group=k).values for k in range(own.sizes["group"])}
+
+
+def quantities(own: xr.Dataset, exact: xr.Dataset | None) -> dict[str, np.ndarray]:
+    """{quantity: (seed,)} of one score in one cell. exact: what phase times are divided by; None for closed forms."""
+    rows = times(own)
+    if exact is not None:
+        known = times(exact)
+        rows = {name: values / known[name] for name, values in rows.items()}
+    rows |= by_gap(own, {"t_resolution": "t_resolution"})
+    true = own.boundary.isel(gap=-1)
+    for estimator in own.estimator.values:
+        rows[f"dimension[{estimator}]"] = (own.dimension_overall.sel(estimator=estimator) - true).values
+    rows["excess"] = np.exp(np.log(own.excess_loss.astype(float).clip(RESOLUTION)).mean("time").values)
+    rows["cost"] = own.training_flops.max("evaluation").values
+    if "estimate" in own:
+        error = abs(own.estimate - own.point_dimension).mean(("estimate_time", "estimate_point"))
+        rows |= {f"estimate[{one}]": error.sel(score_estimator=one).values for one in own.score_estimator.values}
+    if "data_estimate" in own:
+        error = own.data_estimate - true
+        rows |= {f"estimate[{one}]": error.sel(data_estimator=one).values for one in own.data_estimator.values}
+    return rows
+
+
+def distance(ds: xr.Dataset) -> xr.DataArray:
+    """Rms distance of eigenvalues from those of the exact score, at the same points; over times, points and modes.
+
+    Time by time, as the cube is stored: a spectrum of all cells at all times may be larger than memory.
+    """
+    total, count = (xr.zeros_like(ds.status, float) for _ in range(2))
+    for i in range(ds.sizes["time"]):
+        at = ds.eigenvalue.isel(time=i).load().astype(float)
+        squares = (at - at.sel(network="exact")) ** 2
+        total += squares.sum(("point", "mode"))
+        count += squares.count(("point", "mode"))
+    return np.sqrt(total / count.where(count > 0))
+
+
+def spread(samples: dict[str, np.ndarray], metrics: dict[str, Metric]) -> dict[str, tuple[float, int]]:
+    """Standard deviation and degrees of freedom of samples of metrics, by name.
+
+    With few seeds a metric's own standard deviation may be tiny by chance, so it is at least the one pooled over the
+    cells of its kind and network, whose degrees of freedom count; of means over cells, over the root of their number.
+    """
+    squares: dict[tuple[str, str], float] = {}
+    freedoms: dict[tuple[str, str], int] = {}
+    own = {}
+    for name, sample in samples.items():
+        sample = sample[np.isfinite(sample)]
+        pool, freedom = (metrics[name].network, metrics[name].kind), max(len(sample) - 1, 0)
+        own[name] = float(sample.std(ddof=1)) if freedom else 0.0
+        if metrics[name].cells == 1:
+            squares[pool] = squares.get(pool, 0.0) + freedom * own[name] ** 2
+            freedoms[pool] = freedoms.get(pool, 0) + freedom
+    result = {}
+    for name in samples:
+        pool = metrics[name].network, metrics[name].kind
+        pooled = math.sqrt(squares[pool] / freedoms[pool] / metrics[name].cells) if freedoms[pool] else 0.0
+        result[name] = max(own[name], pooled), freedoms[pool]
+    return result
+
+
+def with_margins(metrics: dict[str, Metric]) -> dict[str, Metric]:
+    """The metrics with the margins that a baseline of them freezes, in the order of their names."""
+    samples = {name: metric.array() for name, metric in metrics.items() if metric.margin is not None}
+    spreads, result = spread(samples, metrics), {}
+    for name, metric in sorted(metrics.items()):
+        if name in samples:
+            seeds = np.isfinite(samples[name]).sum()
+            margin = max(KINDS[metric.kind].floor, MARGIN * math.sqrt(SEEDS / max(seeds, 1)) * spreads[name][0])
+            metric = metric.model_copy(update={"margin": float(f"{margin:.4g}")})
+        result[name] = metric
+    return result
+
+
+# ---------------------------------------------------------------- the file
+
+
+def write(path: Path, record: Record) -> None:
+    """A baseline: sorted, one line per metric and per section of the study, so that a change reads well as a diff."""
+    content = record.model_dump()
+    lines = []
+    for key in sorted(content):
+        if key in ("config", "metrics"):
+            inner = ",\n".join(
+                f"  {json.dumps(name)}: {json.dumps(one, sort_keys=True, allow_nan=False)}"
+                for name, one in sorted(content[key].items())
+            )
+            lines.append(f" {json.dumps(key)}: {{\n{inner}\n }}")
+        else:
+            lines.append(f" {json.dumps(key)}: {json.dumps(content[key])}")
+    storage.write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def read(path: Path) -> Record:
+    """What `write` wrote. Raises InputError if there is no such file, DamagedFile if it is not a baseline."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
+            raise DamagedFile(f"{path}: is of another version of scoregap: take its own, or accept the baseline again")
+        record = Record.model_validate(content)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise InputError(f"{path}: is no baseline: make one with `scoregap baseline accept`") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DamagedFile(f"{path}: is damaged or no baseline: {where}: {first['msg']}; take it from git") from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(f"{path}: is damaged or no baseline ({error}); take it from git") from None
+    for name, metric in record.metrics.items():
+        if len(metric.values) != len(record.seeds) or (metric.margin is not None and metric.kind not in KINDS):
+            raise DamagedFile(f"{path}: is damaged: metrics.{name}: needs a known kind, and a value per seed")
+    if digest(record.config) != record.config_hash:
+        raise DamagedFile(f"{path}: is damaged: config_hash is not that of config; take it from git")
+    return record
