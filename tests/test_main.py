@@ -6,7 +6,6 @@ import resource
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -35,16 +34,12 @@ def refused(result, *says):
         assert word in result.stderr
 
 
-def test_help_is_quick_and_names_every_command():
-    took = []
-    for _ in range(3):
-        start = time.monotonic()
-        result = scoregap("--help")
-        took.append(time.monotonic() - start)
+def test_help_names_every_command():
+    """How long it takes is a benchmark, `startup`; what it imports is tested in `test_architecture`."""
+    result = scoregap("--help")
     assert result.returncode == 0
     for name in ("run", "status", "studies", "theory", "check", "baseline", *(stage.name for stage in STAGES)):
         assert f" {name} " in result.stdout
-    assert min(took) < 0.5
 
 
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
