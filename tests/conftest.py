@@ -30,9 +30,9 @@ def done(tmp_path_factory) -> tuple[Path, Path]:
     return study, folder / "results"
 
 
-def pytest_terminal_summary(terminalreporter):
-    """The jobs of the tests' Slurm, where one ran."""
-    if cluster.HISTORY.exists():
+def pytest_terminal_summary(terminalreporter, config):
+    """The jobs of the tests' Slurm, where one ran. Workers have a terminal too, which nobody sees."""
+    if cluster.HISTORY.exists() and not hasattr(config, "workerinput"):
         terminalreporter.section("jobs on Slurm")
         terminalreporter.write_line(cluster.HISTORY.read_text())
         cluster.HISTORY.unlink()

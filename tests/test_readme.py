@@ -79,4 +79,5 @@ def test_files_it_names_exist():
 def test_ci_does_what_the_readme_says():
     ci = (ROOT / ".ci" / "run").read_text()
     assert "make run" in ci
+    assert "scoregap check quickstart" in ci
     assert "make test" in ci
