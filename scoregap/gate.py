@@ -33,6 +33,7 @@ ROUNDING = 1e-5  # relative
 CONFIDENCE, SIGNIFICANCE = 0.9, 0.01
 FEWEST = 3  # seeds of a baseline with trained networks
 VERDICTS = ("missing", "worse", "disagrees", "inconclusive", "new", "better", "same", "agrees", "")  # worst first
+BAD, UNCLEAR = ("missing", "worse", "disagrees"), ("inconclusive", "new")
 OK, WORSE, INCONCLUSIVE, INCOMPARABLE = 0, 1, 3, 4  # exit statuses
 SHOWN = 40  # rows of the table
 
@@ -276,9 +277,9 @@ class Report(NamedTuple):
     def status(self, strict: bool) -> int:
         """The exit status: of the verdicts that the study requires."""
         worst = min((self.worst(one) for one in self.study.document.compare.require), key=VERDICTS.index)
-        if worst in ("missing", "worse", "disagrees"):
+        if worst in BAD:
             return WORSE
-        return INCONCLUSIVE if strict and worst in ("inconclusive", "new", "") else OK
+        return INCONCLUSIVE if strict and worst in (*UNCLEAR, "") else OK
 
 
 def check(study: Study, results: Path, path: Path) -> tuple[Report | None, list[str]]:
@@ -385,7 +386,7 @@ def junit(report: Report, strict: bool) -> str:
                 continue
             case = ElementTree.SubElement(suite, "testcase", classname=f"{report.study.name}.{one}", name=row.name)
             message = f"{verdict}: {' | '.join(filter(None, _numbers(row)))}" if one == "baseline" else row.words
-            bad, unclear = verdict in ("missing", "worse", "disagrees"), verdict in ("inconclusive", "new")
+            bad, unclear = verdict in BAD, verdict in UNCLEAR
             fails = one in report.study.document.compare.require and (bad or (unclear and strict))
             counts["tests"] += 1
             if bad or unclear:

@@ -11,6 +11,8 @@ import cluster  # noqa: E402
 import pytest  # noqa: E402
 from tiny import TINY, run_stages  # noqa: E402
 
+from scoregap.study import load  # noqa: E402
+
 
 @pytest.fixture
 def tiny(tmp_path) -> Path:
@@ -28,6 +30,15 @@ def done(tmp_path_factory) -> tuple[Path, Path]:
     study.write_text(TINY)
     run_stages(study, folder / "results")
     return study, folder / "results"
+
+
+@pytest.fixture(scope="session")
+def results(done, tmp_path_factory):
+    """(study, folder of the results of studies) of the tiny study; tests of one stage have their own."""
+    study, folder = done
+    place = tmp_path_factory.mktemp("results")
+    (place / "tiny").symlink_to(folder)
+    return load(study), place
 
 
 def pytest_terminal_summary(terminalreporter, config):

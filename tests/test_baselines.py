@@ -9,16 +9,6 @@ import xarray as xr
 
 from scoregap import DamagedFile, InputError, baselines, storage
 from scoregap.baselines import Metric, across, read, spread, take, with_margins, write
-from scoregap.study import load
-
-
-@pytest.fixture(scope="module")
-def results(done, tmp_path_factory):
-    """(study, folder of results) of the tiny study."""
-    study, folder = done
-    place = tmp_path_factory.mktemp("results")
-    (place / "tiny").symlink_to(folder)
-    return load(study), place
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from scoregap import InputError, baselines, gate, storage
 from scoregap.baselines import Metric, Record
 from scoregap.gate import Report, Row, compare, differences, holm
 from scoregap.stages.compare import compare as compared
-from scoregap.study import digest, load
+from scoregap.study import digest
 from scoregap.variables import STATES
 
 
@@ -268,15 +268,6 @@ def test_words_of_the_comparison():
     assert {words: gate.agreement(words) for words in WORDS} == WORDS
     for state in STATES.values():
         assert gate.agreement(f"both {state}") == "agrees"
-
-
-@pytest.fixture(scope="module")
-def results(done, tmp_path_factory):
-    """(study, folder of results) of the tiny study."""
-    study, folder = done
-    place = tmp_path_factory.mktemp("results")
-    (place / "tiny").symlink_to(folder)
-    return load(study), place
 
 
 @pytest.fixture(scope="module")
