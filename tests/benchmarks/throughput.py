@@ -5,8 +5,10 @@ networks of several widths, alone and in ensembles -> processor time of a step, 
 Ours is a step of `measure.training.train` as a study runs it: draws, gradient, Adam, averaging. The peer is the same
 loss by plain eager PyTorch: automatic differentiation, an optimiser and an average over separate tensors. The limit is
 the time of the step's matrix products alone, at the same shapes. One core. Ratio to the limit: the goal is 1 / 0.7 at
-width 256 and 1 / 0.45 at width 64, at the quickstart's batch of 256.
+width 256 and 1 / 0.45 at width 64. Batches of the quickstart's size, 256, and of 1,024.
 """
+
+import itertools
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from bench import Row, in_turn, record
 
 from scoregap.measure import networks, schedules, training
 
-DIM, TANGENTS, LEVELS, SAMPLES, DEPTH = 32, 8, 32, 8, 3
+DIM, TANGENTS, LEVELS, DEPTH = 32, 8, 32, 3
 NOISE = 5e-5, 60.0
 STEPS = training.BLOCK  # of every timed call
 
@@ -25,23 +27,25 @@ def ensemble(width: int, members: int) -> networks.Denoiser:
     return networks.Denoiser(networks.build(f"gated-{width}", generators, DIM, DEPTH), [1.0] * members, NOISE)
 
 
-def source(members: int):
-    """Batches of the linear manifold."""
+def source(members: int, samples: int):
+    """Batches of the linear manifold, `samples` points at each level."""
     frame = np.random.default_rng(0).standard_normal((TANGENTS, DIM))
     generators = [np.random.default_rng(i) for i in range(members)]
     samplers = [lambda rng, n: rng.standard_normal((n, TANGENTS)) @ frame] * members
-    return training.batches(samplers, generators, schedules.noise_quantiles(*NOISE), LEVELS, SAMPLES)
+    return training.batches(samplers, generators, schedules.noise_quantiles(*NOISE), LEVELS, samples)
 
 
-def ours(width: int, members: int):
+def ours(width: int, members: int, samples: int):
     """STEPS steps of our training."""
-    steps = training.train(ensemble(width, members), source(members), 10**6, 1e-3, 0.05, 0.02, range(0, 10**6, STEPS))
+    steps = training.train(
+        ensemble(width, members), source(members, samples), 10**6, 1e-3, 0.05, 0.02, range(0, 10**6, STEPS)
+    )
     return lambda: next(steps)
 
 
-def eager(width: int, members: int):
+def eager(width: int, members: int, samples: int):
     """STEPS steps as anyone would write them."""
-    denoiser, batches = ensemble(width, members), source(members)
+    denoiser, batches = ensemble(width, members), source(members, samples)
     weights = list(denoiser.parameters())
     averages = [weight.detach().clone() for weight in weights]
     descent = torch.optim.Adam(weights, lr=1e-3)
@@ -61,12 +65,12 @@ def eager(width: int, members: int):
     return lambda: [step() for _ in range(STEPS)]
 
 
-def products(width: int, members: int):
+def products(width: int, members: int, samples: int):
     """The matrix products of STEPS steps: forward, gradient of the weights, and of the inputs where one is needed."""
     work = []
     for name, layer in ensemble(width, members).network.named_modules():
         if isinstance(layer, networks.Linear):
-            rows = LEVELS if name in networks.Conditioned.SEE_NOISE else LEVELS * SAMPLES
+            rows = LEVELS if name in networks.Conditioned.SEE_NOISE else LEVELS * samples
             weight = layer.weight.detach()
             x, slope = torch.randn(members, rows, weight.shape[1]), torch.randn(members, rows, weight.shape[2])
             outs = torch.empty_like(slope), torch.empty_like(weight), torch.empty_like(x)
@@ -86,11 +90,13 @@ def main() -> None:
     """Every width alone and in ensembles."""
     torch.set_num_threads(1)
     rows = []
-    for width in (64, 128, 256):
+    for width, samples in itertools.product((64, 128, 256), (8, 32)):
         for members in (1, 4):
-            times = in_turn(ours(width, members), eager(width, members), products(width, members), rounds=5)
-            case = f"step of gated-{width}, {members} member{'s' * (members > 1)}, ms per member"
-            rows.append(Row(case, *(1e3 * one / STEPS / members for one in times), unit="ms"))
+            one = width, members, samples
+            times = in_turn(ours(*one), eager(*one), products(*one), rounds=3)
+            many = f"{members} member{'s' * (members > 1)}"
+            case = f"step of gated-{width}, batch {LEVELS * samples}, {many}, ms per member"
+            rows.append(Row(case, *(1e3 * time / STEPS / members for time in times), unit="ms"))
     record("throughput", rows, peer="plain eager PyTorch", limit="the step's matrix products alone")
 
 
