@@ -16,6 +16,7 @@ from snakemake.exceptions import WorkflowError
 from scoregap import InputError
 from scoregap.resources import of_job, of_study
 from scoregap.study import load
+from scoregap.workflow import baseline
 
 try:
     STUDY = load(config.get("study", "workflow/studies/quickstart.yaml"))

@@ -179,7 +179,9 @@ def check(
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
-    report, why = gate.check(loaded, results, baseline or workflow.baseline(loaded.name))
+    path = baseline or workflow.baseline(loaded.name)
+    required = baseline or path.exists() or "baseline" in loaded.document.compare.require
+    report, why = gate.check(loaded, results / loaded.name, path if required else None)
     if report is None:
         typer.echo(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", err=True)
         raise typer.Exit(gate.INCOMPARABLE)
@@ -187,9 +189,10 @@ def check(
     if junit:
         storage.write_text(junit, gate.junit(report, strict))
     if figure:
+        from scoregap import figures
         from scoregap.figures import forest
 
-        forest.draw(report, figure)
+        figures.save(forest.draw(report), loaded, figure)
     raise typer.Exit(report.status(strict))
 
 
@@ -209,7 +212,7 @@ def accept(
 
     loaded = load(workflow.find(study))
     path = workflow.baseline(loaded.name)
-    record = gate.accept(loaded, results, reason, path, workflow.ROOT)
+    record = gate.accept(loaded, results / loaded.name, reason, path, workflow.ROOT)
     typer.echo(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 

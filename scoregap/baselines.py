@@ -102,9 +102,8 @@ class Record(_Strict):
     metrics: dict[str, Metric]
 
 
-def take(study: Study, results: Path) -> Record:
-    """Reduce the finished run of a study in a folder of results. Raises DamagedFile, InputError."""
-    folder = results / study.name
+def take(study: Study, folder: Path) -> Record:
+    """Reduce the finished run of a study in its folder. Raises DamagedFile, InputError."""
     datasets = gathered(study, folder / "cube.zarr")
     attrs = datasets[0].attrs
     found: dict[str, Metric] = {}

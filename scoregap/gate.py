@@ -38,10 +38,25 @@ OK, WORSE, INCONCLUSIVE, INCOMPARABLE = 0, 1, 3, 4  # exit statuses
 SHOWN = 40  # rows of the table
 
 
+class Theory(NamedTuple):
+    """Agrees, disagrees or inconclusive, in the words of the comparison; the relative difference from exact and its
+    interval, over the study's margin."""
+
+    verdict: str = ""
+    words: str = ""
+    at: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+NO_THEORY = Theory()
+
+
 class Row(NamedTuple):
     """A metric of a run against its baseline. Means, spread and difference are of logarithms where `log`.
 
-    spread: standard deviation over the baseline's seeds. p: two-sided, before Holm. theory, words: its own verdict.
+    spread: standard deviation over the baseline's seeds. p: two-sided, before Holm. theory: what the comparison says
+    of it.
     """
 
     name: str
@@ -55,8 +70,7 @@ class Row(NamedTuple):
     high: float = math.nan
     margin: float = math.nan
     p: float = math.nan
-    theory: str = ""
-    words: str = ""
+    theory: Theory = NO_THEORY
 
     @property
     def in_margins(self) -> float:
@@ -118,7 +132,7 @@ def compare(old: Record, new: Record) -> Check:
 def worst_first(rows: list[Row]) -> list[Row]:
     """By verdict, then by difference over margin."""
     order = VERDICTS.index
-    return sorted(rows, key=lambda row: (order(row.verdict), order(row.theory), -abs(row.in_margins), row.name))
+    return sorted(rows, key=lambda row: (order(row.verdict), order(row.theory.verdict), -abs(row.in_margins), row.name))
 
 
 def _lost(old: Metric, new: Metric | None) -> bool:
@@ -229,8 +243,8 @@ def _verdict(row: Row, p: float, low: bool) -> str:
 # ---------------------------------------------------------------- theory, and both together
 
 
-def theory(study: Study, folder: Path) -> dict[str, tuple[str, str]]:
-    """{metric: (agrees, disagrees or inconclusive, in the words of the comparison)}, by the study's own margins.
+def theory(study: Study, folder: Path) -> dict[str, Theory]:
+    """What the comparison says of every metric, by the study's own margins.
 
     Phase times only, and only where there is an answer. Raises DamagedFile, InputError.
     """
@@ -243,7 +257,8 @@ def theory(study: Study, folder: Path) -> dict[str, tuple[str, str]]:
     for _, row in frame[frame["quantity"].isin(baselines.PHASES)].iterrows():
         if verdict := agreement(row["verdict"]):
             name = named({axis: row[axis] for axis in axes}, row["network"], f"{row['quantity']}[{row['gap']}]")
-            found[name] = verdict, row["verdict"]
+            ratios = (float(row[key] or "nan") for key in ("ratio", "ratio_low", "ratio_high"))
+            found[name] = Theory(verdict, row["verdict"], *((ratio - 1) / float(row["margin"]) for ratio in ratios))
     return found
 
 
@@ -269,7 +284,7 @@ class Report(NamedTuple):
     def worst(self, verdict: str) -> str:
         """The worst verdict against `baseline` or `theory`; empty if there is none."""
         return min(
-            ((row.verdict if verdict == "baseline" else row.theory) for row in self.rows),
+            ((row.verdict if verdict == "baseline" else row.theory.verdict) for row in self.rows),
             key=VERDICTS.index,
             default="",
         )
@@ -282,25 +297,20 @@ class Report(NamedTuple):
         return INCONCLUSIVE if strict and worst in (*UNCLEAR, "") else OK
 
 
-def check(study: Study, results: Path, path: Path) -> tuple[Report | None, list[str]]:
-    """The finished run of a study against the baseline in a file and against theory, or why it cannot be compared.
-
-    Raises InputError, DamagedFile.
+def check(study: Study, folder: Path, path: Path | None) -> tuple[Report | None, list[str]]:
+    """A study's finished run in a folder against the baseline in a file, if there is one, and against theory; or why
+    it cannot be compared. Raises InputError, DamagedFile.
     """
-    required = "baseline" in study.document.compare.require
-    old = baselines.read(path) if required or path.exists() else None
-    new = baselines.take(study, results)
+    old = baselines.read(path) if path else None
+    new = baselines.take(study, folder)
     found = Check([Row(name, "missing") for name in new.not_ok])
     if old:
         if why := differences(old, new):
             return None, why
         found = compare(old, new)
-    agreements = theory(study, results / study.name)
-    rows = []
-    for row in found.rows:
-        verdict, words = agreements.pop(row.name, ("", ""))
-        rows.append(row._replace(theory=verdict, words=words))
-    rows += [Row(name, "", theory=verdict, words=words) for name, (verdict, words) in agreements.items()]
+    agreements = theory(study, folder)
+    rows = [row._replace(theory=agreements.pop(row.name, NO_THEORY)) for row in found.rows]
+    rows += [Row(name, "", theory=one) for name, one in agreements.items()]
     return Report(study, old, worst_first(rows), found.apart), []
 
 
@@ -313,7 +323,7 @@ def render(report: Report) -> str:
     table.add_column("baseline says", no_wrap=True)
     table.add_column("theory says")
     for row in report.rows[:SHOWN]:
-        table.add_row(row.name, *_numbers(row), row.verdict, row.words)
+        table.add_row(row.name, *_numbers(row), row.verdict, row.theory.words)
     buffer = io.StringIO()
     Console(file=buffer, width=170, color_system=None, markup=False).print(table)  # names have brackets
     lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
@@ -326,7 +336,7 @@ def render(report: Report) -> str:
         lines.append(f"{report.apart} numbers of closed forms are not compared: no seed is the same")
     for one, verdicts in (
         ("baseline", [row.verdict for row in report.rows]),
-        ("theory", [row.theory for row in report.rows]),
+        ("theory", [row.theory.verdict for row in report.rows]),
     ):
         counts = ", ".join(
             f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict and verdict in verdicts
@@ -364,10 +374,7 @@ def _numbers(row: Row) -> tuple[str, str, str, str]:
 def as_json(report: Report, strict: bool) -> str:
     """The report for machines: every row; numbers of ratios are of their logarithms."""
     rows = [
-        {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in (row._asdict() | {"in_margins": row.in_margins}).items()
-        }
+        _plain(row._asdict() | {"in_margins": row.in_margins, "theory": _plain(row.theory._asdict())})
         for row in report.rows
     ]
     require = list(report.study.document.compare.require)
@@ -376,16 +383,21 @@ def as_json(report: Report, strict: bool) -> str:
     return json.dumps(content, indent=1)
 
 
+def _plain(values: dict) -> dict:
+    """JSON knows no infinity and no NaN."""
+    return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in values.items()}
+
+
 def junit(report: Report, strict: bool) -> str:
     """The report for CI systems: a test per verdict; those that are not required are never failures."""
     suite = ElementTree.Element("testsuite", name=f"scoregap.{report.study.name}")
     counts = {"tests": 0, "failures": 0, "skipped": 0}
     for row in report.rows:
-        for one, verdict in (("baseline", row.verdict), ("theory", row.theory)):
+        for one, verdict in (("baseline", row.verdict), ("theory", row.theory.verdict)):
             if not verdict:
                 continue
             case = ElementTree.SubElement(suite, "testcase", classname=f"{report.study.name}.{one}", name=row.name)
-            message = f"{verdict}: {' | '.join(filter(None, _numbers(row)))}" if one == "baseline" else row.words
+            message = f"{verdict}: {' | '.join(filter(None, _numbers(row)))}" if one == "baseline" else row.theory.words
             bad, unclear = verdict in BAD, verdict in UNCLEAR
             fails = one in report.study.document.compare.require and (bad or (unclear and strict))
             counts["tests"] += 1
@@ -400,7 +412,7 @@ def junit(report: Report, strict: bool) -> str:
 # ---------------------------------------------------------------- a new baseline
 
 
-def accept(study: Study, results: Path, reason: str, path: Path, root: Path) -> Record:
+def accept(study: Study, folder: Path, reason: str, path: Path, root: Path) -> Record:
     """Write the baseline of a finished run; the only thing that ever does. root: of the project's git tree.
 
     Raises InputError where nobody could later say what the numbers are of, or whether they have changed.
@@ -423,7 +435,7 @@ def accept(study: Study, results: Path, reason: str, path: Path, root: Path) -> 
     seeds = len(study.axes["seed"])
     if study.trained_networks and seeds < FEWEST:
         refuse(f"{seeds} seeds are too few to know how networks scatter: should be at least {FEWEST}")
-    record = baselines.take(study, results)
+    record = baselines.take(study, folder)
     if record.revision.endswith("-dirty"):
         refuse(f"its cube was made by an uncommitted tree, {record.revision}: delete the cube and run again")
     if record.not_ok:

@@ -33,12 +33,10 @@ def done(tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def results(done, tmp_path_factory):
-    """(study, folder of the results of studies) of the tiny study; tests of one stage have their own."""
+def results(done):
+    """(study, folder of its results) of the tiny study; tests of one stage have their own."""
     study, folder = done
-    place = tmp_path_factory.mktemp("results")
-    (place / "tiny").symlink_to(folder)
-    return load(study), place
+    return load(study), folder
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -96,7 +96,7 @@ def verdict(study: Study, fault: Fault, clean: Path, baseline: Path) -> gate.Rep
             clean / study.name, results / study.name, ignore=shutil.ignore_patterns("figures", "report.html")
         )
         rerun(study, fault, Path(name) / "tree", results)
-        report, why = gate.check(study, results, baseline)
+        report, why = gate.check(study, results / study.name, baseline)
         assert report, why
         return report
 
@@ -120,7 +120,7 @@ def main(clean: Path, wanted: list[str]) -> int:
     study, escaped = load(STUDY), 0
     with tempfile.TemporaryDirectory() as name:
         baseline = Path(name) / "quickstart.json"
-        baselines.write(baseline, baselines.take(study, clean))
+        baselines.write(baseline, baselines.take(study, clean / study.name))
         print(
             f"{'fault':36} {'':8}{'closed':>6} {'nets':>6} {'missing':>7} {'better':>6}   worst, in margins", flush=True
         )

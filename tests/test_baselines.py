@@ -18,7 +18,7 @@ def record(results):
 
 @pytest.fixture(scope="module")
 def cube(results):
-    return xr.open_zarr(results[1] / "tiny" / "cube.zarr").squeeze(["family", "ambient_dim", "manifold_dim"]).load()
+    return xr.open_zarr(results[1] / "cube.zarr").squeeze(["family", "ambient_dim", "manifold_dim"]).load()
 
 
 def values(record, name):
@@ -84,9 +84,9 @@ def test_a_record_says_where_it_comes_from(record, results):
 
 
 def test_what_networks_were_trained_on_is_the_device(results, tmp_path):
-    study, place = results
+    study, folder = results
     (tmp_path / "train").mkdir()
-    for file in (place / "tiny" / "train").glob("*.safetensors"):
+    for file in (folder / "train").glob("*.safetensors"):
         members, tensors = storage.read_weights(file)
         first = min(members)
         changed = members | {first: members[first] | {"device": "cuda"}}
@@ -95,8 +95,8 @@ def test_what_networks_were_trained_on_is_the_device(results, tmp_path):
 
 
 def test_cells_that_are_not_ok_are_named(results, cube):
-    study, place = results
-    (ds,) = storage.read_cube(place / "tiny" / "cube.zarr").values()
+    study, folder = results
+    (ds,) = storage.read_cube(folder / "cube.zarr").values()
     ds = ds.load()
     ds.status.loc[{"curvature": 0.5, "network": "gated-8", "seed": 1}] = 2
     found, not_ok = {}, []

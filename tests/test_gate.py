@@ -15,7 +15,7 @@ from scipy import stats
 
 from scoregap import InputError, baselines, gate, storage
 from scoregap.baselines import Metric, Record
-from scoregap.gate import Report, Row, compare, differences, holm
+from scoregap.gate import Report, Row, Theory, compare, differences, holm
 from scoregap.stages.compare import compare as compared
 from scoregap.study import digest
 from scoregap.variables import STATES
@@ -208,7 +208,7 @@ def test_failed_cells_are_missing_and_come_first():
 
 def test_worst_first():
     rows = [Row("d", "same"), Row("a", "worse", difference=2, margin=1), Row("b", "worse", difference=-3, margin=1)]
-    rows += [Row("e", "same", theory="disagrees"), Row("h", "missing"), Row("c", "missing"), Row("f", "better")]
+    rows += [Row("e", "same", theory=Theory("disagrees")), Row("h", "missing"), Row("c", "missing"), Row("f", "better")]
     assert [row.name for row in gate.worst_first(rows)] == ["c", "h", "b", "a", "f", "e", "d"]
 
 
@@ -279,19 +279,21 @@ def accepted(results, tmp_path_factory):
 
 
 def test_theory_is_the_comparison_under_the_names_of_metrics(results):
-    study, place = results
-    found = gate.theory(study, place / "tiny")
-    (ds,) = storage.read_cube(place / "tiny" / "cube.zarr").values()
+    study, folder = results
+    found = gate.theory(study, folder)
+    (ds,) = storage.read_cube(folder / "cube.zarr").values()
     rows = [row for row in compared(study, ds) if row["quantity"] in baselines.PHASES]
     assert len(found) == len(rows) == 8  # two curvatures, four times
     for row in rows:
         name = f"curvature={row['curvature']:g} gated-8: {row['quantity']}[{row['gap']}]"
-        assert found[name] == (gate.agreement(row["verdict"]), row["verdict"])
+        assert found[name][:2] == (gate.agreement(row["verdict"]), row["verdict"])
+        ratios = np.array([row["ratio"], row["ratio_low"], row["ratio_high"]])
+        np.testing.assert_allclose(found[name][2:], (ratios - 1) / row["margin"], rtol=1e-3, atol=1e-4)
 
 
 def test_a_comparison_of_another_study_is_refused(results, tmp_path):
-    study, place = results
-    text, _ = storage.read_table(place / "tiny" / "comparison.csv")
+    study, folder = results
+    text, _ = storage.read_table(folder / "comparison.csv")
     storage.write_table(tmp_path / "comparison.csv", text, "other")
     with pytest.raises(InputError, match="rerun compare"):
         gate.theory(study, tmp_path)
@@ -306,7 +308,7 @@ def test_a_run_against_itself(results, accepted):
     assert "gated-8: dimension[gap_detector] " in text
     assert "against the baseline (required): " in text
     assert "against the theory (not required): " in text
-    assert len([row for row in report.rows if row.theory]) == 8
+    assert len([row for row in report.rows if row.theory.verdict]) == 8
 
 
 def test_without_the_baseline_that_is_required_there_is_no_check(results, tmp_path):
@@ -315,15 +317,15 @@ def test_without_the_baseline_that_is_required_there_is_no_check(results, tmp_pa
 
 
 def test_without_a_baseline_theory_can_be_asked_alone(results, tmp_path):
-    study, place = results
+    study, folder = results
     document = study.document.model_copy(
         update={"compare": study.document.compare.model_copy(update={"require": ["theory"]})}
     )
     alone = type(study)(study.path, document, study.axes)
     assert alone.hash == study.hash  # what must pass changes no result
-    report, _ = gate.check(alone, place, tmp_path / "absent.json")
+    report, _ = gate.check(alone, folder, None)
     assert report.worst("baseline") == ""
-    assert {row.theory for row in report.rows} <= {"agrees", "disagrees", "inconclusive"}
+    assert {row.theory.verdict for row in report.rows} <= {"agrees", "disagrees", "inconclusive"}
     assert "there is none" in gate.render(report)
 
 
@@ -346,7 +348,7 @@ GOOD, BAD, UNCLEAR = ("same", "better"), ("worse", "missing"), ("inconclusive", 
 @pytest.mark.parametrize("strict", [False, True])
 def test_exit_statuses(strict):
     for verdict, theory in itertools.product((*GOOD, *BAD, *UNCLEAR), ("agrees", "disagrees", "inconclusive", "")):
-        rows = Row("a", "same", theory="agrees"), Row("b", verdict, theory=theory)
+        rows = Row("a", "same", theory=Theory("agrees")), Row("b", verdict, theory=Theory(theory))
         baseline = 1 if verdict in BAD else 3 if strict and verdict in UNCLEAR else 0
         against = 1 if theory == "disagrees" else 3 if strict and theory == "inconclusive" else 0
         assert report_of(["baseline"], *rows).status(strict) == baseline
@@ -356,12 +358,20 @@ def test_exit_statuses(strict):
 
 
 def test_json_has_every_row_and_no_nan():
-    rows = [Row("a", "worse", True, 0.0, 0.1, 0.5, 0.5, 0.4, 0.6, 0.2, 0.0, "agrees", "agrees"), Row("b", "missing")]
+    theory = Theory("agrees", "agrees", 0.5)
+    rows = [Row("a", "worse", True, 0.0, 0.1, 0.5, 0.5, 0.4, 0.6, 0.2, 0.0, theory), Row("b", "missing")]
     answer = json.loads(gate.as_json(report_of(["baseline"], *rows), False), parse_constant=pytest.fail)
     assert (answer["study"], answer["status"], answer["baseline"], answer["theory"]) == ("s", 1, "missing", "agrees")
     assert [row["name"] for row in answer["metrics"]] == ["b", "a"]
     assert answer["metrics"][1]["in_margins"] == pytest.approx(2.5)
     assert answer["metrics"][0]["difference"] is None
+    assert answer["metrics"][1]["theory"] == {
+        "verdict": "agrees",
+        "words": "agrees",
+        "at": 0.5,
+        "low": None,
+        "high": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -369,7 +379,11 @@ def test_json_has_every_row_and_no_nan():
     [(["baseline"], False, 1), (["baseline"], True, 2), (["theory"], True, 1), (["baseline", "theory"], False, 2)],
 )
 def test_junit_counts_what_is_required(require, strict, failures):
-    rows = Row("a", "worse", theory="agrees"), Row("b", "inconclusive", theory="disagrees"), Row("c & <d>", "same")
+    rows = (
+        Row("a", "worse", theory=Theory("agrees")),
+        Row("b", "inconclusive", theory=Theory("disagrees")),
+        Row("c & <d>", "same"),
+    )
     suite = ElementTree.fromstring(gate.junit(report_of(require, *rows), strict))
     assert suite.get("tests") == "5"
     assert suite.get("failures") == str(failures) == str(len(suite.findall("testcase/failure")))

@@ -228,7 +228,7 @@ def checked(done, tmp_path_factory):
     study, folder = done
     place = tmp_path_factory.mktemp("checked")
     (place / "tiny").symlink_to(folder)
-    baselines.write(place / "tiny.json", baselines.take(load(study), place))
+    baselines.write(place / "tiny.json", baselines.take(load(study), folder))
     return study, place, place / "tiny.json"
 
 

@@ -1,6 +1,6 @@
 """Draw the figures of a study.
 
-study, cube, comparison.csv -> SVG figures and the comparison as HTML, in one folder
+study, cube, comparison.csv, baseline if there is one -> SVG figures and the comparison as HTML, in one folder
 
 `snakemake --report` puts them into one self-contained HTML file.
 """
@@ -13,15 +13,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from scoregap import InputError, figures, storage
-from scoregap.figures import cells, learning, theory
+from scoregap import DamagedFile, InputError, figures, gate, storage
+from scoregap.figures import cells, forest, learning, theory
 from scoregap.stages.compare import known_curves
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
 
 
-def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
-    """Draw the figures of study STUDY from CUBE and the comparison NUMBERS (CSV) into folder OUT."""
+def run(study: Path, cube: Path, numbers: Path, out: Path, baseline: Path | None = None) -> None:
+    """Draw the figures of study STUDY from CUBE and the comparison NUMBERS (CSV) into folder OUT.
+
+    The cube and the comparison are in the folder of the run, which is compared with BASELINE.
+    """
     loaded = load(study)
     text, of = storage.read_table(numbers)
     if of != loaded.hash:
@@ -37,7 +40,21 @@ def run(study: Path, cube: Path, numbers: Path, out: Path) -> None:
         for name in loaded.findings:
             draw_it = (theory.DRAW | learning.DRAW)[name]
             figures.save(draw_it(loaded, datasets), loaded, out / f"{name}.svg")
+        figures.save(moved(loaded, cube.parent, baseline), loaded, out / "forest.svg")
     storage.write_text(out / "comparison.html", comparison(loaded, frame))
+
+
+def moved(study: Study, folder: Path, baseline: Path | None):
+    """The forest plot: how far the run is from theory, and from its baseline where they can be compared."""
+    try:
+        report, why = gate.check(study, folder, baseline)
+    except DamagedFile as error:
+        report, why = None, [str(error)]
+    if report:
+        return forest.draw(report)
+    alone, _ = gate.check(study, folder, None)
+    assert alone
+    return forest.draw(alone, f"cannot be compared with its baseline: {'; '.join(why)}")
 
 
 def comparison(study: Study, frame: pd.DataFrame) -> str:

@@ -2,12 +2,14 @@
 
 import xml.etree.ElementTree as ET
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from tiny import edited, run_stages
 
+from scoregap import baselines
 from scoregap.stages import report
 
-FIGURES = ("spectra", "gaps", "phase_times", "alignment", "dimension", "training", "curvature")
+FIGURES = ("spectra", "gaps", "phase_times", "alignment", "dimension", "training", "curvature", "forest")
 
 
 def test_every_figure_is_drawn_and_self_contained(done):
@@ -42,6 +44,26 @@ def test_studies_at_the_edge_are_drawn_too(tmp_path):
     assert "diverged: seed 0, 1" in (tmp_path / "comparison.txt").read_text()
     assert "t_max (" not in (tmp_path / "comparison.txt").read_text()
     assert all((tmp_path / "figures" / f"{name}.svg").stat().st_size > 10_000 for name in FIGURES)
+
+
+def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(done, results, tmp_path):
+    study, folder = done
+    record = baselines.take(*results)
+    baselines.write(tmp_path / "same.json", record)
+    baselines.write(tmp_path / "other.json", record.model_copy(update={"device": "Plan 9"}))
+    (tmp_path / "damaged.json").write_text("{")
+
+    def drawn(baseline):
+        report.run(study, folder / "cube.zarr", folder / "comparison.csv", tmp_path / "figures", baseline)
+        root = ET.parse(tmp_path / "figures" / "forest.svg").getroot()
+        return " ".join(text for node in root.iter() for text in (node.text or "").split())
+
+    with plt.rc_context({"svg.fonttype": "none"}):
+        assert "no baseline has been accepted" in drawn(None)
+        assert "difference from the baseline over its margin" in (same := drawn(tmp_path / "same.json"))
+        assert "curvature=0.5 gated-8: t_max[0]" in same
+        assert "device class: Plan 9 in the baseline" in drawn(tmp_path / "other.json")
+        assert "is damaged or no baseline" in drawn(tmp_path / "damaged.json")
 
 
 def test_the_same_results_give_the_same_bytes(done, tmp_path):

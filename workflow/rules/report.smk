@@ -5,12 +5,17 @@ FIGURES = {
     "alignment.svg": "Alignment",
     "dimension.svg": "Dimension",
     "training.svg": "Training",
+    "forest.svg": "Forest",
     "comparison.html": "Comparison",
 } | {f"{name}.svg": "Theory" for name in STUDY.findings}
 
 
+BASELINE = baseline(STUDY.name)
+
+
 rule report:
     input:
+        [str(BASELINE)] if BASELINE.exists() else [],
         cube="cube.zarr",
         manifest="cube.zarr.json",
         numbers="comparison.csv",
@@ -35,5 +40,6 @@ rule report:
     params:
         fingerprint=STUDY.fingerprint("report"),
         folder="figures",
+        baseline=f"--baseline {shlex.quote(str(BASELINE))}" if BASELINE.exists() else "",
     shell:
-        "{SCOREGAP} report --study {STUDY_FILE} --cube {input.cube:q} --numbers {input.numbers:q} --out {params.folder:q} 2> {log:q}"
+        "{SCOREGAP} report --study {STUDY_FILE} --cube {input.cube:q} --numbers {input.numbers:q} --out {params.folder:q} {params.baseline} 2> {log:q}"
