@@ -104,17 +104,19 @@ class Record(_Strict):
 
 def take(study: Study, folder: Path) -> Record:
     """Reduce the finished run of a study in its folder. Raises DamagedFile, InputError."""
-    datasets = gathered(study, folder / "cube.zarr")
-    attrs = datasets[0].attrs
+    parts = gathered(study, folder / "cube.zarr")
+    attrs = parts[0][1][0].attrs
     found: dict[str, Metric] = {}
     not_ok: list[str] = []
-    for ds in datasets:
-        reduce(study, ds, found, not_ok)
+    for part, datasets in parts:
+        for ds in datasets:
+            reduce(part, ds, found, not_ok, varied(study))
     config = json.loads(json.dumps({key: value for key, value in study.resolved.items() if key not in SILENT}))
     del config["axes"]["seed"]
     return Record(
         study=study.name, config=config, config_hash=digest(config), device=device(study, folder, attrs["machine"]),
-        versions=attrs["versions"], revision=attrs["revision"], seeds=list(study.axes["seed"]), not_ok=not_ok,
+        versions=attrs["versions"], revision=attrs["revision"], seeds=list(study.axes["seed"]),
+        not_ok=list(dict.fromkeys(not_ok)),
         metrics=with_margins(found | across(found)),
     )  # fmt: skip
 
@@ -134,17 +136,16 @@ def named(values: dict, network: str, quantity: str) -> str:
 
 def varied(study: Study) -> list[str]:
     """The axes that are in the names of metrics."""
-    return [axis for axis in study.facets if len(study.axes[axis]) > 1]
+    return [axis for axis in study.facets if len({value for part in study.parts for value in part.axes[axis]}) > 1]
 
 
-def reduce(study: Study, ds: xr.Dataset, found: dict[str, Metric], not_ok: list[str]) -> None:
-    """Add the metrics of a dataset of the cube, and its cells that are not ok."""
+def reduce(study: Study, ds: xr.Dataset, found: dict[str, Metric], not_ok: list[str], axes: list[str]) -> None:
+    """Add the metrics of a dataset of the cube, and its cells that are not ok; axes: those that name them."""
     reference = "exact" in study.axes["network"]
     spectrum = distance(ds) if reference else None
     names = ["status", "boundary", "dimension_overall", "excess_loss", "training_flops", "t_alignment", "t_resolution"]
     names += [*PHASES, *(f"{law}_{name}" for law in LAWS for name in PHASES)]
     ds = ds[names + [one for one in ("estimate", "point_dimension", "data_estimate") if one in ds]].load()
-    axes = varied(study)
     for facet in ds.status.stack(facet=study.facets).facet.values:
         values = dict(zip(study.facets, facet, strict=True))
         cell, label = ds.sel(values), {axis: values[axis] for axis in axes}

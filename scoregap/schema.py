@@ -35,6 +35,7 @@ CONTROLS = ("exact", "gaussian")  # values of the network axis that others are c
 CLOSED_FORMS = (*CONTROLS, "empirical")  # those that need no training
 SECTIONS = ("manifold", "train", "spectrum", "dimension", "fit", "compare")  # in the order of the fields of a `Cell`
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
+ALL = "all"  # in the path of an axis: every member of a list, as manifold.groups.all.width
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
 
 _BEGINNING = reprlib.Repr()
@@ -247,11 +248,15 @@ class Compare(Section):
     ] = ["baseline"]
 
 
+BlockName = Annotated[str, _matching(r"[a-z][a-z0-9_]{0,31}", "lower-case letters, digits and _, at most 32")]
+
+
 class Document(Section):
     """The study file, contract version 1 (axes and batch are checked by `Study`)."""
 
     study: Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, - and _, at most 64")]
     axes: dict[str, Any]
+    blocks: dict[BlockName, dict[str, Any]] = {}
     batch: list[str] | None = None  # where the study does not say: `Study.batch`
     manifold: Manifold
     train: Train | None = None
@@ -282,8 +287,11 @@ class Axis(Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)]
 
 
-def read(path: Path) -> tuple[Document, dict[str, tuple]]:
-    """The document of a study file and the values of its axes, each checked on its own. Raises InputError."""
+def read(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tuple]]]:
+    """The document of a study file, the values of its axes and those of its blocks, each checked on its own.
+
+    Raises InputError.
+    """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
@@ -299,11 +307,17 @@ def read(path: Path) -> tuple[Document, dict[str, tuple]]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: is not a study: allowed is a mapping with {some(Document.model_fields)}")
     document = _validated(path, "", Document, content)
-    axes = {axis: _axis_values(path, axis, values) for axis, values in document.axes.items()}
+    axes = {axis: _axis_values(path, "axes", axis, values) for axis, values in document.axes.items()}
     for axis in AXES:
         if axis not in axes:
             raise InputError(f"{path}: axes: key {axis!r} is missing: needed are {', '.join(AXES)}")
-    return document, axes
+    blocks: dict[str, dict[str, tuple]] = {}
+    for name, own in document.blocks.items():
+        for axis in own:
+            if axis not in axes:
+                raise InputError(f"{path}: blocks.{name}.{axis}: unknown axis: allowed are {some(axes)}")
+        blocks[name] = {axis: _axis_values(path, f"blocks.{name}", axis, values) for axis, values in own.items()}
+    return document, axes, blocks
 
 
 class _Loader(yaml.SafeLoader):
@@ -375,26 +389,26 @@ def _dotted(loc) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
 
 
-def _axis_values(path: Path, axis: str, values) -> tuple:
+def _axis_values(path: Path, where: str, axis: str, values) -> tuple:
     if axis == "seed" and isinstance(values, int) and not isinstance(values, bool):
         if not 1 <= values <= 100_000:
-            raise InputError(f"{path}: axes.seed: {values} is not allowed: a count should be from 1 to 100000")
+            raise InputError(f"{path}: {where}.seed: {values} is not allowed: a count should be from 1 to 100000")
         values = list(range(values))
     if not isinstance(values, list) or not values:
         also = " or a count" if axis == "seed" else ""
-        raise InputError(f"{path}: axes.{axis}: {_brief(values)} is not allowed: should be a non-empty list{also}")
+        raise InputError(f"{path}: {where}.{axis}: {_brief(values)} is not allowed: should be a non-empty list{also}")
     if axis in AXES:
-        values = _validated(path, f"axes.{axis}", GenericAlias(list, Axis.__annotations__[axis]), values)
+        values = _validated(path, f"{where}.{axis}", GenericAlias(list, Axis.__annotations__[axis]), values)
     elif axis.split(".")[0] not in SECTIONS_WITH_AXES or "." not in axis:
         raise InputError(
-            f"{path}: axes.{axis}: unknown axis: allowed are {', '.join(AXES)}, "
+            f"{path}: {where}.{axis}: unknown axis: allowed are {', '.join(AXES)}, "
             f"or the path of a number or a text in {', '.join(SECTIONS_WITH_AXES)}, as train.steps"
         )
     elif not all(isinstance(value, (int, float, str)) and not isinstance(value, bool) for value in values):
-        raise InputError(f"{path}: axes.{axis}: {_brief(values)} is not allowed: should be numbers or texts")
+        raise InputError(f"{path}: {where}.{axis}: {_brief(values)} is not allowed: should be numbers or texts")
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
-        raise InputError(f"{path}: axes.{axis}: {twice!r} is not allowed twice: axis values should be distinct")
+        raise InputError(f"{path}: {where}.{axis}: {twice!r} is not allowed twice: axis values should be distinct")
     return tuple(values)
 
 
@@ -403,16 +417,20 @@ def resolve(path: Path, document: Document, section: str, changes: dict[str, Any
     content = document.model_dump(include={section})
     for axis, value in changes.items():
         *parents, last = axis.split(".")
-        place = content
+        places: list = [content]
         try:
             if any(part.isdigit() and part != str(int(part)) for part in parents) or "-" in axis:
                 raise KeyError(axis)  # another spelling of the same place
             for part in parents:
-                place = place[int(part)] if isinstance(place, list) else place[part]
-            if not isinstance(place[last], (int, float, str, NoneType)) or axis == "train.device":
-                raise KeyError(last)  # a section, or what changes no result
+                if part == ALL and all(isinstance(place, list) for place in places):
+                    places = [inner for place in places for inner in place]
+                else:
+                    places = [place[int(part)] if isinstance(place, list) else place[part] for place in places]
+            for place in places:
+                if not isinstance(place[last], (int, float, str, NoneType)) or axis == "train.device":
+                    raise KeyError(last)  # a section, or what changes no result
+                place[last] = value
         except (KeyError, IndexError, ValueError, TypeError):
             raise InputError(f"{path}: axes.{axis}: unknown axis: the study has no number or text there") from None
-        place[last] = value
     where = "".join(f"axes.{axis} = {_brief(value)}: " for axis, value in changes.items())
     return _validated(path, f"{where}{section}.", Document.model_fields[section].annotation, content[section])

@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from scoregap.schema import (
     Document,
     Fit,
     Manifold,
-    Range,
     Spectrum,
     Train,
     read,
@@ -36,7 +35,7 @@ from scoregap.schema import (
     some,
 )
 from scoregap.stages import STAGES
-from scoregap.truth import FAMILIES, Group, refusal
+from scoregap.truth import FAMILIES, Group
 
 MOST_CELLS = 10**6
 
@@ -249,15 +248,28 @@ def _digest_through(
 
 @dataclass(frozen=True)
 class Study:
-    """A checked study: the file it came from, its sections, and the values of every axis."""
+    """A checked study: the file it came from, its sections, and the values of every axis.
+
+    blocks: of a study that is more than one grid, the axes that each block has otherwise, by its name. block, whole:
+    of one of its `parts`, its name and the study.
+    """
 
     path: Path
     document: Document
     axes: dict[str, tuple[Any, ...]]
+    blocks: dict[str, dict[str, tuple[Any, ...]]] = field(default_factory=dict)
+    block: str = ""
+    whole: "Study | None" = None
 
     @property
     def name(self) -> str:
         return self.document.study
+
+    @cached_property
+    def parts(self) -> list["Study"]:
+        """The grids of the study, each a study of its own: its blocks, or itself."""
+        return [replace(self, axes=self.axes | own, blocks={}, block=name, whole=self) for name, own in
+                self.blocks.items()] or [self]  # fmt: skip
 
     @property
     def facets(self) -> list[str]:
@@ -304,13 +316,13 @@ class Study:
 
     @property
     def size(self) -> int:
-        """Number of cells."""
-        return math.prod(map(len, self.axes.values()))
+        """Number of cells, of which blocks may share some."""
+        return sum(math.prod(map(len, part.axes.values())) for part in self.parts)
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
-        """Every point of the grid, the last axis fastest."""
-        return tuple(self.expand(self.axes))
+        """Every point of the grid, the last axis fastest; of every block's in turn."""
+        return tuple(cell for part in self.parts for cell in part.expand(part.axes))
 
     def expand(self, axes: Mapping[str, tuple[Any, ...]]) -> Iterator[Cell]:
         """The cells at these values of all axes, the last axis fastest."""
@@ -344,19 +356,27 @@ class Study:
         """
         if self.document.batch is not None:
             return self.document.batch
-        apart = ("family", "ambient_dim", "manifold_dim", "network")
-        return ["seed"] if self.trained_networks else [axis for axis in self.axes if axis not in apart]
+        if self.whole:
+            return self.whole.batch
+        apart = {"family", "ambient_dim", "manifold_dim", "network"}.union(*self.blocks.values())
+        trained = any(part.trained_networks for part in self.parts)
+        return ["seed"] if trained else [axis for axis in self.axes if axis not in apart]
 
     @cached_property
     def jobs(self) -> dict[str, Job]:
         """Jobs by id. The id is made of the values of the other axes, so it survives any growth of the grid.
 
         Axes of `fit` are always batch axes: their cells share training and spectra. So are those of `train` for scores
-        that need no training: their cells are the same.
+        that need no training, unless blocks differ in them: their cells are the same.
         """
-        jobs = {}
+        jobs: dict[str, Job] = {}
+        if self.blocks:
+            for part in self.parts:
+                jobs |= {id: job for id, job in part.jobs.items() if id not in jobs}
+            return jobs
         apart = [axis for axis in self.axes if axis not in self.batch and not axis.startswith("fit.")]
-        untrained = [axis for axis in apart if not axis.startswith("train.")]
+        blocks = set().union(*(self.whole or self).blocks.values())
+        untrained = [axis for axis in apart if not axis.startswith("train.") or axis in blocks]
         closed = [name for name in self.axes["network"] if name in CLOSED_FORMS]
         for names, networks in ((untrained, closed), (apart, self.trained_networks)):
             choices = self.axes | {"network": tuple(networks)}
@@ -381,12 +401,17 @@ class Study:
         if content["train"]:
             del content["train"]["device"]
         del content["compare"]["require"]
+        del content["blocks"]
+        if self.blocks:
+            content["blocks"] = {
+                name: {axis: list(values) for axis, values in own.items()} for name, own in self.blocks.items()
+            }
         return content | {"axes": {axis: list(values) for axis, values in self.axes.items()}}
 
     @cached_property
     def hash(self) -> str:
         """Hash of the resolved study; the order of its axes is that of the cube's dimensions."""
-        return digest([self.resolved, list(self.axes)])
+        return self.whole.hash if self.whole else digest([self.resolved, list(self.axes)])
 
     def fingerprint(self, stage: str) -> str:
         """For the stages that gather all jobs: changes when the study does, or a revision up to this stage."""
@@ -397,122 +422,9 @@ class Study:
 
 def load(path: Path | str) -> Study:
     """Read and check a study file. Raises InputError."""
+    from scoregap.checks import check
+
     path = Path(path)
     study = Study(path, *read(path))
-    if study.size > MOST_CELLS:
-        raise InputError(f"{path}: axes: {study.size} cells are not allowed: should be at most {MOST_CELLS}")
-    _check_batch(study)
-    _check_sections(study)
-    _check_geometry(study)
+    check(study)
     return study
-
-
-def _check_batch(study: Study) -> None:
-    fixed = ("ambient_dim", "network")
-    batch = study.document.batch or []
-    for axis in batch:
-        if axis not in study.axes:
-            raise InputError(f"{study.path}: batch: {axis!r} is not allowed: should be one of {some(study.axes)}")
-        if axis in fixed or axis.startswith("train."):
-            free = [a for a in study.axes if a not in fixed and not a.startswith("train.")]
-            raise InputError(
-                f"{study.path}: batch: {axis!r} is not allowed: the members of a batch share network shape "
-                f"and training: should be one of {some(free)}"
-            )
-    if len(set(batch)) < len(batch):
-        raise InputError(f"{study.path}: batch: {batch} is not allowed: axes should be distinct")
-
-
-def _check_sections(study: Study) -> None:
-    def refuse(what: str):
-        raise InputError(f"{study.path}: {what}")
-
-    trained = bool(study.trained_networks)
-    if trained and study.document.train is None:
-        refuse("train: is missing: the axis network has values that need training")
-    for manifold in study.sections["manifold"].values():
-        if "empirical" in study.axes["network"] and manifold.dataset_size is None:
-            refuse("manifold.dataset_size: is missing: the axis network has the value 'empirical'")
-    spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
-    if spectrum.method == "exact" and spectrum.step is not None:
-        refuse(f"spectrum.step: {spectrum.step!r} is not allowed: the method 'exact' takes no step")
-    measured: list[tuple[str, Range]] = [("spectrum.times", spectrum.times)]
-    if dimension:
-        if (data := dimension.of_data) and "exact" not in study.axes["network"]:
-            refuse(
-                f"dimension.estimators: {data[0]!r} is not allowed: estimators of data go with the "
-                f"value 'exact' of the axis network, which the study does not have"
-            )
-        if "local_pca" in data and dimension.neighbours >= dimension.data_points:
-            refuse(
-                f"dimension.neighbours: {dimension.neighbours} is not allowed: should be less "
-                f"than data_points, {dimension.data_points}"
-            )
-        measured.append(("dimension.times", dimension.times))
-    for train in study.sections["train"].values():
-        ranges = list(measured)
-        if train:
-            if train.noise.stop > train.most_noise:
-                refuse(
-                    f"train.noise.stop: {train.noise.stop!r} is not allowed: the schedule "
-                    f"{train.schedule} has noise variances up to {train.most_noise:.0f}"
-                )
-            ranges.append(("train.noise", train.noise))
-            if focus := train.noise.focus:
-                ranges.append(("train.noise.focus", focus))
-        for key, one in ranges:
-            if one.start >= one.stop:
-                refuse(f"{key}.stop: {one.stop!r} is not allowed: should exceed start, {one.start!r}")
-        if trained:
-            noise = train.noise
-            for section, one in [one for one in ranges if one[0] != "train.noise"]:
-                for key, value in (("start", one.start), ("stop", one.stop)):
-                    if not noise.start <= value <= noise.stop:
-                        refuse(
-                            f"{section}.{key}: {value!r} is not allowed: "
-                            f"should lie within the trained noise range, {noise.start!r} to {noise.stop!r}"
-                        )
-
-
-def _check_geometry(study: Study) -> None:
-    """Over all manifolds of the study; those of other networks and seeds, and of other curvatures but 0, are alike."""
-    curvatures = {bool(c): c for c in study.axes["curvature"]}.values()
-    alike = study.axes | {"network": study.axes["network"][:1], "seed": study.axes["seed"][:1]}
-    alike |= {"curvature": tuple(curvatures)}
-    alike |= {axis: alike[axis][:1] for section in ("train", "fit") for axis in study.axes_of(section)}
-    for cell in study.expand(alike):
-        name, d, c = (cell[axis] for axis in ("family", "ambient_dim", "curvature"))
-        family, groups, settings = FAMILIES[name], cell.groups, cell.settings
-        if not family.shares and cell.spectrum.sampling == "reverse":
-            raise InputError(
-                f"{study.path}: spectrum.sampling: 'reverse' is not allowed: the component at the end of a trajectory "
-                f"is not known in the family {name}: should be 'forward'"
-            )
-        if family.exact == "unknown" and (closed := set(CLOSED_FORMS) & set(study.axes["network"])):
-            raise InputError(
-                f"{study.path}: axes.network: {min(closed)!r} is not allowed: the score of {name} is not known"
-            )
-        fractions = [group.fraction for group in cell.manifold.groups]
-        total = math.fsum(fractions)
-        if family.shares and abs(total - 1) > 1e-9:
-            raise InputError(f"{study.path}: manifold.groups: fractions sum to {total:g}, not allowed: should sum to 1")
-        if not family.shares and max(fractions) != 1:
-            raise InputError(
-                f"{study.path}: manifold.groups: the largest fraction is {max(fractions):g}, not allowed: should be 1, "
-                f"the component of dimension manifold_dim"
-            )
-        counts = [group.count for group in groups]
-        if 0 in counts:
-            k = counts.index(0)
-            raise InputError(
-                f"{study.path}: manifold.groups[{k}].fraction: {fractions[k]!r} is not allowed: "
-                f"gives no latent at manifold_dim {cell['manifold_dim']}"
-            )
-        if wrong := refusal(name, d, groups, c, settings):
-            if wrong.startswith("ambient_dim"):
-                needs = wrong.split(": ")[-1]
-                wrong = (
-                    f"manifold_dim: {cell['manifold_dim']} is not allowed: {needs} of axes.ambient_dim, which has {d}"
-                )
-            section = "axes" if wrong.split(":")[0] in AXES else "manifold"
-            raise InputError(f"{study.path}: {section}.{wrong}")

@@ -108,7 +108,8 @@ def save(figure, study: Study, path: Path, count: int = 0) -> None:
     left_out = f"; the first {PANELS} of {count} cells" if count > PANELS else ""
     d = ", ".join(str(value) for value in study.axes["ambient_dim"])
     seeds = len(study.axes["seed"])
-    footer = f"study {study.name}, d = {d}, {seeds} seeds, config {study.hash}{left_out}"
+    block = f", block {study.block}" if study.block else ""
+    footer = f"study {study.name}{block}, d = {d}, {seeds} seeds, config {study.hash}{left_out}"
     figure.supxlabel(footer, fontsize=7, color="0.4")
     with storage.replacing(path) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None})

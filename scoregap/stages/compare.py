@@ -33,9 +33,10 @@ SHOWN = 80  # rows of the terminal table; the file has all
 def run(study: Path, cube: Path, out: Path, table: Path) -> None:
     """Compare CUBE of study STUDY; every number goes to OUT (CSV), the readable table to TABLE."""
     loaded = load(study)
-    datasets = gathered(loaded, cube)
-    frame = pd.DataFrame([row for ds in datasets for row in compare(loaded, ds)])
-    found = "".join(f"{line}\n" for line in findings.summary(loaded, datasets))
+    parts = gathered(loaded, cube)
+    rows = [row for part, datasets in parts for ds in datasets for row in compare(part, ds)]
+    frame = pd.DataFrame(rows).drop_duplicates([*loaded.facets, "network", "gap", "quantity"])  # blocks share cells
+    found = "".join(f"{line}\n" for part, datasets in parts for line in findings.summary(part, datasets))
     storage.write_text(table, render(loaded, frame) + found)
     storage.write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)
 

@@ -2,7 +2,8 @@
 
 study, folders of spectra, fits and dimensions -> cube.zarr and its manifest cube.zarr.json
 
-Cells of different ambient_dim have spectra of different length and go to groups of their own. A job without
+Every block of a study is a group of its own. So are cells of different ambient_dim, whose spectra have different
+lengths. A job without
 files leaves its cells missing (status 0), so an incomplete study can be looked at.
 """
 
@@ -32,14 +33,23 @@ def run(study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | No
         if not folder.is_dir():
             raise InputError(f"{folder}: is not a folder: allowed is the folder of the files that stage {stage} made")
     attrs = provenance(loaded)
-    dims = loaded.axes["ambient_dim"]
     groups, spool = {}, storage.Spool(out)
-    for d in dims:
-        ds = variables.annotate(gather(loaded, d, spectra, fits, dimensions, spool)).assign_attrs(attrs)
-        if wrong := invalid(ds, loaded, spool):
+    for name, (part, d) in places(loaded).items():
+        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, spool)).assign_attrs(attrs)
+        if wrong := invalid(ds, part, spool):
             raise InputError(f"{out}: would not be a valid cube: {wrong}")
-        groups[f"ambient_dim_{d}" if len(dims) > 1 else ""] = ds
+        groups[name] = ds
     storage.write_cube(out, groups, spool.forget)
+
+
+def places(study: Study) -> dict[str, tuple[Study, int]]:
+    """{group of the cube: (part of the study, ambient_dim)}; one group without a name, if it is the only one."""
+    found = {}
+    for part in study.parts:
+        dims = part.axes["ambient_dim"]
+        for d in dims:
+            found["_".join(filter(None, [part.block, f"ambient_dim_{d}" if len(dims) > 1 else ""]))] = part, d
+    return found
 
 
 def invalid(ds: xr.Dataset, study: Study, spool: storage.Spool) -> str:
@@ -54,12 +64,12 @@ def invalid(ds: xr.Dataset, study: Study, spool: storage.Spool) -> str:
     return ""
 
 
-def datasets(study: Study, cube: Path) -> list[xr.Dataset]:
-    """The datasets of a study's cube, one per ambient_dim, in the order of the study."""
-    order, found = study.axes["ambient_dim"], list(storage.read_cube(cube).values())
-    if any(ds.attrs.get("config_hash") != study.hash for ds in found):
+def datasets(study: Study, cube: Path) -> list[tuple[Study, list[xr.Dataset]]]:
+    """For every part of a study its datasets in the cube, one per ambient_dim, in the order of the study."""
+    found = storage.read_cube(cube)
+    if any(ds.attrs.get("config_hash") != study.hash for ds in found.values()) or found.keys() != places(study).keys():
         raise InputError(f"{cube}: is not of this study as it is now: rerun cube")
-    return sorted(found, key=lambda ds: order.index(int(ds.ambient_dim.values[0])))
+    return [(part, [found[name] for name, (one, _) in places(study).items() if one is part]) for part in study.parts]
 
 
 def provenance(study: Study) -> dict[str, str]:

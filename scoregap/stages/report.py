@@ -29,19 +29,25 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, baseline: Path | None
     text, of = storage.read_table(numbers)
     if of != loaded.hash:
         raise InputError(f"{numbers}: is not of this study as it is now: rerun compare")
-    frame, datasets = pd.read_csv(io.StringIO(text)), gathered(loaded, cube)
-    panels = [panel for ds in datasets for panel in figures.panels(loaded, ds)]
+    frame = pd.read_csv(io.StringIO(text))
     with plt.rc_context(figures.STYLE):
-        cell_figures = (
-            cells.spectra, cells.gaps, cells.phase_times, cells.alignment, cells.dimension, cells.training,
-        )  # fmt: skip
-        for draw in cell_figures:
-            figures.save(draw(loaded, panels), loaded, out / f"{draw.__name__}.svg", len(panels))
-        for name in loaded.findings:
-            draw_it = (theory.DRAW | learning.DRAW)[name]
-            figures.save(draw_it(loaded, datasets), loaded, out / f"{name}.svg")
+        for part, datasets in gathered(loaded, cube):
+            draw(part, datasets, out / part.block)
         figures.save(moved(loaded, cube.parent, baseline), loaded, out / "forest.svg")
     storage.write_text(out / "comparison.html", comparison(loaded, frame))
+
+
+def draw(study: Study, datasets: list, out: Path) -> None:
+    """Draw the figures of one part of a study."""
+    panels = [panel for ds in datasets for panel in figures.panels(study, ds)]
+    cell_figures = (
+        cells.spectra, cells.gaps, cells.phase_times, cells.alignment, cells.dimension, cells.training,
+    )  # fmt: skip
+    for one in cell_figures:
+        figures.save(one(study, panels), study, out / f"{one.__name__}.svg", len(panels))
+    for name in study.findings:
+        draw_it = (theory.DRAW | learning.DRAW)[name]
+        figures.save(draw_it(study, datasets), study, out / f"{name}.svg")
 
 
 def moved(study: Study, folder: Path, baseline: Path | None):

@@ -21,7 +21,8 @@ def trained(folder, *changes):
     path = edited(folder, LONGER, *changes)
     run_stages(path, folder)
     study = load(path)
-    return study, cube.datasets(study, folder / "cube.zarr")
+    ((_, datasets),) = cube.datasets(study, folder / "cube.zarr")
+    return study, datasets
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,18 @@
-FIGURES = {
+OF_A_PART = {
     "spectra.svg": "Spectra",
     "gaps.svg": "Gaps",
     "phase_times.svg": "Phase times",
     "alignment.svg": "Alignment",
     "dimension.svg": "Dimension",
     "training.svg": "Training",
-    "forest.svg": "Forest",
-    "comparison.html": "Comparison",
-} | {f"{name}.svg": "Theory" for name in STUDY.findings}
-
-
+}
+FIGURES = {"forest.svg": "Forest", "comparison.html": "Comparison"} | {
+    str(Path(part.block) / name): category
+    for part in STUDY.parts
+    for name, category in (
+        OF_A_PART | {f"{name}.svg": "Theory" for name in part.findings}
+    ).items()
+}
 BASELINE = baseline(STUDY.name)
 
 
