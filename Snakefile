@@ -84,5 +84,7 @@ rule all:
             "comparison.csv",
             "comparison.csv.json",
             "comparison.txt",
+            "claims.csv",
+            "claims.csv.json",
         ],
         [f"figures/{name}" for name in FIGURES],

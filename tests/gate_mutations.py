@@ -70,7 +70,8 @@ def rerun(study: Study, fault: Fault, tree: Path, results: Path) -> None:
         if fault.stage != "train" or job.trained:
             for stage in OF_JOBS[OF_JOBS.index(fault.stage) :]:
                 place(folder, job.id, stage).unlink(missing_ok=True)
-    for after in ("cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt"):
+    for after in ("cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt",
+                  "claims.csv", "claims.csv.json"):  # fmt: skip
         (folder / after).unlink()
     shutil.rmtree(folder / "cube.zarr")
     command = [

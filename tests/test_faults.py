@@ -35,7 +35,10 @@ def command(stage, study, results, out):
         "fit": (lambda: fit.run(study, trained, spectra, out / "new.zarr.zip"), spectra),
         "cube": (lambda: cube.run(study, spectra.parent, fits.parent, out / "cube.zarr"), spectra),
         "cube of fits": (lambda: cube.run(study, spectra.parent, fits.parent, out / "cube.zarr"), fits),
-        "compare": (lambda: compare.run(study, whole, out / "new.csv", out / "new.txt"), whole / "eigenvalue" / "c"),
+        "compare": (
+            lambda: compare.run(study, whole, out / "new.csv", out / "new.txt", out / "claims.csv"),
+            whole / "eigenvalue" / "c",
+        ),
         "report": (lambda: report.run(study, whole, numbers, out), numbers),
         "report of cube": (lambda: report.run(study, whole, numbers, out), whole / "zarr.json"),
     }[stage]
@@ -104,7 +107,9 @@ def test_results_of_another_study_are_refused(copy, tmp_path, capsys):
         (tmp_path / stage).mkdir()
         call, _ = command(stage, study, results, tmp_path / stage)
         call = {
-            "compare": lambda: compare.run(other, results / "cube.zarr", tmp_path / "c.csv", tmp_path / "c.txt"),
+            "compare": lambda: compare.run(
+                other, results / "cube.zarr", tmp_path / "c.csv", tmp_path / "c.txt", tmp_path / "l.csv"
+            ),
             "report": lambda: report.run(other, results / "cube.zarr", results / "comparison.csv", tmp_path / "report"),
         }[stage]
         status, text = said(call, capsys)

@@ -83,7 +83,9 @@ def run_stages(study: Path, results: Path) -> None:
         spectrum.run(study, job.id, spectra, weights)
         fit.run(study, job.id, spectra, results / "fit" / f"{job.id}.zarr.zip")
     cube.run(study, results / "spectrum", results / "fit", results / "cube.zarr")
-    compare.run(study, results / "cube.zarr", results / "comparison.csv", results / "comparison.txt")
+    compare.run(
+        study, results / "cube.zarr", results / "comparison.csv", results / "comparison.txt", results / "claims.csv"
+    )
     report.run(study, results / "cube.zarr", results / "comparison.csv", results / "figures")
 
 

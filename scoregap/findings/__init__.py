@@ -4,13 +4,15 @@ study, datasets of its cube -> tables, and their summaries in lines
 
 Each table applies to studies that vary the right axes and have the scores or the section it needs
 (`Study.findings`). The compare stage writes their summaries, the report draws them. Cells without a result have no
-row, a table may be empty.
+row, a table may be empty. `claims` is of every study with trained networks, all its blocks together.
 """
 
 import xarray as xr
 
-from scoregap.findings import dimensions, laws, learning
+from scoregap.findings import claims, dimensions, laws, learning
 from scoregap.study import Study
+
+__all__ = ["TABLES", "claims", "summary"]
 
 TABLES = {
     "finite_size": (laws.finite_size, laws.finite_size_lines),
@@ -30,5 +32,5 @@ def summary(study: Study, datasets: list[xr.Dataset]) -> list[str]:
         table, describe = TABLES[name]
         frame = table(study, datasets)
         if not frame.empty:
-            lines += ["", *describe(study, frame)]
+            lines += ["", *([f"block {study.block}"] if study.block else []), *describe(study, frame)]
     return lines

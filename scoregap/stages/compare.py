@@ -1,7 +1,7 @@
 """Compare fitted phase times with theory: law | gaussian | exact | trained.
 
-study, cube -> comparison.csv (every number, and comparison.csv.json, its checksum) and comparison.txt (the table for a
-terminal)
+study, cube -> comparison.csv (every number), claims.csv (the paper's claims), their checksums NAME.csv.json, and
+comparison.txt (the tables for a terminal)
 
 Every row is one phase time of one gap in one cell, all seeds together. trained / exact is the learning error,
 exact / law the finite-size and curvature error of the law (THEORY.md 5). The verdict asks whether the network
@@ -30,14 +30,18 @@ from scoregap.truth import FAMILIES
 SHOWN = 80  # rows of the terminal table; the file has all
 
 
-def run(study: Path, cube: Path, out: Path, table: Path) -> None:
-    """Compare CUBE of study STUDY; every number goes to OUT (CSV), the readable table to TABLE."""
+def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> None:
+    """Compare CUBE of study STUDY; every number goes to OUT (CSV), the paper's claims to CLAIMS (CSV), the readable
+    tables to TABLE."""
     loaded = load(study)
     parts = gathered(loaded, cube)
     rows = [row for part, datasets in parts for ds in datasets for row in compare(part, ds)]
     frame = pd.DataFrame(rows).drop_duplicates([*loaded.facets, "network", "gap", "quantity"])  # blocks share cells
-    found = "".join(f"{line}\n" for part, datasets in parts for line in findings.summary(part, datasets))
-    storage.write_text(table, render(loaded, frame) + found)
+    tested = findings.claims.claims(parts)
+    found = [line for part, datasets in parts for line in findings.summary(part, datasets)]
+    found += ["", *findings.claims.lines(tested)] if len(tested) else []
+    storage.write_text(table, render(loaded, frame) + "".join(f"{line}\n" for line in found))
+    storage.write_table(claims, tested.to_csv(index=False, float_format="%.6g"), loaded.hash)
     storage.write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)
 
 

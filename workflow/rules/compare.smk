@@ -6,6 +6,8 @@ rule compare:
         numbers="comparison.csv",
         digest="comparison.csv.json",
         table="comparison.txt",
+        claims="claims.csv",
+        claims_digest="claims.csv.json",
     log:
         "logs/compare.log",
     benchmark:
@@ -17,4 +19,4 @@ rule compare:
     params:
         fingerprint=STUDY.fingerprint("compare"),
     shell:
-        "{SCOREGAP} compare --study {STUDY_FILE} --cube {input.cube:q} --out {output.numbers:q} --table {output.table:q} 2> {log:q}"
+        "{SCOREGAP} compare --study {STUDY_FILE} --cube {input.cube:q} --out {output.numbers:q} --table {output.table:q} --claims {output.claims:q} 2> {log:q}"

@@ -1,0 +1,136 @@
+"""Claims: boundaries against closed forms, verdicts, why they disagree, and the table of a study with blocks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import edited, run_stages
+
+from scoregap.findings import claims
+from scoregap.schema import Margins
+from scoregap.stages import cube
+from scoregap.study import load
+from scoregap.truth import times
+
+T = np.geomspace(1e-4, 1e3, 400)
+MARGINS = Margins(t_open=0.15, t_max=0.05, t_close=0.15, t_consolidation=0.1)
+
+
+@pytest.mark.parametrize(("a", "b", "g"), [(4.0, 0.25, 0.05), (1.0, 0.01, 0.002), (2.0, 0.3, 0.3)])
+def test_boundaries_are_those_of_the_closed_form(a, b, g):
+    """Linear interpolation on this grid of .04 in ln t is good to 1e-3."""
+    widths = np.stack([times.gap_width(T, a, b), g / (T + g)])[None]
+    found = claims.boundaries(T, widths, 0.1)
+    assert found["coverage_begins"] == pytest.approx(times.visible(a, b, 0.1)[0], rel=1e-3)
+    assert found["coverage_ends"] == pytest.approx(times.coverage_to_consolidation(a, b, g), rel=1e-3)
+
+
+def test_boundaries_that_are_not_there_are_nan():
+    never = np.stack([np.full_like(T, 0.05), 1 / (1 + T)])[None]
+    found = claims.boundaries(T, never, 0.1)
+    assert np.isnan([found["coverage_begins"], found["coverage_ends"]]).all()
+    early = np.stack([times.gap_width(T, 4.0, 0.25), 5 / (5 + T)])[None]  # the final gap leads from the start
+    assert np.isnan(claims.boundaries(T, early, 0.1)["coverage_ends"]).all()
+    beyond = np.stack([times.gap_width(T, 1e9, 1.0), 1e-9 / (T + 1e-9)])[None]  # visible at all of the grid above
+    assert np.isnan(claims.boundaries(T, beyond, 0.1)["coverage_begins"]).all()
+
+
+def judged(name, law, exact, trained, gaussian=None):
+    arrays = {"law": law, "gaussian": gaussian, "exact": exact, "trained": trained}
+    arrays = {arm: None if one is None else np.asarray(one, float) for arm, one in arrays.items()}
+    return claims.judged(name, arrays, MARGINS, 0.9)
+
+
+def test_verdict_is_of_trained_against_the_law_and_says_why():
+    near = [1.0, 1.01, 0.99]
+    assert judged("t_max", [1.0] * 3, near, near)["verdict"] == "agrees"
+    row = judged("t_max", [1.0] * 3, near, [2.0, 2.02, 1.98])
+    assert (row["verdict"], row["why"]) == ("disagrees", "learning")
+    assert row["learning"] == pytest.approx(1.0)
+    assert row["finite"] == pytest.approx(0.0)
+    assert row["low"] < row["trained"] < row["high"]
+    row = judged("t_max", [1.0] * 3, [2.0, 2.02, 1.98], [2.0, 2.02, 1.98])
+    assert (row["verdict"], row["why"]) == ("disagrees", "finite size or curvature")
+    row = judged("t_max", [1.0] * 3, [2.0, 2.02, 1.98], [4.0, 4.04, 3.96])
+    assert row["why"] == "learning and finite size or curvature"
+    row = judged("t_max", [1.0] * 3, [1.04, 1.041, 1.039], [1.08, 1.081, 1.079])
+    assert row["why"] == "both a little"
+    assert judged("t_max", [1.0] * 3, near, [0.5, 1.0, 2.0])["verdict"] == "inconclusive"
+
+
+def test_what_is_not_a_ratio_is_compared_by_its_difference():
+    assert judged("widest", [0.6] * 3, [0.61] * 3, [0.62, 0.621, 0.619])["verdict"] == "agrees"
+    row = judged("widest", [0.6] * 3, [0.61] * 3, [0.3, 0.301, 0.299])
+    assert (row["verdict"], row["why"]) == ("disagrees", "learning")
+    assert row["learning"] == pytest.approx(-0.31)
+
+
+def test_what_is_not_seen():
+    nothing = [np.nan] * 3
+    assert judged("t_max", nothing, nothing, nothing)["verdict"] == "not testable"
+    row = judged("t_consolidation", [1.0] * 3, [1.0, 1.01, 0.99], nothing)
+    assert (row["verdict"], row["why"]) == ("disagrees", "learning")
+    assert judged("t_max", [1.0] * 3, nothing, nothing)["verdict"] == "not testable"
+    assert judged("t_max", [1.0], [1.0], [1.0])["verdict"] == "inconclusive"  # one seed
+
+
+def test_margins_are_those_of_the_study():
+    assert judged("t_close", [1.0] * 3, [1.0] * 3, [1.0] * 3)["margin"] == MARGINS.t_close
+    assert judged("shift", [1.0] * 3, [1.0] * 3, [1.0] * 3)["margin"] == MARGINS.t_consolidation
+
+
+@pytest.fixture(scope="module")
+def blocks(tmp_path_factory):
+    """Claims of a study with a block per question."""
+    folder = tmp_path_factory.mktemp("blocks")
+    study = edited(
+        folder,
+        ("curvature: [0.0, 0.5]", "curvature: [0.0]"),
+        ("manifold_dim: [2]", "manifold_dim: [4]"),
+        ("  seed: 2", "  manifold.groups.1.std: [0.1]\n  train.schedule: [ve]\n  seed: 2"),
+        (
+            "batch: [seed]",
+            "blocks:\n  curved: {curvature: [0.0, 0.5]}\n  one: {manifold.groups.1.std: [1.0]}\n"
+            "  schedules: {train.schedule: [ve, vp]}\nbatch: [seed]",
+        ),
+    )
+    run_stages(study, folder)
+    return study, folder
+
+
+def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
+    study, folder = blocks
+    frame = claims.claims(cube.datasets(load(study), folder / "cube.zarr"))
+    counts = frame.claim.value_counts()
+    assert counts["t_max"] == 3  # flat, curved, vp; one variance has no such gap
+    assert counts["no_gap"] == 1
+    assert counts["t_consolidation"] == 4
+    assert counts["schedule"] == 1
+    assert counts["shift"] == counts["ghost"] == 1
+    assert list(frame.claim.unique()) == [name for name in claims.CLAIMS if name in counts]
+    written = pd.read_csv(folder / "claims.csv")
+    assert len(written) == len(frame)
+    assert set(written.verdict) <= {"agrees", "disagrees", "inconclusive", "not testable"}
+    text = (folder / "comparison.txt").read_text()
+    assert "the paper's claims" in text
+    assert claims.CLAIMS["schedule"].says in text
+
+
+def test_numbers_of_closed_forms_are_exact(blocks):
+    study, folder = blocks
+    frame = claims.claims(cube.datasets(load(study), folder / "cube.zarr")).set_index("claim")
+    flat = frame[frame.curvature == 0]
+    for name in ("spike", "singular", "dimension"):
+        known = flat.loc[[name], "exact"].dropna()  # a tenth of the consolidation time may be outside the grid
+        assert len(known)
+        np.testing.assert_allclose(known, 0, atol=1e-5)
+    np.testing.assert_allclose(flat.loc["consistency", "exact"].astype(float), 1, rtol=0.02)
+    np.testing.assert_allclose(flat.loc["order", "exact"].astype(float), 1, atol=1e-5)
+    assert (frame.loc["ghost", "exact"]) > 1e-3
+    np.testing.assert_allclose(flat.loc["schedule", "exact"], 1, rtol=1e-6)
+
+
+def test_a_study_without_networks_has_no_claims(tmp_path):
+    study = edited(tmp_path, ("[exact, gaussian, gated-8]", "[exact, gaussian]"))
+    run_stages(study, tmp_path)
+    assert claims.claims(cube.datasets(load(study), tmp_path / "cube.zarr")).empty
+    assert pd.read_csv(tmp_path / "claims.csv").empty
