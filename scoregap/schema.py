@@ -361,7 +361,7 @@ def _validated(path: Path, prefix: str, model, content):
             allowed = "is missing"
         else:
             message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            message = re.sub(r"valid dictionary or instance of \w+", "mapping", message)
+            message = re.sub(r"valid dictionary( or instance of \w+)?", "mapping", message)
             hint = ""
             if isinstance(first["input"], str) and re.fullmatch(r"[-+]?[0-9.]+[eE][-+]?[0-9]+", first["input"]):
                 hint = "; YAML reads this as text: write it with a point and a signed exponent, as 1.0e-3"

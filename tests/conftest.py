@@ -9,7 +9,7 @@ from pathlib import Path  # noqa: E402
 
 import cluster  # noqa: E402
 import pytest  # noqa: E402
-from tiny import TINY, run_stages  # noqa: E402
+from tiny import BLOCKS, TINY, edited, run_stages  # noqa: E402
 
 from scoregap.study import load  # noqa: E402
 
@@ -37,6 +37,15 @@ def results(done):
     """(study, folder of its results) of the tiny study; tests of one stage have their own."""
     study, folder = done
     return load(study), folder
+
+
+@pytest.fixture(scope="session")
+def blocks(tmp_path_factory) -> tuple[Path, Path]:
+    """(study file, folder with the results of every stage) of a study with a block per question."""
+    folder = tmp_path_factory.mktemp("blocks")
+    study = edited(folder, *BLOCKS)
+    run_stages(study, folder)
+    return study, folder
 
 
 def pytest_terminal_summary(terminalreporter, config):

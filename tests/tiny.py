@@ -48,6 +48,22 @@ fit:
 WITH_DIMENSION = ("fit:\n", DIMENSION)
 
 
+# Changes that make several grids of the tiny study.
+BLOCKS = (
+    ("curvature: [0.0, 0.5]", "curvature: [0.0]"),
+    ("manifold_dim: [2]", "manifold_dim: [4]"),
+    ("  seed: 2", "  manifold.groups.1.std: [0.1]\n  train.schedule: [ve]\n  seed: 2"),
+    (
+        "batch: [seed]",
+        """blocks:
+  curved: {curvature: [0.0, 0.5]}
+  one: {manifold.groups.1.std: [1.0]}
+  schedules: {train.schedule: [ve, vp]}
+batch: [seed]""",
+    ),
+)
+
+
 def edited(folder: Path, *changes: tuple[str, str]) -> Path:
     """The tiny study with these replacements made."""
     text = TINY

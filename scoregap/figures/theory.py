@@ -3,6 +3,8 @@
 study, datasets of its cube -> figures (the tables of `scoregap.findings`, drawn)
 """
 
+import itertools
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.ticker import NullLocator, ScalarFormatter
@@ -115,36 +117,41 @@ def _gap_existence_panels(figure, axes, block) -> None:
 
 
 def curvature(study: Study, datasets: list):
-    """Phase times and ghost directions of the exact score against curvature."""
+    """Phase times and ghost directions of the exact score (lines) and of networks (dashed) against curvature."""
     frame = laws.curvature(study, datasets)
     if frame.empty:
         return nothing("curvature needs the exact score, and there is no result of it")
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
     blocks = tables.blocks(study, frame, "curvature")
-    shown = [(values, group.sort_values("curvature")) for values, group in blocks[:PANELS]]
+    shown = [one for one in laws.of_scores(study, frame) if one[1] in [values for values, _ in blocks[:PANELS]]]
     figure, axes = grid(2, max(3, -(-(len(names) + 2) // 2)), height=2.8)
-    colours = colormaps["viridis"](np.linspace(0, 0.85, len(shown)))
+    colours = colormaps["viridis"](np.linspace(0, 0.85, min(len(blocks), PANELS)))
+    colour_of = {tables.labelled(values): colour for (values, _), colour in zip(blocks, colours, strict=False)}
+    markers = dict(zip(["exact", *study.subjects], itertools.cycle("os^vDPX*"), strict=False))
     panels = iter(axes.flat)
     for name in names:
         ax = next(panels)
         ax.axhspan(1 - laws.OFF, 1 + laws.OFF, color="0.9", lw=0)
-        for (values, group), colour in zip(shown, colours, strict=True):
+        for network, values, group in shown:
+            colour = colour_of[tables.labelled(values)]
             ax.errorbar(
                 group.curvature,
                 group[f"ratio_{name}"],
                 group[f"ratio_{name}"] * group[f"error_{name}"],
                 color=colour,
-                marker="o",
+                marker=markers[network],
+                ls="-" if network == "exact" else "--",
                 ms=3,
                 lw=1,
                 capsize=2,
-                label=tables.labelled(values, label) or study.name,
+                label=", ".join(filter(None, [tables.labelled(values, label), network if study.subjects else ""]))
+                or study.name,
             )
-            if name == "t_consolidation":
+            if name == "t_consolidation" and network == "exact":
                 c = np.linspace(0, group.curvature.max(), 200)
                 ax.plot(c, small_curvature(study, values, c), color=colour, ls=":")
         ax.set_ylim(0, None)
-        ax.set_title(f"{name}, exact / flat")
+        ax.set_title(f"{name} over flat exact")
         ax.set_xlabel("curvature c")
     for column, text in (
         ("ghost", "largest ghost eigenvalue of G"),
@@ -152,8 +159,9 @@ def curvature(study: Study, datasets: list):
     ):
         if column in frame:
             ax = next(panels)
-            for (_, group), colour in zip(shown, colours, strict=True):
-                ax.plot(group.curvature, group[column], color=colour, marker="o", ms=3, lw=1)
+            for network, values, group in shown:
+                style = {"marker": markers[network], "ls": "-" if network == "exact" else "--", "ms": 3, "lw": 1}
+                ax.plot(group.curvature, group[column], color=colour_of[tables.labelled(values)], **style)
             ax.set_title(text)
             ax.set_xlabel("curvature c")
     for ax in panels:

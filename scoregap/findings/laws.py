@@ -1,4 +1,4 @@
-"""What the exact score of a study says about the laws, without any network.
+"""What the exact score of a study says about the laws; of curvature, networks beside it.
 
 study, datasets of its cube -> tables: finite size, existence of the gap, curvature
 """
@@ -20,13 +20,15 @@ RESOLVED = 3.0  # standard errors from which a value differs from zero
 EDGES = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
 
 
-def _cells(study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = ()):
-    """(values of the facets other than `without`, these variables of the exact score) one by one; see `_present`."""
+def _cells(
+    study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = (), network: str = "exact"
+):  # fmt: skip
+    """(values of the facets other than `without`, these variables of one score) one by one; see `_present`."""
     axes = [axis for axis in study.facets if axis not in without]
-    exact = ds[["status", *names]].sel(network="exact").load()  # at once: a read per cell takes far longer
+    one = ds[["status", *names]].sel(network=network).load()  # at once: a read per cell takes far longer
     for values in itertools.product(*(ds[axis].values for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
-        yield chosen, exact.sel(chosen)
+        yield chosen, one.sel(chosen)
 
 
 def _present(cell: xr.Dataset) -> np.ndarray:
@@ -166,23 +168,28 @@ def gap_existence(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 
 
 def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
-    """One row per curvature of a cell: the exact score against that of the same F without curvature.
+    """One row per score and curvature of a cell, against the exact score of the same F without curvature.
 
-    ratio_*: phase time over that at curvature 0, mean over draws in the logarithm, with its standard error. ghost:
-    largest eigenvalue of G beyond the manifold dimension at any t, mean over points and draws; ghosts: how many
-    directions reach GHOST; ghost_time: where the first of them is largest.
+    network: exact, then those that are trained. ratio_*: phase time over the exact one at curvature 0, mean over draws
+    in the logarithm, with its standard error. ghost: largest eigenvalue of G beyond the manifold dimension at any t,
+    mean over points and draws; of networks before the exact score's consolidation, since later it is their resolution
+    that shows. ghosts: how many directions reach GHOST; ghost_time: where the first of them is largest.
     """
     rows = []
-    for ds in datasets:
-        for chosen, cell in _cells(study, ds, ("boundary", "eigenvalue", *PHASES), ("curvature",)):
-            for c in cell.curvature.values:
-                bent = cell.sel(curvature=c)
+    names = ("boundary", "eigenvalue", *PHASES)
+    for ds, network in itertools.product(datasets, ("exact", *study.subjects)):
+        cells = _cells(study, ds, names, ("curvature",), network)
+        for (chosen, own), (_, exact) in zip(cells, _cells(study, ds, names, ("curvature",)), strict=True):
+            for c in own.curvature.values:
+                bent = own.sel(curvature=c)
                 present = _present(bent)
                 if not present.any():
                     continue
-                bent, flat = (one.isel(seed=present) for one in (bent, cell.sel(curvature=0.0)))
+                bent, flat, known = (
+                    one.isel(seed=present) for one in (bent, exact.sel(curvature=0.0), exact.sel(curvature=c))
+                )
                 m = int(bent.boundary.isel(seed=0, gap=-1))
-                row = chosen | {"curvature": float(c)}
+                row = chosen | {"network": network, "curvature": float(c)}
                 for name in PHASES[3 if bent.sizes["gap"] == 1 else 0 :]:
                     gap = -1 if name == "t_consolidation" else 0
                     logs = np.log(bent[name].isel(gap=gap).values / flat[name].isel(gap=gap).values)
@@ -190,7 +197,10 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                     row[f"ratio_{name}"] = np.exp(logs.mean()) if logs.size else np.nan
                     row[f"error_{name}"] = logs.std(ddof=1) / np.sqrt(logs.size) if logs.size > 1 else np.nan
                 if m < bent.sizes["mode"]:
-                    beyond = 1 + bent.eigenvalue.isel(mode=slice(m, None)).mean(("point", "seed"))
+                    beyond = bent.eigenvalue.isel(mode=slice(m, None))
+                    if network != "exact":
+                        beyond = beyond.where(beyond.time >= known.t_consolidation.isel(gap=-1), -1.0)
+                    beyond = 1 + beyond.mean(("point", "seed"))
                     row["ghost"] = float(beyond.isel(mode=0).max())
                     row["ghosts"] = int((beyond.max("time") > GHOST).sum())
                     row["ghost_time"] = float(bent.time[beyond.isel(mode=0).argmax("time")])
@@ -268,8 +278,7 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `curvature` in words."""
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
     lines = [f"curvature from which linear theory (the same F, flat) is off by more than {OFF:.0%}; ghost directions"]
-    for values, group in blocks(study, frame, "curvature"):
-        group = group.sort_values("curvature")
+    for network, values, group in of_scores(study, frame):
         off = ", ".join(f"{name} {c:.2f}" for name in names if np.isfinite(c := fails_from(group, name)))
         known = group.loc[group.curvature > 0, [f"ratio_{name}" for name in names]].notna().any(axis=None)
         most = group.iloc[-1]
@@ -278,5 +287,15 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             if np.isfinite(most.get("ghost", np.nan))
             else ""
         )
-        lines.append(f"  {labelled(values):<20} {off or ('never' if known else 'not known')}; {ghost}")
+        label = ", ".join(filter(None, [labelled(values), network if study.subjects else ""]))
+        lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}")
     return lines
+
+
+def of_scores(study: Study, frame: pd.DataFrame) -> list[tuple[str, dict, pd.DataFrame]]:
+    """(network, values of the other axes that vary, rows by curvature) of the table `curvature`."""
+    return [
+        (str(network), values, group.sort_values("curvature"))
+        for values, block in blocks(study, frame, "curvature")
+        for network, group in block.groupby("network", sort=False)
+    ]

@@ -8,6 +8,7 @@ from tiny import FLAT, LINEAR, WITH_DIMENSION, edited, measured
 
 from scoregap import findings
 from scoregap.findings import laws, tables
+from scoregap.stages import cube
 from scoregap.study import load
 from scoregap.truth import FAMILIES, Group
 from scoregap.truth import laws as theory
@@ -260,6 +261,26 @@ def test_curvature_against_the_flat_cell_of_the_same_f(curved):
     assert bent.ghost == pytest.approx(ghosts.max())
     assert bent.ghosts == (ghosts.max("time") > 0.1).sum()
     assert findings.summary(study, [ds])[1].startswith("curvature from which linear theory")
+
+
+def test_networks_stand_beside_the_exact_score_under_curvature(done):
+    """Over the flat exact time of the same F; ghosts only where the exact score has not consolidated yet."""
+    study = load(done[0])
+    ((_, (ds,)),) = cube.datasets(study, done[1] / "cube.zarr")
+    assert [line.split()[0] for line in findings.summary(study, [ds])[2:4]] == ["exact", "gated-8"]
+    frame = laws.curvature(study, [ds])
+    assert frame.network.unique().tolist() == ["exact", "gated-8"]
+    bent = frame[(frame.network == "gated-8") & (frame.curvature == 0.5)].iloc[0]
+    cell = ds.isel(family=0, ambient_dim=0, manifold_dim=0)
+    flat, own = cell.sel(network="exact", curvature=0.0), cell.sel(network="gated-8", curvature=0.5)
+    ratios = np.log(own.t_max.isel(gap=0) / flat.t_max.isel(gap=0)).values
+    assert bent.ratio_t_max == pytest.approx(np.exp(np.nanmean(ratios)))
+    known = cell.sel(network="exact", curvature=0.5).t_consolidation.isel(gap=-1).values
+    ghosts = np.zeros((len(known), ds.sizes["time"]))
+    for i, t in enumerate(known):
+        early = ds.time.values >= t
+        ghosts[i, early] = 1 + own.eigenvalue.isel(seed=i, mode=2).mean("point").values[early]
+    assert 0 < bent.ghost == pytest.approx(ghosts.mean(0).max(), rel=1e-5)
 
 
 def test_curvature_of_two_families(tmp_path):
