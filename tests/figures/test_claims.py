@@ -1,0 +1,49 @@
+"""The overview of claims: a colour per verdict, a letter for why, nothing for what is not there."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from matplotlib.colors import to_rgba
+
+from scoregap.figures import claims
+from scoregap.study import load
+
+ROWS = pd.DataFrame(
+    [
+        {"claim": "t_max", "curvature": 0.0, "network": "gated-8", "verdict": "agrees", "why": ""},
+        {"claim": "t_max", "curvature": 0.5, "network": "gated-8", "verdict": "disagrees", "why": "learning"},
+        {"claim": "ghost", "curvature": 0.5, "network": "gated-8", "verdict": "disagrees",
+         "why": "finite size or curvature"},
+        {"claim": "t_open", "curvature": 0.5, "network": "gated-8", "verdict": "disagrees", "why": "both a little"},
+    ]
+)  # fmt: skip
+
+
+@pytest.fixture
+def ax(tiny):
+    figure = claims.overview(load(tiny), ROWS)
+    yield figure.axes[0]
+    plt.close(figure)
+
+
+def test_claims_are_rows_in_their_order_and_cells_columns(ax):
+    assert len(ax.get_yticks()) == 3
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["c 0.0, gated-8", "c 0.5, gated-8"]
+    assert "widest" in ax.get_yticklabels()[0].get_text()
+
+
+def test_colours_are_verdicts_and_letters_say_why(ax):
+    (image,) = ax.images
+    colours = image.cmap(image.norm(image.get_array()))
+    wanted = [["agrees", "disagrees"], ["not testable", "disagrees"], ["not testable", "disagrees"]]
+    for row, names in zip(colours, wanted, strict=True):
+        for colour, name in zip(row, names, strict=True):
+            assert tuple(colour) == pytest.approx(to_rgba(claims.VERDICTS[name]))
+    letters = {text.get_position(): text.get_text() for text in ax.texts if text.get_text()}
+    assert letters == {(1, 0): "l", (1, 1): "b", (1, 2): "f"}
+
+
+def test_a_study_without_claims_says_so(tiny):
+    figure = claims.overview(load(tiny), pd.DataFrame(columns=["claim", "verdict"]))
+    assert "claims need trained networks" in figure.axes[0].texts[0].get_text()
+    plt.close(figure)
