@@ -43,12 +43,11 @@ class Request(NamedTuple):
 
 
 def of_job(stage: str, job: Job, on_gpu: bool = False) -> Request:
-    """What the stages train, spectrum, dimension and fit of one job need. on_gpu: whether networks get a GPU."""
+    """What the stages with a file per job need for one job. on_gpu: whether networks get a GPU."""
     cell, cells = job.first, job.size
     gpus = int(on_gpu and stage != "fit" and cell.trained)
-    megabytes, seconds = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "fit": _fit}[stage](
-        cell, cells
-    )
+    of_stage = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "sample": _sample, "fit": _fit}
+    megabytes, seconds = of_stage[stage](cell, cells)
     return _request(megabytes + CUDA * gpus, seconds, gpus)
 
 
@@ -96,6 +95,19 @@ def _dimension(cell: Cell, cells: int) -> tuple[float, float]:
     )
     of_data = 120.0 if dimension.of_data and cell["network"] == "exact" else 0.0
     return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * (seconds + of_data)
+
+
+def _sample(cell: Cell, cells: int) -> tuple[float, float]:
+    sampling, d, m = cell.sampling, cell["ambient_dim"], cell.manifold_dim
+    assert sampling is not None  # or the study has no such stage
+    times, points = sampling.switches, sampling.points
+    steps = times.count + math.log(times.stop / times.start) / math.log(sampling.ratio)
+    arms = times.count if cell["network"] != "exact" else 1
+    # half of all arms follow the exact score, half the own one; distances between all pairs of samples
+    evaluations = 2 * steps * arms * points
+    seconds = evaluations * (1e-5 + 3e-5 * m + (_weights(cell) + d * m) / 1e10) + 5e-8 * arms * points**2 * d
+    megabytes = 1e-6 * (32 * points**2 + 100 * arms * points * (d + (_width(cell) if cell.trained else 0)))
+    return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * seconds
 
 
 def _fit(cell: Cell, cells: int) -> tuple[float, float]:

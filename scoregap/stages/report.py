@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from scoregap import DamagedFile, InputError, figures, gate, storage
-from scoregap.figures import cells, forest, learning, theory
+from scoregap.figures import cells, forest, labour, learning, theory
 from scoregap.stages.compare import known_curves
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
@@ -38,7 +38,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, baseline: Path | None
         for draw in cell_figures:
             figures.save(draw(loaded, panels), loaded, out / f"{draw.__name__}.svg", len(panels))
         for name in loaded.findings:
-            draw_it = (theory.DRAW | learning.DRAW)[name]
+            draw_it = (theory.DRAW | labour.DRAW | learning.DRAW)[name]
             figures.save(draw_it(loaded, datasets), loaded, out / f"{name}.svg")
         figures.save(moved(loaded, cube.parent, baseline), loaded, out / "forest.svg")
     storage.write_text(out / "comparison.html", comparison(loaded, frame))
