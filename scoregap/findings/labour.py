@@ -29,15 +29,15 @@ def labour(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     from the exact score's samples over the group's std. share: of what the network's own score alone makes of it, 0 at
     the exact score. *low, *high: Student's intervals over seeds.
 
-    Of the curve as a whole, the same in all its rows: *_from_truth: energy distance (no root) from clean points over the
-    group's std, of samples of either score alone, and of other clean points: its noise. own, exact: error of either score alone. decided: switch under
+    Of the curve as a whole, the same in all its rows: own, exact: error of either score alone. decided: switch under
     which HALF of the error is made, in geometric mean; below first_step, the second switch, no more is known. begins,
     ends: under which BEGINS and ENDS of it are made. window_low, window_high: window of the exact score in which the
     paper has it decided, medians over seeds: for OFF from 0 to t_consolidation, for a group from t_close to t_open of
     the gap below it, for the last group of the gap above it. inside: share that is made inside it. verdict: whether
     the interval of `decided` over the window of its seed is inside, outside, or neither (inconclusive); not testable
     where the errors of the two scores do not differ in the interval over seeds; no window where the exact score has
-    none, as with one group.
+    none, as with one group. own_from_truth, exact_from_truth: energy distance, no root, of the samples of either score
+    alone from clean points, over the group's std; clean_from_truth: of other clean points, which is its noise.
     """
     rows: list[dict] = []
     confidence = study.document.compare.confidence
@@ -143,40 +143,44 @@ def labour_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     confidence = study.document.compare.confidence
     lines = [
         "division of labour: noise variance under which half of an error of samples is made (10 % to 90 %), the window",
-        "of the exact score in which the paper has it decided, and the share that is made inside it: the distance from",
-        "the manifold under t_consolidation, a group's distribution on it from t_close to t_open. The score is the",
-        f"network's own below the switch, or above it, else the exact one; {confidence:.0%} Student intervals over seeds",
+        "of the exact score in which the paper has it decided, and the share made inside it: the distance from the",
+        "manifold under t_consolidation, a group's distribution on it from t_close to t_open. The score is the network's",
+        f"own below the switch, or above it, and the exact one else; {confidence:.0%} Student intervals over seeds",
     ]
     for values, block in blocks(study, frame):
         lines += [f"  {labelled(values)}"] if values else []
         lines.append(
-            f"    {'':<12}{'':<12}{'error':<26}{'own':>9}{'exact':>9}  {'half is made under':<26}{'10 % to 90 %':<18}"
-            f"{'window':<16}{'inside':<18}verdict"
+            f"    {'':<12}{'':<11}{'error':<27}{'own':>8}{'exact':>9}  {'half is made under':<24}{'10 % to 90 %':<18}"
+            f"{'window':<15}{'inside':<20}verdict"
         )
-        for _, row in block.drop_duplicates(["network", "order", "error", "group"]).iterrows():
-            error = row.error if row.group < 0 else f"{row.error}, group {row.group + 1}"
-            numbers = [f"{'':<26}{'':<18}", f"{'':<18}"]
-            if row.verdict != "not testable":
-                made = f"{row.decided:.3g} [{or_dash(row.decided_low)}, {or_dash(row.decided_high)}]"
-                made = f"{row.first_step:.2g} or less" if row.decided < row.first_step else made
-                numbers[0] = f"{made:<26}{f'{row.begins:.2g} to {row.ends:.2g}':<18}"
-                if np.isfinite(row.inside):
-                    numbers[1] = f"{f'{row.inside:.0%} [{row.inside_low:.0%}, {row.inside_high:.0%}]':<18}"
-            window = "-" if np.isnan(row.window_high) else f"{row.window_low:.2g} to {row.window_high:.2g}"
-            lines.append(
-                f"    {row.network:<12}{row.order:<12}{error:<26}{row.own:>9.2g}{row.exact:>9.2g}  {numbers[0]}"
-                f"{window:<16}{numbers[1]}{row.verdict}"
-            )
-        for group, rows in block[block.group >= 0].groupby("group"):
-            samplers = {"clean points": "clean", "exact": "exact"} | dict.fromkeys(rows.network, "own")
-            columns = [rows[rows.network == name] if of == "own" else rows for name, of in samplers.items()]
-            said = ", ".join(
-                f"{name} {_in_brackets(one.iloc[0], f'{of}_from_truth')}"
-                for (name, of), one in zip(samplers.items(), columns, strict=True)
-            )
-            lines.append(f"    energy distance from clean points, group {group + 1}: {said}")
+        curves = block.drop_duplicates(["network", "order", "error", "group"]).to_dict("records")
+        lines += [_line(row) for row in curves]
+        for group in sorted({row["group"] for row in curves} - {-1}):
+            here = {row["network"]: row for row in curves if row["group"] == group}
+            first = next(iter(here.values()))
+            said = [_in_brackets(first, sampler, name) for sampler, name in (("clean", "clean points"), ("exact",) * 2)]
+            said += [_in_brackets(row, "own", name) for name, row in here.items()]
+            lines.append(f"    energy distance from clean points, group {group + 1}: {', '.join(said)}")
     return lines
 
 
-def _in_brackets(row, name: str) -> str:
-    return f"{row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
+def _line(row: dict) -> str:
+    """One curve in words."""
+    error = row["error"] + (f", group {row['group'] + 1}" if row["group"] >= 0 else "")
+    half = between = inside = ""
+    if row["verdict"] != "not testable":
+        half = f"{row['decided']:.3g} [{or_dash(row['decided_low'])}, {or_dash(row['decided_high'])}]"
+        half = f"{row['first_step']:.2g} or less" if row["decided"] < row["first_step"] else half
+        between = f"{row['begins']:.2g} to {row['ends']:.2g}"
+        if np.isfinite(row["inside"]):
+            inside = f"{row['inside']:.0%} [{row['inside_low']:.0%}, {row['inside_high']:.0%}]"
+    window = "-" if np.isnan(row["window_high"]) else f"{row['window_low']:.2g} to {row['window_high']:.2g}"
+    return (
+        f"    {row['network']:<12}{row['order']:<11}{error:<27}{row['own']:>8.2g}{row['exact']:>9.2g}  {half:<24}"
+        f"{between:<18}{window:<15}{inside:<20}{row['verdict']}"
+    )
+
+
+def _in_brackets(row: dict, sampler: str, name: str) -> str:
+    mean, low, high = (row[f"{sampler}_from_truth{end}"] for end in ("", "_low", "_high"))
+    return f"{name} {mean:.3f} [{low:.3f}, {high:.3f}]"
