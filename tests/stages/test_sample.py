@@ -50,7 +50,7 @@ def test_samples_of_the_exact_score_are_on_the_manifold_and_as_far_from_data_as_
     off, within, from_truth = errors(None)
     start, clean, other = draws()
     assert off.max() < 1e-14
-    assert (within == 0).all()
+    assert np.abs(within).max() < 1e-14
     scales = FLAT.scales**2
     made = (start @ FLAT.tangent_frame) * shrunk(scales, scales, T[-1])
     there, another = clean @ FLAT.tangent_frame, other @ FLAT.tangent_frame
@@ -104,8 +104,7 @@ def test_the_ends_are_samples_of_one_score_alone():
     assert off[0, 0] == alone[0, 0]
     assert off[0, -1] == off[1, 0]
     assert off[1, -1] == alone[1, -1]
-    assert (within[0, 0] == 0).all()
-    assert (within[1, -1] == 0).all()
+    assert np.abs([within[0, 0], within[1, -1]]).max() < 1e-14
     np.testing.assert_array_equal(within[0, -1], within[1, 0])
     np.testing.assert_array_equal(from_truth[1:], exactly[1:])
     assert (from_truth[0] != from_truth[1]).all()
@@ -127,7 +126,7 @@ def test_without_normal_directions_nothing_is_off_the_manifold():
     whole = truth.manifold("linear", 3, [(3, 1.0)], seed=0)
     off, within, _ = sample.errors(whole, None, SETTINGS, np.random.default_rng(0))
     assert np.isnan(off).all()
-    assert (within == 0).all()
+    assert np.abs(within).max() < 1e-14
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +167,7 @@ def test_the_cube_has_the_errors_of_every_cell(asked, done):
         assert name not in xr.open_zarr(done[1] / "cube.zarr")
     exact, own = (ds.sel(network=name, order="own below") for name in ("exact", "gated-8"))
     np.testing.assert_array_equal(exact.sample_off_manifold[..., 0], own.sample_off_manifold[..., 0])
-    assert (exact.sample_distance == 0).all()
+    assert abs(exact.sample_distance).max() < 1e-14
     assert (own.sample_distance[..., -1, :] > 0).all()
     flat = ds.sel(curvature=0.0, network=["exact", "gaussian"])
     assert flat.sample_off_manifold.max() < 1e-14
