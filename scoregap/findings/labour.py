@@ -18,6 +18,7 @@ from scoregap.findings.tables import blocks, labelled, or_dash
 from scoregap.study import Study
 
 OFF, WITHIN = "off the manifold", "on the manifold"  # the two errors
+ROUNDING = 1e-6  # amplitudes below that say nothing
 BEGINS, HALF, ENDS = 0.1, 0.5, 0.9  # shares of an error at which its decision begins, is half made, and ends
 TIMES = ("t_open", "t_close", "t_consolidation")
 
@@ -85,7 +86,7 @@ def _decision(switch, curves, window, order: str, confidence: float) -> list[dic
     row |= dict(zip(("window_low", "window_high"), (median(one) for one in window.T), strict=True))
     shares, found = np.full_like(curves, np.nan), dict.fromkeys(("decided", "begins", "ends", "inside"), np.empty(0))
     row["verdict"] = "not testable"
-    if apart[0] > 0 or apart[1] < 0:
+    if (apart[0] > 0 or apart[1] < 0) and abs(own - exact).max() > ROUNDING:
         differ = own != exact
         shares = ((curves - exact[:, None])[differ].T / (own - exact)[differ]).T
         below = shares if order == "own below" else 1 - shares  # what is decided under the switch
@@ -142,10 +143,10 @@ def labour_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `labour` in words."""
     confidence = study.document.compare.confidence
     lines = [
-        "division of labour: noise variance under which half of an error of samples is made (10 % to 90 %), the window",
-        "of the exact score in which the paper has it decided, and the share made inside it: the distance from the",
-        "manifold under t_consolidation, a group's distribution on it from t_close to t_open. The score is the network's",
-        f"own below the switch, or above it, and the exact one else; {confidence:.0%} Student intervals over seeds",
+        "division of labour: noise variance under which half of an error of samples is made (10 % to 90 %), the",
+        "window of the exact score in which the paper has it decided, and the share made inside it: the distance from",
+        "the manifold under t_consolidation, a group's distribution on it from t_close to t_open. The score below the",
+        f"switch, or above it, is the network's own, else the exact one; {confidence:.0%} Student intervals over seeds",
     ]
     for values, block in blocks(study, frame):
         lines += [f"  {labelled(values)}"] if values else []
@@ -161,6 +162,10 @@ def labour_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             said = [_in_brackets(first, sampler, name) for sampler, name in (("clean", "clean points"), ("exact",) * 2)]
             said += [_in_brackets(row, "own", name) for name, row in here.items()]
             lines.append(f"    energy distance from clean points, group {group + 1}: {', '.join(said)}")
+    curves = frame.drop_duplicates([*study.facets, "network", "order", "error", "group"])
+    for (error, order), rows in curves.groupby(["error", "order"], sort=False):
+        counts = ", ".join(f"{count} {one}" for one, count in rows.verdict.value_counts().items())
+        lines.append(f"  {error}, {order}: {counts}")
     return lines
 
 
