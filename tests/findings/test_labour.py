@@ -170,7 +170,7 @@ def test_every_curve_of_the_cube_is_judged_by_its_window(study):
                 (labour.WITHIN, 1): (0.3, 0.5, 2.0, "outside")}  # fmt: skip
     for row in curves.itertuples():
         centre, low, high, verdict = expected[row.error, row.group]
-        assert row.decided == pytest.approx(centre, rel=0.01)
+        assert row.decided == pytest.approx(centre, rel=0.02)
         assert (row.window_low, row.window_high, row.verdict) == (low, high, verdict)
         assert row.own == pytest.approx(0.2 if row.group < 0 else 0.5**0.5)
         here = ds.sample_truth_distance.sel(curvature=row.curvature, network=row.network).squeeze(drop=True)
@@ -204,14 +204,13 @@ def test_one_group_has_no_window_on_the_manifold(study):
 def test_in_lines(study):
     datasets = invented(study)
     text = labour.labour_lines(study, labour.labour(study, datasets))
-    (line,) = [one for one in text[:12] if "gated-8     own above  on the manifold, group 2" in one]
+    line, _ = [one for one in text if "gated-8     own above  on the manifold, group 2" in one]
     words = line.split()
     assert words[:6] == ["gated-8", "own", "above", "on", "the", "manifold,"]
-    assert words[8] == "0.71"
-    assert words[10].startswith("0.29") or words[10].startswith("0.3")
+    assert words[8:11] == ["0.71", "0", "0.299"]
     assert line.endswith("outside")
-    assert "0.5 to 2" in line
-    assert "%" in line
+    assert "0.5 to 2 " in line
+    assert "24% [18%, 30%]" in line
     assert text[4].strip() == "curvature 0"
     assert sum("energy distance from clean points, group" in one for one in text) == 4
     assert text[-4:] == [
