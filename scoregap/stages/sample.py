@@ -98,18 +98,14 @@ def errors(truth, own, settings: Sampling, rng) -> tuple[np.ndarray, np.ndarray,
         """Of points by group, over the group's std."""
         return [distances.energy(a, b, paired) / s for a, b, s in zip(x, y, scales, strict=True)]
 
-    off_manifold = np.full((len(made), len(times)), np.nan)
-    within = np.full((len(made), len(times), len(data)), np.nan)
-    from_truth = np.full((len(variables.SAMPLERS), len(data)), np.nan)
     theirs, normal = truth.nearest(by_exact)[1], truth.ambient_dim - truth.manifold_dim
+    off_manifold = np.full((len(made), len(times)), np.nan)
+    within = np.empty((len(made), len(times), len(data)))
     for order, arms in enumerate(made):
         for k, arm in enumerate(arms):
-            if np.isfinite(arm).all():
-                away, coordinates_of = truth.nearest(arm)
-                if normal:
-                    off_manifold[order, k] = np.sqrt((away**2).mean() / normal)
-                within[order, k] = distance(coordinates_of, theirs, paired=True)
-    for k, arm in enumerate((by_own, by_exact, other)):
-        if np.isfinite(arm).all():
-            from_truth[k] = distance(truth.nearest(arm)[1], data)
-    return off_manifold, within, from_truth
+            away, places = truth.nearest(arm)
+            if normal:
+                off_manifold[order, k] = np.sqrt((away**2).mean() / normal)
+            within[order, k] = distance(places, theirs, paired=True)
+    from_truth = [distance(truth.nearest(arm)[1], data) for arm in (by_own, by_exact, other)]  # as variables.SAMPLERS
+    return off_manifold, within, np.array(from_truth)
