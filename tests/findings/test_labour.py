@@ -187,8 +187,8 @@ def invented(study, **values):
                     *ds.sample_off_manifold.dims
                 ),
                 "sample_distance": (0 * ds.sample_distance + 0.5 * amplitude**2).transpose(*ds.sample_distance.dims),
-                "exact_t_open": 0 * ds.exact_t_open + 2.0,
-                "exact_t_close": 0 * ds.exact_t_close + 0.5,
+                "exact_t_open": 0 * ds.exact_t_open + [2.0, 9.0],
+                "exact_t_close": 0 * ds.exact_t_close + [0.5, 0.1],
                 "exact_t_consolidation": 0 * ds.exact_t_consolidation + [0.7, 0.15],
             }
             | values
