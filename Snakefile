@@ -1,4 +1,4 @@
-# One study through the pipeline: study -> train -> spectrum -> dimension -> fit -> cube -> compare -> report.
+# One study through the pipeline: study -> train -> spectrum -> dimension -> sample -> fit -> cube -> compare -> report.
 #
 #   snakemake -c2                                              the quickstart study
 #   snakemake -c2 --config study=workflow/studies/NAME.yaml    another one
@@ -62,6 +62,7 @@ wildcard_constraints:
 include: "workflow/rules/train.smk"
 include: "workflow/rules/spectrum.smk"
 include: "workflow/rules/dimension.smk"
+include: "workflow/rules/sample.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/cube.smk"
 include: "workflow/rules/compare.smk"

@@ -1,7 +1,7 @@
 """scoregap: does a diffusion model's learned score have the geometry that theory predicts?
 
-study.yaml -> cells -> train -> spectrum -> dimension -> fit -> cube -> compare -> report
-                       (exact and gaussian skip train, most studies dimension)  zarr
+study.yaml -> cells -> train -> spectrum -> dimension -> sample -> fit -> cube -> compare -> report
+           (exact and gaussian skip train, most studies dimension and sample)   zarr
 
 truth    what is known      manifolds, exact scores, random-matrix laws, phase times
 measure  what is estimated  networks, training, Jacobian spectra, gaps, phase times, dimensions

@@ -77,6 +77,8 @@ def _sections(study: Study) -> None:
                 f"than data_points, {dimension.data_points}"
             )
         measured.append(("dimension.times", dimension.times))
+    if sampling := study.document.sampling:
+        measured.append(("sampling.switches", sampling.switches))
     for train in study.sections["train"].values():
         ranges = list(measured)
         if train:
@@ -119,6 +121,12 @@ def _geometry(study: Study) -> None:
         if family.exact == "unknown" and (closed := set(CLOSED_FORMS) & set(study.axes["network"])):
             raise InputError(
                 f"{study.path}: axes.network: {min(closed)!r} is not allowed: the score of {name} is not known"
+            )
+        if cell.sampling and not family.nearest:
+            near = ", ".join(one for one in FAMILIES if FAMILIES[one].nearest)
+            raise InputError(
+                f"{study.path}: axes.family: {name!r} is not allowed with the section sampling: the distance from its "
+                f"manifold is not known: should be one of {near}"
             )
         fractions = [group.fraction for group in cell.manifold.groups]
         total = math.fsum(fractions)

@@ -13,6 +13,7 @@ train     3 gated-64 at d 32: 454 MB, 20 of them 715; 5 gated-256 at d 100: 719;
 spectrum  exact: d 32: 185 MB; d 200: 266; d 1000: 147. 48 x 32 Jacobians of gated-64 at d 32: 637 MB, 2 ms each;
           of gated-256 at d 100: 1,322 MB, 7 ms; 16 x 8 of gated-128 at d 300: 946 MB, 55 ms
 dimension exact: d 32: 188 MB, 11 s; d 300: 243 MB, 8 s
+sample    13 switches x 128 samples, curved arcs at d 32: 5 gated-64: 294 MB, 53 s
 fit       179 MB, .5 s a cell at d 32 and 2 s at d 500
 cube, compare, report   60 cells at d 32: 218, 195, 285 MB; 9, 8, 16 s
 A sampled posterior (families tanh and quadratic) takes .1 s a point.
@@ -43,12 +44,11 @@ class Request(NamedTuple):
 
 
 def of_job(stage: str, job: Job, on_gpu: bool = False) -> Request:
-    """What the stages train, spectrum, dimension and fit of one job need. on_gpu: whether networks get a GPU."""
+    """What the stages with a file per job need for one job. on_gpu: whether networks get a GPU."""
     cell, cells = job.first, job.size
     gpus = int(on_gpu and stage != "fit" and cell.trained)
-    megabytes, seconds = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "fit": _fit}[stage](
-        cell, cells
-    )
+    of_stage = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "sample": _sample, "fit": _fit}
+    megabytes, seconds = of_stage[stage](cell, cells)
     return _request(megabytes + CUDA * gpus, seconds, gpus)
 
 
@@ -96,6 +96,21 @@ def _dimension(cell: Cell, cells: int) -> tuple[float, float]:
     )
     of_data = 120.0 if dimension.of_data and cell["network"] == "exact" else 0.0
     return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * (seconds + of_data)
+
+
+def _sample(cell: Cell, cells: int) -> tuple[float, float]:
+    sampling, d, m = cell.sampling, cell["ambient_dim"], cell.manifold_dim
+    assert sampling is not None  # or the study has no such stage
+    times, points = sampling.switches, sampling.points
+    steps = times.count + math.log(times.stop / times.start) / math.log(sampling.ratio)
+    arms = times.count if cell["network"] != "exact" else 1
+    # half of all arms follow the exact score, half the own one; distances between all pairs of samples
+    evaluations = 2 * steps * arms * points
+    seconds = evaluations * (1e-5 + 3e-5 * m + (_weights(cell) + d * m) / 1e10) + 5e-8 * arms * points**2 * d
+    megabytes = 1e-6 * (
+        32 * points**2 + 100 * arms * points * (d + (_width(cell) if cell.trained else 0)) + 8 * _weights(cell)
+    )
+    return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * seconds
 
 
 def _fit(cell: Cell, cells: int) -> tuple[float, float]:

@@ -33,7 +33,8 @@ from scoregap.truth import FAMILIES, SETTINGS, VARIANCE_LAWS
 
 CONTROLS = ("exact", "gaussian")  # values of the network axis that others are compared with
 CLOSED_FORMS = (*CONTROLS, "empirical")  # those that need no training
-SECTIONS = ("manifold", "train", "spectrum", "dimension", "fit", "compare")  # in the order of the fields of a `Cell`
+# In the order of the fields of a `Cell`.
+SECTIONS = ("manifold", "train", "spectrum", "dimension", "sampling", "fit", "compare")
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
 ALL = "all"  # in the path of an axis: every member of a list, as manifold.groups.all.width
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
@@ -217,6 +218,14 @@ class Dimension(Section):
         return [name for name in self.estimators if name in DATA_ESTIMATORS]
 
 
+class Sampling(Section):
+    """Where in noise the score of a sampler changes hands, and how many samples are made; all cells share it."""
+
+    switches: Times
+    points: Annotated[int, Field(ge=2, le=4096, description="samples")] = 256
+    ratio: Annotated[float, Field(gt=1, le=2, description="largest, of two noise variances a step apart")] = 1.1
+
+
 class Fit(Section):
     """How gaps and phase times are read off spectra."""
 
@@ -262,6 +271,7 @@ class Document(Section):
     train: Train | None = None
     spectrum: Spectrum
     dimension: Dimension | None = None
+    sampling: Sampling | None = None
     fit: Fit = Fit()
     compare: Compare
 

@@ -19,7 +19,7 @@ from scoregap.study import Job, Study
 
 STATES = ("done", "running", "failed", "diverged", "waiting")
 WORST = ("failed", "diverged", "running", "waiting", "done")  # a cell is what the worst of its stages is
-OF_JOBS = ("train", "spectrum", "dimension", "fit")  # the stages with a file per job
+OF_JOBS = ("train", "spectrum", "dimension", "sample", "fit")  # the stages with a file per job
 TAIL = 2**16  # bytes at the end of a log that are looked at
 
 

@@ -28,6 +28,7 @@ from scoregap.schema import (
     Document,
     Fit,
     Manifold,
+    Sampling,
     Spectrum,
     Train,
     read,
@@ -37,7 +38,9 @@ from scoregap.schema import (
 from scoregap.stages import STAGES
 from scoregap.truth import FAMILIES, Group
 
-MOST_CELLS = 10**6
+OPTIONAL = {  # optional stage, or its section -> its section
+    name: stage.sections[0] for stage in STAGES if stage.optional for name in (stage.name, *stage.sections)
+}
 
 
 def digest(value: Any, length: int = 12) -> str:
@@ -59,6 +62,7 @@ class Cell:
     train: Train | None
     spectrum: Spectrum
     dimension: Dimension | None
+    sampling: Sampling | None
     fit: Fit
     compare: Compare
 
@@ -117,13 +121,13 @@ class Cell:
 
     def has(self, stage: str) -> bool:
         """Whether the cell goes through a stage, and reads the section of that name."""
-        return _has(stage, self.trained, self.dimension is not None)
+        return _has(stage, self.trained, self)
 
     def key(self, stage: str) -> str:
         """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
 
         Axes that point into sections are in the sections, so an axis of `fit` does not retrain. Training is evaluated
-        over the range of the spectra's times. Fits do not read the section `dimension`, so it does not refit.
+        over the range of the spectra's times. Nothing reads the section of an optional stage but that stage.
         """
         content = {axis: json.dumps(self[axis]) for axis in AXES}
         return _digest_through(stage, self.has, content, self.spectrum, lambda name: self._as_json[name])
@@ -196,7 +200,7 @@ class Job:
 
     def has(self, stage: str) -> bool:
         """Whether its cells go through a stage."""
-        return _has(stage, self.trained, self.study.document.dimension is not None)
+        return _has(stage, self.trained, self.study.document)
 
     def fingerprint(self, stage: str) -> str:
         """Changes when the keys of its cells' results of this stage do, or their order, without making the cells."""
@@ -211,8 +215,10 @@ class Job:
         return _digest_through(stage, self.has, content, self.study.document.spectrum, sections)
 
 
-def _has(stage: str, trained: bool, dimension: bool) -> bool:
-    return {"train": trained, "dimension": dimension}.get(stage, True)
+def _has(stage: str, trained: bool, sections: Cell | Document) -> bool:
+    if stage == "train":
+        return trained
+    return stage not in OPTIONAL or getattr(sections, OPTIONAL[stage]) is not None
 
 
 def _read(section, network: str) -> str:
@@ -235,7 +241,7 @@ def _digest_through(
     if has("train"):
         content["evaluated"] = f"[{json.dumps(spectrum.times.start)},{json.dumps(spectrum.times.stop)}]"
     for one in STAGES:
-        if one.name == "dimension" != stage:
+        if one.optional and one.name != stage:
             continue
         if has(one.name):
             content[f"{one.name} revision"] = str(one.revision)
@@ -308,6 +314,7 @@ class Study:
             ),
             "curvature": exact and several["curvature"] and 0 in self.axes["curvature"],
             "estimators": self.document.dimension is not None,
+            "labour": exact and self.document.sampling is not None,
             "accuracy": exact and trained_longer,
             "capacity": exact and trained_longer and flat,
             "plateau": exact and trained_longer and "gaussian" in self.axes["network"] and not flat,
@@ -396,8 +403,9 @@ class Study:
     def resolved(self) -> dict[str, Any]:
         """The whole study with defaults filled in, as plain data, without what does not change results."""
         content = self.document.model_dump()
-        if content["dimension"] is None:
-            del content["dimension"]
+        for section in set(OPTIONAL.values()):
+            if content[section] is None:
+                del content[section]
         if content["train"]:
             del content["train"]["device"]
         del content["compare"]["require"]
@@ -415,7 +423,7 @@ class Study:
 
     def fingerprint(self, stage: str) -> str:
         """For the stages that gather all jobs: changes when the study does, or a revision up to this stage."""
-        stages = [one for one in STAGES if one.name != "dimension" or self.document.dimension]
+        stages = [one for one in STAGES if _has(one.name, True, self.document)]
         names = [one.name for one in stages]
         return digest([self.hash, [one.revision for one in stages[: names.index(stage) + 1]]])
 

@@ -48,6 +48,8 @@ STATES = {
 _STATES = ", ".join(f"{code} {state}" for code, state in STATES.items())
 VARIANCE = "data_unit^2"
 SIDES = ("low", "high")  # of the dimension `side`
+ORDERS = ("own below", "own above")  # of the dimension `order`
+SAMPLERS = ("own", "exact", "clean")  # of the dimension `sampler`
 EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
 LEVELS = 16  # noise variances of one evaluation, the size of the dimension `level`
 
@@ -110,8 +112,9 @@ VARIABLES: dict[str, Variable] = {
     "dimension_overall": Variable(("estimator",), "float32", "1", "blind estimate of the manifold dimension"),
     "gap_count_overall": Variable((), "float32", "1", "gaps significant at some time, found blind"),
 }
-# Of studies with a section `dimension`; the cubes of others do not have them.
+# Of studies with an optional section; the cubes of others do not have them.
 OPTIONAL: dict[str, Variable] = {
+    # of the section `dimension`
     "estimate": Variable(
         ("estimate_time", "estimate_point", "score_estimator"),
         "float32",
@@ -124,6 +127,19 @@ OPTIONAL: dict[str, Variable] = {
     "point_dimension": Variable(("estimate_point",), "float32", "1", "true dimension of the manifold at the point"),
     "data_estimate": Variable(
         ("data_estimator",), "float32", "1", "dimension that the estimator makes of clean data (exact arm only)"
+    ),
+    # of the section `sampling`
+    "sample_off_manifold": Variable(
+        ("order", "switch"), "float64", "data_unit", "rms distance of samples from the manifold, per normal direction"
+    ),
+    "sample_distance": Variable(
+        ("order", "switch", "group"),
+        "float64",
+        "1",
+        "energy distance of samples from those of the exact score from the same starts, over the group's std",
+    ),
+    "sample_truth_distance": Variable(
+        ("sampler", "group"), "float64", "1", "energy distance of samples from clean points, over the group's std"
     ),
 }
 VARIABLES |= OPTIONAL
@@ -179,6 +195,9 @@ COORDINATES = {
     "estimate_point": ("1", "index of the point at which dimensions are estimated"),
     "score_estimator": ("1", "estimator of the dimension that takes a score"),
     "data_estimator": ("1", "estimator of the dimension that takes data"),
+    "order": ("1", "where in noise samples are made by the network's own score, the exact one making the rest"),
+    "switch": (VARIANCE, "noise variance t at which the score of samples changes hands"),
+    "sampler": ("1", "who made samples: one score alone, or nobody: clean points"),
 }
 
 
@@ -278,7 +297,7 @@ def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Data
     coords: dict[str, Any] = dict(axes) | {dim: np.arange(sizes[dim]) for dim in sorted(used)}
     coords["time"] = np.geomspace(1e-3, 1, sizes["time"])
     coords["side"] = np.array(SIDES, object)
-    for dim in ("estimator", "score_estimator", "data_estimator"):
+    for dim in ("estimator", "score_estimator", "data_estimator", "order", "sampler"):
         coords[dim] = np.array([f"{dim}-{i}" for i in range(sizes[dim])], object)
     for axis, values in axes.items():
         if isinstance(values[0], str):

@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 import damage
 import pytest
 import typer
-from tiny import FLAT, WITH_DIMENSION, edited
+from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
 
 from scoregap import storage
 from scoregap.__main__ import _reporting_errors
-from scoregap.stages import compare, cube, dimension, fit, report, spectrum, train
+from scoregap.stages import compare, cube, dimension, fit, report, sample, spectrum, train
 from scoregap.study import load
 
 
@@ -30,6 +30,10 @@ def command(stage, study, results, out):
         "spectrum": (lambda: spectrum.run(study, trained, out / "new.zarr.zip", weights), weights),
         "dimension": (
             lambda: dimension.run(edited(results, WITH_DIMENSION), trained, out / "new.zarr.zip", weights),
+            weights,
+        ),
+        "sample": (
+            lambda: sample.run(edited(results, WITH_SAMPLING), trained, out / "new.zarr.zip", weights),
             weights,
         ),
         "fit": (lambda: fit.run(study, trained, spectra, out / "new.zarr.zip"), spectra),
@@ -65,7 +69,7 @@ def copy(done, tmp_path_factory):
 
 @pytest.mark.parametrize("how", ["a flipped bit", *damage.WHOLE])
 @pytest.mark.parametrize(
-    "stage", ["spectrum", "dimension", "fit", "cube", "cube of fits", "compare", "report", "report of cube"]
+    "stage", ["spectrum", "dimension", "sample", "fit", "cube", "cube of fits", "compare", "report", "report of cube"]
 )
 def test_no_stage_reads_a_damaged_input(stage, how, copy, tmp_path, capsys):
     study, results = copy
@@ -137,7 +141,7 @@ def mounted(folder, megabytes):
 
 
 @pytest.mark.parametrize("trouble", ["No space left on device", "Read-only file system"])
-@pytest.mark.parametrize("stage", ["train", "spectrum", "dimension", "fit", "cube", "compare", "report"])
+@pytest.mark.parametrize("stage", ["train", "spectrum", "dimension", "sample", "fit", "cube", "compare", "report"])
 def test_what_cannot_be_written_is_one_line_and_leaves_what_was_there(stage, trouble, copy, tmp_path, capsys):
     study, results = copy
     with mounted(tmp_path / "small", 4) as out:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiny import DIMENSION, TINY
+from tiny import DIMENSION, SAMPLING, TINY
 
 from scoregap.resources import NESTED, of_job, of_study
 from scoregap.study import Study, load
@@ -15,9 +15,10 @@ from scoregap.study import Study, load
 ROOT = Path(__file__).parents[1]
 
 
-def study_of(folder, networks="exact, gated-8", dimension=False, **changes) -> Study:
+def study_of(folder, networks="exact, gated-8", dimension=False, sampling=False, **changes) -> Study:
     """The tiny study with these values, keys written as in `train__steps`."""
-    content = yaml.safe_load(TINY.replace("fit:\n", DIMENSION) if dimension else TINY)
+    text = TINY.replace("fit:\n", DIMENSION) if dimension else TINY
+    content = yaml.safe_load(text.replace("fit:\n", SAMPLING) if sampling else text)
     content["axes"] |= {"network": networks.split(", "), "curvature": [0.5]}
     for key, value in changes.items():
         *sections, last = key.split("__")
@@ -57,6 +58,10 @@ ESTIMATED = {
     "dimension": True, "dimension__points": 4, "dimension__times": {"start": 1e-3, "stop": 10.0, "count": 12},
     "dimension__probes": 10, "dimension__data_points": 2500, "dimension__neighbours": 100,
 }  # fmt: skip
+SAMPLED = {
+    "sampling": True, "sampling__switches": {"start": 1e-3, "stop": 30.0, "count": 13},
+    "sampling__points": 128, "sampling__ratio": 1.35,
+}  # fmt: skip
 
 # Measured by the stages run by hand, one at a time: peak resident MB, seconds of CPU.
 MEASURED = [
@@ -78,6 +83,7 @@ MEASURED = [
     ("dimension", False, axes("arcs", 32, 8, "gated-64", 3) | ESTIMATED, 188, 10.6),
     ("dimension", False, axes("linear", 300, 40, "gated-64", 1) | ESTIMATED, 243, 8.0),
     ("dimension", True, axes("arcs", 64, 8, "gated-128", 2) | ESTIMATED, 443, 12.7),
+    ("sample", True, axes("arcs", 32, 8, "gated-64", 5) | SAMPLED, 294, 52.9),
     ("fit", False, axes("arcs", 32, 8, "gated-64", 3) | grid(48, 32), 180, 4.0),
     ("fit", False, axes("linear", 500, 100, "gated-64", 1) | grid(24, 8), 177, 4.8),
 ]  # fmt: skip
@@ -106,11 +112,14 @@ LARGE = axes("arcs", 64, 8, "gated-128", 4) | grid(48, 32) | batch(20_000)
         ("dimension", True, {"axes__ambient_dim": [1000]}),
         ("dimension", True, {"dimension__draws": 40, "axes__ambient_dim": [256]}),
         ("dimension", False, {"dimension__data_points": 20_000}),
+        ("sample", True, {"sampling__points": 2000}),
+        ("sample", True, {"networks": "exact, gated-4096"}),
+        ("sample", False, {"sampling__points": 4000}),
         ("fit", True, {"axes__seed": 40}),
     ],
 )
 def test_larger_jobs_ask_for_more(tmp_path, stage, trained, grows):
-    base = LARGE | {"dimension": stage == "dimension"}
+    base = LARGE | {"dimension": stage == "dimension", "sampling": stage == "sample"}
     small, large = (asked(tmp_path, stage, trained, **base | change) for change in ({}, grows))
     assert large.memory > 1.1 * small.memory
     if "dimension__data_points" not in grows:
@@ -123,11 +132,14 @@ def test_larger_jobs_ask_for_more(tmp_path, stage, trained, grows):
         ("train", True, {"train__steps": 200_000}),
         ("spectrum", True, {"axes__seed": 40}),
         ("dimension", True, {"axes__seed": 400}),
+        ("sample", True, {"axes__seed": 40}),
+        ("sample", True, {"sampling__ratio": 1.02}),
+        ("sample", False, {"axes__seed": 400}),
         ("fit", True, {"fit__resamples": 20_000}),
     ],
 )
 def test_longer_jobs_ask_for_more_time_and_no_more_memory(tmp_path, stage, trained, grows):
-    base = LARGE | {"dimension": stage == "dimension"}
+    base = LARGE | {"dimension": stage == "dimension", "sampling": stage == "sample"}
     small, large = (asked(tmp_path, stage, trained, **base | change) for change in ({}, grows))
     assert large.memory == small.memory
     assert large.minutes > 1.5 * small.minutes
@@ -162,9 +174,9 @@ def test_gathering_follows_the_number_of_cells(tmp_path):
 
 @pytest.mark.parametrize("on_gpu", [False, True])
 def test_networks_on_a_gpu_ask_for_one_and_its_host_memory(tmp_path, on_gpu):
-    jobs = study_of(tmp_path, **LARGE, dimension=True).jobs.values()
+    jobs = study_of(tmp_path, **LARGE, dimension=True, sampling=True).jobs.values()
     for job in jobs:
-        for stage in ("train", "spectrum", "dimension", "fit")[not job.trained :]:
+        for stage in ("train", "spectrum", "dimension", "sample", "fit")[not job.trained :]:
             request, plain = of_job(stage, job, on_gpu), of_job(stage, job)
             gpus = int(on_gpu and job.trained and stage != "fit")
             assert request.gpus == gpus
@@ -186,12 +198,12 @@ def test_auto_asks_for_the_gpus_of_this_machine_and_for_none_of_a_cluster(tmp_pa
 
 @pytest.mark.workflow
 def test_rules_ask_for_more_at_every_attempt(tmp_path):
-    study = study_of(tmp_path, dimension=True, train__device="cuda")
+    study = study_of(tmp_path, dimension=True, sampling=True, train__device="cuda")
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "-c1", "--dry-run"]
     command += ["--attempt", "3", "--config", f"study={study.path}"]
     text = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
     for job in study.jobs.values():
-        for stage in ("train", "spectrum", "dimension", "fit"):
+        for stage in ("train", "spectrum", "dimension", "sample", "fit"):
             if stage == "train" and not job.trained:
                 continue
             memory, minutes, gpus = of_job(stage, job, on_gpu=True)

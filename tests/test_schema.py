@@ -116,6 +116,18 @@ MISTAKES = {
     "times of estimates reversed": (
         "fit:", "dimension: {estimators: [flipd], times: {start: 1.0, stop: 0.1, count: 8}}\nfit:",
         "dimension.times.stop: 0.1 is not allowed: should exceed start"),
+    "switches below the noise range": (
+        "fit:", "sampling: {switches: {start: 1.0e-5, stop: 1.0, count: 8}}\nfit:",
+        "sampling.switches.start: 1e-05 is not allowed: should lie within the trained noise range"),
+    "switches reversed": ("fit:", "sampling: {switches: {start: 1.0, stop: 0.1, count: 8}}\nfit:",
+                          "sampling.switches.stop: 0.1 is not allowed: should exceed start"),
+    "too many samples": ("fit:", "sampling: {switches: {start: 0.1, stop: 1.0, count: 8}, points: 5000}\nfit:",
+                         "sampling.points: 5000 is not allowed: should be less than or equal to 4096"),
+    "steps that do not go on": ("fit:", "sampling: {switches: {start: 0.1, stop: 1.0, count: 8}, ratio: 1.0}\nfit:",
+                                "sampling.ratio: 1.0 is not allowed: should be greater than 1"),
+    "unknown key of sampling": ("fit:", "sampling: {switches: {start: 0.1, stop: 1.0, count: 8}, n: 4}\nfit:",
+                                "sampling.n: unknown key: allowed are switches, points, ratio"),
+    "axis of sampling": ("  seed: 2", "  sampling.points: [8, 9]\n  seed: 2", "axes.sampling.points: unknown axis"),
     "axis of dimension": ("  seed: 2", "  dimension.points: [1, 2]\n  seed: 2", "axes.dimension.points: unknown axis"),
     "not YAML": ("axes:", "axes: [", "line"),
     "Python object": ("depth: 1", "depth: !!python/name:os.system", "is not YAML"),

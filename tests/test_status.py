@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from test_events import FAILURE
-from tiny import DIMENSION, TINY, edited, write_job
+from tiny import DIMENSION, SAMPLING, TINY, edited, write_job
 
 from scoregap import InputError, progress, status, storage, workflow
 from scoregap.study import load
@@ -100,13 +100,14 @@ def test_what_is_not_of_the_study_as_it_is_now_waits(study, folder, tmp_path):
     assert counts(report, "fit") == {"waiting": 18}
 
 
-def test_a_section_dimension_is_a_stage_more(study, folder, tmp_path):
+@pytest.mark.parametrize(("stage", "section"), [("dimension", DIMENSION), ("sample", SAMPLING)])
+def test_an_optional_section_is_a_stage_more(study, folder, tmp_path, stage, section):
     make_all(folder, study)
-    report = look(load(edited(tmp_path, ("fit:\n", DIMENSION))), folder)
-    assert counts(report, "dimension") == {"waiting": 12}
+    report = look(load(edited(tmp_path, ("fit:\n", section))), folder)
+    assert counts(report, stage) == {"waiting": 12}
     assert counts(report, "fit") == {"done": 12}
-    assert "\ndimension" in status.render(report)
-    assert "\ndimension" not in status.render(look(study, folder))
+    assert f"\n{stage}" in status.render(report)
+    assert f"\n{stage}" not in status.render(look(study, folder))
 
 
 def test_a_failure_is_told_with_its_log_and_what_that_says(study, folder):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import TINY, WITH_DIMENSION, edited
+from tiny import TINY, WITH_DIMENSION, WITH_SAMPLING, edited
 
 from scoregap import InputError
 from scoregap.schema import AXES
@@ -98,33 +98,55 @@ def test_a_section_changes_the_fingerprint_of_its_stage_and_of_those_after_it(tm
     before = load(tmp_path / "edited.yaml")
     after = load(edited(tmp_path, *([change] if change[0] in TINY else [])))
     (job,) = [job for job in before.jobs if "gated" in job and "0.5" in job]
-    names = [stage.name for stage in STAGES][:4]
+    names = [stage.name for stage in STAGES if not stage.optional][:3]
     changed = [name for name in names if before.job(job).fingerprint(name) != after.job(job).fingerprint(name)]
     assert changed == (names[names.index(first) :] if first else [])
     assert (before.hash == after.hash) == (first is None)
 
 
-def test_without_a_section_the_stage_dimension_does_not_exist(tmp_path, monkeypatch):
+OPTIONAL = pytest.mark.parametrize(
+    ("stage", "section", "change"), [("dimension", "dimension", WITH_DIMENSION), ("sample", "sampling", WITH_SAMPLING)]
+)
+
+
+@OPTIONAL
+def test_without_its_section_an_optional_stage_does_not_exist(tmp_path, monkeypatch, stage, section, change):
     """Keys, fingerprints and hash are as if it had never been written; with one, spectra and fits keep theirs."""
-    before, asked = load(edited(tmp_path)), load(edited(tmp_path, WITH_DIMENSION))
+    before, asked = load(edited(tmp_path)), load(edited(tmp_path, change))
     keys = {stage: [cell.key(stage) for cell in before.cells] for stage in ("train", "spectrum", "fit")}
     gathered = {stage: before.fingerprint(stage) for stage in ("cube", "compare", "report")}
-    for stage in keys:
-        assert [cell.key(stage) for cell in asked.cells] == keys[stage]
+    for other in keys:
+        assert [cell.key(other) for cell in asked.cells] == keys[other]
     assert asked.hash != before.hash
     assert asked.jobs.keys() == before.jobs.keys()
-    monkeypatch.setattr("scoregap.study.STAGES", [stage for stage in STAGES if stage.name != "dimension"])
+    assert [one.jobs[id].has(stage) for one in (before, asked) for id in before.jobs] == [False] * 6 + [True] * 6
+    assert [one.cells[0].has(stage) for one in (before, asked)] == [False, True]
+    monkeypatch.setattr("scoregap.study.STAGES", [one for one in STAGES if one.name != stage])
     assert {stage: [cell.key(stage) for cell in before.cells] for stage in keys} == keys
     assert {stage: before.fingerprint(stage) for stage in gathered} == gathered
-    assert "dimension" not in before.resolved
+    assert section not in before.resolved
+    assert section in asked.resolved
 
 
-def test_a_change_in_the_section_dimension_keeps_spectra_and_fits(tmp_path):
-    one, two = (load(edited(tmp_path, WITH_DIMENSION, ("points: 3", f"points: {n}"))) for n in (2, 3))
+@OPTIONAL
+def test_a_change_in_an_optional_section_changes_its_stage_alone(tmp_path, stage, section, change):
+    points = "points: 3" if stage == "dimension" else "points: 24"
+    one, two = (load(edited(tmp_path, change, (points, f"points: {n}"))) for n in (2, 3))
     (job,) = [job for job in one.jobs if "exact" in job and "0.5" in job]
-    changed = [s.name for s in STAGES[:4] if one.job(job).fingerprint(s.name) != two.job(job).fingerprint(s.name)]
-    assert changed == ["dimension"]
+    names = [s.name for s in STAGES if s.name not in ("cube", "compare", "report")]
+    assert [s for s in names if one.job(job).fingerprint(s) != two.job(job).fingerprint(s)] == [stage]
+    assert [s for s in names if one.cells[0].key(s) != two.cells[0].key(s)] == [stage]
     assert one.hash != two.hash
+
+
+def test_samples_need_a_manifold_whose_nearest_points_are_known(tmp_path):
+    with pytest.raises(InputError) as caught:
+        load(edited(tmp_path, WITH_SAMPLING, ("[arcs]", "[arcs, tanh]")))
+    assert str(caught.value).endswith(
+        "axes.family: 'tanh' is not allowed with the section sampling: the distance from its manifold is not known: "
+        "should be one of linear, arcs, sphere, torus"
+    )
+    load(edited(tmp_path, ("[arcs]", "[arcs, tanh]")))
 
 
 def test_training_depends_on_the_range_it_is_evaluated_over(tmp_path):
@@ -235,7 +257,7 @@ def test_keys_are_digests_of_what_results_depend_on(path):
         if cell["network"] in ("exact", "gaussian") or cell.manifold.dataset_size is None:
             unread.add("dataset_size")
         for stage in STAGES[: [stage.name for stage in STAGES].index("fit") + 1]:
-            if stage.name == "dimension":
+            if stage.optional:
                 continue
             if cell.has(stage.name):
                 content[f"{stage.name} revision"] = stage.revision

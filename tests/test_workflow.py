@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 import xarray as xr
-from tiny import DIMENSION, TINY
+from tiny import DIMENSION, SAMPLING, TINY
 
 from scoregap import display, status, storage, workflow
 from scoregap.study import load
@@ -189,9 +189,10 @@ def test_a_changed_section_reruns_its_stage_and_those_after_it(folder, old, new,
     assert planned(folder) == dict(list(all_jobs.items())[list(all_jobs).index(first) :])
 
 
-def test_a_section_dimension_adds_its_jobs_and_keeps_spectra_and_fits(folder):
-    edit(folder, "fit:\n", DIMENSION)
-    assert planned(folder) == {"dimension": 6, "cube": 1, "compare": 1, "report": 1}
+@pytest.mark.parametrize(("stage", "section"), [("dimension", DIMENSION), ("sample", SAMPLING)])
+def test_an_optional_section_adds_its_jobs_and_keeps_spectra_and_fits(folder, stage, section):
+    edit(folder, "fit:\n", section)
+    assert planned(folder) == {stage: 6, "cube": 1, "compare": 1, "report": 1}
 
 
 @pytest.mark.parametrize("stage", ["train", "fit", "report"])

@@ -48,6 +48,16 @@ fit:
 WITH_DIMENSION = ("fit:\n", DIMENSION)
 
 
+# Likewise.
+SAMPLING = """\
+sampling:
+  switches: {start: 1.0e-3, stop: 30.0, count: 8}
+  points: 24
+  ratio: 1.5
+fit:
+"""
+WITH_SAMPLING = ("fit:\n", SAMPLING)
+
 # Changes that make several grids of the tiny study.
 BLOCKS = (
     ("curvature: [0.0, 0.5]", "curvature: [0.0]"),
@@ -112,7 +122,7 @@ LINEAR = (("[arcs]", "[linear]"), FLAT)
 
 def measured(folder, *changes, without=()):
     """(study, datasets) of the tiny study with these replacements made; without: places of jobs that were not run."""
-    from scoregap.stages import cube, dimension, fit, spectrum
+    from scoregap.stages import cube, dimension, fit, sample, spectrum
     from scoregap.study import load
 
     path = edited(folder, *EXACT, *changes)
@@ -124,5 +134,7 @@ def measured(folder, *changes, without=()):
             fit.run(path, job, spectra, folder / "fit" / f"{job}.zarr.zip")
             if study.document.dimension:
                 dimension.run(path, job, folder / "dimension" / f"{job}.zarr.zip")
-    folders = [folder / stage for stage in ("spectrum", "fit", "dimension")]
+            if study.document.sampling:
+                sample.run(path, job, folder / "sample" / f"{job}.zarr.zip")
+    folders = [folder / stage for stage in ("spectrum", "fit", "dimension", "sample")]
     return study, [cube.gather(study, d, *folders) for d in study.axes["ambient_dim"]]

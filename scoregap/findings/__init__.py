@@ -1,4 +1,4 @@
-"""What a study says as a whole: about the laws, about estimators of the dimension, about training.
+"""What a study says as a whole: about the laws, estimators of the dimension, samples and training.
 
 study, datasets of its cube -> tables, and their summaries in lines
 
@@ -9,7 +9,7 @@ row, a table may be empty. `claims` is of every study with trained networks, all
 
 import xarray as xr
 
-from scoregap.findings import claims, dimensions, laws, learning
+from scoregap.findings import claims, dimensions, labour, laws, learning
 from scoregap.study import Study
 
 __all__ = ["TABLES", "claims", "summary"]
@@ -19,6 +19,7 @@ TABLES = {
     "gap_existence": (laws.gap_existence, laws.gap_existence_lines),
     "curvature": (laws.curvature, laws.curvature_lines),
     "estimators": (dimensions.estimators, dimensions.estimator_lines),
+    "labour": (labour.labour, labour.labour_lines),
     "accuracy": (learning.accuracy, learning.accuracy_lines),
     "capacity": (learning.capacity, learning.capacity_lines),
     "plateau": (learning.plateau, learning.plateau_lines),

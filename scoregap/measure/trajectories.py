@@ -1,6 +1,7 @@
 """Reverse trajectories of a score: the points at which a sampler that uses it would be.
 
 (denoiser, noisy points at the largest noise variance) -> points at every noise variance
+(two denoisers, such points) -> samples in whose making the one takes over from the other, at every noise variance
 
 The probability-flow ODE with variance exploding, dx / dsigma = (x - D(x, sigma^2)) / sigma, by Heun's method (Karras et
 al. 2022, Algorithm 1 without churn): two evaluations a step. A direction without variance is followed exactly.
@@ -41,3 +42,29 @@ def reverse(denoise, x, times, ratio=RATIO):
         live = np.isfinite(x).all(1)
         points[k - 1, live] = x[live]
     return points
+
+
+def switched(above, below, x, times, ratio=RATIO):
+    """Samples (T, n, d) whose score changes hands, at each of the times (T,) in turn, ascending.
+
+    above, below: denoisers as in `reverse`, the one at noise variances from the switch on, the other under it. x:
+    noisy points (n, d) at the last of the times, the same for every switch. The trajectory ends at the first of them,
+    with the denoised point of the score in charge there, so that samples keep no noise: the first sample is wholly
+    made by `above`, the last by `below`. What switches share, the way down to them, is gone once.
+    """
+    upper, lower = np.array(x, float), np.empty((0, *x.shape))
+    for down in range(len(times) - 1, 0, -1):
+        span = times[down - 1 : down + 1]
+        lower = np.concatenate([upper[None], lower])  # of which the first changes hands here
+        lower = reverse(below, lower.reshape(-1, x.shape[1]), span, ratio)[0].reshape(lower.shape)
+        upper = reverse(above, upper, span, ratio)[0]
+    last = _known(below, lower.reshape(-1, x.shape[1]), times[0]).reshape(lower.shape)
+    return np.concatenate([_known(above, upper, times[0])[None], last])
+
+
+def _known(denoise, x, t):
+    """Denoised points; NaN where a trajectory has ended."""
+    live, denoised = np.isfinite(x).all(1), np.full_like(x, np.nan)
+    if live.any():
+        denoised[live] = denoise(x[live], t)
+    return denoised

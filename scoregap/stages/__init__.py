@@ -18,13 +18,25 @@ class Stage(NamedTuple):
     revision: int
     sections: tuple[str, ...]
     summary: str
+    optional: bool = False  # only in studies that have its section; no stage of a job reads its results
 
 
 STAGES = (
     Stage("train", 3, ("manifold", "train"), "Train the networks of one job together."),
     Stage("spectrum", 4, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points."),
     Stage(
-        "dimension", 1, ("dimension",), "Dimensions of one job by several estimators, where the study asks for them."
+        "dimension",
+        1,
+        ("dimension",),
+        "Dimensions of one job by several estimators, where the study asks for them.",
+        optional=True,
+    ),
+    Stage(
+        "sample",
+        1,
+        ("sampling",),
+        "Errors of samples whose score changes hands at a noise variance, likewise.",
+        optional=True,
     ),
     Stage("fit", 5, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
     Stage("cube", 4, (), "Gather every job into one labelled zarr cube."),

@@ -1,10 +1,9 @@
 """Gather every job into one labelled zarr cube.
 
-study, folders of spectra, fits and dimensions -> cube.zarr and its manifest cube.zarr.json
+study, folders of spectra, fits, dimensions and samples -> cube.zarr and its manifest cube.zarr.json
 
 Every block of a study is a group of its own. So are cells of different ambient_dim, whose spectra have different
-lengths. A job without
-files leaves its cells missing (status 0), so an incomplete study can be looked at.
+lengths. A job without files leaves its cells missing (status 0), so an incomplete study can be looked at.
 """
 
 import platform
@@ -19,15 +18,17 @@ import yaml
 import scoregap
 from scoregap import DamagedFile, InputError, storage, variables
 from scoregap.schema import CONTROLS
-from scoregap.stages import STAGES, dimension, fit, spectrum
+from scoregap.stages import STAGES, dimension, fit, sample, spectrum
 from scoregap.study import Study, load
 
 STAGE = [stage.name for stage in STAGES].index("cube") + 1  # stages up to this one
 PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
 
 
-def run(study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | None = None) -> None:
-    """Gather the SPECTRA and FITS folders of study STUDY, and DIMENSIONS if it asks for them, into the cube OUT."""
+def run(
+    study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | None = None, samples: Path | None = None
+) -> None:
+    """Gather the SPECTRA and FITS folders of study STUDY, with DIMENSIONS and SAMPLES if it asks, into the cube OUT."""
     loaded = load(study)
     for folder, stage in ((spectra, "spectrum"), (fits, "fit")):
         if not folder.is_dir():
@@ -35,7 +36,7 @@ def run(study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | No
     attrs = provenance(loaded)
     groups, spool = {}, storage.Spool(out)
     for name, (part, d) in places(loaded).items():
-        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, spool)).assign_attrs(attrs)
+        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool)).assign_attrs(attrs)
         if wrong := invalid(ds, part, spool):
             raise InputError(f"{out}: would not be a valid cube: {wrong}")
         groups[name] = ds
@@ -99,6 +100,7 @@ def gather(
     spectra: Path,
     fits: Path,
     dimensions: Path | None = None,
+    samples: Path | None = None,
     spool: storage.Spool | None = None,
 ) -> xr.Dataset:
     """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool."""
@@ -116,7 +118,8 @@ def gather(
     for job in study.jobs.values():
         if job.axes["ambient_dim"] != (ambient_dim,):
             continue
-        for stage, folder in (("spectrum", spectra), ("fit", fits), ("dimension", dimensions)):
+        folders = {"spectrum": spectra, "fit": fits, "dimension": dimensions, "sample": samples}
+        for stage, folder in folders.items():
             if folder is None or not job.has(stage):
                 continue
             path = folder / f"{job.id}.zarr.zip"
@@ -166,6 +169,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         "evaluation": np.arange(variables.EVALUATIONS),
         "level": variables.training_levels(cells[0].spectrum.times),
         **(dimension.coordinates(cells[0].dimension) if cells[0].dimension else {}),
+        **(sample.coordinates(cells[0].sampling) if cells[0].sampling else {}),
     }
 
 

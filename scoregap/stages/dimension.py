@@ -25,7 +25,7 @@ from scoregap.schema import Dimension
 from scoregap.stages import spectrum
 from scoregap.study import Cell, load
 
-NAMES = tuple(variables.OPTIONAL)
+NAMES = ("estimate", "estimate_cost", "point_dimension", "data_estimate")
 
 
 class Score(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from scoregap import DamagedFile, InputError, figures, gate, storage
-from scoregap.figures import cells, forest, learning, theory
+from scoregap.figures import cells, forest, labour, learning, theory
 from scoregap.stages.compare import known_curves
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
@@ -46,7 +46,7 @@ def draw(study: Study, datasets: list, out: Path) -> None:
     for one in cell_figures:
         figures.save(one(study, panels), study, out / f"{one.__name__}.svg", len(panels))
     for name in study.findings:
-        draw_it = (theory.DRAW | learning.DRAW)[name]
+        draw_it = (theory.DRAW | labour.DRAW | learning.DRAW)[name]
         figures.save(draw_it(study, datasets), study, out / f"{name}.svg")
 
 

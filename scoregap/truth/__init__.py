@@ -44,8 +44,9 @@ class Family(NamedTuple):
     ("never"), must not be ("always"), or is free ("may"). reads: settings beyond count, std and curvature.
     exact: whether the posterior is known at every x and t ("closed form"), by sampling where a guard allows it
     ("sampled"), or not at all ("unknown"). shares: whether groups share the latents (else they are components of a
-    mixture, each with a dimension of its own). law: whether random-matrix theory knows its flat spectrum. check:
-    (counts, settings) -> what else it refuses, as `refusal`.
+    mixture, each with a dimension of its own). law: whether random-matrix theory knows its flat spectrum. nearest:
+    whether the nearest point of the manifold is known (`Manifold.nearest`). check: (counts, settings) -> what else it
+    refuses, as `refusal`.
     """
 
     where: str
@@ -55,6 +56,7 @@ class Family(NamedTuple):
     exact: str = "closed form"
     shares: bool = True
     law: bool = False
+    nearest: bool = False
     check: Callable[[Sequence[int], Mapping[str, Any]], str | None] = lambda counts, settings: None
 
     def load(self):
@@ -71,25 +73,33 @@ def _sign(counts, settings):
 _MATRIX = frozenset({"law", "width", "frame"})  # settings of families that start from a random matrix F
 FAMILIES = {
     "linear": Family(
-        "scoregap.truth.manifolds.linear:Linear", lambda counts, c: sum(counts), "never", _MATRIX, law=True
+        "scoregap.truth.manifolds.linear:Linear",
+        lambda counts, c: sum(counts),
+        "never",
+        _MATRIX,
+        law=True,
+        nearest=True,
     ),
     "arcs": Family(
         "scoregap.truth.manifolds.arcs:Arcs",
         lambda counts, c: (2 if c else 1) * sum(counts),
         reads=_MATRIX | {"bend"},
         law=True,
+        nearest=True,
     ),
     "sphere": Family(
         "scoregap.truth.manifolds.spheres:Spheres",
         lambda counts, c: sum(counts) + len(counts),
         "always",
         frozenset({"bend"}),
+        nearest=True,
     ),
     "torus": Family(
         "scoregap.truth.manifolds.spheres:Torus",
         lambda counts, c: 2 * sum(counts),
         "always",
         frozenset({"bend"}),
+        nearest=True,
     ),
     "mixture": Family(
         "scoregap.truth.manifolds.mixture:Mixture",

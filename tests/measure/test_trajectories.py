@@ -97,3 +97,57 @@ def test_a_score_that_is_unknown_at_the_start_is_not_asked_further():
     path = trajectories.reverse(denoise, np.array([[1.0, 1.0], [-1.0, 2.0]]), np.array([0.1, 1.0]))
     assert np.isnan(path[0, 0]).all()
     assert np.isfinite(path[0, 1]).all()
+
+
+@checked
+@given(log_v=st.lists(st.floats(-4, 2), min_size=4, max_size=4), count=st.integers(2, 5))
+def test_a_score_that_changes_hands_as_in_closed_form(log_v, count):
+    """Variance u from the switch s on, v under it: x sqrt((u + s) / (u + T)) sqrt((v + t) / (v + s)) v / (v + t)."""
+    u, v = np.reshape(10.0 ** np.array(log_v), (2, 2)) * [1, 0]
+    v[1] = 0.3
+    times, start = np.geomspace(1e-3, 10, count), np.random.default_rng(0).standard_normal((4, 2))
+    found = trajectories.switched(lambda x, t: x * u / (u + t), lambda x, t: x * v / (v + t), start, times)
+    s, first, last = times[1:, None, None], times[0], times[-1]
+    expected = start * np.sqrt((u + s) / (u + last) * (v + first) / (v + s)) * v / (v + first)
+    np.testing.assert_allclose(found[1:], expected, rtol=2e-3)
+    alone = start * np.sqrt((u + first) / (u + last)) * u / (u + first)
+    np.testing.assert_allclose(found[0], alone, rtol=2e-3, atol=1e-12)
+
+
+def test_every_switch_is_two_trajectories_and_their_common_way_is_gone_once():
+    seen = []
+
+    def score(name, shrink):
+        def denoise(x, t):
+            seen.append((name, len(x), t))
+            return shrink * np.tanh(x)
+
+        return denoise
+
+    above, below = score("above", 0.5), score("below", 0.9)
+    times, start = np.geomspace(0.01, 1, 5), np.random.default_rng(0).standard_normal((3, 2))
+    found = trajectories.switched(above, below, start, times, ratio=1.5)
+    asked, seen[:] = list(seen), []
+    for k in range(5):
+        x = trajectories.reverse(above, start, times[k:], ratio=1.5)[0]
+        x = trajectories.reverse(below, x, times[: k + 1], ratio=1.5)[0]
+        np.testing.assert_array_equal(found[k], (below if k else above)(x, times[0]))
+    steps = 4 * 3  # 1.5^2.84 is the ratio of two times
+    assert sum(n for name, n, _ in asked if name == "above") == 3 * (2 * steps + 1)
+    assert sum(n for name, n, _ in asked if name == "below") == 3 * (2 * 3 * (1 + 2 + 3 + 4) + 4)
+
+
+def test_samples_of_a_score_that_is_not_known_are_not_known():
+    def known(x, t):
+        assert np.isfinite(x).all()
+        return 0.5 * x
+
+    def unknown(x, t):
+        return np.where((known(x, t)[:, :1] > 0) & (t < 0.1), np.nan, 0.5 * x)
+
+    times, start = np.array([0.01, 0.05, 0.2, 1.0]), np.array([[1.0, 1.0], [-1.0, 2.0]])
+    found = np.isfinite(trajectories.switched(known, unknown, start, times)).all(2)
+    np.testing.assert_array_equal(found, [[True, True], [False, True], [False, True], [False, True]])
+    found = np.isfinite(trajectories.switched(unknown, known, start, times)).all(2)
+    np.testing.assert_array_equal(found, [[False, True], [False, True], [True, True], [True, True]])
+    assert np.isnan(trajectories.switched(unknown, known, start[:1], times)[0]).all()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from scoregap import InputError, truth
 from scoregap.truth import FAMILIES, Group
+from scoregap.truth.manifolds import Manifold
 
 D = 8
 # Settings of each family in R^8: groups (count, std, bend, law, width, weight), curvature, what else it reads.
@@ -331,3 +332,65 @@ def test_refused_settings(case):
 def test_unknown_family():
     with pytest.raises(InputError, match=r"^family: 'klein bottle' is not allowed: should be one of linear, arcs"):
         truth.manifold("klein bottle", 5, [(2, 1.0)])
+
+
+NEAR = [(name, k) for name, k in CASES if FAMILIES[name].nearest]
+
+
+def test_families_say_whether_they_know_their_nearest_points():
+    for family in FAMILIES.values():
+        assert family.nearest == (family.load().nearest is not Manifold.nearest)
+
+
+@pytest.mark.parametrize("case", NEAR, ids="{0[0]}-{0[1]}".format)
+def test_the_nearest_point_of_a_point_beside_the_manifold_is_where_it_came_from(case):
+    family = build(case)
+    rng = np.random.default_rng(0)
+    clean, latents = family.sample(rng, 50)
+    away, places = family.nearest(clean)
+    np.testing.assert_allclose(away, 0, atol=1e-14)
+    assert [len(place) for place in places] == [50] * len(family.groups)
+    normal = rng.standard_normal(clean.shape)
+    tangents = family.tangents(latents)
+    normal -= np.einsum("ndm,nem,ne->nd", tangents, tangents, normal)
+    normal *= 0.05 / np.linalg.norm(normal, axis=1, keepdims=True)
+    beside, same = family.nearest(clean + normal)
+    np.testing.assert_allclose(beside, 0.05, rtol=1e-12)
+    for place, again in zip(places, same, strict=True):
+        np.testing.assert_allclose(again, place, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", NEAR, ids="{0[0]}-{0[1]}".format)
+def test_no_point_of_the_manifold_is_nearer(case):
+    """Far away too, where the manifold bends: no sample is nearer, and some are hardly further."""
+    family = build(case)
+    rng = np.random.default_rng(1)
+    clean, _ = family.sample(rng, 100_000)
+    points = clean[:5] + rng.standard_normal((5, D))
+    away, _ = family.nearest(points)
+    least = np.array([np.linalg.norm(clean - point, axis=1).min() for point in points])
+    assert (away <= least).all()
+    assert (least < 1.5 * away).all()
+
+
+@pytest.mark.parametrize("name", ["linear", "arcs"])
+def test_places_are_latents_by_group_and_those_of_arcs_wrap(name):
+    family = build((name, 1))
+    _, latents = family.sample(np.random.default_rng(0), 500)
+    latents[0] *= 50
+    places = family.nearest(family.embed(latents))[1]
+    assert [place.shape[1] for place in places] == list(family.sizes)
+    expected = latents
+    if name == "arcs":
+        expected = np.angle(np.exp(1j * family.kappas * latents)) / family.kappas
+        assert (np.abs(family.kappas * latents[0]) > np.pi).any()
+    np.testing.assert_allclose(np.concatenate(places, 1), expected, atol=1e-10)
+
+
+def test_nearest_points_of_arcs_go_over_into_those_of_the_linear_manifold():
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((20, D))
+    flat, barely = (build(("arcs", 1), curvature=c) for c in (0.0, 1e-9))
+    (one, places), (two, others) = flat.nearest(points), barely.nearest(points)
+    np.testing.assert_allclose(one, two, rtol=1e-8)
+    np.testing.assert_allclose(np.concatenate(places, 1), np.concatenate(others, 1), atol=1e-7)

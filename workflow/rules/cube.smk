@@ -1,6 +1,11 @@
 def files_of_all_jobs(wildcards):
-    stages = ["spectrum", "fit"] + ["dimension"] * bool(STUDY.document.dimension)
-    return [f"{stage}/{job}.zarr.zip" for job in STUDY.jobs for stage in stages]
+    stages = ["spectrum", "fit", "dimension", "sample"]
+    return [
+        f"{stage}/{id}.zarr.zip"
+        for id, job in STUDY.jobs.items()
+        for stage in stages
+        if job.has(stage)
+    ]
 
 
 rule cube:
@@ -19,4 +24,4 @@ rule cube:
     params:
         fingerprint=STUDY.fingerprint("cube"),
     shell:
-        "{SCOREGAP} cube --study {STUDY_FILE} --spectra spectrum --fits fit --dimensions dimension --out {output.cube:q} 2> {log:q}"
+        "{SCOREGAP} cube --study {STUDY_FILE} --spectra spectrum --fits fit --dimensions dimension --samples sample --out {output.cube:q} 2> {log:q}"

@@ -22,7 +22,7 @@ class Manifold:
     std (THEORY.md 4). seed: of everything that is drawn once per manifold, so that manifolds that differ in
     curvature only share F and frames.
 
-    A family overrides `sample`, `tangents`, `principal_axes`, and `exact` where it is known.
+    A family overrides `sample`, `tangents`, `principal_axes`, and `exact` and `nearest` where they are known.
     """
 
     ambient_dim: int
@@ -81,6 +81,13 @@ class Manifold:
         """Orthonormal tangent vectors at the given latents: (n, d, m), in the order of `group_of`.
 
         NaN columns where a point's tangent space has fewer dimensions than m.
+        """
+        raise NotImplementedError
+
+    def nearest(self, x) -> tuple[np.ndarray, list[np.ndarray]]:
+        """How far points x (n, d) are from the manifold (n,), and where on it the nearest points are.
+
+        The latter for every group as `ordered`: (n, k) coordinates in the units of the data.
         """
         raise NotImplementedError
 

@@ -67,6 +67,24 @@ class Arcs(Linear):
         angle = self.kappas * latents[:, None, :]
         return self.tangent_frame * np.cos(angle) + self.bend_frame * np.sin(angle)
 
+    def nearest(self, x):
+        """Distances (n,) of points x (n, d) from the manifold; by group, arc lengths (n, m_k) of the nearest points.
+
+        In the plane of a bent latent the manifold is a whole circle, of radius 1 / kappa, since latents have no bound:
+        arc lengths are from -pi / kappa to pi / kappa, also those of clean points.
+        """
+        if not self._bent.size:
+            return super().nearest(x)
+        i, radius = self._bent, 1 / self.kappas[self._bent]
+        along, bend_frame = x @ self.tangent_frame, self.bend_frame[:, self._bent]
+        bend = x @ bend_frame
+        across, rise = along[:, i], bend + self._bend_mean
+        # length - radius, without the difference of two large numbers where the curvature is small
+        off = (across**2 + rise * (rise - 2 * radius)) / (np.hypot(across, radius - rise) + radius)
+        rest = x - along @ self.tangent_frame.T - bend @ bend_frame.T
+        along[:, i] = radius * np.arctan2(across, radius - rise)
+        return np.sqrt((rest**2).sum(1) + (off**2).sum(1)), self._by_group(along)
+
     @cached_property
     def principal_axes(self):
         """Principal directions (d, r) and variances (r,) of the data, in closed form."""

@@ -73,6 +73,14 @@ class Linear(Manifold):
         """Orthonormal tangent vectors at the given latents: (n, m) -> (n, d, m)."""
         return np.broadcast_to(self.tangent_frame, (len(latents), *self.tangent_frame.shape))
 
+    def nearest(self, x):
+        """Distances (n,) of points x (n, d) from the span of F; by group, coordinates (n, m_k) along its frame."""
+        along = x @ self.tangent_frame
+        return np.linalg.norm(x - along @ self.tangent_frame.T, axis=1), self._by_group(along)
+
+    def _by_group(self, latents) -> list[np.ndarray]:
+        return np.split(latents, np.cumsum(self.sizes)[:-1], axis=1)
+
     @property
     def principal_axes(self):
         """Principal directions (d, m) and variances (m,) of the data."""

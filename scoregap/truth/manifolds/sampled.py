@@ -12,6 +12,7 @@ from scipy.special import logsumexp, ndtri
 from scipy.stats import qmc
 
 from scoregap.truth import posteriors
+from scoregap.truth.manifolds import Manifold
 from scoregap.truth.manifolds.linear import Linear
 
 # Draws per point (a power of two, as Sobol' points need), and the effective sample size below which there is no number.
@@ -63,6 +64,8 @@ class Sampled(Linear):
     def slopes(self, latents):
         """Derivative of `embed`: (n, m) -> (n, d, m)."""
         raise NotImplementedError
+
+    nearest = Manifold.nearest  # not known, as it is in the linear model
 
     def tangents(self, latents):
         """Orthonormal tangent vectors (n, d, m): those of group 1 span its directions, and so on (QR of `slopes`)."""

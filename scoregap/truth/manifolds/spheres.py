@@ -76,6 +76,17 @@ class Spheres(Manifold):
         """Orthonormal tangent vectors at the given latents: (n, room) -> (n, d, m), in the order of `group_of`."""
         return np.concatenate([self._across(*pair) for pair in self._frames(latents)], 2)
 
+    def nearest(self, x):
+        """Distances (n,) of points x (n, d) from the manifold; by group, the nearest points (n, spheres x coordinates)
+        in the frame.
+        """
+        y = x @ self.frame
+        squares, points = ((x - y @ self.frame.T) ** 2).sum(1), []
+        for part, radius in zip(self._by_sphere(y), self.radii, strict=True):
+            squares = squares + ((np.linalg.norm(part, axis=-1) - radius) ** 2).sum(1)
+            points.append((radius * _unit(part)).reshape(len(x), -1))
+        return np.sqrt(squares), points
+
     def _frames(self, coordinates):
         """For every group: its part of `frame` (d, spheres, coordinates), unit vectors (n, spheres, coordinates)."""
         return zip(self._by_sphere(self.frame), map(_unit, self._by_sphere(coordinates)), strict=True)
