@@ -15,8 +15,9 @@ MOST_CELLS = 10**6
 
 def check(study: Study) -> None:
     """Raises InputError for the first mistake."""
-    if study.size > MOST_CELLS:
-        raise InputError(f"{study.path}: axes: {study.size} cells are not allowed: should be at most {MOST_CELLS}")
+    size = sum(part.size for part in study.parts)  # of the cube
+    if size > MOST_CELLS:
+        raise InputError(f"{study.path}: axes: {size} cells are not allowed: should be at most {MOST_CELLS}")
     _batch(study)
     _blocks(study)
     for part in study.parts:

@@ -323,13 +323,15 @@ class Study:
 
     @property
     def size(self) -> int:
-        """Number of cells, of which blocks may share some."""
-        return sum(math.prod(map(len, part.axes.values())) for part in self.parts)
+        """Number of cells; those that blocks share count once."""
+        if self.blocks:
+            return sum(job.size for job in self.jobs.values())
+        return math.prod(map(len, self.axes.values()))
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
-        """Every point of the grid, the last axis fastest; of every block's in turn."""
-        return tuple(cell for part in self.parts for cell in part.expand(part.axes))
+        """Every point of the grid, the last axis fastest; of every block's in turn, once."""
+        return tuple({cell.values: cell for part in self.parts for cell in part.expand(part.axes)}.values())
 
     def expand(self, axes: Mapping[str, tuple[Any, ...]]) -> Iterator[Cell]:
         """The cells at these values of all axes, the last axis fastest."""
