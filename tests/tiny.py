@@ -84,7 +84,7 @@ def run_stages(study: Path, results: Path) -> None:
         fit.run(study, job.id, spectra, results / "fit" / f"{job.id}.zarr.zip")
     cube.run(study, results / "spectrum", results / "fit", results / "cube.zarr")
     compare.run(study, results / "cube.zarr", results / "comparison.csv", results / "comparison.txt")
-    report.run(study, results / "cube.zarr", results / "comparison.csv", results / "figures")
+    report.run(study, results / "cube.zarr", results / "comparison.csv", results / "figures", results / "report.html")
 
 
 EXACT = (("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 2"))

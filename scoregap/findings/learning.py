@@ -1,6 +1,6 @@
 """What training buys: phase times (accuracy), the sharpness of the normal spike (capacity), curvature (plateau).
 
-study, datasets of its cube -> tables: accuracy, capacity, plateau
+study, datasets of its cube -> tables: accuracy, costs, capacity, plateau
 
 They are of studies with trained networks and an axis of training steps (`Study.findings`); a network at a number of
 steps was trained for that many, with the learning rate brought down to the end. Costs are floating-point operations
@@ -37,7 +37,8 @@ def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
             cells = [here.sel(network=name) for name in (network, *(arm for arm in CONTROLS if arm in here.network))]
             present = np.all([(cell.status == 1).values for cell in cells], axis=0)
             if present.any():
-                label = chosen | {"network": network, "steps": chosen["train.steps"]}
+                train = study.document.train
+                label = chosen | {"network": network, "steps": chosen.get("train.steps", train and train.steps)}
                 yield label, *(cell.isel(seed=present) for cell in cells)
 
 
@@ -77,6 +78,33 @@ def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                         "seen": logs.size / np.isfinite(both[1]).sum(),
                     }
                 )
+    return pd.DataFrame(rows)
+
+
+def costs(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per trained network, cell, seed and quantity: its error and what the training has cost.
+
+    quantity: t_max of the first gap, t_consolidation of the final one: error is |time / exact time - 1|. excess loss:
+    geometric mean over noise variances of the squared distance from Bayes' optimum over t. cost: floating-point
+    operations. Only what is finite.
+    """
+    rows: list[dict] = []
+    for ds in datasets:
+        names = ("t_max", "t_consolidation", "excess_loss", "training_flops")
+        for chosen, own, exact, *_ in _trained(study, ds, names):
+            with np.errstate(divide="ignore"):
+                errors = {
+                    "t_max": np.abs(own.t_max / exact.t_max - 1).isel(gap=0).values,
+                    "t_consolidation": np.abs(own.t_consolidation / exact.t_consolidation - 1).isel(gap=-1).values,
+                    "excess loss": np.exp(np.log(own.excess_loss).mean("time")).values,
+                }
+            spent = own.training_flops.max("evaluation").values
+            rows += [
+                chosen | {"seed": int(seed), "quantity": quantity, "cost": float(cost), "error": float(error)}
+                for quantity, values in errors.items()
+                for seed, cost, error in zip(own.seed.values, spent, values, strict=True)
+                if np.isfinite(error)
+            ]
     return pd.DataFrame(rows)
 
 
