@@ -33,6 +33,7 @@ check: $(VENV)/installed
 	@$(BIN)/scoregap check $(STUDY)
 
 test: $(VENV)/installed-test
+	@sh tests/browser.sh
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slurm: $(VENV)/installed-test

@@ -33,7 +33,8 @@ def write(study: Study, frame: pd.DataFrame, lines: list[str], pictures: dict[st
     frame: comparison.csv. lines: what the findings say. pictures: SVG of figures of `gallery`, in their order. attrs:
     of the cube, and the device.
     """
-    frame = frame.fillna({"verdict": "", "not_ok": ""})
+    words = {name: frame[name].astype(object).where(frame[name].notna(), "") for name in ("verdict", "not_ok")}
+    frame = frame.assign(**words)
     judged = judgements(frame)
     sections = {
         "figures": ("Figures", "".join(picture(name, svg) for name, svg in pictures.items())),
