@@ -208,5 +208,5 @@ def test_a_browser_without_network_shows_every_picture(text, tmp_path, dark):
     assert all(one.startswith("data:") for one in seen["loaded"])
     assert seen["wide"] <= 0  # nothing makes the page scroll sideways
     top, bottom = seen["verdict"]
-    assert 0 < top
+    assert top > 0
     assert bottom < 800  # the first screen: verdict, how well, where not

@@ -111,7 +111,7 @@ def signed(figure, study: Study, count: int = 0):
     parts = [
         f"study {study.name}",
         f"d = {_listed(axes['ambient_dim'])}",
-        f"{len(axes['seed'])} seeds ({_listed(axes['seed'])})",
+        f"seeds {_listed(axes['seed'])}",
         f"{sections.spectrum.points} points per time",
     ]
     if set(axes["network"]) - set(CONTROLS):
@@ -126,7 +126,7 @@ def signed(figure, study: Study, count: int = 0):
 def _listed(values) -> str:
     """Values with commas, of many the ends."""
     texts = [str(value) for value in values]
-    return ", ".join(texts if len(texts) <= 8 else [*texts[:3], "...", texts[-1]])
+    return ", ".join(texts) if len(texts) <= 8 else f"{', '.join(texts[:3])}, ..., {texts[-1]} ({len(texts)})"
 
 
 def save(figure, *paths: Path) -> None:

@@ -88,7 +88,8 @@ def histograms(study: Study, facets: list):
                     continue
                 values = values[np.isfinite(values)]
                 heights = np.histogram(values, bins)[0] / (values.size * (bins[1] - bins[0]))
-                most = max(most, heights[beside_0].max())
+                if network == "exact" or "exact" not in study.axes["network"]:
+                    most = max(most, heights[beside_0].max())
                 shown = {"fill": True, "color": "0.8"} if network == "exact" else {"color": style["color"], "lw": 1.2}
                 ax.stairs(heights, bins, label=network, **shown)
             law = None if here.curvature.item() else law_density(study, here, t)
@@ -98,7 +99,7 @@ def histograms(study: Study, facets: list):
                 for edge in edges:
                     ax.axvline(edge, color="black", lw=0.7, ls=":")
             ax.text(0.5, 0.97, f"t = {t:.2g}", transform=ax.transAxes, ha="center", va="top", fontsize=8, color="0.3")
-            ax.set_ylim(0, 1.25 * most or 1)
+            ax.set_ylim(0, 1.5 * most or 1)
     shared_legend(figure, axes)
     figure.suptitle("Histograms of the eigenvalues of G = I + t J (black: random-matrix density, dotted: its edges)")
     return figure

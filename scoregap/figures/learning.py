@@ -167,8 +167,8 @@ def cost(study: Study, datasets: list):
     frame = learning.costs(study, datasets)
     if frame.empty:
         return nothing("errors against cost need a trained network and the exact score, with a result")
-    blocks = tables.blocks(study, frame, *study.axes_of("train"))
-    names = list(dict.fromkeys(frame["quantity"]))
+    blocks = tables.blocks(study, frame, "train.steps")
+    names = [name for name in learning.COSTLY if name in set(frame["quantity"])]
     figure, axes = grid(len(blocks[:PANELS]), len(names), height=2.0, sharex=True, sharey="col")
     colours = colours_of(frame)
     for row, (values, block) in zip(axes, blocks, strict=False):
@@ -178,10 +178,10 @@ def cost(study: Study, datasets: list):
             plain_ticks(ax.yaxis)
             for network, group in block[block["quantity"] == name].groupby("network", sort=False):
                 ax.plot(group.cost / 1e12, group.error, ".", ms=4, alpha=0.5, color=colours[network])
-                logs = np.log(group[["cost", "error"]].where(group.error > 0)).dropna()
-                settings = [group[axis] for axis in study.axes_of("train")] or [group.network]
-                line = np.exp(logs.groupby(settings).mean()).sort_values("cost")
-                ax.plot(line.cost / 1e12, line.error, marker="o", ms=4, lw=1.2, color=colours[network], label=network)
+                logs = group.assign(cost=np.log(group.cost), error=np.log(group.error.where(group.error > 0)))
+                line = logs.groupby("steps")[["cost", "error"]].mean().dropna().sort_values("cost")
+                style = {"marker": "o", "ms": 4, "lw": 1.2, "color": colours[network], "label": network}
+                ax.plot(np.exp(line.cost) / 1e12, np.exp(line.error), **style)
             ax.set_title("\n".join(filter(None, (wrapped(tables.labelled(values, label)), name))))
         row[0].set_ylabel("error")
     for ax in axes[-1]:

@@ -24,6 +24,7 @@ INSIDE = 0.1  # share of the exact consolidation time at which spikes are compar
 SHARP = 0.05  # width of a spike that counts as sharp
 OPEN = 0.5  # final gap that counts as open
 HALF = 0.5  # position from which a network counts as having left the plateau
+COSTLY = ("t_max", "t_consolidation", "excess loss")  # errors that are drawn against the cost of training
 OFF = 1.0  # distance from the line between gaussian and exact, in its length, beyond which a position says nothing
 
 
@@ -84,24 +85,24 @@ def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 def costs(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per trained network, cell, seed and quantity: its error and what the training has cost.
 
-    quantity: t_max of the first gap, t_consolidation of the final one: error is |time / exact time - 1|. excess loss:
-    geometric mean over noise variances of the squared distance from Bayes' optimum over t. cost: floating-point
-    operations. Only what is finite.
+    quantity: one of COSTLY. Of t_max of the first gap and t_consolidation of the final one the error is
+    |time / exact time - 1|; the excess loss is the geometric mean over noise variances of the squared distance from
+    Bayes' optimum over t. cost: floating-point operations. Only what is finite.
     """
     rows: list[dict] = []
     for ds in datasets:
         names = ("t_max", "t_consolidation", "excess_loss", "training_flops")
         for chosen, own, exact, *_ in _trained(study, ds, names):
             with np.errstate(divide="ignore"):
-                errors = {
-                    "t_max": np.abs(own.t_max / exact.t_max - 1).isel(gap=0).values,
-                    "t_consolidation": np.abs(own.t_consolidation / exact.t_consolidation - 1).isel(gap=-1).values,
-                    "excess loss": np.exp(np.log(own.excess_loss).mean("time")).values,
-                }
+                errors = (
+                    np.abs(own.t_max / exact.t_max - 1).isel(gap=0).values,
+                    np.abs(own.t_consolidation / exact.t_consolidation - 1).isel(gap=-1).values,
+                    np.exp(np.log(own.excess_loss).mean("time")).values,
+                )
             spent = own.training_flops.max("evaluation").values
             rows += [
                 chosen | {"seed": int(seed), "quantity": quantity, "cost": float(cost), "error": float(error)}
-                for quantity, values in errors.items()
+                for quantity, values in zip(COSTLY, errors, strict=True)
                 for seed, cost, error in zip(own.seed.values, spent, values, strict=True)
                 if np.isfinite(error)
             ]
