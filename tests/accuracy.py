@@ -254,7 +254,7 @@ def arcs_in_torch(family):
 
 
 def trained_network():
-    """(cell, float32 denoiser) of one network of the quickstart study, trained here: arcs, m = 8, curvature 0.5."""
+    """(study, cell, float32 denoiser) of one network of quickstart, trained here: arcs, m = 8, curvature 0.5."""
     study = load("workflow/studies/quickstart.yaml")
     (job,) = [
         job for job in study.jobs.values()
@@ -263,14 +263,14 @@ def trained_network():
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.safetensors"
         train.run(study.path, job.id, weights)
-        return job.first, train.restore(job.first, *spectrum.trained_members(study.path, job, weights))
+        return study, job.first, train.restore(job.first, *spectrum.trained_members(study.path, job, weights))
 
 
 def jacobians(path):
     """Draw the largest error of an eigenvalue of t J against noise variance: automatic and finite differentiation
     against closed forms (arcs, a data set), and against backpropagation by hand (a trained network)."""
     rng, levels = np.random.default_rng(0), np.geomspace(1e-4, 30, 12)
-    cell, network = trained_network()
+    study, cell, network = trained_network()
     arcs = cell.truth()
     clean, _ = arcs.sample(rng, 4)
     noise, data = rng.standard_normal(clean.shape), arcs.sample(rng, 500)[0]
@@ -290,12 +290,12 @@ def jacobians(path):
         return posteriors.empirical(x, t, data)
 
     scores = {  # G analytically, E[x0|x] in numpy and in torch
-        "exact score of arcs (d = 32, m = 8, c = .5), float64":
+        "arcs, exact score, float64":
             (lambda x, t: arcs.exact(x, t).jacobian, lambda x, t: arcs.exact(x, t).mean, arcs_in_torch(arcs)),
-        "score of a data set of 500 points, float64":
+        "500 data points, float64":
             (lambda x, t: empirical(x, t).jacobian, lambda x, t: empirical(x, t).mean,
              torch_score(torch.tensor(data), 0.0)),
-        "trained network (gated-64), float32": (by_hand, in_numpy, of_network),
+        "trained gated-64, float32": (by_hand, in_numpy, of_network),
     }  # fmt: skip
     plt.rcParams |= figures.STYLE
     figure, axes = figures.grid(1, len(scores), height=3.0, sharex=True, sharey=True)
@@ -322,6 +322,8 @@ def jacobians(path):
     axes[0, 0].set_ylabel("largest error of an eigenvalue of t J")
     figures.shared_legend(figure, axes)
     figure.suptitle("Jacobians: automatic and finite differentiation against closed forms and backpropagation by hand")
+    footer = f"a cell of quickstart: d = 32; m = 8; curvature 0.5; seed 0; 4 points per time; config {study.hash}"
+    figure.supxlabel(footer, fontsize=7, color="0.4")
     figures.save(figure, path)
 
 

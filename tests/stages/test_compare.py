@@ -38,7 +38,7 @@ def test_without_networks_the_law_is_compared(tiny, tmp_path):
     from tiny import TINY, run_stages
 
     tiny.write_text(TINY.replace("[exact, gaussian, gated-8]", "[exact]"))
-    run_stages(tiny, tmp_path)
+    run_stages(tiny, tmp_path, drawn=False)
     frame = pd.read_csv(tmp_path / "comparison.csv")
     assert set(frame.network) == {"law"}
     row = frame[(frame.curvature == 0) & (frame.quantity == "t_max")].iloc[0]
@@ -54,7 +54,7 @@ def test_without_an_exact_arm_nothing_is_judged(tiny, tmp_path):
     from tiny import TINY, run_stages
 
     tiny.write_text(TINY.replace("[exact, gaussian, gated-8]", "[gated-8]"))
-    run_stages(tiny, tmp_path)
+    run_stages(tiny, tmp_path, drawn=False)
     frame = pd.read_csv(tmp_path / "comparison.csv")
     judged = ~frame.quantity.isin(["dimension", "consistency", "t_alignment"])
     assert set(frame[judged].verdict) == {"no exact arm"}
@@ -107,7 +107,7 @@ def test_families_without_a_law(tmp_path):
     study = edited(
         tmp_path, ("[arcs]", "[sphere]"), ("[0.0, 0.5]", "[0.5]"), ("[exact, gaussian, gated-8]", "[exact, gaussian]")
     )
-    run_stages(study, tmp_path)
+    run_stages(study, tmp_path, drawn=False)
     frame = pd.read_csv(tmp_path / "comparison.csv")
     assert set(frame[frame.quantity != "consistency"].verdict) == {"no law"}
     page = (tmp_path / "figures" / "comparison.html").read_text()
