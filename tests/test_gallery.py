@@ -8,9 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+import yaml
 from tiny import FLAT, LINEAR, WITH_DIMENSION, edited, measured
 
-from scoregap import InputError, gallery
+from scoregap import InputError, figures, gallery
+from scoregap.figures import cells
 from scoregap.study import load
 
 ALWAYS = {"forest", "gaps", "phase_times", "dimension", "histograms", "spectra", "alignment"}
@@ -63,8 +65,6 @@ def test_a_run_is_known_from_its_cube_and_from_its_folder(results):
 
 
 def test_figures_of_a_cube_are_those_of_the_report(results, tmp_path):
-    from scoregap import figures
-
     _, folder = results
     cube = xr.open_zarr(folder / "cube.zarr")
     for name in ("gaps", "forest", "curvature"):
@@ -82,8 +82,6 @@ def test_a_cube_in_memory_has_no_folder(results):
 
 def test_several_ambient_dimensions_come_in_the_order_of_the_study(tmp_path):
     study, datasets = measured(tmp_path, *LINEAR, ("[8]", "[16, 8]"))
-    import yaml
-
     named = [ds.assign_attrs(study=yaml.safe_dump(study.resolved, sort_keys=False)) for ds in datasets]
     run = gallery.open_run(named[::-1])
     assert [ds.ambient_dim.item() for ds in run.datasets] == [16, 8]
@@ -93,8 +91,7 @@ def test_several_ambient_dimensions_come_in_the_order_of_the_study(tmp_path):
 
 
 def test_only_some_of_many_cells_are_drawn_and_the_footer_says_so(results, monkeypatch):
-    from scoregap import figures
-
-    monkeypatch.setattr(figures, "PANELS", 1)
+    for module in (figures, cells):
+        monkeypatch.setattr(module, "PANELS", 1)
     assert gallery.draw("training", results[1]).get_supxlabel().endswith("; the first 1 of 2 cells")
     assert "the first" not in gallery.draw("curvature", results[1]).get_supxlabel()

@@ -132,10 +132,9 @@ def _listed(values) -> str:
 def save(figure, *paths: Path) -> None:
     """Write a figure, as PDF where a path says so and otherwise as SVG, and close it; the same gives the same bytes."""
     with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
-        figure.draw_without_rendering()
-        figure.set_layout_engine(None)  # it is laid out, once for all formats: that takes as long as a format
         for path in paths:
             kind, date = ("pdf", "CreationDate") if path.suffix == ".pdf" else ("svg", "Date")
             with storage.replacing(path) as temporary:
                 figure.savefig(temporary, format=kind, metadata={date: None})
+            figure.set_layout_engine(None)  # it is laid out: again would take as long as a format
     plt.close(figure)

@@ -38,7 +38,7 @@ def test_without_networks_the_law_is_compared(tiny, tmp_path):
     from tiny import TINY, run_stages
 
     tiny.write_text(TINY.replace("[exact, gaussian, gated-8]", "[exact]"))
-    run_stages(tiny, tmp_path, drawn=False)
+    run_stages(tiny, tmp_path)
     frame = pd.read_csv(tmp_path / "comparison.csv")
     assert set(frame.network) == {"law"}
     row = frame[(frame.curvature == 0) & (frame.quantity == "t_max")].iloc[0]
@@ -47,14 +47,15 @@ def test_without_networks_the_law_is_compared(tiny, tmp_path):
     assert "law/exact" in (tmp_path / "comparison.txt").read_text()
     assert row.ratio != 1
     assert "t_alignment" not in set(frame.quantity)  # the law knows no directions
-    assert (tmp_path / "figures" / "training.svg").exists()
+    assert (tmp_path / "figures" / "gaps.svg").exists()
+    assert not (tmp_path / "figures" / "training.svg").exists()
 
 
 def test_without_an_exact_arm_nothing_is_judged(tiny, tmp_path):
     from tiny import TINY, run_stages
 
     tiny.write_text(TINY.replace("[exact, gaussian, gated-8]", "[gated-8]"))
-    run_stages(tiny, tmp_path, drawn=False)
+    run_stages(tiny, tmp_path)
     frame = pd.read_csv(tmp_path / "comparison.csv")
     judged = ~frame.quantity.isin(["dimension", "consistency", "t_alignment"])
     assert set(frame[judged].verdict) == {"no exact arm"}
@@ -107,12 +108,11 @@ def test_families_without_a_law(tmp_path):
     study = edited(
         tmp_path, ("[arcs]", "[sphere]"), ("[0.0, 0.5]", "[0.5]"), ("[exact, gaussian, gated-8]", "[exact, gaussian]")
     )
-    run_stages(study, tmp_path, drawn=False)
+    run_stages(study, tmp_path)
     frame = pd.read_csv(tmp_path / "comparison.csv")
     assert set(frame[frame.quantity != "consistency"].verdict) == {"no law"}
-    page = (tmp_path / "figures" / "comparison.html").read_text()
-    assert "the law against exact" in page
-    assert "trained" not in page
+    page = (tmp_path / "report.html").read_text()
+    assert "The random-matrix law could be judged at no phase time: no law." in page
 
 
 def test_what_lies_off_the_grid_is_said(done):

@@ -108,7 +108,7 @@ def test_ragged_and_several_ambient_dimensions(tmp_path):
         .replace("[0.0, 0.5]", "[0.5]")
         .replace("{fraction: 0.5, std: 0.1}", "{fraction: 0.25, std: 0.1}, {fraction: 0.25, std: 0.01}")
     )
-    run_stages(study, tmp_path, drawn=False)
+    run_stages(study, tmp_path)
     groups = storage.read_cube(tmp_path / "cube.zarr")
     assert list(groups) == ["ambient_dim_10", "ambient_dim_8"]
     for name, ds in groups.items():
@@ -133,7 +133,7 @@ def test_axes_of_texts_go_through_every_stage(tmp_path):
         )
         .replace("batch: [seed]", "batch: [seed, manifold.frame]")
     )
-    run_stages(study, tmp_path, drawn=False)
+    run_stages(study, tmp_path)
     ds = storage.read_cube(tmp_path / "cube.zarr")[""]
     assert variables.validate(ds, tuple(load(study).axes)) == []
     assert ds["train.preconditioning"].values.tolist() == ["epsilon", "x0"]

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 from tiny import edited, run_stages
 
 from scoregap import baselines, figures, gallery
+from scoregap.figures import cells
 from scoregap.stages import report
 from scoregap.study import load
 
@@ -51,13 +52,15 @@ def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):
     plt.close("all")
 
 
-def test_studies_at_the_edge_are_drawn_too(tmp_path):
+def test_studies_at_the_edge_are_drawn_too(tmp_path, monkeypatch):
     """Every member diverges; one variance group; two ambient dimensions; more cells than panels."""
+    for module in (figures, cells):
+        monkeypatch.setattr(module, "PANELS", 3)
     study = edited(
         tmp_path,
         ("steps: 40", "steps: 3\n  learning_rate: 1.0e+30"),
         ("[8]", "[8, 6]"),
-        ("[0.0, 0.5]", "[0.0, 0.1, 0.2, 0.3, 0.4]"),
+        ("[0.0, 0.5]", "[0.0, 0.4]"),
         ("[exact, gaussian, gated-8]", "[exact, gated-4]"),
         ("{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}", "{fraction: 1.0, std: 1.0}"),
     )
