@@ -1,5 +1,6 @@
 """The report: what its first screen says, and that a browser without network shows all of it."""
 
+import base64
 import json
 import os
 import re
@@ -126,11 +127,11 @@ def cells_of(table):
 
 
 def test_how_well_counts_every_phase_time(study):
-    frame = pd.concat([rows(*["agrees"] * 4), rows(*["disagrees"] * 2, ratio=1.5), rows("agrees", ratio=1.3)])
+    frame = pd.concat([rows(*["agrees"] * 4), rows(*["disagrees"] * 2, ratio=1.6), rows("agrees", ratio=1.3)])
     table = cells_of(page.how_well(study, page.judgements(frame)))
     assert [[text for text, _ in row] for row in table[1:]] == [
-        ["t_open", "2", "0", "1", "1.300", "1.100 to 1.500"],
-        ["t_max", "1", "0", "1", "1.300", "1.100 to 1.500"],
+        ["t_open", "2", "0", "1", "1.300", "1.100 to 1.600"],
+        ["t_max", "1", "0", "1", "1.350", "1.100 to 1.600"],
         ["t_close", "1", "0", "0", "1.100", "1.100 to 1.100"],
         ["t_consolidation", "1", "0", "0", "1.100", "1.100 to 1.100"],
     ]
@@ -155,10 +156,12 @@ def test_where_shows_every_setting_and_of_many_their_networks(study, monkeypatch
 
 
 def test_gaps_are_told_apart_where_there_are_several(study):
-    frame = pd.concat([rows(*["agrees"] * 3), rows(*["agrees"] * 4, gap=[1, 1, 1, 2])], ignore_index=True)
-    (head, *_) = cells_of(page.where(study, frame, page.judgements(frame)))
+    second = rows(*["agrees"] * 4, gap=[1, 1, 1, 2], ratio=[1.2, 1.2, 1.2, 1.3])
+    frame = pd.concat([rows(*["agrees"] * 3), second], ignore_index=True)
+    head, body = cells_of(page.where(study, frame, page.judgements(frame)))
     wanted = ["t_open, gap 1", "t_max, gap 1", "t_close, gap 1", "t_open, gap 2", "t_max, gap 2", "t_close, gap 2"]
     assert [text for text, _ in head][1:] == [*wanted, "t_consolidation, gap 3"]
+    assert [text for text, _ in body][1:] == ["1.10"] * 3 + ["1.20"] * 3 + ["1.30"]
 
 
 def test_dimensions_are_counted_and_cells_that_failed_are_named(study):
@@ -178,10 +181,18 @@ def test_only_the_first_of_many_rows_are_shown_and_it_is_said(study, monkeypatch
 
 
 def test_text_from_outside_is_escaped(study):
-    shown = page.write(study, rows("agrees", not_ok="<b>&"), ["a < b"], {}, {"study": "<i>", "machine": "<s>"})
+    shown = page.write(study, rows("agrees <u>", not_ok="<b>&"), ["a < b"], {}, {"study": "<i>", "machine": "<s>"})
     for text in ("&lt;b&gt;&amp;", "a &lt; b", "&lt;i&gt;", "&lt;s&gt;"):
         assert text in shown
-    assert not re.search("<i>|<s>", shown)
+    assert not re.search("<i>|<s>|<u>", shown)
+
+
+def test_a_picture_is_inside_with_its_caption_and_not_made_too_small():
+    shown = page.picture("gaps", svg := b'<svg height="9pt" width="1000pt">')
+    assert base64.b64decode(re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', shown)[1]) == svg
+    assert '<figure id="gaps">' in shown
+    assert "min-width:933px" in shown  # 0.7 of 4/3 px per pt
+    assert "Thin lines are seeds" in shown
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser here: sh tests/browser.sh installs Chromium where it can")
