@@ -1,11 +1,11 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
-# make test   the tests
+# make test   the tests; as root or by sudo it installs Chromium, which opens the report in one of them
 # make test-slurm   those of them that run on a Slurm of one machine, which they install (as root or by sudo) and stop
 # make check  the quickstart study against its baseline, results/baselines/quickstart.json; STUDY=NAME
 # make lint   ruff, snakefmt, mypy
 # make error-rates   of the regression gate: false alarms of unchanged runs, power; RUNS=N
 # make gate-mutations   does the gate catch faults put into the code? after make run; half an hour
-# make accuracy   worst errors of exact scores: family x check
+# make accuracy   worst errors of exact scores: family x check; Jacobians against autograd and differences
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
 # make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
@@ -33,6 +33,7 @@ check: $(VENV)/installed
 	@$(BIN)/scoregap check $(STUDY)
 
 test: $(VENV)/installed-test
+	@sh tests/browser.sh
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slurm: $(VENV)/installed-test

@@ -14,6 +14,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from scoregap import InputError
+from scoregap.gallery import FORMATS, names
 from scoregap.resources import of_job, of_study
 from scoregap.study import load
 from scoregap.workflow import baseline
@@ -52,9 +53,6 @@ def asked(stage):
 workdir: Path(config.get("results", "results")).resolve() / STUDY.name
 
 
-report: "workflow/report/workflow.rst"
-
-
 wildcard_constraints:
     job="[A-Za-z0-9.-]+",
 
@@ -87,5 +85,6 @@ rule all:
             "comparison.txt",
             "claims.csv",
             "claims.csv.json",
+            "report.html",
         ],
-        [f"figures/{name}" for name in FIGURES],
+        FIGURES,

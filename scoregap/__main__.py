@@ -192,7 +192,7 @@ def check(
         from scoregap import figures
         from scoregap.figures import forest
 
-        figures.save(forest.draw(report), loaded, figure)
+        figures.save(figures.signed(forest.draw(report), loaded), figure)
     raise typer.Exit(report.status(strict))
 
 

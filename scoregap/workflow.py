@@ -145,17 +145,9 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
     if hash != loaded.hash:
         print(f"scoregap: {out}: is of another version of the study, and without records: delete it", file=sys.stderr)
         return 1
-    report = out / "report.html"
-    newest = max(file.stat().st_mtime for file in (out / "figures").iterdir())
-    if not report.exists() or report.stat().st_mtime < newest:
-        part = out.resolve() / "report.part.html"
-        status, lines = follow([*command, "--report", str(part)], out, lock, Path(os.devnull))
-        if status:
-            print("\n".join(lines[-40:] if status != INTERRUPTED else []), file=sys.stderr)
-            return status
-        os.replace(part, report)
     print(f"\n{(out / 'comparison.txt').read_text(encoding='utf-8')}")
-    print(f"every number  {out / 'comparison.csv'}\ncube          {out / 'cube.zarr'}\nreport        {report}")
+    for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):
+        print(f"{what:<13} {out / name}")
     return 0
 
 

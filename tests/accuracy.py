@@ -1,18 +1,25 @@
 """How accurate is the truth, and how accurate are ways to measure it? `make accuracy` runs it (minutes, one core).
 
-Prints family x check x worst error, and method x noise x error of a spectrum, dimension and cost. The oracles are those
-of the tests; here they are run over more points, and errors are said, not asserted.
+Prints family x check x worst error, method x noise x error of a spectrum, dimension and cost, and draws Jacobians in
+closed form against automatic and finite differentiation (results/accuracy.svg; `python tests/accuracy.py figure`: that
+alone). The oracles are those of the tests; here they are run over more points, and errors are said, not asserted.
 """
 
 import importlib.util
 import sys
+import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import mpmath as mp
 import numpy as np
+import torch
 
-from scoregap import truth
-from scoregap.measure import DIFFERENCES, differences, lanczos, spectra
+from scoregap import figures, truth
+from scoregap.measure import DIFFERENCES, differences, lanczos, pullback, spectra
+from scoregap.measure.jacobian import denoiser_jacobian as automatic
+from scoregap.stages import spectrum, train
+from scoregap.study import load
 from scoregap.truth import posteriors
 
 HERE = Path(__file__).parent
@@ -32,6 +39,7 @@ FAMILIES = tests_of("test_families")
 POSTERIORS = tests_of("test_posteriors")
 SPHERES = tests_of("manifolds/test_spheres")
 MIXTURE = tests_of("manifolds/test_mixture")
+FIGURE = HERE.parent / "results" / "accuracy.svg"
 
 
 def linear():
@@ -214,8 +222,115 @@ def methods():
                 )
 
 
+def torch_score(points, log_weights):
+    """E[x0|x] of weighted points (n, d) or, of independent planes, (planes, n, 2), as torch differentiates it.
+
+    x: (..., d) or (..., planes, 2). A sum over points is exact for a data set, and for an arc with a fine enough grid.
+    """
+
+    def mean(x, t):
+        distance = ((x[..., None, :] - points) ** 2).sum(-1)
+        return (torch.softmax(log_weights - distance / (2 * t), -1)[..., None] * points).sum(-2)
+
+    return mean
+
+
+def arcs_in_torch(family):
+    """The exact denoiser of `Arcs` by sums over 10,001 points of every arc: (x (..., d), t) -> (..., d), float64."""
+    z = np.linspace(-8, 8, 10_001) * family.scales[:, None]
+    angle, kappas = family.kappas[:, None] * z, family.kappas[:, None]
+    arc = np.stack([np.sin(angle) / kappas, (1 - np.cos(angle)) / kappas], -1)
+    centre = np.exp(-((z / family.scales[:, None]) ** 2) / 2)
+    centre = np.stack([0 * family.scales, (centre * arc[..., 1]).sum(1) / centre.sum(1)], -1)
+    planes = torch.tensor(np.stack([family.tangent_frame, family.bend_frame], -1))  # (d, m, 2)
+    score = torch_score(torch.tensor(arc), torch.tensor(-((z / family.scales[:, None]) ** 2) / 2))
+    centre = torch.tensor(centre)
+
+    def denoise(x, t):
+        inside = torch.einsum("...d,dmk->...mk", x, planes) + centre
+        return torch.einsum("...mk,dmk->...d", score(inside, t) - centre, planes)
+
+    return denoise
+
+
+def trained_network():
+    """(study, cell, float32 denoiser) of one network of quickstart, trained here: arcs, m = 8, curvature 0.5."""
+    study = load("workflow/studies/quickstart.yaml")
+    (job,) = [
+        job for job in study.jobs.values()
+        if (job.first["network"], job.first["manifold_dim"], job.first["curvature"]) == ("gated-64", 8, 0.5)
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "weights.safetensors"
+        train.run(study.path, job.id, weights)
+        return study, job.first, train.restore(job.first, *spectrum.trained_members(study.path, job, weights))
+
+
+def jacobians(path):
+    """Draw the largest error of an eigenvalue of t J against noise variance: automatic and finite differentiation
+    against closed forms (arcs, a data set), and against backpropagation by hand (a trained network)."""
+    rng, levels = np.random.default_rng(0), np.geomspace(1e-4, 30, 12)
+    study, cell, network = trained_network()
+    arcs = cell.truth()
+    clean, _ = arcs.sample(rng, 4)
+    noise, data = rng.standard_normal(clean.shape), arcs.sample(rng, 500)[0]
+
+    def of_network(x, t):
+        return network(x[None, None], torch.full((1, 1), t, dtype=x.dtype))[0, 0]
+
+    def by_hand(x, t):
+        x = torch.tensor(x[None], dtype=torch.float32)
+        return pullback.network_jacobian(network, x, torch.tensor([t], dtype=torch.float32))[1][0]
+
+    def in_numpy(x, t):
+        with torch.no_grad():
+            return of_network(torch.tensor(x, dtype=torch.float32), t).double().numpy()
+
+    def empirical(x, t):
+        return posteriors.empirical(x, t, data)
+
+    scores = {  # G analytically, E[x0|x] in numpy and in torch
+        "arcs, exact score, float64":
+            (lambda x, t: arcs.exact(x, t).jacobian, lambda x, t: arcs.exact(x, t).mean, arcs_in_torch(arcs)),
+        "500 data points, float64":
+            (lambda x, t: empirical(x, t).jacobian, lambda x, t: empirical(x, t).mean,
+             torch_score(torch.tensor(data), 0.0)),
+        "trained gated-64, float32": (by_hand, in_numpy, of_network),
+    }  # fmt: skip
+    plt.rcParams |= figures.STYLE
+    figure, axes = figures.grid(1, len(scores), height=3.0, sharex=True, sharey=True)
+    for ax, (title, (analytic, mean, in_torch)) in zip(axes[0], scores.items(), strict=True):
+        errors = {"autograd": []} | {f"{name} differences": [] for name in DIFFERENCES}
+        for t in levels:
+            x = clean + np.sqrt(t) * noise
+            point = torch.tensor(x, dtype=torch.float32 if "float32" in title else torch.float64)
+            found = {"autograd": automatic(lambda x, t=t, f=in_torch: f(x, t), point)[1]}
+            for name, step in DIFFERENCES.items():
+                found[f"{name} differences"] = differences.JACOBIANS[name](lambda x, t=t, f=mean: f(x, t), x, t, step)
+            known = spectra.spectra(analytic(x, t))[0]
+            for name, matrix in found.items():
+                errors[name].append(np.abs(spectra.spectra(matrix)[0] - known).max())
+        print(f"\n{title}: largest error of an eigenvalue, t = {levels[0]:g} ... {levels[-1]:g}")
+        for (name, values), marker in zip(errors.items(), "os^", strict=True):
+            step = DIFFERENCES.get(name.split()[0])
+            ax.plot(levels, values, marker=marker, ms=4, label=name + (f", step {step:g} sqrt(t)" if step else ""))
+            print(f"  {name:<24}{min(values):>10.1e} to {max(values):.1e}", flush=True)
+        figures.log_time(ax)
+        ax.set_yscale("log")
+        ax.set_title(figures.wrapped(title))
+        ax.set_xlabel("noise variance t")
+    axes[0, 0].set_ylabel("largest error of an eigenvalue of t J")
+    figures.shared_legend(figure, axes)
+    figure.suptitle("Jacobians: automatic and finite differentiation against closed forms and backpropagation by hand")
+    footer = f"a cell of quickstart: d = 32; m = 8; curvature 0.5; seed 0; 4 points per time; config {study.hash}"
+    figure.supxlabel(footer, fontsize=7, color="0.4")
+    figures.save(figure, path)
+
+
 def main():
-    """Print the tables."""
+    """Print the tables and draw the figure."""
+    if sys.argv[1:] == ["figure"]:
+        return jacobians(FIGURE)
     print("against an oracle, t = 1e-8 ... 1e4")
     for check in (linear, arcs, sphere, mixture, empirical):
         print(f"  {check.__name__:<12}{check():>10.1e}   {check.__doc__}", flush=True)
@@ -225,6 +340,7 @@ def main():
         values = "".join(f"{value:>12.1e}" for value in laws_of_the_posterior(case))
         print(f"  {case[0] + '-' + str(case[1]):<12}{values}", flush=True)
     methods()
+    jacobians(FIGURE)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """The README is true: its commands exist, its study is valid, every key of a study is explained."""
 
+import doctest
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from scoregap.schema import AXES, Document, Section
@@ -31,6 +33,19 @@ def test_the_python_in_the_readme_runs():
     exec(code, names)
     assert names["jacobian"].shape == (5, 100, 100)
     assert 0.1 < names["t_max"] < 1
+
+
+def test_the_analysis_in_the_readme_runs(results, tmp_path, monkeypatch):
+    """As a doctest, of the tiny study, in under ten lines."""
+    (session,) = blocks("pycon")
+    assert session.count(">>>") < 10
+    session = session.replace('"results/paper', f'"{results[1]}')
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    test = doctest.DocTestParser().get_doctest(session, names, "README", "README.md", 0)
+    assert doctest.DocTestRunner().run(test, clear_globs=False) == (0, session.count(">>>"))
+    assert test.globs["ratio"].sel(network="exact").values == pytest.approx(1)
+    assert (tmp_path / "gaps.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_every_family_and_study_is_in_the_readme():

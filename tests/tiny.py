@@ -96,8 +96,8 @@ def write_job(path: Path, ds: xr.Dataset, members: list[str]) -> None:
     storage.write_job(path, {str(name): (array.dims, array.values) for name, array in ds.data_vars.items()}, members)
 
 
-def run_stages(study: Path, results: Path) -> None:
-    """Every stage by hand, as a test and a reader would call them."""
+def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
+    """Every stage by hand, as a test and a reader would call them. drawn: with the report, which takes most of it."""
     from scoregap.stages import compare, cube, fit, report, spectrum, train
     from scoregap.study import load
 
@@ -112,7 +112,9 @@ def run_stages(study: Path, results: Path) -> None:
     compare.run(
         study, results / "cube.zarr", results / "comparison.csv", results / "comparison.txt", results / "claims.csv"
     )
-    report.run(study, results / "cube.zarr", results / "comparison.csv", results / "figures")
+    if drawn:
+        figures = results / "figures"
+        report.run(study, results / "cube.zarr", results / "comparison.csv", figures, results / "report.html")
 
 
 EXACT = (("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 2"))

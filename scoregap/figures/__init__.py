@@ -1,6 +1,6 @@
 """What all figures share: style, panels, axes, legends.
 
-study, cube -> panels; figure -> SVG
+study, cube -> panels; figure -> SVG and PDF
 """
 
 import os
@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator, NullLocator
 
 from scoregap import storage
+from scoregap.schema import CONTROLS
 from scoregap.study import Study
 
 PANELS = 8  # columns of a figure
@@ -103,14 +104,37 @@ def nothing(why: str):
     return figure
 
 
-def save(figure, study: Study, path: Path, count: int = 0) -> None:
-    """Write a figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
-    left_out = f"; the first {PANELS} of {count} cells" if count > PANELS else ""
-    d = ", ".join(str(value) for value in study.axes["ambient_dim"])
-    seeds = len(study.axes["seed"])
-    block = f", block {study.block}" if study.block else ""
-    footer = f"study {study.name}{block}, d = {d}, {seeds} seeds, config {study.hash}{left_out}"
-    figure.supxlabel(footer, fontsize=7, color="0.4")
-    with storage.replacing(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+def signed(figure, study: Study, count: int = 0):
+    """The figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
+    axes, sections = study.axes, study.document
+    sizes = axes.get("manifold.dataset_size", (sections.manifold.dataset_size,))
+    parts = [
+        f"study {study.name}" + (f", block {study.block}" if study.block else ""),
+        f"d = {_listed(axes['ambient_dim'])}",
+        f"seeds {_listed(axes['seed'])}",
+        f"{sections.spectrum.points} points per time",
+    ]
+    if set(axes["network"]) - set(CONTROLS):
+        parts.append(f"N = {_listed(['infinite (fresh points)' if size is None else size for size in sizes])}")
+    parts.append(f"config {study.hash}")
+    if count > PANELS:
+        parts.append(f"the first {PANELS} of {count} cells")
+    figure.supxlabel("; ".join(parts), fontsize=7, color="0.4")
+    return figure
+
+
+def _listed(values) -> str:
+    """Values with commas, of many the ends."""
+    texts = [str(value) for value in values]
+    return ", ".join(texts) if len(texts) <= 8 else f"{', '.join(texts[:3])}, ..., {texts[-1]} ({len(texts)})"
+
+
+def save(figure, *paths: Path) -> None:
+    """Write a figure, as PDF where a path says so and otherwise as SVG, and close it; the same gives the same bytes."""
+    with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
+        for path in paths:
+            kind, date = ("pdf", "CreationDate") if path.suffix == ".pdf" else ("svg", "Date")
+            with storage.replacing(path) as temporary:
+                figure.savefig(temporary, format=kind, metadata={date: None})
+            figure.set_layout_engine(None)  # it is laid out: again would take as long as a format
     plt.close(figure)

@@ -1,9 +1,11 @@
-"""Figures that show the cells of a study: spectra, gaps, phase times, alignment, dimensions, training.
+"""Figures that show the cells of a study: spectra, histograms, gaps, phase times, alignment, dimensions, training.
 
 study, panels of its cube -> figures
 
 They show every combination of the axes other than network and seed, up to PANELS of them.
 """
+
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,11 +15,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
-from scoregap.agreement import interval
+from scoregap.agreement import interval, median
 from scoregap.figures import PANELS, REFERENCE_STYLE, grid, label, log_time, networks, shared_legend
+from scoregap.findings.learning import INSIDE
 from scoregap.schema import CONTROLS
 from scoregap.study import Study
-from scoregap.truth import FAMILIES
+from scoregap.truth import FAMILIES, laws
+from scoregap.truth.variances import VarianceLaw
 
 
 def spectra(study: Study, facets: list):
@@ -36,8 +40,14 @@ def spectra(study: Study, facets: list):
             lines = [np.column_stack([modes, curve]) for curve in curves]
             ax.add_collection(LineCollection(lines, colors=colours(norm(times)), linewidths=0.8))
             ax.set_xlim(0, len(modes) + 1)
-            for boundary in boundaries:
+            for boundary in boundaries[:-1]:
                 ax.axvline(boundary + 0.5, color="0.7", lw=0.8, ls=":")
+            ax.axvline(boundaries[-1] + 0.5, color="tab:red", lw=0.9)
+            if row == 0:
+                ax.annotate(
+                    f"m = {boundaries[-1]:g}", (boundaries[-1] + 0.5, -0.55), (4, 0), textcoords="offset points",
+                    fontsize=8, color="tab:red",
+                )  # fmt: skip
             if column == 0:
                 ax.set_ylabel(f"{network}\neigenvalue of t J")
             if row == 0:
@@ -47,12 +57,89 @@ def spectra(study: Study, facets: list):
     axes[0, 0].set_ylim(-1.1, 0.15)
     bar = figure.colorbar(plt.cm.ScalarMappable(norm, colours), ax=axes, shrink=0.6, pad=0.01)
     bar.set_label("noise variance t")
-    figure.suptitle("Spectra of the score Jacobian (dotted: ends of the true groups)")
+    figure.suptitle("Ordered spectra of the score Jacobian (dotted: ends of the true groups; red: true dimension m)")
     return figure
 
 
+def histograms(study: Study, facets: list):
+    """Eigenvalues of G over seeds and points at a few times: exact filled, networks as lines, density of the law."""
+    facets = facets[:PANELS]
+    moments = [moments_of(study, ds) for _, ds in facets]
+    figure, axes = grid(len(moments[0]), len(facets), height=2.1, sharex=True)
+    bins = np.linspace(-0.15, 1.15, 66)
+    beside_0 = bins[:-1] > 0.04
+    for column, (title, ds) in enumerate(facets):
+        for row, (what, at) in enumerate(moments[column]):
+            ax = axes[row, column]
+            if column == 0:
+                ax.set_ylabel(f"{what}\ndensity")
+            if row == 0:
+                ax.set_title(title)
+            if row == len(moments[0]) - 1:
+                ax.set_xlabel("eigenvalue of G")
+            if not np.isfinite(at):
+                ax.text(0.5, 0.5, "the exact score has\nno such time", transform=ax.transAxes, ha="center", va="center")
+                continue
+            here = ds.sel(time=at, method="nearest")
+            t, most = here.time.item(), 0.0
+            for network, style in styles(study).items():
+                values = 1 + here.eigenvalue.sel(network=network).values.ravel()
+                if network == "gaussian" or not np.isfinite(values).any():
+                    continue
+                values = values[np.isfinite(values)]
+                heights = np.histogram(values, bins)[0] / (values.size * (bins[1] - bins[0]))
+                if network == "exact" or "exact" not in study.axes["network"]:
+                    most = max(most, heights[beside_0].max())
+                shown = {"fill": True, "color": "0.8"} if network == "exact" else {"color": style["color"], "lw": 1.2}
+                ax.stairs(heights, bins, label=network, **shown)
+            law = None if here.curvature.item() else law_density(study, here, t)
+            if law:
+                gamma, density, edges = law
+                ax.plot(gamma, density, color="black", lw=1.2, label="law")
+                for edge in edges:
+                    ax.axvline(edge, color="black", lw=0.7, ls=":")
+            ax.text(0.5, 0.97, f"t = {t:.2g}", transform=ax.transAxes, ha="center", va="top", fontsize=8, color="0.3")
+            ax.set_ylim(0, 1.5 * most or 1)
+    shared_legend(figure, axes)
+    figure.suptitle("Histograms of the eigenvalues of G = I + t J (black: random-matrix density, dotted: its edges)")
+    return figure
+
+
+def moments_of(study: Study, ds: xr.Dataset) -> list[tuple[str, float]]:
+    """(what, noise variance) of the times at which histograms are drawn: medians over seeds of the exact score's, NaN
+    where it has none."""
+    exact = ds.sel(network="exact" if "exact" in study.axes["network"] else study.axes["network"][0])
+    consolidation = median(exact.t_consolidation.isel(gap=-1).values)
+    times = [("t_consolidation", consolidation), (f"{INSIDE:g} t_consolidation", INSIDE * consolidation)]
+    if ds.sizes["gap"] > 1 and FAMILIES[str(ds.family.item())].shares:
+        times = [("t_max", median(exact.t_max.isel(gap=0).values)), *times]
+    return times
+
+
+def law_density(study: Study, ds: xr.Dataset, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Eigenvalues gamma of G, their density by the random-matrix law at noise variance t, and its edges; None without
+    a law.
+
+    gamma = v / (v + t) for a variance v of the data, whose density is `laws.density` (THEORY.md 2); so the density of
+    gamma is that of v times t / (1 - gamma)^2, with mass m / d. ds: one cell, of any networks and seeds.
+    """
+    ends = ds.law_edge.max(("network", "seed")).values if ds.law_edge.notnull().any() else np.empty(0)
+    ends = np.where(np.isinf(ends), 1e6 * t, ends)
+    edges = np.sort((ends / (ends + t))[np.isfinite(ends)])
+    if not edges.size:
+        return None
+    chosen = {axis: (ds[axis].item(),) for axis in study.facets}
+    cell = next(study.expand(study.axes | chosen))
+    counts, stds = [group.count for group in cell.groups], [group.std for group in cell.groups]
+    gamma = np.concatenate([np.linspace(low, high, 100) for low, high in pairwise(edges)])
+    variances = t * gamma / (1 - gamma)
+    spreads = [VarianceLaw(group.law, group.width) for group in cell.groups]
+    density = laws.density(variances, cell["ambient_dim"], counts, stds, spreads)
+    return gamma, density * t / (1 - gamma) ** 2, edges
+
+
 def gaps(study: Study, facets: list):
-    """Gap width against t: law, gaussian and exact lines, one line and a seed band per network, phase times."""
+    """Gap width against t: law, every score with its seeds and the interval of their mean, and phase times."""
     facets = facets[:PANELS]
     trained, colours = networks(study)
     count = facets[0][1].sizes["gap"]
@@ -64,14 +151,19 @@ def gaps(study: Study, facets: list):
             t, one = ds.time.values, ds.isel(gap=gap)
             law = one.law_gap_width.isel(network=0, seed=0)
             ax.plot(t, law, **REFERENCE_STYLE["law"], label="law", zorder=1)
-            for arm in CONTROLS:
-                if arm in study.axes["network"]:
-                    curve = one.gap_width.sel(network=arm).mean("seed")
-                    ax.plot(t, curve, **REFERENCE_STYLE[arm], label=arm, zorder=3 if arm == "exact" else 1)
-            for network in trained:
-                curve = one.gap_width.sel(network=network)
-                ax.plot(t, curve.mean("seed"), color=colours[network], lw=1.4, label=network)
-                ax.fill_between(t, curve.min("seed"), curve.max("seed"), color=colours[network], alpha=0.25, lw=0)
+            for network, style in styles(study).items():
+                curves = one.gap_width.sel(network=network).transpose("seed", "time")
+                ax.plot(t, curves.T, color=style["color"], lw=0.5, alpha=0.5, zorder=1)
+                ax.plot(t, curves.mean("seed"), **style, label=network, zorder=3 if network == "exact" else 2)
+                low, high = seed_band(curves.values, study.document.compare.confidence)
+                ax.fill_between(
+                    t,
+                    low.clip(0, 1),
+                    high.clip(0, 1),
+                    color=style["color"],
+                    lw=0,
+                    alpha=0.25 if network in trained else 0.1,
+                )
             shown = trained[-1] if trained else study.axes["network"][0]
             names = ("t_consolidation", "t_resolution") if final else ("t_open", "t_max", "t_close")
             for name, marker in zip(names, ("s", "X") if final else (">", "^", "<"), strict=True):
@@ -108,8 +200,19 @@ def gaps(study: Study, facets: list):
                 ax.set_xlabel("noise variance t")
     axes[0, 0].set_ylim(0, 1.02)
     shared_legend(figure, axes)
-    figure.suptitle("Gap width against noise (lines: mean over seeds; bands: range over seeds; markers: fitted times)")
+    figure.suptitle(
+        "Gap width against noise (thin: seeds; thick: their mean; bands: its "
+        f"{study.document.compare.confidence:.0%} Student interval; markers: fitted times)"
+    )
     return figure
+
+
+def seed_band(curves: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Ends (time,) of the Student interval of the mean over seeds; NaN with fewer than two. curves: (seed, time), a
+    seed without a result is NaN."""
+    ends = [interval(column[np.isfinite(column)], confidence) for column in curves.T]
+    low, high = np.transpose(ends)
+    return low, high
 
 
 def styles(study: Study) -> dict[str, dict]:

@@ -4,12 +4,15 @@ report of `scoregap.gate` -> figure, a line per metric with its difference and i
 """
 
 import textwrap
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from scoregap import DamagedFile, InputError, gate
 from scoregap.gate import Report, Row
+from scoregap.study import Study
 
 MOST, REACH = 60, 3.0  # metrics; margins to either side, beyond which an arrow stands
 COLOURS = {
@@ -28,11 +31,31 @@ class Line(NamedTuple):
     high: float
 
 
+def of_run(study: Study, outcome: tuple[Path | None, Path | None]):
+    """The figure of a finished run. outcome: its folder, with the comparison, and the file of its baseline.
+
+    Where the run cannot be compared with its baseline, the figure says why.
+    """
+    folder, baseline = outcome
+    if folder is None:
+        raise InputError("the figure 'forest' needs the folder of a run: open its cube by its path")
+    try:
+        report, why = gate.check(study, folder, baseline)
+    except DamagedFile as error:
+        report, why = None, [str(error)]
+    if report:
+        return draw(report)
+    alone, _ = gate.check(study, folder, None)
+    assert alone
+    return draw(alone, f"cannot be compared with its baseline: {'; '.join(why)}")
+
+
 def draw(report: Report, why: str = "no baseline has been accepted"):
     """Theory on the left, the baseline on the right. why: said where there is no baseline, or none to compare with."""
     theory, baseline = against_theory(report.rows), against_baseline(report.rows)
     height = 0.19 * min(max(len(theory), len(baseline), 5), MOST) + 1.4
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, height))
+    widths = [1, 1 if report.baseline else 0.4]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(13, height), width_ratios=widths)
     forest(left, theory, "difference from the exact score over the study's margin")
     if report.baseline:
         forest(right, baseline, "difference from the baseline over its margin")
@@ -85,4 +108,4 @@ def forest(ax, lines: list[Line], title: str) -> None:
 def empty(ax, why: str) -> None:
     """An axis that says why it is empty."""
     ax.set_axis_off()
-    ax.text(0.5, 0.5, textwrap.fill(why, 60), ha="center")
+    ax.text(0.5, 0.5, textwrap.fill(why, 40), ha="center")

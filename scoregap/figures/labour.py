@@ -56,6 +56,3 @@ def _panel(ax, rows, colours: dict) -> None:
     for i, row in enumerate(totals.itertuples()):
         text = f"{row.own:.2g}" + (" (not testable)" if row.verdict == "not testable" else "")
         ax.text(0.02, 0.91 - 0.09 * i, text, transform=ax.transAxes, fontsize=7, color=colours.get(row.network, "0.4"))
-
-
-DRAW = {"labour": labour}

@@ -1,4 +1,4 @@
-"""Figures of what training buys: accuracy, capacity and plateau.
+"""Figures of what training buys: accuracy, cost, capacity and plateau.
 
 study, datasets of its cube -> figures (the tables of `scoregap.findings.learning`, drawn)
 """
@@ -14,11 +14,16 @@ COLUMNS, MOST = 4, 16  # panels per row, and in all
 
 
 def log_cost(ax) -> None:
-    """A logarithmic axis of costs, readable over less than a decade too."""
+    """A logarithmic axis of costs."""
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=8))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_locator(NullLocator())
+    plain_ticks(ax.xaxis)
+
+
+def plain_ticks(axis) -> None:
+    """Ticks of a logarithmic axis that are readable over less than a decade too."""
+    axis.set_major_locator(LogLocator(subs=(1, 3), numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def colours_of(frame) -> dict:
@@ -157,4 +162,32 @@ def plateau(study: Study, datasets: list):
     return figure
 
 
-DRAW = {"accuracy": accuracy, "capacity": capacity, "plateau": plateau}
+def cost(study: Study, datasets: list):
+    """Errors of networks against the cost of their training: a dot per seed, lines through geometric means."""
+    frame = learning.costs(study, datasets)
+    if frame.empty:
+        return nothing("errors against cost need a trained network and the exact score, with a result")
+    blocks = tables.blocks(study, frame, "train.steps")
+    names = [name for name in learning.COSTLY if name in set(frame["quantity"])]
+    figure, axes = grid(len(blocks[:PANELS]), len(names), height=2.0, sharex=True, sharey="col")
+    colours = colours_of(frame)
+    for row, (values, block) in zip(axes, blocks, strict=False):
+        for ax, name in zip(row, names, strict=True):
+            log_cost(ax)
+            ax.set_yscale("log")
+            plain_ticks(ax.yaxis)
+            for network, group in block[block["quantity"] == name].groupby("network", sort=False):
+                ax.plot(group.cost / 1e12, group.error, ".", ms=4, alpha=0.5, color=colours[network])
+                logs = group.assign(cost=np.log(group.cost), error=np.log(group.error.where(group.error > 0)))
+                line = logs.groupby("steps")[["cost", "error"]].mean().dropna().sort_values("cost")
+                style = {"marker": "o", "ms": 4, "lw": 1.2, "color": colours[network], "label": network}
+                ax.plot(np.exp(line.cost) / 1e12, np.exp(line.error), **style)
+            ax.set_title("\n".join(filter(None, (wrapped(tables.labelled(values, label)), name))))
+        row[0].set_ylabel("error")
+    for ax in axes[-1]:
+        ax.set_xlabel("training, 10^12 operations")
+    shared_legend(figure, axes)
+    figure.suptitle(
+        f"Error against the cost of training (dots: seeds; lines: geometric means){left_out(blocks, PANELS)}"
+    )
+    return figure

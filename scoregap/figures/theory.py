@@ -254,11 +254,3 @@ def small_curvature(study: Study, chosen: dict, c) -> np.ndarray:
     kappa = curved.kappa / curved.curvature * c
     ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
     return np.where(ratio > 0.5, ratio, np.nan)
-
-
-DRAW = {
-    "finite_size": finite_size,
-    "gap_existence": gap_existence,
-    "curvature": curvature,
-    "estimators": estimators,
-}

@@ -1,6 +1,6 @@
 """What training buys: phase times (accuracy), the sharpness of the normal spike (capacity), curvature (plateau).
 
-study, datasets of its cube -> tables: accuracy, capacity, plateau
+study, datasets of its cube -> tables: accuracy, costs, capacity, plateau
 
 They are of studies with trained networks and an axis of training steps (`Study.findings`); a network at a number of
 steps was trained for that many, with the learning rate brought down to the end. Costs are floating-point operations
@@ -24,6 +24,7 @@ INSIDE = 0.1  # share of the exact consolidation time at which spikes are compar
 SHARP = 0.05  # width of a spike that counts as sharp
 OPEN = 0.5  # final gap that counts as open
 HALF = 0.5  # position from which a network counts as having left the plateau
+COSTLY = ("t_max", "t_consolidation", "excess loss")  # errors that are drawn against the cost of training
 OFF = 1.0  # distance from the line between gaussian and exact, in its length, beyond which a position says nothing
 
 
@@ -37,7 +38,8 @@ def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
             cells = [here.sel(network=name) for name in (network, *(arm for arm in CONTROLS if arm in here.network))]
             present = np.all([(cell.status == 1).values for cell in cells], axis=0)
             if present.any():
-                label = chosen | {"network": network, "steps": chosen["train.steps"]}
+                train = study.document.train
+                label = chosen | {"network": network, "steps": chosen.get("train.steps", train and train.steps)}
                 yield label, *(cell.isel(seed=present) for cell in cells)
 
 
@@ -77,6 +79,33 @@ def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                         "seen": logs.size / np.isfinite(both[1]).sum(),
                     }
                 )
+    return pd.DataFrame(rows)
+
+
+def costs(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per trained network, cell, seed and quantity: its error and what the training has cost.
+
+    quantity: one of COSTLY. Of t_max of the first gap and t_consolidation of the final one the error is
+    |time / exact time - 1|; the excess loss is the geometric mean over noise variances of the squared distance from
+    Bayes' optimum over t. cost: floating-point operations. Only what is finite.
+    """
+    rows: list[dict] = []
+    for ds in datasets:
+        names = ("t_max", "t_consolidation", "excess_loss", "training_flops")
+        for chosen, own, exact, *_ in _trained(study, ds, names):
+            with np.errstate(divide="ignore"):
+                errors = (
+                    np.abs(own.t_max / exact.t_max - 1).isel(gap=0).values,
+                    np.abs(own.t_consolidation / exact.t_consolidation - 1).isel(gap=-1).values,
+                    np.exp(np.log(own.excess_loss).mean("time")).values,
+                )
+            spent = own.training_flops.max("evaluation").values
+            rows += [
+                chosen | {"seed": int(seed), "quantity": quantity, "cost": float(cost), "error": float(error)}
+                for quantity, values in zip(COSTLY, errors, strict=True)
+                for seed, cost, error in zip(own.seed.values, spent, values, strict=True)
+                if np.isfinite(error)
+            ]
     return pd.DataFrame(rows)
 
 

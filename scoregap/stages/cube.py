@@ -36,7 +36,8 @@ def run(
     attrs = provenance(loaded)
     groups, spool = {}, storage.Spool(out)
     for name, (part, d) in places(loaded).items():
-        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool)).assign_attrs(attrs)
+        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool))
+        ds = ds.assign_attrs(attrs | ({"block": part.block} if part.block else {}))
         if wrong := invalid(ds, part, spool):
             raise InputError(f"{out}: would not be a valid cube: {wrong}")
         groups[name] = ds

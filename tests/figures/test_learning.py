@@ -90,8 +90,40 @@ def test_capacity_draws_what_there_is_of_a_study_half_run(study, monkeypatch):
     assert len([line for ax in figure.axes for line in ax.lines if line.get_ydata() == [0.1]]) == 4
 
 
-@pytest.mark.parametrize("name", ["accuracy", "capacity", "plateau"])
+def costs(**columns):
+    """Two seeds of every row, and every quantity."""
+    seeds = pd.DataFrame({"seed": [0, 1]}).merge(pd.DataFrame({"quantity": tables.COSTLY}), how="cross")
+    return invented().merge(seeds, how="cross").assign(**columns)
+
+
+def test_cost_draws_every_seed_and_joins_their_geometric_means(study, monkeypatch):
+    frame = costs(error=lambda one: 0.1 * np.where(one.seed == 0, 1, 4) / one.steps)
+    monkeypatch.setattr(tables, "costs", lambda *_: frame)
+    axes = [ax for ax in learning.cost(study, []).axes if ax.axison]
+    titles = [ax.get_title().split("\n") for ax in axes]
+    assert [one[-1] for one in titles] == list(tables.COSTLY) * 2
+    assert [one[0] for one in titles] == ["c 0.5, train.preconditioning edm"] * 3 + [
+        "c 0.5, train.preconditioning x0"
+    ] * 3
+    for ax in axes:
+        dots = [line for line in ax.lines if line.get_marker() == "."]
+        lines = [line for line in ax.lines if line.get_marker() == "o"]
+        assert [len(one.get_xdata()) for one in dots] == [4, 4]  # steps x seeds of each network
+        for line in lines:
+            np.testing.assert_allclose(line.get_xdata(), [0.01, 0.1])
+            np.testing.assert_allclose(line.get_ydata(), [0.02, 0.002])
+
+
+def test_cost_draws_an_error_of_zero_nowhere(study, monkeypatch, recwarn):
+    monkeypatch.setattr(tables, "costs", lambda *_: costs(error=lambda one: 1.0 * (one.seed == 0)))
+    figure = learning.cost(study, [])
+    figure.savefig(io.BytesIO())
+    lines = [line for ax in figure.axes for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose([line.get_ydata() for line in lines], 1.0)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "costs", "capacity", "plateau"])
 def test_without_results_a_figure_says_so(study, monkeypatch, name):
     monkeypatch.setattr(tables, name, lambda *_: pd.DataFrame())
-    (ax,) = learning.DRAW[name](study, []).axes
-    assert "needs" in ax.texts[0].get_text()
+    (ax,) = getattr(learning, "cost" if name == "costs" else name)(study, []).axes
+    assert " need" in ax.texts[0].get_text()

@@ -51,20 +51,20 @@ def drawn(figure):
 def test_figures_are_labelled_and_saved(results, tmp_path, name):
     study, datasets = results[name]
     assert study.findings == [name]
-    figure = theory.DRAW[name](study, datasets)
+    figure = getattr(theory, name)(study, datasets)
     assert any(ax.get_xlabel() for ax in drawn(figure))
     assert all(ax.get_title() for ax in drawn(figure))
     assert figure.get_suptitle()
-    figures.save(figure, study, tmp_path / "figure.svg")
+    figures.save(figures.signed(figure, study), tmp_path / "figure.svg")
     assert (tmp_path / "figure.svg").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(("name", "per_block"), [("finite_size", 8), ("gap_existence", 3), ("curvature", 0)])
 def test_blocks_are_apart_and_those_left_out_are_counted(results, monkeypatch, name, per_block):
     study, datasets = results[name]
-    figure = theory.DRAW[name](study, datasets)
+    figure = getattr(theory, name)(study, datasets)
     monkeypatch.setattr(theory, "PANELS", 1)
-    fewer = theory.DRAW[name](study, datasets)
+    fewer = getattr(theory, name)(study, datasets)
     assert len(drawn(figure)) - len(drawn(fewer)) == per_block
     assert "the first" not in figure.get_suptitle()
     assert fewer.get_suptitle().endswith("; the first 1 of 2 settings")
@@ -141,7 +141,7 @@ def test_ghosts_are_counted_from_their_own_threshold(results, monkeypatch):
 @pytest.mark.parametrize("name", STUDIES)
 def test_without_results_a_figure_says_why(results, name):
     study, datasets = results[name]
-    figure = theory.DRAW[name](study, [ds.assign(status=0 * ds.status) for ds in datasets])
+    figure = getattr(theory, name)(study, [ds.assign(status=0 * ds.status) for ds in datasets])
     assert drawn(figure) == []
     assert " needs " in figure.get_axes()[0].texts[0].get_text()
 

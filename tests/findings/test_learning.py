@@ -1,5 +1,7 @@
 """What the tables of capacity and plateau say: of a tiny trained study, and of spectra put there by hand."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +21,7 @@ FLAT = ("[0.0, 0.5]", "[0.0]")
 def trained(folder, *changes):
     """(study, datasets) of the tiny study with its networks."""
     path = edited(folder, LONGER, *changes)
-    run_stages(path, folder)
+    run_stages(path, folder, drawn=False)
     study = load(path)
     ((_, datasets),) = cube.datasets(study, folder / "cube.zarr")
     return study, datasets
@@ -47,6 +49,34 @@ def test_which_tables_apply(tmp_path):
     assert names(LONGER, BENT, ("exact, ", "")) == []
     assert names(LONGER, FLAT, (", gated-8", "")) == []
     assert names(FLAT) == []
+
+
+def test_costs_of_every_seed(flat):
+    study, (ds,) = flat
+    late = ds.load().copy(deep=True)
+    network, exact = ({"network": name} for name in ("gated-8", "exact"))
+    late.t_max.loc[network] = ds.t_max.sel(exact) * (1 - 0.1 * (1 + ds.seed))
+    late.t_consolidation.loc[network] = ds.t_consolidation.sel(exact) * (1.2 + 0 * ds.seed)
+    late.t_consolidation.loc[network | {"seed": 1}] = np.nan
+    late.excess_loss.loc[network] = np.geomspace(1e-4, 1e-2, ds.sizes["time"])
+    frame = learning.costs(study, [late])
+    assert frame["quantity"].value_counts().to_dict() == {"t_max": 4, "excess loss": 4, "t_consolidation": 2}
+    errors = {name: rows.sort_values(["steps", "seed"]).error for name, rows in frame.groupby("quantity")}
+    np.testing.assert_allclose(errors["t_max"], [0.1, 0.2, 0.1, 0.2])
+    np.testing.assert_allclose(errors["t_consolidation"], 0.2)
+    np.testing.assert_allclose(errors["excess loss"], 1e-3, rtol=1e-5)
+    by_steps = frame.groupby("steps").cost.unique()
+    np.testing.assert_allclose(np.ravel(by_steps[40]) / np.ravel(by_steps[10]), 4)
+    spent = ds.training_flops.sel(network).max("evaluation")
+    np.testing.assert_allclose(np.unique(frame.cost), np.unique(spent))
+
+
+def test_costs_need_no_axis_of_steps_and_no_result_that_is_missing(flat):
+    study, (ds,) = flat
+    one = dataclasses.replace(study, axes={name: some for name, some in study.axes.items() if name != "train.steps"})
+    alone = ds.isel({"train.steps": 0}).load()
+    assert set(learning.costs(one, [alone]).steps) == {study.document.train.steps}
+    assert learning.costs(study, [ds.assign(status=0 * ds.status)]).empty
 
 
 def test_accuracy_against_the_cube(flat):

@@ -47,7 +47,8 @@ def test_without_networks_the_law_is_compared(tiny, tmp_path):
     assert "law/exact" in (tmp_path / "comparison.txt").read_text()
     assert row.ratio != 1
     assert "t_alignment" not in set(frame.quantity)  # the law knows no directions
-    assert (tmp_path / "figures" / "training.svg").exists()
+    assert (tmp_path / "figures" / "gaps.svg").exists()
+    assert not (tmp_path / "figures" / "training.svg").exists()
 
 
 def test_without_an_exact_arm_nothing_is_judged(tiny, tmp_path):
@@ -110,9 +111,8 @@ def test_families_without_a_law(tmp_path):
     run_stages(study, tmp_path)
     frame = pd.read_csv(tmp_path / "comparison.csv")
     assert set(frame[frame.quantity != "consistency"].verdict) == {"no law"}
-    page = (tmp_path / "figures" / "comparison.html").read_text()
-    assert "the law against exact" in page
-    assert "trained" not in page
+    page = (tmp_path / "report.html").read_text()
+    assert "The random-matrix law could be judged at no phase time: no law." in page
 
 
 def test_what_lies_off_the_grid_is_said(done):

@@ -3,13 +3,16 @@
 import xml.etree.ElementTree as ET
 
 import matplotlib.pyplot as plt
-import pandas as pd
 from tiny import edited, run_stages
 
-from scoregap import baselines
+from scoregap import baselines, figures, gallery
+from scoregap.figures import cells
 from scoregap.stages import report
+from scoregap.study import load
 
-FIGURES = ("spectra", "gaps", "phase_times", "alignment", "dimension", "training", "curvature", "forest")
+FIGURES = (
+    "forest", "gaps", "phase_times", "curvature", "dimension", "histograms", "spectra", "alignment", "cost", "training",
+)  # fmt: skip
 
 
 def test_every_figure_is_drawn_and_self_contained(done):
@@ -24,38 +27,62 @@ def test_every_figure_is_drawn_and_self_contained(done):
         assert all(value.startswith(("#", "data:image/png;base64,")) for value in references), (
             name
         )  # nothing from outside
-    page = (results / "figures" / "comparison.html").read_text()
-    assert "src=" not in page
-    assert "href=" not in page
-    assert page.count("<tr") == 1 + len(pd.read_csv(results / "comparison.csv"))
+        assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF"), name
+        assert path.with_suffix(".pdf").stat().st_size > 10_000, name
+    assert {path.stem for path in (results / "figures").iterdir()} == set(FIGURES)
 
 
-def test_studies_at_the_edge_are_drawn_too(tmp_path):
+def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):
+    study, folder = results
+    run = gallery.open_run(folder)
+    for name in FIGURES:
+        figure = run.draw(name)
+        footer = figure.get_supxlabel()
+        assert footer.startswith(
+            "study tiny; d = 8; seeds 0, 1; 4 points per time; N = infinite (fresh points); config "
+        )
+        assert footer.endswith(study.hash), name
+        plt.close(figure)
+    with_data = load(edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 500"), ("seed: 2", "seed: 20")))
+    footer = figures.signed(plt.figure(), with_data, 10).get_supxlabel()
+    assert "; seeds 0, 1, 2, ..., 19 (20); 4 points per time; N = 500; " in footer
+    assert footer.endswith("; the first 8 of 10 cells")
+    closed = load(edited(tmp_path, (", gated-8", "")))
+    assert "N =" not in figures.signed(plt.figure(), closed).get_supxlabel()
+    plt.close("all")
+
+
+def test_studies_at_the_edge_are_drawn_too(tmp_path, monkeypatch):
     """Every member diverges; one variance group; two ambient dimensions; more cells than panels."""
+    for module in (figures, cells):
+        monkeypatch.setattr(module, "PANELS", 3)
     study = edited(
         tmp_path,
         ("steps: 40", "steps: 3\n  learning_rate: 1.0e+30"),
         ("[8]", "[8, 6]"),
-        ("[0.0, 0.5]", "[0.0, 0.1, 0.2, 0.3, 0.4]"),
+        ("[0.0, 0.5]", "[0.0, 0.4]"),
         ("[exact, gaussian, gated-8]", "[exact, gated-4]"),
         ("{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}", "{fraction: 1.0, std: 1.0}"),
     )
     run_stages(study, tmp_path)
     assert "diverged: seed 0, 1" in (tmp_path / "comparison.txt").read_text()
     assert "t_max (" not in (tmp_path / "comparison.txt").read_text()
-    assert all((tmp_path / "figures" / f"{name}.svg").stat().st_size > 10_000 for name in FIGURES)
+    assert all((tmp_path / "figures" / f"{name}.svg").stat().st_size > 10_000 for name in FIGURES if name != "cost")
+    page = (tmp_path / "report.html").read_text()
+    assert "Not ok" in page
+    assert "diverged: seed 0, 1" in page
 
 
-def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(done, results, tmp_path):
-    study, folder = done
+def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tmp_path):
+    loaded, folder = results
     record = baselines.take(*results)
     baselines.write(tmp_path / "same.json", record)
     baselines.write(tmp_path / "other.json", record.model_copy(update={"device": "Plan 9"}))
     (tmp_path / "damaged.json").write_text("{")
 
     def drawn(baseline):
-        report.run(study, folder / "cube.zarr", folder / "comparison.csv", tmp_path / "figures", baseline)
-        root = ET.parse(tmp_path / "figures" / "forest.svg").getroot()
+        figures.save(gallery.Run(loaded, [], folder, baseline).draw("forest"), tmp_path / "forest.svg")
+        root = ET.parse(tmp_path / "forest.svg").getroot()
         return " ".join(text for node in root.iter() for text in (node.text or "").split())
 
     with plt.rc_context({"svg.fonttype": "none"}):
@@ -68,6 +95,9 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(done, resul
 
 def test_the_same_results_give_the_same_bytes(done, tmp_path):
     study, results = done
-    report.run(study, results / "cube.zarr", results / "comparison.csv", tmp_path)
-    for name in (*(f"{name}.svg" for name in FIGURES), "comparison.html"):
-        assert (tmp_path / name).read_bytes() == (results / "figures" / name).read_bytes(), name
+    report.run(study, results / "cube.zarr", results / "comparison.csv", tmp_path / "figures", tmp_path / "report.html")
+    for name in FIGURES:
+        for kind in ("svg", "pdf"):
+            file = f"figures/{name}.{kind}"
+            assert (tmp_path / file).read_bytes() == (results / file).read_bytes(), file
+    assert (tmp_path / "report.html").read_bytes() == (results / "report.html").read_bytes()

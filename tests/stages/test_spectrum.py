@@ -116,7 +116,7 @@ def test_points_of_a_mixture_have_the_gap_and_the_tangents_of_their_component(tm
         ("groups: [{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}]",
          "separation: 20.0\n  groups: [{fraction: 0.5, std: 0.3}, {fraction: 1.0, std: 1.0, weight: 0.4}]"),
     )  # fmt: skip
-    run_stages(study, tmp_path)
+    run_stages(study, tmp_path, drawn=False)
     ds = storage.read_cube(tmp_path / "cube.zarr")[""].isel(
         family=0, ambient_dim=0, manifold_dim=0, curvature=0, network=0
     )
@@ -143,7 +143,7 @@ def test_an_empirical_score_of_two_points_has_one_direction(tmp_path):
         ("gaussian, gated-8", "empirical"),
         ("[0.0, 0.5]", "[0.0]"),
     )
-    run_stages(study, tmp_path)
+    run_stages(study, tmp_path, drawn=False)
     ds = storage.read_cube(tmp_path / "cube.zarr")[""].sel(network="empirical")
     g = 1 + ds.eigenvalue
     np.testing.assert_allclose(g.isel(mode=slice(1, None)), 0, atol=1e-6)

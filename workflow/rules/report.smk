@@ -1,18 +1,5 @@
-OF_A_PART = {
-    "spectra.svg": "Spectra",
-    "gaps.svg": "Gaps",
-    "phase_times.svg": "Phase times",
-    "alignment.svg": "Alignment",
-    "dimension.svg": "Dimension",
-    "training.svg": "Training",
-}
-FIGURES = {"forest.svg": "Forest", "comparison.html": "Comparison"} | {
-    str(Path(part.block) / name): category
-    for part in STUDY.parts
-    for name, category in (
-        OF_A_PART | {f"{name}.svg": "Theory" for name in part.findings}
-    ).items()
-}
+FIGURES = [f"figures/{name}.{kind}" for name in names(STUDY) for kind in FORMATS]
+
 BASELINE = baseline(STUDY.name)
 
 
@@ -24,14 +11,8 @@ rule report:
         numbers="comparison.csv",
         digest="comparison.csv.json",
     output:
-        [
-            report(
-                f"figures/{name}",
-                caption=f"../report/{Path(name).stem}.rst",
-                category=category,
-            )
-            for name, category in FIGURES.items()
-        ],
+        FIGURES,
+        html="report.html",
     log:
         "logs/report.log",
     benchmark:
@@ -45,4 +26,4 @@ rule report:
         folder="figures",
         baseline=f"--baseline {shlex.quote(str(BASELINE))}" if BASELINE.exists() else "",
     shell:
-        "{SCOREGAP} report --study {STUDY_FILE} --cube {input.cube:q} --numbers {input.numbers:q} --out {params.folder:q} {params.baseline} 2> {log:q}"
+        "{SCOREGAP} report --study {STUDY_FILE} --cube {input.cube:q} --numbers {input.numbers:q} --out {params.folder:q} --html {output.html:q} {params.baseline} 2> {log:q}"
