@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import yaml
-from tiny import FLAT, LINEAR, WITH_DIMENSION, edited, measured
+from tiny import FLAT, LINEAR, WITH_DIMENSION, WITH_SAMPLING, edited, measured
 
 from scoregap import InputError, figures, gallery
 from scoregap.figures import cells
@@ -27,12 +27,16 @@ def close():
 @pytest.mark.parametrize(
     ("changes", "more"),
     [
-        ((), {"curvature", "cost", "training"}),
+        ((), {"claims", "curvature", "cost", "training"}),
         ((FLAT, ("exact, gaussian, gated-8", "exact, gaussian")), set()),
         ((FLAT, ("exact, gaussian, gated-8", "gated-8")), {"training"}),
-        ((*LINEAR, ("[8]", "[8, 16]")), {"finite_size", "cost", "training"}),
-        ((FLAT, ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")), {"accuracy", "capacity", "cost", "training"}),
-        ((FLAT, WITH_DIMENSION), {"estimators", "cost", "training"}),
+        ((*LINEAR, ("[8]", "[8, 16]")), {"claims", "finite_size", "cost", "training"}),
+        (
+            (FLAT, ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")),
+            {"claims", "accuracy", "capacity", "cost", "training"},
+        ),
+        ((FLAT, WITH_DIMENSION), {"claims", "estimators", "cost", "training"}),
+        ((FLAT, ("exact, gaussian, gated-8", "exact, gaussian"), WITH_SAMPLING), {"labour"}),
     ],
 )
 def test_which_figures_a_study_has(tmp_path, changes, more):
@@ -42,7 +46,9 @@ def test_which_figures_a_study_has(tmp_path, changes, more):
 def test_every_figure_has_a_function_and_a_caption():
     for name, one in gallery.FIGURES.items():
         assert callable(resolve_name(one.where)), name
-        assert hasattr(gallery.Run, one.takes) or one.takes in gallery.Run.__dataclass_fields__, name
+        assert hasattr(gallery.Run if one.takes in gallery.WHOLE else gallery.Part, one.takes) or (
+            one.takes in gallery.Part.__dataclass_fields__
+        ), name
         assert 60 < len(one.caption) < 700, name
         assert one.caption.endswith("."), name
         assert "  " not in one.caption, name
@@ -61,7 +67,7 @@ def test_a_run_is_known_from_its_cube_and_from_its_folder(results):
         assert run.study.hash == study.hash
         assert run.study.axes == study.axes
         assert run.folder == folder
-        assert [title for title, _ in run.panels] == ["c 0.0", "c 0.5"]
+        assert [title for title, _ in run.parts[""].panels] == ["c 0.0", "c 0.5"]
 
 
 def test_figures_of_a_cube_are_those_of_the_report(results, tmp_path):
@@ -84,10 +90,24 @@ def test_several_ambient_dimensions_come_in_the_order_of_the_study(tmp_path):
     study, datasets = measured(tmp_path, *LINEAR, ("[8]", "[16, 8]"))
     named = [ds.assign_attrs(study=yaml.safe_dump(study.resolved, sort_keys=False)) for ds in datasets]
     run = gallery.open_run(named[::-1])
-    assert [ds.ambient_dim.item() for ds in run.datasets] == [16, 8]
-    assert [title for title, _ in run.panels] == ["d 16", "d 8"]
+    assert [ds.ambient_dim.item() for ds in run.parts[""].datasets] == [16, 8]
+    assert [title for title, _ in run.parts[""].panels] == ["d 16", "d 8"]
     assert run.study.hash == study.hash
     assert np.isfinite(gallery.draw("finite_size", named).get_size_inches()).all()
+
+
+def test_blocks_have_figures_of_their_own(blocks):
+    path, folder = blocks
+    study = load(path)
+    names = gallery.names(study)
+    assert {"forest", "claims", "curved/curvature", "one/gaps", "schedules/cost"} <= set(names)
+    assert "curvature" not in names
+    assert "one/curvature" not in names
+    assert all((folder / "figures" / f"{name}.{kind}").exists() for name in names for kind in gallery.FORMATS)
+    alone = gallery.draw("gaps", xr.open_zarr(folder / "cube.zarr", group="one"))
+    figures.save(alone, folder / "again.svg")
+    assert (folder / "again.svg").read_bytes() == (folder / "figures" / "one" / "gaps.svg").read_bytes()
+    assert "block one" in gallery.draw("one/gaps", folder).get_supxlabel()
 
 
 def test_only_some_of_many_cells_are_drawn_and_the_footer_says_so(results, monkeypatch):

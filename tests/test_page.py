@@ -29,6 +29,9 @@ addEventListener("load", () => Promise.all([...document.images].map(one => one.d
 </script>"""
 
 
+NO_CLAIMS = pd.DataFrame(columns=["claim", "verdict"])
+
+
 class Parsed(HTMLParser):
     """Tags, ids and references of a page."""
 
@@ -178,6 +181,18 @@ def test_only_the_first_of_many_rows_are_shown_and_it_is_said(study, monkeypatch
     shown = page.numbers(study, rows(*["agrees"] * 5))
     assert shown.count("<tr") == 1 + 2
     assert "the first 2 of 5 rows" in shown
+
+
+def test_claims_are_a_table_where_there_are_any(study, results, text):
+    assert page.claimed(study, NO_CLAIMS) == ""
+    written = pd.read_csv(results[1] / "claims.csv")
+    head, *body = cells_of(page.claimed(study, written))
+    names = [name for name, _ in head]
+    assert names[:2] == ["claim", "source"]
+    assert len(body) == len(written)
+    assert {row[names.index("verdict")][0] for row in body} == set(written.verdict)
+    assert 'id="tested"' in text
+    assert 'id="claims"' in text  # the figure
 
 
 def test_text_from_outside_is_escaped(study):

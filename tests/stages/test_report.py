@@ -11,7 +11,7 @@ from scoregap.stages import report
 from scoregap.study import load
 
 FIGURES = (
-    "forest", "gaps", "phase_times", "curvature", "dimension", "histograms", "spectra", "alignment", "cost", "training",
+    "claims", "forest", "gaps", "phase_times", "curvature", "dimension", "histograms", "spectra", "alignment", "cost", "training",
 )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tm
     (tmp_path / "damaged.json").write_text("{")
 
     def drawn(baseline):
-        figures.save(gallery.Run(loaded, [], folder, baseline).draw("forest"), tmp_path / "forest.svg")
+        figures.save(gallery.Run(loaded, [(loaded, [])], folder, baseline).draw("forest"), tmp_path / "forest.svg")
         root = ET.parse(tmp_path / "forest.svg").getroot()
         return " ".join(text for node in root.iter() for text in (node.text or "").split())
 
