@@ -266,16 +266,17 @@ def claimed(study: Study, tested: pd.DataFrame) -> str:
     if tested.empty:
         return ""
     columns = [*_varied(study, tested), "network", "law", "gaussian", "exact", "trained", "low", "high", "margin",
-               "verdict", "why"]  # fmt: skip
+               "of_exact", "verdict", "why"]  # fmt: skip
     rows = [
         _row([row.says, row.source, *(_number(row[column]) for column in columns)],
-             {len(columns): VERDICTS.get(row.verdict, "")})
+             {len(columns): VERDICTS.get(row.verdict, ""), len(columns) - 1: VERDICTS.get(row.of_exact, "")})
         for _, row in tested.iterrows()
     ]  # fmt: skip
     note = (
-        "From claims.csv: what the law says, in every cell and for every network. The verdict is of trained against "
-        "the law; low and high are the ends of the interval of the trained mean over seeds; why: whether the network "
-        "is not at the exact score (learning), or the exact score is not at the law (finite size or curvature)."
+        "From claims.csv: what the law says, in every cell and for every network. verdict: of trained against the law; "
+        "of_exact: against the exact score of the same F, by the same margin; low and high are the ends of the "
+        "interval of the trained mean over seeds; why: whether the network is not at the exact score (learning), or "
+        "the exact score is not at the law (finite size or curvature)."
     )
     return f'<p class="note">{note}</p>{_table(["claim", "source", *columns], rows)}'
 

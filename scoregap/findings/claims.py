@@ -244,11 +244,13 @@ def judged(name: str, values: dict[str, np.ndarray | None], margins: Margins, co
         (math.expm1 if claim.log else float)(median(known[of] - known[over]))
         for of, over in (("trained", "exact"), ("exact", "law"))
     )
-    verdict = _verdict(known["trained"] - known["law"], margin, claim.log, confidence)
+    verdict, of_exact = (
+        _verdict(known["trained"] - known[other], margin, claim.log, confidence) for other in ("law", "exact")
+    )
     if not np.isfinite(known["law"]).any():
         verdict = "not testable"
     elif not np.isfinite(known["trained"]).any():
-        verdict = "disagrees" if np.isfinite(known["exact"]).any() else "not testable"
+        verdict = of_exact = "disagrees" if np.isfinite(known["exact"]).any() else "not testable"
     why = ""
     if verdict == "disagrees":
         beyond = {
@@ -257,7 +259,7 @@ def judged(name: str, values: dict[str, np.ndarray | None], margins: Margins, co
             for word, key in (("learning", "learning"), ("finite size or curvature", "finite"))
         }  # fmt: skip
         why = " and ".join(word for word, one in beyond.items() if one) or "both a little"
-    return row | {"verdict": verdict, "why": why}
+    return row | {"of_exact": of_exact, "verdict": verdict, "why": why}
 
 
 def _verdict(differences: np.ndarray, margin: float, log: bool, confidence: float) -> str:
@@ -283,13 +285,19 @@ def lines(frame: pd.DataFrame) -> list[str]:
     """The table in words: a line per claim, with the counts of verdicts and what lies behind those that disagree."""
     if frame.empty:
         return []
-    found = ["the paper's claims: trained networks against the law, over cells and networks (claims.csv has every row)"]
+    found = [
+        "the paper's claims, over cells and networks (claims.csv has every row): trained against the law, and against "
+        "the exact score of the same F"
+    ]
     for name, rows in frame.groupby("claim", sort=False):
         tested = rows[rows.verdict != "not testable"]
         if tested.empty:
             continue
-        counts = ", ".join(f"{(tested.verdict == one).sum()} {one}" for one in ("agrees", "inconclusive", "disagrees"))
+        counts, of_exact = (
+            ", ".join(f"{(column == one).sum()} {one}" for one in ("agrees", "inconclusive", "disagrees"))
+            for column in (tested.verdict, tested.of_exact)
+        )
         reasons = tested.why[tested.why != ""].value_counts()
         why = f" ({', '.join(f'{count} {word}' for word, count in reasons.items())})" if len(reasons) else ""
-        found.append(f"  {CLAIMS[str(name)].says}: {counts}{why}")
+        found += [f"  {CLAIMS[str(name)].says}", f"      law: {counts}{why}; exact: {of_exact}"]
     return found

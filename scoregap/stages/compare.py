@@ -173,7 +173,7 @@ def render(study: Study, frame: pd.DataFrame) -> str:
     judged = {prefix: _counts(frame[frame.quantity.str.startswith(f"{prefix}t_")]) for prefix in ("", "model_")}
     frame = frame[~frame.quantity.str.startswith("model_")]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("quantity", no_wrap=True)
+    table.add_column("quantity", max_width=44)  # the names of cells wrap
     curves = known_curves(frame)
     for column in curves:
         table.add_column(column, justify="right")

@@ -49,12 +49,19 @@ def test_verdict_is_of_trained_against_the_law_and_says_why():
     assert row["finite"] == pytest.approx(0.0)
     assert row["low"] < row["trained"] < row["high"]
     row = judged("t_max", [1.0] * 3, [2.0, 2.02, 1.98], [2.0, 2.02, 1.98])
-    assert (row["verdict"], row["why"]) == ("disagrees", "finite size or curvature")
+    assert (row["verdict"], row["of_exact"], row["why"]) == ("disagrees", "agrees", "finite size or curvature")
     row = judged("t_max", [1.0] * 3, [2.0, 2.02, 1.98], [4.0, 4.04, 3.96])
     assert row["why"] == "learning and finite size or curvature"
     row = judged("t_max", [1.0] * 3, [1.04, 1.041, 1.039], [1.08, 1.081, 1.079])
     assert row["why"] == "both a little"
     assert judged("t_max", [1.0] * 3, near, [0.5, 1.0, 2.0])["verdict"] == "inconclusive"
+
+
+def test_draws_of_f_blur_the_law_and_not_the_exact_score():
+    """Trained follows exact, seed by seed; both scatter about the law."""
+    exact = np.array([0.7, 0.9, 1.0, 1.2, 1.3])
+    row = judged("t_max", [1.0] * 5, exact, exact * [1.01, 0.99, 1.0, 1.01, 0.99])
+    assert (row["verdict"], row["of_exact"]) == ("inconclusive", "agrees")
 
 
 def test_what_is_not_a_ratio_is_compared_by_its_difference():
