@@ -55,9 +55,10 @@ class Figure(NamedTuple):
 FIGURES: dict[str, Figure] = {
     "claims": Figure(
         "scoregap.figures.claims:overview", "claims", _compared,
-        "The paper's quantitative claims (rows) in every cell and for every network (columns): whether the trained "
-        "network does what the law says. A letter says why it does not: l, learning (it is not at the exact score "
-        "either); f, finite size or curvature (the exact score is not at the law); b, both. The numbers: claims.csv.",
+        "The paper's quantitative claims (rows) in every cell and for every network (columns). Squares: whether the "
+        "trained network does what the law says. Dots: whether it does what the exact score of the same F does, by "
+        "the same margin. A red square with a green dot is finite size or curvature, with a red dot it is learning; "
+        "a yellow square with a green dot: draws of F scatter too much to judge the law. The numbers: claims.csv.",
     ),
     "forest": Figure(
         "scoregap.figures.forest:of_run", "outcome", _always,

@@ -20,7 +20,7 @@ MOST = 60  # columns
 
 
 def overview(study: Study, frame: pd.DataFrame):
-    """Verdicts of the claims; a letter says why one disagrees: l learning, f finite size or curvature, b both.
+    """Verdicts of the claims: squares against the law, dots against the exact score of the same F.
 
     frame: of `findings.claims`; empty where a study has no trained networks.
     """
@@ -36,8 +36,7 @@ def overview(study: Study, frame: pd.DataFrame):
         column = place.get(tuple(row[[*axes, "network"]]))
         if column is not None:
             colours[rows[row.claim], column] = list(VERDICTS).index(row.verdict)
-            why = {"learning": "l", "": ""}.get(row.why, "f" if row.why.startswith("finite") else "b")
-            ax.text(column, rows[row.claim], why, ha="center", va="center", fontsize=7, color="white")
+            ax.plot(column, rows[row.claim], "o", ms=5, mec="white", mew=0.8, color=VERDICTS[row.of_exact])
     ax.imshow(colours, cmap=ListedColormap(list(VERDICTS.values())), vmin=0, vmax=len(VERDICTS) - 1, aspect="auto")
     ax.set_yticks(range(len(rows)), [textwrap.shorten(CLAIMS[name].says, 64) for name in rows], fontsize=7)
     names = [", ".join([*(f"{_short(axis)} {value}" for axis, value in zip(axes, column, strict=False)), column[-1]])
@@ -45,7 +44,7 @@ def overview(study: Study, frame: pd.DataFrame):
     ax.set_xticks(range(len(place)), names, fontsize=6, rotation=90)
     ax.spines[:].set_visible(False)
     patches = [Patch(color=colour, label=verdict) for verdict, colour in VERDICTS.items()]
-    figure.legend(handles=patches, loc="outside upper left", ncols=4, fontsize=8)
+    figure.legend(handles=patches, loc="outside upper left", ncols=4, fontsize=8, title="squares: law; dots: exact")
     return figure
 
 

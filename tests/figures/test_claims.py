@@ -1,4 +1,4 @@
-"""The overview of claims: a colour per verdict, a letter for why, nothing for what is not there."""
+"""The overview of claims: a colour per verdict, of squares against the law, of dots against the exact score."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -10,11 +10,11 @@ from scoregap.study import load
 
 ROWS = pd.DataFrame(
     [
-        {"claim": "t_max", "curvature": 0.0, "network": "gated-8", "verdict": "agrees", "why": ""},
-        {"claim": "t_max", "curvature": 0.5, "network": "gated-8", "verdict": "disagrees", "why": "learning"},
+        {"claim": "t_max", "curvature": 0.0, "network": "gated-8", "verdict": "agrees", "of_exact": "inconclusive"},
+        {"claim": "t_max", "curvature": 0.5, "network": "gated-8", "verdict": "disagrees", "of_exact": "disagrees"},
         {"claim": "ghost", "curvature": 0.5, "network": "gated-8", "verdict": "disagrees",
-         "why": "finite size or curvature"},
-        {"claim": "t_open", "curvature": 0.5, "network": "gated-8", "verdict": "disagrees", "why": "both a little"},
+         "of_exact": "agrees"},
+        {"claim": "t_open", "curvature": 0.5, "network": "gated-8", "verdict": "disagrees", "of_exact": "not testable"},
     ]
 )  # fmt: skip
 
@@ -32,15 +32,16 @@ def test_claims_are_rows_in_their_order_and_cells_columns(ax):
     assert "widest" in ax.get_yticklabels()[0].get_text()
 
 
-def test_colours_are_verdicts_and_letters_say_why(ax):
+def test_colours_are_verdicts_against_the_law_and_the_exact_score(ax):
     (image,) = ax.images
     colours = image.cmap(image.norm(image.get_array()))
     wanted = [["agrees", "disagrees"], ["not testable", "disagrees"], ["not testable", "disagrees"]]
     for row, names in zip(colours, wanted, strict=True):
         for colour, name in zip(row, names, strict=True):
             assert tuple(colour) == pytest.approx(to_rgba(claims.VERDICTS[name]))
-    letters = {text.get_position(): text.get_text() for text in ax.texts if text.get_text()}
-    assert letters == {(1, 0): "l", (1, 1): "b", (1, 2): "f"}
+    dots = {tuple(float(one[0]) for one in line.get_data()): line.get_color() for line in ax.lines}
+    wanted = {(0, 0): "inconclusive", (1, 0): "disagrees", (1, 1): "not testable", (1, 2): "agrees"}
+    assert dots == {place: claims.VERDICTS[name] for place, name in wanted.items()}
 
 
 def test_a_study_without_claims_says_so(tiny):
