@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from scoregap.figures import label, nothing
 from scoregap.findings.claims import CLAIMS
+from scoregap.findings.tables import told
 from scoregap.study import Study
 
 VERDICTS = {"agrees": "#4c9f70", "inconclusive": "#e8c468", "disagrees": "#c8553d", "not testable": "#e6e6e6"}
@@ -39,8 +40,11 @@ def overview(study: Study, frame: pd.DataFrame):
             ax.plot(column, rows[row.claim], "o", ms=5, mec="white", mew=0.8, color=VERDICTS[row.of_exact])
     ax.imshow(colours, cmap=ListedColormap(list(VERDICTS.values())), vmin=0, vmax=len(VERDICTS) - 1, aspect="auto")
     ax.set_yticks(range(len(rows)), [textwrap.shorten(CLAIMS[name].says, 64) for name in rows], fontsize=7)
-    names = [", ".join([*(f"{_short(axis)} {value}" for axis, value in zip(axes, column, strict=False)), column[-1]])
-             for column in place]  # fmt: skip
+    names = [
+        ", ".join([f"{_short(axis)} {value}" for axis, value in told(study, dict(zip(axes, column, strict=False))).items()]
+                  + [column[-1]])
+        for column in place
+    ]  # fmt: skip
     ax.set_xticks(range(len(place)), names, fontsize=6, rotation=90)
     ax.spines[:].set_visible(False)
     patches = [Patch(color=colour, label=verdict) for verdict, colour in VERDICTS.items()]

@@ -24,6 +24,14 @@ def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple
     return [(dict(zip(keys, values, strict=True)), rows) for values, rows in frame.groupby(keys, sort=False)]
 
 
+def told(study: Study, values: dict) -> dict:
+    """What of a cell's values must be said to tell it from the others: in a study with blocks, what differs from its
+    axes."""
+    if not study.blocks:
+        return values
+    return {axis: value for axis, value in values.items() if axis not in study.axes or value != study.axes[axis][0]}
+
+
 def labelled(values: dict, name=str) -> str:
     """A block in words. name: axis -> what to call it."""
     return ", ".join(

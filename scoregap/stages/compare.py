@@ -22,6 +22,7 @@ from rich.table import Table
 
 from scoregap import findings, storage, variables
 from scoregap.agreement import judge, median
+from scoregap.findings.tables import told
 from scoregap.schema import CONTROLS, Compare
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
@@ -187,7 +188,8 @@ def render(study: Study, frame: pd.DataFrame) -> str:
         cell = tuple(row[[*varied, "network"]])
         if cell != previous:
             table.add_section()
-            table.add_row(", ".join([*(_axis_value(axis, row[axis]) for axis in varied), row.network]))
+            values = told(study, {axis: row[axis] for axis in varied})
+            table.add_row(", ".join([*(_axis_value(axis, value) for axis, value in values.items()), row.network]))
         previous = cell
         quantity = row.quantity if row.quantity == "dimension" else f"{row.quantity} ({row.boundary})"
         ratio = position = margin = ""

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
+from tiny import BLOCKS, edited
 
 from scoregap.figures import claims
 from scoregap.study import load
@@ -42,6 +43,13 @@ def test_colours_are_verdicts_against_the_law_and_the_exact_score(ax):
     dots = {tuple(float(one[0]) for one in line.get_data()): line.get_color() for line in ax.lines}
     wanted = {(0, 0): "inconclusive", (1, 0): "disagrees", (1, 1): "not testable", (1, 2): "agrees"}
     assert dots == {place: claims.VERDICTS[name] for place, name in wanted.items()}
+
+
+def test_in_a_study_with_blocks_a_cell_is_what_differs_from_its_axes(tmp_path):
+    study = load(edited(tmp_path, *BLOCKS))
+    figure = claims.overview(study, ROWS)
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["gated-8", "c 0.5, gated-8"]
+    plt.close(figure)
 
 
 def test_a_study_without_claims_says_so(tiny):
