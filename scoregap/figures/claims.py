@@ -40,11 +40,11 @@ def overview(study: Study, frame: pd.DataFrame):
             ax.plot(column, rows[row.claim], "o", ms=5, mec="white", mew=0.8, color=VERDICTS[row.of_exact])
     ax.imshow(colours, cmap=ListedColormap(list(VERDICTS.values())), vmin=0, vmax=len(VERDICTS) - 1, aspect="auto")
     ax.set_yticks(range(len(rows)), [textwrap.shorten(CLAIMS[name].says, 64) for name in rows], fontsize=7)
+    cells = [told(study, dict(zip(axes, column, strict=False))) for column in place]
     names = [
-        ", ".join([f"{_short(axis)} {value}" for axis, value in told(study, dict(zip(axes, column, strict=False))).items()]
-                  + [column[-1]])
-        for column in place
-    ]  # fmt: skip
+        ", ".join([*(f"{_short(axis)} {value}" for axis, value in cell.items()), column[-1]])
+        for cell, column in zip(cells, place, strict=True)
+    ]
     ax.set_xticks(range(len(place)), names, fontsize=6, rotation=90)
     ax.spines[:].set_visible(False)
     patches = [Patch(color=colour, label=verdict) for verdict, colour in VERDICTS.items()]
