@@ -1,19 +1,20 @@
 """What is wrong with a study as a whole, beyond what its keys and values say one by one (`scoregap.schema`).
 
 Study -> InputError, one line: file, key, value, what is allowed
+
+`scoregap.study` imports this module, so studies have no annotation here.
 """
 
 import math
 
 from scoregap import InputError
 from scoregap.schema import AXES, CLOSED_FORMS, Range, some
-from scoregap.study import Study
 from scoregap.truth import FAMILIES, refusal
 
 MOST_CELLS = 10**6
 
 
-def check(study: Study) -> None:
+def check(study) -> None:
     """Raises InputError for the first mistake."""
     size = sum(part.size for part in study.parts)  # of the cube
     if size > MOST_CELLS:
@@ -25,7 +26,7 @@ def check(study: Study) -> None:
         _geometry(part)
 
 
-def _blocks(study: Study) -> None:
+def _blocks(study) -> None:
     """Blocks share jobs, whose members are the values of the batch axes."""
     for name, own in study.blocks.items():
         for axis in own:
@@ -36,7 +37,7 @@ def _blocks(study: Study) -> None:
                 )
 
 
-def _batch(study: Study) -> None:
+def _batch(study) -> None:
     fixed = ("ambient_dim", "network")
     batch = study.document.batch or []
     for axis in batch:
@@ -52,7 +53,7 @@ def _batch(study: Study) -> None:
         raise InputError(f"{study.path}: batch: {batch} is not allowed: axes should be distinct")
 
 
-def _sections(study: Study) -> None:
+def _sections(study) -> None:
     def refuse(what: str):
         raise InputError(f"{study.path}: {what}")
 
@@ -105,7 +106,7 @@ def _sections(study: Study) -> None:
                         )
 
 
-def _geometry(study: Study) -> None:
+def _geometry(study) -> None:
     """Over all manifolds of the study; those of other networks and seeds, and of other curvatures but 0, are alike."""
     curvatures = {bool(c): c for c in study.axes["curvature"]}.values()
     alike = study.axes | {"network": study.axes["network"][:1], "seed": study.axes["seed"][:1]}

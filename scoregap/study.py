@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from scoregap import InputError
+from scoregap.checks import check
 from scoregap.schema import (
     AXES,
     CLOSED_FORMS,
@@ -432,8 +433,6 @@ class Study:
 
 def load(path: Path | str) -> Study:
     """Read and check a study file. Raises InputError."""
-    from scoregap.checks import check
-
     path = Path(path)
     study = Study(path, *read(path))
     check(study)

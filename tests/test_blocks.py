@@ -1,11 +1,10 @@
 """Studies of several grids: what their blocks share, what the cube and the figures are, what is refused."""
 
 import pandas as pd
-import pytest
 import xarray as xr
 from tiny import BLOCKS, edited
 
-from scoregap import InputError, baselines, gate
+from scoregap import baselines, gate
 from scoregap.stages import cube
 from scoregap.study import load
 
@@ -49,29 +48,6 @@ def test_an_axis_may_point_to_every_group(tmp_path):
     )
     widths = {tuple(group.width for group in cell.manifold.groups) for cell in load(path).cells}
     assert widths == {(0.0, 0.0), (0.3, 0.3)}
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [
-        ("{curvature: [0.0, 0.5]}", "{seed: [0]}", "blocks.curved.seed: is not allowed: it is an axis along which"),
-        (
-            "{curvature: [0.0, 0.5]}",
-            "{train.steps: [3]}",
-            "blocks.curved.train.steps: unknown axis: allowed are family",
-        ),
-        ("{curvature: [0.0, 0.5]}", "{curvature: [-1.0]}", "blocks.curved.curvature"),
-        ("{curvature: [0.0, 0.5]}", "{curvature: []}", "blocks.curved.curvature: \\[\\] is not allowed"),
-        ("{curvature: [0.0, 0.5]}", "{curvature: [0.5], manifold_dim: [6]}", "manifold_dim: 6 is not allowed"),
-        ("  curved:", "  Curved!:", "blocks.Curved!"),
-        ("{curvature: [0.0, 0.5]}", "3", "blocks.curved: 3 is not allowed: should be a mapping"),
-    ],
-)
-def test_what_a_block_cannot_be_is_one_line(tmp_path, old, new, says):
-    path = edited(tmp_path, *BLOCKS, (old, new))
-    with pytest.raises(InputError, match=says) as caught:
-        load(path)
-    assert "\n" not in str(caught.value)
 
 
 def test_every_block_is_a_group_of_the_cube_and_a_folder_of_figures(blocks):

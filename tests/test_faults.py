@@ -43,8 +43,8 @@ def command(stage, study, results, out):
             lambda: compare.run(study, whole, out / "new.csv", out / "new.txt", out / "claims.csv"),
             whole / "eigenvalue" / "c",
         ),
-        "report": (lambda: report.run(study, whole, numbers, out), numbers),
-        "report of cube": (lambda: report.run(study, whole, numbers, out), whole / "zarr.json"),
+        "report": (lambda: report.run(study, whole, numbers, out, out / "report.html"), numbers),
+        "report of cube": (lambda: report.run(study, whole, numbers, out, out / "report.html"), whole / "zarr.json"),
     }[stage]
 
 
@@ -114,7 +114,9 @@ def test_results_of_another_study_are_refused(copy, tmp_path, capsys):
             "compare": lambda: compare.run(
                 other, results / "cube.zarr", tmp_path / "c.csv", tmp_path / "c.txt", tmp_path / "l.csv"
             ),
-            "report": lambda: report.run(other, results / "cube.zarr", results / "comparison.csv", tmp_path / "report"),
+            "report": lambda: report.run(
+                other, results / "cube.zarr", results / "comparison.csv", tmp_path / "report", tmp_path / "r.html"
+            ),
         }[stage]
         status, text = said(call, capsys)
         assert status == 2

@@ -319,7 +319,7 @@ def test_many_chunks_and_shards_hold_what_one_does(cube, tmp_path, monkeypatch):
     assert len(list((tmp_path / "a" / "eigenvalue").iterdir())) > 5
     xr.testing.assert_identical(storage.read_cube(tmp_path / "a")[""].load(), cube[1][names])
     assert storage.manifest_of(tmp_path / "a").read_text() == storage.manifest_of(tmp_path / "b").read_text()
-    assert sum(1 for _ in cube[0].rglob("*")) < 3 * len(cube[1].variables) + 20  # inodes
+    assert sum(1 for _ in cube[0].rglob("*")) < 3 * len(cube[1].variables) + 30  # inodes: those of strings have more
 
 
 def test_a_spool_is_an_array_without_memory_and_without_a_name(tmp_path):

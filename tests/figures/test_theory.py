@@ -158,7 +158,13 @@ def test_curvature_of_other_axes(tmp_path, monkeypatch, change, labels, expanded
     study = load(edited(tmp_path, change))
     rows = [
         {axis: study.axes[axis][0] for axis in study.facets}
-        | {axis: values[i], "curvature": c, "ratio_t_consolidation": 1 - c, "error_t_consolidation": 0.1}
+        | {
+            axis: values[i],
+            "network": "exact",
+            "curvature": c,
+            "ratio_t_consolidation": 1 - c,
+            "error_t_consolidation": 0.1,
+        }
         for axis, values in study.axes.items()
         if values in (("arcs", "tanh"), (8, 10))
         for i in range(2)
@@ -166,7 +172,7 @@ def test_curvature_of_other_axes(tmp_path, monkeypatch, change, labels, expanded
     ]
     monkeypatch.setattr(laws, "curvature", lambda *_: pd.DataFrame(rows))
     figure = theory.curvature(study, [])
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == labels
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [f"{label}, exact" for label in labels]
     dotted = [line for line in drawn(figure)[0].get_lines() if line.get_linestyle() == ":"]
     assert [np.isfinite(line.get_ydata()).any() for line in dotted] == expanded
 
