@@ -43,19 +43,27 @@ def judge(
     for prefix, name in (("", subject), ("exact_", "exact")):
         values = mean(curves[name], states[name], confidence)
         row |= dict(zip((f"{prefix}time", f"{prefix}low", f"{prefix}high"), values, strict=True))
-    least, most = (math.log1p(-margin) if margin < 1 else -math.inf), math.log1p(margin)
     seen, known = (states[name] == MEASURED for name in (subject, "exact"))
     if not (seen | known).any():
         verdict = unseen(subject, states[subject], states["exact"])
     elif (seen != known).any():
         verdict = f"seen in {seen.sum()}, exact in {known.sum()}"
-    elif least <= low and high <= most:
-        verdict = "agrees"
-    elif low > most or high < least:
-        verdict = "disagrees"
     else:
-        verdict = "inconclusive"
+        verdict = within(low, high, *logarithms(margin))
     return row | {"verdict": verdict}
+
+
+def logarithms(margin: float) -> tuple[float, float]:
+    """The ends of a relative margin, down and up, in the logarithm."""
+    return math.log1p(-margin) if margin < 1 else -math.inf, math.log1p(margin)
+
+
+def within(low: float, high: float, least: float, most: float) -> str:
+    """Whether an interval lies inside what is allowed (agrees), wholly outside (disagrees), or neither, as where it is
+    not known (inconclusive)."""
+    if least <= low and high <= most:
+        return "agrees"
+    return "disagrees" if low > most or high < least else "inconclusive"
 
 
 def unseen(subject: str, states: np.ndarray, exact: np.ndarray) -> str:

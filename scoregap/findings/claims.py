@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap.agreement import interval, median
+from scoregap.agreement import interval, logarithms, median, within
+from scoregap.findings.learning import INSIDE
 from scoregap.findings.tables import PHASES
 from scoregap.schema import Margins
 from scoregap.study import Study
 
 WIDTH = 0.05  # margin of widths of gaps, of the spike and of eigenvalues of G, all between 0 and 1
 BOUNDARY = 0.15  # relative margin of phase boundaries
-INSIDE = 0.1  # share of the exact consolidation time at which the spike is looked at: well inside the last phase
 SHARED = 0.05  # relative margin of what should be the same in two arms
 
 
@@ -133,7 +133,7 @@ def measured(cell: xr.Dataset, network: str, study: Study) -> dict[str, np.ndarr
     if two_groups(cell):
         for name in PHASES[:3]:
             found[name] = own[name].isel(gap=0).values
-        found["consistency"] = found["t_open"] * found["t_close"] / found["t_max"] ** 2
+        found["consistency"] = own.consistency.isel(gap=0).values
         found |= {"widest": widths[:, 0].max(1), "curve": np.abs(widths[:, 0] - law[:, 0]).max(1)}
         found |= boundaries(t, widths, study.document.fit.visibility)
     elif widths.shape[1] > 1:
@@ -234,6 +234,7 @@ def judged(name: str, values: dict[str, np.ndarray | None], margins: Margins, co
     margin = claim.margin
     if margin is None:
         margin = getattr(margins, "t_consolidation" if name == "shift" else name)
+    allowed = logarithms(margin) if claim.log else (-margin, margin)
     scale = _log if claim.log else np.asarray
     known = {arm: scale(one) for arm, one in values.items() if one is not None}
     back = math.exp if claim.log else float
@@ -245,7 +246,7 @@ def judged(name: str, values: dict[str, np.ndarray | None], margins: Margins, co
         for of, over in (("trained", "exact"), ("exact", "law"))
     )
     verdict, of_exact = (
-        _verdict(known["trained"] - known[other], margin, claim.log, confidence) for other in ("law", "exact")
+        within(*interval(_finite(known["trained"] - known[other]), confidence), *allowed) for other in ("law", "exact")
     )
     if not np.isfinite(known["law"]).any():
         verdict = "not testable"
@@ -260,16 +261,6 @@ def judged(name: str, values: dict[str, np.ndarray | None], margins: Margins, co
         }  # fmt: skip
         why = " and ".join(word for word, one in beyond.items() if one) or "both a little"
     return row | {"of_exact": of_exact, "verdict": verdict, "why": why}
-
-
-def _verdict(differences: np.ndarray, margin: float, log: bool, confidence: float) -> str:
-    low, high = interval(_finite(differences), confidence)
-    if math.isnan(low):
-        return "inconclusive"
-    least, most = (math.log1p(-margin), math.log1p(margin)) if log else (-margin, margin)
-    if least <= low and high <= most:
-        return "agrees"
-    return "disagrees" if low > most or high < least else "inconclusive"
 
 
 def _log(values) -> np.ndarray:

@@ -80,6 +80,13 @@ def test_what_is_not_seen():
     assert judged("t_max", [1.0], [1.0], [1.0])["verdict"] == "inconclusive"  # one seed
 
 
+def test_a_margin_of_one_or_more_allows_any_time_below():
+    """A bug: its logarithm was taken."""
+    wide = MARGINS.model_copy(update={"t_max": 1.5})
+    arrays = dict.fromkeys(("law", "gaussian", "exact"), np.ones(3)) | {"trained": np.array([0.01, 0.011, 0.009])}
+    assert claims.judged("t_max", arrays, wide, 0.9)["verdict"] == "agrees"
+
+
 def test_margins_are_those_of_the_study():
     assert judged("t_close", [1.0] * 3, [1.0] * 3, [1.0] * 3)["margin"] == MARGINS.t_close
     assert judged("shift", [1.0] * 3, [1.0] * 3, [1.0] * 3)["margin"] == MARGINS.t_consolidation
