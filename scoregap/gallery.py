@@ -232,9 +232,11 @@ class Run:
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """The paper's claims, tested."""
+        """The paper's claims, tested: as the run has written them, or from its cube alone."""
         from scoregap.findings import claims
 
+        if self.folder and (self.folder / "claims.csv").exists():
+            return claims.read(self.study, self.folder)
         return claims.claims(self.found)
 
     def draw(self, name: str) -> Drawing:
