@@ -11,7 +11,7 @@ from scoregap.stages import report
 from scoregap.study import load
 
 FIGURES = (
-    "claims", "forest", "gaps", "phase_times", "curvature", "dimension", "histograms", "spectra", "alignment", "cost",
+    "claims", "forest", "gaps", "phase_times", "phases", "curvature", "dimension", "histograms", "spectra", "alignment", "cost",
     "training",
 )  # fmt: skip
 
