@@ -11,6 +11,7 @@
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
 # make coverage   how often 95 % intervals of phase times hold the truth
 # make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
+# make published   puts tables, pictures and provenance of a finished run into results/findings: STUDY=NAME PICTURES='...'
 # make storage    size, speed and memory of files and cubes of 1,000 and 10,000 cells
 
 VENV := .venv
@@ -23,7 +24,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults bench clean clean-env
+.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults bench published clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -68,6 +69,9 @@ faults: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	@for figure in $(FIGURES); do OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/$$figure.py || exit 1; done
+
+published: $(VENV)/installed-test
+	@$(BIN)/python tests/published.py $(STUDY) $(PICTURES)
 
 storage: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/storage_benchmark.py

@@ -1,0 +1,55 @@
+"""What of a finished run is committed: `make published STUDY=paper_cpu PICTURES='claims ratios/phases'`.
+
+results/STUDY -> results/findings/STUDY: claims.csv, comparison.csv, the pictures (SVG), provenance.json
+
+provenance.json says what the numbers are of (attributes of the cube), and what they cost: seconds of cores, by stage.
+"""
+
+import csv
+import json
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+from scoregap import InputError, storage
+from scoregap.orchestration.workflow import find
+from scoregap.stages import cube
+from scoregap.study import Study, load
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def publish(study: Study, folder: Path, out: Path, pictures: list[str]) -> None:
+    """Copy tables and pictures of a run in a folder. Raises InputError, DamagedFile, unless they are of this study."""
+    for name in ("claims.csv", "comparison.csv"):
+        if storage.read_table(folder / name)[1] != study.hash:
+            raise InputError(f"{folder / name}: is not of this study as it is now: run it")
+    ds = cube.datasets(study, folder / "cube.zarr")[0][1][0]
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for name in ("claims.csv", "comparison.csv"):
+        shutil.copyfile(folder / name, out / name)
+    for name in pictures:
+        shutil.copyfile(folder / "figures" / f"{name}.svg", out / f"{name.replace('/', '-')}.svg")
+    spent = cost(folder / "logs")
+    facts = {name: value for name, value in ds.attrs.items() if name not in ("study", "block")}
+    facts |= {"cells": study.size, "jobs": len(study.jobs), "core_seconds": spent}
+    (out / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def cost(logs: Path) -> dict[str, int]:
+    """Seconds of cores, by stage, of what is there, as Snakemake measured them."""
+    spent: Counter = Counter()
+    for path in [*logs.glob("*.tsv"), *logs.glob("*/*.tsv")]:
+        with path.open() as file:
+            seconds = next(csv.DictReader(file, delimiter="\t"))["cpu_time"]
+        stage = path.parent.name if path.parent != logs else path.stem
+        spent[stage] += float(seconds) if seconds not in ("NA", "-") else 0.0
+    return {stage: round(seconds) for stage, seconds in sorted(spent.items())} | {"total": round(spent.total())}
+
+
+if __name__ == "__main__":
+    chosen = load(find(sys.argv[1]))
+    publish(chosen, RESULTS / chosen.name, RESULTS / "findings" / chosen.name, sys.argv[2:])
+    print(RESULTS / "findings" / chosen.name)
