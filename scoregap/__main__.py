@@ -175,7 +175,8 @@ def check(
     Exit status 0: same or better; 1: worse, or missing; 2: not usable input; 3: inconclusive, with --strict; 4: not
     comparable (another study, data or class of device). compare.require of the study says which verdicts count.
     """
-    from scoregap import gate, storage, workflow
+    from scoregap import storage, workflow
+    from scoregap.gate import verdicts as gate
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
@@ -207,7 +208,8 @@ def accept(
     Refuses in CI, on an uncommitted tree, with too few seeds, and where the change to the baseline before it is
     inconclusive.
     """
-    from scoregap import gate, workflow
+    from scoregap import workflow
+    from scoregap.gate import verdicts as gate
     from scoregap.study import load
 
     loaded = load(workflow.find(study))

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoregap import baselines, gate
+from scoregap.gate import metrics as baselines
+from scoregap.gate import verdicts as gate
 from scoregap.status import OF_JOBS, place
 from scoregap.study import Study, load
 

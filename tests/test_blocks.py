@@ -4,7 +4,8 @@ import pandas as pd
 import xarray as xr
 from tiny import BLOCKS, edited
 
-from scoregap import baselines, gate
+from scoregap.gate import metrics as baselines
+from scoregap.gate import verdicts as gate
 from scoregap.stages import cube
 from scoregap.study import load
 

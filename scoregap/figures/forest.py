@@ -10,8 +10,9 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scoregap import DamagedFile, InputError, gate
-from scoregap.gate import Report, Row
+from scoregap import DamagedFile, InputError
+from scoregap.gate import verdicts as gate
+from scoregap.gate.verdicts import Report, Row
 from scoregap.study import Study
 
 MOST, REACH = 60, 3.0  # metrics; margins to either side, beyond which an arrow stands

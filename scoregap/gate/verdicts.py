@@ -25,8 +25,9 @@ from rich.console import Console
 from rich.table import Table
 from scipy import special
 
-from scoregap import InputError, baselines, storage
-from scoregap.baselines import KINDS, Metric, Record, named, spread, varied
+from scoregap import InputError, storage
+from scoregap.gate import metrics as baselines
+from scoregap.gate.metrics import KINDS, Metric, Record, named, spread, varied
 from scoregap.study import Study
 
 ROUNDING = 1e-5  # relative

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from scoregap import DamagedFile, InputError, baselines, storage
-from scoregap.baselines import Metric, across, read, spread, take, with_margins, write
+from scoregap import DamagedFile, InputError, storage
+from scoregap.gate import metrics as baselines
+from scoregap.gate.metrics import Metric, across, read, spread, take, with_margins, write
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scoregap import InputError, baselines, gate, storage
-from scoregap.baselines import Metric, Record
-from scoregap.gate import Report, Row, Theory, compare, differences, holm
+from scoregap import InputError, storage
+from scoregap.gate import metrics as baselines
+from scoregap.gate import verdicts as gate
+from scoregap.gate.metrics import Metric, Record
+from scoregap.gate.verdicts import Report, Row, Theory, compare, differences, holm
 from scoregap.stages.compare import compare as compared
 from scoregap.study import digest
 from scoregap.variables import STATES
