@@ -176,19 +176,19 @@ def check(
     comparable (another study, data or class of device). compare.require of the study says which verdicts count.
     """
     from scoregap import storage, workflow
-    from scoregap.gate import verdicts as gate
+    from scoregap.gate import rendering, reports
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
     path = baseline or workflow.baseline(loaded.name)
     required = baseline or path.exists() or "baseline" in loaded.document.compare.require
-    report, why = gate.check(loaded, results / loaded.name, path if required else None)
+    report, why = reports.check(loaded, results / loaded.name, path if required else None)
     if report is None:
         typer.echo(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", err=True)
-        raise typer.Exit(gate.INCOMPARABLE)
-    typer.echo(gate.as_json(report, strict) if as_json else gate.render(report))
+        raise typer.Exit(reports.INCOMPARABLE)
+    typer.echo(rendering.as_json(report, strict) if as_json else rendering.render(report))
     if junit:
-        storage.write_text(junit, gate.junit(report, strict))
+        storage.write_text(junit, rendering.junit(report, strict))
     if figure:
         from scoregap import figures
         from scoregap.figures import forest
@@ -209,12 +209,12 @@ def accept(
     inconclusive.
     """
     from scoregap import workflow
-    from scoregap.gate import verdicts as gate
+    from scoregap.gate import accepting
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
     path = workflow.baseline(loaded.name)
-    record = gate.accept(loaded, results / loaded.name, reason, path, workflow.ROOT)
+    record = accepting.accept(loaded, results / loaded.name, reason, path, workflow.ROOT)
     typer.echo(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 

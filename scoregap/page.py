@@ -17,7 +17,7 @@ from scoregap import gallery
 from scoregap.figures import label
 from scoregap.findings.tables import labelled
 from scoregap.gate.metrics import PHASES
-from scoregap.gate.verdicts import agreement
+from scoregap.gate.theory import agreement
 from scoregap.stages.compare import known_curves
 from scoregap.study import Study
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoregap.gate.metrics import KINDS, Metric, Record, across, named, with_margins
+from scoregap.gate.baselines import Record, with_margins
+from scoregap.gate.metrics import KINDS, Metric, across, named
 from scoregap.gate.verdicts import compare
 from scoregap.study import digest
 

@@ -4,8 +4,7 @@ import pandas as pd
 import xarray as xr
 from tiny import BLOCKS, edited
 
-from scoregap.gate import metrics as baselines
-from scoregap.gate import verdicts as gate
+from scoregap.gate import baselines, reports
 from scoregap.stages import cube
 from scoregap.study import load
 
@@ -76,7 +75,7 @@ def test_shared_cells_are_compared_once(blocks):
 def test_a_study_of_blocks_has_a_baseline(blocks, tmp_path):
     study, folder = load(blocks[0]), blocks[1]
     baselines.write(tmp_path / "b.json", baselines.take(study, folder))
-    report, why = gate.check(study, folder, tmp_path / "b.json")
+    report, why = reports.check(study, folder, tmp_path / "b.json")
     assert why == []
     assert report.worst("baseline") == "same"
     names = [row.name for row in report.rows if row.name.endswith("gated-8: t_consolidation[1]")]

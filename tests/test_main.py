@@ -223,7 +223,7 @@ def test_an_output_that_cannot_be_written_is_one_line_and_leaves_nothing(tiny, t
 @pytest.fixture(scope="module")
 def checked(done, tmp_path_factory):
     """(study file, folder of results, baseline) of the tiny study."""
-    from scoregap.gate import metrics as baselines
+    from scoregap.gate import baselines
 
     study, folder = done
     place = tmp_path_factory.mktemp("checked")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from scoregap import InputError, figures, findings, gallery, page, storage
-from scoregap.gate import metrics as baselines
+from scoregap.gate import baselines
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import load
 

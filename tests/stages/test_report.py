@@ -7,7 +7,7 @@ from tiny import edited, run_stages
 
 from scoregap import figures, gallery
 from scoregap.figures import cells
-from scoregap.gate import metrics as baselines
+from scoregap.gate import baselines
 from scoregap.stages import report
 from scoregap.study import load
 
