@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from scoregap.gate import baselines, reports
-from scoregap.status import OF_JOBS, place
+from scoregap.orchestration.status import OF_JOBS
+from scoregap.storage import place
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]

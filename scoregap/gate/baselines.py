@@ -17,7 +17,6 @@ from pydantic import Field, ValidationError
 from scoregap import DamagedFile, InputError, storage
 from scoregap.gate.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
 from scoregap.stages.cube import datasets as gathered
-from scoregap.status import place
 from scoregap.study import Study, digest
 
 FORMAT = 1
@@ -67,7 +66,7 @@ def take(study: Study, folder: Path) -> Record:
 
 def device(study: Study, folder: Path, machine: str) -> str:
     """The class of device: systems whose roundings may differ at large are not compared."""
-    files = [place(folder, job.id, "train") for job in study.jobs.values() if job.trained]
+    files = [storage.place(folder, job.id, "train") for job in study.jobs.values() if job.trained]
     used = {str(member.get("device")) for file in files for member in storage.weights_members(file).values()}
     return f"{machine}, {' and '.join(sorted(used)) or 'cpu'}"
 
