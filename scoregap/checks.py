@@ -27,13 +27,13 @@ def check(study) -> None:
 
 
 def _blocks(study) -> None:
-    """Blocks share jobs, whose members are the values of the batch axes."""
+    """Blocks share jobs, whose members are the values of the batch axes: the same ones, but for seeds."""
     for name, own in study.blocks.items():
         for axis in own:
-            if axis in study.batch or axis.startswith("fit."):
+            if (axis in study.batch and axis != "seed") or axis.startswith("fit."):
                 raise InputError(
                     f"{study.path}: blocks.{name}.{axis}: is not allowed: it is an axis along which cells share a job: "
-                    f"should be one of {some(a for a in study.axes if a not in study.batch)}"
+                    f"should be one of {some(a for a in study.axes if a not in study.batch or a == 'seed')}"
                 )
 
 

@@ -34,6 +34,11 @@ def _trained(study: Study, name: str) -> bool:
     return bool(study.trained_networks)
 
 
+def _scanned(study: Study, name: str) -> bool:
+    axes = [axis for axis in study.facets if not axis.startswith(("train.", "spectrum.", "fit."))]
+    return any(len(study.axes[axis]) > 1 and not isinstance(study.axes[axis][0], str) for axis in axes)
+
+
 def _compared(study: Study, name: str) -> bool:
     return any(part.trained_networks and "exact" in part.axes["network"] for part in study.parts)
 
@@ -81,6 +86,13 @@ FIGURES: dict[str, Figure] = {
         "Opening, maximum and closing of the first intermediate gap, and consolidation of the final gap, against "
         "curvature, or the first other axis of numbers. A network is drawn at the median exact time multiplied by "
         "its mean ratio to exact; bars are Student intervals of that ratio over seeds.",
+    ),
+    "phases": Figure(
+        "scoregap.figures.phases:diagram", "panels", _scanned,
+        "Phase diagram: the final gap less the widest intermediate one, median over seeds, by noise variance t and an "
+        "axis of the study. White: no gap is open (trivial phase); blue: an intermediate gap leads (coverage); red: "
+        "the final gap leads (consolidation). Black: where the law of the flat manifold has one phase end and the next "
+        "begin.",
     ),
     "finite_size": Figure(
         "scoregap.figures.theory:finite_size", "datasets", _found,
@@ -232,9 +244,11 @@ class Run:
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """The paper's claims, tested."""
+        """The paper's claims, tested: as the run has written them, or from its cube alone."""
         from scoregap.findings import claims
 
+        if self.folder and (self.folder / "claims.csv").exists():
+            return claims.read(self.study, self.folder)
         return claims.claims(self.found)
 
     def draw(self, name: str) -> Drawing:

@@ -90,8 +90,11 @@ def judgements(frame: pd.DataFrame) -> pd.DataFrame:
     """The phase times that theory has a verdict on: `agreement`, and `off`, the distance from exact in margins.
 
     The worst first: what disagrees, what is inconclusive, what agrees; in each what was not seen, then the farthest.
+    Of the law only in studies without trained networks: elsewhere the claims say how far it is.
     """
-    rows = frame[frame["quantity"].isin(PHASES)].copy()
+    rows = frame[frame["quantity"].isin(PHASES)]
+    of_law = rows.network == "law"
+    rows = rows.copy() if of_law.all() else rows[~of_law].copy()
     rows["agreement"] = [agreement(words) for words in rows.verdict]
     rows["off"] = (rows.ratio - 1) / rows.margin
     rows = rows[rows.agreement != ""]
@@ -265,8 +268,12 @@ def claimed(study: Study, tested: pd.DataFrame) -> str:
     """The claims, whole; empty where there are none."""
     if tested.empty:
         return ""
-    columns = [*_varied(study, tested), "network", "law", "gaussian", "exact", "trained", "low", "high", "margin",
-               "of_exact", "verdict", "why"]  # fmt: skip
+    tested = tested.assign(
+        **{f"over_{of}": [f"[{low:.3g}, {high:.3g}]" for low, high in zip(tested[f"{of}_low"], tested[f"{of}_high"],
+                                                                        strict=True)] for of in ("law", "exact")}
+    )  # fmt: skip
+    columns = [*_varied(study, tested), "network", "law", "gaussian", "exact", "trained", "over_law", "over_exact",
+               "margin", "of_exact", "verdict", "why"]  # fmt: skip
     rows = [
         _row([row.says, row.source, *(_number(row[column]) for column in columns)],
              {len(columns): VERDICTS.get(row.verdict, ""), len(columns) - 1: VERDICTS.get(row.of_exact, "")})
@@ -274,9 +281,9 @@ def claimed(study: Study, tested: pd.DataFrame) -> str:
     ]  # fmt: skip
     note = (
         "From claims.csv: what the law says, in every cell and for every network. verdict: of trained against the law; "
-        "of_exact: against the exact score of the same F, by the same margin; low and high are the ends of the "
-        "interval of the trained mean over seeds; why: whether the network is not at the exact score (learning), or "
-        "the exact score is not at the law (finite size or curvature)."
+        "of_exact: against the exact score of the same F, by the same margin; over_law and over_exact: their "
+        "intervals over seeds, of ratios, or of differences of what is no ratio; why: whether the network is not at "
+        "the exact score (learning), or the exact score is not at the law (finite size or curvature)."
     )
     return f'<p class="note">{note}</p>{_table(["claim", "source", *columns], rows)}'
 

@@ -195,6 +195,13 @@ class Job:
     def trained(self) -> bool:
         return self.axes["network"][0] not in CLOSED_FORMS
 
+    def joined(self, other: "Job") -> "Job":
+        """This job with the seeds of the same one in another block."""
+        seeds = set(self.axes["seed"]).union(other.axes["seed"])
+        if len(seeds) == len(self.axes["seed"]):
+            return self
+        return replace(self, axes=self.axes | {"seed": tuple(sorted(seeds))})
+
     def keys(self, stage: str) -> list[str]:
         """Keys of the members' results of a stage, as a file of the job records them."""
         return [cell.key(stage) for cell in self.cells]
@@ -368,7 +375,7 @@ class Study:
             return self.document.batch
         if self.whole:
             return self.whole.batch
-        apart = {"family", "ambient_dim", "manifold_dim", "network"}.union(*self.blocks.values())
+        apart = {"family", "ambient_dim", "manifold_dim", "network"}.union(*self.blocks.values()) - {"seed"}
         trained = any(part.trained_networks for part in self.parts)
         return ["seed"] if trained else [axis for axis in self.axes if axis not in apart]
 
@@ -382,7 +389,8 @@ class Study:
         jobs: dict[str, Job] = {}
         if self.blocks:
             for part in self.parts:
-                jobs |= {id: job for id, job in part.jobs.items() if id not in jobs}
+                for id, job in part.jobs.items():
+                    jobs[id] = jobs[id].joined(job) if id in jobs else job
             return jobs
         apart = [axis for axis in self.axes if axis not in self.batch and not axis.startswith("fit.")]
         blocks = set().union(*(self.whole or self).blocks.values())

@@ -11,11 +11,11 @@ from scoregap.study import load
 
 def test_every_block_is_a_grid_and_shared_cells_are_computed_once(tiny, tmp_path):
     study = load(edited(tmp_path, *BLOCKS))
-    assert [part.block for part in study.parts] == ["curved", "one", "schedules"]
-    assert [part.size for part in study.parts] == [12, 6, 12]
-    assert study.size == len(study.cells) == 24
+    assert [part.block for part in study.parts] == ["curved", "one", "schedules", "draws"]
+    assert [part.size for part in study.parts] == [12, 6, 12, 12]
+    assert study.size == len(study.cells) == 32
     members = [cell.values for job in study.jobs.values() for cell in job.cells]
-    assert len(members) == len(set(members)) == 24
+    assert len(members) == len(set(members)) == 32
     assert all(part.hash == study.hash for part in study.parts)
     assert load(tiny).parts == [load(tiny)]
 
@@ -30,13 +30,31 @@ def test_a_block_more_leaves_the_others_alone(tmp_path):
 
 
 def test_axes_of_blocks_do_not_share_jobs_unless_the_study_says_so(tmp_path):
-    """Members of a job are the same in every block."""
+    """Members of a job are the same in every block, but for seeds."""
     exact = ("[exact, gaussian, gated-8]", "[exact]"), ("batch: [seed]\n", "")
     study = load(edited(tmp_path, *BLOCKS, *exact))
     assert set(study.batch) == {"seed"}
-    assert all(job.size == 2 for job in study.jobs.values())
+    assert {job.size for job in study.jobs.values()} == {2, 6}
     whole = load(edited(tmp_path, *exact))
     assert "curvature" in whole.batch
+
+
+def test_a_job_has_the_seeds_of_all_blocks_whatever_their_order(tmp_path):
+    study = load(edited(tmp_path, *BLOCKS))
+    draws, curved = study.parts[3], study.parts[0]
+    shared = [id for id in draws.jobs if id in curved.jobs]
+    assert len(shared) == 2
+    for id in shared:
+        assert study.jobs[id].axes["seed"] == draws.axes["seed"] == tuple(range(6))
+        assert curved.jobs[id].axes["seed"] == (0, 1)
+    (tmp_path / "first").mkdir()
+    block = "  draws: {curvature: [0.0, 0.5], network: [exact], seed: 6}\n"
+    first = load(edited(tmp_path / "first", *BLOCKS, (block, ""), ("  curved: {", f"{block}  curved: {{")))
+    assert {id: job.keys("fit") for id, job in first.jobs.items()} == {
+        id: job.keys("fit") for id, job in study.jobs.items()
+    }
+    other = load(edited(tmp_path / "first", *BLOCKS, ("[exact], seed: 6", "[exact], seed: [9, 4, 0]")))
+    assert other.jobs[shared[0]].axes["seed"] == (0, 1, 4, 9)
 
 
 def test_an_axis_may_point_to_every_group(tmp_path):
@@ -54,13 +72,17 @@ def test_every_block_is_a_group_of_the_cube_and_a_folder_of_figures(blocks):
     path, folder = blocks
     study = load(path)
     parts = cube.datasets(study, folder / "cube.zarr")
-    assert [part.block for part, _ in parts] == ["curved", "one", "schedules"]
+    assert [part.block for part, _ in parts] == ["curved", "one", "schedules", "draws"]
     for part, (ds,) in parts:
         assert all(tuple(ds[axis].values) == part.axes[axis] for axis in study.axes)
         assert (ds.status == 1).all()
         assert (folder / "figures" / part.block / "gaps.svg").exists()
     shared = [ds.sel({"curvature": 0.0, "train.schedule": "ve"}, drop=True) for _, (ds,) in (parts[0], parts[2])]
     xr.testing.assert_equal(*shared)
+    (some,), (draws,) = parts[0][1], parts[3][1]
+    some, draws = (ds.sel(network=["exact"], seed=[0, 1]) for ds in (some, draws))
+    unknown = [name for name in some if str(name).startswith("gaussian_")]  # of no network in the block of draws
+    xr.testing.assert_equal(some.drop_vars(unknown), draws.drop_vars(unknown))
     with xr.open_zarr(folder / "cube.zarr", group="one") as ds:
         assert ds.sizes["seed"] == 2
 
@@ -69,12 +91,21 @@ def test_shared_cells_are_compared_once(blocks):
     frame = pd.read_csv(blocks[1] / "comparison.csv")
     cell = ["curvature", "manifold.groups.1.std", "train.schedule", "network"]
     assert not frame.duplicated([*cell, "gap", "quantity"]).any()
-    assert len(frame[frame.quantity == "t_consolidation"]) == 4
+    (of_law, networks) = (frame[(frame.network == "law") == law] for law in (True, False))
+    assert len(networks[networks.quantity == "t_consolidation"]) == 4
+    assert set(of_law.seeds) == {6}
 
 
 def test_a_study_of_blocks_has_a_baseline(blocks, tmp_path):
     study, folder = load(blocks[0]), blocks[1]
-    baselines.write(tmp_path / "b.json", baselines.take(study, folder))
+    record = baselines.take(study, folder)
+    assert record.seeds == list(range(6))
+    assert record.not_ok == []
+    cell = "curvature=0 manifold.groups.1.std=0.1 train.schedule=ve"
+    assert None not in record.metrics[f"{cell} exact: t_max[0]"].values
+    known = [value is not None for value in record.metrics[f"{cell} gated-8: spectrum"].values]
+    assert known == [True] * 2 + [False] * 4
+    baselines.write(tmp_path / "b.json", record)
     report, why = reports.check(study, folder, tmp_path / "b.json")
     assert why == []
     assert report.worst("baseline") == "same"

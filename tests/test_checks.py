@@ -10,7 +10,7 @@ from scoregap.study import load
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("{curvature: [0.0, 0.5]}", "{seed: [0]}", "blocks.curved.seed: is not allowed: it is an axis along which"),
+        ("batch: [seed]", "batch: [seed, curvature]", "blocks.curved.curvature: is not allowed: it is an axis along"),
         (
             "{curvature: [0.0, 0.5]}",
             "{train.steps: [3]}",
@@ -32,6 +32,6 @@ def test_what_a_block_cannot_be_is_one_line(tmp_path, old, new, says):
 
 def test_a_study_may_not_be_too_large(tmp_path, monkeypatch):
     path = edited(tmp_path, *BLOCKS)
-    monkeypatch.setattr(checks, "MOST_CELLS", 29)
-    with pytest.raises(InputError, match="30 cells are not allowed: should be at most 29"):
+    monkeypatch.setattr(checks, "MOST_CELLS", 41)
+    with pytest.raises(InputError, match="42 cells are not allowed: should be at most 41"):
         load(path)

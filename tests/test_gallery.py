@@ -27,10 +27,10 @@ def close():
 @pytest.mark.parametrize(
     ("changes", "more"),
     [
-        ((), {"claims", "curvature", "cost", "training"}),
+        ((), {"claims", "curvature", "cost", "phases", "training"}),
         ((FLAT, ("exact, gaussian, gated-8", "exact, gaussian")), set()),
         ((FLAT, ("exact, gaussian, gated-8", "gated-8")), {"training"}),
-        ((*LINEAR, ("[8]", "[8, 16]")), {"claims", "finite_size", "cost", "training"}),
+        ((*LINEAR, ("[8]", "[8, 16]")), {"claims", "finite_size", "cost", "phases", "training"}),
         (
             (FLAT, ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")),
             {"claims", "accuracy", "capacity", "cost", "training"},

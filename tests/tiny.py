@@ -69,6 +69,7 @@ BLOCKS = (
   curved: {curvature: [0.0, 0.5]}
   one: {manifold.groups.1.std: [1.0]}
   schedules: {train.schedule: [ve, vp]}
+  draws: {curvature: [0.0, 0.5], network: [exact], seed: 6}
 batch: [seed]""",
     ),
 )

@@ -63,6 +63,16 @@ def label(axis: str) -> str:
     return {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
 
 
+def numbered_axis(study: Study) -> str:
+    """What a figure has along an axis of numbers: the curvature if it varies, or else the first axis that does, of
+    training last."""
+    varied = [axis for axis in study.facets if len(study.axes[axis]) > 1]
+    numeric = [axis for axis in varied if not isinstance(study.axes[axis][0], str)]
+    if "curvature" in numeric or not numeric:
+        return "curvature"
+    return min(numeric, key=lambda axis: axis.startswith("train."))
+
+
 def networks(study: Study) -> tuple[list[str], dict[str, str]]:
     """Trained networks and the colour of each."""
     trained = study.subjects

@@ -16,7 +16,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
 from scoregap.agreement import interval, median
-from scoregap.figures import PANELS, REFERENCE_STYLE, grid, label, log_time, networks, shared_legend
+from scoregap.figures import PANELS, REFERENCE_STYLE, grid, label, log_time, networks, numbered_axis, shared_legend
 from scoregap.findings.learning import INSIDE
 from scoregap.schema import CONTROLS
 from scoregap.study import Study
@@ -229,10 +229,8 @@ def phase_times(study: Study, facets: list):
     what they share with the exact score of the same F is no uncertainty of the network.
     """
     trained, colours = networks(study)
-    varied = [a for a in study.facets if len(study.axes[a]) > 1]
-    numeric = [a for a in varied if not isinstance(study.axes[a][0], str)]
-    along = "curvature" if "curvature" in numeric or not numeric else numeric[0]
-    others = [a for a in varied if a != along]
+    along = numbered_axis(study)
+    others = [axis for axis in study.facets if axis != along and len(study.axes[axis]) > 1]
     groups: dict[str, list[xr.Dataset]] = {}
     for _, ds in facets:
         groups.setdefault(", ".join(f"{label(a)} {ds[a].item()}" for a in others) or study.name, []).append(ds)

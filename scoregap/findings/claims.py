@@ -1,26 +1,31 @@
 """The paper's quantitative claims, each tested with numbers.
 
-parts of a study with the datasets of its cube -> a row per claim, cell and trained network
+parts of a study with the datasets of its cube -> a row per claim, cell and trained network; the same from its file
 
 Every quantity is read off the curves and spectra of law, Gaussian, exact and trained score by the same operator. The
 claim is what the law says. **agrees**: the interval of trained against law over seeds lies inside the margin;
 **disagrees**: wholly outside, or never seen; **inconclusive**: neither; **not testable**: the law has no such number in
-this cell. `why` splits the distance: trained from exact is learning error, exact from law is what finite size and
-curvature do (THEORY.md 5).
+this cell. The exact score needs no training, so a block of the study may draw it more often than networks are trained:
+all its draws of a cell say how far it is from the law. `why` splits the distance: trained from exact is learning error,
+exact from law is what finite size and curvature do (THEORY.md 5).
 """
 
+import io
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap.agreement import interval, logarithms, median, within
+from scoregap import InputError, storage
+from scoregap.agreement import interval, interval_with_draws, logarithms, median, within
 from scoregap.findings.learning import INSIDE
-from scoregap.findings.tables import PHASES
+from scoregap.findings.tables import PHASES, plain, text
 from scoregap.schema import Margins
 from scoregap.study import Study
 
@@ -70,20 +75,46 @@ CLAIMS = {
                       SHARED),
 }  # fmt: skip
 ARMS = ("law", "gaussian", "exact", "trained")
+KINDS = ("agrees", "inconclusive", "disagrees")
+
+
+class Cell(NamedTuple):
+    """The claims of every score in one cell. arms: law and scores -> {claim: (seeds,)}."""
+
+    study: Study
+    values: dict
+    seeds: tuple[int, ...]
+    arms: dict[str, dict[str, np.ndarray]]
+
+    @property
+    def untrained(self) -> tuple:
+        """What tells its manifolds and spectra from those of other cells."""
+        return tuple(value for axis, value in self.values.items() if not axis.startswith("train."))
 
 
 def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     """A row per claim, cell (seeds together) and network, in the order of CLAIMS; empty where nothing can be tested.
 
     claim, says, source; the axes; network; law, gaussian, exact, trained: medians over seeds; low, high: Student's
-    interval of trained's mean, of its logarithm for ratios; margin; verdict; learning: trained against exact, finite:
-    exact against law, as relative differences for ratios; why: learning, finite size or both, where it disagrees.
+    interval of trained's mean, of its logarithm for ratios; law_low, law_high, exact_low, exact_high: intervals of
+    trained over law and over exact, or, of what is no ratio, less them; margin; draws: of the exact score; learning:
+    trained against exact, finite: exact against law, as relative differences for ratios; of_exact, verdict: against
+    exact and against law; why: learning, finite size or both, where it disagrees.
     """
-    rows = []
-    for study, datasets in parts:
-        if study.subjects and "exact" in study.axes["network"]:
-            for ds in datasets:
-                rows += list(_tested(study, ds))
+    cells = [
+        cell
+        for study, datasets in parts
+        if "exact" in study.axes["network"]
+        for ds in datasets
+        for cell in _cells(study, ds)
+    ]
+    drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
+    for cell in cells:
+        law, exact = cell.arms["law"], cell.arms["exact"]
+        for name in law.keys() & exact.keys():
+            pairs = zip(exact[name], law[name], strict=True)
+            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=True))
+    rows = [row for cell in cells for row in _rows(cell, drawn)]
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
     frame = pd.DataFrame(rows)
@@ -93,8 +124,17 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     return frame.sort_values("claim", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
-def _tested(study: Study, ds: xr.Dataset) -> Iterator[dict]:
-    """The rows of one dataset."""
+def read(study: Study, folder: Path) -> pd.DataFrame:
+    """The same of a finished run, from its file. Raises DamagedFile, InputError."""
+    content, of = storage.read_table(path := folder / "claims.csv")
+    if of != study.hash:
+        raise InputError(f"{path}: is not of this study as it is now: rerun compare")
+    frame = pd.read_csv(io.StringIO(content))
+    return frame.fillna({"why": ""}) if len(frame) else frame
+
+
+def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
+    """The cells of one dataset."""
     loaded = ds.drop_vars([name for name, one in ds.data_vars.items() if "evaluation" in one.dims])
     for values in itertools.product(*(ds[axis].values for axis in study.facets)):
         chosen = dict(zip(study.facets, values, strict=True))
@@ -107,20 +147,26 @@ def _tested(study: Study, ds: xr.Dataset) -> Iterator[dict]:
             relate("schedule", arms, loaded.sel(chosen | {"train.schedule": "ve"}))
         if chosen["curvature"] and 0 in study.axes["curvature"]:
             relate("shift", arms, loaded.sel(chosen | {"curvature": 0.0}))
-        margins = study.document.compare.curved if chosen["curvature"] else study.document.compare.flat
-        for network in study.subjects:
-            known = {"law": arms["law"], "gaussian": arms.get("gaussian", {}), "exact": arms["exact"],
-                     "trained": arms[network]}  # fmt: skip
-            for name in CLAIMS:
-                if name in known["trained"] and name in known["law"]:
-                    of_arms = {arm: known[arm].get(name) for arm in ARMS}
-                    label = {"claim": name, "says": CLAIMS[name].says, "source": CLAIMS[name].source}
-                    yield (
-                        label
-                        | chosen
-                        | {"network": network}
-                        | judged(name, of_arms, margins, study.document.compare.confidence)
-                    )
+        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms)
+
+
+def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[dict]:
+    """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}."""
+    settings = cell.study.document.compare
+    margins = settings.curved if cell.values["curvature"] else settings.flat
+    for network in cell.study.subjects:
+        known = {"law": cell.arms["law"], "gaussian": cell.arms.get("gaussian", {}), "exact": cell.arms["exact"],
+                 "trained": cell.arms[network]}  # fmt: skip
+        for name, claim in CLAIMS.items():
+            if name in known["trained"] and name in known["law"]:
+                draws = drawn[name, *cell.untrained]
+                more = [pair for seed, pair in draws.items() if seed not in cell.seeds]
+                label = {"claim": name, "says": claim.says, "source": claim.source}
+                found = judged(
+                    name, {arm: known[arm].get(name) for arm in ARMS}, margins, settings.confidence,
+                    np.array(more, float).reshape(-1, 2).T,
+                )  # fmt: skip
+                yield label | cell.values | {"network": network} | found
 
 
 def measured(cell: xr.Dataset, network: str, study: Study) -> dict[str, np.ndarray]:
@@ -228,38 +274,46 @@ def relate(claim: str, arms: dict[str, dict], other: xr.Dataset) -> None:
     arms["law"][claim] = np.ones(other.sizes["seed"])
 
 
-def judged(name: str, values: dict[str, np.ndarray | None], margins: Margins, confidence: float) -> dict:
-    """Medians, interval, verdict and why. values: (seeds,) of every arm, None where the study does not have it."""
+def judged(
+    name: str,
+    values: dict[str, np.ndarray | None],
+    margins: Margins,
+    confidence: float,
+    more: np.ndarray = np.empty((2, 0)),
+) -> dict:
+    """Medians, intervals, verdicts and why. values: (seeds,) of every arm, None where the study does not have it.
+    more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained.
+    """
     claim = CLAIMS[name]
     margin = claim.margin
     if margin is None:
         margin = getattr(margins, "t_consolidation" if name == "shift" else name)
     allowed = logarithms(margin) if claim.log else (-margin, margin)
-    scale = _log if claim.log else np.asarray
+    scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
     known = {arm: scale(one) for arm, one in values.items() if one is not None}
-    back = math.exp if claim.log else float
-    low, high = interval(_finite(known["trained"]), confidence)
+    learning, finite = known["trained"] - known["exact"], known["exact"] - known["law"]
+    further = _finite(np.subtract(*scale(more)))
+    both = np.isfinite(learning) & np.isfinite(finite)
+    ends = {
+        "": interval(_finite(known["trained"]), confidence),
+        "law_": interval_with_draws(learning[both], finite[both], further, confidence),
+        "exact_": interval(_finite(learning), confidence),
+    }
     row = {arm: math.nan if (one := values[arm]) is None else median(one) for arm in ARMS}
-    row |= {"low": back(low), "high": back(high), "margin": margin}
-    row["learning"], row["finite"] = (
-        (math.expm1 if claim.log else float)(median(known[of] - known[over]))
-        for of, over in (("trained", "exact"), ("exact", "law"))
-    )
-    verdict, of_exact = (
-        within(*interval(_finite(known["trained"] - known[other]), confidence), *allowed) for other in ("law", "exact")
-    )
+    row |= {f"{of}{end}": float(back(one)) for of, two in ends.items() for end, one in zip(("low", "high"), two,
+                                                                                          strict=True)}  # fmt: skip
+    finite = np.concatenate([finite, further])
+    row |= {"margin": margin, "draws": int(np.isfinite(finite).sum())}
+    row |= {"learning": float(less(median(learning))), "finite": float(less(median(finite)))}
+    verdict, of_exact = (within(*ends[of], *allowed) for of in ("law_", "exact_"))
     if not np.isfinite(known["law"]).any():
         verdict = "not testable"
     elif not np.isfinite(known["trained"]).any():
         verdict = of_exact = "disagrees" if np.isfinite(known["exact"]).any() else "not testable"
     why = ""
     if verdict == "disagrees":
-        beyond = {
-            word: not abs(math.log1p(row[key]) if claim.log else row[key]) <= (math.log1p(margin) if claim.log else
-                                                                              margin)
-            for word, key in (("learning", "learning"), ("finite size or curvature", "finite"))
-        }  # fmt: skip
-        why = " and ".join(word for word, one in beyond.items() if one) or "both a little"
+        words = {"learning": "learning", "finite": "finite size or curvature"}
+        why = " and ".join(word for key, word in words.items() if not abs(row[key]) <= margin) or "both a little"
     return row | {"of_exact": of_exact, "verdict": verdict, "why": why}
 
 
@@ -274,21 +328,25 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 def lines(frame: pd.DataFrame) -> list[str]:
     """The table in words: a line per claim, with the counts of verdicts and what lies behind those that disagree."""
-    if frame.empty:
-        return []
-    found = [
-        "the paper's claims, over cells and networks (claims.csv has every row): trained against the law, and against "
-        "the exact score of the same F"
-    ]
+    table = plain()
+    table.add_column("the paper's claims", max_width=94)
+    for column in ("law", "exact"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("disagrees for")
     for name, rows in frame.groupby("claim", sort=False):
         tested = rows[rows.verdict != "not testable"]
-        if tested.empty:
-            continue
-        counts, of_exact = (
-            ", ".join(f"{(column == one).sum()} {one}" for one in ("agrees", "inconclusive", "disagrees"))
-            for column in (tested.verdict, tested.of_exact)
-        )
-        reasons = tested.why[tested.why != ""].value_counts()
-        why = f" ({', '.join(f'{count} {word}' for word, count in reasons.items())})" if len(reasons) else ""
-        found += [f"  {CLAIMS[str(name)].says}", f"      law: {counts}{why}; exact: {of_exact}"]
-    return found
+        if len(tested):
+            counts = (
+                " / ".join(str((column == one).sum()) for one in KINDS) for column in (tested.verdict, tested.of_exact)
+            )
+            why = tested.why[tested.why != ""].value_counts()
+            table.add_row(
+                CLAIMS[str(name)].says, *counts, ", ".join(f"{word} ({count})" for word, count in why.items())
+            )
+    if not table.row_count:
+        return []
+    return [
+        *text(table),
+        f"cells and networks ({' / '.join(KINDS)}): trained against the law, and against the exact score of the same "
+        "F; all of them in claims.csv",
+    ]

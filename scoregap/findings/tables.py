@@ -3,12 +3,29 @@
 rows of a table -> blocks of them, one per setting; labels and numbers as text
 """
 
+import io
+
 import numpy as np
 import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 from scoregap.study import Study
 
 PHASES = ("t_open", "t_max", "t_close", "t_consolidation")  # phase times that the exact score has
+
+
+def plain() -> Table:
+    """A table for a terminal, and for files."""
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+
+
+def text(table: Table) -> list[str]:
+    """The lines of such a table."""
+    buffer = io.StringIO()
+    Console(file=buffer, width=170, color_system=None, markup=False).print(table)  # names have brackets
+    return [line.rstrip() for line in buffer.getvalue().splitlines()]
 
 
 def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple[dict, pd.DataFrame]]:

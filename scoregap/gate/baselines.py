@@ -51,14 +51,15 @@ def take(study: Study, folder: Path) -> Record:
     attrs = parts[0][1][0].attrs
     found: dict[str, Metric] = {}
     not_ok: list[str] = []
+    seeds = list(dict.fromkeys(seed for part in study.parts for seed in part.axes["seed"]))
     for part, datasets in parts:
         for ds in datasets:
-            reduce(part, ds, found, not_ok, varied(study))
+            reduce(part, ds, found, not_ok, varied(study), seeds)
     config = json.loads(json.dumps({key: value for key, value in study.resolved.items() if key not in SILENT}))
     del config["axes"]["seed"]
     return Record(
         study=study.name, config=config, config_hash=digest(config), device=device(study, folder, attrs["machine"]),
-        versions=attrs["versions"], revision=attrs["revision"], seeds=list(study.axes["seed"]),
+        versions=attrs["versions"], revision=attrs["revision"], seeds=seeds,
         not_ok=list(dict.fromkeys(not_ok)),
         metrics=with_margins(found | across(found)),
     )  # fmt: skip

@@ -85,8 +85,13 @@ def varied(study: Study) -> list[str]:
     return [axis for axis in study.facets if len({value for part in study.parts for value in part.axes[axis]}) > 1]
 
 
-def reduce(study: Study, ds: xr.Dataset, found: dict[str, Metric], not_ok: list[str], axes: list[str]) -> None:
-    """Add the metrics of a dataset of the cube, and its cells that are not ok; axes: those that name them."""
+def reduce(
+    study: Study, ds: xr.Dataset, found: dict[str, Metric], not_ok: list[str], axes: list[str], seeds: list[int]
+) -> None:
+    """Add the metrics of a dataset of the cube, and its cells that are not ok.
+
+    axes: those that name them. seeds: of the whole study; without a value where a block does not have them.
+    """
     reference = "exact" in study.axes["network"]
     spectrum = distance(ds) if reference else None
     names = ["status", "boundary", "dimension_overall", "excess_loss", "training_flops", "t_alignment", "t_resolution"]
@@ -94,18 +99,20 @@ def reduce(study: Study, ds: xr.Dataset, found: dict[str, Metric], not_ok: list[
     ds = ds[names + [one for one in ("estimate", "point_dimension", "data_estimate") if one in ds]].load()
     for facet in ds.status.stack(facet=study.facets).facet.values:
         values = dict(zip(study.facets, facet, strict=True))
-        cell, label = ds.sel(values), {axis: values[axis] for axis in axes}
+        label = {axis: values[axis] for axis in axes}
+        status_of = ds.status.sel(values)
+        cell = ds.sel(values).reindex(seed=seeds)
         arms = {str(network): cell.sel(network=network) for network in cell.network.values}
         for network, own in arms.items():
             closed = network in CLOSED_FORMS
-            for seed, status in zip(own.seed.values, own.status.values, strict=True):
+            for seed, status in zip(ds.seed.values, status_of.sel(network=network).values, strict=True):
                 if status != 1:
                     not_ok.append(f"{named(label, network, STATUS[int(status)])}, seed {seed}")
             rows = quantities(own, arms["exact"] if reference and not closed else None)
             if network == "exact":
                 del rows["excess"]  # over itself
             elif spectrum is not None:
-                rows["spectrum"] = spectrum.sel(values | {"network": network}).values
+                rows["spectrum"] = spectrum.sel(values | {"network": network}).reindex(seed=seeds).values
             for quantity, numbers in rows.items():
                 add(found, label, network, quantity, numbers, closed)
         for law in LAWS:
@@ -121,7 +128,10 @@ def add(
     if np.isfinite(numbers).any():
         values = [float(f"{value:.7g}") if math.isfinite(value) else None for value in numbers]
         kind = quantity.split("[")[0]
-        found[named(label, network if cells == 1 else f"all cells {network}", quantity)] = Metric(
+        name = named(label, network if cells == 1 else f"all cells {network}", quantity)
+        if name in found:  # blocks share cells, but not all seeds
+            values = [old if new is None else new for old, new in zip(found[name].values, values, strict=True)]
+        found[name] = Metric(
             network=network, kind=kind, cells=cells, margin=None if fixed else KINDS[kind].floor, values=values
         )
 

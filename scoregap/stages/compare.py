@@ -9,20 +9,16 @@ agrees with the exact score: the interval of the ratio over seeds lies wholly in
 wholly outside (disagrees), or neither (inconclusive). Consistency and alignment times have no margin and no verdict.
 """
 
-import io
 import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from scoregap import findings, storage, variables
 from scoregap.agreement import judge, median
-from scoregap.findings.tables import told
+from scoregap.findings.tables import plain, text, told
 from scoregap.schema import CONTROLS, Compare
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
@@ -173,7 +169,7 @@ def render(study: Study, frame: pd.DataFrame) -> str:
     frame = frame[frame.quantity != "t_alignment"]  # in the file, and in a figure
     judged = {prefix: _counts(frame[frame.quantity.str.startswith(f"{prefix}t_")]) for prefix in ("", "model_")}
     frame = frame[~frame.quantity.str.startswith("model_")]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table = plain()
     table.add_column("quantity", max_width=44)  # the names of cells wrap
     curves = known_curves(frame)
     for column in curves:
@@ -199,8 +195,6 @@ def render(study: Study, frame: pd.DataFrame) -> str:
             margin = "" if math.isnan(row.margin) else f"{row.margin:.0%}"
         verdict = row.verdict + (f" ({row.not_ok})" if row.not_ok else "")
         table.add_row(f"  {quantity}", *(_short(row[name]) for name in curves), ratio, position, margin, verdict)
-    buffer = io.StringIO()
-    Console(file=buffer, width=170, color_system=None).print(table)
     seeds, confidence = len(study.axes["seed"]), study.document.compare.confidence
     lines = [
         f"{study.name}: {fixed}; times are noise variances t; (k): gap below k modes",
@@ -208,7 +202,7 @@ def render(study: Study, frame: pd.DataFrame) -> str:
         "between: 0 at the gaussian score, 1 at the exact one"
         + ("; consistency: t_open t_close / t_max^2, in theory 1" if "consistency" in set(frame["quantity"]) else ""),
         "",
-        "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()),
+        *text(table),
         "",
         *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
         f"phase times against exact: {judged['']}",

@@ -116,7 +116,8 @@ def gather(
         for name, variable in present.items()
     }
     place = {cell.values: i for i, cell in enumerate(cells)}
-    for job in study.jobs.values():
+    jobs = (study.whole or study).jobs  # which may have seeds that are of other blocks
+    for job in (jobs[id] for id in study.jobs):
         if job.axes["ambient_dim"] != (ambient_dim,):
             continue
         folders = {"spectrum": spectra, "fit": fits, "dimension": dimensions, "sample": samples}
@@ -129,7 +130,8 @@ def gather(
             arrays, keys = storage.read_job(path)
             if keys != job.keys(stage):
                 raise InputError(f"{path}: is not of this study as it is now: rerun {stage}")
-            members = [place[cell.values] for cell in job.cells]
+            here = [i for i, cell in enumerate(job.cells) if cell.values in place]
+            members = [place[job.cells[i].values] for i in here]
             for name, (own, values) in arrays.items():
                 whole = ("member", *variables.VARIABLES[name].dims) if name in data else ()
                 if own != whole or any(
@@ -140,7 +142,7 @@ def gather(
                     )
                 rows = data[name].reshape(len(cells), *data[name].shape[len(shape) :])
                 index: tuple[Any, ...] = (members, *(slice(size) for size in values.shape[1:]))
-                rows[index] = values
+                rows[index] = values[here]
             if spool:
                 spool.forget()
     add_references(data, axes)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from tiny import edited, run_stages
 
+from scoregap import InputError
 from scoregap.findings import claims
 from scoregap.schema import Margins
 from scoregap.stages import cube
@@ -34,10 +35,11 @@ def test_boundaries_that_are_not_there_are_nan():
     assert np.isnan(claims.boundaries(T, beyond, 0.1)["coverage_begins"]).all()
 
 
-def judged(name, law, exact, trained, gaussian=None):
+def judged(name, law, exact, trained, gaussian=None, more=None):
     arrays = {"law": law, "gaussian": gaussian, "exact": exact, "trained": trained}
     arrays = {arm: None if one is None else np.asarray(one, float) for arm, one in arrays.items()}
-    return claims.judged(name, arrays, MARGINS, 0.9)
+    further = np.empty((2, 0)) if more is None else np.array([more, np.ones(len(more))])
+    return claims.judged(name, arrays, MARGINS, 0.9, further)
 
 
 def test_verdict_is_of_trained_against_the_law_and_says_why():
@@ -62,6 +64,27 @@ def test_draws_of_f_blur_the_law_and_not_the_exact_score():
     exact = np.array([0.7, 0.9, 1.0, 1.2, 1.3])
     row = judged("t_max", [1.0] * 5, exact, exact * [1.01, 0.99, 1.0, 1.01, 0.99])
     assert (row["verdict"], row["of_exact"]) == ("inconclusive", "agrees")
+    assert row["law_low"] < 0.9 < 1.1 < row["law_high"]
+    assert 0.98 < row["exact_low"] < 1 < row["exact_high"] < 1.02
+    assert row["draws"] == 5
+
+
+@pytest.mark.parametrize(("centre", "verdict"), [(1.0, "agrees"), (1.2, "disagrees")])
+def test_more_draws_of_the_exact_score_settle_it(centre, verdict):
+    exact = np.array([0.7, 0.9, 1.0, 1.2, 1.3])
+    more = centre * np.exp(np.random.default_rng(0).normal(0, 0.2, 400))
+    row = judged("t_max", [1.0] * 5, exact, exact * [1.01, 0.99, 1.0, 1.01, 0.99], more=[*more, np.nan])
+    assert (row["verdict"], row["of_exact"], row["draws"]) == (verdict, "agrees", 405)
+    assert row["finite"] == pytest.approx(centre - 1, abs=0.03)
+    assert row["law_low"] < centre * 1.0 < row["law_high"] * 1.02
+    assert row["why"] == ("finite size or curvature" if verdict == "disagrees" else "")
+
+
+def test_without_a_ratio_more_draws_count_as_differences():
+    row = judged("widest", [1.0] * 3, [1.3, 1.5, 1.1], [1.31, 1.51, 1.11], more=[1.0, 1.02, 0.98] * 40)
+    assert row["draws"] == 123
+    assert row["finite"] == pytest.approx(0.0, abs=1e-12)
+    assert (row["law_low"] + row["law_high"]) / 2 == pytest.approx(0.01 + 3 * 0.3 / 123)
 
 
 def test_what_is_not_a_ratio_is_compared_by_its_difference():
@@ -105,6 +128,13 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     written = pd.read_csv(folder / "claims.csv")
     assert len(written) == len(frame)
     assert set(written.verdict) <= {"agrees", "disagrees", "inconclusive", "not testable"}
+    drawn = frame[(frame.claim == "t_consolidation") & (frame["manifold.groups.1.std"] == 0.1)]
+    assert dict(zip(zip(drawn.curvature, drawn["train.schedule"], strict=True), drawn.draws, strict=True)) == {
+        (0.0, "ve"): 6,
+        (0.5, "ve"): 6,
+        (0.0, "vp"): 6,  # the same manifolds
+    }
+    assert set(frame[frame["manifold.groups.1.std"] == 1.0].draws) == {2}
     text = (folder / "comparison.txt").read_text()
     assert "the paper's claims" in text
     assert claims.CLAIMS["schedule"].says in text
@@ -129,3 +159,25 @@ def test_a_study_without_networks_has_no_claims(tmp_path):
     run_stages(study, tmp_path)
     assert claims.claims(cube.datasets(load(study), tmp_path / "cube.zarr")).empty
     assert pd.read_csv(tmp_path / "claims.csv").empty
+
+
+def test_the_file_of_a_run_is_read_and_not_that_of_another_study(blocks, tmp_path):
+    study, folder = load(blocks[0]), blocks[1]
+    found, computed = claims.read(study, folder), claims.claims(cube.datasets(study, folder / "cube.zarr"))
+    pd.testing.assert_frame_equal(found, computed, check_dtype=False, rtol=1e-5)
+    other = load(edited(tmp_path))
+    with pytest.raises(InputError, match=r"claims\.csv: is not of this study as it is now: rerun compare"):
+        claims.read(other, folder)
+
+
+def test_lines_count_verdicts_and_reasons():
+    rows = [("t_max", "agrees", "agrees", ""), ("t_max", "disagrees", "inconclusive", "learning")]
+    rows += [("t_max", "not testable", "not testable", ""), ("order", "not testable", "agrees", "")]
+    frame = pd.DataFrame(rows, columns=["claim", "verdict", "of_exact", "why"])
+    head, _, line, last = claims.lines(frame)
+    assert head.split() == ["the", "paper's", "claims", "law", "exact", "disagrees", "for"]
+    assert line.startswith(claims.CLAIMS["t_max"].says)
+    counts = line.removeprefix(claims.CLAIMS["t_max"].says)
+    assert counts.split() == ["1", "/", "0", "/", "1", "1", "/", "1", "/", "0", "learning", "(1)"]
+    assert "agrees / inconclusive / disagrees" in last
+    assert claims.lines(frame[frame.claim == "order"]) == []

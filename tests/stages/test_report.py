@@ -12,8 +12,8 @@ from scoregap.stages import report
 from scoregap.study import load
 
 FIGURES = (
-    "claims", "forest", "gaps", "phase_times", "curvature", "dimension", "histograms", "spectra", "alignment", "cost",
-    "training",
+    "claims", "forest", "gaps", "phase_times", "phases", "curvature", "dimension", "histograms", "spectra", "alignment",
+    "cost", "training",
 )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ rule report:
         manifest="cube.zarr.json",
         numbers="comparison.csv",
         digest="comparison.csv.json",
+        claims="claims.csv",
+        claims_digest="claims.csv.json",
     output:
         FIGURES,
         html="report.html",
