@@ -15,9 +15,9 @@ from snakemake.exceptions import WorkflowError
 
 from scoregap import InputError
 from scoregap.gallery import FORMATS, names
-from scoregap.resources import of_job, of_study
+from scoregap.orchestration.resources import of_job, of_study
 from scoregap.study import load
-from scoregap.workflow import baseline
+from scoregap.orchestration.workflow import baseline
 
 try:
     STUDY = load(config.get("study", "workflow/studies/quickstart.yaml"))

@@ -95,7 +95,7 @@ def run_study(
     profile: Annotated[Path | None, typer.Option(help="Snakemake workflow profile; the default is a laptop")] = None,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
-    from scoregap import workflow
+    from scoregap.orchestration import workflow
 
     raise typer.Exit(workflow.run(study, results, cores, profile or workflow.PROFILE))
 
@@ -109,7 +109,7 @@ def status(
 
     May be asked at any time, also while a run is going on; writes nothing. Exit status 0 whatever it finds.
     """
-    from scoregap import status, workflow
+    from scoregap.orchestration import status, workflow
     from scoregap.study import load
 
     typer.echo(status.render(status.look(load(workflow.find(study)), results)))
@@ -118,7 +118,7 @@ def status(
 @_reporting_errors
 def list_studies() -> None:
     """List the studies in workflow/studies."""
-    from scoregap import workflow
+    from scoregap.orchestration import workflow
     from scoregap.study import load
 
     for path in workflow.studies():
@@ -175,19 +175,21 @@ def check(
     Exit status 0: same or better; 1: worse, or missing; 2: not usable input; 3: inconclusive, with --strict; 4: not
     comparable (another study, data or class of device). compare.require of the study says which verdicts count.
     """
-    from scoregap import gate, storage, workflow
+    from scoregap import storage
+    from scoregap.gate import rendering, reports
+    from scoregap.orchestration import workflow
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
     path = baseline or workflow.baseline(loaded.name)
     required = baseline or path.exists() or "baseline" in loaded.document.compare.require
-    report, why = gate.check(loaded, results / loaded.name, path if required else None)
+    report, why = reports.check(loaded, results / loaded.name, path if required else None)
     if report is None:
         typer.echo(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", err=True)
-        raise typer.Exit(gate.INCOMPARABLE)
-    typer.echo(gate.as_json(report, strict) if as_json else gate.render(report))
+        raise typer.Exit(reports.INCOMPARABLE)
+    typer.echo(rendering.as_json(report, strict) if as_json else rendering.render(report))
     if junit:
-        storage.write_text(junit, gate.junit(report, strict))
+        storage.write_text(junit, rendering.junit(report, strict))
     if figure:
         from scoregap import figures
         from scoregap.figures import forest
@@ -207,12 +209,13 @@ def accept(
     Refuses in CI, on an uncommitted tree, with too few seeds, and where the change to the baseline before it is
     inconclusive.
     """
-    from scoregap import gate, workflow
+    from scoregap.gate import accepting
+    from scoregap.orchestration import workflow
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
     path = workflow.baseline(loaded.name)
-    record = gate.accept(loaded, results / loaded.name, reason, path, workflow.ROOT)
+    record = accepting.accept(loaded, results / loaded.name, reason, path, workflow.ROOT)
     typer.echo(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 
 from scoregap import gallery
-from scoregap.baselines import PHASES
 from scoregap.figures import label
 from scoregap.findings.tables import labelled
-from scoregap.gate import agreement
+from scoregap.gate.metrics import PHASES
+from scoregap.gate.theory import agreement
 from scoregap.stages.compare import known_curves
 from scoregap.study import Study
 

@@ -125,6 +125,11 @@ def codecs() -> list:
     return [BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()]
 
 
+def place(folder: Path, job: str, stage: str) -> Path:
+    """The file of a job of a stage."""
+    return folder / stage / f"{job}{'.safetensors' if stage == 'train' else '.zarr.zip'}"
+
+
 def write_job(path: Path, arrays: Arrays, members: list[str]) -> None:
     """Arrays whose first dimension is `member`, with the key of every member, as one zip of a zarr store.
 

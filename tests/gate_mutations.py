@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoregap import baselines, gate
-from scoregap.status import OF_JOBS, place
+from scoregap.gate import baselines, reports
+from scoregap.orchestration.status import OF_JOBS
+from scoregap.storage import place
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,7 +89,7 @@ def rerun(study: Study, fault: Fault, tree: Path, results: Path) -> None:
     )
 
 
-def verdict(study: Study, fault: Fault, clean: Path, baseline: Path) -> gate.Report:
+def verdict(study: Study, fault: Fault, clean: Path, baseline: Path) -> reports.Report:
     """What the gate says of a run with the fault."""
     with tempfile.TemporaryDirectory() as name:
         inject(fault, Path(name) / "tree")
@@ -97,12 +98,12 @@ def verdict(study: Study, fault: Fault, clean: Path, baseline: Path) -> gate.Rep
             clean / study.name, results / study.name, ignore=shutil.ignore_patterns("figures", "report.html")
         )
         rerun(study, fault, Path(name) / "tree", results)
-        report, why = gate.check(study, results / study.name, baseline)
+        report, why = reports.check(study, results / study.name, baseline)
         assert report, why
         return report
 
 
-def told(fault: Fault, report: gate.Report) -> str:
+def told(fault: Fault, report: reports.Report) -> str:
     """One line: caught or not, how many metrics of closed forms and of networks are worse, and the worst of these."""
     worse = [row for row in report.rows if row.verdict in ("missing", "worse")]
     scattering = [row for row in worse if np.isfinite(row.p)]
@@ -110,7 +111,7 @@ def told(fault: Fault, report: gate.Report) -> str:
     best = sum(row.verdict == "better" for row in report.rows)
     worst = max(scattering or worse or report.rows, key=lambda row: abs(row.in_margins))
     return (
-        f"{fault.name:36} {'caught' if report.status(strict=False) == gate.WORSE else 'ESCAPES':8}"
+        f"{fault.name:36} {'caught' if report.status(strict=False) == reports.WORSE else 'ESCAPES':8}"
         f"{len(worse) - len(scattering) - gone:6} {len(scattering):6} {gone:7} {best:6}   "
         f"{worst.name} {worst.in_margins:+.1f}"
     )
@@ -128,7 +129,7 @@ def main(clean: Path, wanted: list[str]) -> int:
         for fault in FAULTS:
             if not wanted or fault.name in wanted:
                 report = verdict(study, fault, clean, baseline)
-                escaped += report.status(strict=False) != gate.WORSE
+                escaped += report.status(strict=False) != reports.WORSE
                 print(told(fault, report), flush=True)
     return escaped
 

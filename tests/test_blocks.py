@@ -4,7 +4,7 @@ import pandas as pd
 import xarray as xr
 from tiny import BLOCKS, edited
 
-from scoregap import baselines, gate
+from scoregap.gate import baselines, reports
 from scoregap.stages import cube
 from scoregap.study import load
 
@@ -106,7 +106,7 @@ def test_a_study_of_blocks_has_a_baseline(blocks, tmp_path):
     known = [value is not None for value in record.metrics[f"{cell} gated-8: spectrum"].values]
     assert known == [True] * 2 + [False] * 4
     baselines.write(tmp_path / "b.json", record)
-    report, why = gate.check(study, folder, tmp_path / "b.json")
+    report, why = reports.check(study, folder, tmp_path / "b.json")
     assert why == []
     assert report.worst("baseline") == "same"
     names = [row.name for row in report.rows if row.name.endswith("gated-8: t_consolidation[1]")]

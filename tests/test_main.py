@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from tiny import TINY, read_job
 
-from scoregap import DamagedFile, InputError, workflow
 from scoregap.stages import STAGES
 from scoregap.study import load
 
@@ -138,35 +137,6 @@ def test_an_executor_that_is_not_installed_is_refused(tiny, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"5", b"[1]", b"executor: [", b"executor: 5", b"executor: ../x", b"executor: a.b", b"executor: ''", b"\xff",
-     b"executor: null", b"!!python/object/apply:os.system [x]", b"executor: " + b"[" * 5000],
-)  # fmt: skip
-def test_a_strange_profile_is_refused(tiny, tmp_path, content):
-    (tmp_path / "config.yaml").write_bytes(content)
-    with pytest.raises(InputError, match=r"^--profile: .* is not allowed: .*config\.yaml: [^\n]*$"):
-        workflow.check(load(tiny), tmp_path / "results", None, tmp_path)
-
-
-@pytest.mark.parametrize("cores", ["0", "00", "-1", "1.5", "", " 1", "9" * 5000])
-def test_a_strange_number_of_cores_is_refused(tiny, tmp_path, cores):
-    with pytest.raises(InputError, match=r"--cores: .* is not allowed: should be a number from 1, or all"):
-        workflow.check(load(tiny), tmp_path / "results", cores, workflow.PROFILE)
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"attributes": 5}', None])
-def test_a_run_that_finds_a_damaged_cube_says_so(tiny, tmp_path, monkeypatch, text):
-    """When Snakemake has nothing to do: it looks at dates only."""
-    monkeypatch.setattr(workflow, "follow", lambda *_: (0, []))
-    cube = tmp_path / "results" / "tiny" / "cube.zarr"
-    cube.mkdir(parents=True)
-    if text is not None:
-        (cube / "zarr.json").write_text(text)
-    with pytest.raises(DamagedFile, match=r"cube\.zarr: is damaged; delete it and run again$"):
-        workflow.run(str(tiny), tmp_path / "results", None, workflow.PROFILE)
-
-
 def test_an_unknown_study_and_an_unwritable_folder_are_refused(tiny, tmp_path):
     refused(scoregap("run", "quikstart"), "'quikstart' is not known: allowed are", "quickstart")
     (tmp_path / "file").write_text("")
@@ -223,7 +193,7 @@ def test_an_output_that_cannot_be_written_is_one_line_and_leaves_nothing(tiny, t
 @pytest.fixture(scope="module")
 def checked(done, tmp_path_factory):
     """(study file, folder of results, baseline) of the tiny study."""
-    from scoregap import baselines
+    from scoregap.gate import baselines
 
     study, folder = done
     place = tmp_path_factory.mktemp("checked")

@@ -18,7 +18,8 @@ import pytest
 import xarray as xr
 from tiny import DIMENSION, SAMPLING, TINY
 
-from scoregap import display, status, storage, workflow
+from scoregap import storage
+from scoregap.orchestration import display, status, workflow
 from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]

@@ -1,6 +1,6 @@
 """Figure of a check: how far a run is from theory and from its baseline, in units of the margin.
 
-report of `scoregap.gate` -> figure, a line per metric with its difference and interval, worst first
+report of `gate.reports` -> figure, a line per metric with its difference and interval, worst first
 """
 
 import textwrap
@@ -10,8 +10,10 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scoregap import DamagedFile, InputError, gate
-from scoregap.gate import Report, Row
+from scoregap import DamagedFile, InputError
+from scoregap.gate import reports
+from scoregap.gate.reports import Report
+from scoregap.gate.verdicts import Row
 from scoregap.study import Study
 
 MOST, REACH = 60, 3.0  # metrics; margins to either side, beyond which an arrow stands
@@ -40,12 +42,12 @@ def of_run(study: Study, outcome: tuple[Path | None, Path | None]):
     if folder is None:
         raise InputError("the figure 'forest' needs the folder of a run: open its cube by its path")
     try:
-        report, why = gate.check(study, folder, baseline)
+        report, why = reports.check(study, folder, baseline)
     except DamagedFile as error:
         report, why = None, [str(error)]
     if report:
         return draw(report)
-    alone, _ = gate.check(study, folder, None)
+    alone, _ = reports.check(study, folder, None)
     assert alone
     return draw(alone, f"cannot be compared with its baseline: {'; '.join(why)}")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from scoregap import InputError, baselines, figures, findings, gallery, page, storage
+from scoregap import InputError, figures, findings, gallery, page, storage
+from scoregap.gate import baselines
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import load
 

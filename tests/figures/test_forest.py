@@ -7,7 +7,8 @@ import pytest
 
 from scoregap import InputError
 from scoregap.figures import forest
-from scoregap.gate import Row, Theory
+from scoregap.gate.theory import Theory
+from scoregap.gate.verdicts import Row
 
 ROWS = [
     Row("far", "worse", difference=1.0, low=0.9, high=1.1, margin=0.1, p=1e-9),

@@ -5,8 +5,9 @@ import xml.etree.ElementTree as ET
 import matplotlib.pyplot as plt
 from tiny import edited, run_stages
 
-from scoregap import baselines, figures, gallery
+from scoregap import figures, gallery
 from scoregap.figures import cells
+from scoregap.gate import baselines
 from scoregap.stages import report
 from scoregap.study import load
 

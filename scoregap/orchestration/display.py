@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scoregap.events import Events
+from scoregap.orchestration.events import Events
 from scoregap.progress import INTERVAL, clock, last, metrics_of, summary
 from scoregap.stages import STAGES
 

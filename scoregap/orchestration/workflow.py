@@ -20,11 +20,12 @@ from pathlib import Path
 
 import yaml
 
-from scoregap import DamagedFile, InputError, devices, display
-from scoregap.failures import explain
+from scoregap import DamagedFile, InputError, devices
+from scoregap.orchestration import display
+from scoregap.orchestration.failures import explain
 from scoregap.study import Study, load
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 STUDIES = ROOT / "workflow" / "studies"
 PROFILE = ROOT / "workflow" / "profiles" / "default"
 GRACE = 20.0  # seconds

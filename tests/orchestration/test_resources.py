@@ -9,10 +9,10 @@ import pytest
 import yaml
 from tiny import DIMENSION, SAMPLING, TINY
 
-from scoregap.resources import NESTED, of_job, of_study
+from scoregap.orchestration.resources import NESTED, of_job, of_study
 from scoregap.study import Study, load
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def study_of(folder, networks="exact, gated-8", dimension=False, sampling=False, **changes) -> Study:

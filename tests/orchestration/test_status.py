@@ -8,10 +8,11 @@ from collections import Counter
 import numpy as np
 import pytest
 import xarray as xr
-from test_events import FAILURE
+from printed import FAILURE
 from tiny import DIMENSION, SAMPLING, TINY, edited, write_job
 
-from scoregap import InputError, progress, status, storage, workflow
+from scoregap import InputError, progress, storage
+from scoregap.orchestration import status, workflow
 from scoregap.study import load
 
 JOBS = 6  # of the tiny study, of two cells each; two are trained
@@ -31,7 +32,7 @@ def folder(tmp_path):
 def make(folder, job, stage, states=(1, 1)):
     """The file of a job in which each member has a status, as in the cube."""
     keys = job.keys(stage)
-    path = status.place(folder, job.id, stage)
+    path = storage.place(folder, job.id, stage)
     if stage == "train":
         members = {key: {"diverged": one == 2} for key, one in zip(keys, states, strict=True)}
         storage.write_weights(path, members, {f"{key}/w": np.zeros(1) for key in keys})
@@ -155,7 +156,7 @@ def test_what_runs_is_known_by_the_lock_and_the_logs_since(study, folder):
     lock = workflow.take(folder)
     say(folder, f"train/{other.id}", "step 1/40\n", date=time.time() - 3600)  # of an earlier run
     log = say(folder, f"train/{job.id}", "")
-    metrics = progress.metrics_of(status.place(folder, job.id, "train"))
+    metrics = progress.metrics_of(storage.place(folder, job.id, "train"))
     metrics.parent.mkdir()
     report = look(study, folder)
     assert report.going
@@ -213,7 +214,7 @@ def test_cells_that_diverged_or_failed_in_numbers(study, folder):
 def test_a_damaged_file_is_a_failure(study, folder, stage):
     job = trained(study)
     make_all(folder, study)
-    status.place(folder, job.id, stage).write_bytes(b"rubbish")
+    storage.place(folder, job.id, stage).write_bytes(b"rubbish")
     report = look(study, folder)
     assert report.cells["cells"] == Counter(done=10, failed=2)
     ((_, _, attempt),) = report.begun
@@ -224,7 +225,7 @@ def test_a_checkpoint_in_the_place_of_weights_is_a_failure(study, folder):
     job = trained(study)
     make_all(folder, study)
     members = {key: {"step": 20, "device": "cpu"} for key in job.keys("train")}
-    storage.write_weights(status.place(folder, job.id, "train"), members, {"x/w": np.zeros(1)})
+    storage.write_weights(storage.place(folder, job.id, "train"), members, {"x/w": np.zeros(1)})
     report = look(study, folder)
     assert counts(report, "train") == {"done": 2, "failed": 2}
     assert "its training has not ended" in status.render(report)
@@ -262,19 +263,6 @@ def test_looking_changes_nothing(study, folder):
     look(study, folder)
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*")} | {folder: folder.stat().st_mtime_ns}
     assert after == before
-
-
-def test_a_run_may_begin_while_somebody_looks(folder, monkeypatch):
-    """`taken` holds the lock for an instant, shared; `take` waits that long."""
-    os.close(workflow.take(folder))
-    looking = os.open(folder / workflow.LOCK, os.O_RDONLY)
-    workflow.fcntl.flock(looking, workflow.fcntl.LOCK_SH)
-    assert not workflow.taken(folder)  # two may look at once
-    monkeypatch.setattr(workflow.time, "sleep", lambda _: os.close(looking))
-    lock = workflow.take(folder)
-    assert lock is not None
-    assert workflow.taken(folder)
-    os.close(lock)
 
 
 @pytest.mark.parametrize("name", ["results", "results/tiny"])

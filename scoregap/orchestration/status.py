@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import DamagedFile, InputError, storage, workflow
-from scoregap.events import Events
+from scoregap import DamagedFile, InputError, storage
+from scoregap.orchestration import workflow
+from scoregap.orchestration.events import Events
 from scoregap.progress import INTERVAL, last, metrics_of, summary
 from scoregap.stages import STAGES
 from scoregap.study import Job, Study
@@ -81,7 +82,8 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
         return ["failed"] * job.size, [Attempt("failed", log, str(error))]
     keys = job.keys(stage)
     attempt = Attempt("waiting", log) if found.keys() >= set(keys) else attempts.last(f"{stage}/{job.id}")
-    if stage == "train" and attempt.state == "running" and (now := last(metrics_of(place(folder, job.id, stage)))):
+    training = stage == "train" and attempt.state == "running"
+    if training and (now := last(metrics_of(storage.place(folder, job.id, stage)))):
         attempt = attempt._replace(says=", ".join(summary(now)))
     states = [found.get(key, attempt.state) for key in keys]
     begun = [attempt] if attempt.state != "waiting" else []
@@ -92,14 +94,9 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
     return states, begun
 
 
-def place(folder: Path, job: str, stage: str) -> Path:
-    """The file of a job of a stage."""
-    return folder / stage / f"{job}{'.safetensors' if stage == 'train' else '.zarr.zip'}"
-
-
 def members(folder: Path, job: str, stage: str) -> dict[str, str]:
     """done, diverged or failed by key, of the members in the file of a job; empty without one. Raises DamagedFile."""
-    path = place(folder, job, stage)
+    path = storage.place(folder, job, stage)
     if not path.exists():
         return {}
     if stage == "train":

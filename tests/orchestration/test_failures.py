@@ -2,7 +2,7 @@
 
 import pytest
 
-from scoregap.failures import explain
+from scoregap.orchestration.failures import explain
 
 SINGLE = """\
 [Sun Nov 22 07:08:21 2026]

@@ -8,10 +8,11 @@ import sys
 import time
 
 import pytest
+from printed import FAILURE, START, SUCCESS
 from rich.console import Console
-from test_events import FAILURE, START, SUCCESS
 
-from scoregap import display, progress
+from scoregap import progress
+from scoregap.orchestration import display
 
 
 def feed(shown, *texts):
@@ -98,7 +99,7 @@ def test_many_trainings_are_shortened(bars):
 CODE = """
 import sys, time
 from pathlib import Path
-from scoregap import workflow
+from scoregap.orchestration import workflow
 folder = Path({folder!r})
 code = {code!r}
 print(workflow.follow([sys.executable, "-c", code], folder, workflow.take(folder), folder / "logs" / "run.log")[0])

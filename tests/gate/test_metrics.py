@@ -1,19 +1,14 @@
-"""Reducing a run to its metrics: against the cube, by other means; and the file, whole or refused."""
+"""Measuring a run: against the cube, by other means; and how metrics scatter."""
 
-import json
 import math
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from scoregap import DamagedFile, InputError, baselines, storage
-from scoregap.baselines import Metric, across, read, spread, take, with_margins, write
-
-
-@pytest.fixture(scope="module")
-def record(results):
-    return take(*results)
+from scoregap import storage
+from scoregap.gate import metrics
+from scoregap.gate.metrics import Metric, across, spread
 
 
 @pytest.fixture(scope="module")
@@ -71,44 +66,21 @@ def test_the_exact_score_has_no_distance_from_itself(record):
     assert not [name for name in record.metrics if " exact: " in name and name.endswith(("spectrum", "excess"))]
 
 
-def test_a_record_says_where_it_comes_from(record, results):
-    study, _ = results
-    assert (record.study, record.seeds, record.not_ok) == ("tiny", [0, 1], [])
-    assert record.device.endswith(", cpu")
-    assert "torch" in record.versions
-    assert record.revision
-    assert set(record.config) == {"axes", "manifold", "train", "spectrum", "fit"}
-    assert "seed" not in record.config["axes"]
-    assert study.name not in json.dumps(record.config)
-    assert all((metric.margin is None) == (metric.network != "gated-8") for metric in record.metrics.values())
-
-
-def test_what_networks_were_trained_on_is_the_device(results, tmp_path):
-    study, folder = results
-    (tmp_path / "train").mkdir()
-    for file in (folder / "train").glob("*.safetensors"):
-        members, tensors = storage.read_weights(file)
-        first = min(members)
-        changed = members | {first: members[first] | {"device": "cuda"}}
-        storage.write_weights(tmp_path / "train" / file.name, changed, tensors)
-    assert baselines.device(study, tmp_path, "Linux x") == "Linux x, cpu and cuda"
-
-
 def test_cells_that_are_not_ok_are_named(results, cube):
     study, folder = results
     (ds,) = storage.read_cube(folder / "cube.zarr").values()
     ds = ds.load()
     ds.status.loc[{"curvature": 0.5, "network": "gated-8", "seed": 1}] = 2
     found, not_ok = {}, []
-    baselines.reduce(study, ds, found, not_ok, baselines.varied(study))
+    metrics.reduce(study, ds, found, not_ok, metrics.varied(study), [0, 1])
     assert not_ok == ["curvature=0.5 gated-8: diverged, seed 1"]
 
 
 def test_missing_numbers_are_null_and_metrics_without_any_are_left_out():
     found = {}
-    baselines._add(found, {"curvature": 0.5}, "gated-8", "t_max[0]", np.array([1.0, np.nan, 2.123456789]), False)
-    baselines._add(found, {}, "gated-8", "t_open[0]", np.full(3, np.nan), False)
-    baselines._add(found, {}, "exact", "t_open[0]", np.array([np.inf, 1.0, 2.0]), True)
+    metrics.add(found, {"curvature": 0.5}, "gated-8", "t_max[0]", np.array([1.0, np.nan, 2.123456789]), False)
+    metrics.add(found, {}, "gated-8", "t_open[0]", np.full(3, np.nan), False)
+    metrics.add(found, {}, "exact", "t_open[0]", np.array([np.inf, 1.0, 2.0]), True)
     assert list(found) == ["curvature=0.5 gated-8: t_max[0]", "exact: t_open[0]"]
     first, second = found.values()
     assert first.values == [1.0, None, 2.123457]
@@ -137,8 +109,8 @@ def test_the_spread_is_at_least_the_pooled_one_of_its_kind_and_network():
         "d": np.array([7.0]),
     }
     pools = {"a": ("x", "spectrum"), "b": ("x", "spectrum"), "c": ("y", "spectrum"), "d": ("x", "excess")}
-    metrics = {name: scattering(*pools[name], [1.0]) for name in samples}
-    found = spread(samples, metrics)
+    known = {name: scattering(*pools[name], [1.0]) for name in samples}
+    found = spread(samples, known)
     pooled = math.sqrt((2 * 1.0 + 1 * 8.0) / 3)
     assert found["a"] == (pytest.approx(pooled), 3)
     assert found["b"] == (pytest.approx(math.sqrt(8)), 3)
@@ -153,9 +125,9 @@ def test_means_over_cells_scatter_less():
         "all": np.array([1.0, 1.1]),
         "wild": np.array([0.0, 9.0]),
     }
-    metrics = {name: scattering("x", "spectrum", [1.0]) for name in samples}
-    metrics |= {name: metrics[name].model_copy(update={"cells": 4}) for name in ("all", "wild")}
-    found = spread(samples, metrics)
+    known = {name: scattering("x", "spectrum", [1.0]) for name in samples}
+    known |= {name: known[name].model_copy(update={"cells": 4}) for name in ("all", "wild")}
+    found = spread(samples, known)
     pooled = math.sqrt((2 + 8) / 2)
     assert found["b"] == (pytest.approx(math.sqrt(8)), 2)
     assert found["all"] == (pytest.approx(pooled / 2), 2)
@@ -179,83 +151,3 @@ def test_what_scatters_is_also_there_as_a_mean_over_cells():
         "all cells x: dimension[g]": [-0.5, 0.5, 1.5],
     }
     assert {(one.network, one.cells) for one in means.values()} == {("x", 2)}
-
-
-def test_margins_are_three_deviations_for_eight_seeds_and_more_for_fewer():
-    rng = np.random.default_rng(0)
-    for seeds in (3, 8, 32):
-        logs = rng.standard_normal(seeds)
-        one = {"z": scattering("x", "spectrum", np.exp(logs).tolist())}
-        margin = with_margins(one)["z"].margin
-        assert margin == pytest.approx(3 * logs.std(ddof=1) * math.sqrt(8 / seeds), rel=1e-3)
-    still = {
-        "b": scattering("x", "t_max", [2.0, 2.0]),
-        "a": Metric(network="x", kind="t_max", margin=None, values=[1.0]),
-    }
-    found = with_margins(still)
-    assert found["b"].margin == 0.01
-    assert found["a"].margin is None
-    assert list(found) == ["a", "b"]
-
-
-def test_a_baseline_comes_back_and_reads_well_as_a_diff(record, tmp_path):
-    path = tmp_path / "deep" / "tiny.json"
-    write(path, record)
-    assert read(path) == record
-    lines = path.read_text().splitlines()
-    names = [
-        json.loads("{" + line.strip().rstrip(",") + "}") for line in lines if line.startswith("  ") and '"kind"' in line
-    ]
-    assert [next(iter(one)) for one in names] == sorted(record.metrics)
-    shuffled = record.model_copy(update={"metrics": dict(reversed(record.metrics.items()))})
-    write(tmp_path / "again.json", shuffled)
-    assert (tmp_path / "again.json").read_text() == path.read_text()
-    name = names[3].keys()
-    metric = record.metrics[next(iter(name))]
-    moved = record.model_copy(
-        update={"metrics": record.metrics | {next(iter(name)): metric.model_copy(update={"values": [1.0, 2.0]})}}
-    )
-    write(tmp_path / "moved.json", moved)
-    changed = [a for a, b in zip(lines, (tmp_path / "moved.json").read_text().splitlines(), strict=True) if a != b]
-    assert len(changed) == 1
-
-
-ONE = {"network": "n", "kind": "cost", "margin": 1.0, "values": [1.0, 2.0]}
-
-
-@pytest.mark.parametrize(
-    ("damage", "says"),
-    [
-        (lambda c: c | {"format": 2}, "another version"),
-        (lambda c: c | {"more": 1}, "more"),
-        (lambda c: {k: v for k, v in c.items() if k != "seeds"}, "seeds"),
-        (lambda c: c | {"seeds": [0]}, "a value per seed"),
-        (lambda c: c | {"seeds": ["0", "1"]}, "seeds.0"),
-        (lambda c: c | {"config": {}}, "config_hash"),
-        (lambda c: c | {"metrics": {"a": ONE | {"kind": "odd"}}}, "known kind"),
-        (lambda c: c | {"metrics": {"a": ONE | {"margin": 0.0}}}, "margin"),
-        (lambda c: [c], "the file"),
-    ],
-)  # fmt: skip
-def test_foreign_and_damaged_baselines_are_one_line(record, tmp_path, damage, says):
-    path = tmp_path / "b.json"
-    write(path, record)
-    path.write_text(json.dumps(damage(json.loads(path.read_text()))))
-    with pytest.raises(DamagedFile, match=says) as caught:
-        read(path)
-    assert len(str(caught.value).splitlines()) == 1
-    assert str(path) in str(caught.value)
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"format": NaN}'])
-def test_what_is_no_json_is_refused(tmp_path, content):
-    path = tmp_path / "b.json"
-    path.write_bytes(content)
-    with pytest.raises(DamagedFile):
-        read(path)
-
-
-def test_no_baseline_says_how_to_make_one(tmp_path):
-    for path in (tmp_path / "absent.json", tmp_path):
-        with pytest.raises(InputError, match="scoregap baseline accept"):
-            read(path)

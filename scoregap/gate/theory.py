@@ -1,0 +1,59 @@
+"""What the comparison with theory says of every metric.
+
+study, comparison.csv -> Theory (verdict, and differences from exact over the margin) by name of the metric
+"""
+
+import io
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from scoregap import InputError, storage
+from scoregap.gate.metrics import PHASES, named, varied
+from scoregap.study import Study
+
+
+class Theory(NamedTuple):
+    """Agrees, disagrees or inconclusive, in the words of the comparison; the relative difference from exact and its
+    interval, over the study's margin."""
+
+    verdict: str = ""
+    words: str = ""
+    at: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+NO_THEORY = Theory()
+
+
+def read(study: Study, folder: Path) -> dict[str, Theory]:
+    """What the comparison says of every metric, by the study's own margins.
+
+    Phase times only, and only where there is an answer. Raises DamagedFile, InputError.
+    """
+    path = folder / "comparison.csv"
+    text, of = storage.read_table(path)
+    if of != study.hash:
+        raise InputError(f"{path}: is not of this study as it is now: rerun compare")
+    frame, axes = pd.read_csv(io.StringIO(text), keep_default_na=False), varied(study)
+    found = {}
+    for _, row in frame[frame["quantity"].isin(PHASES)].iterrows():
+        if verdict := agreement(row["verdict"]):
+            name = named({axis: row[axis] for axis in axes}, row["network"], f"{row['quantity']}[{row['gap']}]")
+            ratios = (float(row[key] or "nan") for key in ("ratio", "ratio_low", "ratio_high"))
+            found[name] = Theory(verdict, row["verdict"], *((ratio - 1) / float(row["margin"]) for ratio in ratios))
+    return found
+
+
+def agreement(words: str) -> str:
+    """agrees, disagrees or inconclusive, of a verdict of the comparison; empty where it could not be judged."""
+    if words.startswith(("no exact arm", "no law", "exact not known")):
+        return ""
+    if words.startswith(("agrees", "both ", "no visible gap in either")):
+        return "agrees"
+    if words.startswith(("inconclusive", "seen in ")):
+        return "inconclusive"
+    return "disagrees"
