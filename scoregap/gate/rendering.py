@@ -3,15 +3,11 @@
 Report -> table, JSON, JUnit
 """
 
-import io
 import json
 import math
 from xml.etree import ElementTree
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from scoregap.findings.tables import plain, text
 from scoregap.gate.reports import Report
 from scoregap.gate.verdicts import BAD, UNCLEAR, VERDICTS, Row
 
@@ -20,7 +16,7 @@ SHOWN = 40  # rows of the table
 
 def render(report: Report) -> str:
     """The report as text."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table = plain()
     table.add_column("metric", no_wrap=True)
     for column in ("baseline", "new", "difference", "/ margin"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -28,9 +24,7 @@ def render(report: Report) -> str:
     table.add_column("theory says")
     for row in report.rows[:SHOWN]:
         table.add_row(row.name, *_numbers(row), row.verdict, row.theory.words)
-    buffer = io.StringIO()
-    Console(file=buffer, width=170, color_system=None, markup=False).print(table)  # names have brackets
-    lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
+    lines = text(table)
     if len(report.rows) > SHOWN:
         lines.append(f"... and {len(report.rows) - SHOWN} more, no worse; all of them: --json")
     old = report.baseline
