@@ -15,7 +15,7 @@ import pandas as pd
 
 from scoregap import gallery
 from scoregap.figures import label
-from scoregap.findings.tables import labelled
+from scoregap.findings.tables import labelled, of_subjects
 from scoregap.gate.metrics import PHASES
 from scoregap.gate.theory import agreement
 from scoregap.stages.compare import known_curves
@@ -90,11 +90,8 @@ def judgements(frame: pd.DataFrame) -> pd.DataFrame:
     """The phase times that theory has a verdict on: `agreement`, and `off`, the distance from exact in margins.
 
     The worst first: what disagrees, what is inconclusive, what agrees; in each what was not seen, then the farthest.
-    Of the law only in studies without trained networks: elsewhere the claims say how far it is.
     """
-    rows = frame[frame["quantity"].isin(PHASES)]
-    of_law = rows.network == "law"
-    rows = rows.copy() if of_law.all() else rows[~of_law].copy()
+    rows = of_subjects(frame[frame["quantity"].isin(PHASES)]).copy()
     rows["agreement"] = [agreement(words) for words in rows.verdict]
     rows["off"] = (rows.ratio - 1) / rows.margin
     rows = rows[rows.agreement != ""]

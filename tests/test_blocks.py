@@ -4,7 +4,8 @@ import pandas as pd
 import xarray as xr
 from tiny import BLOCKS, edited
 
-from scoregap.gate import baselines, reports
+from scoregap import page
+from scoregap.gate import baselines, reports, theory
 from scoregap.stages import cube
 from scoregap.study import load
 
@@ -94,6 +95,10 @@ def test_shared_cells_are_compared_once(blocks):
     (of_law, networks) = (frame[(frame.network == "law") == law] for law in (True, False))
     assert len(networks[networks.quantity == "t_consolidation"]) == 4
     assert set(of_law.seeds) == {6}
+    study, folder = load(blocks[0]), blocks[1]
+    assert not [name for name in theory.read(study, folder) if " law: " in name]
+    assert set(page.judgements(frame).network) == {"gated-8"}
+    assert "c 0, law" not in (folder / "comparison.txt").read_text()
 
 
 def test_a_study_of_blocks_has_a_baseline(blocks, tmp_path):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from scoregap import InputError, storage
+from scoregap.findings.tables import of_subjects
 from scoregap.gate.metrics import PHASES, named, varied
 from scoregap.study import Study
 
@@ -40,7 +41,7 @@ def read(study: Study, folder: Path) -> dict[str, Theory]:
         raise InputError(f"{path}: is not of this study as it is now: rerun compare")
     frame, axes = pd.read_csv(io.StringIO(text), keep_default_na=False), varied(study)
     found = {}
-    for _, row in frame[frame["quantity"].isin(PHASES)].iterrows():
+    for _, row in of_subjects(frame[frame["quantity"].isin(PHASES)]).iterrows():
         if verdict := agreement(row["verdict"]):
             name = named({axis: row[axis] for axis in axes}, row["network"], f"{row['quantity']}[{row['gap']}]")
             ratios = (float(row[key] or "nan") for key in ("ratio", "ratio_low", "ratio_high"))

@@ -18,7 +18,7 @@ import xarray as xr
 
 from scoregap import findings, storage, variables
 from scoregap.agreement import judge, median
-from scoregap.findings.tables import plain, text, told
+from scoregap.findings.tables import of_subjects, plain, text, told
 from scoregap.schema import CONTROLS, Compare
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
@@ -164,9 +164,9 @@ def _seeds(status: xr.DataArray) -> dict:
 def render(study: Study, frame: pd.DataFrame) -> str:
     """The table as text. Axes with one value are named once, above it."""
     facets = study.facets
+    frame = of_subjects(frame[frame.quantity != "t_alignment"])  # which is in the file, and in a figure
     varied = [axis for axis in facets if frame[axis].nunique() > 1]
     fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)
-    frame = frame[frame.quantity != "t_alignment"]  # in the file, and in a figure
     judged = {prefix: _counts(frame[frame.quantity.str.startswith(f"{prefix}t_")]) for prefix in ("", "model_")}
     frame = frame[~frame.quantity.str.startswith("model_")]
     table = plain()

@@ -25,6 +25,12 @@ def test_blocks_are_by_the_axes_that_vary_in_order_of_appearance(tmp_path):
     assert [values for values, _ in split] == [{"wider_group": 0}, {"wider_group": 1}]
 
 
+def test_beside_networks_the_law_has_no_say():
+    frame = pd.DataFrame({"network": ["law", "gated-8", "law"], "x": [1, 2, 3]})
+    assert tables.of_subjects(frame).x.tolist() == [2]
+    assert tables.of_subjects(frame[frame.network == "law"]).x.tolist() == [1, 3]
+
+
 def test_texts():
     assert (
         tables.labelled({"curvature": 0.5, "train.preconditioning": "edm"})
