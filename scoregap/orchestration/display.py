@@ -30,7 +30,7 @@ def on(folder: Path) -> "Bars | Lines":
 
 
 class Lines:
-    """One line per finished job, and after `silence` seconds without any the newest line of the newest log."""
+    """One line per finished job; after `silence` seconds without any the newest line of the newest log of those running."""
 
     silence = INTERVAL
 
@@ -60,9 +60,11 @@ class Lines:
 
     def silent(self) -> None:
         """Nothing has come for `silence` seconds: show a sign of life."""
-        logs = [(log.stat().st_mtime, log) for log in (self.folder / "logs").glob("*/*.log") if log.stat().st_size]
+        running = [job for job in self.events.jobs.values() if job.state == "running"]
+        logs = [(log.stat().st_mtime, log) for job in running if (log := self.folder / job.log).is_file()]
+        logs = [(date, log) for date, log in logs if log.stat().st_size]
         if not logs:
-            self.say("  ... running")
+            self.say(" ".join(["  ...", *sorted({job.rule for job in running}), "running"]))
             return
         newest = max(logs)[1]
         lines = newest.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -33,16 +33,24 @@ def test_lines_say_what_is_finished_and_what_has_failed(tmp_path, capsys):
     ]
 
 
-def test_silence_is_broken_by_the_newest_log_that_says_something(tmp_path, capsys):
+def test_silence_is_broken_by_the_newest_log_of_a_running_job_that_says_something(tmp_path, capsys):
+    """A bug: while the report was drawn, it was that of a training long finished."""
     shown = display.Lines(tmp_path)
     shown.silent()
-    for i, (name, text) in enumerate([("train/a", "step 1/9\n"), ("fit/b", "cell 1/9\ncell 2/9\n"), ("train/c", "")]):
+    names = [("train/a", "step 1/9\n"), ("fit/b", "cell 1/9\ncell 2/9\n"), ("train/c", ""), ("fit/d", "cell 9/9\n")]
+    for i, (name, text) in enumerate(names):
+        for line in (f"rule {name[:-2]}:", f"    log: logs/{name}.log", f"    jobid: {i}"):
+            shown.events.add(line)
         log = tmp_path / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(text)
         os.utime(log, (i, i))
+    shown.add("Finished jobid: 3 (Rule: fit)")
     shown.silent()
-    assert capsys.readouterr().out.splitlines() == ["  ... running", "  ... fit b: cell 2/9"]
+    for i in (0, 1):
+        shown.add(f"Finished jobid: {i} (Rule: fit)")
+    shown.silent()
+    assert capsys.readouterr().out.splitlines() == ["  ... running", "  ... fit b: cell 2/9", "  ... train running"]
 
 
 @pytest.fixture
