@@ -5,6 +5,8 @@ study, cube -> panels; figure -> SVG and PDF
 
 import os
 import textwrap
+from collections.abc import Iterable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,9 @@ REFERENCE_STYLE: dict[Any, Any] = {
     "gaussian": {"color": "tab:green", "ls": "-.", "lw": 1.4},
     "exact": {"color": "black", "ls": "--", "lw": 1.4},
 }
-COLOURS = ("tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink")
+COLOURS = (
+    "tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink", "tab:cyan", "tab:olive", "navy", "gold",
+)  # fmt: skip
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -75,8 +79,12 @@ def numbered_axis(study: Study) -> str:
 
 def networks(study: Study) -> tuple[list[str], dict[str, str]]:
     """Trained networks and the colour of each."""
-    trained = study.subjects
-    return trained, {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(trained)}
+    return study.subjects, coloured(study.subjects)
+
+
+def coloured(names: Iterable) -> dict[Any, str]:
+    """A colour for each different name; after the last one, the first again."""
+    return dict(zip(dict.fromkeys(names), cycle(COLOURS), strict=False))
 
 
 def grid(rows: int, columns: int, height=2.4, **options):

@@ -3,7 +3,7 @@
 study, datasets of its cube -> figure (the table of `scoregap.findings.labour`, drawn)
 """
 
-from scoregap.figures import COLOURS, PANELS, REFERENCE_STYLE, grid, label, left_out, log_time, nothing, shared_legend
+from scoregap.figures import PANELS, REFERENCE_STYLE, coloured, grid, label, left_out, log_time, nothing, shared_legend
 from scoregap.findings import labour as findings
 from scoregap.findings import tables
 from scoregap.study import Study
@@ -19,7 +19,7 @@ def labour(study: Study, datasets: list):
         return nothing("the division of labour needs samples of a score other than the exact one")
     shown = tables.blocks(study, frame)
     errors = list(dict.fromkeys(zip(frame.error, frame.group, strict=True)))
-    colours = dict(zip(study.subjects, COLOURS, strict=False)) | MARKS
+    colours = coloured(study.subjects) | MARKS
     figure, axes = grid(len(errors), len(shown[:PANELS]), height=2.4, sharex=True, sharey=True)
     for column, (values, block) in zip(axes.T, shown, strict=False):
         column[0].set_title(tables.labelled(values, label) or study.name)

@@ -6,7 +6,7 @@ study, datasets of its cube -> figures (the tables of `scoregap.findings.learnin
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from scoregap.figures import COLOURS, PANELS, grid, label, left_out, log_time, nothing, shared_legend, wrapped
+from scoregap.figures import PANELS, coloured, grid, label, left_out, log_time, nothing, shared_legend, wrapped
 from scoregap.findings import learning, tables
 from scoregap.study import Study
 
@@ -24,11 +24,6 @@ def plain_ticks(axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 3), numticks=8))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
-
-
-def colours_of(frame) -> dict:
-    """The colour of every network of a table."""
-    return dict(zip(dict.fromkeys(frame.network), COLOURS, strict=False))
 
 
 def against_cost(ax, group, values, low, high, colour):
@@ -52,7 +47,7 @@ def accuracy(study: Study, datasets: list):
     log_cost(axes[0, 0])
     shown = np.clip([0.85, 1.15, *frame.ratio.dropna()], 0, 2)
     axes[0, 0].set_ylim(shown.min() - 0.05, shown.max() + 0.05)
-    colours = colours_of(frame)
+    colours = coloured(frame.network)
     for row, (values, block) in zip(axes, blocks, strict=True):
         for ax, name in zip(row, names, strict=True):
             ax.axhline(1, color="black", ls="--", lw=1)
@@ -77,7 +72,7 @@ def capacity(study: Study, datasets: list):
         return nothing("capacity needs a trained network and the exact score, with normal directions")
     blocks = tables.blocks(study, frame, "train.steps")[:COLUMNS]
     figure, axes = grid(3, len(blocks), height=2.9, sharey="row")
-    colours = colours_of(frame)
+    colours = coloured(frame.network)
     steps = sorted(set(frame.steps))
     for column, (values, block) in zip(axes.T, blocks, strict=True):
         for (network, at), group in block.groupby(["network", "steps"], sort=False):
@@ -125,7 +120,7 @@ def plateau(study: Study, datasets: list):
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     figure, axes = grid(rows, columns, height=2.7, sharex=True, sharey=True)
-    colours = colours_of(frame)
+    colours = coloured(frame.network)
     for ax, (values, block) in zip(axes.flat, shown, strict=False):
         for level, colour in ((0, "tab:green"), (1, "black")):
             ax.axhline(level, color=colour, ls="--", lw=1)
@@ -170,7 +165,7 @@ def cost(study: Study, datasets: list):
     blocks = tables.blocks(study, frame, "train.steps")
     names = [name for name in learning.COSTLY if name in set(frame["quantity"])]
     figure, axes = grid(len(blocks[:PANELS]), len(names), height=2.0, sharex=True, sharey="col")
-    colours = colours_of(frame)
+    colours = coloured(frame.network)
     for row, (values, block) in zip(axes, blocks, strict=False):
         for ax, name in zip(row, names, strict=True):
             log_cost(ax)

@@ -30,7 +30,7 @@ def on(folder: Path) -> "Bars | Lines":
 
 
 class Lines:
-    """One line per finished job; after `silence` seconds without any the newest line of the newest log of those running."""
+    """One line per finished job; after `silence` seconds without any the newest log line of those running."""
 
     silence = INTERVAL
 

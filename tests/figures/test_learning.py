@@ -127,3 +127,13 @@ def test_without_results_a_figure_says_so(study, monkeypatch, name):
     monkeypatch.setattr(tables, name, lambda *_: pd.DataFrame())
     (ax,) = getattr(learning, "cost" if name == "costs" else name)(study, []).axes
     assert " need" in ax.texts[0].get_text()
+
+
+def test_there_may_be_more_networks_than_colours(study, monkeypatch):
+    """A bug: the report of a study of nine networks ended in an error."""
+    names = [f"gated-{width}" for width in range(12)]
+    frame = pd.concat([invented(error=0.1, quantity="t_max").assign(network=name) for name in names])
+    monkeypatch.setattr(tables, "costs", lambda study, datasets: frame)
+    figure = learning.cost(study, [])
+    drawn = {line.get_label() for ax in figure.axes for line in ax.get_lines()}
+    assert set(names) <= drawn
