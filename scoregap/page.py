@@ -15,7 +15,7 @@ import pandas as pd
 
 from scoregap import gallery
 from scoregap.figures import label
-from scoregap.findings.tables import labelled, of_subjects
+from scoregap.findings.tables import labelled, of_subjects, told
 from scoregap.gate.metrics import PHASES
 from scoregap.gate.theory import agreement
 from scoregap.stages.compare import known_curves
@@ -83,6 +83,8 @@ def about(study: Study) -> str:
     }
     seeds, points = len(study.axes["seed"]), study.document.spectrum.points
     parts = [", ".join(study.axes["family"]), *(f"{name} {some}" for name, some in values.items())]
+    if study.blocks:
+        parts.append(f"otherwise in the blocks {', '.join(study.blocks)}")
     return " · ".join([*parts, f"{seeds} seeds", f"{points} points per time", f"config {study.hash}"])
 
 
@@ -148,7 +150,7 @@ def _how_far(row) -> str:
 
 def place(study: Study, frame: pd.DataFrame, row) -> str:
     """A row of the comparison in words."""
-    at = labelled({axis: row[axis] for axis in _varied(study, frame)}, label)
+    at = labelled(told(study, {axis: row[axis] for axis in _varied(study, frame)}), label)
     return f"{row['quantity']} ({row.boundary}), {', '.join(filter(None, (row.network, at)))}"
 
 
@@ -240,10 +242,10 @@ def also(study: Study, frame: pd.DataFrame) -> str:
         parts.append(f"<b>Cells</b>: all {study.size} ok.")
     else:
         axes = _varied(study, frame)
-        named = [
-            f"{', '.join(filter(None, (row.network, labelled({a: row[a] for a in axes}, label))))}: {row.not_ok}"
-            for _, row in bad.head(WORST).iterrows()
-        ]
+        named = []
+        for _, row in bad.head(WORST).iterrows():
+            at = labelled(told(study, {axis: row[axis] for axis in axes}), label)
+            named.append(f"{', '.join(filter(None, (row.network, at)))}: {row.not_ok}")
         more = f" and {len(bad) - WORST} more" if len(bad) > WORST else ""
         parts.append(f'<b class="bad">Not ok</b>: {html.escape("; ".join(named))}{more}.')
     return " ".join(parts)

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from tiny import FLAT, edited
+from tiny import BLOCKS, FLAT, edited
 
 from scoregap import gallery, page
 from scoregap.study import load
@@ -149,12 +149,12 @@ def test_where_shows_every_setting_and_of_many_their_networks(study, monkeypatch
     good, unclear, bad = "good", "unclear", "bad"
     assert body == [
         [("c 0,  gated-8", ""), ("1.10", good), ("1.10", unclear), ("1.10", good), ("1.10", good)],
-        [("c 0.5,  gated-8", ""), ("1.00", good), ("1.00", good), ("2.00", bad), ("-", unclear)],
+        [("c 0.5,  gated-8", ""), ("1.00", good), ("1.00", good), ("2.00", bad), ("-", bad)],
     ]
     monkeypatch.setattr(page, "MOST_SETTINGS", 1)
     head, *body = cells_of(page.where(study, frame, page.judgements(frame)))
     assert body == [
-        [(" gated-8", ""), ("2 of 2", good), ("1 of 2", unclear), ("1 of 2", bad), ("1 of 2", unclear)],
+        [(" gated-8", ""), ("2 of 2", good), ("1 of 2", unclear), ("1 of 2", bad), ("1 of 2", bad)],
     ]
 
 
@@ -165,6 +165,18 @@ def test_gaps_are_told_apart_where_there_are_several(study):
     wanted = ["t_open, gap 1", "t_max, gap 1", "t_close, gap 1", "t_open, gap 2", "t_max, gap 2", "t_close, gap 2"]
     assert [text for text, _ in head][1:] == [*wanted, "t_consolidation, gap 3"]
     assert [text for text, _ in body][1:] == ["1.10"] * 3 + ["1.20"] * 3 + ["1.30"]
+
+
+def test_of_blocks_what_is_as_in_most_is_not_said(tmp_path):
+    study = load(edited(tmp_path, *BLOCKS))
+    frame = pd.concat([
+        rows("agrees", **{"manifold.groups.1.std": 0.1, "train.schedule": "ve"}),
+        rows("disagrees", **{"manifold.groups.1.std": 0.1, "train.schedule": "vp"}),
+    ])  # fmt: skip
+    assert page.place(study, frame, frame.iloc[0]) == "t_open (1), gated-8"
+    assert page.place(study, frame, frame.iloc[1]) == "t_open (1), gated-8, train.schedule vp"
+    assert "otherwise in the blocks curved, one, schedules, draws" in page.about(study)
+    assert "otherwise" not in page.about(study.parts[0])
 
 
 def test_dimensions_are_counted_and_cells_that_failed_are_named(study):

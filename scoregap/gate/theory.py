@@ -5,6 +5,7 @@ study, comparison.csv -> Theory (verdict, and differences from exact over the ma
 
 import io
 import math
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ def agreement(words: str) -> str:
         return ""
     if words.startswith(("agrees", "both ", "no visible gap in either")):
         return "agrees"
-    if words.startswith(("inconclusive", "seen in ")):
-        return "inconclusive"
-    return "disagrees"
+    if seen := re.match(r"seen in (\d+), exact in (\d+)", words):
+        fewer, more = sorted(map(int, seen.groups()))
+        return "disagrees" if fewer == 0 and more > 1 else "inconclusive"
+    return "inconclusive" if words.startswith("inconclusive") else "disagrees"
