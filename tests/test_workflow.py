@@ -324,10 +324,11 @@ def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
     (tmp_path / "logs" / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
     monkeypatch.setattr(display.Lines, "silence", 0.2)
     lock, log = workflow.take(tmp_path), tmp_path / "logs" / "run.log"
-    code = "import time; print('one', flush=True); time.sleep(0.5)"
-    assert workflow.follow([sys.executable, "-c", code], tmp_path, lock, log) == (0, ["one"])
+    lines = ["rule train:", "    log: logs/train/job.log", "    jobid: 1"]
+    code = f"import time; print({chr(10).join(lines)!r}, flush=True); time.sleep(0.5)"
+    assert workflow.follow([sys.executable, "-c", code], tmp_path, lock, log) == (0, lines)
     assert "train job: step 2/9" in capsys.readouterr().out
-    assert log.read_text() == "one\n"
+    assert log.read_text().splitlines() == lines
 
 
 def test_two_signals_at_once_leave_nothing_running(tmp_path):
