@@ -77,6 +77,15 @@ def numbered_axis(study: Study) -> str:
     return min(numeric, key=lambda axis: axis.startswith("train."))
 
 
+def along_axis(study: Study, facets: list, along: str) -> dict[str, list[xr.Dataset]]:
+    """Panels that differ in one axis only, by the values of the others that vary."""
+    others = [axis for axis in study.facets if axis != along and len(study.axes[axis]) > 1]
+    groups: dict[str, list[xr.Dataset]] = {}
+    for _, ds in facets:
+        groups.setdefault(", ".join(f"{label(axis)} {ds[axis].item()}" for axis in others), []).append(ds)
+    return groups
+
+
 def networks(study: Study) -> tuple[list[str], dict[str, str]]:
     """Trained networks and the colour of each."""
     return study.subjects, coloured(study.subjects)

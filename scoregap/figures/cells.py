@@ -16,7 +16,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
 from scoregap.agreement import interval, median
-from scoregap.figures import PANELS, REFERENCE_STYLE, grid, label, log_time, networks, numbered_axis, shared_legend
+from scoregap.figures import PANELS, REFERENCE_STYLE, along_axis, grid, log_time, networks, numbered_axis, shared_legend
 from scoregap.findings.learning import INSIDE
 from scoregap.schema import CONTROLS
 from scoregap.study import Study
@@ -230,11 +230,7 @@ def phase_times(study: Study, facets: list):
     """
     trained, colours = networks(study)
     along = numbered_axis(study)
-    others = [axis for axis in study.facets if axis != along and len(study.axes[axis]) > 1]
-    groups: dict[str, list[xr.Dataset]] = {}
-    for _, ds in facets:
-        groups.setdefault(", ".join(f"{label(a)} {ds[a].item()}" for a in others) or study.name, []).append(ds)
-    groups = dict(list(groups.items())[:PANELS])
+    groups = dict(list(along_axis(study, facets, along).items())[:PANELS])
     names = ["t_consolidation"]
     if facets[0][1].sizes["gap"] > 1:
         names = ["t_open", "t_max", "t_close", *names]
@@ -266,7 +262,7 @@ def phase_times(study: Study, facets: list):
                 )
             if any(np.isfinite(line.get_ydata()).any() for line in ax.get_lines()):
                 ax.set_yscale("log")
-            ax.set_title(f"{title}: {name}" + (" (first gap)" if gap == 0 else ""))
+            ax.set_title(f"{title or study.name}: {name}" + (" (first gap)" if gap == 0 else ""))
             if row == len(groups) - 1:
                 ax.set_xlabel(along)
             if column == 0:

@@ -7,12 +7,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.lines import Line2D
 
-from scoregap.figures import PANELS, grid, label, log_time, networks, numbered_axis, wrapped
+from scoregap.figures import PANELS, along_axis, grid, label, log_time, networks, numbered_axis, wrapped
 from scoregap.findings.claims import boundaries
 from scoregap.schema import CONTROLS
 from scoregap.study import Study
 
-# of the law: colour and style of every boundary
+# of the law: the line of every boundary
 BOUNDARIES = {"trivial | coverage": "-", "coverage | consolidation": "--", "final gap at one half": ":"}
 
 
@@ -23,23 +23,20 @@ def diagram(study: Study, facets: list):
     (trivial).
     """
     along = numbered_axis(study)
-    arms = ["law", *(name for name in CONTROLS[:2] if name in study.axes["network"]), *networks(study)[0]]
-    others = [axis for axis in study.facets if axis != along and len(study.axes[axis]) > 1]
-    groups: dict[str, list[xr.Dataset]] = {}
-    for _, ds in facets[:PANELS]:
-        title = ", ".join(f"{label(axis)} {ds[axis].item()}" for axis in others)
-        groups.setdefault(title, []).append(ds)
+    arms = ["law", *(name for name in CONTROLS if name in study.axes["network"]), *networks(study)[0]]
+    groups = along_axis(study, facets[:PANELS], along)
     rows = max(map(len, groups.values()))
     figure, axes = grid(len(groups), len(arms), height=1.2 + 0.28 * rows, sharex=True, sharey="row")
     image = None
     for row, (title, members) in zip(axes, groups.items(), strict=True):
+        ends = [law_boundaries(study, ds) for ds in members]
         for ax, arm in zip(row, arms, strict=True):
             for place, ds in enumerate(members):
                 t, lead = leading(ds, arm)
                 edges = np.sqrt(np.concatenate([t[:1], t]) * np.concatenate([t, t[-1:]]))
                 strip = ([place - 0.5, place + 0.5], lead[None])
                 image = ax.pcolormesh(edges, *strip, cmap="RdBu_r", vmin=-1, vmax=1, rasterized=True)
-                for at, style in zip(law_boundaries(study, ds), BOUNDARIES.values(), strict=True):
+                for at, style in zip(ends[place], BOUNDARIES.values(), strict=True):
                     ax.plot([at, at], [place - 0.5, place + 0.5], "k", ls=style, lw=1.3)
             log_time(ax)
             ax.spines[:].set_visible(False)

@@ -4,6 +4,7 @@ rows of a table -> blocks of them, one per setting; labels and numbers as text
 """
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from scoregap import InputError, storage
 from scoregap.study import Study
 
 PHASES = ("t_open", "t_max", "t_close", "t_consolidation")  # phase times that the exact score has
@@ -26,6 +28,14 @@ def text(table: Table) -> list[str]:
     buffer = io.StringIO()
     Console(file=buffer, width=170, color_system=None, markup=False).print(table)  # names have brackets
     return [line.rstrip() for line in buffer.getvalue().splitlines()]
+
+
+def written(study: Study, path: Path) -> str:
+    """The text of a table of a study's run, as stage compare wrote it. Raises DamagedFile, InputError."""
+    content, of = storage.read_table(path)
+    if of != study.hash:
+        raise InputError(f"{path}: is not of this study as it is now: rerun compare")
+    return content
 
 
 def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple[dict, pd.DataFrame]]:

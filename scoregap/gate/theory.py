@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from scoregap import InputError, storage
-from scoregap.findings.tables import of_subjects
+from scoregap.findings.tables import of_subjects, written
 from scoregap.gate.metrics import PHASES, named, varied
 from scoregap.study import Study
 
@@ -36,10 +35,7 @@ def read(study: Study, folder: Path) -> dict[str, Theory]:
 
     Phase times only, and only where there is an answer. Raises DamagedFile, InputError.
     """
-    path = folder / "comparison.csv"
-    text, of = storage.read_table(path)
-    if of != study.hash:
-        raise InputError(f"{path}: is not of this study as it is now: rerun compare")
+    text = written(study, folder / "comparison.csv")
     frame, axes = pd.read_csv(io.StringIO(text), keep_default_na=False), varied(study)
     found = {}
     for _, row in of_subjects(frame[frame["quantity"].isin(PHASES)]).iterrows():

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from scoregap import InputError, figures, findings, gallery, page, storage
+from scoregap import figures, findings, gallery, page, storage
+from scoregap.findings.tables import written
 from scoregap.gate import baselines
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import load
@@ -20,9 +21,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     The cube and the comparison are in the folder of the run, which is compared with BASELINE.
     """
     loaded = load(study)
-    text, of = storage.read_table(numbers)
-    if of != loaded.hash:
-        raise InputError(f"{numbers}: is not of this study as it is now: rerun compare")
+    text = written(loaded, numbers)
     parts = gathered(loaded, cube)
     drawn = gallery.Run(loaded, parts, cube.parent, baseline)
     names = gallery.names(loaded)
