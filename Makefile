@@ -12,6 +12,7 @@
 # make coverage   how often 95 % intervals of phase times hold the truth
 # make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
 # make published   puts tables, pictures and provenance of a finished run into results/findings: STUDY=NAME PICTURES='...'
+# make picture   the import picture of the package: floors, arrows, those that run up; OF=FOLDER of another checkout
 # make storage    size, speed and memory of files and cubes of 1,000 and 10,000 cells
 
 VENV := .venv
@@ -24,7 +25,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults bench published clean clean-env
+.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults bench published picture clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -72,6 +73,9 @@ bench: $(VENV)/installed-test
 
 published: $(VENV)/installed-test
 	@$(BIN)/python tests/published.py $(STUDY) $(PICTURES)
+
+picture: $(VENV)/installed-test
+	@$(BIN)/python tests/picture.py $(OF)
 
 storage: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/storage_benchmark.py

@@ -14,7 +14,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from scoregap import InputError
-from scoregap.gallery import FORMATS, names
+from scoregap.report.registry import FORMATS, names
 from scoregap.orchestration.resources import of_job, of_study
 from scoregap.study import load
 from scoregap.orchestration.workflow import baseline

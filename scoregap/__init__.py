@@ -3,9 +3,9 @@
 study.yaml -> cells -> train -> spectrum -> dimension -> sample -> fit -> cube -> compare -> report
            (exact and gaussian skip train, most studies dimension and sample)   zarr
 
-truth    what is known      manifolds, exact scores, random-matrix laws, phase times
-measure  what is estimated  networks, training, Jacobian spectra, gaps, phase times, dimensions
-stages   files in, files out; the only place where truth and measure meet
+data, laws   what is known      manifolds, exact scores, random-matrix laws, phase times
+measure      what is estimated  networks, training, Jacobian spectra, gaps, phase times, dimensions
+stages       files in, files out; the only place where the two meet
 """
 
 __version__ = "0.1.0"

@@ -21,7 +21,7 @@ from typing import Annotated, Any  # noqa: E402
 import typer  # noqa: E402
 
 from scoregap import DamagedFile, InputError  # noqa: E402
-from scoregap.stages import STAGES  # noqa: E402
+from scoregap.study.stages import STAGES  # noqa: E402
 
 
 def _reporting_errors(command):
@@ -148,7 +148,7 @@ def theory(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
     """Spectral edges, gaps, phase times and exact spectra of a manifold, by theory."""
-    from scoregap.truth import summary
+    from scoregap.data import summary
 
     groups = summary.parse_groups(group)
     result = summary.describe(
@@ -176,8 +176,8 @@ def check(
     comparable (another study, data or class of device). compare.require of the study says which verdicts count.
     """
     from scoregap import storage
-    from scoregap.gate import rendering, reports
     from scoregap.orchestration import workflow
+    from scoregap.regression import rendering, reports
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
@@ -191,8 +191,8 @@ def check(
     if junit:
         storage.write_text(junit, rendering.junit(report, strict))
     if figure:
-        from scoregap import figures
-        from scoregap.figures import forest
+        from scoregap.report import figures
+        from scoregap.report.figures import forest
 
         figures.save(figures.signed(forest.draw(report), loaded), figure)
     raise typer.Exit(report.status(strict))
@@ -209,8 +209,8 @@ def accept(
     Refuses in CI, on an uncommitted tree, with too few seeds, and where the change to the baseline before it is
     inconclusive.
     """
-    from scoregap.gate import accepting
     from scoregap.orchestration import workflow
+    from scoregap.regression import accepting
     from scoregap.study import load
 
     loaded = load(workflow.find(study))

@@ -15,12 +15,13 @@ import mpmath as mp
 import numpy as np
 import torch
 
-from scoregap import figures, truth
+from scoregap import data
+from scoregap.data import posteriors
 from scoregap.measure import DIFFERENCES, differences, lanczos, pullback, spectra
 from scoregap.measure.jacobian import denoiser_jacobian as automatic
+from scoregap.report import figures
 from scoregap.stages import spectrum, train
 from scoregap.study import load
-from scoregap.truth import posteriors
 
 HERE = Path(__file__).parent
 T = 10.0 ** np.arange(-8, 5)
@@ -206,7 +207,7 @@ def methods():
             for i, t in enumerate(times):
                 errors, right, points = [], 0, 0
                 for seed in range(DRAWS):
-                    family = truth.manifold(name, 100, groups, curvature, seed)
+                    family = data.manifold(name, 100, groups, curvature, seed)
                     rng = np.random.default_rng(seed)
                     clean, _ = family.sample(rng, 1)
                     score = Counted(family, t)

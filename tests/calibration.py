@@ -12,8 +12,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 
+from scoregap.laws import random_matrix, times
 from scoregap.measure.detector import GapDetector
-from scoregap.truth import laws, times
 
 SIZES = (16, 32, 100, 300)
 
@@ -86,11 +86,11 @@ def groups_of(d, m, width):
     """(std of the lower of two groups, t) at which the law's gap is widest and so wide."""
 
     def excess(std):
-        a, b = laws.gap_edges(laws.silverstein_edges(d, [m // 2, m - m // 2], [1.0, std]))[0]
+        a, b = random_matrix.gap_edges(random_matrix.silverstein_edges(d, [m // 2, m - m // 2], [1.0, std]))[0]
         return (times.maximum(a, b)[1] if a > b else 0.0) - width
 
     std = brentq(excess, 1e-4, 0.9)
-    a, b = laws.gap_edges(laws.silverstein_edges(d, [m // 2, m - m // 2], [1.0, std]))[0]
+    a, b = random_matrix.gap_edges(random_matrix.silverstein_edges(d, [m // 2, m - m // 2], [1.0, std]))[0]
     return std, times.maximum(a, b)[0]
 
 
@@ -119,7 +119,7 @@ def power(rng, d, m, width, count, noise=0.0):
 
 def final_power(rng, d, m, width, count, noise=0.0):
     """Share of count spectra of one group in which the final gap is reported."""
-    t = times.consolidation(laws.silverstein_edges(d, [m], [1.0])[0, 0], width)
+    t = times.consolidation(random_matrix.silverstein_edges(d, [m], [1.0])[0, 0], width)
     return np.mean([m in detected(rng, d, [m], [1.0], t, noise) for _ in range(count)])
 
 
@@ -201,7 +201,7 @@ def main(out=None):
 
 def draw(out, rates, curves, finals):
     """False-positive rates with intervals, and power against width, side by side."""
-    from scoregap.figures import COLOURS, STYLE, plt
+    from scoregap.report.figures import COLOURS, STYLE, plt
 
     with plt.rc_context(STYLE):
         figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), width_ratios=(1.3, 1, 1))

@@ -12,8 +12,8 @@ import time
 import numpy as np
 from scipy import stats
 
-from scoregap import truth
-from scoregap.agreement import interval
+from scoregap import data
+from scoregap.analysis.intervals import interval
 from scoregap.measure import gaps, phases, spectra
 
 GRID = np.geomspace(0.005, 60, 32)  # spaced as the quickstart's, over what the manifolds below show
@@ -35,13 +35,13 @@ def curves(family, points, rng):
 
 def one_manifold(name, curvature, groups, points):
     """A pool of points of one manifold, (T, points, gaps)."""
-    family, rng = truth.manifold(name, 32, groups, curvature, seed=1), np.random.default_rng(1)
+    family, rng = data.manifold(name, 32, groups, curvature, seed=1), np.random.default_rng(1)
     return np.concatenate([curves(family, 100, rng) for _ in range(points // 100)], 1)
 
 
 def cosines(name, curvature, groups, points):
     """Alignments of the exact score of a pool of points of one manifold, (T, points, groups)."""
-    family, rng = truth.manifold(name, 32, groups, curvature, seed=1), np.random.default_rng(1)
+    family, rng = data.manifold(name, 32, groups, curvature, seed=1), np.random.default_rng(1)
     clean, latents = family.sample(rng, points)
     noise, tangents, ends = rng.standard_normal(clean.shape), family.tangents(latents), family.boundaries
     spans = list(zip((0, *ends[:-1]), ends, strict=True))
@@ -52,7 +52,7 @@ def cosines(name, curvature, groups, points):
 def many_manifolds(name, curvature, points, count):
     """Times of a pool of manifolds, each from a few points: {name: (count,)}."""
     rng = np.random.default_rng(2)
-    pool = [curves(truth.manifold(name, 32, GROUPS, curvature, seed=k), points, rng).mean(1) for k in range(count)]
+    pool = [curves(data.manifold(name, 32, GROUPS, curvature, seed=k), points, rng).mean(1) for k in range(count)]
     return of_its_gap(phases.fit(GRID, np.stack(pool), **HOW))
 
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoregap.gate.baselines import Record, with_margins
-from scoregap.gate.metrics import KINDS, Metric, across, named
-from scoregap.gate.verdicts import compare
+from scoregap.regression.baselines import Record, with_margins
+from scoregap.regression.metrics import KINDS, Metric, across, named
+from scoregap.regression.verdicts import compare
 from scoregap.study import digest
 
 CELLS = [(m, c) for m in (4, 8) for c in (0.0, 0.5)]

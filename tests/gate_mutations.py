@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoregap.gate import baselines, reports
 from scoregap.orchestration.status import OF_JOBS
+from scoregap.regression import baselines, reports
 from scoregap.storage import place
 from scoregap.study import Study, load
 

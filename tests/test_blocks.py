@@ -4,8 +4,8 @@ import pandas as pd
 import xarray as xr
 from tiny import BLOCKS, edited
 
-from scoregap import page
-from scoregap.gate import baselines, reports, theory
+from scoregap.regression import baselines, reports, theory
+from scoregap.report import page
 from scoregap.stages import cube
 from scoregap.study import load
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tiny import TINY, read_job
 
-from scoregap.stages import STAGES
 from scoregap.study import load
+from scoregap.study.stages import STAGES
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("COLUMNS", "FORCE_COLOR"))}
 
@@ -193,7 +193,7 @@ def test_an_output_that_cannot_be_written_is_one_line_and_leaves_nothing(tiny, t
 @pytest.fixture(scope="module")
 def checked(done, tmp_path_factory):
     """(study file, folder of results, baseline) of the tiny study."""
-    from scoregap.gate import baselines
+    from scoregap.regression import baselines
 
     study, folder = done
     place = tmp_path_factory.mktemp("checked")

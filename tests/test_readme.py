@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scoregap.schema import AXES, Document, Section
-from scoregap.stages import STAGES
+from scoregap.data import FAMILIES
 from scoregap.study import load
-from scoregap.truth import FAMILIES
+from scoregap.study.schema import AXES, Document, Section
+from scoregap.study.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from scoregap.orchestration.events import Events
 from scoregap.progress import INTERVAL, clock, last, metrics_of, summary
-from scoregap.stages import STAGES
+from scoregap.study.stages import STAGES
 
 ROWS = 8  # trainings shown at once
 WIDTH = 30  # of a bar

@@ -6,7 +6,7 @@ lines that Snakemake printed, the logs they name -> one line per failed job
 import re
 from pathlib import Path
 
-from scoregap.stages import STAGES
+from scoregap.study.stages import STAGES
 
 # A job or a group of jobs that failed: its header, and lines that are indented.
 BLOCK = re.compile(r"^(?:Error in rule \w+:|    message: Error in group \S+)\n(?: {4}.*\n)*", re.MULTILINE)

@@ -22,8 +22,8 @@ A sampled posterior (families tanh and quadratic) takes .1 s a point.
 import math
 from typing import NamedTuple
 
+from scoregap.data import FAMILIES
 from scoregap.study import Cell, Job, Study
-from scoregap.truth import FAMILIES
 
 NESTED = 300  # MB of the two Snakemakes that a job of a cluster runs in
 PYTHON, TORCH = 250, 650  # MB before a stage has any data

@@ -15,8 +15,8 @@ from scoregap import DamagedFile, InputError, storage
 from scoregap.orchestration import workflow
 from scoregap.orchestration.events import Events
 from scoregap.progress import INTERVAL, last, metrics_of, summary
-from scoregap.stages import STAGES
 from scoregap.study import Job, Study
+from scoregap.study.stages import STAGES
 
 STATES = ("done", "running", "failed", "diverged", "waiting")
 WORST = ("failed", "diverged", "running", "waiting", "done")  # a cell is what the worst of its stages is

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap import findings, storage, variables
-from scoregap.agreement import judge, median
-from scoregap.findings.tables import of_subjects, plain, text, told
-from scoregap.schema import CONTROLS, Compare
+from scoregap import analysis, storage, variables
+from scoregap.analysis.intervals import judge, median
+from scoregap.analysis.tables import of_subjects, plain, text, told
+from scoregap.data import FAMILIES
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
-from scoregap.truth import FAMILIES
+from scoregap.study.schema import CONTROLS, Compare
 
 SHOWN = 80  # rows of the terminal table; the file has all
 
@@ -34,9 +34,9 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> None:
     parts = gathered(loaded, cube)
     rows = [row for part, datasets in parts for ds in datasets for row in compare(part, ds)]
     frame = pd.DataFrame(rows).drop_duplicates([*loaded.facets, "network", "gap", "quantity"])  # blocks share cells
-    tested = findings.claims.claims(parts)
-    found = [line for part, datasets in parts for line in findings.summary(part, datasets)]
-    found += ["", *findings.claims.lines(tested)] if len(tested) else []
+    tested = analysis.claims.claims(parts)
+    found = [line for part, datasets in parts for line in analysis.summary(part, datasets)]
+    found += ["", *analysis.claims.lines(tested)] if len(tested) else []
     storage.write_text(table, render(loaded, frame) + "".join(f"{line}\n" for line in found))
     storage.write_table(claims, tested.to_csv(index=False, float_format="%.6g"), loaded.hash)
     storage.write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)

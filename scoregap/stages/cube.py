@@ -17,9 +17,10 @@ import yaml
 
 import scoregap
 from scoregap import DamagedFile, InputError, storage, variables
-from scoregap.schema import CONTROLS
-from scoregap.stages import STAGES, dimension, fit, sample, spectrum
+from scoregap.stages import dimension, fit, sample, spectrum
 from scoregap.study import Study, load
+from scoregap.study.schema import CONTROLS
+from scoregap.study.stages import STAGES
 
 STAGE = [stage.name for stage in STAGES].index("cube") + 1  # stages up to this one
 PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")

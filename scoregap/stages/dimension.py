@@ -21,9 +21,9 @@ import numpy as np
 from scoregap import InputError, members, variables
 from scoregap.measure import dimension
 from scoregap.progress import Heartbeat
-from scoregap.schema import Dimension
 from scoregap.stages import spectrum
 from scoregap.study import Cell, load
+from scoregap.study.schema import Dimension
 
 NAMES = ("estimate", "estimate_cost", "point_dimension", "data_estimate")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from scoregap import InputError, members, storage, variables
+from scoregap.laws import random_matrix
+from scoregap.laws import times as theory
 from scoregap.measure import gaps, phases
 from scoregap.progress import Heartbeat
 from scoregap.stages.spectrum import grid
 from scoregap.study import Cell, load
-from scoregap.truth import laws
-from scoregap.truth import times as theory
 
 ESTIMATORS = ("gap_detector",)
 LAWS = ("law", "corrected")
@@ -52,7 +52,7 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
     result["boundary"][:] = truth.boundaries
     result["edge"][:], result["law_edge"][:] = truth.edges(), truth.law_edges()
     result["corrected_edge"][:], result["corrected_edge_std"][:] = truth.corrected_edges()
-    curves = [theory.gap_width(t[:, None], *laws.gap_edges(result[f"{law}_edge"]).T)[None] for law in LAWS]
+    curves = [theory.gap_width(t[:, None], *random_matrix.gap_edges(result[f"{law}_edge"]).T)[None] for law in LAWS]
     result["law_gap_width"][:] = curves[0][0]
     if measured["status"] == 1:
         eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from scoregap import figures, findings, gallery, page, storage
-from scoregap.findings.tables import written
-from scoregap.gate import baselines
+from scoregap import analysis, storage
+from scoregap.analysis.tables import written
+from scoregap.regression import baselines
+from scoregap.report import figures, page, registry
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import load
 
@@ -23,13 +24,13 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     loaded = load(study)
     text = written(loaded, numbers)
     parts = gathered(loaded, cube)
-    drawn = gallery.Run(loaded, parts, cube.parent, baseline)
-    names = gallery.names(loaded)
+    drawn = registry.Run(loaded, parts, cube.parent, baseline)
+    names = registry.names(loaded)
     for name in names:
-        figures.save(drawn.draw(name), *(out / f"{name}.{kind}" for kind in gallery.FORMATS))
+        figures.save(drawn.draw(name), *(out / f"{name}.{kind}" for kind in registry.FORMATS))
     attrs = parts[0][1][0].attrs
     device = baselines.device(loaded, cube.parent, attrs["machine"])
     pictures = {name: (out / f"{name}.svg").read_bytes() for name in names}
-    lines = [line for part, datasets in parts for line in findings.summary(part, datasets)]
+    lines = [line for part, datasets in parts for line in analysis.summary(part, datasets)]
     frame = pd.read_csv(io.StringIO(text))
     storage.write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, attrs | {"device": device}))

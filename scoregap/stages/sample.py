@@ -21,9 +21,9 @@ import numpy as np
 from scoregap import InputError, members, variables
 from scoregap.measure import distances, trajectories
 from scoregap.progress import Heartbeat
-from scoregap.schema import Sampling
 from scoregap.stages import dimension, spectrum
 from scoregap.study import Cell, load
+from scoregap.study.schema import Sampling
 
 NAMES = ("sample_off_manifold", "sample_distance", "sample_truth_distance")
 

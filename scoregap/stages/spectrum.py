@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 
 from scoregap import InputError, members, storage, variables
+from scoregap.data import posteriors
 from scoregap.measure import differences, spectra, trajectories
 from scoregap.progress import Heartbeat
 from scoregap.study import Cell, Job, load
-from scoregap.truth import posteriors
 
 JACOBIANS = 2**24  # entries of Jacobians held at once: 128 MiB, and a few copies
 NAMES = (

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.integrate import quad_vec
 from scipy.optimize import curve_fit
 
-from scoregap import truth
+from scoregap import data
 from scoregap.measure import gaps
 from scoregap.stages import fit, spectrum
 from scoregap.study import load
@@ -52,7 +52,7 @@ def fits() -> bench.Row:
 
 def posteriors() -> list[bench.Row]:
     """The exact posterior of arcs at all times and points: mean and spectrum, and the matrices of G too."""
-    arcs = truth.manifold(
+    arcs = data.manifold(
         "arcs", ambient_dim=100, groups=[(PLANES // 2, 1.0), (PLANES // 2, 0.15)], curvature=0.5, seed=0
     )
     rng, t = np.random.default_rng(0), np.repeat(np.geomspace(1e-4, 30, TIMES), POINTS)

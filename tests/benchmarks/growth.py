@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from scoregap import truth
+from scoregap import data
 from scoregap.measure import networks, pullback, spectra
 from scoregap.stages import fit, spectrum
 from scoregap.study import load
@@ -84,7 +84,7 @@ def decompositions(size):
 def posteriors(size):
     """Mean and spectrum of the exact score of arcs at all times and points."""
     half = size.m // 2
-    arcs = truth.manifold("arcs", ambient_dim=2 * size.d, groups=[(half, 1.0), (half, 0.15)], curvature=0.5, seed=0)
+    arcs = data.manifold("arcs", ambient_dim=2 * size.d, groups=[(half, 1.0), (half, 0.15)], curvature=0.5, seed=0)
     rng, t = np.random.default_rng(0), np.repeat(np.geomspace(1e-4, 30, size.times), size.points)
     noisy = arcs.sample(rng, len(t))[0] + np.sqrt(t)[:, None] * rng.standard_normal((len(t), 2 * size.d))
     return lambda: [arcs.exact(noisy, t).spectrum() for _ in range(size.cells)]

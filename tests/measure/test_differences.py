@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoregap import truth
+from scoregap import data
 from scoregap.measure import DIFFERENCES, differences, jacobian, networks, spectra
 
 checked = settings(deadline=None, max_examples=25, derandomize=True)
@@ -53,7 +53,7 @@ def test_evaluations_and_points_of_the_algorithms(method):
 def test_exact_posteriors(family, method):
     """Against their own Jacobian, at t from small to large. One-sided differences are off by the order of the step."""
     curvature = {"arcs": 0.5, "sphere": 1.0}.get(family, 0.0)
-    known = truth.manifold(family, 8, [(2, 1.0), (1, 0.2)], curvature, seed=1)
+    known = data.manifold(family, 8, [(2, 1.0), (1, 0.2)], curvature, seed=1)
     rng = np.random.default_rng(2)
     for t in (1e-4, 0.1, 30.0):
         x = known.sample(rng, 3)[0] + np.sqrt(t) * rng.standard_normal((3, 8))
@@ -111,7 +111,7 @@ def test_drop_first_of_score_vectors_is_that_of_the_matrix_of_scores():
 
 
 def test_products_without_a_matrix():
-    known = truth.manifold("sphere", 20, [(4, 1.0)], 1.0, seed=0)
+    known = data.manifold("sphere", 20, [(4, 1.0)], 1.0, seed=0)
     rng, t = np.random.default_rng(0), 0.2
     x = known.sample(rng, 1)[0] + np.sqrt(t) * rng.standard_normal((1, 20))
     g = known.exact(x, t).jacobian[0]

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from scoregap import truth
+from scoregap import data
 from scoregap.measure import DATA_ESTIMATORS, dimension
 
 needs_peers = pytest.mark.skipif(find_spec("skdim") is None, reason="needs scikit-dimension")
 
 
 def linear(m, d=100, seed=0, std=1.0):
-    return truth.manifold("linear", d, [(m, std)], seed=seed)
+    return data.manifold("linear", d, [(m, std)], seed=seed)
 
 
 def bundle(manifold, t, rng, draws=4):
@@ -75,7 +75,7 @@ def test_normal_bundle_against_the_definition():
 
 def test_normal_bundle_on_the_50_sphere():
     """As measured before: at sigma = 0.1 uncentred it is 99, one direction is the mean score; centred it is right."""
-    sphere, rng = truth.manifold("sphere", 100, [(50, 1.0)], curvature=np.sqrt(2)), np.random.default_rng(0)
+    sphere, rng = data.manifold("sphere", 100, [(50, 1.0)], curvature=np.sqrt(2)), np.random.default_rng(0)
     assert sphere.radii == pytest.approx(1.0)
     scores = bundle(sphere, 0.01, rng)
     assert dimension.normal_bundle(scores) == 99
@@ -100,7 +100,7 @@ def test_flipd_of_a_gaussian_in_closed_form(t):
 @pytest.mark.parametrize("t", [0.01, 0.1, 1.0])
 def test_flipd_is_how_the_density_grows_as_noise_falls(t):
     """d + 2 t d log p_t / dt on a circle, whose density is an integral over the angle."""
-    circle = truth.manifold("sphere", 2, [(1, 1.0)], curvature=1.0)
+    circle = data.manifold("sphere", 2, [(1, 1.0)], curvature=1.0)
     clean, _ = circle.sample(np.random.default_rng(2), 3)
     (radius,) = circle.radii
     along = np.linalg.norm(clean, axis=1)
@@ -173,10 +173,10 @@ def test_local_pca_is_a_median():
 def test_local_pca_is_that_of_scikit_dimension():
     import skdim.id
 
-    data, _ = truth.manifold("sphere", 12, [(3, 1.0)], curvature=1.0).sample(np.random.default_rng(6), 80)
+    points, _ = data.manifold("sphere", 12, [(3, 1.0)], curvature=1.0).sample(np.random.default_rng(6), 80)
     with np.errstate(all="ignore"):
-        theirs = skdim.id.lPCA().fit_pw(data, n_neighbors=40).dimension_pw_
-    np.testing.assert_array_equal([dimension.local_pca(data, 40, np.array([i])) for i in range(80)], theirs)
+        theirs = skdim.id.lPCA().fit_pw(points, n_neighbors=40).dimension_pw_
+    np.testing.assert_array_equal([dimension.local_pca(points, 40, np.array([i])) for i in range(80)], theirs)
 
 
 @needs_peers
@@ -186,9 +186,9 @@ def test_local_pca_is_that_of_scikit_dimension():
 )
 def test_peers_on_the_10_sphere(name, expected, within):
     """2500 points in R^100 give lPCA 11, MLE 9.1 and TwoNN 9.6."""
-    sphere = truth.manifold("sphere", 100, [(10, 1.0)], curvature=1.0)
-    data, _ = sphere.sample(np.random.default_rng(0), 2500)
-    assert dimension.peer(name, data) == pytest.approx(expected, abs=within)
+    sphere = data.manifold("sphere", 100, [(10, 1.0)], curvature=1.0)
+    points, _ = sphere.sample(np.random.default_rng(0), 2500)
+    assert dimension.peer(name, points) == pytest.approx(expected, abs=within)
 
 
 def test_peers_that_are_not_installed_are_nan(monkeypatch):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from scoregap import truth
+from scoregap import data
 from scoregap.measure import gaps
 from scoregap.measure.detector import GapDetector
 from scoregap.measure.gaps import find
@@ -352,7 +352,7 @@ EXACT = {
 @pytest.mark.parametrize("name", EXACT)
 def test_dimension_of_exact_scores(name, seed):
     family, d, groups, curvature, start, expected = EXACT[name]
-    manifold = truth.manifold(family, d, groups, curvature=curvature, seed=seed)
+    manifold = data.manifold(family, d, groups, curvature=curvature, seed=seed)
     rng = np.random.default_rng(seed)
     clean, _ = manifold.sample(rng, 3)
     noise = rng.standard_normal(clean.shape)
@@ -369,7 +369,7 @@ def test_dimension_of_exact_scores(name, seed):
 @pytest.mark.parametrize("sigma", [0.003, 0.01, 0.03])
 def test_spheres_at_one_time(m, sigma):
     """Published by one-sided differences of trained scores: 11 and 51."""
-    sphere = truth.manifold("sphere", 100, [(m, 1.0)], curvature=1.0, seed=0)
+    sphere = data.manifold("sphere", 100, [(m, 1.0)], curvature=1.0, seed=0)
     rng, t = np.random.default_rng(0), (sigma * sphere.radii[0]) ** 2
     clean, _ = sphere.sample(rng, 8)
     values = sphere.exact(clean + np.sqrt(t) * rng.standard_normal(clean.shape), t).spectrum()

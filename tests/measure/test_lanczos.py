@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from scoregap import truth
+from scoregap import data
 from scoregap.measure import differences, lanczos
 
 checked = settings(deadline=None, max_examples=25, derandomize=True)
@@ -151,7 +151,7 @@ def test_density_and_smooth_counts():
 
 def test_dimension_of_a_sphere_in_many_dimensions_without_a_matrix():
     """S^10 in R^3072 at a small noise variance: 10 eigenvalues of G above 1/2, by differences of the exact score."""
-    known = truth.manifold("sphere", 3072, [(10, 1.0)], 1.0, seed=0)
+    known = data.manifold("sphere", 3072, [(10, 1.0)], 1.0, seed=0)
     radius, rng = known.radii[0], np.random.default_rng(0)
     t = (0.03 * radius) ** 2
     x = known.sample(rng, 1)[0] + np.sqrt(t) * rng.standard_normal((1, 3072))

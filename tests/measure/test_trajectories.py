@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoregap import truth
+from scoregap import data
 from scoregap.measure import trajectories
 
 checked = settings(deadline=None, max_examples=20, derandomize=True)
@@ -52,7 +52,7 @@ def test_two_evaluations_a_step_and_steps_that_land_on_the_times():
 
 
 def test_trajectories_of_a_curved_score_end_on_the_manifold():
-    known = truth.manifold("sphere", 6, [(2, 1.0)], 1.0, seed=0)
+    known = data.manifold("sphere", 6, [(2, 1.0)], 1.0, seed=0)
     rng, times = np.random.default_rng(0), np.geomspace(1e-6, 100, 30)
     start = known.sample(rng, 20)[0] + 10 * rng.standard_normal((20, 6))
     path = trajectories.reverse(lambda x, t: known.exact(x, t).mean, start, times)

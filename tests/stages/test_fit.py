@@ -5,10 +5,10 @@ import pytest
 from tiny import TINY, measured, read_job, write_job
 
 from scoregap import InputError, storage
+from scoregap.laws import random_matrix, times
 from scoregap.measure import phases
 from scoregap.stages import fit, spectrum
 from scoregap.study import load
-from scoregap.truth import laws, times
 from scoregap.variables import ABOVE, BELOW, MEASURED, NOT_APPLICABLE
 
 
@@ -50,7 +50,7 @@ def test_the_law_goes_through_the_same_operator(done):
     study, results = done
     job = flat_exact(study)
     ds, _ = read_job(results / "fit" / f"{job.id}.zarr.zip")
-    (a, b), (g, _) = laws.gap_edges(laws.silverstein_edges(8, [1, 1], [1.0, 0.1]))
+    (a, b), (g, _) = random_matrix.gap_edges(random_matrix.silverstein_edges(8, [1, 1], [1.0, 0.1]))
     assert float(ds.law_t_max[0, 0]) == pytest.approx(np.sqrt(a * b), rel=1e-6)
     assert float(ds.law_t_consolidation[0, 1]) == pytest.approx(g, rel=1e-6)
 

@@ -5,9 +5,9 @@ import xml.etree.ElementTree as ET
 import matplotlib.pyplot as plt
 from tiny import edited, run_stages
 
-from scoregap import figures, gallery
-from scoregap.figures import cells
-from scoregap.gate import baselines
+from scoregap.regression import baselines
+from scoregap.report import figures, registry
+from scoregap.report.figures import cells
 from scoregap.stages import report
 from scoregap.study import load
 
@@ -36,7 +36,7 @@ def test_every_figure_is_drawn_and_self_contained(done):
 
 def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):
     study, folder = results
-    run = gallery.open_run(folder)
+    run = registry.open_run(folder)
     for name in FIGURES:
         figure = run.draw(name)
         footer = figure.get_supxlabel()
@@ -83,7 +83,7 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tm
     (tmp_path / "damaged.json").write_text("{")
 
     def drawn(baseline):
-        figures.save(gallery.Run(loaded, [(loaded, [])], folder, baseline).draw("forest"), tmp_path / "forest.svg")
+        figures.save(registry.Run(loaded, [(loaded, [])], folder, baseline).draw("forest"), tmp_path / "forest.svg")
         root = ET.parse(tmp_path / "forest.svg").getroot()
         return " ".join(text for node in root.iter() for text in (node.text or "").split())
 

@@ -7,17 +7,17 @@ import pytest
 import xarray as xr
 from tiny import WITH_SAMPLING, edited, read_job
 
-from scoregap import InputError, storage, truth, variables
-from scoregap.findings.labour import crossings
+from scoregap import InputError, data, storage, variables
+from scoregap.analysis.labour import crossings
+from scoregap.data import posteriors
 from scoregap.measure import distances
-from scoregap.schema import Sampling, Times
 from scoregap.stages import cube, fit, sample, spectrum
 from scoregap.study import load
-from scoregap.truth import posteriors
+from scoregap.study.schema import Sampling, Times
 
 SETTINGS = Sampling(switches=Times(start=1e-4, stop=100.0, count=25), points=100, ratio=1.2)
 T = np.geomspace(1e-4, 100, 25)
-FLAT = truth.manifold("linear", 8, [(2, 1.0), (2, 0.1)], frame="orthonormal", seed=3)
+FLAT = data.manifold("linear", 8, [(2, 1.0), (2, 0.1)], frame="orthonormal", seed=3)
 
 
 def wrong(variances, normal=0.0):
@@ -123,7 +123,7 @@ def test_samples_that_are_not_known_have_no_errors():
 
 
 def test_without_normal_directions_nothing_is_off_the_manifold():
-    whole = truth.manifold("linear", 3, [(3, 1.0)], seed=0)
+    whole = data.manifold("linear", 3, [(3, 1.0)], seed=0)
     off, within, _ = sample.errors(whole, None, SETTINGS, np.random.default_rng(0))
     assert np.isnan(off).all()
     assert np.abs(within).max() < 1e-14

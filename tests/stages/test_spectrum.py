@@ -167,7 +167,7 @@ def test_training_curves_pass_through(done):
 def test_the_empirical_score_has_the_training_set_of_the_networks(tmp_path):
     from tiny import edited
 
-    from scoregap.truth import posteriors
+    from scoregap.data import posteriors
 
     study = edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 5"), ("gaussian, gated-8", "empirical, gated-8"))
     empirical, network = jobs(study)[0.5, "empirical"].cells[0], jobs(study)[0.5, "gated-8"].cells[0]
@@ -216,8 +216,8 @@ def test_differences_measure_closed_forms_and_networks_alike(done, variant, netw
 
 def test_a_guard_that_fails_leaves_no_number_whatever_the_method(done, variant, monkeypatch):
     """One point is unknown at one time: there, and nowhere else, spectra are missing."""
-    from scoregap.truth import posteriors
-    from scoregap.truth.manifolds.arcs import Arcs
+    from scoregap.data import posteriors
+    from scoregap.data.manifolds.arcs import Arcs
 
     study, results = done
     known = Arcs.exact
@@ -329,7 +329,7 @@ def test_alignment_of_points_and_the_worst_angle(done):
 
 
 def test_closed_forms_make_no_matrix_and_no_vectors_that_are_not_needed(done, variant, monkeypatch):
-    from scoregap.truth.posteriors import Posterior
+    from scoregap.data.posteriors import Posterior
 
     def refuse(*_):
         raise AssertionError("not needed")

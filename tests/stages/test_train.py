@@ -14,10 +14,10 @@ import torch
 from tiny import TINY, edited
 
 from scoregap import InputError, storage
+from scoregap.data import posteriors
 from scoregap.measure import networks
 from scoregap.stages import train
 from scoregap.study import load
-from scoregap.truth import posteriors
 
 
 def job_of(study, name="gated-8-"):
@@ -101,7 +101,7 @@ def test_a_member_that_diverges_is_marked_and_costs_the_others_nothing(tiny, tmp
     """Seed 1 gets data that are not numbers; seed 0 must end with the weights it has without seed 1's trouble."""
     job = job_of(tiny)
     train.run(tiny, job.id, tmp_path / "good.safetensors")
-    from scoregap.truth.manifolds.arcs import Arcs
+    from scoregap.data.manifolds.arcs import Arcs
 
     original, bad = Arcs.sample, job.cells[1].truth().seed
 
@@ -155,7 +155,7 @@ def test_a_truth_that_is_not_known_is_no_divergence(tiny, tmp_path, monkeypatch)
     """Nowhere known: trained all the same, without an excess. Known at some points: the excess over those."""
     from dataclasses import replace
 
-    from scoregap.truth.manifolds.arcs import Arcs
+    from scoregap.data.manifolds.arcs import Arcs
 
     job, original = job_of(tiny), Arcs.exact
 

@@ -1,0 +1,301 @@
+"""What the exact score of a study says about the laws; of curvature, networks beside it.
+
+study, datasets of its cube -> tables: finite size, existence of the gap, curvature
+"""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import optimize, stats
+
+from scoregap.analysis.tables import PHASES, blocks, labelled, listed, or_dash, plus_minus
+from scoregap.laws import random_matrix
+from scoregap.study import Study
+
+OFF = 0.10  # a theory that errs by more has failed
+GHOST = 0.10  # eigenvalue of G from which a direction beyond the manifold is counted
+RESOLVED = 3.0  # standard errors from which a value differs from zero
+EDGES = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
+
+
+def _cells(
+    study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = (), network: str = "exact"
+):  # fmt: skip
+    """(values of the facets other than `without`, these variables of one score) one by one; see `_present`."""
+    axes = [axis for axis in study.facets if axis not in without]
+    one = ds[["status", *names]].sel(network=network).load()  # at once: a read per cell takes far longer
+    for values in itertools.product(*(ds[axis].values for axis in axes)):
+        chosen = dict(zip(axes, values, strict=True))
+        yield chosen, one.sel(chosen)
+
+
+def _present(cell: xr.Dataset) -> np.ndarray:
+    """(seeds,) which draws have a result: not those of a missing job, nor those of which nothing is known."""
+    return (cell.status == 1).values
+
+
+def _quantities(ds: xr.Dataset):
+    """(name, realised, law, corrected, predicted standard deviation) of every edge and phase time; (seed,) each."""
+    groups, gaps = ds.sizes["group"], ds.sizes["gap"]
+    for group in range(groups):
+        for side in ("low", "high"):
+            at = {"group": group, "side": list(ds.side.values).index(side)}
+            name = f"{side} edge" + (f" of group {group + 1}" if groups > 1 else "")
+            yield name, *(ds[column].isel(at).values for column in EDGES)
+    for gap, quantity in itertools.product(range(gaps), PHASES):
+        if (quantity == "t_consolidation") == (gap == gaps - 1):
+            name = quantity + (f" of gap {gap + 1}" if gaps > 2 and gap < gaps - 1 else "")
+            values = [ds[f"{prefix}{quantity}"].isel(gap=gap).values for prefix in ("", "law_", "corrected_")]
+            yield name, *values, np.full_like(values[0], np.nan)
+
+
+def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per quantity and dimension: relative bias of both laws, spread over draws, and their exponents.
+
+    bias: mean over draws of realised / law - 1, with its standard error; spread: relative standard deviation over
+    draws, and as Tracy-Widom predicts it. *_amplitude, *_exponent, *_exponent_error: a and p of a d^p through the
+    values at all d, and the standard error of p; NaN where the values do not say (`_power_law`). They take the
+    standard errors as known, so they want ten draws or more.
+    """
+    names = (*EDGES, *(f"{prefix}{name}" for prefix in ("", "law_", "corrected_") for name in PHASES))
+    rows = []
+    for ds in datasets:
+        for chosen, cell in _cells(study, ds, names):
+            for name, realised, law, corrected, std in _quantities(cell.isel(seed=_present(cell))):
+                draws = int(np.isfinite(realised).sum())
+                if draws < 2 or not (law > 0).all():
+                    continue
+                row = chosen | {"quantity": name, "draws": draws}
+                spread = np.nanstd(realised, ddof=1)
+                for column, theory in (("law", law), ("corrected", corrected)):
+                    row[f"{column}_bias"] = np.nanmean(realised) / theory[0] - 1
+                    row[f"{column}_error"] = spread / abs(theory[0]) / np.sqrt(draws)
+                row |= {"spread": spread / np.nanmean(realised), "predicted_spread": std[0] / corrected[0]}
+                row["spread_error"] = row["spread"] / np.sqrt(2 * (draws - 1))
+                rows.append(row)
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return frame
+    keys = [axis for axis in study.facets if axis != "ambient_dim"] + ["quantity"]
+    errors = {"law_bias": "law_error", "corrected_bias": "corrected_error", "spread": "spread_error"}
+    fits = []
+    for values, group in frame.groupby(keys, sort=False):
+        fit = dict(zip(keys, values, strict=True))
+        for column, error in errors.items():
+            law = _power_law(*(group[name].to_numpy(float) for name in ("ambient_dim", column, error)))
+            fit |= dict(
+                zip((f"{column}_{part}" for part in ("amplitude", "exponent", "exponent_error")), law, strict=True)
+            )
+        fits.append(fit)
+    return frame.merge(pd.DataFrame(fits), on=keys)
+
+
+def _power_law(d, values, errors) -> tuple[float, float, float]:
+    """a and p of a d^p and the standard error of p, by least squares of the signed values over errors at all d.
+
+    NaN with fewer than three values, where the fit is not RESOLVED from zero, where values that are have both signs,
+    where no such law fits (chi^2 at 0.1 %), and for |p| of 4 or more, where one value stands out of its error alone.
+    """
+    known = np.isfinite(values) & (errors > 1e-9)  # below that spreads are rounding
+    x, y, errors = np.log(d[known]), values[known], errors[known]
+    unknown = (np.nan, np.nan, np.nan)
+    if len(x) < 3 or ((y > RESOLVED * errors).any() and (y < -RESOLVED * errors).any()):
+        return unknown
+    x, centre = x - x.mean(), x.mean()
+
+    # The amplitude is linear, so the exponent alone is searched: `curve_fit` then starts where it converges.
+    trial = np.linspace(-4, 4, 81)
+    shapes = np.exp(trial[:, None] * x) / errors  # (trial, d)
+    amplitudes = shapes @ (y / errors) / (shapes**2).sum(1)
+    misfits = ((y / errors - amplitudes[:, None] * shapes) ** 2).sum(1)
+    best = misfits.argmin()
+    if best in (0, len(trial) - 1) or ((y / errors) ** 2).sum() - misfits[best] < RESOLVED**2:
+        return unknown
+    (a, p), covariance = optimize.curve_fit(
+        lambda x, a, p: a * np.exp(p * x), x, y, (amplitudes[best], trial[best]), errors, absolute_sigma=True
+    )
+    misfit = (((y - a * np.exp(p * x)) / errors) ** 2).sum()
+    if stats.chi2.sf(misfit, len(x) - 2) < 1e-3:
+        return unknown
+    return float(a * np.exp(-p * centre)), float(p), float(covariance[1, 1] ** 0.5)
+
+
+def gap_existence(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per cell, at its alpha and variance ratio: does the gap between the two groups exist?
+
+    share: of the columns, in the group with the larger standard deviation, which is `wider_group` of the study.
+    width: largest width of the intermediate gap, mean over draws; law_width: by the law, 0 where the bulks have
+    merged. widest: share of draws in which no other gap among the tangent modes is ever wider: a decision without
+    any threshold. ratio_of_edges: realised b / a. critical_ratio: variance ratio beyond which the law has no gap;
+    NaN for groups with a variance law and for orthonormal frames, to which it does not apply.
+    """
+    axis = study.std_axis
+    assert axis is not None  # `Study.findings` has made sure
+    own, manifold = int(axis.split(".")[2]), study.document.manifold
+    rows = []
+    for ds in datasets:
+        for chosen, cell in _cells(study, ds, ("boundary", "eigenvalue", "gap_width", "edge", "law_edge")):
+            cell = cell.isel(seed=_present(cell))
+            if not cell.sizes["seed"]:
+                continue
+            stds = [chosen[axis] if k == own else group.std for k, group in enumerate(manifold.groups)]
+            widths = [chosen.get(f"manifold.groups.{k}.width", group.width) for k, group in enumerate(manifold.groups)]
+            first, m = (int(cell.boundary.isel(seed=0, gap=gap)) for gap in (0, 1))
+            alpha, share = m / chosen["ambient_dim"], first / m
+            gap = cell.gap_width.isel(gap=0).max("time").values
+            inner = -cell.eigenvalue.mean("point").diff("mode").isel(mode=slice(0, m - 1)).max("time").values
+            law = cell.law_edge.isel(seed=0).values
+            a, b = law[0, 0], law[1, 1]
+            edges = cell.edge.values
+            applies = manifold.frame == "random" and not any(widths)
+            rows.append(
+                chosen
+                | {
+                    "alpha": alpha,
+                    "variance_ratio": (min(stds) / max(stds)) ** 2,
+                    "wider_group": int(np.argmax(stds)),
+                    "share": share,
+                    "width": float(np.mean(gap)),
+                    "law_width": (np.sqrt(a) - np.sqrt(b)) / (np.sqrt(a) + np.sqrt(b)) if np.isfinite(a) else 0.0,
+                    "widest": float(np.mean(inner.argmax(1) == first - 1)) if m > 2 else np.nan,
+                    "ratio_of_edges": float(np.mean(edges[:, 1, 1] / edges[:, 0, 0])),
+                    "critical_ratio": float(random_matrix.critical_ratio(alpha, share)) if applies else np.nan,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per score and curvature of a cell, against the exact score of the same F without curvature.
+
+    network: exact, then those that are trained. ratio_*: phase time over the exact one at curvature 0, mean over draws
+    in the logarithm, with its standard error. ghost: largest eigenvalue of G beyond the manifold dimension at any t,
+    mean over points and draws; of networks before the exact score's consolidation, since later it is their resolution
+    that shows. ghosts: how many directions reach GHOST; ghost_time: where the first of them is largest.
+    """
+    rows = []
+    names = ("boundary", "eigenvalue", *PHASES)
+    for ds, network in itertools.product(datasets, ("exact", *study.subjects)):
+        cells = _cells(study, ds, names, ("curvature",), network)
+        for (chosen, own), (_, exact) in zip(cells, _cells(study, ds, names, ("curvature",)), strict=True):
+            for c in own.curvature.values:
+                bent = own.sel(curvature=c)
+                present = _present(bent)
+                if not present.any():
+                    continue
+                bent, flat, known = (
+                    one.isel(seed=present) for one in (bent, exact.sel(curvature=0.0), exact.sel(curvature=c))
+                )
+                m = int(bent.boundary.isel(seed=0, gap=-1))
+                row = chosen | {"network": network, "curvature": float(c)}
+                for name in PHASES[3 if bent.sizes["gap"] == 1 else 0 :]:
+                    gap = -1 if name == "t_consolidation" else 0
+                    logs = np.log(bent[name].isel(gap=gap).values / flat[name].isel(gap=gap).values)
+                    logs = logs[np.isfinite(logs)]
+                    row[f"ratio_{name}"] = np.exp(logs.mean()) if logs.size else np.nan
+                    row[f"error_{name}"] = logs.std(ddof=1) / np.sqrt(logs.size) if logs.size > 1 else np.nan
+                if m < bent.sizes["mode"]:
+                    beyond = bent.eigenvalue.isel(mode=slice(m, None))
+                    if network != "exact":
+                        beyond = beyond.where(beyond.time >= known.t_consolidation.isel(gap=-1), -1.0)
+                    beyond = 1 + beyond.mean(("point", "seed"))
+                    row["ghost"] = float(beyond.isel(mode=0).max())
+                    row["ghosts"] = int((beyond.max("time") > GHOST).sum())
+                    row["ghost_time"] = float(bent.time[beyond.isel(mode=0).argmax("time")])
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def fails_from(frame: pd.DataFrame, name: str) -> float:
+    """Smallest curvature at which a phase time is off by more than OFF, interpolated; NaN if it never is.
+
+    frame: rows of one cell of `curvature`, sorted by curvature.
+    """
+    c, off = frame.curvature.to_numpy(), np.abs(frame[f"ratio_{name}"].to_numpy() - 1)
+    beyond = np.flatnonzero(off > OFF)
+    if not beyond.size:
+        return np.nan
+    i = beyond[0]
+    if i == 0 or not np.isfinite(off[i - 1]):
+        return float(c[i])
+    return float(np.interp(OFF, off[i - 1 : i + 1], c[i - 1 : i + 1]))
+
+
+def finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `finite_size` in words."""
+    lines = []
+    for values, block in blocks(study, frame, "ambient_dim"):
+        last = block.ambient_dim.max()
+        lines += [
+            f"finite size, {labelled(values) + ', ' if values else ''}{block.draws.min()} draws of F or more at "
+            f"d = {listed(block.ambient_dim)}: mean of realised / law - 1 at d = {last}, relative spread over draws, "
+            "and how they scale with d",
+            f"  {'quantity':<24}{'bare law':>20}{'exponent':>16}{'corrected':>20}{'exponent':>16}"
+            f"{'spread':>9}{'exponent':>16}",
+        ]
+        for _, row in block[block.ambient_dim == last].iterrows():
+            columns = [
+                f"{row.law_bias:+.5f} +- {row.law_error:.5f}",
+                plus_minus(row.law_bias_exponent, row.law_bias_exponent_error),
+                f"{row.corrected_bias:+.5f} +- {row.corrected_error:.5f}",
+                plus_minus(row.corrected_bias_exponent, row.corrected_bias_exponent_error),
+            ]
+            spread = plus_minus(row.spread_exponent, row.spread_exponent_error)
+            lines.append(
+                f"  {row.quantity:<24}{columns[0]:>20}{columns[1]:>16}{columns[2]:>20}{columns[3]:>16}"
+                f"{row.spread:>9.4f}{spread:>16}"
+            )
+    return lines
+
+
+def gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `gap_existence` in words."""
+    lines = ["existence of the gap: variance ratio at which it is the widest gap in half of the draws"]
+    for values, block in blocks(study, frame, "manifold_dim", study.std_axis):
+        lines += [f"  {labelled(values)}"] if values else []
+        for alpha, group in block.groupby("alpha"):
+            reached, critical = half(group.sort_values("variance_ratio")), group.critical_ratio.iloc[0]
+            lines.append(
+                f"  alpha {alpha:<6.3g} half of the draws {or_dash(reached):<8} "
+                f"critical ratio of the law {or_dash(critical)}"
+            )
+    return lines
+
+
+def half(group: pd.DataFrame) -> float:
+    """Variance ratio at which the share of draws with a gap falls through one half, interpolated in its logarithm."""
+    ratio, share = group.variance_ratio.to_numpy(), group.widest.to_numpy()
+    below = np.flatnonzero(share < 0.5)
+    if not below.size or below[0] == 0:
+        return np.nan
+    i = below[0]
+    return float(np.exp(np.interp(0.5, share[[i, i - 1]], np.log(ratio[[i, i - 1]]))))
+
+
+def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `curvature` in words."""
+    names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
+    lines = [f"curvature from which linear theory (the same F, flat) is off by more than {OFF:.0%}; ghost directions"]
+    for network, values, group in of_scores(study, frame):
+        off = ", ".join(f"{name} {c:.2f}" for name in names if np.isfinite(c := fails_from(group, name)))
+        known = group.loc[group.curvature > 0, [f"ratio_{name}" for name in names]].notna().any(axis=None)
+        most = group.iloc[-1]
+        ghost = (
+            f"at c = {most.curvature:g} {most.ghosts:.0f} ghosts of up to {most.ghost:.2f}"
+            if np.isfinite(most.get("ghost", np.nan))
+            else ""
+        )
+        label = ", ".join(filter(None, [labelled(values), network if study.subjects else ""]))
+        lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}")
+    return lines
+
+
+def of_scores(study: Study, frame: pd.DataFrame) -> list[tuple[str, dict, pd.DataFrame]]:
+    """(network, values of the other axes that vary, rows by curvature) of the table `curvature`."""
+    return [
+        (str(network), values, group.sort_values("curvature"))
+        for values, block in blocks(study, frame, "curvature")
+        for network, group in block.groupby("network", sort=False)
+    ]

@@ -1,0 +1,240 @@
+"""What is known: manifolds, their exact scores, random-matrix laws, phase times. Never imports `measure`.
+
+    from scoregap import truth
+    sphere = truth.manifold("sphere", ambient_dim=100, groups=[(10, 1.0)], curvature=1.0, seed=0)
+    x, latents = sphere.sample(rng, 5)                  # (5, 100) points and where they are on the manifold
+    mean, jacobian = sphere.exact(x + t**0.5 * noise, t)    # E[x0|x_t] and G = Cov[x0|x_t] / t, float64
+
+This file is light (no numpy), because Snakemake parses studies: a family is registered by name here
+and loaded from its module on first use. A new family is one file in `manifolds` and one line in FAMILIES.
+"""
+
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
+
+from scoregap import InputError
+from scoregap.laws import VARIANCE_LAWS
+
+
+@dataclass(frozen=True)
+class Group:
+    """A variance group of latents; for a mixture, one component.
+
+    count: latents. std: root mean square of the entries of F. bend: its curvature, in units of the manifold's.
+    law, width: how the variances of its columns spread about std^2 (`variances.VARIANCE_LAWS`).
+    weight: share of the data, up to normalisation (mixtures only).
+    """
+
+    count: int
+    std: float
+    bend: float = 1.0
+    law: str = "constant"
+    width: float = 0.0
+    weight: float = 1.0
+
+
+class Family(NamedTuple):
+    """A manifold family: where its class is, what it needs and what it reads.
+
+    room: (counts of the groups, curvature) -> least ambient dimension. curved: whether curvature must be 0
+    ("never"), must not be ("always"), or is free ("may"). reads: settings beyond count, std and curvature.
+    exact: whether the posterior is known at every x and t ("closed form"), by sampling where a guard allows it
+    ("sampled"), or not at all ("unknown"). shares: whether groups share the latents (else they are components of a
+    mixture, each with a dimension of its own). law: whether random-matrix theory knows its flat spectrum. nearest:
+    whether the nearest point of the manifold is known (`Manifold.nearest`). check: (counts, settings) -> what else it
+    refuses, as `refusal`.
+    """
+
+    where: str
+    room: Callable[[Sequence[int], float], int]
+    curved: str = "may"
+    reads: frozenset[str] = frozenset()
+    exact: str = "closed form"
+    shares: bool = True
+    law: bool = False
+    nearest: bool = False
+    check: Callable[[Sequence[int], Mapping[str, Any]], str | None] = lambda counts, settings: None
+
+    def load(self):
+        """The family's class."""
+        return resolve_name(self.where)
+
+
+def _sign(counts, settings):
+    if settings.get("sign") == "negative" and sum(counts) < 2:
+        return "sign: 'negative' is not allowed: a curve has no scalar curvature: should have 2 latents or more"
+    return None
+
+
+_MATRIX = frozenset({"law", "width", "frame"})  # settings of families that start from a random matrix F
+FAMILIES = {
+    "linear": Family(
+        "scoregap.data.manifolds.linear:Linear",
+        lambda counts, c: sum(counts),
+        "never",
+        _MATRIX,
+        law=True,
+        nearest=True,
+    ),
+    "arcs": Family(
+        "scoregap.data.manifolds.arcs:Arcs",
+        lambda counts, c: (2 if c else 1) * sum(counts),
+        reads=_MATRIX | {"bend"},
+        law=True,
+        nearest=True,
+    ),
+    "sphere": Family(
+        "scoregap.data.manifolds.spheres:Spheres",
+        lambda counts, c: sum(counts) + len(counts),
+        "always",
+        frozenset({"bend"}),
+        nearest=True,
+    ),
+    "torus": Family(
+        "scoregap.data.manifolds.spheres:Torus",
+        lambda counts, c: 2 * sum(counts),
+        "always",
+        frozenset({"bend"}),
+        nearest=True,
+    ),
+    "mixture": Family(
+        "scoregap.data.manifolds.mixture:Mixture",
+        lambda counts, c: max(counts),
+        "never",
+        frozenset({"weight", "separation"}),
+        shares=False,
+    ),
+    "tanh": Family("scoregap.data.manifolds.tanh:Tanh", lambda counts, c: sum(counts), reads=_MATRIX, exact="sampled"),
+    "quadratic": Family(
+        "scoregap.data.manifolds.quadratic:Quadratic",
+        lambda counts, c: sum(counts) + bool(c),
+        reads=_MATRIX | {"sign"},
+        exact="sampled",
+        check=_sign,
+    ),
+}
+# Benchmark manifolds of the package scikit-dimension: dimension, ambient dimension. Curved, but of one shape each.
+BENCHMARKS = {
+    "M1_Sphere": (10, 11),
+    "M2_Affine_3to5": (3, 5),
+    "M3_Nonlinear_4to6": (4, 6),
+    "M4_Nonlinear": (4, 8),
+    "M5a_Helix1d": (1, 3),
+    "M5b_Helix2d": (2, 3),
+    "M6_Nonlinear": (6, 36),
+    "M7_Roll": (2, 3),
+    "M8_Nonlinear": (12, 72),
+    "M9_Affine": (20, 20),
+    "M10a_Cubic": (10, 11),
+    "M10b_Cubic": (17, 18),
+    "M10c_Cubic": (24, 25),
+    "M10d_Cubic": (70, 71),
+    "M11_Moebius": (2, 3),
+    "M12_Norm": (20, 20),
+    "M13a_Scurve": (2, 3),
+    "M13b_Spiral": (1, 13),
+    "Mbeta": (10, 40),
+    "Mn1_Nonlinear": (18, 72),
+    "Mn2_Nonlinear": (24, 96),
+    "Mp1_Paraboloid": (3, 12),
+    "Mp2_Paraboloid": (6, 21),
+    "Mp3_Paraboloid": (9, 30),
+}
+
+
+def _benchmark(name: str, m: int, d: int) -> Family:
+    """One of BENCHMARKS. `curved` is "never": they have a shape of their own, and no curvature to set."""
+
+    def check(counts, settings):
+        if list(counts) != [m]:
+            return (
+                f"groups: {len(counts)} with {sum(counts)} latents are not allowed: should be one group of {m} latents"
+            )
+        if find_spec("skdim") is None:
+            return f"family: 'skdim-{name}' is not allowed without scikit-dimension: pip install 'scoregap[benchmark]'"
+        return None
+
+    where = f"scoregap.data.manifolds.benchmark:{name}"
+    return Family(where, lambda counts, c: d, "never", exact="unknown", check=check)
+
+
+FAMILIES |= {f"skdim-{name}": _benchmark(name, *sizes) for name, sizes in BENCHMARKS.items()}
+SETTINGS = {"frame": ("random", "orthonormal"), "sign": ("random", "positive", "negative")}  # allowed values
+
+
+def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed: int = 0, **settings):
+    """A manifold of a registered family; `scoregap.data.manifolds.Manifold` says what it offers.
+
+    groups: `Group`s, or tuples (count, std, ...). settings: those that the family reads. Raises InputError, in the
+    words of a study file.
+    """
+    if family not in FAMILIES:
+        raise InputError(f"family: {family!r} is not allowed: should be one of {', '.join(FAMILIES)}")
+    try:
+        groups = tuple(group if isinstance(group, Group) else Group(*group) for group in groups)
+    except TypeError:
+        raise InputError(f"groups: {groups!r} is not allowed: should be a list of (count, std, ...)") from None
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        raise InputError(f"seed: {seed!r} is not allowed: should be a whole number from 0")
+    wrong = refusal(family, ambient_dim, groups, curvature, settings)
+    if wrong:
+        raise InputError(wrong)
+    return FAMILIES[family].load()(ambient_dim, groups, curvature, seed, **settings)
+
+
+def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> str | None:
+    """Why a family cannot be built so, as `key: value is not allowed: ...`; None if it can."""
+    entry = FAMILIES[family]
+    if not _within(curvature, 0, 100):
+        return f"curvature: {curvature!r} is not allowed: should be from 0 to 100"
+    if entry.curved == "never" and curvature:
+        return f"curvature: {curvature!r} is not allowed: {family} has none to set: should be 0.0"
+    if entry.curved == "always" and not curvature:
+        return f"curvature: {curvature!r} is not allowed: {family} is never flat: should be greater than 0"
+    if not groups:
+        return "groups: [] is not allowed: should be one or more"
+    for k, group in enumerate(groups):
+        if not isinstance(group.count, numbers.Integral) or group.count < 1:
+            return f"groups[{k}].count: {group.count!r} is not allowed: should be a whole number from 1"
+        if group.law not in VARIANCE_LAWS:
+            return f"groups[{k}].law: {group.law!r} is not allowed: should be one of {', '.join(VARIANCE_LAWS)}"
+        least, most = VARIANCE_LAWS[group.law]
+        if not _within(group.width, least, most):
+            return (
+                f"groups[{k}].width: {group.width!r} is not allowed: should be from {least} to {most} "
+                f"for the law {group.law!r}"
+            )
+        for name, low, high in (("std", 1e-9, 1e9), ("bend", 0, 100), ("weight", 1e-9, 1e9)):
+            if not _within(getattr(group, name), low, high):
+                return (
+                    f"groups[{k}].{name}: {getattr(group, name)!r} is not allowed: should be from {low:g} to {high:g}"
+                )
+        if entry.curved == "always" and not group.bend:
+            return f"groups[{k}].bend: {group.bend!r} is not allowed: {family} is never flat: should be greater than 0"
+        for name in ("bend", "law", "width", "weight"):
+            value = getattr(group, name)
+            if value != getattr(Group, name) and name not in entry.reads:
+                return f"groups[{k}].{name}: {value!r} is not allowed: {family} does not use it"
+    for name, value in settings.items():
+        if name not in entry.reads:
+            return f"{name}: {value!r} is not allowed: {family} does not use it"
+        if name in SETTINGS and value not in SETTINGS[name]:
+            return f"{name}: {value!r} is not allowed: should be one of {', '.join(SETTINGS[name])}"
+        if name not in SETTINGS and not _within(value, 0, 1e6):
+            return f"{name}: {value!r} is not allowed: should be from 0 to 1e6"
+    counts = [group.count for group in groups]
+    needed = entry.room(counts, curvature)
+    if needed > ambient_dim:
+        curved = f" at curvature {curvature!r}" if curvature else ""
+        return f"ambient_dim: {ambient_dim} is not allowed: {family}{curved} needs at least {needed}"
+    return entry.check(counts, settings)
+
+
+def _within(value, low, high) -> bool:
+    """Whether a number lies in a range; NaN and what is no number do not."""
+    return isinstance(value, numbers.Real) and math.isfinite(value) and low <= value <= high

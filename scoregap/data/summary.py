@@ -1,0 +1,322 @@
+"""What theory says of one manifold, for people who want a number and not a workflow.
+
+ambient_dim, variance groups, family, curvature -> edges by every law, gaps, phase times, exact spectra; plain data
+"""
+
+import itertools
+import math
+import re
+from typing import Any
+
+import numpy as np
+
+from scoregap import InputError, diffusion
+from scoregap.data import FAMILIES, Group, manifold
+from scoregap.data.manifolds import Manifold
+from scoregap.data.manifolds.arcs import Arcs
+from scoregap.laws import expansions, random_matrix, times
+from scoregap.laws.variances import VarianceLaw
+
+APPROXIMATIONS = {
+    "silverstein": random_matrix.silverstein_edges,
+    "repaired": random_matrix.repaired_edges,
+    "detached": random_matrix.detached_edges,
+}
+
+
+def parse_groups(texts: list[str]) -> list[Group]:
+    """["20:1.0", "20:0.1:law=uniform:width=0.5"] -> groups. Raises InputError."""
+    groups = []
+    for text in texts:
+        try:
+            count, std, *rest = text.split(":")
+            options: dict[str, Any] = dict(part.split("=") for part in rest)
+            options |= {name: float(value) for name, value in options.items() if name != "law"}
+            groups.append(Group(int(count), float(std), **options))
+        except (ValueError, TypeError):
+            raise InputError(
+                f"--group: {text!r} is not allowed: should be COUNT:STD, as 20:0.1, and then any of bend=, law=, "
+                "width=, weight=, as 20:0.1:law=uniform:width=0.5"
+            ) from None
+    return groups
+
+
+def parse_settings(texts: list[str]) -> dict[str, str | float]:
+    """["frame=orthonormal", "separation=2"] -> settings of a family. Raises InputError."""
+    settings: dict[str, str | float] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not (name and separator and value):
+            raise InputError(f"--set: {text!r} is not allowed: should be NAME=VALUE, as frame=orthonormal")
+        try:
+            settings[name] = float(value)
+        except ValueError:
+            settings[name] = value
+    return settings
+
+
+def describe(
+    ambient_dim: int,
+    groups: list[Group],
+    level: float = 0.5,
+    visibility: float = 0.1,
+    family: str = "linear",
+    curvature: float = 0.0,
+    times_of_spectra: tuple[float, ...] = (),
+    densities: int = 0,
+    points: int = 32,
+    seed: int = 0,
+    settings: dict | None = None,
+) -> dict:
+    """All that theory says of one manifold, as plain data; None where something does not exist.
+
+    The laws of the flat manifold (`linear`); with curvature, `small_curvature`; at every time of spectra, the exact
+    score of the family (`exact`), at `points` noisy points of one draw; `densities` values of the limiting spectral
+    density of FF'. Raises InputError.
+    """
+    for name, share in (("level", level), ("visibility", visibility)):
+        if not 0 < share < 1:
+            raise InputError(f"--{name}: {share} is not allowed: should lie between 0 and 1")
+    if any(not 1e-8 <= t <= 1e8 for t in times_of_spectra):
+        raise InputError(f"--time: {list(times_of_spectra)} is not allowed: should be from 1e-8 to 1e8")
+    try:
+        truth = manifold(family, ambient_dim, groups, curvature, seed, **(settings or {}))
+    except InputError as error:  # its keys are those of a study
+        text = re.sub(r"^groups\[(\d+)\]\.", lambda match: f"group number {int(match[1]) + 1}: ", str(error))
+        raise InputError("--" + re.sub("^ambient_dim", "ambient", re.sub("^groups", "group", text))) from None
+    result: dict = {"family": family, "curvature": curvature}
+    flat = FAMILIES[family].law and getattr(truth, "frame", "random") == "random"
+    if densities and not flat:
+        raise InputError(f"--density: {densities} is not allowed: {family} of that kind has no random-matrix law")
+    if flat:
+        result |= linear(ambient_dim, groups, level, visibility)
+        if densities:
+            result["density"] = density(ambient_dim, groups, densities)
+    else:
+        result |= {"ambient_dim": ambient_dim, "manifold_dim": truth.manifold_dim}
+    if family == "arcs" and curvature:
+        result["small_curvature"] = small_curvature(truth)
+    if times_of_spectra and FAMILIES[family].exact == "unknown":
+        raise InputError(f"--time: {list(times_of_spectra)} is not allowed: the score of {family} is not known")
+    result["exact"] = [spectrum(truth, t, points, seed) for t in times_of_spectra]
+    return _plain(result)
+
+
+def linear(ambient_dim: int, groups: list[Group], level: float = 0.5, visibility: float = 0.1) -> dict:
+    """Edges, gaps and phase times of the linear random manifold (THEORY.md 2 and 3).
+
+    groups: any order. Times are noise variances t of the variance-exploding process, by Silverstein's edges, and
+    in the clocks of the other processes; groups with a variance law are taken in the limit of many columns.
+    `approximations` are the same edges by the other two, for groups without a variance law.
+    """
+    groups = sorted(groups, key=lambda group: -group.std)
+    m = sum(group.count for group in groups)
+    counts, stds = [group.count for group in groups], [group.std for group in groups]
+    spreads = [VarianceLaw(group.law, group.width) for group in groups]
+    varied = any(group.width for group in groups)
+    known = {"silverstein": random_matrix.silverstein_edges} if varied else APPROXIMATIONS
+    edges = {name: law(ambient_dim, counts, stds, spreads) for name, law in known.items()}
+    finite, spread = random_matrix.tracy_widom_edges(ambient_dim, counts, stds, spreads)
+    pairs = random_matrix.gap_edges(edges["silverstein"])
+    g = pairs[-1, 0]
+    gaps = []
+    for k, (a, b) in enumerate(pairs[:-1]):
+        t_max, width = times.maximum(a, b)
+        t_open, t_close = times.opening_and_closing(a, b, level)
+        ratio = (stds[k + 1] / stds[k]) ** 2
+        two = len(groups) == 2 and not any(group.width for group in groups)
+        critical = float(random_matrix.critical_ratio(m / ambient_dim, counts[0] / m)) if two else None
+        gaps.append(
+            {
+                "below_modes": int(sum(counts[: k + 1])),
+                "exists": bool(np.isfinite(t_max)),
+                "variance_ratio": ratio,
+                "critical_ratio": critical,
+                "a": a,
+                "b": b,
+                "t_open": t_open,
+                "t_max": t_max,
+                "t_close": t_close,
+                "max_width": width,
+                "t_visible": list(times.visible(a, b, visibility)),
+                "t_coverage_to_consolidation": times.coverage_to_consolidation(a, b, g),
+            }
+            | {"clocks": {name: clocks(t) for name, t in (("t_open", t_open), ("t_max", t_max), ("t_close", t_close))}}
+        )
+    consolidation = times.consolidation(g)
+    return {
+        "ambient_dim": ambient_dim,
+        "manifold_dim": m,
+        "alpha": m / ambient_dim,
+        "level": level,
+        "visibility": visibility,
+        "groups": [
+            {
+                "count": counts[k],
+                "std": stds[k],
+                "law": groups[k].law,
+                "width": groups[k].width,
+                "edges": {name: edges[name][k].tolist() for name in edges},
+                "finite_size_edges": {"mean": finite[k].tolist(), "std": spread[k].tolist()},
+            }
+            for k in range(len(groups))
+        ],
+        "intermediate_gaps": gaps,
+        "final_gap": {
+            "below_modes": m,
+            "g": g,
+            "t_consolidation": consolidation,
+            "t_visible": times.consolidation(g, visibility),
+            "clocks": {"t_consolidation": clocks(consolidation)},
+        },
+    }
+
+
+def clocks(t) -> dict:
+    """A noise variance t in the clocks of variance-preserving (abar) and EDM (sigma) diffusion."""
+    return {"vp_abar": float(diffusion.alpha_bar(t)), "edm_sigma": float(diffusion.sigma(t))}
+
+
+def density(ambient_dim: int, groups: list[Group], count: int) -> dict:
+    """The limiting spectral density of FF' at count places across its support (of a bounded part of it)."""
+    counts, stds = [group.count for group in groups], [group.std for group in groups]
+    spreads = [VarianceLaw(group.law, group.width) for group in groups]
+    edges = random_matrix.silverstein_edges(ambient_dim, counts, stds, spreads)
+    columns = np.concatenate([g.std**2 * law.columns(g.count) for g, law in zip(groups, spreads, strict=True)])
+    bare = random_matrix.silverstein_edges(ambient_dim, np.ones(len(columns)), np.sqrt(columns))
+    low, high = edges[-1, 0], edges[0, 1]
+    low, high = low if low > 0 else 0.1 * np.nanmax([bare[-1, 0], 1e-6 * bare[0, 1]]), min(high, bare[0, 1])
+    x = np.geomspace(low, high, count)
+    return {
+        "variance": x.tolist(),
+        "density": random_matrix.density(x, ambient_dim, counts, stds, spreads).tolist(),
+        "atom_at_zero": float(random_matrix.atom(ambient_dim, counts)),
+    }
+
+
+def small_curvature(truth: Arcs) -> list[dict]:
+    """Leading order in curvature for a typical latent of each group (THEORY.md 4): one arc of length scale s.
+
+    Consolidation is that of the group's typical latent against the ghost of the widest arc. Beyond half of the flat
+    value the expansion says nothing: NaN.
+    """
+    lengths = np.sqrt([np.mean(truth.scales[truth.group_of == k] ** 2) for k in range(len(truth.groups))])
+    rows = []
+    for group, s in zip(truth.ordered, lengths, strict=True):
+        kappa = truth.kappa * group.bend
+        row = {
+            "tangent_at_s2": expansions.arc_tangent(s**2, s, kappa),
+            "bend_at_s2": expansions.arc_bend(s**2, s, kappa),
+            "t_consolidation_over_flat": expansions.arc_consolidation(s, kappa, lengths.max()) / s**2,
+        }
+        valid = row["t_consolidation_over_flat"] > 0.5
+        rows.append({"s": s, "kappa": kappa} | {name: value if valid else math.nan for name, value in row.items()})
+    return rows
+
+
+def spectrum(truth: Manifold, t: float, points: int, seed: int) -> dict:
+    """Mean spectrum of the exact G at noise variance t over noisy points; unknown where the truth is sampled."""
+    rng = np.random.default_rng(seed)
+    clean, _ = truth.sample(rng, points)
+    posterior = truth.exact(clean + np.sqrt(t) * rng.standard_normal(clean.shape), t)
+    mean = posterior.spectrum().mean(0)
+    mean = np.append(mean, 0.0)
+    ends = (0, *truth.boundaries)
+    return {
+        "t": t,
+        "points": points,
+        "groups": [{"largest": mean[a], "smallest": mean[b - 1]} for a, b in itertools.pairwise(ends)],
+        "beyond": mean[ends[-1]],
+        "gap_widths": [mean[b - 1] - mean[b] for b in ends[1:]],
+    } | clocks(t)
+
+
+def _plain(value):
+    """Numbers as Python's own, NaN as None."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def render(result: dict) -> str:
+    """The summary as text."""
+    lines = [
+        f"{result['family']} manifold: d = {result['ambient_dim']}, m = {result['manifold_dim']}, "
+        f"curvature {result['curvature']:g}"
+    ]
+    if "groups" in result:
+        lines += _linear_lines(result)
+    if "density" in result:
+        table = result["density"]
+        lines += ["", f"limiting density of the variances (and an atom of {table['atom_at_zero']:.6g} at 0)"]
+        lines += [f"  {_show(x)} {_show(y)}" for x, y in zip(table["variance"], table["density"], strict=True)]
+    if "small_curvature" in result:
+        lines += ["", "leading order in curvature, one typical latent per group (G at t = s^2; flat: 0.5)"]
+        lines.append(f"  {'s':>12} {'kappa':>12} {'tangent':>12} {'ghost':>12} {'t_consolidation / flat':>24}")
+        for row in result["small_curvature"]:
+            columns = (row["s"], row["kappa"], row["tangent_at_s2"], row["bend_at_s2"])
+            lines.append(f"  {' '.join(map(_show, columns))} {'':>12}{_show(row['t_consolidation_over_flat'])}")
+    if result["exact"]:
+        points = result["exact"][0]["points"]
+        lines += ["", f"exact score: eigenvalues of G, mean over {points} noisy points of one draw"]
+        lines.append(
+            f"  {'t':>12} {'abar (VP)':>12} {'sigma (EDM)':>12}  largest and smallest per group; beyond the manifold"
+        )
+    for one in result["exact"]:
+        groups = "  ".join(f"{_show(group['largest'])} {_show(group['smallest'])}" for group in one["groups"])
+        lines.append(
+            f"  {_show(one['t'])} {_show(one['vp_abar'])} {_show(one['edm_sigma'])}  {groups}; {_show(one['beyond'])}"
+        )
+    return "\n".join(lines)
+
+
+def _show(value) -> str:
+    return f"{'-':>12}" if value is None else f"{value:12.6g}"
+
+
+def _linear_lines(result: dict) -> list[str]:
+    lines = [
+        f"alpha = {result['alpha']:.4g}; laws of the flat manifold",
+        "",
+        "edges of the variances (eigenvalues of F'F), low and high",
+        f"{'group':>24} {'law':>12} {'low':>12} {'high':>12}",
+    ]
+    for group in result["groups"]:
+        spread = f" {group['law']} {group['width']:g}" if group["width"] else ""
+        label = f"{group['count']} x {group['std']:g}{spread}"
+        for name, (low, high) in group["edges"].items():
+            lines.append(f"{label:>24} {name:>12} {_show(low)} {_show(high)}")
+            label = ""
+        mean, std = group["finite_size_edges"]["mean"], group["finite_size_edges"]["std"]
+        spread = f"+- {_show(std[0]).strip()}, {_show(std[1]).strip()}"
+        lines.append(f"{'':>24} {'finite d':>12} {_show(mean[0])} {_show(mean[1])}   {spread}")
+    lines += [
+        "",
+        f"gaps and phase times (noise variances t; opening and closing at {result['level']:g} of the maximum)",
+        f"{'':>24} {'t':>12} {'abar (VP)':>12} {'sigma (EDM)':>12}",
+    ]
+
+    def clock(name: str, gap: dict) -> str:
+        other = gap["clocks"][name]
+        return f"{name:>24} {_show(gap[name])} {_show(other['vp_abar'])} {_show(other['edm_sigma'])}"
+
+    for gap in result["intermediate_gaps"]:
+        critical = "" if gap["critical_ratio"] is None else f", critical {gap['critical_ratio']:.4g}"
+        lines.append(f"  gap below mode {gap['below_modes']}: variance ratio {gap['variance_ratio']:.4g}{critical}")
+        if not gap["exists"]:
+            lines.append("    does not exist, the bulks have merged")
+            continue
+        lines += [clock(name, gap) for name in ("t_open", "t_max", "t_close")]
+        lines.append(f"    largest width {gap['max_width']:.6g}")
+        seen = [f"{t:.6g}" for t in gap["t_visible"] if t is not None]
+        if seen:
+            lines.append(f"    at least {result['visibility']:g} wide from t = {seen[0]} to {seen[1]}")
+        if gap["t_coverage_to_consolidation"] is not None:
+            lines.append(f"    final gap overtakes it at t = {gap['t_coverage_to_consolidation']:.6g}")
+    final = result["final_gap"]
+    lines += [f"  final gap below mode {final['below_modes']}: one half at", clock("t_consolidation", final)]
+    return lines

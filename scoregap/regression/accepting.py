@@ -1,0 +1,55 @@
+"""How a finished run becomes the baseline of its study.
+
+study, its results, a reason, the project's git tree -> results/baselines/STUDY.json, or why not
+"""
+
+import os
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scoregap import InputError
+from scoregap.regression import baselines
+from scoregap.regression.baselines import Record
+from scoregap.regression.verdicts import compare, differences
+from scoregap.study import Study
+
+FEWEST = 3  # seeds of a baseline with trained networks
+
+
+def accept(study: Study, folder: Path, reason: str, path: Path, root: Path) -> Record:
+    """Write the baseline of a finished run; the only thing that ever does. root: of the project's git tree.
+
+    Raises InputError where nobody could later say what the numbers are of, or whether they have changed.
+    """
+
+    def refuse(why: str):
+        raise InputError(f"baseline of {study.name}: is not accepted: {why}")
+
+    if os.environ.get("CI"):
+        refuse("CI is set: baselines are accepted by people, and reviewed")
+    if not reason.strip():
+        refuse("--reason is empty: say why the numbers are right")
+    command = ["git", "status", "--porcelain", "--", ".", ":!results/baselines"]
+    git = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if git.returncode:
+        refuse(f"{root} is not a git tree")
+    if git.stdout:
+        changes = git.stdout.splitlines()
+        refuse(f"the git tree has {len(changes)} uncommitted changes, as {changes[0][3:]}: commit them, and run again")
+    seeds = len(study.axes["seed"])
+    if study.trained_networks and seeds < FEWEST:
+        refuse(f"{seeds} seeds are too few to know how networks scatter: should be at least {FEWEST}")
+    record = baselines.take(study, folder)
+    if record.revision.endswith("-dirty"):
+        refuse(f"its cube was made by an uncommitted tree, {record.revision}: delete the cube and run again")
+    if record.not_ok:
+        refuse(f"{len(record.not_ok)} cells are not ok, as {record.not_ok[0]}")
+    if path.exists() and not differences(old := baselines.read(path), record):
+        unclear = [row.name for row in compare(old, record).rows if row.verdict == "inconclusive"]
+        if unclear:
+            refuse(f"against the one before, {len(unclear)} metrics are inconclusive, as {unclear[0]}: run more seeds")
+    date = datetime.now(UTC).date().isoformat()
+    record = record.model_copy(update={"reason": " ".join(reason.split()), "date": date})
+    baselines.write(path, record)
+    return record

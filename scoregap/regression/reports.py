@@ -1,0 +1,56 @@
+"""A finished run, checked against its baseline and against theory.
+
+study, folder of its results, file of its baseline -> Report (rows of both, worst first) -> exit status
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from scoregap.regression import baselines, theory
+from scoregap.regression.baselines import Record
+from scoregap.regression.theory import NO_THEORY
+from scoregap.regression.verdicts import BAD, UNCLEAR, VERDICTS, Check, Row, compare, differences, worst_first
+from scoregap.study import Study
+
+OK, WORSE, INCONCLUSIVE, INCOMPARABLE = 0, 1, 3, 4  # exit statuses
+
+
+class Report(NamedTuple):
+    """A run, checked. baseline: None if the study does not require one and there is none."""
+
+    study: Study
+    baseline: Record | None
+    rows: list[Row]
+    apart: int
+
+    def worst(self, verdict: str) -> str:
+        """The worst verdict against `baseline` or `theory`; empty if there is none."""
+        return min(
+            ((row.verdict if verdict == "baseline" else row.theory.verdict) for row in self.rows),
+            key=VERDICTS.index,
+            default="",
+        )
+
+    def status(self, strict: bool) -> int:
+        """The exit status: of the verdicts that the study requires."""
+        worst = min((self.worst(one) for one in self.study.document.compare.require), key=VERDICTS.index)
+        if worst in BAD:
+            return WORSE
+        return INCONCLUSIVE if strict and worst in (*UNCLEAR, "") else OK
+
+
+def check(study: Study, folder: Path, path: Path | None) -> tuple[Report | None, list[str]]:
+    """A study's finished run in a folder against the baseline in a file, if there is one, and against theory; or why
+    it cannot be compared. Raises InputError, DamagedFile.
+    """
+    old = baselines.read(path) if path else None
+    new = baselines.take(study, folder)
+    found = Check([Row(name, "missing") for name in new.not_ok])
+    if old:
+        if why := differences(old, new):
+            return None, why
+        found = compare(old, new)
+    agreements = theory.read(study, folder)
+    rows = [row._replace(theory=agreements.pop(row.name, NO_THEORY)) for row in found.rows]
+    rows += [Row(name, "", theory=one) for name, one in agreements.items()]
+    return Report(study, old, worst_first(rows), found.apart), []

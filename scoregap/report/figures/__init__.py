@@ -1,0 +1,167 @@
+"""What all figures share: style, panels, axes, legends.
+
+study, cube -> panels; figure -> SVG and PDF
+"""
+
+import os
+import textwrap
+from collections.abc import Iterable
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+os.environ.setdefault("MPLBACKEND", "svg")  # never a window
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullLocator
+
+from scoregap import storage
+from scoregap.study import Study
+from scoregap.study.schema import CONTROLS
+
+PANELS = 8  # columns of a figure
+REFERENCE_STYLE: dict[Any, Any] = {
+    "law": {"color": "0.55", "ls": ":", "lw": 1.8},
+    "gaussian": {"color": "tab:green", "ls": "-.", "lw": 1.4},
+    "exact": {"color": "black", "ls": "--", "lw": 1.4},
+}
+COLOURS = (
+    "tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink", "tab:cyan", "tab:olive", "navy", "gold",
+)  # fmt: skip
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "scoregap",  # the same figure gives the same bytes
+    "figure.constrained_layout.use": True,
+}
+
+
+def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
+    """(title, dataset with dimensions network, seed, ...) for every combination of the other axes.
+
+    From PANELS on, none of which is drawn alone, without what has a time: it may be larger than memory.
+    """
+    axes = study.facets
+    varied = [axis for axis in axes if len(study.axes[axis]) > 1]
+    timeless = ds[[name for name, one in ds.data_vars.items() if not {"time", "evaluation"} & set(one.dims)]].load()
+    result: list[tuple[str, xr.Dataset]] = []
+    for values in ds.status.stack(facet=axes).facet.values:
+        chosen = dict(zip(axes, values, strict=True))
+        title = ", ".join(f"{label(axis)} {chosen[axis]}" for axis in varied) or study.name
+        result.append((wrapped(title), (ds if len(result) < PANELS else timeless).sel(chosen).load()))
+    return result
+
+
+def wrapped(title: str) -> str:
+    """A title in lines that fit above a panel."""
+    return textwrap.fill(title, 38)
+
+
+def label(axis: str) -> str:
+    """An axis as figures call it."""
+    return {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
+
+
+def numbered_axis(study: Study) -> str:
+    """What a figure has along an axis of numbers: the curvature if it varies, or else the first axis that does, of
+    training last."""
+    varied = [axis for axis in study.facets if len(study.axes[axis]) > 1]
+    numeric = [axis for axis in varied if not isinstance(study.axes[axis][0], str)]
+    if "curvature" in numeric or not numeric:
+        return "curvature"
+    return min(numeric, key=lambda axis: axis.startswith("train."))
+
+
+def along_axis(study: Study, facets: list, along: str) -> dict[str, list[xr.Dataset]]:
+    """Panels that differ in one axis only, by the values of the others that vary."""
+    others = [axis for axis in study.facets if axis != along and len(study.axes[axis]) > 1]
+    groups: dict[str, list[xr.Dataset]] = {}
+    for _, ds in facets:
+        groups.setdefault(", ".join(f"{label(axis)} {ds[axis].item()}" for axis in others), []).append(ds)
+    return groups
+
+
+def networks(study: Study) -> tuple[list[str], dict[str, str]]:
+    """Trained networks and the colour of each."""
+    return study.subjects, coloured(study.subjects)
+
+
+def coloured(names: Iterable) -> dict[Any, str]:
+    """A colour for each different name; after the last one, the first again."""
+    return dict(zip(dict.fromkeys(names), cycle(COLOURS), strict=False))
+
+
+def grid(rows: int, columns: int, height=2.4, **options):
+    """Figure and axes (rows, columns) of panels."""
+    size = (max(3.0 * columns, 9.0) + 0.8, height * rows + 0.4)  # wide enough for the title
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+
+
+def log_time(ax) -> None:
+    """A logarithmic axis of noise variances; without minor ticks, which cost most of the drawing time."""
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(numticks=8))
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def shared_legend(figure, axes) -> None:
+    """One legend for all panels, beside them."""
+    entries: dict = {}
+    for ax in axes.flat:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    figure.legend(entries.values(), entries.keys(), loc="outside right center", fontsize=8)
+
+
+def left_out(blocks: list, most: int) -> str:
+    """What a title adds where only the first `most` of the blocks are drawn."""
+    return f"; the first {most} of {len(blocks)} settings" if len(blocks) > most else ""
+
+
+def nothing(why: str):
+    """A figure that says why it is empty."""
+    figure, axes = grid(1, 1)
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0.5, 0.5, why, ha="center")
+    return figure
+
+
+def signed(figure, study: Study, count: int = 0):
+    """The figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
+    axes, sections = study.axes, study.document
+    sizes = axes.get("manifold.dataset_size", (sections.manifold.dataset_size,))
+    parts = [
+        f"study {study.name}" + (f", block {study.block}" if study.block else ""),
+        f"d = {_listed(axes['ambient_dim'])}",
+        f"seeds {_listed(axes['seed'])}",
+        f"{sections.spectrum.points} points per time",
+    ]
+    if set(axes["network"]) - set(CONTROLS):
+        parts.append(f"N = {_listed(['infinite (fresh points)' if size is None else size for size in sizes])}")
+    parts.append(f"config {study.hash}")
+    if count > PANELS:
+        parts.append(f"the first {PANELS} of {count} cells")
+    figure.supxlabel("; ".join(parts), fontsize=7, color="0.4")
+    return figure
+
+
+def _listed(values) -> str:
+    """Values with commas, of many the ends."""
+    texts = [str(value) for value in values]
+    return ", ".join(texts) if len(texts) <= 8 else f"{', '.join(texts[:3])}, ..., {texts[-1]} ({len(texts)})"
+
+
+def save(figure, *paths: Path) -> None:
+    """Write a figure, as PDF where a path says so and otherwise as SVG, and close it; the same gives the same bytes."""
+    with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
+        for path in paths:
+            kind, date = ("pdf", "CreationDate") if path.suffix == ".pdf" else ("svg", "Date")
+            with storage.replacing(path) as temporary:
+                figure.savefig(temporary, format=kind, metadata={date: None})
+            figure.set_layout_engine(None)  # it is laid out: again would take as long as a format
+    plt.close(figure)

@@ -1,0 +1,256 @@
+"""Figures of findings: finite size, existence of the gap, curvature, estimators of the dimension.
+
+study, datasets of its cube -> figures (the tables of `scoregap.analysis`, drawn)
+"""
+
+import itertools
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.ticker import NullLocator, ScalarFormatter
+
+from scoregap.analysis import dimensions, laws, tables
+from scoregap.laws import expansions
+from scoregap.report.figures import PANELS, grid, label, left_out, nothing, shared_legend
+from scoregap.study import Study
+
+
+def finite_size(study: Study, datasets: list):
+    """|realised / law - 1| against d, for the bare and the corrected law, and the spread over draws."""
+    frame = laws.finite_size(study, datasets)
+    if frame.empty:
+        return nothing("finite size needs two draws or more of one cell, and finds none")
+    names = list(dict.fromkeys(frame["quantity"]))
+    blocks = tables.blocks(study, frame, "ambient_dim")
+    columns = min(4, len(names))
+    rows = -(-len(names) // columns)  # of a block
+    figure, axes = grid(rows * len(blocks[:PANELS]), columns, height=2.6, sharex=True, sharey=True)
+    for i, (values, block) in enumerate(blocks[:PANELS]):
+        panels = axes[rows * i : rows * (i + 1)].flat
+        for ax, name in zip(panels, names, strict=False):
+            _finite_size_panel(ax, block[block["quantity"] == name].sort_values("ambient_dim"))
+            ax.set_title("\n".join(filter(None, (tables.labelled(values, label), name))))
+        for ax in panels[len(names) :]:
+            ax.set_axis_off()
+    d = sorted(set(frame.ambient_dim))
+    axes[0, 0].set_xticks(d, [str(one) for one in d])
+    axes[0, 0].xaxis.set_minor_locator(NullLocator())
+    for ax in axes[-1]:
+        ax.set_xlabel("ambient dimension d")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("|mean / law - 1|, spread")
+    shared_legend(figure, axes)
+    figure.suptitle(
+        "Finite size: the exact score against both laws (bars: standard errors; hollow: below the law; "
+        f"numbers: fitted exponents){left_out(blocks, PANELS)}"
+    )
+    return figure
+
+
+def _finite_size_panel(ax, group) -> None:
+    """One quantity. group: rows of `laws.finite_size`, sorted by ambient_dim; none where it does not exist."""
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    d = group.ambient_dim.to_numpy()
+    for column, error, colour, text in (
+        ("law_bias", "law_error", "tab:red", "bare law"),
+        ("corrected_bias", "corrected_error", "tab:blue", "Tracy-Widom corrected law"),
+    ):
+        bias = group[column].to_numpy()
+        ax.errorbar(
+            d, abs(bias), group[error], color=colour, marker="o", ms=4, capsize=2, lw=0, elinewidth=1, label=text
+        )
+        ax.plot(d[bias < 0], -bias[bias < 0], "o", color=colour, mfc="white", ms=4, zorder=3)
+        if len(d) and np.isfinite(exponent := group[f"{column}_exponent"].iloc[0]):
+            line = abs(group[f"{column}_amplitude"].iloc[0]) * d**exponent
+            ax.plot(d, line, color=colour, lw=1)
+            ax.text(d[-1], line[-1], f" {exponent:.2f}", color=colour, fontsize=7, va="bottom")
+    ax.plot(d, group.spread, color="0.5", marker=".", lw=1, label="spread over draws")
+    ax.plot(d, group.predicted_spread, color="0.5", ls=":", lw=1.5, label="spread, Tracy-Widom")
+
+
+def gap_existence(study: Study, datasets: list):
+    """The phase diagram of the intermediate gap: variance ratio against alpha, with the critical line."""
+    frame = laws.gap_existence(study, datasets)
+    blocks = [] if frame.empty else tables.blocks(study, frame, "manifold_dim", study.std_axis)
+    blocks = [(values, rows) for values, rows in blocks if min(rows[["alpha", "variance_ratio"]].nunique()) > 1]
+    if not blocks:
+        return nothing("existence of the gap needs results at two alpha = m / d and two variance ratios, or more")
+    figure, axes = grid(len(blocks[:PANELS]), 3, height=3.6)
+    for row, (values, block) in zip(axes, blocks, strict=False):
+        _gap_existence_panels(figure, row, block)
+        where = tables.labelled(values, label)
+        row[0].set_ylabel("\n".join(filter(None, (where, "variance ratio of the groups"))))
+    axes[0, 0].legend(fontsize=7, loc="upper right", labelcolor="white")
+    figure.suptitle(f"Where the gap between two variance groups exists{left_out(blocks, PANELS)}")
+    return figure
+
+
+def _gap_existence_panels(figure, axes, block) -> None:
+    """The three panels of one block of `laws.gap_existence`."""
+    shown = (
+        ("widest", "share of draws where it is the widest gap"),
+        ("width", "largest width, exact score"),
+        ("law_width", "largest width, law"),
+    )
+    line = block.drop_duplicates("alpha").sort_values("alpha")
+    for ax, (column, text) in zip(axes, shown, strict=True):
+        table = block.pivot_table(index="variance_ratio", columns="alpha", values=column, dropna=False)
+        mesh = ax.pcolormesh(
+            table.columns, table.index, table.to_numpy(), cmap="viridis", vmin=0, vmax=1, shading="nearest"
+        )
+        if line.critical_ratio.notna().any():
+            ax.plot(line.alpha, line.critical_ratio, color="tab:red", lw=2, label="critical ratio (law)")
+        if column == "widest":
+            half = block.groupby("alpha")[["variance_ratio", "widest"]].apply(
+                lambda group: laws.half(group.sort_values("variance_ratio"))
+            )
+            ax.plot(half.index, half, "o", color="white", mec="black", ms=5, label="half of the draws")
+        ax.set_yscale("log")
+        ax.set_ylim(table.index.min(), table.index.max())
+        ticks = [r for r in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0) if table.index.min() <= r <= table.index.max()]
+        ax.set_yticks(ticks, [f"{r:g}" for r in ticks])
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.set_xlabel("alpha = m / d")
+        ax.set_title(text)
+        figure.colorbar(mesh, ax=ax, shrink=0.8)
+
+
+def curvature(study: Study, datasets: list):
+    """Phase times and ghost directions of the exact score (lines) and of networks (dashed) against curvature."""
+    frame = laws.curvature(study, datasets)
+    if frame.empty:
+        return nothing("curvature needs the exact score, and there is no result of it")
+    names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
+    blocks = tables.blocks(study, frame, "curvature")
+    shown = [one for one in laws.of_scores(study, frame) if one[1] in [values for values, _ in blocks[:PANELS]]]
+    figure, axes = grid(2, max(3, -(-(len(names) + 2) // 2)), height=2.8)
+    colours = colormaps["viridis"](np.linspace(0, 0.85, min(len(blocks), PANELS)))
+    colour_of = {tables.labelled(values): colour for (values, _), colour in zip(blocks, colours, strict=False)}
+    markers = dict(zip(["exact", *study.subjects], itertools.cycle("os^vDPX*"), strict=False))
+    panels = iter(axes.flat)
+    for name in names:
+        ax = next(panels)
+        ax.axhspan(1 - laws.OFF, 1 + laws.OFF, color="0.9", lw=0)
+        for network, values, group in shown:
+            colour = colour_of[tables.labelled(values)]
+            ax.errorbar(
+                group.curvature,
+                group[f"ratio_{name}"],
+                group[f"ratio_{name}"] * group[f"error_{name}"],
+                color=colour,
+                marker=markers[network],
+                ls="-" if network == "exact" else "--",
+                ms=3,
+                lw=1,
+                capsize=2,
+                label=", ".join(filter(None, [tables.labelled(values, label), network if study.subjects else ""]))
+                or study.name,
+            )
+            if name == "t_consolidation" and network == "exact":
+                c = np.linspace(0, group.curvature.max(), 200)
+                ax.plot(c, small_curvature(study, values, c), color=colour, ls=":")
+        ax.set_ylim(0, None)
+        ax.set_title(f"{name} over flat exact")
+        ax.set_xlabel("curvature c")
+    for column, text in (
+        ("ghost", "largest ghost eigenvalue of G"),
+        ("ghosts", f"ghosts of at least {laws.GHOST:g}"),
+    ):
+        if column in frame:
+            ax = next(panels)
+            for network, values, group in shown:
+                style = {"marker": markers[network], "ls": "-" if network == "exact" else "--", "ms": 3, "lw": 1}
+                ax.plot(group.curvature, group[column], color=colour_of[tables.labelled(values)], **style)
+            ax.set_title(text)
+            ax.set_xlabel("curvature c")
+    for ax in panels:
+        ax.set_axis_off()
+    for ax in axes.flat:
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+    shared_legend(figure, axes)
+    figure.suptitle(
+        f"Curvature: exact phase times over those of the same F without it (grey: {laws.OFF:.0%}; "
+        f"dotted: small-curvature expansion){left_out(blocks, PANELS)}"
+    )
+    return figure
+
+
+def estimators(study: Study, datasets: list):
+    """Estimate less true dimension against noise variance, one line per estimator; rows are scores, columns sets."""
+    frame = dimensions.estimators(study, datasets)
+    if frame.empty:
+        return nothing("a comparison of estimators needs the result of a cell, and there is none")
+    blocks = tables.blocks(study, frame)
+    networks = [name for name in study.axes["network"] if name in set(frame.network)] or ["data"]
+    shown = blocks[:PANELS]
+    figure, axes = grid(len(networks), len(shown), height=2.9, sharex=True, sharey=True)
+    methods = list(dict.fromkeys(frame.method[frame.network != "data"]))
+    of_data = list(dict.fromkeys(frame.method[frame.network == "data"]))
+    for column, (values, block) in enumerate(shown):
+        for row, network in enumerate(networks):
+            ax = axes[row, column]
+            ax.axhline(0, color="0.8", lw=1)
+            ax.set_xscale("log")
+            ax.set_yscale("symlog", linthresh=1)
+            for i, method in enumerate(methods):
+                one = block[(block.network == network) & (block.method == method)]
+                ax.errorbar(
+                    one.t * 1.06 ** (i - len(methods) / 2), one.bias, one.spread, color=f"C{i}", ms=3, lw=1,
+                    marker="os^vDX"[i % 6], elinewidth=0.6, capsize=1.5, label=method,
+                )  # fmt: skip
+            if network in ("exact", "data"):
+                _marks_at_the_edge(ax, block, of_data)
+            if row == 0:
+                ax.set_title("\n".join(filter(None, (tables.labelled(values, label), _true(block)))))
+            if column == 0:
+                ax.set_ylabel(f"{network}\nestimate - true dimension")
+            if row == len(networks) - 1:
+                ax.set_xlabel("noise variance t")
+    ticks = [-100, -10, -1, 0, 1, 10, 100]
+    axes[0, 0].set_yticks(ticks, [f"{tick:+d}" if tick else "0" for tick in ticks])
+    axes[0, 0].yaxis.set_minor_locator(NullLocator())
+    shared_legend(figure, axes)
+    figure.suptitle(
+        "Estimators of the dimension (lines: from scores, bars: spread over points and draws; at the right edge: from "
+        f"clean data, black: published){left_out(blocks, PANELS)}"
+    )
+    return figure
+
+
+def _true(block) -> str:
+    return f"true dimension {block.dimension.mean():g}"
+
+
+def _marks_at_the_edge(ax, block, methods: list[str]) -> None:
+    """What needs no score, and so has no noise variance, in a strip beside the curves."""
+    data = block[block.network == "data"].set_index("method")
+    for i, method in enumerate(methods):
+        if method in data.index:
+            at = 1.02 + 0.025 * i
+            ax.plot(
+                at, data.bias[method], transform=ax.get_yaxis_transform(), marker="X<>^vs"[i % 6], ms=5, ls="",
+                mfc="none", color=f"C{6 + i % 4}", clip_on=False, label=f"{method} (data)",
+            )  # fmt: skip
+    for name, value in list(dimensions.published_of(block).items())[:1]:
+        ax.plot(
+            0.97, value - block.dimension.mean(), transform=ax.get_yaxis_transform(), marker="D", ms=5, ls="",
+            color="black", label=f"{name}, published",
+        )  # fmt: skip
+
+
+def small_curvature(study: Study, chosen: dict, c) -> np.ndarray:
+    """Consolidation time over the flat one by the expansion in the curvature, at the mean scales of the draws.
+
+    chosen: values of the other axes that vary. NaN for families other than arcs, and beyond half of the flat time,
+    where it says nothing.
+    """
+    if chosen.get("family", study.axes["family"][0]) != "arcs":
+        return np.full_like(c, np.nan)
+    truths = [cell.truth() for cell in study.cells if all(cell[axis] == value for axis, value in chosen.items())]
+    edges = np.mean([truth.edges() for truth in truths if truth.curvature == 0], 0)
+    smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
+    curved = next(truth for truth in truths if truth.curvature)
+    kappa = curved.kappa / curved.curvature * c
+    ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
+    return np.where(ratio > 0.5, ratio, np.nan)

@@ -1,0 +1,303 @@
+"""Every figure of a study, by name.
+
+cube (or the folder of a run) -> figures, with captions
+
+A figure is one entry of FIGURES. Imports neither numpy nor matplotlib: Snakemake asks which figures a study has.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from scoregap.study import Study, load
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure as Drawing
+
+FORMATS = ("svg", "pdf")
+WHOLE = ("claims", "outcome")
+
+
+def _always(study: Study, name: str) -> bool:
+    return True
+
+
+def _trained(study: Study, name: str) -> bool:
+    return bool(study.trained_networks)
+
+
+def _scanned(study: Study, name: str) -> bool:
+    axes = [axis for axis in study.facets if not axis.startswith(("train.", "fit."))]
+    return any(len(study.axes[axis]) > 1 and not isinstance(study.axes[axis][0], str) for axis in axes)
+
+
+def _compared(study: Study, name: str) -> bool:
+    return any(part.trained_networks and "exact" in part.axes["network"] for part in study.parts)
+
+
+def _found(study: Study, name: str) -> bool:
+    return name in study.findings
+
+
+class Figure(NamedTuple):
+    """where: function (study, what it takes) -> figure. takes: one of WHOLE, attributes of `Run`, for a figure of the
+    whole study, or of `Part`, for one of every part. applies: to which studies, or parts."""
+
+    where: str
+    takes: str
+    applies: Callable[[Study, str], bool]
+    caption: str
+
+
+FIGURES: dict[str, Figure] = {
+    "claims": Figure(
+        "scoregap.report.figures.claims:overview", "claims", _compared,
+        "The paper's quantitative claims (rows) in every cell and for every network (columns). Squares: whether the "
+        "trained network does what the law says. Dots: whether it does what the exact score of the same F does, by "
+        "the same margin. A red square with a green dot is finite size or curvature, with a red dot it is learning; "
+        "a yellow square with a green dot: draws of F scatter too much to judge the law. The numbers: claims.csv.",
+    ),
+    "forest": Figure(
+        "scoregap.report.figures.forest:of_run", "outcome", _always,
+        "Residuals in units of the margin: how far every phase time is from the exact score's, over the study's "
+        "margin (left), and how far every metric is from the accepted baseline, over its own (right). The grey "
+        "band is what is allowed. Bars are intervals over seeds; arrows stand for what is beyond the axis; the "
+        "farthest come first.",
+    ),
+    "gaps": Figure(
+        "scoregap.report.figures.cells:gaps", "panels", _always,
+        "Width of the gap at every true group boundary against noise variance t; time runs from right to left. "
+        "law: random-matrix law of the flat manifold. gaussian: score of the Gaussian with the data's covariance, "
+        "what a network sees that sees no curvature. exact: exact score on the same points. Thin lines are seeds, "
+        "thick ones their means, bands Student intervals of the mean over seeds. Markers are the fitted times of "
+        "the network listed last, medians over seeds. Where the band of a network leaves the exact line, theory is "
+        "missed.",
+    ),
+    "phase_times": Figure(
+        "scoregap.report.figures.cells:phase_times", "panels", _always,
+        "Opening, maximum and closing of the first intermediate gap, and consolidation of the final gap, against "
+        "curvature, or the first other axis of numbers. A network is drawn at the median exact time multiplied by "
+        "its mean ratio to exact; bars are Student intervals of that ratio over seeds.",
+    ),
+    "phases": Figure(
+        "scoregap.report.figures.phases:diagram", "panels", _scanned,
+        "Phase diagram: the final gap less the widest intermediate one, median over seeds, by noise variance t and an "
+        "axis of the study. White: no gap is open (trivial phase); blue: an intermediate gap leads (coverage); red: "
+        "the final gap leads (consolidation). Black: where the law of the flat manifold has one phase end and the next "
+        "begin.",
+    ),
+    "finite_size": Figure(
+        "scoregap.report.figures.theory:finite_size", "datasets", _found,
+        "How fast the exact score of a random F approaches its laws: relative distance of edges and phase times "
+        "from the bare law and from the Tracy-Widom corrected one against the ambient dimension d, mean over draws "
+        "with standard errors, and the spread over draws. Numbers at the right are fitted exponents, where the "
+        "distance is resolved.",
+    ),
+    "gap_existence": Figure(
+        "scoregap.report.figures.theory:gap_existence", "datasets", _found,
+        "Phase diagram: where the gap between two variance groups exists, in the plane of alpha = m / d and "
+        "variance ratio. Left: share of draws in which no gap inside the manifold's spectrum is ever wider, which "
+        "needs no threshold. Middle and right: largest width of the gap by the exact score and by the law. Red: "
+        "the law's critical ratio, beyond which the bulks have merged.",
+    ),
+    "curvature": Figure(
+        "scoregap.report.figures.theory:curvature", "datasets", _found,
+        "What curvature does to the exact score, and what networks make of it (dashed): phase times over the exact "
+        "ones of the same F without curvature (grey: within 10 %), and ghost directions, the eigenvalues of G beyond "
+        "the manifold dimension, of networks before consolidation. Dotted: the expansion in small curvature.",
+    ),
+    "estimators": Figure(
+        "scoregap.report.figures.theory:estimators", "datasets", _found,
+        "Estimators of the manifold dimension on the same scores and points: estimate less true dimension (linear "
+        "within one, then logarithmic) against noise variance t, one column per set, one row per score; bars are "
+        "the spread over points and draws. Marks at the right edge of the exact row: estimators that see clean "
+        "data and no score. Black: ID-diff as published for the same set, from a trained network. comparison.txt "
+        "has the numbers and the costs.",
+    ),
+    "accuracy": Figure(
+        "scoregap.report.figures.learning:accuracy", "datasets", _found,
+        "How near trained networks come to theory: phase times of the network over those of the exact score, "
+        "medians over seeds with Student's intervals, against the floating-point operations of the training. A "
+        "network at a number of steps was trained for that many, with the learning rate brought down to the end.",
+    ),
+    "capacity": Figure(
+        "scoregap.report.figures.learning:capacity", "datasets", _found,
+        "How sharp the normal spike of trained networks is. In theory t J has an eigenvalue -1 for every direction "
+        "normal to the manifold; trained networks spread it. Rows: width of the spike (root mean square of the "
+        "eigenvalues of G beyond the manifold dimension, 0 in theory) against noise variance t; the final gap, "
+        "which reopens too late where it falls below one half again at small t (resolution time); the spike at the "
+        "dotted line, well inside the last phase, against the cost of training. Columns: what the network "
+        "predicts. Colours: networks; faint to full: training steps.",
+    ),
+    "plateau": Figure(
+        "scoregap.report.figures.learning:plateau", "datasets", _found,
+        "When a network sees curvature. Position of its spectrum, over all times and modes, between that of the "
+        "Gaussian with the data's covariance (0: it sees the linear span only) and that of the exact score (1), "
+        "against the cost of training; bars are Student's intervals over seeds. A star marks where a network "
+        "passes one half: it has left the plateau. Spectra further from the line between the two than it is long "
+        "are at no position, and are not drawn.",
+    ),
+    "labour": Figure(
+        "scoregap.report.figures.labour:labour", "datasets", _found,
+        "Division of labour. Samples are made by the exact score and a network's own, which hand over at the "
+        "switch, from the same starts: full lines, the network's own score acts under the switch; dashed, "
+        "above it. Top: rms distance of samples from the manifold; below: root of the energy distance, per "
+        "variance group, of where they are on it; both over what the network's own score makes alone "
+        "(numbers). Where a curve rises or falls, the error is decided. Grey: the windows in which the paper "
+        "has it decided, of the exact score: consolidation (top) and the intermediate gap from opening to "
+        "closing (below). Bands are Student's intervals over seeds.",
+    ),
+    "dimension": Figure(
+        "scoregap.report.figures.cells:dimension", "panels", _always,
+        "Modes above the widest visible gap, found without the true groups, against noise variance t. Shading: the "
+        "phases of the exact score. Trivial: no gap has opened; coverage: intermediate gaps are open; "
+        "consolidation: the final gap is wider than one half. 0: no visible gap.",
+    ),
+    "histograms": Figure(
+        "scoregap.report.figures.cells:histograms", "panels", _always,
+        "Eigenvalues gamma of G = I + t J over all seeds and points, near the exact times at which the first gap "
+        "is widest and at which the final gap opens, and well inside the last phase: 0 normal to the manifold, 1 "
+        "along it. Grey: exact; lines: networks. Black, for flat manifolds: the random-matrix density of gamma = v "
+        "/ (v + t), v the variances of the data, without its mass at 0, which the tall bin at 0 holds; dotted: its "
+        "edges.",
+    ),
+    "spectra": Figure(
+        "scoregap.report.figures.cells:spectra", "panels", _always,
+        "Eigenvalues of the symmetric part of t J (J the Jacobian of the score) against their index, one line per "
+        "noise variance t, dark for small t. Tangent directions rise to 0 and normal directions fall to -1 as t "
+        "falls. Dotted: ends of the true variance groups; red: the true dimension m. One seed, mean over points.",
+    ),
+    "alignment": Figure(
+        "scoregap.report.figures.cells:alignment", "panels", _always,
+        "Mean cosine of the principal angles between the true tangents of every variance group and the "
+        "eigenvectors of t J that stand in their place, against noise variance t; 1 is the same subspace. "
+        "Networks: mean over seeds with the range as a band. Markers lie on the threshold, at the median time at "
+        "which, t falling, the cosine rises through it; a score without a marker is aligned on the whole grid or "
+        "nowhere on it. At small t even the exact score of a curved manifold orders its tangents by curvature, not "
+        "by variance.",
+    ),
+    "cost": Figure(
+        "scoregap.report.figures.learning:cost", "datasets", _compared,
+        "Error against the cost of training: relative distance of phase times from those of the exact score, and "
+        "mean squared distance of the denoised points from Bayes' optimum over t (geometric mean over noise "
+        "variances), against the floating-point operations of the training. Dots are seeds, lines join geometric "
+        "means over seeds.",
+    ),
+    "training": Figure(
+        "scoregap.report.figures.cells:training", "panels", _trained,
+        "Mean squared distance of the denoised points from Bayes' optimum, divided by t, per coordinate, on held- "
+        "out points against optimiser steps. Every seed is a line.",
+    ),
+}  # fmt: skip
+
+
+def names(study: Study) -> list[str]:
+    """The figures that a study has, in the order of its report; those of a block are BLOCK/NAME."""
+    found = [name for name, one in FIGURES.items() if one.takes in WHOLE and one.applies(study, name)]
+    for part in study.parts:
+        own = [name for name, one in FIGURES.items() if one.takes not in WHOLE and one.applies(part, name)]
+        found += [f"{part.block}/{name}" if part.block else name for name in own]
+    return found
+
+
+@dataclass
+class Part:
+    """A part of a study to draw: its datasets, one per ambient dimension."""
+
+    study: Study
+    datasets: list[xr.Dataset]
+
+    @cached_property
+    def panels(self) -> list[tuple[str, xr.Dataset]]:
+        """Title and dataset of every combination of the axes other than network and seed."""
+        from scoregap.report import figures
+
+        return [panel for ds in self.datasets for panel in figures.panels(self.study, ds)]
+
+
+@dataclass
+class Run:
+    """A finished study to draw: its parts with their datasets, its folder, and its baseline."""
+
+    study: Study
+    found: list[tuple[Study, list[xr.Dataset]]]
+    folder: Path | None = None
+    baseline: Path | None = None
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """By the names of blocks."""
+        return {part.block: Part(part, datasets) for part, datasets in self.found}
+
+    @property
+    def outcome(self) -> tuple[Path | None, Path | None]:
+        """Where the comparison is, and the baseline."""
+        return self.folder, self.baseline
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """The paper's claims, tested: as the run has written them, or from its cube alone."""
+        from scoregap.analysis import claims
+
+        if self.folder and (self.folder / "claims.csv").exists():
+            return claims.read(self.study, self.folder)
+        return claims.claims(self.found)
+
+    def draw(self, name: str) -> Drawing:
+        """One of FIGURES, with a footer that says where it comes from; BLOCK/NAME where there are several blocks."""
+        import matplotlib.pyplot as plt
+
+        from scoregap.report import figures
+
+        block, _, short = name.rpartition("/")
+        one = FIGURES[short]
+        with plt.rc_context(figures.STYLE):
+            if one.takes in WHOLE:
+                return figures.signed(resolve_name(one.where)(self.study, getattr(self, one.takes)), self.study)
+            part = self.parts[block or (next(iter(self.parts)) if len(self.parts) == 1 else "")]
+            figure = resolve_name(one.where)(part.study, getattr(part, one.takes))
+            return figures.signed(figure, part.study, len(part.panels) if one.takes == "panels" else 0)
+
+
+def open_run(cube: Any) -> Run:
+    """A run from its folder (its path), or from datasets of its cube as `xarray.open_zarr` opens them.
+
+    cube: a path, a Dataset, or a list of Datasets: one per ambient dimension, of one block or of several. Raises
+    DamagedFile, InputError.
+    """
+    from scoregap import storage
+
+    folder: Path | None
+    if isinstance(cube, str | Path):
+        datasets, folder = list(storage.read_cube(Path(cube) / "cube.zarr").values()), Path(cube)
+    else:
+        datasets = list(cube) if isinstance(cube, Sequence) else [cube]
+        source = datasets[0].encoding.get("source")
+        folder = Path(source).parent if source else None
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "study.yaml"
+        path.write_text(datasets[0].attrs["study"], encoding="utf-8")
+        study = load(path)
+    found = []
+    for part in study.parts:
+        of_d = {(ds.attrs.get("block", ""), int(ds.ambient_dim.values[0])): ds for ds in datasets}
+        own = [of_d[part.block, d] for d in part.axes["ambient_dim"] if (part.block, d) in of_d]
+        if own:
+            found.append((part, own))
+    return Run(study, found, folder)
+
+
+def draw(name: str, cube: Any) -> Drawing:
+    """The figure NAME, one of FIGURES, of a finished study. cube: as for `open_run`.
+
+    Of a study with blocks: BLOCK/NAME, or NAME and the dataset of one block.
+    """
+    return open_run(cube).draw(name)

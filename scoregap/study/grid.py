@@ -1,0 +1,447 @@
+"""A study: a grid of cells and one short section per stage.
+
+study.yaml -> Study -> cells (one point of the grid) -> jobs (cells that differ in batch axes only)
+
+Imports neither numpy nor torch: Snakemake parses studies. Every mistake in a study is an `InputError` whose
+text is one line: file, key, value, what is allowed.
+"""
+
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from scoregap import InputError
+from scoregap.data import FAMILIES, Group
+from scoregap.study.checks import check
+from scoregap.study.schema import (
+    AXES,
+    CLOSED_FORMS,
+    CONTROLS,
+    SECTIONS,
+    Compare,
+    Dimension,
+    Document,
+    Fit,
+    Manifold,
+    Sampling,
+    Spectrum,
+    Train,
+    read,
+    resolve,
+    some,
+)
+from scoregap.study.stages import STAGES
+
+OPTIONAL = {  # optional stage, or its section -> its section
+    name: stage.sections[0] for stage in STAGES if stage.optional for name in (stage.name, *stage.sections)
+}
+
+
+def digest(value: Any, length: int = 12) -> str:
+    """Hexadecimal hash of plain data, the same in every process and on every machine."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid, with its sections resolved.
+
+    values: every axis and its value, in the study's order. The other fields are the sections of the study
+    after the axes that point into them (`train.steps`, `manifold.groups.1.std`) have been applied.
+    """
+
+    values: tuple[tuple[str, Any], ...]
+    manifold: Manifold
+    train: Train | None
+    spectrum: Spectrum
+    dimension: Dimension | None
+    sampling: Sampling | None
+    fit: Fit
+    compare: Compare
+
+    def __getitem__(self, axis: str):
+        return self._by_axis[axis]
+
+    @cached_property
+    def _by_axis(self) -> dict[str, Any]:
+        return dict(self.values)
+
+    @property
+    def trained(self) -> bool:
+        return self["network"] not in CLOSED_FORMS
+
+    @property
+    def training(self) -> Train:
+        """The train section of a cell that needs training."""
+        assert self.train is not None  # `load` has made sure
+        return self.train
+
+    @property
+    def manifold_dim(self) -> int:
+        """m, also where the axis gives it as a share of ambient_dim."""
+        m = self["manifold_dim"]
+        return m if isinstance(m, int) else max(1, round(m * self["ambient_dim"]))
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The variance groups with their numbers of latents, in the order of the study."""
+        counts = self.manifold.counts(self.manifold_dim, self.nested)
+        return tuple(
+            Group(count, **group.model_dump(exclude={"fraction"}))
+            for count, group in zip(counts, self.manifold.groups, strict=True)
+        )
+
+    @property
+    def gaps(self) -> int:
+        """Number of true gaps: one below each group, or below each dimension that a mixture has."""
+        return len(self.groups) if self.nested else len({group.count for group in self.groups})
+
+    @property
+    def nested(self) -> bool:
+        """Whether groups follow each other in every spectrum: not those of a mixture, whose gaps are all final ones."""
+        return FAMILIES[self["family"]].shares
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the manifold that its family reads, or that differ from their defaults."""
+        values = self.manifold.model_dump(exclude={"groups", "dataset_size"})
+        reads = FAMILIES[self["family"]].reads
+        return {
+            name: value
+            for name, value in values.items()
+            if name in reads or value != Manifold.model_fields[name].default
+        }
+
+    def has(self, stage: str) -> bool:
+        """Whether the cell goes through a stage, and reads the section of that name."""
+        return _has(stage, self.trained, self)
+
+    def key(self, stage: str) -> str:
+        """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
+
+        Axes that point into sections are in the sections, so an axis of `fit` does not retrain. Training is evaluated
+        over the range of the spectra's times. Nothing reads the section of an optional stage but that stage.
+        """
+        content = {axis: json.dumps(self[axis]) for axis in AXES}
+        return _digest_through(stage, self.has, content, self.spectrum, lambda name: self._as_json[name])
+
+    @cached_property
+    def _as_json(self) -> dict[str, str]:
+        """Sections, as keys hash them."""
+        return {name: _read(getattr(self, name), self["network"]) for name in SECTIONS if getattr(self, name)}
+
+    def seed(self, stream: str) -> int:
+        """Seed of one stream of random draws.
+
+        `manifold`, `points` and `dataset` depend on dimensions and seed only, so that cells that differ in
+        curvature, variances or network share their F, their points and their training set (paired comparisons);
+        every other stream (`weights`, `data`) depends on all of AXES, so cells that differ in settings only are
+        paired too.
+        """
+        shared = stream in ("manifold", "points", "dataset")
+        axes = ("family", "ambient_dim", "manifold_dim", "seed") if shared else AXES
+        return int(digest([stream, [(axis, self[axis]) for axis in axes]], length=16), 16)
+
+    def truth(self):
+        """The cell's manifold: an instance of its family."""
+        family = FAMILIES[self["family"]].load()
+        return family(self["ambient_dim"], self.groups, self["curvature"], self.seed("manifold"), **self.settings)
+
+    def dataset(self):
+        """(N, d) points of the training set; None where networks see fresh points without end."""
+        if self.manifold.dataset_size is None:
+            return None
+        from numpy.random import default_rng
+
+        return self.truth().sample(default_rng(self.seed("dataset")), self.manifold.dataset_size)[0]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Cells that differ in batch axes only: one process, one file per stage.
+
+    axes: its values of every axis of the study; one value each of those that are not batch axes. Cells are made when
+    they are asked for: a plan of ten thousand jobs needs none of most.
+    """
+
+    id: str
+    study: "Study"
+    axes: dict[str, tuple[Any, ...]]
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Its cells, the last axis fastest."""
+        return tuple(self.study.expand(self.axes))
+
+    @cached_property
+    def first(self) -> Cell:
+        """Its first cell, without the others."""
+        return next(self.study.expand({axis: values[:1] for axis, values in self.axes.items()}))
+
+    @property
+    def size(self) -> int:
+        """Number of its cells."""
+        return math.prod(map(len, self.axes.values()))
+
+    @property
+    def trained(self) -> bool:
+        return self.axes["network"][0] not in CLOSED_FORMS
+
+    def joined(self, other: "Job") -> "Job":
+        """This job with the seeds of the same one in another block."""
+        seeds = set(self.axes["seed"]).union(other.axes["seed"])
+        if len(seeds) == len(self.axes["seed"]):
+            return self
+        return replace(self, axes=self.axes | {"seed": tuple(sorted(seeds))})
+
+    def keys(self, stage: str) -> list[str]:
+        """Keys of the members' results of a stage, as a file of the job records them."""
+        return [cell.key(stage) for cell in self.cells]
+
+    def has(self, stage: str) -> bool:
+        """Whether its cells go through a stage."""
+        return _has(stage, self.trained, self.study.document)
+
+    def fingerprint(self, stage: str) -> str:
+        """Changes when the keys of its cells' results of this stage do, or their order, without making the cells."""
+        content = {axis: json.dumps(self.axes[axis]) for axis in AXES}
+        content["order"] = json.dumps([axis for axis, values in self.axes.items() if len(values) > 1])
+
+        def sections(name: str) -> str:
+            axes = [self.axes[axis] for axis in self.study.axes_of(name)]
+            found = (self.study.sections[name][values] for values in itertools.product(*axes))
+            return "[" + ",".join(_read(section, self.axes["network"][0]) for section in found) + "]"
+
+        return _digest_through(stage, self.has, content, self.study.document.spectrum, sections)
+
+
+def _has(stage: str, trained: bool, sections: Cell | Document) -> bool:
+    if stage == "train":
+        return trained
+    return stage not in OPTIONAL or getattr(sections, OPTIONAL[stage]) is not None
+
+
+def _read(section, network: str) -> str:
+    """A section as JSON, without what does not change results of this network.
+
+    The data set is for scores that come from data: not for the closed forms, nor where there is none.
+    """
+    without_data = network in CONTROLS or getattr(section, "dataset_size", None) is None
+    return section.as_json(frozenset({"device", "dataset_size"} if without_data else {"device"}))
+
+
+def _digest_through(
+    stage: str, has: Callable[[str], bool], content: dict[str, str], spectrum: Spectrum, section: Callable[[str], str]
+) -> str:
+    """Hash of all that results of a stage depend on, up to this stage; everything is given as JSON.
+
+    content: values of AXES. section: text of a section by its name. It is `digest` of the whole, put together from
+    parts that many cells share, since a run hashes every cell of a study.
+    """
+    if has("train"):
+        content["evaluated"] = f"[{json.dumps(spectrum.times.start)},{json.dumps(spectrum.times.stop)}]"
+    for one in STAGES:
+        if one.optional and one.name != stage:
+            continue
+        if has(one.name):
+            content[f"{one.name} revision"] = str(one.revision)
+        content |= {name: section(name) for name in one.sections if has(name)}
+        if one.name == stage:
+            text = ",".join(f'"{name}":{content[name]}' for name in sorted(content))
+            return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:12]
+    raise KeyError(stage)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked study: the file it came from, its sections, and the values of every axis.
+
+    blocks: of a study that is more than one grid, the axes that each block has otherwise, by its name. block, whole:
+    of one of its `parts`, its name and the study.
+    """
+
+    path: Path
+    document: Document
+    axes: dict[str, tuple[Any, ...]]
+    blocks: dict[str, dict[str, tuple[Any, ...]]] = field(default_factory=dict)
+    block: str = ""
+    whole: "Study | None" = None
+
+    @property
+    def name(self) -> str:
+        return self.document.study
+
+    @cached_property
+    def parts(self) -> list["Study"]:
+        """The grids of the study, each a study of its own: its blocks, or itself."""
+        return [replace(self, axes=self.axes | own, blocks={}, block=name, whole=self) for name, own in
+                self.blocks.items()] or [self]  # fmt: skip
+
+    @property
+    def facets(self) -> list[str]:
+        """Axes other than network and seed: a combination of their values is one panel, one block of a table."""
+        return [axis for axis in self.axes if axis not in ("network", "seed")]
+
+    @property
+    def trained_networks(self) -> list[str]:
+        """Values of the network axis that need training."""
+        return [name for name in self.axes["network"] if name not in CLOSED_FORMS]
+
+    @property
+    def subjects(self) -> list[str]:
+        """Values of the network axis that are compared with the control arms."""
+        return [name for name in self.axes["network"] if name not in CONTROLS]
+
+    @property
+    def std_axis(self) -> str | None:
+        """The axis that varies the standard deviation of a variance group, if there is one such axis."""
+        axes = [axis for axis in self.axes if re.fullmatch(r"manifold\.groups\.\d+\.std", axis)]
+        return axes[0] if len(axes) == 1 and len(self.axes[axes[0]]) > 1 else None
+
+    @property
+    def findings(self) -> list[str]:
+        """Tables that `scoregap.analysis` can make of the study: whose axes it varies, for families with their law,
+        or whose section it has."""
+        exact = "exact" in self.axes["network"]
+        lawful = all(FAMILIES[family].law for family in self.axes["family"])
+        several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
+        trained_longer = bool(self.trained_networks) and len(self.axes.get("train.steps", ())) > 1
+        flat, two_groups = self.axes["curvature"] == (0,), len(self.document.manifold.groups) == 2
+        applies = {
+            "finite_size": exact and lawful and several["ambient_dim"] and several["seed"],
+            "gap_existence": (
+                exact and lawful and flat and two_groups and several["manifold_dim"] and self.std_axis is not None
+            ),
+            "curvature": exact and several["curvature"] and 0 in self.axes["curvature"],
+            "estimators": self.document.dimension is not None,
+            "labour": exact and self.document.sampling is not None,
+            "accuracy": exact and trained_longer,
+            "capacity": exact and trained_longer and flat,
+            "plateau": exact and trained_longer and "gaussian" in self.axes["network"] and not flat,
+        }
+        return [name for name, it_does in applies.items() if it_does]
+
+    @property
+    def size(self) -> int:
+        """Number of cells; those that blocks share count once."""
+        if self.blocks:
+            return sum(job.size for job in self.jobs.values())
+        return math.prod(map(len, self.axes.values()))
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every point of the grid, the last axis fastest; of every block's in turn, once."""
+        return tuple({cell.values: cell for part in self.parts for cell in part.expand(part.axes)}.values())
+
+    def expand(self, axes: Mapping[str, tuple[Any, ...]]) -> Iterator[Cell]:
+        """The cells at these values of all axes, the last axis fastest."""
+        names, positions = tuple(self.axes), {axis: i for i, axis in enumerate(self.axes)}
+        parts = [(self.sections[section], [positions[axis] for axis in self.axes_of(section)]) for section in SECTIONS]
+        for values in itertools.product(*(axes[axis] for axis in names)):
+            sections = (found[tuple(values[i] for i in places)] for found, places in parts)
+            yield Cell(tuple(zip(names, values, strict=True)), *sections)
+
+    def axes_of(self, section: str) -> list[str]:
+        """The axes that point into a section."""
+        return [axis for axis in self.axes if axis.startswith(f"{section}.")]
+
+    @cached_property
+    def sections(self) -> dict[str, dict[tuple, Any]]:
+        """For every section that cells read: the section at each combination of the values of its own axes."""
+        return {
+            section: {
+                values: resolve(self.path, self.document, section, dict(zip(axes, values, strict=True)))
+                for values in itertools.product(*(self.axes[axis] for axis in axes))
+            }
+            for section, axes in ((section, self.axes_of(section)) for section in SECTIONS)
+        }
+
+    @property
+    def batch(self) -> list[str]:
+        """Axes along which cells share a job: as the study says, or else where it costs nothing.
+
+        Training is long, so its cells share a job along the seed only. Where there is none, the start of a process
+        would cost more than a cell: all share one that have the same data shape and network.
+        """
+        if self.document.batch is not None:
+            return self.document.batch
+        if self.whole:
+            return self.whole.batch
+        apart = {"family", "ambient_dim", "manifold_dim", "network"}.union(*self.blocks.values()) - {"seed"}
+        trained = any(part.trained_networks for part in self.parts)
+        return ["seed"] if trained else [axis for axis in self.axes if axis not in apart]
+
+    @cached_property
+    def jobs(self) -> dict[str, Job]:
+        """Jobs by id. The id is made of the values of the other axes, so it survives any growth of the grid.
+
+        Axes of `fit` are always batch axes: their cells share training and spectra. So are those of `train` for scores
+        that need no training, unless blocks differ in them: their cells are the same.
+        """
+        jobs: dict[str, Job] = {}
+        if self.blocks:
+            for part in self.parts:
+                for id, job in part.jobs.items():
+                    jobs[id] = jobs[id].joined(job) if id in jobs else job
+            return jobs
+        apart = [axis for axis in self.axes if axis not in self.batch and not axis.startswith("fit.")]
+        blocks = set().union(*(self.whole or self).blocks.values())
+        untrained = [axis for axis in apart if not axis.startswith("train.") or axis in blocks]
+        closed = [name for name in self.axes["network"] if name in CLOSED_FORMS]
+        for names, networks in ((untrained, closed), (apart, self.trained_networks)):
+            choices = self.axes | {"network": tuple(networks)}
+            for values in itertools.product(*(choices[axis] for axis in names)):
+                outer = tuple(zip(names, values, strict=True))
+                readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(str(value) for value in values))[:60]
+                id = f"{readable}-{digest(outer)}"
+                jobs[id] = Job(id, self, self.axes | {axis: (value,) for axis, value in outer})
+        return jobs
+
+    def job(self, id: str) -> Job:
+        if id not in self.jobs:
+            raise InputError(f"{self.path}: job {id!r} is not in this study: allowed is one of {some(self.jobs)}")
+        return self.jobs[id]
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The whole study with defaults filled in, as plain data, without what does not change results."""
+        content = self.document.model_dump()
+        for section in set(OPTIONAL.values()):
+            if content[section] is None:
+                del content[section]
+        if content["train"]:
+            del content["train"]["device"]
+        del content["compare"]["require"]
+        del content["blocks"]
+        if self.blocks:
+            content["blocks"] = {
+                name: {axis: list(values) for axis, values in own.items()} for name, own in self.blocks.items()
+            }
+        return content | {"axes": {axis: list(values) for axis, values in self.axes.items()}}
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash of the resolved study; the order of its axes is that of the cube's dimensions."""
+        return self.whole.hash if self.whole else digest([self.resolved, list(self.axes)])
+
+    def fingerprint(self, stage: str) -> str:
+        """For the stages that gather all jobs: changes when the study does, or a revision up to this stage."""
+        stages = [one for one in STAGES if _has(one.name, True, self.document)]
+        names = [one.name for one in stages]
+        return digest([self.hash, [one.revision for one in stages[: names.index(stage) + 1]]])
+
+
+def load(path: Path | str) -> Study:
+    """Read and check a study file. Raises InputError."""
+    path = Path(path)
+    study = Study(path, *read(path))
+    check(study)
+    return study

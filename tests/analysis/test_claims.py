@@ -1,0 +1,183 @@
+"""Claims: boundaries against closed forms, verdicts, why they disagree, and the table of a study with blocks."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import edited, run_stages
+
+from scoregap import InputError
+from scoregap.analysis import claims
+from scoregap.laws import times
+from scoregap.stages import cube
+from scoregap.study import load
+from scoregap.study.schema import Margins
+
+T = np.geomspace(1e-4, 1e3, 400)
+MARGINS = Margins(t_open=0.15, t_max=0.05, t_close=0.15, t_consolidation=0.1)
+
+
+@pytest.mark.parametrize(("a", "b", "g"), [(4.0, 0.25, 0.05), (1.0, 0.01, 0.002), (2.0, 0.3, 0.3)])
+def test_boundaries_are_those_of_the_closed_form(a, b, g):
+    """Linear interpolation on this grid of .04 in ln t is good to 1e-3."""
+    widths = np.stack([times.gap_width(T, a, b), g / (T + g)])[None]
+    found = claims.boundaries(T, widths, 0.1)
+    assert found["coverage_begins"] == pytest.approx(times.visible(a, b, 0.1)[0], rel=1e-3)
+    assert found["coverage_ends"] == pytest.approx(times.coverage_to_consolidation(a, b, g), rel=1e-3)
+
+
+def test_boundaries_that_are_not_there_are_nan():
+    never = np.stack([np.full_like(T, 0.05), 1 / (1 + T)])[None]
+    found = claims.boundaries(T, never, 0.1)
+    assert np.isnan([found["coverage_begins"], found["coverage_ends"]]).all()
+    early = np.stack([times.gap_width(T, 4.0, 0.25), 5 / (5 + T)])[None]  # the final gap leads from the start
+    assert np.isnan(claims.boundaries(T, early, 0.1)["coverage_ends"]).all()
+    beyond = np.stack([times.gap_width(T, 1e9, 1.0), 1e-9 / (T + 1e-9)])[None]  # visible at all of the grid above
+    assert np.isnan(claims.boundaries(T, beyond, 0.1)["coverage_begins"]).all()
+
+
+def judged(name, law, exact, trained, gaussian=None, more=None):
+    arrays = {"law": law, "gaussian": gaussian, "exact": exact, "trained": trained}
+    arrays = {arm: None if one is None else np.asarray(one, float) for arm, one in arrays.items()}
+    further = np.empty((2, 0)) if more is None else np.array([more, np.ones(len(more))])
+    return claims.judged(name, arrays, MARGINS, 0.9, further)
+
+
+def test_verdict_is_of_trained_against_the_law_and_says_why():
+    near = [1.0, 1.01, 0.99]
+    assert judged("t_max", [1.0] * 3, near, near)["verdict"] == "agrees"
+    row = judged("t_max", [1.0] * 3, near, [2.0, 2.02, 1.98])
+    assert (row["verdict"], row["why"]) == ("disagrees", "learning")
+    assert row["learning"] == pytest.approx(1.0)
+    assert row["finite"] == pytest.approx(0.0)
+    assert row["low"] < row["trained"] < row["high"]
+    row = judged("t_max", [1.0] * 3, [2.0, 2.02, 1.98], [2.0, 2.02, 1.98])
+    assert (row["verdict"], row["of_exact"], row["why"]) == ("disagrees", "agrees", "finite size or curvature")
+    row = judged("t_max", [1.0] * 3, [2.0, 2.02, 1.98], [4.0, 4.04, 3.96])
+    assert row["why"] == "learning and finite size or curvature"
+    row = judged("t_max", [1.0] * 3, [1.04, 1.041, 1.039], [1.08, 1.081, 1.079])
+    assert row["why"] == "both a little"
+    assert judged("t_max", [1.0] * 3, near, [0.5, 1.0, 2.0])["verdict"] == "inconclusive"
+
+
+def test_draws_of_f_blur_the_law_and_not_the_exact_score():
+    """Trained follows exact, seed by seed; both scatter about the law."""
+    exact = np.array([0.7, 0.9, 1.0, 1.2, 1.3])
+    row = judged("t_max", [1.0] * 5, exact, exact * [1.01, 0.99, 1.0, 1.01, 0.99])
+    assert (row["verdict"], row["of_exact"]) == ("inconclusive", "agrees")
+    assert row["law_low"] < 0.9 < 1.1 < row["law_high"]
+    assert 0.98 < row["exact_low"] < 1 < row["exact_high"] < 1.02
+    assert row["draws"] == 5
+
+
+@pytest.mark.parametrize(("centre", "verdict"), [(1.0, "agrees"), (1.2, "disagrees")])
+def test_more_draws_of_the_exact_score_settle_it(centre, verdict):
+    exact = np.array([0.7, 0.9, 1.0, 1.2, 1.3])
+    more = centre * np.exp(np.random.default_rng(0).normal(0, 0.2, 400))
+    row = judged("t_max", [1.0] * 5, exact, exact * [1.01, 0.99, 1.0, 1.01, 0.99], more=[*more, np.nan])
+    assert (row["verdict"], row["of_exact"], row["draws"]) == (verdict, "agrees", 405)
+    assert row["finite"] == pytest.approx(centre - 1, abs=0.03)
+    assert row["law_low"] < centre * 1.0 < row["law_high"] * 1.02
+    assert row["why"] == ("finite size or curvature" if verdict == "disagrees" else "")
+
+
+def test_without_a_ratio_more_draws_count_as_differences():
+    row = judged("widest", [1.0] * 3, [1.3, 1.5, 1.1], [1.31, 1.51, 1.11], more=[1.0, 1.02, 0.98] * 40)
+    assert row["draws"] == 123
+    assert row["finite"] == pytest.approx(0.0, abs=1e-12)
+    assert (row["law_low"] + row["law_high"]) / 2 == pytest.approx(0.01 + 3 * 0.3 / 123)
+
+
+def test_what_is_not_a_ratio_is_compared_by_its_difference():
+    assert judged("widest", [0.6] * 3, [0.61] * 3, [0.62, 0.621, 0.619])["verdict"] == "agrees"
+    row = judged("widest", [0.6] * 3, [0.61] * 3, [0.3, 0.301, 0.299])
+    assert (row["verdict"], row["why"]) == ("disagrees", "learning")
+    assert row["learning"] == pytest.approx(-0.31)
+
+
+def test_what_is_not_seen():
+    nothing = [np.nan] * 3
+    assert judged("t_max", nothing, nothing, nothing)["verdict"] == "not testable"
+    row = judged("t_consolidation", [1.0] * 3, [1.0, 1.01, 0.99], nothing)
+    assert (row["verdict"], row["why"]) == ("disagrees", "learning")
+    assert judged("t_max", [1.0] * 3, nothing, nothing)["verdict"] == "not testable"
+    assert judged("t_max", [1.0], [1.0], [1.0])["verdict"] == "inconclusive"  # one seed
+
+
+def test_a_margin_of_one_or_more_allows_any_time_below():
+    """A bug: its logarithm was taken."""
+    wide = MARGINS.model_copy(update={"t_max": 1.5})
+    arrays = dict.fromkeys(("law", "gaussian", "exact"), np.ones(3)) | {"trained": np.array([0.01, 0.011, 0.009])}
+    assert claims.judged("t_max", arrays, wide, 0.9)["verdict"] == "agrees"
+
+
+def test_margins_are_those_of_the_study():
+    assert judged("t_close", [1.0] * 3, [1.0] * 3, [1.0] * 3)["margin"] == MARGINS.t_close
+    assert judged("shift", [1.0] * 3, [1.0] * 3, [1.0] * 3)["margin"] == MARGINS.t_consolidation
+
+
+def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
+    study, folder = blocks
+    frame = claims.claims(cube.datasets(load(study), folder / "cube.zarr"))
+    counts = frame.claim.value_counts()
+    assert counts["t_max"] == 3  # flat, curved, vp; one variance has no such gap
+    assert counts["no_gap"] == 1
+    assert counts["t_consolidation"] == 4
+    assert counts["schedule"] == 1
+    assert counts["shift"] == counts["ghost"] == 1
+    assert list(frame.claim.unique()) == [name for name in claims.CLAIMS if name in counts]
+    written = pd.read_csv(folder / "claims.csv")
+    assert len(written) == len(frame)
+    assert set(written.verdict) <= {"agrees", "disagrees", "inconclusive", "not testable"}
+    drawn = frame[(frame.claim == "t_consolidation") & (frame["manifold.groups.1.std"] == 0.1)]
+    assert dict(zip(zip(drawn.curvature, drawn["train.schedule"], strict=True), drawn.draws, strict=True)) == {
+        (0.0, "ve"): 6,
+        (0.5, "ve"): 6,
+        (0.0, "vp"): 6,  # the same manifolds
+    }
+    assert set(frame[frame["manifold.groups.1.std"] == 1.0].draws) == {2}
+    text = (folder / "comparison.txt").read_text()
+    assert "the paper's claims" in text
+    assert claims.CLAIMS["schedule"].says in text
+
+
+def test_numbers_of_closed_forms_are_exact(blocks):
+    study, folder = blocks
+    frame = claims.claims(cube.datasets(load(study), folder / "cube.zarr")).set_index("claim")
+    flat = frame[frame.curvature == 0]
+    for name in ("spike", "singular"):
+        known = flat.loc[[name], "exact"].dropna()  # a tenth of the consolidation time may be outside the grid
+        assert len(known)
+        np.testing.assert_allclose(known, 0, atol=1e-5)
+    np.testing.assert_allclose(flat.loc["consistency", "exact"].astype(float), 1, rtol=0.02)
+    np.testing.assert_allclose(flat.loc["order", "exact"].astype(float), 1, atol=1e-5)
+    assert (frame.loc["ghost", "exact"]) > 1e-3
+    np.testing.assert_allclose(flat.loc["schedule", "exact"], 1, rtol=1e-6)
+
+
+def test_a_study_without_networks_has_no_claims(tmp_path):
+    study = edited(tmp_path, ("[exact, gaussian, gated-8]", "[exact, gaussian]"))
+    run_stages(study, tmp_path)
+    assert claims.claims(cube.datasets(load(study), tmp_path / "cube.zarr")).empty
+    assert pd.read_csv(tmp_path / "claims.csv").empty
+
+
+def test_the_file_of_a_run_is_read_and_not_that_of_another_study(blocks, tmp_path):
+    study, folder = load(blocks[0]), blocks[1]
+    found, computed = claims.read(study, folder), claims.claims(cube.datasets(study, folder / "cube.zarr"))
+    pd.testing.assert_frame_equal(found, computed, check_dtype=False, rtol=1e-5)
+    other = load(edited(tmp_path))
+    with pytest.raises(InputError, match=r"claims\.csv: is not of this study as it is now: rerun compare"):
+        claims.read(other, folder)
+
+
+def test_lines_count_verdicts_and_reasons():
+    rows = [("t_max", "agrees", "agrees", ""), ("t_max", "disagrees", "inconclusive", "learning")]
+    rows += [("t_max", "not testable", "not testable", ""), ("order", "not testable", "agrees", "")]
+    frame = pd.DataFrame(rows, columns=["claim", "verdict", "of_exact", "why"])
+    head, _, line, last = claims.lines(frame)
+    assert head.split() == ["the", "paper's", "claims", "law", "exact", "disagrees", "for"]
+    assert line.startswith(claims.CLAIMS["t_max"].says)
+    counts = line.removeprefix(claims.CLAIMS["t_max"].says)
+    assert counts.split() == ["1", "/", "0", "/", "1", "1", "/", "1", "/", "0", "learning", "(1)"]
+    assert "agrees / inconclusive / disagrees" in last
+    assert claims.lines(frame[frame.claim == "order"]) == []

@@ -1,0 +1,71 @@
+"""A run checked as a whole: against itself, without a baseline, and what exit status verdicts make."""
+
+import itertools
+
+import pytest
+
+from scoregap import InputError
+from scoregap.regression import baselines, rendering, reports
+from scoregap.regression.theory import Theory
+from scoregap.regression.verdicts import Row
+
+
+@pytest.fixture(scope="module")
+def accepted(results, tmp_path_factory):
+    """A baseline of that run."""
+    path = tmp_path_factory.mktemp("baselines") / "tiny.json"
+    baselines.write(path, baselines.take(*results))
+    return path
+
+
+def test_a_run_against_itself(results, accepted):
+    report, why = reports.check(*results, accepted)
+    assert why == []
+    assert report.worst("baseline") == "same"
+    assert report.status(strict=True) == reports.OK
+    text = rendering.render(report)
+    assert "gated-8: dimension[gap_detector] " in text
+    assert "against the baseline (required): " in text
+    assert "against the theory (not required): " in text
+    assert len([row for row in report.rows if row.theory.verdict]) == 8
+
+
+def test_without_the_baseline_that_is_required_there_is_no_check(results, tmp_path):
+    with pytest.raises(InputError, match="scoregap baseline accept"):
+        reports.check(*results, tmp_path / "absent.json")
+
+
+def test_without_a_baseline_theory_can_be_asked_alone(results, tmp_path):
+    study, folder = results
+    document = study.document.model_copy(
+        update={"compare": study.document.compare.model_copy(update={"require": ["theory"]})}
+    )
+    alone = type(study)(study.path, document, study.axes)
+    assert alone.hash == study.hash  # what must pass changes no result
+    report, _ = reports.check(alone, folder, None)
+    assert report.worst("baseline") == ""
+    assert {row.theory.verdict for row in report.rows} <= {"agrees", "disagrees", "inconclusive"}
+    assert "there is none" in rendering.render(report)
+
+
+def test_what_is_not_comparable_is_said(results, accepted, tmp_path):
+    old = baselines.read(accepted)
+    baselines.write(tmp_path / "b.json", old.model_copy(update={"device": "Linux x86_64, cuda"}))
+    report, why = reports.check(*results, tmp_path / "b.json")
+    assert report is None
+    assert [one.split(":")[0] for one in why] == ["device class"]
+
+
+GOOD, BAD, UNCLEAR = ("same", "better"), ("worse", "missing"), ("inconclusive", "new")
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_exit_statuses(strict, report_of):
+    for verdict, theory in itertools.product((*GOOD, *BAD, *UNCLEAR), ("agrees", "disagrees", "inconclusive", "")):
+        rows = Row("a", "same", theory=Theory("agrees")), Row("b", verdict, theory=Theory(theory))
+        baseline = 1 if verdict in BAD else 3 if strict and verdict in UNCLEAR else 0
+        against = 1 if theory == "disagrees" else 3 if strict and theory == "inconclusive" else 0
+        assert report_of(["baseline"], *rows).status(strict) == baseline
+        assert report_of(["theory"], *rows).status(strict) == against
+        both = report_of(["baseline", "theory"], *rows).status(strict)
+        assert both == (1 if 1 in (baseline, against) else max(baseline, against))

@@ -1,0 +1,125 @@
+"""Figures of cells have axes and legends that say what they show, and show what the cube says."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from scipy import stats
+from tiny import FLAT, edited
+
+from scoregap import storage
+from scoregap.laws import random_matrix
+from scoregap.report import figures
+from scoregap.report.figures import cells
+from scoregap.study import load
+
+
+@pytest.fixture(scope="module")
+def panels(results):
+    study, folder = results
+    return figures.panels(study, storage.read_cube(folder / "cube.zarr")[""])
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", ["spectra", "histograms", "gaps", "phase_times", "alignment", "dimension", "training"])
+def test_axes_are_labelled(results, panels, name):
+    figure = getattr(cells, name)(results[0], panels)
+    axes = figure.get_axes()
+    assert any(ax.get_xlabel() for ax in axes)
+    assert any(ax.get_ylabel() for ax in axes)
+    assert figure.get_suptitle()
+    if name != "spectra":
+        labels = {text.get_text() for text in figure.legends[0].get_texts()}
+        assert "gated-8" in labels
+        assert name == "training" or "exact" in labels
+        assert name in ("training", "histograms") or "gaussian" in labels
+
+
+def test_spectra_mark_the_true_dimension(results, panels):
+    figure = cells.spectra(results[0], panels)
+    ax = figure.get_axes()[0]
+    assert [text.get_text() for text in ax.texts] == ["m = 2"]
+    red = [line.get_xdata()[0] for line in ax.lines if line.get_color() == "tab:red"]
+    assert red == [2.5]
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_color() == "0.7"] == [1.5]
+
+
+def test_gaps_draw_every_seed_their_mean_and_its_interval(results, panels):
+    study, ds = results[0], panels[1][1]
+    ax = cells.gaps(study, panels).get_axes()[1]
+    for network, colour in (("gated-8", "tab:blue"), ("exact", "black"), ("gaussian", "tab:green")):
+        widths = ds.gap_width.sel(network=network).isel(gap=0).transpose("seed", "time").values
+        thin = [line.get_ydata() for line in ax.lines if line.get_linewidth() == 0.5 and line.get_color() == colour]
+        np.testing.assert_array_equal(thin, widths)
+        (mean,) = [line for line in ax.lines if line.get_label() == network]
+        np.testing.assert_allclose(mean.get_ydata(), widths.mean(0))
+    band = ax.collections[list(cells.styles(study)).index("gated-8")].get_paths()[0].vertices
+    error = stats.sem(widths := ds.gap_width.sel(network="gated-8").isel(gap=0).transpose("seed", "time").values)
+    half = error * stats.t.ppf(0.95, 1)
+    assert band[:, 1].max() == pytest.approx(min(1, (widths.mean(0) + half).max()), rel=1e-5)
+
+
+def test_the_band_over_seeds_is_students():
+    rng = np.random.default_rng(0)
+    curves = rng.standard_normal((5, 3))
+    curves[4] = np.nan  # a seed without a result
+    curves[1:, 2] = np.nan
+    low, high = cells.seed_band(curves, 0.9)
+    wanted = stats.t.interval(0.9, 3, curves[:4, :2].mean(0), stats.sem(curves[:4, :2]))
+    np.testing.assert_allclose([low[:2], high[:2]], wanted)
+    assert np.isnan([low[2], high[2]]).all()
+
+
+def test_histograms_are_of_all_seeds_and_points_at_their_times(results, panels):
+    study, ds = results[0], panels[1][1]
+    figure = cells.histograms(study, panels)
+    axes = np.reshape(figure.get_axes(), (3, 2))
+    times = [
+        float(ds.exact_t_max.isel(gap=0, network=0).median()),
+        float(ds.exact_t_consolidation.isel(gap=1).median()),
+    ]
+    for ax, t, name in zip(axes[:, 1], [*times, 0.1 * times[1]], ("t_max", "t_cons", "0.1 t_cons"), strict=True):
+        here = ds.sel(time=t, method="nearest")
+        assert ax.texts[0].get_text() == f"t = {here.time.item():.2g}"
+        assert axes[list(axes[:, 1]).index(ax), 0].get_ylabel().startswith(name)
+        for patch, network in zip(ax.patches, ("exact", "gated-8"), strict=True):
+            heights, bins, _ = patch.get_data()
+            values = 1 + here.eigenvalue.sel(network=network).values.ravel()
+            inside = ((values > bins[0]) & (values < bins[-1])).mean()
+            assert np.sum(heights * np.diff(bins)) == pytest.approx(inside, abs=0.02)
+        assert not ax.lines  # curved: no law
+    assert all(ax.lines for ax in axes[:, 0])
+
+
+def test_the_density_of_the_law_is_that_of_gamma(results, panels):
+    """Mass m / d, between the edges; and the mean of gamma over all d is that of Gaussian quadrature over variances."""
+    study, ds = results[0], panels[0][1]
+    t = 0.05
+    gamma, density, edges = cells.law_density(study, ds, t)
+    ends = np.sort(ds.law_edge.isel(network=0, seed=0).values.ravel())
+    np.testing.assert_allclose(edges, ends / (ends + t))
+    assert density[0] == pytest.approx(0, abs=1e-3)
+    assert (density[100:200] <= 1e-6).all()  # the gap
+    assert np.trapezoid(density, gamma) == pytest.approx(2 / 8, rel=0.02)
+    v = np.concatenate([np.linspace(*pair, 4001) for pair in ends.reshape(2, 2)])
+    p = random_matrix.density(v, 8, [1, 1], [1.0, 0.1])
+    assert np.trapezoid(gamma * density, gamma) == pytest.approx(np.trapezoid(p * v / (v + t), v), rel=0.02)
+
+
+def test_without_the_exact_time_a_histogram_says_so(results, panels):
+    title, ds = panels[0]
+    figure = cells.histograms(results[0], [(title, ds.assign(t_max=np.nan * ds.t_max))])
+    first = figure.get_axes()[0]
+    assert "no such time" in first.texts[0].get_text()
+    assert not first.patches
+    assert figure.get_axes()[1].patches
+
+
+def test_one_group_has_no_first_gap(results, panels, tmp_path):
+    study = load(edited(tmp_path, FLAT))
+    ds = panels[0][1].isel(gap=[1])
+    assert [name for name, _ in cells.moments_of(study, ds)] == ["t_consolidation", "0.1 t_consolidation"]

@@ -1,0 +1,252 @@
+"""The report: what its first screen says, and that a browser without network shows all of it."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import BLOCKS, FLAT, edited
+
+from scoregap.report import page, registry
+from scoregap.study import load
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Put at the end of a copy of the page: what the browser has made of it, as text that --dump-dom shows.
+PROBE = """<pre id="probe"></pre><script>
+addEventListener("load", () => Promise.all([...document.images].map(one => one.decode())).then(() => {
+  const box = one => one.getBoundingClientRect();
+  document.getElementById("probe").textContent = JSON.stringify({
+    images: [...document.images].map(one => [one.naturalWidth, one.naturalHeight, box(one).width, box(one).height]),
+    loaded: performance.getEntriesByType("resource").map(one => one.name.slice(0, 200)),
+    wide: document.documentElement.scrollWidth - innerWidth,
+    verdict: [box(document.querySelector(".verdict")).top, box(document.querySelector(".columns")).bottom]})}))
+</script>"""
+
+
+NO_CLAIMS = pd.DataFrame(columns=["claim", "verdict"])
+
+
+class Parsed(HTMLParser):
+    """Tags, ids and references of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.references = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.ids += [value for name, value in attrs if name == "id"]
+        self.references += [value for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+
+
+@pytest.fixture(scope="module")
+def text(results):
+    return (results[1] / "report.html").read_text()
+
+
+def rows(*verdicts, **columns):
+    """A comparison with a row per verdict, of the quantities in turn."""
+    quantities = ["t_open", "t_max", "t_close", "t_consolidation"]
+    common = {"family": "arcs", "ambient_dim": 8, "manifold_dim": 2, "curvature": 0.0, "network": "gated-8", "gap": 0}
+    common |= {"boundary": 1, "law": 1.0, "corrected": 1.0, "gaussian": 1.0, "exact": 1.0, "trained": 1.1}
+    common |= {"ratio": 1.1, "ratio_low": 1.05, "ratio_high": 1.15, "law_to_exact": 1.0, "position": np.nan}
+    common |= {"margin": 0.1, "seeds": 2, "not_ok": ""}
+    frame = pd.DataFrame([common | {"quantity": quantities[i % 4], "verdict": one} for i, one in enumerate(verdicts)])
+    return frame.assign(**columns)
+
+
+@pytest.fixture
+def study(tmp_path):
+    return load(edited(tmp_path))
+
+
+def test_the_page_is_whole_and_refers_to_nothing_outside(text, results):
+    study, folder = results
+    parsed = Parsed(text)
+    assert not {"script", "link", "iframe", "object"} & set(parsed.tags) - {"link"}
+    assert all(one.startswith(("#", "data:")) for one in parsed.references)
+    assert "url(" not in text
+    assert "@import" not in text
+    assert len(parsed.ids) == len(set(parsed.ids))
+    assert {one[1:] for one in parsed.references if one.startswith("#")} <= set(parsed.ids)
+    names = registry.names(study)
+    assert parsed.tags.count("img") == len(names)
+    assert set(names) <= set(parsed.ids)
+    for fact in (study.hash, "torch ", "Linux", "seeds", "manifold_dim", registry.FIGURES["gaps"].caption[:60]):
+        assert fact in text, fact
+    frame = pd.read_csv(folder / "comparison.csv")
+    table = text[text.index('id="numbers"') : text.index('id="study"')]
+    assert table.count("<tr") == 1 + len(frame)
+    assert "10 % of" in text or "curvature from which" in text  # the findings
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "sentence"),
+    [
+        (["agrees"] * 3, "Theory holds in all 3 phase times."),
+        (["agrees", "disagrees"], "holds in 1 of 2 phase times, 1 disagree and 0 are inconclusive. Worst: t_max (1), "),
+        (["inconclusive", "agrees"], "Worst: t_open (1), gated-8: 10% above exact, margin 10% (inconclusive)."),
+        (["agrees", "seen in 0, exact in 2"], "Worst: t_max (1), gated-8: seen in 0, exact in 2."),
+        (["no exact arm"], "Theory could be judged at no phase time: no exact arm."),
+        (["both above the grid"], "Theory holds in all 1 phase times."),
+    ],
+)
+def test_the_sentence_says_whether_theory_holds(study, verdicts, sentence):
+    frame = rows(*verdicts)
+    assert sentence in page.verdict(study, frame, page.judgements(frame))
+
+
+def test_of_a_study_without_networks_the_law_is_judged(tmp_path):
+    study = load(edited(tmp_path, FLAT, ("exact, gaussian, gated-8", "exact")))
+    frame = rows("disagrees", network="law", ratio=0.5)
+    shown = page.verdict(study, frame, page.judgements(frame))
+    assert "The random-matrix law holds in 0 of 1" in shown
+    assert "50% below exact" in shown
+    assert "median law / exact" in shown
+
+
+def test_the_worst_come_first():
+    frame = rows(
+        "agrees", "disagrees", "inconclusive", "disagrees", "trained above the grid, exact below the grid", "no law",
+        ratio=[1.9, 1.3, 1.2, 0.5, np.nan, 1.0],
+    )  # fmt: skip
+    judged = page.judgements(pd.concat([frame, rows("disagrees").assign(quantity="model_t_max")]))
+    assert list(judged.index) == [4, 3, 1, 2, 0]
+    assert list(judged.agreement) == ["disagrees"] * 3 + ["inconclusive", "agrees"]
+    np.testing.assert_allclose(judged.off[1:], [-5, 3, 2, 9])
+
+
+def cells_of(table):
+    """Rows of a table as lists of (text, class)."""
+    found = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
+    return [[(t, c) for c, t in re.findall(r'<t[hd](?: class="(\w+)")?>(.*?)</t', row)] for row in found]
+
+
+def test_how_well_counts_every_phase_time(study):
+    frame = pd.concat([rows(*["agrees"] * 4), rows(*["disagrees"] * 2, ratio=1.6), rows("agrees", ratio=1.3)])
+    table = cells_of(page.how_well(study, page.judgements(frame)))
+    assert [[text for text, _ in row] for row in table[1:]] == [
+        ["t_open", "2", "0", "1", "1.300", "1.100 to 1.600"],
+        ["t_max", "1", "0", "1", "1.350", "1.100 to 1.600"],
+        ["t_close", "1", "0", "0", "1.100", "1.100 to 1.100"],
+        ["t_consolidation", "1", "0", "0", "1.100", "1.100 to 1.100"],
+    ]
+
+
+def test_where_shows_every_setting_and_of_many_their_networks(study, monkeypatch):
+    flat = rows("agrees", "inconclusive", "agrees", "agrees", gap=[0, 0, 0, 1])
+    curved = rows("agrees", "agrees", "disagrees", "seen in 0, exact in 2", gap=[0, 0, 0, 1], ratio=[1, 1, 2, np.nan])
+    frame = pd.concat([flat, curved.assign(curvature=0.5)], ignore_index=True)
+    head, *body = cells_of(page.where(study, frame, page.judgements(frame)))
+    assert [text for text, _ in head] == ["trained / exact", "t_open", "t_max", "t_close", "t_consolidation"]
+    good, unclear, bad = "good", "unclear", "bad"
+    assert body == [
+        [("c 0,  gated-8", ""), ("1.10", good), ("1.10", unclear), ("1.10", good), ("1.10", good)],
+        [("c 0.5,  gated-8", ""), ("1.00", good), ("1.00", good), ("2.00", bad), ("-", bad)],
+    ]
+    monkeypatch.setattr(page, "MOST_SETTINGS", 1)
+    head, *body = cells_of(page.where(study, frame, page.judgements(frame)))
+    assert body == [
+        [(" gated-8", ""), ("2 of 2", good), ("1 of 2", unclear), ("1 of 2", bad), ("1 of 2", bad)],
+    ]
+
+
+def test_gaps_are_told_apart_where_there_are_several(study):
+    second = rows(*["agrees"] * 4, gap=[1, 1, 1, 2], ratio=[1.2, 1.2, 1.2, 1.3])
+    frame = pd.concat([rows(*["agrees"] * 3), second], ignore_index=True)
+    head, body = cells_of(page.where(study, frame, page.judgements(frame)))
+    wanted = ["t_open, gap 1", "t_max, gap 1", "t_close, gap 1", "t_open, gap 2", "t_max, gap 2", "t_close, gap 2"]
+    assert [text for text, _ in head][1:] == [*wanted, "t_consolidation, gap 3"]
+    assert [text for text, _ in body][1:] == ["1.10"] * 3 + ["1.20"] * 3 + ["1.30"]
+
+
+def test_of_blocks_what_is_as_in_most_is_not_said(tmp_path):
+    study = load(edited(tmp_path, *BLOCKS))
+    frame = pd.concat([
+        rows("agrees", **{"manifold.groups.1.std": 0.1, "train.schedule": "ve"}),
+        rows("disagrees", **{"manifold.groups.1.std": 0.1, "train.schedule": "vp"}),
+    ])  # fmt: skip
+    assert page.place(study, frame, frame.iloc[0]) == "t_open (1), gated-8"
+    assert page.place(study, frame, frame.iloc[1]) == "t_open (1), gated-8, train.schedule vp"
+    assert "otherwise in the blocks curved, one, schedules, draws" in page.about(study)
+    assert "otherwise" not in page.about(study.parts[0])
+
+
+def test_dimensions_are_counted_and_cells_that_failed_are_named(study):
+    frame = pd.concat([rows("right in 1 of 2"), rows("right in 2 of 2", curvature=0.5)]).assign(quantity="dimension")
+    assert "right in 3 of 4 networks" in page.also(study, frame)
+    assert "all 12 ok" in page.also(study, frame)
+    bad = pd.concat([frame, rows("", not_ok="diverged: seed 1", network="resmlp-8", curvature=0.5)])
+    assert "resmlp-8, c 0.5: diverged: seed 1" in page.also(study, bad)
+    assert "all 12 ok" not in page.also(study, bad)
+
+
+def test_only_the_first_of_many_rows_are_shown_and_it_is_said(study, monkeypatch):
+    monkeypatch.setattr(page, "MOST_ROWS", 2)
+    shown = page.numbers(study, rows(*["agrees"] * 5))
+    assert shown.count("<tr") == 1 + 2
+    assert "the first 2 of 5 rows" in shown
+
+
+def test_claims_are_a_table_where_there_are_any(study, results, text):
+    assert page.claimed(study, NO_CLAIMS) == ""
+    written = pd.read_csv(results[1] / "claims.csv")
+    head, *body = cells_of(page.claimed(study, written))
+    names = [name for name, _ in head]
+    assert names[:2] == ["claim", "source"]
+    assert len(body) == len(written)
+    assert {row[names.index("verdict")][0] for row in body} == set(written.verdict)
+    assert 'id="tested"' in text
+    assert 'id="claims"' in text  # the figure
+
+
+def test_text_from_outside_is_escaped(study):
+    shown = page.write(
+        study, rows("agrees <u>", not_ok="<b>&"), NO_CLAIMS, ["a < b"], {}, {"study": "<i>", "machine": "<s>"}
+    )
+    for text in ("&lt;b&gt;&amp;", "a &lt; b", "&lt;i&gt;", "&lt;s&gt;"):
+        assert text in shown
+    assert not re.search("<i>|<s>|<u>", shown)
+
+
+def test_a_picture_is_inside_with_its_caption_and_not_made_too_small():
+    shown = page.picture("gaps", svg := b'<svg height="9pt" width="1000pt">')
+    assert base64.b64decode(re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', shown)[1]) == svg
+    assert '<figure id="gaps">' in shown
+    assert "min-width:933px" in shown  # 0.7 of 4/3 px per pt
+    assert "Thin lines are seeds" in shown
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser here: sh tests/browser.sh installs Chromium where it can")
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_browser_without_network_shows_every_picture(text, tmp_path, dark):
+    (tmp_path / "page.html").write_text(text.replace("</body>", f"{PROBE}</body>"))
+    command = [
+        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+        f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1280,800", "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--disable-background-networking", "--disable-component-update", "--enable-logging=stderr",
+        "--virtual-time-budget=20000", *(["--blink-settings=preferredColorScheme=0"] if dark else []), "--dump-dom",
+        (tmp_path / "page.html").as_uri(),
+    ]  # fmt: skip
+    home = os.environ | {"HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, env=home)
+    assert done.returncode == 0, done.stderr
+    assert "CONSOLE" not in done.stderr, done.stderr
+    (found,) = re.findall(r'<pre id="probe">(\{.*?\})</pre>', done.stdout)
+    seen = json.loads(found)
+    assert len(seen["images"]) == text.count("<img")
+    for natural_width, natural_height, width, height in seen["images"]:
+        assert min(natural_width, natural_height) > 100
+        assert min(width, height) > 100
+    assert all(one.startswith("data:") for one in seen["loaded"])
+    assert seen["wide"] <= 0  # nothing makes the page scroll sideways
+    top, bottom = seen["verdict"]
+    assert top > 0
+    assert bottom < 800  # the first screen: verdict, how well, where not

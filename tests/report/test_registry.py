@@ -1,0 +1,120 @@
+"""Every figure by name: which a study has, from a cube or a folder, and captions."""
+
+import subprocess
+import sys
+from pkgutil import resolve_name
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from tiny import FLAT, LINEAR, WITH_DIMENSION, WITH_SAMPLING, edited, measured
+
+from scoregap import InputError
+from scoregap.report import figures, registry
+from scoregap.report.figures import cells
+from scoregap.study import load
+
+ALWAYS = {"forest", "gaps", "phase_times", "dimension", "histograms", "spectra", "alignment"}
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ((), {"claims", "curvature", "cost", "phases", "training"}),
+        ((FLAT, ("exact, gaussian, gated-8", "exact, gaussian")), set()),
+        ((FLAT, ("exact, gaussian, gated-8", "gated-8")), {"training"}),
+        ((*LINEAR, ("[8]", "[8, 16]")), {"claims", "finite_size", "cost", "phases", "training"}),
+        (
+            (FLAT, ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")),
+            {"claims", "accuracy", "capacity", "cost", "training"},
+        ),
+        ((FLAT, WITH_DIMENSION), {"claims", "estimators", "cost", "training"}),
+        ((FLAT, ("exact, gaussian, gated-8", "exact, gaussian"), WITH_SAMPLING), {"labour"}),
+    ],
+)
+def test_which_figures_a_study_has(tmp_path, changes, more):
+    assert set(registry.names(load(edited(tmp_path, *changes)))) == ALWAYS | more
+
+
+def test_every_figure_has_a_function_and_a_caption():
+    for name, one in registry.FIGURES.items():
+        assert callable(resolve_name(one.where)), name
+        assert hasattr(registry.Run if one.takes in registry.WHOLE else registry.Part, one.takes) or (
+            one.takes in registry.Part.__dataclass_fields__
+        ), name
+        assert 60 < len(one.caption) < 700, name
+        assert one.caption.endswith("."), name
+        assert "  " not in one.caption, name
+
+
+def test_asking_for_names_imports_nothing_heavy():
+    code = (
+        "import sys, scoregap.report.registry; print(*({'numpy', 'torch', 'matplotlib', 'xarray'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_a_run_is_known_from_its_cube_and_from_its_folder(results):
+    study, folder = results
+    cube = xr.open_zarr(folder / "cube.zarr")
+    for source in (folder, str(folder), cube, [cube]):
+        run = registry.open_run(source)
+        assert run.study.hash == study.hash
+        assert run.study.axes == study.axes
+        assert run.folder == folder
+        assert [title for title, _ in run.parts[""].panels] == ["c 0.0", "c 0.5"]
+
+
+def test_figures_of_a_cube_are_those_of_the_report(results, tmp_path):
+    _, folder = results
+    cube = xr.open_zarr(folder / "cube.zarr")
+    for name in ("gaps", "forest", "curvature"):
+        figures.save(registry.draw(name, cube), tmp_path / f"{name}.svg")
+        assert (tmp_path / f"{name}.svg").read_bytes() == (folder / "figures" / f"{name}.svg").read_bytes()
+
+
+def test_a_cube_in_memory_has_no_folder(results):
+    cube = xr.open_zarr(results[1] / "cube.zarr")
+    cube.encoding.clear()
+    assert registry.draw("gaps", cube).get_axes()
+    with pytest.raises(InputError, match="needs the folder of a run"):
+        registry.draw("forest", cube)
+
+
+def test_several_ambient_dimensions_come_in_the_order_of_the_study(tmp_path):
+    study, datasets = measured(tmp_path, *LINEAR, ("[8]", "[16, 8]"))
+    named = [ds.assign_attrs(study=yaml.safe_dump(study.resolved, sort_keys=False)) for ds in datasets]
+    run = registry.open_run(named[::-1])
+    assert [ds.ambient_dim.item() for ds in run.parts[""].datasets] == [16, 8]
+    assert [title for title, _ in run.parts[""].panels] == ["d 16", "d 8"]
+    assert run.study.hash == study.hash
+    assert np.isfinite(registry.draw("finite_size", named).get_size_inches()).all()
+
+
+def test_blocks_have_figures_of_their_own(blocks):
+    path, folder = blocks
+    study = load(path)
+    names = registry.names(study)
+    assert {"forest", "claims", "curved/curvature", "one/gaps", "schedules/cost"} <= set(names)
+    assert "curvature" not in names
+    assert "one/curvature" not in names
+    assert all((folder / "figures" / f"{name}.{kind}").exists() for name in names for kind in registry.FORMATS)
+    alone = registry.draw("gaps", xr.open_zarr(folder / "cube.zarr", group="one"))
+    figures.save(alone, folder / "again.svg")
+    assert (folder / "again.svg").read_bytes() == (folder / "figures" / "one" / "gaps.svg").read_bytes()
+    assert "block one" in registry.draw("one/gaps", folder).get_supxlabel()
+
+
+def test_only_some_of_many_cells_are_drawn_and_the_footer_says_so(results, monkeypatch):
+    for module in (figures, cells):
+        monkeypatch.setattr(module, "PANELS", 1)
+    assert registry.draw("training", results[1]).get_supxlabel().endswith("; the first 1 of 2 cells")
+    assert "the first" not in registry.draw("curvature", results[1]).get_supxlabel()

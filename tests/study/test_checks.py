@@ -1,0 +1,37 @@
+"""What is wrong with a study as a whole, a line each. Keys and values: test_schema; families: test_study."""
+
+import pytest
+from tiny import BLOCKS, edited
+
+from scoregap import InputError
+from scoregap.study import checks, load
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("batch: [seed]", "batch: [seed, curvature]", "blocks.curved.curvature: is not allowed: it is an axis along"),
+        (
+            "{curvature: [0.0, 0.5]}",
+            "{train.steps: [3]}",
+            "blocks.curved.train.steps: unknown axis: allowed are family",
+        ),
+        ("{curvature: [0.0, 0.5]}", "{curvature: [-1.0]}", "blocks.curved.curvature"),
+        ("{curvature: [0.0, 0.5]}", "{curvature: []}", "blocks.curved.curvature: \\[\\] is not allowed"),
+        ("{curvature: [0.0, 0.5]}", "{curvature: [0.5], manifold_dim: [6]}", "manifold_dim: 6 is not allowed"),
+        ("  curved:", "  Curved!:", "blocks.Curved!"),
+        ("{curvature: [0.0, 0.5]}", "3", "blocks.curved: 3 is not allowed: should be a mapping"),
+    ],
+)
+def test_what_a_block_cannot_be_is_one_line(tmp_path, old, new, says):
+    path = edited(tmp_path, *BLOCKS, (old, new))
+    with pytest.raises(InputError, match=says) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_study_may_not_be_too_large(tmp_path, monkeypatch):
+    path = edited(tmp_path, *BLOCKS)
+    monkeypatch.setattr(checks, "MOST_CELLS", 41)
+    with pytest.raises(InputError, match="42 cells are not allowed: should be at most 41"):
+        load(path)
