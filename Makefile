@@ -5,6 +5,7 @@
 # make lint   ruff, snakefmt, mypy
 # make error-rates   of the regression gate: false alarms of unchanged runs, power; RUNS=N
 # make gate-mutations   does the gate catch faults put into the code? after make run; half an hour
+# make mutants   do the tests catch sixty faults put into the code? an hour of one core, goes on where it was stopped
 # make accuracy   worst errors of exact scores: family x check; Jacobians against autograd and differences
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
 # make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
@@ -25,7 +26,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults bench published picture clean clean-env
+.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults bench published picture mutants clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -52,6 +53,9 @@ error-rates: $(VENV)/installed-test
 
 gate-mutations: $(VENV)/installed-test
 	@$(BIN)/python tests/gate_mutations.py results
+
+mutants: $(VENV)/installed-test
+	@$(BIN)/python tests/mutants.py
 
 accuracy: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/accuracy.py

@@ -42,7 +42,7 @@ FAULTS = (
           "zip(starts, ends, strict=True))[::-1]"),
     Fault("an off-by-one gap index", "fit", "measure/gaps.py", "above = np.asarray(boundaries) - 1",
           "above = np.asarray(boundaries) - 2"),
-    Fault("half the training", "train", "study.py", "        return self.train\n",
+    Fault("half the training", "train", "study/grid.py", "        return self.train\n",
           '        return self.train.model_copy(update={"steps": self.train.steps // 2})\n'),
     Fault("a stale EMA: it forgets nothing", "train", "measure/training.py", "max(1.0 / step, 1.0 / (1 + ema * steps))",
           "1.0 / step"),
