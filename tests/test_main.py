@@ -185,6 +185,26 @@ def test_an_unknown_study_and_an_unwritable_folder_are_refused(tiny, tmp_path):
         refused(scoregap("run", tiny, "--results", "/proc/scoregap"), "--results: ")
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "cp037", "shift_jis", "utf-8", "ascii"])
+def test_what_the_users_encoding_cannot_say_is_replaced(tiny, tmp_path, encoding):
+    name = "res \N{GREEK SMALL LETTER OMEGA}\N{SNOWMAN}"
+    command = [sys.executable, "-m", "scoregap", "status", tiny, "--results", name]
+    user = CLEAN | {"PYTHONIOENCODING": f"{encoding}:strict"}
+    result = subprocess.run(command, capture_output=True, cwd=tmp_path, env=user, check=False)
+    assert result.returncode == 0, result.stderr
+    spoken = "utf-8" if encoding == "ascii" else encoding  # typer takes ASCII for a mistake
+    said = name.encode(spoken, errors="replace").decode(spoken)
+    assert result.stdout.decode(spoken).startswith(f"tiny: 12 cells in 6 jobs, in {said}/tiny: ")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_lead_nowhere(tiny, tmp_path, closed):
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "scoregap", "stop", tiny]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=CLEAN, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == ("" if " >" in f" {closed}" else "results/tiny: no run is going on: nothing to stop\n")
+
+
 def test_status_of_a_study_at_any_time(tiny, tmp_path):
     result = scoregap("status", tiny, cwd=tmp_path)
     assert result.returncode == 0

@@ -273,5 +273,5 @@ def _end(process: subprocess.Popen) -> None:
 
 def _signal(process: subprocess.Popen, number: signal.Signals) -> None:
     """Send a signal to Snakemake and its jobs."""
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):  # the second, on macOS, where all have ended
         os.killpg(process.pid, number)
