@@ -116,6 +116,7 @@ def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
     if drawn:
         figures = results / "figures"
         report.run(study, results / "cube.zarr", results / "comparison.csv", figures, results / "report.html")
+        assert "Not drawn" not in (results / "report.html").read_text()
 
 
 EXACT = (("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 2"))

@@ -68,7 +68,8 @@ def take(study: Study, folder: Path) -> Record:
 def device(study: Study, folder: Path, machine: str) -> str:
     """The class of device: systems whose roundings may differ at large are not compared."""
     files = [storage.place(folder, job.id, "train") for job in study.jobs.values() if job.trained]
-    used = {str(member.get("device")) for file in files for member in storage.weights_members(file).values()}
+    there = [file for file in files if file.exists()]  # cells of others have no result
+    used = {str(member.get("device")) for file in there for member in storage.weights_members(file).values()}
     return f"{machine}, {' and '.join(sorted(used)) or 'cpu'}"
 
 

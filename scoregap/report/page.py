@@ -28,12 +28,14 @@ STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
 def write(
-    study: Study, frame: pd.DataFrame, tested: pd.DataFrame, lines: list[str], pictures: dict[str, bytes], attrs: dict
-) -> str:
+    study: Study, frame: pd.DataFrame, tested: pd.DataFrame, lines: list[str], pictures: dict[str, bytes],
+    failed: dict[str, str], attrs: dict,
+) -> str:  # fmt: skip
     """The page as text.
 
     frame: comparison.csv. tested: claims.csv. lines: what the findings say. pictures: SVG of figures of `registry`, in
-    their order. attrs: of the cube, and the device.
+    their order. failed: why a figure could not be drawn, by name, where it could not. attrs: of the cube, and the
+    device.
     """
     words = {name: frame[name].astype(object).where(frame[name].notna(), "") for name in ("verdict", "not_ok")}
     frame = frame.assign(**words)
@@ -59,9 +61,16 @@ def write(
 <p class="about">{html.escape(about(study))}</p>
 {verdict(study, frame, judged)}
 <p class="links">{figures}</p>
+{not_drawn(failed)}
 {body}
 </main></body></html>
 """
+
+
+def not_drawn(failed: dict[str, str]) -> str:
+    """The figures that could not be drawn, and why; empty where all could."""
+    named = "; ".join(f"{titled(name)} ({why})" for name, why in failed.items() if why)
+    return f'<p><b class="bad">Not drawn</b>: {html.escape(named)}.</p>' if named else ""
 
 
 def titled(name: str) -> str:

@@ -15,6 +15,7 @@ import xarray as xr
 os.environ.setdefault("MPLBACKEND", "svg")  # never a window
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
 from scoregap import storage
@@ -103,7 +104,13 @@ def grid(rows: int, columns: int, height=2.4, **options):
 
 
 def log_time(ax) -> None:
-    """A logarithmic axis of noise variances; without minor ticks, which cost most of the drawing time."""
+    """A logarithmic axis of noise variances; without minor ticks, which cost most of the drawing time.
+
+    Of a panel in which nothing is drawn it says so.
+    """
+    if not np.isfinite(ax.dataLim.minposx):
+        ax.text(0.5, 0.5, "no result", transform=ax.transAxes, ha="center")
+        return
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(numticks=8))
     ax.xaxis.set_minor_locator(NullLocator())
@@ -118,6 +125,11 @@ def shared_legend(figure, axes) -> None:
     figure.legend(entries.values(), entries.keys(), loc="outside right center", fontsize=8)
 
 
+def of_cell(array: xr.DataArray) -> xr.DataArray:
+    """What all networks and seeds of a cell share, as its boundaries and its law: of those that have a result."""
+    return array.median(("network", "seed"))
+
+
 def left_out(blocks: list, most: int) -> str:
     """What a title adds where only the first `most` of the blocks are drawn."""
     return f"; the first {most} of {len(blocks)} settings" if len(blocks) > most else ""
@@ -127,7 +139,7 @@ def nothing(why: str):
     """A figure that says why it is empty."""
     figure, axes = grid(1, 1)
     axes[0, 0].set_axis_off()
-    axes[0, 0].text(0.5, 0.5, why, ha="center")
+    axes[0, 0].text(0.5, 0.5, textwrap.fill(why, 100), ha="center", parse_math=False)
     return figure
 
 
