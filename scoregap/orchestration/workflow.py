@@ -155,9 +155,11 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
 def take(folder: Path) -> int | None:
     """A descriptor that locks a results folder for this run and its children; None if another run has it.
 
-    The date of the lock file is when the last run began.
+    The date of the lock file is when the last run began. Raises InputError if the folder is not scoregap's.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    from scoregap import storage  # numpy, which is slow to come and which checks do not need
+
+    storage.mark(folder)
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
     try:
         try:

@@ -86,6 +86,9 @@ def with_margins(metrics: dict[str, Metric]) -> dict[str, Metric]:
     return result
 
 
+KIND = storage.Kind("a baseline", storage.json_with("study", "config_hash", "seeds", "metrics"))
+
+
 def write(path: Path, record: Record) -> None:
     """A baseline: sorted, one line per metric and per section of the study, so that a change reads well as a diff."""
     content = record.model_dump()
@@ -99,7 +102,7 @@ def write(path: Path, record: Record) -> None:
             lines.append(f" {json.dumps(key)}: {{\n{inner}\n }}")
         else:
             lines.append(f" {json.dumps(key)}: {json.dumps(content[key])}")
-    storage.write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
+    storage.write_text(path, "{\n" + ",\n".join(lines) + "\n}\n", KIND)
 
 
 def read(path: Path) -> Record:

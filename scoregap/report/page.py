@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scoregap import storage
 from scoregap.analysis.tables import labelled, of_subjects, told
 from scoregap.regression.metrics import PHASES
 from scoregap.regression.theory import agreement
@@ -24,6 +25,7 @@ from scoregap.study import Study
 WORST, MOST_SETTINGS, MOST_ROWS = 5, 16, 3000  # rows of tables
 VERDICTS = {"agrees": "good", "inconclusive": "unclear", "disagrees": "bad"}  # and their classes
 WORDS = {"agrees": "agree", "inconclusive": "inconclusive", "disagrees": "disagree"}  # of several
+KIND = storage.Kind("a report", storage.text_with('<meta name="generator" content="scoregap">'), r"report\.html")
 STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
@@ -53,6 +55,7 @@ def write(
     body = "".join(f'<h2 id="{anchor}">{title}</h2>{text}' for anchor, (title, text) in shown.items())
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="generator" content="scoregap">
 <link rel="icon" href="data:,"><title>{html.escape(study.name)}: does theory hold?</title>
 <style>{STYLE}</style></head><body>
 <nav><a href="#top"><b>{html.escape(study.name)}</b></a>{links}</nav>

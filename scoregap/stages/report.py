@@ -26,10 +26,11 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     The cube and the comparison are in the folder of the run, which is compared with BASELINE.
     """
     loaded = load(study)
+    names = registry.names(loaded)
+    storage.claim((html, page.KIND), *((path, figures.KIND) for name in names for path in files(out, name)))
     text = written(loaded, numbers)
     parts = gathered(loaded, cube)
     drawn = registry.Run(loaded, parts, cube.parent, baseline)
-    names = registry.names(loaded)
     failed = {name: draw(drawn, name, out) for name in names}
     attrs = parts[0][1][0].attrs
     device = baselines.device(loaded, cube.parent, attrs["machine"])
@@ -37,7 +38,12 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     lines = [line for part, datasets in parts for line in analysis.summary(part, datasets)]
     frame = pd.read_csv(io.StringIO(text))
     facts = attrs | {"device": device}
-    storage.write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts))
+    storage.write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts), page.KIND)
+
+
+def files(out: Path, name: str) -> list[Path]:
+    """Where a figure is in folder `out`."""
+    return [out / f"{name}.{kind}" for kind in registry.FORMATS]
 
 
 def draw(run: registry.Run, name: str, out: Path) -> str:
@@ -45,7 +51,7 @@ def draw(run: registry.Run, name: str, out: Path) -> str:
     empty text. Files that are damaged or cannot be written are no matter of a figure."""
     import matplotlib.pyplot as plt  # after `figures`, which chooses how it draws
 
-    paths = [out / f"{name}.{kind}" for kind in registry.FORMATS]
+    paths = files(out, name)
     try:
         figures.save(run.draw(name), *paths)
     except (InputError, DamagedFile, OSError, MemoryError):

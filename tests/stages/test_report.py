@@ -82,11 +82,11 @@ STEPS = ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")
     [
         ("no job has run", ()),
         ("no job has run", (FLAT, WITH_DIMENSION, WITH_SAMPLING)),
-        ("networks diverged", (("exact, gaussian, gated-8", "gated-8"), STEPS)),
-        ("networks diverged", (STEPS,)),
+        ("networks diverged", (FLAT, ("exact, gaussian, gated-8", "gated-8"))),
+        ("networks diverged", (FLAT, ("exact, gaussian, gated-8", "exact, gated-8"), STEPS)),
         ("only the first seed", (*LINEAR, ("[exact, gaussian, gated-8]", "[exact]"))),
-        ("only the last seed", ()),
-        ("only networks", (FLAT, STEPS)),
+        ("only the last seed", (FLAT,)),
+        ("only networks", (FLAT, ("exact, gaussian, gated-8", "exact, gated-8"))),
     ],
 )
 def test_cubes_with_few_results_are_drawn(tmp_path, monkeypatch, ranks, edge, changes):

@@ -28,6 +28,11 @@ REFERENCE_STYLE: dict[Any, Any] = {
     "gaussian": {"color": "tab:green", "ls": "-.", "lw": 1.4},
     "exact": {"color": "black", "ls": "--", "lw": 1.4},
 }
+KIND = storage.Kind(
+    "a figure",
+    storage.text_with(r"<dc:title>scoregap</dc:title>|/Creator \(scoregap\)"),
+    r"figures/([^/]+/)?\w+\.(svg|pdf)",
+)
 COLOURS = (
     "tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink", "tab:cyan", "tab:olive", "navy", "gold",
 )  # fmt: skip
@@ -173,7 +178,7 @@ def save(figure, *paths: Path) -> None:
     with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
         for path in paths:
             kind, date = ("pdf", "CreationDate") if path.suffix == ".pdf" else ("svg", "Date")
-            with storage.replacing(path) as temporary:
-                figure.savefig(temporary, format=kind, metadata={date: None})
+            with storage.replacing(path, KIND) as temporary:
+                figure.savefig(temporary, format=kind, metadata={date: None, "Creator": "scoregap"})
             figure.set_layout_engine(None)  # it is laid out: again would take as long as a format
     plt.close(figure)
