@@ -378,7 +378,8 @@ from pathlib import Path
 from scoregap import storage
 folder, replace = Path(sys.argv[1]), os.replace
 def write(path, value):
-    ds = xr.Dataset({"status": ("seed", np.full(3, value))}, {"seed": np.arange(3)}, {"config_hash": "x", "contract": "1"})
+    ds = xr.Dataset({"status": ("seed", np.full(3, value))}, {"seed": np.arange(3)})
+    ds.attrs = {"config_hash": "x", "contract": "1"}
     storage.write_cube(path, {"": ds})
 def killed_at(number):
     count = 0
