@@ -204,6 +204,13 @@ def check(
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
+    wanted = [(junit, rendering.JUNIT)] if junit else []
+    if figure:
+        from scoregap.report import figures
+        from scoregap.report.figures import forest
+
+        wanted.append((figure, figures.KIND))
+    storage.claim(*wanted)
     path = baseline or workflow.baseline(loaded.name)
     required = baseline or path.exists() or "baseline" in loaded.document.compare.require
     report, why = reports.check(loaded, results / loaded.name, path if required else None)
@@ -212,11 +219,8 @@ def check(
         raise typer.Exit(reports.INCOMPARABLE)
     typer.echo(rendering.as_json(report, strict) if as_json else rendering.render(report))
     if junit:
-        storage.write_text(junit, rendering.junit(report, strict))
+        storage.write_text(junit, rendering.junit(report, strict), rendering.JUNIT)
     if figure:
-        from scoregap.report import figures
-        from scoregap.report.figures import forest
-
         with figures.styled():
             drawn = figures.signed(forest.draw(report), loaded)
         figures.save(drawn, figure)

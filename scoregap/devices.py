@@ -2,29 +2,30 @@
 
 train.device of a study (auto, cpu, cuda, cuda:K) -> torch device, kept from all other jobs until the process ends
 
-A GPU is taken by a lock on a file named after the GPU itself (its UUID), in one folder for all users and all runs of
-the machine; the kernel drops the lock with the process, however it dies. K counts what CUDA_VISIBLE_DEVICES leaves.
+A GPU is taken by binding a socket to a name made of the GPU's own (its UUID), in Linux's abstract namespace: one for
+all users and all runs of a machine (of a network namespace, where containers have their own), without any file that
+somebody else could own, lay a trap at or clear away. The kernel frees the name with the process, however it dies.
+K counts what CUDA_VISIBLE_DEVICES leaves.
 """
 
-import fcntl
+import errno
 import math
 import os
-import re
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from scoregap import InputError
 
-FOLDER = Path("/tmp/scoregap-devices")  # not TMPDIR, in which users and batch jobs differ
+NAME = "\0scoregap/device/"  # before the UUID; the zero byte stands for the abstract namespace
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # one of them is there where CUDA (or ROCm) is
 PAUSE = 1.0  # seconds between looks at GPUs that are all taken
 REMIND = 30.0  # seconds
 
-_held: dict[str, int] = {}  # descriptors of the locks that this process holds, by UUID
+_held: dict[str, socket.socket] = {}  # what this process holds, by UUID
 
 
 def take(study: Path, name: str):
@@ -89,9 +90,8 @@ def hold(wanted: Sequence[str]) -> int:
     began, said = time.monotonic(), -math.inf
     while True:
         for i, uuid in enumerate(wanted):
-            descriptor = _lock(FOLDER / f"{re.sub('[^A-Za-z0-9-]', '-', uuid)}.lock")
-            if descriptor is not None:
-                _held[uuid] = descriptor
+            if held := _lock(uuid):
+                _held[uuid] = held
                 return i
         if (now := time.monotonic()) - said >= REMIND:
             said = now
@@ -99,32 +99,14 @@ def hold(wanted: Sequence[str]) -> int:
         time.sleep(PAUSE)
 
 
-def _lock(path: Path) -> int | None:
-    """A descriptor that holds the lock; None if another process does."""
-    descriptor = _opened(path)
+def _lock(uuid: str) -> socket.socket | None:
+    """A socket that holds the GPU as long as it is open; None if another process has one."""
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(descriptor).st_ino != path.stat().st_ino:  # cleared away and made anew meanwhile
-            raise BlockingIOError
-        os.utime(descriptor)  # young, so that whoever clears /tmp leaves it
-    except (BlockingIOError, FileNotFoundError):
-        os.close(descriptor)
+        held.bind(NAME + uuid)
+    except OSError as error:
+        held.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
         return None
-    except PermissionError:  # of utime, on a file of another user on a system that did not let us open it to all
-        pass
-    return descriptor
-
-
-def _opened(path: Path) -> int:
-    """The lock file, made by whoever comes first and open to all users (reading is enough for a lock)."""
-    with suppress(FileExistsError):
-        path.parent.mkdir()
-        path.parent.chmod(0o1777)
-    while True:
-        # Never both open and create: Linux refuses that for files of others in folders open to all.
-        with suppress(FileNotFoundError):
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        with suppress(FileExistsError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL)
-            os.fchmod(descriptor, 0o666)  # whatever the umask
-            return descriptor
+    return held

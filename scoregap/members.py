@@ -28,6 +28,7 @@ def update(
     Cells whose results are the same (equal keys) are computed once. beat: to be told of every unit of work that is
     done, of which a cell has so many.
     """
+    storage.claim((out, storage.job_kind(stage)))
     keys = job.keys(stage)
     wanted: dict[str, Cell] = {}
     for key, cell in zip(keys, job.cells, strict=True):
@@ -36,7 +37,7 @@ def update(
     fresh = [key for key in wanted if key not in found]
     beat = Heartbeat(unit, len(fresh) * units)
     found |= {key: compute(wanted[key], beat) for key in fresh}
-    storage.write_job(out, variables.stack([found[key] for key in keys]), keys)
+    storage.write_job(out, variables.stack([found[key] for key in keys]), keys, stage)
 
 
 def earlier(path: Path, wanted: dict[str, Cell]) -> dict[str, Result]:

@@ -6,6 +6,9 @@ Every file is written beside its place under a temporary name, flushed to disk a
 CRC-32C, weights and tables a SHA-256, the cube a manifest of SHA-256s; a mismatch is a `DamagedFile`, never a NaN.
 Nothing read here is unpickled. A cube may be larger than memory: it is built from a `Spool`, block by block.
 
+What is at that place is replaced only if it is scoregap's own (`own`): its content says so, or, damaged as it may be,
+its place in a results folder that bears the mark of one.
+
 Only the functions that need xarray and zarr import them: jobs are many, and start often.
 """
 
@@ -17,7 +20,9 @@ import json
 import math
 import mmap
 import os
+import re
 import shutil
+import stat
 import tempfile
 import warnings
 import zipfile
@@ -25,11 +30,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from scoregap import DamagedFile
+from scoregap import DamagedFile, InputError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -41,10 +46,125 @@ CHUNK = 2**17  # bytes of an inner chunk of a cube: one time of as many cells as
 SHARD = 2**25  # bytes of a shard before compression: what is held at once when a cube is written
 
 
+# ---------------------------------------------------------------- what is ours
+
+
+class Kind(NamedTuple):
+    """Of files that scoregap makes. name: for messages. says: whether the content of one says that it is of this kind.
+    place: regular expression of where a results folder has such files, whole or damaged; empty if nowhere. inside: of
+    the names of files in it, if it is a folder."""
+
+    name: str
+    says: Callable[[Path], bool]
+    place: str = ""
+    inside: str = ""
+
+
+MARK = ".scoregap"  # the file in a results folder by which it is one
+MARKED = "This folder and what scoregap has made in it are replaced by scoregap as it needs.\n"
+
+
+def mark(folder: Path) -> None:
+    """Make a results folder, or make one of what is there. Raises InputError if it has files that are not scoregap's.
+
+    A folder without the mark that runs have locked, and Snakemake used, is of an earlier version.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = set(os.listdir(folder)) - {MARK}  # before looking at the mark: another run may be making it
+    if _is_marked(folder):
+        return
+    if names and not names >= {".lock", ".snakemake"}:
+        raise InputError(
+            f"{folder}: has files, and was not made by scoregap (there is no {MARK} in it): move it away, or name "
+            "another folder with --results"
+        )
+    with _naming(folder / MARK):
+        (folder / MARK).write_text(MARKED)
+
+
+def _is_marked(folder: Path) -> bool:
+    try:
+        return stat.S_ISREG((folder / MARK).lstat().st_mode) and (folder / MARK).read_text() == MARKED
+    except (OSError, ValueError):
+        return False
+
+
+def own(path: Path, kind: Kind) -> Path:
+    """Where a file of this kind is written as `path`: that place itself, or where a link there leads; the link stays.
+
+    Raises InputError, with nothing touched, unless nothing is there or what is there is known to be scoregap's own, of
+    the same kind.
+    """
+
+    def refuse(why: str) -> NoReturn:
+        raise InputError(f"{path}: {why}: allowed is a new path, or {kind.name} that scoregap has made")
+
+    target = Path(os.path.realpath(path))
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        above = next(one for one in target.parents if os.path.lexists(one))
+        if not above.is_dir():
+            refuse(f"{above} is not a folder")
+        return target
+    except OSError as error:  # a circle of links, a folder that may not be looked into
+        refuse(error.strerror or str(error))
+    if not (stat.S_ISDIR if kind.inside else stat.S_ISREG)(mode) or not target.exists():
+        refuse("is a folder" if stat.S_ISDIR(mode) else "is a file" if stat.S_ISREG(mode) else "is not a regular file")
+    if not (_says(target, kind) or _placed(path, kind)):
+        refuse("was not made by scoregap, or is damaged")
+    for folder, folders, files in os.walk(target) if kind.inside else ():
+        for name in (*files, *(one for one in folders if os.path.islink(os.path.join(folder, one)))):
+            one = Path(folder, name)
+            if one.is_symlink() or not re.fullmatch(kind.inside, one.relative_to(target).as_posix()):
+                refuse(f"has {one.relative_to(target)} in it, which was not made by scoregap")
+    return target
+
+
+def claim(*wanted: tuple[Path, Kind]) -> None:
+    """Refuse, before any work, what `own` would refuse, and one path for two files. Raises InputError."""
+    places = [own(path, kind) for path, kind in wanted]
+    for i, place in enumerate(places):
+        if place in places[:i]:
+            raise InputError(f"{wanted[i][0]}: is named twice: allowed is a path of its own for each output")
+
+
+def _says(path: Path, kind: Kind) -> bool:
+    try:
+        return kind.says(path)
+    except Exception:  # damaged, or of anybody: a zip, JSON, a codec
+        return False
+
+
+def _placed(path: Path, kind: Kind) -> bool:
+    """Whether a path is where a results folder has files of this kind."""
+    path = Path(os.path.abspath(path))
+    return any(
+        re.fullmatch(kind.place, path.relative_to(folder).as_posix()) and _is_marked(folder)
+        for folder in path.parents[:3]
+    )
+
+
+def text_with(pattern: str) -> Callable[[Path], bool]:
+    """Whether the content of a file has a text, by regular expression."""
+    return lambda path: bool(re.search(pattern.encode(), path.read_bytes()))
+
+
+def json_with(*keys: str) -> Callable[[Path], bool]:
+    """Whether a file is a mapping with these keys, as JSON."""
+    return lambda path: json.loads(path.read_text(encoding="utf-8")).keys() >= set(keys)
+
+
+# ---------------------------------------------------------------- writing
+
+
 @contextmanager
-def replacing(path: Path):
-    """A temporary name beside `path`; on leaving without an error the file there is synced and takes its place."""
-    path = Path(path)
+def replacing(path: Path, kind: Kind):
+    """A temporary name beside `path`; on leaving without an error the file there is synced and takes its place.
+
+    Raises InputError if `path` is not scoregap's own.
+    """
+    path = own(Path(path), kind)
     with _temporary(path) as temporary:
         yield temporary
         _sync(temporary)
@@ -108,9 +228,9 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_text(path: Path, text: str) -> None:
-    """A whole text file, or the old one."""
-    with replacing(path) as temporary:
+def write_text(path: Path, text: str, kind: Kind) -> None:
+    """A whole text file, or the old one. Raises InputError if `path` is not scoregap's own."""
+    with replacing(path, kind) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -139,22 +259,33 @@ def place(folder: Path, job: str, stage: str) -> Path:
     return folder / stage / f"{job}{'.safetensors' if stage == 'train' else '.zarr.zip'}"
 
 
+def job_kind(stage: str) -> Kind:
+    """Of the files of jobs of a stage other than train."""
+
+    def says(path: Path) -> bool:
+        with zipfile.ZipFile(path) as archive:
+            attributes = json.loads(archive.read("zarr.json"))["attributes"]
+        return attributes.keys() >= {"format", "members"} and attributes.get("stage", stage) == stage
+
+    return Kind(f"a file of the stage {stage}", says, rf"{stage}/[^/]+\.zarr\.zip")
+
+
 @_own_zarr()
-def write_job(path: Path, arrays: Arrays, members: list[str]) -> None:
+def write_job(path: Path, arrays: Arrays, members: list[str], stage: str) -> None:
     """Arrays whose first dimension is `member`, with the key of every member, as one zip of a zarr store.
 
-    The same arrays give the same bytes.
+    The same arrays give the same bytes. Raises InputError if `path` is not scoregap's own, of this stage.
     """
     import zarr
 
     entries: dict = {}
-    store, attributes = zarr.storage.MemoryStore(entries), {"format": FORMAT, "members": json.dumps(members)}
-    group = zarr.create_group(store, zarr_format=3, attributes=attributes)
+    attributes = {"format": FORMAT, "members": json.dumps(members), "stage": stage}
+    group = zarr.create_group(zarr.storage.MemoryStore(entries), zarr_format=3, attributes=attributes)
     for name, (dims, array) in arrays.items():
         # all members in a chunk, or each in one of its own: Blosc takes 2 GiB
         chunks = array.shape if array.nbytes <= SHARD else (1, *array.shape[1:])
         _create(group, name, array, dims, chunks=chunks)[...] = array
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(path, job_kind(stage)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in sorted(entries):
             archive.writestr(zipfile.ZipInfo(name), entries[name].to_bytes())
 
@@ -233,6 +364,9 @@ def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
 # ---------------------------------------------------------------- weights
 
 
+WEIGHTS = Kind("weights", lambda path: bool(weights_members(path)), r"train/[^/]+\.safetensors(\.checkpoint)?")
+
+
 def _weights_digest(tensors: dict, members: str) -> str:
     total = hashlib.sha256(members.encode())
     for name in sorted(tensors):
@@ -252,7 +386,7 @@ def write_weights(path: Path, members: dict[str, dict], tensors: dict[str, np.nd
         {name: np.ascontiguousarray(array) for name, array in tensors.items()},
         {"scoregap": json.dumps(header)},  # one entry, since safetensors writes several in random order
     )
-    with replacing(path) as temporary:
+    with replacing(path, WEIGHTS) as temporary:
         temporary.write_bytes(content)
 
 
@@ -290,11 +424,24 @@ def weights_members(path: Path) -> dict[str, dict]:
 # ---------------------------------------------------------------- tables
 
 
+TABLE = Kind("a table with its checksum", lambda path: bool(read_table(path)), r"(comparison|claims)\.csv")
+CHECKSUM = Kind("a checksum", json_with("format", "of", "sha256"), r"(comparison|claims)\.csv\.json")
+
+
+def table(path: Path) -> tuple[tuple[Path, Kind], ...]:
+    """What `write_table` writes, as `claim` takes it."""
+    return (path, TABLE), (manifest_of(path), CHECKSUM)
+
+
 def write_table(path: Path, text: str, of: str) -> None:
-    """A text file, and beside it `<path>.json` with what it is of, a study's hash, and the SHA-256 of both."""
-    write_text(path, text)
+    """A text file, and beside it `<path>.json` with what it is of, a study's hash, and the SHA-256 of both.
+
+    Raises InputError, before it writes, if one of the two is not scoregap's own.
+    """
+    claim(*table(path))
+    write_text(path, text, TABLE)
     manifest = {"format": FORMAT, "of": of, "sha256": _table_digest(text.encode(), of)}
-    write_text(manifest_of(path), json.dumps(manifest) + "\n")
+    write_text(manifest_of(path), json.dumps(manifest) + "\n", CHECKSUM)
 
 
 def _table_digest(content: bytes, of: str) -> str:
@@ -388,17 +535,34 @@ def layout(array: xr.DataArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return chunks, tuple(count * chunk for count, chunk in zip(several, chunks, strict=True))
 
 
+def _is_cube(path: Path) -> bool:
+    """Whether a folder has the attributes of a cube of ours."""
+    content = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+    return content["attributes"].keys() >= {"config_hash", "contract"}
+
+
+IN_CUBE = r"\.snakemake_timestamp|([^/]+/)*(zarr\.json|c([./]\d+)*)"
+CUBE = Kind("a cube", _is_cube, r"cube\.zarr", IN_CUBE)
+MANIFEST = Kind("a manifest", json_with("format", "files"), r"cube\.zarr\.json")
+
+
+def cube(path: Path) -> tuple[tuple[Path, Kind], ...]:
+    """What `write_cube` writes, as `claim` takes it."""
+    return (path, CUBE), (manifest_of(path), MANIFEST)
+
+
 @_own_zarr()
 def write_cube(path: Path, groups: dict[str, xr.Dataset], forget: Callable[[], None] = lambda: None) -> None:
     """Build the cube beside `path`, shard by shard, then swap. groups: {"": dataset}, or one dataset per group name.
 
     `<path>.json` is the manifest: SHA-256 of every file. It is whole before anything is swapped and takes its place
     last, so that at every instant there is the old cube, the new one, or what `read_cube` refuses. forget: called
-    after every shard, to let go of what reading it has taken.
+    after every shard, to let go of what reading it has taken. Raises InputError if one of the two is not our own.
     """
     import zarr
 
-    manifest, old = manifest_of(path), path.with_name(f"{path.name}.old")
+    path, manifest = (own(*one) for one in cube(path))
+    old = path.with_name(f"{path.name}.old")
     with _temporary(path) as building, _temporary(old) as aside, _temporary(manifest) as new_manifest:
         if set(groups) != {""}:
             attributes = next(iter(groups.values())).attrs

@@ -83,7 +83,8 @@ def cube(pick):
         }
         coords = {"network": np.array(["exact", "a", "b"], object), "seed": np.arange(4), "time": rng.random(6)}
         with mock.patch.multiple(storage, CHUNK=80, SHARD=960):
-            storage.write_cube(folder / "cube.zarr", {"": xr.Dataset(arrays, coords, {"seed": str(seed)})})
+            attributes = {"seed": str(seed), "config_hash": "x", "contract": "1"}
+            storage.write_cube(folder / "cube.zarr", {"": xr.Dataset(arrays, coords, attributes)})
         return folder / "cube.zarr", pick(folder / "cube.zarr")
 
     return make

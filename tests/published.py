@@ -6,6 +6,7 @@ provenance.json says what the numbers are of (attributes of the cube), and what 
 """
 
 import csv
+import hashlib
 import json
 import shutil
 import sys
@@ -20,21 +21,37 @@ from scoregap.study import Study, load
 RESULTS = Path(__file__).parents[1] / "results"
 
 
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of what is published beside its provenance, by name."""
+    files = [path for path in sorted(folder.iterdir()) if path.name != "provenance.json"]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+KIND = storage.Kind(
+    "a folder of what is published",
+    lambda path: json.loads((path / "provenance.json").read_text())["files"] == hashes(path),
+    inside=r"[\w-]+\.(csv|svg)|provenance\.json",
+)
+
+
 def publish(study: Study, folder: Path, out: Path, pictures: list[str]) -> None:
-    """Copy tables and pictures of a run in a folder. Raises InputError, DamagedFile, unless they are of this study."""
+    """Copy tables and pictures of a run in a folder. Raises InputError, DamagedFile, unless they are of this study
+    and `out` is absent, or was published before and not edited since."""
     for name in ("claims.csv", "comparison.csv"):
         if storage.read_table(folder / name)[1] != study.hash:
             raise InputError(f"{folder / name}: is not of this study as it is now: run it")
     ds = cube.datasets(study, folder / "cube.zarr")[0][1][0]
+    out = storage.own(out, KIND)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    for name in ("claims.csv", "comparison.csv"):
-        shutil.copyfile(folder / name, out / name)
-    for name in pictures:
-        shutil.copyfile(folder / "figures" / f"{name}.svg", out / f"{name.replace('/', '-')}.svg")
+    copied = {name: folder / name for name in ("claims.csv", "comparison.csv")}
+    copied |= {f"{name.replace('/', '-')}.svg": folder / "figures" / f"{name}.svg" for name in pictures}
+    for name, source in copied.items():
+        shutil.copyfile(source, out / name)
     spent = cost(folder / "logs")
     facts = {name: value for name, value in ds.attrs.items() if name not in ("study", "block")}
     facts |= {"cells": study.size, "jobs": len(study.jobs), "core_seconds": spent}
+    facts["files"] = hashes(out)
     (out / "provenance.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -18,22 +17,24 @@ UUIDS = ["8f2c-0", "8f2c-1"]
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A lock folder of this test's own, and nothing held by this process."""
-    monkeypatch.setattr(devices, "FOLDER", tmp_path / "locks")
+def names(request, monkeypatch):
+    """Names of this test's own, and nothing held by this process."""
+    names = f"\0scoregap-test/{os.getpid()}/{id(request)}/"
+    monkeypatch.setattr(devices, "NAME", names)
     monkeypatch.setattr(devices, "PAUSE", 0.02)
     monkeypatch.setattr(devices, "_held", {})
-    yield tmp_path / "locks"
-    for descriptor in devices._held.values():
-        os.close(descriptor)
+    yield names
+    for held in devices._held.values():
+        held.close()
 
 
 JOB = """
-import sys, time
-from itertools import pairwise
-from pathlib import Path
+import os, sys, time
 from scoregap import devices
-devices.FOLDER, devices.PAUSE = Path({folder!r}), 0.02
+devices.NAME, devices.PAUSE = {names!r}, 0.02
+if {user}:
+    os.setgid({user})
+    os.setuid({user})
 index = devices.hold({wanted!r})
 begun = time.time()
 print("has", {wanted!r}[index], flush=True)
@@ -42,14 +43,14 @@ print(begun, time.time(), flush=True)
 """
 
 
-def job(folder, wanted, seconds):
-    """A process that takes one of the wanted devices for some seconds."""
-    code = JOB.format(folder=str(folder), wanted=wanted, seconds=seconds)
+def job(names, wanted, seconds, user=0):
+    """A process that takes one of the wanted devices for some seconds; user: another one than who runs the tests."""
+    code = JOB.format(names=names, wanted=wanted, seconds=seconds, user=user)
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_six_jobs_on_two_devices_never_meet_and_run_two_at_once(folder):
-    jobs = [job(folder, UUIDS, 0.5) for _ in range(6)]
+def test_six_jobs_on_two_devices_never_meet_and_run_two_at_once(names):
+    jobs = [job(names, UUIDS, 0.5) for _ in range(6)]
     spans = {uuid: [] for uuid in UUIDS}
     for one in jobs:
         output, errors = one.communicate(timeout=60)
@@ -63,22 +64,22 @@ def test_six_jobs_on_two_devices_never_meet_and_run_two_at_once(folder):
     assert any(a[0] < b[1] and b[0] < a[1] for a in spans[UUIDS[0]] for b in spans[UUIDS[1]])  # at the same time
 
 
-def test_a_killed_job_frees_its_device(folder):
-    holder = job(folder, UUIDS[:1], 600)
+def test_a_killed_job_frees_its_device(names):
+    holder = job(names, UUIDS[:1], 600)
     assert holder.stdout.readline() == f"has {UUIDS[0]}\n"
     before = len(os.listdir("/proc/self/fd"))
-    assert devices._lock(folder / f"{UUIDS[0]}.lock") is None
+    assert devices._lock(UUIDS[0]) is None
     assert len(os.listdir("/proc/self/fd")) == before  # a job may look for hours, once a second
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
     assert devices.hold(UUIDS[:1]) == 0
 
 
-def test_one_device_is_waited_for_while_others_are_free(folder):
+def test_one_device_is_waited_for_while_others_are_free(names):
     """cuda:k; the waiting is told, and ends with the holder."""
-    holder = job(folder, UUIDS[1:], 600)
+    holder = job(names, UUIDS[1:], 600)
     holder.stdout.readline()
-    waiting = job(folder, UUIDS[1:], 0)
+    waiting = job(names, UUIDS[1:], 0)
     assert waiting.stderr.readline() == "waiting for a GPU for 0 s: all are taken\n"
     time.sleep(0.2)
     assert waiting.poll() is None
@@ -88,14 +89,14 @@ def test_one_device_is_waited_for_while_others_are_free(folder):
     assert waiting.communicate(timeout=60)[0].startswith(f"has {UUIDS[1]}\n")
 
 
-def test_a_process_keeps_its_device_and_asks_again_for_free(folder):
+def test_a_process_keeps_its_device_and_asks_again_for_free(names):
     assert devices.hold(UUIDS) == 0
     assert devices.hold(UUIDS[::-1]) == 1
     assert len(devices._held) == 1
 
 
-def test_waiting_is_told_again(folder, capsys, monkeypatch):
-    holder = job(folder, UUIDS[:1], 1.0)
+def test_waiting_is_told_again(names, capsys, monkeypatch):
+    holder = job(names, UUIDS[:1], 1.0)
     holder.stdout.readline()
     monkeypatch.setattr(devices, "REMIND", 0.3)
     devices.hold(UUIDS[:1])
@@ -103,39 +104,31 @@ def test_waiting_is_told_again(folder, capsys, monkeypatch):
     assert 2 <= capsys.readouterr().err.count("waiting for a GPU") <= 5
 
 
-def test_locks_are_for_all_users(folder):
-    """Whatever the umask of whoever comes first; and nobody follows a link that somebody else has laid."""
-    before = os.umask(0o077)
-    try:
-        devices.hold(UUIDS[:1])
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o1777
-    assert stat.S_IMODE((folder / f"{UUIDS[0]}.lock").stat().st_mode) == 0o666
-    (folder / f"{UUIDS[1]}.lock").symlink_to("/etc/hostname")
-    with pytest.raises(OSError, match="symbolic links"):
-        devices.hold(UUIDS[1:])
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process of another user")
+@pytest.mark.parametrize("users", [(65534, 0), (0, 65534), (65533, 65534)])
+def test_users_exclude_each_other(names, users):
+    """Whoever comes first, and whatever became of whoever came before."""
+    for _ in range(2):
+        holder = job(names, UUIDS[:1], 600, users[0])
+        assert holder.stdout.readline() == f"has {UUIDS[0]}\n"
+        waiting = job(names, UUIDS[:1], 0, users[1])
+        assert waiting.stderr.readline() == "waiting for a GPU for 0 s: all are taken\n"
+        time.sleep(0.1)
+        assert waiting.poll() is None
+        holder.kill()
+        holder.communicate()
+        assert waiting.communicate(timeout=60)[0].startswith(f"has {UUIDS[0]}\n")
 
 
-def test_a_lock_that_is_cleared_away_is_not_taken(folder, monkeypatch):
-    """Between opening and locking: the lock would be on a file that no other process sees."""
-    original, cleared = devices.fcntl.flock, []
-
-    def clearing(descriptor, how):
-        original(descriptor, how)
-        if not cleared:
-            cleared.append((folder / f"{UUIDS[0]}.lock").unlink())
-
-    monkeypatch.setattr(devices.fcntl, "flock", clearing)
-    assert devices.hold(UUIDS[:1]) == 0
-    assert os.fstat(devices._held[UUIDS[0]]).st_ino == (folder / f"{UUIDS[0]}.lock").stat().st_ino
-
-
-def test_a_taken_lock_is_young(folder):
-    os.close(devices._opened(folder / "old.lock"))
-    os.utime(folder / "old.lock", (0, 0))
-    os.close(devices._lock(folder / "old.lock"))
-    assert time.time() - (folder / "old.lock").stat().st_mtime < 60
+def test_holding_touches_no_file():
+    """A FIFO, a link, a folder without permissions: whatever others lay into a shared folder cannot be in the way."""
+    code = (
+        "import os, sys\nfrom scoregap import devices\nseen = []\n"
+        "sys.addaudithook(lambda event, _: seen.append(event) if event[:3] in ('ope', 'os.') else None)\n"
+        f"assert devices.hold({[f'audited-{os.getpid()}']!r}) == 0\nprint(*seen)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("\n", "")
 
 
 @pytest.mark.parametrize(
@@ -170,7 +163,7 @@ def two_gpus(monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "index"), [("auto", 0), ("cuda", 0), ("cuda:1", 1)])
-def test_the_device_that_is_taken_is_torch_s(folder, two_gpus, capsys, name, index):
+def test_the_device_that_is_taken_is_torch_s(names, two_gpus, capsys, name, index):
     import torch
 
     assert devices.take(Path("s.yaml"), name) == torch.device("cuda", index)
@@ -179,15 +172,15 @@ def test_the_device_that_is_taken_is_torch_s(folder, two_gpus, capsys, name, ind
     assert capsys.readouterr().err == f"on cuda:{index}, model {index}\n"
 
 
-def test_the_second_job_gets_the_second_device(folder, two_gpus):
-    holder = job(folder, UUIDS, 600)
+def test_the_second_job_gets_the_second_device(names, two_gpus):
+    holder = job(names, UUIDS, 600)
     holder.stdout.readline()
     assert devices.take(Path("s.yaml"), "auto").index == 1
     holder.kill()
     holder.communicate()
 
 
-def test_the_cpu_is_never_taken(folder, two_gpus, monkeypatch):
+def test_the_cpu_is_never_taken(names, two_gpus, monkeypatch):
     with monkeypatch.context() as without:
         without.delattr(devices, "uuids")  # asking costs memory on every GPU
         assert devices.take(Path("s.yaml"), "cpu").type == "cpu"
@@ -196,7 +189,6 @@ def test_the_cpu_is_never_taken(folder, two_gpus, monkeypatch):
     with pytest.raises(InputError, match="'cuda' is not on this machine"):
         devices.take(Path("s.yaml"), "cuda")
     assert devices._held == {}
-    assert not folder.exists()
 
 
 def test_usable_asks_only_where_there_may_be_gpus(monkeypatch):

@@ -6,12 +6,15 @@ import subprocess
 from contextlib import contextmanager, suppress
 
 import damage
+import numpy as np
 import pytest
 import typer
-from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
+import xarray as xr
+from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited, write_job
 
 from scoregap import storage
 from scoregap.__main__ import _reporting_errors
+from scoregap.report import figures
 from scoregap.stages import compare, cube, dimension, fit, report, sample, spectrum, train
 from scoregap.study import load
 
@@ -56,6 +59,15 @@ def said(call, capsys):
     return caught.value.exit_code, capsys.readouterr().err
 
 
+def older(folder, stage):
+    """What a stage has made there before."""
+    write_job(folder / "new.zarr.zip", xr.Dataset({"old": ("member", [1.0])}), ["old"], stage)
+    storage.write_weights(folder / "new.safetensors", {"old": {}}, {"old/w": np.ones(1)})
+    storage.write_table(folder / "new.csv", "old", "old")
+    storage.write_text(folder / "new.txt", "\nmade by scoregap compare: old\n", compare.TABLES)
+    figures.save(figures.nothing("old"), folder / "gaps.svg")
+
+
 def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -76,8 +88,7 @@ def test_no_stage_reads_a_damaged_input(stage, how, copy, tmp_path, capsys):
     call, victim = command(stage, study, results, tmp_path)
     if victim.name == "c":
         victim = next(path for path in victim.parent.iterdir() if path.name != "zarr.json")
-    for name in ("new.zarr.zip", "new.csv", "new.txt", "gaps.svg"):
-        (tmp_path / name).write_text("old")
+    older(tmp_path, stage)
     whole = victim.read_bytes()
     if results / "cube.zarr" in victim.parents:
         other = results / "cube.zarr" / "t_max" / "zarr.json"
@@ -150,8 +161,7 @@ def test_what_cannot_be_written_is_one_line_and_leaves_what_was_there(stage, tro
         call, _ = command(stage, study, results, out)
         shutil.copytree(results / "cube.zarr", out / "cube.zarr")
         shutil.copy(results / "cube.zarr.json", out)
-        for name in ("new.safetensors", "new.zarr.zip", "new.csv", "new.txt"):
-            (out / name).write_text("old")
+        older(out, stage)
         if trouble.startswith("No"):
             with suppress(OSError), (out / "filler").open("wb", buffering=0) as file:
                 while file.write(bytes(4096)):

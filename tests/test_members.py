@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny import WITH_DIMENSION, edited, read_job, write_job
 
-from scoregap import members
+from scoregap import members, storage
 from scoregap.stages import dimension, fit, spectrum, train
 from scoregap.study import load
 
@@ -77,7 +77,8 @@ def test_members_of_other_sizes_share_a_file_and_leave_it(tmp_path):
 def test_a_damaged_file_is_computed_anew(tmp_path, capsys):
     path = edited(tmp_path)
     job = next(job for job in load(path).jobs.values() if "0.0-exact" in job.id)
-    out = tmp_path / "spectrum"
+    storage.mark(tmp_path / "results")
+    out = storage.place(tmp_path / "results", job.id, "spectrum")
     spectrum.run(path, job.id, out)
     whole = out.read_bytes()
     out.write_bytes(whole[:-100])

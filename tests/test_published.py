@@ -3,11 +3,13 @@
 import json
 
 import pytest
-from published import cost, publish
+from published import KIND, RESULTS, cost, publish
 from tiny import edited
 
 from scoregap import InputError
 from scoregap.study import load
+
+FINDINGS = RESULTS / "findings"
 
 
 def test_tables_pictures_and_where_they_come_from(blocks, tmp_path):
@@ -23,6 +25,19 @@ def test_tables_pictures_and_where_they_come_from(blocks, tmp_path):
     with pytest.raises(InputError, match="is not of this study as it is now: run it"):
         publish(load(edited(tmp_path)), folder, tmp_path / "other", [])
     assert not (tmp_path / "other").exists()
+    publish(study, folder, tmp_path / "out", ["claims"])
+    assert not (tmp_path / "out" / "curved-gaps.svg").exists()
+    (tmp_path / "out" / "claims.csv").write_text("edited")
+    with pytest.raises(InputError, match="was not made by scoregap, or is damaged"):
+        publish(study, folder, tmp_path / "out", ["claims"])
+    assert (tmp_path / "out" / "claims.csv").read_text() == "edited"
+
+
+def test_what_is_committed_may_be_replaced():
+    folders = sorted(path.parent for path in FINDINGS.glob("*/provenance.json"))
+    assert folders
+    for folder in folders:
+        assert KIND.says(folder), folder
 
 
 def test_cost_is_by_stage(tmp_path):

@@ -22,13 +22,14 @@ from tiny import read_job, write_job
 
 from scoregap import DamagedFile, storage, variables
 
+TEXT = storage.Kind("a text", lambda path: True)
 AXES = {"family": ["arcs"], "curvature": [0.0, 0.5], "network": ["exact", "gated-8"], "seed": [0, 1]}
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("written") / "cube.zarr"
-    ds = variables.mock(AXES, {"mode": 5, "time": 6})
+    ds = variables.mock(AXES, {"mode": 5, "time": 6}).assign_attrs(config_hash="x", contract="1")
     storage.write_cube(path, {"": ds})
     return path, ds
 
@@ -97,7 +98,7 @@ def test_a_job_file_whose_members_are_not_those_of_its_arrays_is_refused(job, me
 
 @pytest.mark.parametrize("status", [np.full(2, np.nan), np.ones((2, 2), "int8"), np.ones(3, "int8")])
 def test_a_status_that_is_none_is_refused(job, status):
-    storage.write_job(job[0], {"status": (("member", "gap")[: status.ndim], status)}, ["a", "b"])
+    storage.write_job(job[0], {"status": (("member", "gap")[: status.ndim], status)}, ["a", "b"], "fit")
     with pytest.raises(DamagedFile, match=r"job\.zarr\.zip: is damaged: it"):
         storage.job_members(job[0])
 
@@ -209,10 +210,10 @@ def test_a_file_too_many_in_a_cube_is_named(cube):
 
 def test_a_failure_while_writing_leaves_what_was_there(tmp_path, cube):
     path = tmp_path / "file.txt"
-    storage.write_text(path, "old")
+    storage.write_text(path, "old", TEXT)
 
     def interrupted():
-        with storage.replacing(path) as temporary:
+        with storage.replacing(path, TEXT) as temporary:
             temporary.write_text("half")
             raise KeyboardInterrupt
 
@@ -238,7 +239,7 @@ def test_files_of_another_format_are_refused(weights, job, cube, tmp_path, monke
 
 
 def test_folders_are_made(tmp_path):
-    storage.write_text(tmp_path / "new" / "folder" / "a.txt", "x")
+    storage.write_text(tmp_path / "new" / "folder" / "a.txt", "x", TEXT)
     assert (tmp_path / "new" / "folder" / "a.txt").read_text() == "x"
 
 
@@ -253,6 +254,7 @@ def test_a_job_file_opens_with_xarray_alone(job):
         ds = xr.open_zarr(store, consolidated=False, chunks=None).load()  # warnings are errors here
     assert json.loads(ds.attrs.pop("members")) == ["a", "b"]
     assert ds.attrs.pop("format") == storage.FORMAT
+    assert ds.attrs.pop("stage") == "fit"
     xr.testing.assert_identical(ds, job[1])
 
 
@@ -352,7 +354,7 @@ def build(cells):
             array[i:i + 100] = 1
             spool.forget()
         arrays[name] = (("seed", *own), array)
-    storage.write_cube(path, {"": xr.Dataset(arrays)}, spool.forget)
+    storage.write_cube(path, {"": xr.Dataset(arrays, attrs={"config_hash": "x", "contract": "1"})}, spool.forget)
     status = Path("/proc/self/status").read_text()  # getrusage would count the process that started this one
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 print(build(1000), build(cells))
@@ -377,6 +379,7 @@ from scoregap import storage
 folder, replace = Path(sys.argv[1]), os.replace
 def write(path, value):
     ds = xr.Dataset({"status": ("seed", np.full(3, value))}, {"seed": np.arange(3)})
+    ds.attrs = {"config_hash": "x", "contract": "1"}
     storage.write_cube(path, {"": ds})
 def killed_at(number):
     count = 0
@@ -450,7 +453,7 @@ def test_what_killed_processes_left_is_swept_and_what_others_write_is_not(tmp_pa
         (tmp_path / name).write_text("half")
     (tmp_path / f".a.txt.{here}.{dead - 1}").mkdir()
     (tmp_path / f".a.txt.{here}.{dead - 1}" / "part").write_text("half")
-    storage.write_text(tmp_path / "a.txt", "whole")
+    storage.write_text(tmp_path / "a.txt", "whole", TEXT)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "a.txt"])
 
 

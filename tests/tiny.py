@@ -92,9 +92,10 @@ def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
     return xr.Dataset(arrays), members
 
 
-def write_job(path: Path, ds: xr.Dataset, members: list[str]) -> None:
-    """A dataset as the file of a job."""
-    storage.write_job(path, {str(name): (array.dims, array.values) for name, array in ds.data_vars.items()}, members)
+def write_job(path: Path, ds: xr.Dataset, members: list[str], stage: str = "fit") -> None:
+    """A dataset as the file of a job of a stage."""
+    arrays = {str(name): (array.dims, array.values) for name, array in ds.data_vars.items()}
+    storage.write_job(path, arrays, members, stage)
 
 
 def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
@@ -116,6 +117,7 @@ def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
     if drawn:
         figures = results / "figures"
         report.run(study, results / "cube.zarr", results / "comparison.csv", figures, results / "report.html")
+        assert "Not drawn" not in (results / "report.html").read_text()
 
 
 EXACT = (("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 2"))

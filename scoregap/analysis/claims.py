@@ -126,7 +126,9 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
 def read(study: Study, folder: Path) -> pd.DataFrame:
     """The same of a finished run, from its file. Raises DamagedFile, InputError."""
     frame = pd.read_csv(io.StringIO(written(study, folder / "claims.csv")))
-    return frame.fillna({"why": ""}) if len(frame) else frame
+    if frame.empty:
+        return frame
+    return frame.assign(why=frame["why"].astype(object).fillna(""))  # a column of nothing is one of numbers
 
 
 def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:

@@ -38,8 +38,13 @@ class Holder(NamedTuple):
 
 
 def take(folder: Path) -> int | None:
-    """A descriptor that locks a results folder for this run and its children; None if another run has it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """A descriptor that locks a results folder for this run and its children; None if another run has it.
+
+    Raises InputError if the folder is not scoregap's.
+    """
+    from scoregap import storage  # numpy, which is slow to come and which checks do not need
+
+    storage.mark(folder)
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:

@@ -8,7 +8,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scoregap import InputError
+from scoregap import InputError, storage
 from scoregap.regression import baselines
 from scoregap.regression.baselines import Record
 from scoregap.regression.verdicts import compare, differences
@@ -26,6 +26,7 @@ def accept(study: Study, folder: Path, reason: str, path: Path, root: Path) -> R
     def refuse(why: str):
         raise InputError(f"baseline of {study.name}: is not accepted: {why}")
 
+    storage.claim((path, baselines.KIND))
     if os.environ.get("CI"):
         refuse("CI is set: baselines are accepted by people, and reviewed")
     if not reason.strip():

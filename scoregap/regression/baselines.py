@@ -68,7 +68,8 @@ def take(study: Study, folder: Path) -> Record:
 def device(study: Study, folder: Path, machine: str) -> str:
     """The class of device: systems whose roundings may differ at large are not compared."""
     files = [storage.place(folder, job.id, "train") for job in study.jobs.values() if job.trained]
-    used = {str(member.get("device")) for file in files for member in storage.weights_members(file).values()}
+    there = [file for file in files if file.exists()]  # cells of others have no result
+    used = {str(member.get("device")) for file in there for member in storage.weights_members(file).values()}
     return f"{machine}, {' and '.join(sorted(used)) or 'cpu'}"
 
 
@@ -85,6 +86,9 @@ def with_margins(metrics: dict[str, Metric]) -> dict[str, Metric]:
     return result
 
 
+KIND = storage.Kind("a baseline", storage.json_with("study", "config_hash", "seeds", "metrics"))
+
+
 def write(path: Path, record: Record) -> None:
     """A baseline: sorted, one line per metric and per section of the study, so that a change reads well as a diff."""
     content = record.model_dump()
@@ -98,7 +102,7 @@ def write(path: Path, record: Record) -> None:
             lines.append(f" {json.dumps(key)}: {{\n{inner}\n }}")
         else:
             lines.append(f" {json.dumps(key)}: {json.dumps(content[key])}")
-    storage.write_text(path, "{\n" + ",\n".join(lines) + "\n}\n")
+    storage.write_text(path, "{\n" + ",\n".join(lines) + "\n}\n", KIND)
 
 
 def read(path: Path) -> Record:

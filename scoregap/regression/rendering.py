@@ -7,6 +7,7 @@ import json
 import math
 from xml.etree import ElementTree
 
+from scoregap import storage
 from scoregap.analysis.tables import plain, text
 from scoregap.regression.reports import Report
 from scoregap.regression.verdicts import BAD, UNCLEAR, VERDICTS, Row
@@ -84,6 +85,9 @@ def as_json(report: Report, strict: bool) -> str:
 def _plain(values: dict) -> dict:
     """JSON knows no infinity and no NaN."""
     return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in values.items()}
+
+
+JUNIT = storage.Kind("a report for CI systems", storage.text_with(r'<testsuite name="scoregap\.'))
 
 
 def junit(report: Report, strict: bool) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scoregap import storage
 from scoregap.analysis.tables import labelled, of_subjects, told
 from scoregap.regression.metrics import PHASES
 from scoregap.regression.theory import agreement
@@ -24,16 +25,19 @@ from scoregap.study import Study
 WORST, MOST_SETTINGS, MOST_ROWS = 5, 16, 3000  # rows of tables
 VERDICTS = {"agrees": "good", "inconclusive": "unclear", "disagrees": "bad"}  # and their classes
 WORDS = {"agrees": "agree", "inconclusive": "inconclusive", "disagrees": "disagree"}  # of several
+KIND = storage.Kind("a report", storage.text_with('<meta name="generator" content="scoregap">'), r"report\.html")
 STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
 
 def write(
-    study: Study, frame: pd.DataFrame, tested: pd.DataFrame, lines: list[str], pictures: dict[str, bytes], attrs: dict
-) -> str:
+    study: Study, frame: pd.DataFrame, tested: pd.DataFrame, lines: list[str], pictures: dict[str, bytes],
+    failed: dict[str, str], attrs: dict,
+) -> str:  # fmt: skip
     """The page as text.
 
     frame: comparison.csv. tested: claims.csv. lines: what the findings say. pictures: SVG of figures of `registry`, in
-    their order. attrs: of the cube, and the device.
+    their order. failed: why a figure could not be drawn, by name, where it could not. attrs: of the cube, and the
+    device.
     """
     words = {name: frame[name].astype(object).where(frame[name].notna(), "") for name in ("verdict", "not_ok")}
     frame = frame.assign(**words)
@@ -51,6 +55,7 @@ def write(
     body = "".join(f'<h2 id="{anchor}">{title}</h2>{text}' for anchor, (title, text) in shown.items())
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="generator" content="scoregap">
 <link rel="icon" href="data:,"><title>{html.escape(study.name)}: does theory hold?</title>
 <style>{STYLE}</style></head><body>
 <nav><a href="#top"><b>{html.escape(study.name)}</b></a>{links}</nav>
@@ -59,9 +64,16 @@ def write(
 <p class="about">{html.escape(about(study))}</p>
 {verdict(study, frame, judged)}
 <p class="links">{figures}</p>
+{not_drawn(failed)}
 {body}
 </main></body></html>
 """
+
+
+def not_drawn(failed: dict[str, str]) -> str:
+    """The figures that could not be drawn, and why; empty where all could."""
+    named = "; ".join(f"{titled(name)} ({why})" for name, why in failed.items() if why)
+    return f'<p><b class="bad">Not drawn</b>: {html.escape(named)}.</p>' if named else ""
 
 
 def titled(name: str) -> str:

@@ -24,6 +24,9 @@ from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
 from scoregap.study.schema import CONTROLS, Compare
 
+TABLES = storage.Kind(
+    "the tables of a comparison", storage.text_with(r"\nmade by scoregap compare: [^\n]+\n\Z"), r"comparison\.txt"
+)
 SHOWN = 80  # rows of the terminal table; the file has all
 
 
@@ -31,13 +34,15 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> None:
     """Compare CUBE of study STUDY; every number goes to OUT (CSV), the paper's claims to CLAIMS (CSV), the readable
     tables to TABLE."""
     loaded = load(study)
+    storage.claim(*storage.table(out), *storage.table(claims), (table, TABLES))
     parts = gathered(loaded, cube)
     rows = [row for part, datasets in parts for ds in datasets for row in compare(part, ds)]
     frame = pd.DataFrame(rows).drop_duplicates([*loaded.facets, "network", "gap", "quantity"])  # blocks share cells
     tested = analysis.claims.claims(parts)
     found = [line for part, datasets in parts for line in analysis.summary(part, datasets)]
     found += ["", *analysis.claims.lines(tested)] if len(tested) else []
-    storage.write_text(table, render(loaded, frame) + "".join(f"{line}\n" for line in found))
+    found += ["", f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
+    storage.write_text(table, render(loaded, frame) + "".join(f"{line}\n" for line in found), TABLES)
     storage.write_table(claims, tested.to_csv(index=False, float_format="%.6g"), loaded.hash)
     storage.write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)
 

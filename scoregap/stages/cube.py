@@ -31,6 +31,7 @@ def run(
 ) -> None:
     """Gather the SPECTRA and FITS folders of study STUDY, with DIMENSIONS and SAMPLES if it asks, into the cube OUT."""
     loaded = load(study)
+    storage.claim(*storage.cube(out))
     for folder, stage in ((spectra, "spectrum"), (fits, "fit")):
         if not folder.is_dir():
             raise InputError(f"{folder}: is not a folder: allowed is the folder of the files that stage {stage} made")

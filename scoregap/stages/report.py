@@ -1,14 +1,18 @@
 """Draw the figures of a study and write its report.
 
 study, cube, comparison.csv, baseline if there is one -> figures (SVG and PDF) in a folder, and the report (HTML)
+
+A figure that cannot be drawn costs none of the others, and not the report: its files say why, and so does the page.
 """
 
 import io
+import sys
+import traceback
 from pathlib import Path
 
 import pandas as pd
 
-from scoregap import analysis, storage
+from scoregap import DamagedFile, InputError, analysis, storage
 from scoregap.analysis.tables import written
 from scoregap.regression import baselines
 from scoregap.report import figures, page, registry
@@ -22,15 +26,38 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     The cube and the comparison are in the folder of the run, which is compared with BASELINE.
     """
     loaded = load(study)
+    names = registry.names(loaded)
+    storage.claim((html, page.KIND), *((path, figures.KIND) for name in names for path in files(out, name)))
     text = written(loaded, numbers)
     parts = gathered(loaded, cube)
     drawn = registry.Run(loaded, parts, cube.parent, baseline)
-    names = registry.names(loaded)
-    for name in names:
-        figures.save(drawn.draw(name), *(out / f"{name}.{kind}" for kind in registry.FORMATS))
+    failed = {name: draw(drawn, name, out) for name in names}
     attrs = parts[0][1][0].attrs
     device = baselines.device(loaded, cube.parent, attrs["machine"])
     pictures = {name: (out / f"{name}.svg").read_bytes() for name in names}
     lines = [line for part, datasets in parts for line in analysis.summary(part, datasets)]
     frame = pd.read_csv(io.StringIO(text))
-    storage.write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, attrs | {"device": device}))
+    facts = attrs | {"device": device}
+    storage.write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts), page.KIND)
+
+
+def files(out: Path, name: str) -> list[Path]:
+    """Where a figure is in folder `out`."""
+    return [out / f"{name}.{kind}" for kind in registry.FORMATS]
+
+
+def draw(run: registry.Run, name: str, out: Path) -> str:
+    """Draw one figure into files in folder `out`; returns why it could not be drawn, which its files then say, or an
+    empty text. Files that are damaged or cannot be written are no matter of a figure."""
+    paths = files(out, name)
+    try:
+        figures.save(run.draw(name), *paths)
+    except (InputError, DamagedFile, OSError, MemoryError):
+        raise
+    except Exception as error:  # whatever a library says of results that nobody has thought of
+        traceback.print_exc()
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"{name}: cannot be drawn: {why}", file=sys.stderr)
+        figures.save(figures.signed(figures.nothing(f"cannot be drawn: {why}"), run.study), *paths)
+        return why
+    return ""

@@ -21,11 +21,12 @@ import torch
 
 from scoregap import DamagedFile, InputError, devices, storage, variables
 from scoregap.measure import networks, schedules, training
-from scoregap.progress import Heartbeat, append, metrics_of
+from scoregap.progress import Heartbeat, append, last, metrics_of
 from scoregap.study import Cell, load
 
 POINTS = 16  # held-out points of one evaluation, at every level
 CHECKPOINT = 60.0  # seconds
+METRICS = storage.Kind("metrics of training", lambda path: last(path) is not None, r"train/[^/]+\.metrics\.jsonl")
 
 Weights = tuple[dict[str, dict], dict[str, np.ndarray]]  # members and tensors, as `storage.write_weights` takes them
 
@@ -37,9 +38,10 @@ def run(study: Path, job: str, out: Path) -> None:
         raise InputError(f"{study}: job {job!r} has a closed-form score: allowed is a job with a trained network")
     device = devices.take(study, cells[0].training.device)
     torch.set_num_threads(1)  # one core per job, and the same bits whatever the machine's size
+    checkpoint = out.with_name(f"{out.name}.checkpoint")
+    storage.claim((out, storage.WEIGHTS), (checkpoint, storage.WEIGHTS), (metrics_of(out), METRICS))
     wanted = {cell.key("train"): cell for cell in cells}
     members, tensors = kept(out, set(wanted))
-    checkpoint = out.with_name(f"{out.name}.checkpoint")
     begun, states = kept(checkpoint, wanted.keys() - members.keys(), device)
     finished = {key: member for key, member in begun.items() if "step" not in member}  # when its job was stopped
     members, tensors = members | finished, tensors | of_members(states, finished)

@@ -40,5 +40,5 @@ STAGES = (
     Stage("fit", 5, ("fit",), "Gap widths, phase times and blind dimensions of one job."),
     Stage("cube", 4, (), "Gather every job into one labelled zarr cube."),
     Stage("compare", 6, ("compare",), "Compare fitted phase times with theory: law | gaussian | exact | trained."),
-    Stage("report", 6, (), "Draw the figures of a study."),
+    Stage("report", 7, (), "Draw the figures of a study."),
 )

@@ -209,7 +209,13 @@ def test_claims_are_a_table_where_there_are_any(study, results, text):
 
 def test_text_from_outside_is_escaped(study):
     shown = page.write(
-        study, rows("agrees <u>", not_ok="<b>&"), NO_CLAIMS, ["a < b"], {}, {"study": "<i>", "machine": "<s>"}
+        study,
+        rows("agrees <u>", not_ok="<b>&"),
+        NO_CLAIMS,
+        ["a < b"],
+        {},
+        {"gaps": "E: <s>"},
+        {"study": "<i>", "machine": "<s>"},
     )
     for text in ("&lt;b&gt;&amp;", "a &lt; b", "&lt;i&gt;", "&lt;s&gt;"):
         assert text in shown

@@ -90,7 +90,7 @@ def test_damaged_and_foreign_jobs_are_refused_and_the_old_cube_stays(done, tmp_p
         {"unheard": arrays["boundary"]}, {"boundary": (("member", "group"), arrays["boundary"][1])}, long,
         {"gap_width": arrays["boundary"]},
     ):  # fmt: skip
-        storage.write_job(victim, arrays | strange, keys)
+        storage.write_job(victim, arrays | strange, keys, victim.parent.name)
         with pytest.raises(DamagedFile, match=rf"{victim.name}: is damaged: it has a variable .* not of this study"):
             cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
     assert storage.manifest_of(tmp_path / "cube.zarr").read_text() == before

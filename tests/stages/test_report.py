@@ -1,15 +1,21 @@
 """The figures: all there, the same bytes again, self-contained, with axes and legends that say what they show."""
 
 import xml.etree.ElementTree as ET
+from html import escape
 
 import matplotlib.pyplot as plt
-from tiny import edited, run_stages
+import numpy as np
+import pytest
+import xarray as xr
+from tiny import FLAT, LINEAR, WITH_DIMENSION, WITH_SAMPLING, edited, run_stages
 
+from scoregap import DamagedFile, InputError, storage, variables
 from scoregap.regression import baselines
 from scoregap.report import figures, registry
 from scoregap.report.figures import cells
-from scoregap.stages import report
+from scoregap.stages import compare, cube, report
 from scoregap.study import load
+from scoregap.study.schema import CONTROLS
 
 FIGURES = (
     "claims", "forest", "gaps", "phase_times", "phases", "curvature", "dimension", "histograms", "spectra", "alignment",
@@ -32,6 +38,106 @@ def test_every_figure_is_drawn_and_self_contained(done):
         assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF"), name
         assert path.with_suffix(".pdf").stat().st_size > 10_000, name
     assert {path.stem for path in (results / "figures").iterdir()} == set(FIGURES)
+
+
+@pytest.fixture(scope="module")
+def ranks():
+    """Numbers for every variable of a cube: (shape, type) -> what falls along the last axis, as eigenvalues do."""
+    rng = np.random.default_rng(0)
+    return lambda array: -np.sort(-rng.random(array.shape), axis=-1).astype(array.dtype)
+
+
+def write(study, folder, ok, status, ranks):
+    """A cube, and its comparison, in which only the cells that `ok` chooses have a result, and others this status."""
+    groups = {}
+    for name, (part, d) in cube.places(study).items():
+        ds = variables.annotate(cube.gather(part, d, folder, folder))
+        chosen = xr.apply_ufunc(np.vectorize(ok), ds.network, ds.seed).broadcast_like(ds.status)
+        for one, array in ds.data_vars.items():
+            if not one.startswith(("law_", "corrected_", *CONTROLS)) and array.dtype.kind == "f":
+                ds[one] = array.copy(data=ranks(array)).where(chosen).transpose(*array.dims).astype(array.dtype)
+                ds[one].attrs = array.attrs
+        ds["status"].values[...] = np.where(chosen.transpose(*ds.status.dims), 1, status)
+        ds["boundary"].values[...] = np.arange(2, 2 + ds.sizes["gap"])
+        groups[name] = ds.assign_attrs(cube.provenance(study) | ({"block": part.block} if part.block else {}))
+    storage.write_cube(folder / "cube.zarr", groups)
+    names = ("comparison.csv", "comparison.txt", "claims.csv")
+    compare.run(study.path, folder / "cube.zarr", *(folder / name for name in names))
+
+
+EDGES = {
+    "no job has run": lambda network, seed: False,
+    "networks diverged": lambda network, seed: network in CONTROLS,
+    "only the first seed": lambda network, seed: seed == 0,
+    "only the last seed": lambda network, seed: seed == 1,
+    "only networks": lambda network, seed: network not in CONTROLS,
+}
+
+
+STEPS = ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")
+
+
+@pytest.mark.parametrize(
+    ("edge", "changes"),
+    [
+        ("no job has run", ()),
+        ("no job has run", (FLAT, WITH_DIMENSION, WITH_SAMPLING)),
+        ("networks diverged", (FLAT, ("exact, gaussian, gated-8", "gated-8"))),
+        ("networks diverged", (FLAT, ("exact, gaussian, gated-8", "exact, gated-8"), STEPS)),
+        ("only the first seed", (*LINEAR, ("[exact, gaussian, gated-8]", "[exact]"))),
+        ("only the last seed", (FLAT,)),
+        ("only networks", (FLAT, ("exact, gaussian, gated-8", "exact, gated-8"))),
+    ],
+)
+def test_cubes_with_few_results_are_drawn(tmp_path, monkeypatch, ranks, edge, changes):
+    monkeypatch.setattr(registry, "FORMATS", ("svg",))
+    study = load(edited(tmp_path, *changes))
+    write(study, tmp_path, EDGES[edge], 2 if edge == "networks diverged" else 0, ranks)
+    html = tmp_path / "report.html"
+    report.run(study.path, tmp_path / "cube.zarr", tmp_path / "comparison.csv", tmp_path / "figures", html)
+    assert "Not drawn" not in html.read_text()
+
+
+@pytest.mark.parametrize("place", ["drawing", "saving"])
+def test_a_figure_that_cannot_be_drawn_is_named_and_costs_no_other(done, tmp_path, monkeypatch, capsys, place):
+    study, results = done
+
+    def broken(*_):
+        if place == "drawing":
+            raise ZeroDivisionError("of $a_ \\frac\n<b>")  # no formula, and no tag
+        figure, axes = plt.subplots()
+        axes.set_title("$\\frac$")  # found to be no formula when it is saved
+        return figure
+
+    monkeypatch.setattr(cells, "spectra", broken)
+    html = tmp_path / "report.html"
+    report.run(study, results / "cube.zarr", results / "comparison.csv", tmp_path / "figures", html)
+    assert plt.get_fignums() == []
+    why = "ZeroDivisionError: of $a_ \\frac <b>" if place == "drawing" else "ValueError: "
+    page, log = html.read_text(), capsys.readouterr().err
+    assert f"Not drawn</b>: Spectra ({escape(why)}" in page
+    assert "Traceback (most recent call last):" in log
+    assert f"\nspectra: cannot be drawn: {why}" in log
+    for name in FIGURES:
+        for kind in ("svg", "pdf"):
+            drawn, whole = (folder / "figures" / f"{name}.{kind}" for folder in (tmp_path, results))
+            assert (drawn.read_bytes() == whole.read_bytes()) == (name != "spectra")
+            assert drawn.stat().st_size > 2000
+
+
+@pytest.mark.parametrize("error", [InputError("x"), DamagedFile("x"), OSError("x"), MemoryError()])
+def test_what_is_no_matter_of_a_figure_stops_the_report(done, tmp_path, monkeypatch, error):
+    study, results = done
+
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(cells, "spectra", full)
+    with pytest.raises(type(error)):
+        report.run(
+            study, results / "cube.zarr", results / "comparison.csv", tmp_path / "figures", tmp_path / "report.html"
+        )
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):

@@ -90,7 +90,9 @@ def test_only_missing_members_are_trained(tiny, tmp_path, monkeypatch):
 
 
 def test_a_damaged_earlier_result_is_not_reused(tiny, tmp_path, capsys):
-    out = tmp_path / "a.safetensors"
+    storage.mark(tmp_path / "results")
+    out = tmp_path / "results" / "train" / "a.safetensors"
+    out.parent.mkdir()
     out.write_bytes(b"rubbish")
     train.run(tiny, job_of(tiny).id, out)
     assert "not reused" in capsys.readouterr().err
@@ -380,8 +382,9 @@ def test_a_grown_study_resumes_the_members_of_its_checkpoint(tmp_path, monkeypat
 
 def test_damaged_and_foreign_checkpoints_are_said_and_ignored(tmp_path, monkeypatch, capsys):
     study = edited(tmp_path)
-    job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
-    checkpoint = tmp_path / "w.safetensors.checkpoint"
+    storage.mark(tmp_path / "results")
+    job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "results" / "train" / "w.safetensors"
+    checkpoint = out.with_name("w.safetensors.checkpoint")
     train.run(study, job.id, whole)
     with power_cut(monkeypatch, 1):
         train.run(study, job.id, out)

@@ -9,6 +9,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.figure import Figure
@@ -24,6 +25,11 @@ REFERENCE_STYLE: dict[Any, Any] = {
     "gaussian": {"color": "tab:green", "ls": "-.", "lw": 1.4},
     "exact": {"color": "black", "ls": "--", "lw": 1.4},
 }
+KIND = storage.Kind(
+    "a figure",
+    storage.text_with(r"<dc:title>scoregap</dc:title>|/Creator \(scoregap\)"),
+    r"figures/([^/]+/)?\w+\.(svg|pdf)",
+)
 COLOURS = (
     "tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink", "tab:cyan", "tab:olive", "navy", "gold",
 )  # fmt: skip
@@ -112,7 +118,13 @@ def subplots(rows: int, columns: int, size: tuple[float, float], **options):
 
 
 def log_time(ax) -> None:
-    """A logarithmic axis of noise variances; without minor ticks, which cost most of the drawing time."""
+    """A logarithmic axis of noise variances; without minor ticks, which cost most of the drawing time.
+
+    Of a panel in which nothing is drawn it says so.
+    """
+    if not np.isfinite(ax.dataLim.minposx):
+        ax.text(0.5, 0.5, "no result", transform=ax.transAxes, ha="center")
+        return
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(numticks=8))
     ax.xaxis.set_minor_locator(NullLocator())
@@ -127,6 +139,11 @@ def shared_legend(figure, axes) -> None:
     figure.legend(entries.values(), entries.keys(), loc="outside right center", fontsize=8)
 
 
+def of_cell(array: xr.DataArray) -> xr.DataArray:
+    """What all networks and seeds of a cell share, as its boundaries and its law: of those that have a result."""
+    return array.median(("network", "seed"))
+
+
 def left_out(blocks: list, most: int) -> str:
     """What a title adds where only the first `most` of the blocks are drawn."""
     return f"; the first {most} of {len(blocks)} settings" if len(blocks) > most else ""
@@ -136,7 +153,7 @@ def nothing(why: str):
     """A figure that says why it is empty."""
     figure, axes = grid(1, 1)
     axes[0, 0].set_axis_off()
-    axes[0, 0].text(0.5, 0.5, why, ha="center")
+    axes[0, 0].text(0.5, 0.5, textwrap.fill(why, 100), ha="center", parse_math=False)
     return figure
 
 
@@ -170,6 +187,6 @@ def save(figure, *paths: Path) -> None:
     with styled():
         for path in paths:
             kind, date = ("pdf", "CreationDate") if path.suffix == ".pdf" else ("svg", "Date")
-            with storage.replacing(path) as temporary:
-                figure.savefig(temporary, format=kind, metadata={date: None})
+            with storage.replacing(path, KIND) as temporary:
+                figure.savefig(temporary, format=kind, metadata={date: None, "Creator": "scoregap"})
             figure.set_layout_engine("none")  # it is laid out: again would take as long as a format

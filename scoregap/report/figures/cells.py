@@ -5,6 +5,7 @@ study, panels of its cube -> figures
 They show every combination of the axes other than network and seed, up to PANELS of them.
 """
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +29,7 @@ from scoregap.report.figures import (
     log_time,
     networks,
     numbered_axis,
+    of_cell,
     shared_legend,
 )
 from scoregap.study import Study
@@ -42,7 +44,8 @@ def spectra(study: Study, facets: list):
     times = facets[0][1].time.values
     norm, colours = LogNorm(times[0], times[-1]), colormaps["viridis"]
     for column, (title, ds) in enumerate(facets):
-        boundaries = ds.boundary.isel(network=0, seed=0).values
+        boundaries = of_cell(ds.boundary).values
+        boundaries = boundaries[np.isfinite(boundaries)]
         for row, network in enumerate(networks):
             ax = axes[row, column]
             curves = ds.eigenvalue.sel(network=network).isel(seed=0).mean("point").values
@@ -52,8 +55,9 @@ def spectra(study: Study, facets: list):
             ax.set_xlim(0, len(modes) + 1)
             for boundary in boundaries[:-1]:
                 ax.axvline(boundary + 0.5, color="0.7", lw=0.8, ls=":")
-            ax.axvline(boundaries[-1] + 0.5, color="tab:red", lw=0.9)
-            if row == 0:
+            for m in boundaries[-1:]:
+                ax.axvline(m + 0.5, color="tab:red", lw=0.9)
+            if row == 0 and len(boundaries):
                 ax.annotate(
                     f"m = {boundaries[-1]:g}", (boundaries[-1] + 0.5, -0.55), (4, 0), textcoords="offset points",
                     fontsize=8, color="tab:red",
@@ -159,7 +163,7 @@ def gaps(study: Study, facets: list):
             ax, nested = axes[gap, column], FAMILIES[str(ds.family.item())].shares
             final = gap == count - 1 or not nested
             t, one = ds.time.values, ds.isel(gap=gap)
-            law = one.law_gap_width.isel(network=0, seed=0)
+            law = of_cell(one.law_gap_width)
             ax.plot(t, law, **REFERENCE_STYLE["law"], label="law", zorder=1)
             for network, style in styles(study).items():
                 curves = one.gap_width.sel(network=network).transpose("seed", "time")
@@ -191,11 +195,11 @@ def gaps(study: Study, facets: list):
                         zorder=4,
                     )
             log_time(ax)
-            boundary = int(one.boundary.isel(network=0, seed=0))
+            boundary = of_cell(one.boundary).item()
             ax.text(
                 0.98,
                 0.97,
-                f"below mode {boundary}",
+                "" if math.isnan(boundary) else f"below mode {boundary:g}",
                 transform=ax.transAxes,
                 ha="right",
                 va="top",
@@ -355,7 +359,7 @@ def dimension(study: Study, facets: list):
             strict=False,
         ):
             ax.axvspan(left, right, color=colour, alpha=0.12, lw=0, label=f"{name} phase ({shown})")
-        for boundary in ds.boundary.isel(network=0, seed=0).values:
+        for boundary in of_cell(ds.boundary).values:
             ax.axhline(boundary, color="0.7", lw=0.8, ls=":")
         for network, style in styles(study).items():
             estimates = ds.dimension.sel(network=network).isel(estimator=0).median("seed")
@@ -389,7 +393,7 @@ def training(study: Study, facets: list):
                     one.training_step.isel(seed=seed), one.training_excess.isel(seed=seed),
                     color=colours[network], lw=1, marker=".", ms=3, label=network,
                 )  # fmt: skip
-        if (ds.training_excess > 0).any():
+        if (ds.training_excess.sel(network=trained) > 0).any():
             ax.set_xscale("log")
             ax.set_yscale("log")
         else:
