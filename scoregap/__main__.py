@@ -53,6 +53,7 @@ def _app(asked: str | None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.command("run")(run_study)
+    app.command("stop")(stop)
     app.command("status")(status)
     app.command("studies")(list_studies)
     app.command("theory")(theory)
@@ -98,6 +99,24 @@ def run_study(
     from scoregap.orchestration import workflow
 
     raise typer.Exit(workflow.run(study, results, cores, profile or workflow.PROFILE))
+
+
+@_reporting_errors
+def stop(
+    study: Annotated[str, typer.Argument(help="a study file, its name, or the folder of its results")] = "quickstart",
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+) -> None:
+    """Stop the run of a study as Ctrl-C does, with all its jobs, and wait until it has ended.
+
+    Exit status 0: it has ended, or there was none; 1: it is not yours to stop, or runs on another machine.
+    """
+    from scoregap.orchestration import locking, workflow
+    from scoregap.study import load
+
+    given = (Path(study) / locking.LOCK).is_file()
+    status, text = locking.stop(Path(study) if given else results / load(workflow.find(study)).name)
+    typer.echo(text, err=status != 0)
+    raise typer.Exit(status)
 
 
 @_reporting_errors
@@ -219,8 +238,20 @@ def accept(
     typer.echo(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 
+def _open_streams() -> None:
+    """What the user's encoding cannot say is replaced; a stream that is closed leads nowhere."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            opened = os.open(os.devnull, os.O_RDWR)  # or the next file that is opened would take its number
+            setattr(sys, name, os.fdopen(opened, "w" if number else "r", encoding="utf-8", errors="replace"))
+        elif number:
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """The command `scoregap`."""
+    _open_streams()
     asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     _app(asked)(prog_name="scoregap")
 

@@ -19,7 +19,7 @@ import xarray as xr
 from tiny import DIMENSION, SAMPLING, TINY
 
 from scoregap import storage
-from scoregap.orchestration import display, status, workflow
+from scoregap.orchestration import display, locking, status, workflow
 from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]
@@ -323,7 +323,7 @@ def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
     (tmp_path / "logs" / "train").mkdir(parents=True)
     (tmp_path / "logs" / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
     monkeypatch.setattr(display.Lines, "silence", 0.2)
-    lock, log = workflow.take(tmp_path), tmp_path / "logs" / "run.log"
+    lock, log = locking.take(tmp_path), tmp_path / "logs" / "run.log"
     lines = ["rule train:", "    log: logs/train/job.log", "    jobid: 1"]
     code = f"import time; print({chr(10).join(lines)!r}, flush=True); time.sleep(0.5)"
     assert workflow.follow([sys.executable, "-c", code], tmp_path, lock, log) == (0, lines)
@@ -344,7 +344,7 @@ def test_two_signals_at_once_leave_nothing_running(tmp_path):
     command = [sys.executable, "-c", f"import os; os.chdir({str(tmp_path)!r}); {code}"]
     threading.Thread(target=both, daemon=True).start()
     start = time.monotonic()
-    status, _ = workflow.follow(command, tmp_path, workflow.take(tmp_path), tmp_path / "logs" / "run.log")
+    status, _ = workflow.follow(command, tmp_path, locking.take(tmp_path), tmp_path / "logs" / "run.log")
     assert status == 130
     assert time.monotonic() - start < 30
     assert not [one for one in psutil.Process().children(recursive=True) if str(tmp_path) in " ".join(one.cmdline())]

@@ -3,10 +3,13 @@
 lines of Snakemake, metrics of trainings -> stdout
 """
 
+import errno
+import os
 import re
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,6 +23,23 @@ from scoregap.study.stages import STAGES
 
 ROWS = 8  # trainings shown at once
 WIDTH = 30  # of a bar
+
+
+def tell(text: str, to: TextIO | None = None) -> None:
+    """Print a line, to stdout if nothing else is said. A terminal that is gone costs the line, not the run."""
+    try:
+        print(text, file=to, flush=True)
+    except OSError as error:
+        lost(error, to or sys.stdout)
+
+
+def lost(error: OSError, stream: TextIO) -> None:
+    """Let a stream whose other end is gone lead nowhere from now on. Raises any other error, as of a full disk."""
+    if error.errno not in (errno.EPIPE, errno.EIO):
+        raise error
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def on(folder: Path) -> "Bars | Lines":
@@ -56,7 +76,7 @@ class Lines:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        print(text, flush=True)
+        tell(text)
 
     def silent(self) -> None:
         """Nothing has come for `silence` seconds: show a sign of life."""
@@ -86,7 +106,7 @@ class Bars(Lines):
         return self
 
     def __exit__(self, *_):
-        self.live.refresh()
+        self.draw()
         self.live.stop()
 
     def add(self, line: str) -> None:
@@ -99,12 +119,22 @@ class Bars(Lines):
 
     def say(self, text: str) -> None:
         """Print one line above the bars."""
-        self.console.print(text, markup=False, highlight=False)
+        try:
+            self.console.print(text, markup=False, highlight=False)
+        except OSError as error:
+            lost(error, sys.stdout)
 
     def silent(self) -> None:
         """Draw what has changed."""
         self.drawn = time.monotonic()
-        self.live.refresh()
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw the bars, if the terminal is there."""
+        try:
+            self.live.refresh()
+        except OSError as error:
+            lost(error, sys.stdout)
 
     def render(self) -> Group:
         """The bars as they are now."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap import DamagedFile, InputError, storage
-from scoregap.orchestration import workflow
+from scoregap.orchestration import locking, workflow
 from scoregap.orchestration.events import Events
 from scoregap.progress import INTERVAL, last, metrics_of, summary
 from scoregap.study import Job, Study
@@ -118,8 +118,8 @@ class Attempts:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.taken = workflow.taken(folder)
-        self.since = _date(folder / workflow.LOCK)
+        self.taken = locking.taken(folder)
+        self.since = _date(folder / locking.LOCK)
         self.by_hand = not self.taken and any((folder / ".snakemake" / "locks").glob("*"))
         self.going = self.taken or (self.by_hand and any(map(self._fresh, (folder / "logs").glob("*/*"))))
         record = folder / "logs" / workflow.RECORD

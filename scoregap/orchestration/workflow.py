@@ -3,7 +3,6 @@
 study name or file -> checks that can be made before anything is written -> snakemake -> table and report
 """
 
-import fcntl
 import json
 import os
 import queue
@@ -13,25 +12,27 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
 
 from scoregap import DamagedFile, InputError, devices
-from scoregap.orchestration import display
+from scoregap.orchestration import display, environment
+from scoregap.orchestration.display import tell
 from scoregap.orchestration.failures import explain
+from scoregap.orchestration.guard import GRACE
+from scoregap.orchestration.locking import refusal, take
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = ROOT / "workflow" / "studies"
 PROFILE = ROOT / "workflow" / "profiles" / "default"
-GRACE = 20.0  # seconds
-LOCK = ".lock"  # in a results folder
 RECORD = "run.log"  # in its logs: all that Snakemake has printed
 STOP = object()  # an event: the user wants the run to end
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)  # signals that say so
 INTERRUPTED = 130  # exit status, as shells have it
 
 
@@ -120,23 +121,23 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
     # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
     command = [
         sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(ROOT / "Snakefile"),
-        "--workflow-profile", str(profile.resolve()), *(("--cores", cores) if cores else ()),
+        "--profile", "none", "--workflow-profile", str(profile.resolve()), *(("--cores", cores) if cores else ()),
         # quoted, since Snakemake reads values as YAML
         "--config", f"study={json.dumps(str(path.resolve()))}", f"results={json.dumps(str(results.resolve()))}",
         *([f"gpus={gpus}", "--resources", f"gpu={gpus}"] if gpus else []),
     ]  # fmt: skip
     lock = take(out)
     if lock is None:
-        print(f"scoregap: {out}: is in use by another run: wait for it, or stop it", file=sys.stderr)
+        tell(refusal(out), to=sys.stderr)
         return 1
-    print(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {out}", flush=True)
+    tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {out}")
     status, lines = follow(command, out, lock, out / "logs" / RECORD)
     if status == INTERRUPTED:
-        print("stopped; the same command goes on from here", file=sys.stderr)
+        tell("stopped; the same command goes on from here", to=sys.stderr)
         return status
     if status:
         why = explain(lines, out) or lines[-40:]
-        print("\n".join(["", *why, f"the study is not complete; logs are in {out / 'logs'}"]), file=sys.stderr)
+        tell("\n".join(["", *why, f"the study is not complete; logs are in {out / 'logs'}"]), to=sys.stderr)
         return 1
     try:
         text = (out / "cube.zarr" / "zarr.json").read_text(encoding="utf-8")
@@ -144,59 +145,21 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedFile(f"{out / 'cube.zarr'}: is damaged; delete it and run again") from None
     if hash != loaded.hash:
-        print(f"scoregap: {out}: is of another version of the study, and without records: delete it", file=sys.stderr)
+        tell(f"scoregap: {out}: is of another version of the study, and without records: delete it", to=sys.stderr)
         return 1
-    print(f"\n{(out / 'comparison.txt').read_text(encoding='utf-8')}")
+    tell(f"\n{(out / 'comparison.txt').read_text(encoding='utf-8')}")
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):
-        print(f"{what:<13} {out / name}")
+        tell(f"{what:<13} {out / name}")
     return 0
-
-
-def take(folder: Path) -> int | None:
-    """A descriptor that locks a results folder for this run and its children; None if another run has it.
-
-    The date of the lock file is when the last run began.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # perhaps only by `taken`, for an instant
-            time.sleep(0.2)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except OSError:  # a file system without locks
-        pass
-    os.utime(descriptor)
-    return descriptor
-
-
-def taken(folder: Path) -> bool:
-    """Whether a run is going on in a results folder; writes nothing."""
-    try:
-        descriptor = os.open(folder / LOCK, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        pass
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int, list[str]]:
     """Run Snakemake on a results folder and show its progress. Returns (exit status, all it printed).
 
-    All it prints is also written to `log`. Ctrl-C and SIGTERM stop Snakemake by SIGINT, which it takes cleanly, and by
-    SIGKILL if that takes long or the user asks again; the status is then INTERRUPTED. Files are whole or absent either
-    way.
+    It runs in that folder, under a guard that ends it and its jobs with this process. All it prints is also written to
+    `log`. Ctrl-C, SIGTERM, SIGQUIT and SIGHUP (unless ignored, as by nohup) stop Snakemake by SIGINT, which it takes
+    cleanly, and by SIGKILL if that takes long or the user asks again; the status is then INTERRUPTED. Files are whole
+    or absent either way. Where stdout is gone, as a terminal may be, the run goes on.
     """
     lines: list[str] = []
     events: queue.SimpleQueue = queue.SimpleQueue()  # lines, STOP, and None at the end of lines
@@ -205,23 +168,34 @@ def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int,
         events.put(STOP)
 
     # Before the child starts: a shell starts background commands with SIGINT ignored, and children inherit that.
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    previous = {one: signal.signal(one, ask) for one in STOPS if not (one == signal.SIGHUP and ignored)}
     log.parent.mkdir(exist_ok=True)
+    environment.prepare(folder)
+    seen, alive = os.pipe()  # the guard waits for its end
+    guard = [sys.executable, "-m", "scoregap.orchestration.guard", str(seen)]
     try:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
         with (
             log.open("w", encoding="utf-8", buffering=1) as record,
             display.on(folder) as shown,
             subprocess.Popen(
-                command,
+                [*guard, *command],
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
-                pass_fds=[lock],
+                encoding="utf-8",
+                errors="replace",
+                cwd=folder,
+                env=environment.of_run(os.environ, folder),
+                pass_fds=[lock, seen],
                 start_new_session=True,
             ) as process,
+            closing(alive),
         ):
             threading.Thread(target=_read, args=(process, events), daemon=True).start()
+            ending = threading.Thread(target=_end, args=(process,), daemon=True)
+            ending.start()
             impatience = threading.Timer(GRACE, _signal, (process, signal.SIGKILL))
             asked = False
             while True:
@@ -241,12 +215,24 @@ def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int,
                 lines.append(event)
                 record.write(f"{event}\n")
                 shown.add(event)
+            ending.join()
             process.wait()
             impatience.cancel()
         return INTERRUPTED if asked else process.returncode, lines
     finally:
+        os.close(seen)
+        environment.clear(folder)
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def closing(descriptor: int) -> Iterator[None]:
+    """Close a descriptor on leaving."""
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read(process: subprocess.Popen, events: queue.SimpleQueue) -> None:
@@ -255,6 +241,12 @@ def _read(process: subprocess.Popen, events: queue.SimpleQueue) -> None:
     for line in process.stdout:
         events.put(line.rstrip())
     events.put(None)
+
+
+def _end(process: subprocess.Popen) -> None:
+    """When the guard has ended, however it did, end what is left of its group."""
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # not collected: the group keeps its number
+    _signal(process, signal.SIGKILL)
 
 
 def _signal(process: subprocess.Popen, number: signal.Signals) -> None:

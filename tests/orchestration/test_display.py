@@ -107,10 +107,10 @@ def test_many_trainings_are_shortened(bars):
 CODE = """
 import sys, time
 from pathlib import Path
-from scoregap.orchestration import workflow
+from scoregap.orchestration import locking, workflow
 folder = Path({folder!r})
 code = {code!r}
-print(workflow.follow([sys.executable, "-c", code], folder, workflow.take(folder), folder / "logs" / "run.log")[0])
+print(workflow.follow([sys.executable, "-c", code], folder, locking.take(folder), folder / "logs" / "run.log")[0])
 """
 
 

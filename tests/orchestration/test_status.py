@@ -12,7 +12,7 @@ from printed import FAILURE
 from tiny import DIMENSION, SAMPLING, TINY, edited, write_job
 
 from scoregap import InputError, progress, storage
-from scoregap.orchestration import status, workflow
+from scoregap.orchestration import locking, status
 from scoregap.study import load
 
 JOBS = 6  # of the tiny study, of two cells each; two are trained
@@ -153,7 +153,7 @@ def test_a_job_that_was_killed_is_known_from_what_snakemake_said(study, folder):
 
 def test_what_runs_is_known_by_the_lock_and_the_logs_since(study, folder):
     job, other = trained(study), trained(study, "0.0")
-    lock = workflow.take(folder)
+    lock = locking.take(folder)
     say(folder, f"train/{other.id}", "step 1/40\n", date=time.time() - 3600)  # of an earlier run
     log = say(folder, f"train/{job.id}", "")
     metrics = progress.metrics_of(storage.place(folder, job.id, "train"))
@@ -258,7 +258,7 @@ def test_failures_of_the_stages_that_gather_are_told(study, folder):
 
 def test_looking_changes_nothing(study, folder):
     make_all(folder, study)
-    os.close(workflow.take(folder))
+    os.close(locking.take(folder))
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")} | {folder: folder.stat().st_mtime_ns}
     look(study, folder)
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*")} | {folder: folder.stat().st_mtime_ns}

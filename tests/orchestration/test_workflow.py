@@ -5,7 +5,7 @@ import os
 import pytest
 
 from scoregap import DamagedFile, InputError
-from scoregap.orchestration import workflow
+from scoregap.orchestration import locking, workflow
 from scoregap.study import load
 
 
@@ -41,12 +41,12 @@ def test_a_run_that_finds_a_damaged_cube_says_so(tiny, tmp_path, monkeypatch, te
 def test_a_run_may_begin_while_somebody_looks(tmp_path, monkeypatch):
     """`taken` holds the lock for an instant, shared; `take` waits that long."""
     folder = tmp_path / "results" / "tiny"  # not there yet
-    os.close(workflow.take(folder))
-    looking = os.open(folder / workflow.LOCK, os.O_RDONLY)
-    workflow.fcntl.flock(looking, workflow.fcntl.LOCK_SH)
-    assert not workflow.taken(folder)  # two may look at once
-    monkeypatch.setattr(workflow.time, "sleep", lambda _: os.close(looking))
-    lock = workflow.take(folder)
+    os.close(locking.take(folder))
+    looking = os.open(folder / locking.LOCK, os.O_RDONLY)
+    locking.fcntl.flock(looking, locking.fcntl.LOCK_SH)
+    assert not locking.taken(folder)  # two may look at once
+    monkeypatch.setattr(locking.time, "sleep", lambda _: os.close(looking))
+    lock = locking.take(folder)
     assert lock is not None
-    assert workflow.taken(folder)
+    assert locking.taken(folder)
     os.close(lock)

@@ -1,0 +1,55 @@
+"""The environment in which Snakemake and its jobs run: a run's result depends on the study and the pins alone.
+
+environment of the user, results folder -> environment of Snakemake and its jobs, who write nothing outside that folder
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+FOLDER = ".runtime"  # in a results folder
+ROOT = Path(__file__).resolve().parents[2]  # where the package is imported from
+
+# Names of variables that reach numbers, bytes of files, figures or the end of a run. All others are passed on: what
+# schedulers, clouds, GPUs and the dynamic linker need is not known here.
+REACH_IN = re.compile(
+    r"PYTHON(?!HOME$|USERBASE$|NOUSERSITE$|DONTWRITEBYTECODE$|PYCACHEPREFIX$).*"  # modules, options, encodings
+    r"|SNAKEMAKE(?!_STORAGE_).*"  # profiles, caches; but credentials are passed in no other way
+    r"|MPL.*|MATPLOTLIBRC|SOURCE_DATE_EPOCH|FONTCONFIG_.*|XDG_(CACHE|CONFIG|DATA|STATE)_.*"
+    r"|LANG|LANGUAGE|LC_.*"
+    r"|BASH_ENV|BASHOPTS|SHELLOPTS|ENV|POSIXLY_CORRECT"  # of the shell that starts a job
+    r"|(TMP|TEMP)(DIR)?"
+    r"|(OMP|GOMP|KMP|MKL|OPENBLAS|GOTO|BLIS|VECLIB|NUMEXPR)_.*|GLIBC_TUNABLES"  # threads and kernels of libraries
+    r"|(NPY|NUMPY|SCIPY|SKLEARN|JOBLIB|LOKY|PANDAS|PYDANTIC|ZARR|BLOSC|NUMCODECS)_.*"
+    r"|(TORCH|PYTORCH|ATEN|DNNL|ONEDNN|CUBLAS|CUDNN).*|NVIDIA_TF32_OVERRIDE"
+)  # fmt: skip
+
+
+def of_run(user: Mapping[str, str], results: Path) -> dict[str, str]:
+    """The environment of Snakemake and its jobs. user: that of the caller; results: folder of the study's results."""
+    kept = {name: value for name, value in user.items() if not REACH_IN.fullmatch(name)}
+    place = results.resolve() / FOLDER
+    temporary = str(place / "tmp")
+    own = [path for path in user.get("PYTHONPATH", "").split(os.pathsep) if path and Path(path).resolve() == ROOT]
+    return (
+        kept
+        | dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary)
+        | {f"XDG_{what}_HOME": temporary for what in ("CACHE", "CONFIG", "DATA", "STATE")}
+        | {"MPLCONFIGDIR": str(place / "matplotlib"), "CUDA_CACHE_PATH": str(place / "cuda")}
+        | {"LC_ALL": "C", "PYTHONUTF8": "1", "PYTHONSAFEPATH": "1"}  # text is UTF-8; modules are the installed ones
+        | ({"PYTHONPATH": str(ROOT)} if own else {})  # for a package that is found in no other way
+        | ({} if os.path.isabs(user.get("HOME", "")) else {"HOME": temporary})
+    )
+
+
+def prepare(results: Path) -> None:
+    """Make the folders that the environment names, and delete what an earlier run has left in the temporary one."""
+    clear(results)
+    (results / FOLDER / "tmp").mkdir(parents=True)
+
+
+def clear(results: Path) -> None:
+    """Delete what is temporary. Caches are kept: they hold nothing of a study."""
+    shutil.rmtree(results / FOLDER / "tmp", ignore_errors=True)
