@@ -11,6 +11,7 @@ import sys
 # (measured on two busy cores: 48-74 s instead of 1-3 s for one spectrum job). Before numpy is imported.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
+os.environ.pop("MPLBACKEND", None)  # a notebook's; matplotlib does not start with one that it cannot find
 
 import functools  # noqa: E402
 import json  # noqa: E402
@@ -213,7 +214,9 @@ def check(
         from scoregap.report import figures
         from scoregap.report.figures import forest
 
-        figures.save(figures.signed(forest.draw(report), loaded), figure)
+        with figures.styled():
+            drawn = figures.signed(forest.draw(report), loaded)
+        figures.save(drawn, figure)
     raise typer.Exit(report.status(strict))
 
 

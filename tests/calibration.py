@@ -201,10 +201,10 @@ def main(out=None):
 
 def draw(out, rates, curves, finals):
     """False-positive rates with intervals, and power against width, side by side."""
-    from scoregap.report.figures import COLOURS, STYLE, plt
+    from scoregap.report.figures import COLOURS, styled, subplots
 
-    with plt.rc_context(STYLE):
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4), width_ratios=(1.3, 1, 1))
+    with styled():
+        figure, (left, middle, right) = subplots(1, 3, (13, 4), width_ratios=(1.3, 1, 1))
         for i, (name, (rate, low, high)) in enumerate(rates.items()):
             colour = "black" if name in GAPLESS else "0.6"
             left.plot([low, high], [i, i], color=colour, lw=1.2)

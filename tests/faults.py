@@ -36,7 +36,7 @@ class Runs:
         self.folder = folder
         folder.mkdir()
         (folder / "faults.yaml").write_text(STUDY)
-        self.environment = patched.environment(folder, OFTEN)
+        self.python = patched.python(folder, OFTEN)
         self.results = folder / "results" / "faults"
         self.whole: dict[Path, str] = {}  # weights files that were complete -> metrics of their training
         self.resumed: set[tuple[Path, int]] = set()  # logs of trainings that went on from a checkpoint, and their dates
@@ -44,11 +44,11 @@ class Runs:
 
     def start(self) -> subprocess.Popen:
         """The command, again; waits until jobs that outlived an earlier run are done."""
-        command = [sys.executable, "-m", "scoregap", "run", "faults.yaml", "--cores", "2"]
+        command = [self.python, "-m", "scoregap", "run", "faults.yaml", "--cores", "2"]
         while any(str(self.results) in " ".join(one.cmdline()) for one in jobs(None)):
             time.sleep(0.1)
         return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, start_new_session=True,
+            command, cwd=self.folder, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 

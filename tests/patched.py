@@ -1,13 +1,13 @@
 """Stages of a whole run, changed for a measurement: code that runs in a module's names once it has been imported.
 
-Python imports a module called `sitecustomize` at its start, if it is on the path: so the change reaches every process.
+A run passes no PYTHONPATH on, so the changes are part of a Python of its own: a virtual environment that sees the
+packages of this one. They reach every process that is started by it.
 """
 
-import os
+import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-SITECUSTOMIZE = """\
+CHANGES = """\
 import sys
 from importlib.machinery import PathFinder
 
@@ -34,7 +34,17 @@ sys.meta_path.insert(0, Finder)
 """
 
 
-def environment(folder: Path, afterwards: dict[str, str]) -> dict[str, str]:
-    """The environment of processes in which this code (by module) runs after the module; writes a file to folder."""
-    (folder / "sitecustomize.py").write_text(SITECUSTOMIZE.format(afterwards=afterwards))
-    return os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+def python(folder: Path, afterwards: dict[str, str]) -> str:
+    """The path of a Python in which this code (by module) runs after the module; it is made in `folder`."""
+    place = folder / "python"
+    site = place / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    site.mkdir(parents=True)
+    (place / "bin").mkdir()
+    (place / "pyvenv.cfg").write_text(f"home = {sys.base_prefix}/bin\n")
+    (place / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+    packages = [path for path in sys.path if path.endswith("-packages")]
+    # addsitedir: their own .pth files count too, as that of an editable install
+    lines = [f"import site; site.addsitedir({path!r})" for path in packages]
+    (site / "packages.pth").write_text("\n".join([*lines, "import changes"]) + "\n")
+    (site / "changes.py").write_text(CHANGES.format(afterwards=afterwards))
+    return str(place / "bin" / "python")

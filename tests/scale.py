@@ -58,10 +58,10 @@ def study(folder: Path, cells: int, members: int, network: str = "exact") -> Pat
     return path
 
 
-def measured(command: list[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
+def measured(command: list[str]) -> tuple[float, float]:
     """Wall time in s and peak memory in MB of a command, without its children's."""
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -84,9 +84,9 @@ def plan(folder: Path, cells: int, members: int, network: str) -> tuple[float, f
 def workflow(folder: Path, cells: int, members: int) -> float:
     """Wall time of a whole run that computes one cell of each job."""
     path = study(folder, cells, members)
-    command = [sys.executable, "-m", "scoregap", "run", str(path), "--results", str(folder / "results")]
     changes = {module: ONE_CELL_ONLY.format(compute=compute) for module, compute in STAGES.items()}
-    return measured(command, patched.environment(folder, changes))[0]
+    command = [patched.python(folder, changes), "-m", "scoregap", "run", str(path)]
+    return measured([*command, "--results", str(folder / "results")])[0]
 
 
 def main(largest: int = 10_000, members: int = 100) -> None:

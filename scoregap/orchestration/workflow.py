@@ -75,12 +75,18 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
             f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
             "should be a folder one can write to"
         ) from None
-    executor = _executor(profile)
+    executor, settings = _executor(profile)
     if executor != "local":  # its jobs run on machines that we do not see
         if not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
             raise InputError(
                 f"--profile: {str(profile)!r} is not allowed yet: it needs snakemake-executor-plugin-{executor}: "
                 "install that, for Slurm as `pip install -c envs/constraints.txt '.[slurm]'`"
+            )
+        command = _submit_command(executor, settings)
+        if command and not _is_command(command, existing):
+            raise InputError(
+                f"--profile: {str(profile)!r} is not allowed here: {executor} submits jobs by {command}, which is not "
+                "on PATH: run where it is, as on a login node of the cluster"
             )
         return 0
     train = study.document.train
@@ -91,8 +97,24 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     return len(devices.places(train.device, count))
 
 
-def _executor(profile: Path) -> str:
-    """The executor of a profile. Raises InputError if that is not one."""
+def _submit_command(executor: str, settings: dict) -> str:
+    """The program by which an executor submits jobs; empty where that is not known."""
+    for name, value in settings.items():
+        if str(name).replace("_", "-").endswith("-submit-cmd"):  # of cluster-generic, cluster-sync: a line of shell
+            words = str(value).split()
+            first = next((word for word in words if not re.match(r"\w+=", word)), "")
+            return first if re.fullmatch(r"[\w./+-]+", first) else ""
+    return {"slurm": "sbatch", "lsf": "bsub", "sge": "qsub"}.get(executor, "")
+
+
+def _is_command(name: str, folder: Path) -> bool:
+    """Whether a shell in a folder finds a command."""
+    asked = subprocess.run(["sh", "-c", 'command -v -- "$1"', "sh", name], cwd=folder, capture_output=True, check=False)
+    return asked.returncode == 0
+
+
+def _executor(profile: Path) -> tuple[str, dict]:
+    """The executor of a profile, and all that it says. Raises InputError if that is not one."""
     path = profile / "config.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -106,7 +128,7 @@ def _executor(profile: Path) -> str:
             f"--profile: {str(profile)!r} is not allowed: {path}: executor: {str(executor)[:60]!r} is not allowed: "
             "should be the name of an executor of Snakemake, as slurm"
         )
-    return executor
+    return executor, content
 
 
 def run(study: str, results: Path, cores: str | None, profile: Path) -> int:

@@ -253,13 +253,11 @@ class Run:
 
     def draw(self, name: str) -> Drawing:
         """One of FIGURES, with a footer that says where it comes from; BLOCK/NAME where there are several blocks."""
-        import matplotlib.pyplot as plt
-
         from scoregap.report import figures
 
         block, _, short = name.rpartition("/")
         one = FIGURES[short]
-        with plt.rc_context(figures.STYLE):
+        with figures.styled():
             if one.takes in WHOLE:
                 return figures.signed(resolve_name(one.where)(self.study, getattr(self, one.takes)), self.study)
             part = self.parts[block or (next(iter(self.parts)) if len(self.parts) == 1 else "")]

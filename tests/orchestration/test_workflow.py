@@ -1,11 +1,9 @@
-"""Before a run and after it: what is refused, who has the folder, what is found. Runs: `tests/test_workflow.py`."""
-
-import os
+"""Before a run and after it: what is refused, what is found. Runs: `tests/test_workflow.py`."""
 
 import pytest
 
 from scoregap import DamagedFile, InputError
-from scoregap.orchestration import locking, workflow
+from scoregap.orchestration import workflow
 from scoregap.study import load
 
 
@@ -36,17 +34,3 @@ def test_a_run_that_finds_a_damaged_cube_says_so(tiny, tmp_path, monkeypatch, te
         (cube / "zarr.json").write_text(text)
     with pytest.raises(DamagedFile, match=r"cube\.zarr: is damaged; delete it and run again$"):
         workflow.run(str(tiny), tmp_path / "results", None, workflow.PROFILE)
-
-
-def test_a_run_may_begin_while_somebody_looks(tmp_path, monkeypatch):
-    """`taken` holds the lock for an instant, shared; `take` waits that long."""
-    folder = tmp_path / "results" / "tiny"  # not there yet
-    os.close(locking.take(folder))
-    looking = os.open(folder / locking.LOCK, os.O_RDONLY)
-    locking.fcntl.flock(looking, locking.fcntl.LOCK_SH)
-    assert not locking.taken(folder)  # two may look at once
-    monkeypatch.setattr(locking.time, "sleep", lambda _: os.close(looking))
-    lock = locking.take(folder)
-    assert lock is not None
-    assert locking.taken(folder)
-    os.close(lock)

@@ -3,7 +3,6 @@
 study, cube -> panels; figure -> SVG and PDF
 """
 
-import os
 import textwrap
 from collections.abc import Iterable
 from itertools import cycle
@@ -11,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-
-os.environ.setdefault("MPLBACKEND", "svg")  # never a window
-
-import matplotlib.pyplot as plt
+from matplotlib import rc_context, rcParamsDefault
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from scoregap import storage
@@ -30,7 +27,8 @@ REFERENCE_STYLE: dict[Any, Any] = {
 COLOURS = (
     "tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink", "tab:cyan", "tab:olive", "navy", "gold",
 )  # fmt: skip
-STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() if name != "backend"} | {
+    "font.sans-serif": ["DejaVu Sans"],  # which comes with matplotlib
     "font.size": 9,
     "axes.titlesize": 9,
     "legend.frameon": False,
@@ -39,6 +37,11 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "scoregap",  # the same figure gives the same bytes
     "figure.constrained_layout.use": True,
 }
+
+
+def styled():
+    """A context in which figures look the same whatever the user's matplotlibrc and backend are."""
+    return rc_context(STYLE)
 
 
 def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
@@ -99,7 +102,13 @@ def coloured(names: Iterable) -> dict[Any, str]:
 def grid(rows: int, columns: int, height=2.4, **options):
     """Figure and axes (rows, columns) of panels."""
     size = (max(3.0 * columns, 9.0) + 0.8, height * rows + 0.4)  # wide enough for the title
-    return plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
+    return subplots(rows, columns, size, squeeze=False, **options)
+
+
+def subplots(rows: int, columns: int, size: tuple[float, float], **options):
+    """As `pyplot.subplots`, but without a backend: such a figure has no window, and nobody has to close it."""
+    figure = Figure(figsize=size)
+    return figure, figure.subplots(rows, columns, **options)
 
 
 def log_time(ax) -> None:
@@ -157,11 +166,10 @@ def _listed(values) -> str:
 
 
 def save(figure, *paths: Path) -> None:
-    """Write a figure, as PDF where a path says so and otherwise as SVG, and close it; the same gives the same bytes."""
-    with plt.rc_context(STYLE | {"figure.constrained_layout.use": False}):
+    """Write a figure, as PDF where a path says so and otherwise as SVG; the same figure gives the same bytes."""
+    with styled():
         for path in paths:
             kind, date = ("pdf", "CreationDate") if path.suffix == ".pdf" else ("svg", "Date")
             with storage.replacing(path) as temporary:
                 figure.savefig(temporary, format=kind, metadata={date: None})
-            figure.set_layout_engine(None)  # it is laid out: again would take as long as a format
-    plt.close(figure)
+            figure.set_layout_engine("none")  # it is laid out: again would take as long as a format

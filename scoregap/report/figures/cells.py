@@ -7,10 +7,10 @@ They show every combination of the axes other than network and seed, up to PANEL
 
 from itertools import pairwise
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
@@ -65,7 +65,7 @@ def spectra(study: Study, facets: list):
             if row == len(networks) - 1:
                 ax.set_xlabel("mode")
     axes[0, 0].set_ylim(-1.1, 0.15)
-    bar = figure.colorbar(plt.cm.ScalarMappable(norm, colours), ax=axes, shrink=0.6, pad=0.01)
+    bar = figure.colorbar(ScalarMappable(norm, colours), ax=axes, shrink=0.6, pad=0.01)
     bar.set_label("noise variance t")
     figure.suptitle("Ordered spectra of the score Jacobian (dotted: ends of the true groups; red: true dimension m)")
     return figure

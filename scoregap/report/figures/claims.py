@@ -5,7 +5,6 @@ claims.csv as a table -> figure, a row per claim, a column per cell and network,
 
 import textwrap
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import ListedColormap
@@ -13,7 +12,7 @@ from matplotlib.patches import Patch
 
 from scoregap.analysis.claims import CLAIMS
 from scoregap.analysis.tables import told
-from scoregap.report.figures import label, nothing
+from scoregap.report.figures import label, nothing, subplots
 from scoregap.study import Study
 
 VERDICTS = {"agrees": "#4c9f70", "inconclusive": "#e8c468", "disagrees": "#c8553d", "not testable": "#e6e6e6"}
@@ -32,7 +31,7 @@ def overview(study: Study, frame: pd.DataFrame):
     place = {column: i for i, column in enumerate(list(columns)[:MOST])}
     rows = {name: i for i, name in enumerate(name for name in CLAIMS if name in set(frame.claim))}
     colours = np.full((len(rows), len(place)), len(VERDICTS) - 1.0)
-    figure, ax = plt.subplots(figsize=(4.6 + 0.24 * len(place), 2.4 + 0.3 * len(rows)))
+    figure, ax = subplots(1, 1, (4.6 + 0.24 * len(place), 2.4 + 0.3 * len(rows)))
     for _, row in frame.iterrows():
         column = place.get(tuple(row[[*axes, "network"]]))
         if column is not None:

@@ -7,13 +7,13 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from scoregap import DamagedFile, InputError
 from scoregap.regression import reports
 from scoregap.regression.reports import Report
 from scoregap.regression.verdicts import Row
+from scoregap.report.figures import subplots
 from scoregap.study import Study
 
 MOST, REACH = 60, 3.0  # metrics; margins to either side, beyond which an arrow stands
@@ -57,7 +57,7 @@ def draw(report: Report, why: str = "no baseline has been accepted"):
     theory, baseline = against_theory(report.rows), against_baseline(report.rows)
     height = 0.19 * min(max(len(theory), len(baseline), 5), MOST) + 1.4
     widths = [1, 1 if report.baseline else 0.4]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, height), width_ratios=widths)
+    figure, (left, right) = subplots(1, 2, (13, height), width_ratios=widths)
     forest(left, theory, "difference from the exact score over the study's margin")
     if report.baseline:
         forest(right, baseline, "difference from the baseline over its margin")

@@ -1,0 +1,61 @@
+"""However the processes of a run die, nothing of it is left, and it ends by what is meant to end it only."""
+
+import os
+import signal
+
+import pytest
+from standin import below, left, start
+
+from scoregap.orchestration import locking
+
+
+@pytest.mark.parametrize("victim", ["the run", "the guard", "Snakemake", "the run and Snakemake"])
+def test_whichever_process_is_killed_nothing_is_left(tmp_path, victim):
+    process = start(tmp_path)
+    all_below = below(process)
+    guard, snakemake = all_below[:2]
+    assert "scoregap.orchestration.guard" in guard.cmdline()
+    assert len(all_below) >= 3
+    for one in {
+        "the run": [process], "the guard": [guard], "Snakemake": [snakemake],
+        "the run and Snakemake": [process, snakemake],
+    }[victim]:  # fmt: skip
+        one.kill()
+    process.communicate(timeout=60)
+    assert left(all_below) == []
+    assert process.returncode != 0
+    assert not locking.taken(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
+def test_a_signal_stops_the_run_and_its_jobs(tmp_path, number):
+    process = start(tmp_path)
+    all_below = below(process)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "status 130" in output
+    assert left(all_below) == []
+    assert not (tmp_path / ".runtime" / "tmp").exists()
+
+
+def test_a_run_that_ignores_hangups_goes_on(tmp_path):
+    """As nohup has it."""
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which the child inherits
+    try:
+        process = start(tmp_path, seconds=3)
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+    process.send_signal(signal.SIGHUP)
+    output, _ = process.communicate(timeout=60)
+    assert (process.returncode, "status 0" in output) == (0, True)
+
+
+@pytest.mark.parametrize("how", ["a pipe", "a terminal"])
+def test_a_run_whose_output_nobody_reads_any_more_goes_on(tmp_path, how):
+    ours, theirs = os.pipe() if how == "a pipe" else os.openpty()
+    environment = os.environ | {"TERM": "xterm"}
+    process = start(tmp_path, 3, stdout=theirs, stderr=theirs, start_new_session=True, env=environment)
+    for descriptor in (ours, theirs):
+        os.close(descriptor)
+    assert process.wait(timeout=60) == 0

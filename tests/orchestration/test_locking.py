@@ -1,0 +1,109 @@
+"""A run says who it is; what it says is believed as far as the kernel bears it out. Killing: `test_guard.py`."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from standin import below, left, start
+
+from scoregap.orchestration import locking
+
+
+@pytest.fixture
+def sleeper():
+    """A process that is nobody's run."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def claim(folder, **changes):
+    """Let the lock file say something else of its holder."""
+    content = locking._this_process()._asdict() | changes
+    (folder / locking.LOCK).write_text(json.dumps(content))
+
+
+def test_a_stop_takes_everything_down_and_says_so(tmp_path):
+    process = start(tmp_path)
+    all_below = below(process)
+    status, text = locking.stop(tmp_path)
+    assert status == 0
+    assert text.startswith(f"{tmp_path}: process {process.pid} of ")
+    assert text.endswith("has stopped; the same command goes on from there")
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert left(all_below) == []
+    assert locking.stop(tmp_path) == (0, f"{tmp_path}: no run is going on: nothing to stop")
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[1]", "5", '{"pid": 1}', "[" * 10**5])
+def test_where_no_run_is_nothing_is_stopped(tmp_path, content):
+    if content is not None:
+        (tmp_path / locking.LOCK).write_text(content)
+    assert locking.stop(tmp_path) == (0, f"{tmp_path}: no run is going on: nothing to stop")
+    assert locking.stop(tmp_path / "absent")[0] == 0
+    assert not (tmp_path / "absent").exists()
+
+
+def test_a_stale_name_is_not_believed(tmp_path, sleeper):
+    """The process is alive and of this user, and the lock file names it, but it does not hold the lock."""
+    claim(tmp_path, pid=sleeper.pid, started=locking._started(sleeper.pid))
+    assert locking.stop(tmp_path) == (0, f"{tmp_path}: no run is going on: nothing to stop")
+    assert sleeper.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"host": "elsewhere"}, r"is in use by process \d+ of .* on elsewhere: stop it there: scoregap stop "),
+        ({"user": os.geteuid() + 12345}, r"is in use by process \d+ of user .*: only user \d+ may stop it"),
+        ({"started": "5"}, "is still in use by a process after 0 s: look for it: fuser "),  # its number is used again
+        ({"started": ""}, "is still in use by a process after 0 s: look for it: fuser "),
+        ({"pid": 2**22 + 1}, "is still in use by a process after 0 s"),  # it is gone, and something of it is left
+        ({"pid": -1}, "is locked by a process that has left no name"),
+        ({"pid": "1"}, "is locked by a process that has left no name"),
+    ],
+)
+def test_no_other_process_gets_a_signal(tmp_path, sleeper, monkeypatch, changes, says):
+    lock = locking.take(tmp_path)
+    claim(tmp_path, **{"pid": sleeper.pid, "started": locking._started(sleeper.pid)} | changes)
+    monkeypatch.setattr(locking, "GRACE", -10)
+    monkeypatch.setattr(locking.os, "kill", lambda *_: pytest.fail("a signal"))
+    status, text = locking.stop(tmp_path)
+    os.close(lock)
+    assert status == 1
+    assert text.startswith(f"scoregap: {tmp_path}: ")
+    assert "\n" not in text
+    assert re.search(says, text), text
+    assert sleeper.poll() is None
+
+
+def test_a_refusal_names_the_process_and_how_to_stop_it(tmp_path):
+    folder = tmp_path / "a folder"
+    lock = locking.take(folder)
+    assert locking.take(folder) is None
+    who = locking.holder(folder)
+    assert (who.pid, who.user) == (os.getpid(), os.geteuid())
+    assert f"process {os.getpid()} of " in locking.refusal(folder)
+    assert locking.refusal(folder).endswith(f"wait for it, or stop it: scoregap stop '{folder}'")
+    (folder / locking.LOCK).write_text("{")
+    assert ": is in use by another run: wait for it, or stop it: scoregap stop " in locking.refusal(folder)
+    os.close(lock)
+
+
+def test_a_run_may_begin_while_somebody_looks(tmp_path, monkeypatch):
+    """`taken` holds the lock for an instant, shared; `take` waits that long."""
+    folder = tmp_path / "results" / "tiny"  # not there yet
+    os.close(locking.take(folder))
+    looking = os.open(folder / locking.LOCK, os.O_RDONLY)
+    locking.fcntl.flock(looking, locking.fcntl.LOCK_SH)
+    assert not locking.taken(folder)  # two may look at once
+    monkeypatch.setattr(locking.time, "sleep", lambda _: os.close(looking))
+    lock = locking.take(folder)
+    assert lock is not None
+    assert locking.taken(folder)
+    os.close(lock)

@@ -1,0 +1,55 @@
+"""Runs of a stand-in for Snakemake, in a process of its own: what it starts is a shell and a job that only waits."""
+
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import psutil
+
+JOB = "import sys, time; time.sleep({seconds})  # job"
+SNAKEMAKE = """
+import subprocess, sys
+job = subprocess.Popen(["sh", "-c", f'"{{sys.executable}}" -c "$0"; true', {job!r}])
+print("started", flush=True)
+status = job.wait()
+print("Nothing to be done")  # which is shown
+sys.exit(status)
+"""
+RUN = """
+import sys
+from pathlib import Path
+from scoregap.orchestration import display, locking, workflow
+folder = Path(sys.argv[1])
+command = [sys.executable, "-c", sys.argv[2]]
+status, lines = workflow.follow(command, folder, locking.take(folder), folder / "logs" / "run.log")
+display.tell(f"status {status}")
+sys.exit(status)
+"""
+
+
+def start(folder, seconds=60, **options):
+    """A run of one job in a process of its own, once the job has been started."""
+    code = SNAKEMAKE.format(job=JOB.format(seconds=seconds))
+    command = [sys.executable, "-c", RUN, str(folder), code]
+    process = subprocess.Popen(command, **({"stdout": subprocess.PIPE, "text": True} | options))
+    deadline = time.monotonic() + 60
+    while not any(one.cmdline()[-1:] and one.cmdline()[-1].endswith("# job") for one in below(process)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
+
+
+def below(process):
+    """The processes that a run has started: guard, Snakemake, shell, job."""
+    found = []
+    for one in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if one.status() != psutil.STATUS_ZOMBIE and one.cmdline():
+                found.append(one)
+    return found
+
+
+def left(processes):
+    """Those that have not ended half a minute later."""
+    return [one for one in psutil.wait_procs(processes, timeout=30)[1] if one.status() != psutil.STATUS_ZOMBIE]
