@@ -7,11 +7,14 @@ that stops the work (a damaged file, a full disk, a failed job), and of `check`:
 import os
 import sys
 
+from scoregap.orchestration.environment import OF_LIBRARIES
+
+for _name in filter(OF_LIBRARIES.fullmatch, list(os.environ)):
+    del os.environ[_name]  # results depend on the study, not on whose shell this is; also by hand
 # Jobs are the unit of parallelism: one core each, or BLAS threads of concurrent jobs fight over small matrices
 # (measured on two busy cores: 48-74 s instead of 1-3 s for one spectrum job). Before numpy is imported.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
-os.environ.pop("MPLBACKEND", None)  # a notebook's; matplotlib does not start with one that it cannot find
 
 import functools  # noqa: E402
 import json  # noqa: E402

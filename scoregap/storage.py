@@ -125,11 +125,21 @@ def codecs() -> list:
     return [BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()]
 
 
+@contextmanager
+def _own_zarr():
+    """zarr as it comes: a user's settings for it, which are read from files, would change bytes."""
+    import zarr
+
+    with zarr.config.set(zarr.config.defaults[0]):
+        yield
+
+
 def place(folder: Path, job: str, stage: str) -> Path:
     """The file of a job of a stage."""
     return folder / stage / f"{job}{'.safetensors' if stage == 'train' else '.zarr.zip'}"
 
 
+@_own_zarr()
 def write_job(path: Path, arrays: Arrays, members: list[str]) -> None:
     """Arrays whose first dimension is `member`, with the key of every member, as one zip of a zarr store.
 
@@ -378,6 +388,7 @@ def layout(array: xr.DataArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return chunks, tuple(count * chunk for count, chunk in zip(several, chunks, strict=True))
 
 
+@_own_zarr()
 def write_cube(path: Path, groups: dict[str, xr.Dataset], forget: Callable[[], None] = lambda: None) -> None:
     """Build the cube beside `path`, shard by shard, then swap. groups: {"": dataset}, or one dataset per group name.
 

@@ -12,24 +12,29 @@ from pathlib import Path
 FOLDER = ".runtime"  # in a results folder
 ROOT = Path(__file__).resolve().parents[2]  # where the package is imported from
 
-# Names of variables that reach numbers, bytes of files, figures or the end of a run. All others are passed on: what
-# schedulers, clouds, GPUs and the dynamic linker need is not known here.
-REACH_IN = re.compile(
-    r"PYTHON(?!HOME$|USERBASE$|NOUSERSITE$|DONTWRITEBYTECODE$|PYCACHEPREFIX$).*"  # modules, options, encodings
-    r"|SNAKEMAKE(?!_STORAGE_).*"  # profiles, caches; but credentials are passed in no other way
-    r"|MPL.*|MATPLOTLIBRC|SOURCE_DATE_EPOCH|FONTCONFIG_.*|XDG_(CACHE|CONFIG|DATA|STATE)_.*"
-    r"|LANG|LANGUAGE|LC_.*"
-    r"|BASH_ENV|BASHOPTS|SHELLOPTS|ENV|POSIXLY_CORRECT"  # of the shell that starts a job
-    r"|(TMP|TEMP)(DIR)?"
-    r"|(OMP|GOMP|KMP|MKL|OPENBLAS|GOTO|BLIS|VECLIB|NUMEXPR)_.*|GLIBC_TUNABLES"  # threads and kernels of libraries
+# Names of variables by which libraries would compute, draw or compress otherwise.
+OF_LIBRARIES = re.compile(
+    r"MPLBACKEND|MATPLOTLIBRC|SOURCE_DATE_EPOCH|NVIDIA_TF32_OVERRIDE"
+    r"|(OMP|GOMP|KMP|MKL|OPENBLAS|GOTO|BLIS|VECLIB|NUMEXPR)_.*"  # threads, and kernels for this processor or that
     r"|(NPY|NUMPY|SCIPY|SKLEARN|JOBLIB|LOKY|PANDAS|PYDANTIC|ZARR|BLOSC|NUMCODECS)_.*"
-    r"|(TORCH|PYTORCH|ATEN|DNNL|ONEDNN|CUBLAS|CUDNN).*|NVIDIA_TF32_OVERRIDE"
-)  # fmt: skip
+    r"|(TORCH|PYTORCH|ATEN|DNNL|ONEDNN|CUBLAS|CUDNN).*"
+)
+# Those that reach the programs of a run, and where they write. All others are passed on: what schedulers, clouds, GPUs
+# and the dynamic linker need is not known here.
+OF_PROGRAMS = re.compile(
+    r"PYTHON(?!HOME$|USERBASE$|NOUSERSITE$|DONTWRITEBYTECODE$|PYCACHEPREFIX$).*"  # modules, options, encodings
+    r"|SNAKEMAKE(?!_STORAGE_).*"  # profiles, caches; but storage gets its passwords in no other way
+    r"|BASH_ENV|BASHOPTS|SHELLOPTS|ENV|POSIXLY_CORRECT"  # of the shell that starts a job
+    r"|LANG|LANGUAGE|LC_.*|GLIBC_TUNABLES"
+    r"|MPL.*|FONTCONFIG_.*|XDG_(CACHE|CONFIG|DATA|STATE)_.*|(TMP|TEMP)(DIR)?"
+)
 
 
 def of_run(user: Mapping[str, str], results: Path) -> dict[str, str]:
     """The environment of Snakemake and its jobs. user: that of the caller; results: folder of the study's results."""
-    kept = {name: value for name, value in user.items() if not REACH_IN.fullmatch(name)}
+    kept = {
+        name: value for name, value in user.items() if not (OF_LIBRARIES.fullmatch(name) or OF_PROGRAMS.fullmatch(name))
+    }
     place = results.resolve() / FOLDER
     temporary = str(place / "tmp")
     own = [path for path in user.get("PYTHONPATH", "").split(os.pathsep) if path and Path(path).resolve() == ROOT]
