@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import stat
 import subprocess
@@ -37,7 +38,7 @@ def test_help_names_every_command():
     """How long it takes is a benchmark, `startup`; what it imports is tested in `test_architecture`."""
     result = scoregap("--help")
     assert result.returncode == 0
-    for name in ("run", "status", "studies", "theory", "check", "baseline", *(stage.name for stage in STAGES)):
+    for name in ("run", "stop", "status", "studies", "theory", "check", "baseline", *(stage.name for stage in STAGES)):
         assert f" {name} " in result.stdout
 
 
@@ -135,6 +136,40 @@ def test_an_executor_that_is_not_installed_is_refused(tiny, tmp_path):
     says = "it needs snakemake-executor-plugin-far-away: install that"
     refused(scoregap("run", tiny, "--profile", "far", cwd=tmp_path), "--profile: 'far' is not allowed yet", says)
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("profile", "command"),
+    [
+        ("executor: slurm", "sbatch"),
+        (
+            "executor: cluster-generic\ncluster-generic-submit-cmd: FLAGS=1 qsub -l m={resources.mem_mb}",
+            "qsub",
+        ),
+        ("executor: cluster-generic\ncluster-generic-submit-cmd: ./submit {threads}", "./submit"),
+        ("executor: cluster-sync\ncluster-sync-submit-cmd: /opt/absent/qrsh", "/opt/absent/qrsh"),
+    ],
+)
+def test_an_executor_without_its_scheduler_is_refused_at_once(tiny, tmp_path, monkeypatch, profile, command):
+    """Its plugin is there: for the test, all of them are."""
+    from scoregap import InputError
+    from scoregap.orchestration import workflow
+
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "config.yaml").write_text(profile)
+    monkeypatch.setattr(workflow, "find_spec", lambda _: True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sh").symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    asked = load(tiny), tmp_path / "results", None, tmp_path / "far"
+    says = rf"--profile: .* is not allowed here: .* submits jobs by {re.escape(command)}, which is not on PATH: "
+    with pytest.raises(InputError, match=says):
+        workflow.check(*asked)
+    if not command.startswith("/"):
+        name = tmp_path / command if command.startswith(".") else tmp_path / "bin" / command
+        name.write_text("")
+        name.chmod(0o755)
+        assert workflow.check(*asked) == 0
 
 
 def test_an_unknown_study_and_an_unwritable_folder_are_refused(tiny, tmp_path):

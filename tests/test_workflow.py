@@ -3,6 +3,7 @@
 One small study is run once; each test then copies its results, changes one thing, and looks at what is run.
 """
 
+import os
 import re
 import shutil
 import signal
@@ -53,8 +54,11 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(TINY)
     command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    nowhere = dict.fromkeys(("HOME", "TMPDIR"), "/proc/nowhere")  # which root cannot make either
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ | nowhere, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["results", "tiny.yaml"]
+    assert [path.name for path in (folder / "results").iterdir()] == ["tiny"]
     (folder / "output.txt").write_text(result.stdout)
     return folder
 
@@ -259,8 +263,9 @@ def test_a_failing_job_is_named_costs_no_other_and_the_rest_completes(folder):
 
 
 def start(folder):
-    """A run in the background, with SIGINT ignored as a shell's `&` does."""
-    command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
+    """A run in the background, with SIGINT ignored as a shell's `&` does, and temporary folders in `folder`/tmp."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    command = ["env", f"TMPDIR={folder / 'tmp'}", sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the child inherits
     try:
@@ -299,6 +304,9 @@ def test_killed_anywhere_it_goes_on_and_the_cube_is_the_same(finished, tmp_path)
     assert all(path.read_text() == text for path, text in kept.items())  # nothing is trained twice
     whole, again = (storage.manifest_of(folder / "results" / "tiny" / "cube.zarr") for folder in (finished, tmp_path))
     assert again.read_text() == whole.read_text()
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "tiny.yaml", "tmp"]
+    assert not (tmp_path / "results" / "tiny" / ".runtime" / "tmp").exists()
 
 
 def test_two_runs_at_once_do_not_mix(tmp_path):
@@ -308,12 +316,22 @@ def test_two_runs_at_once_do_not_mix(tmp_path):
     second = start(tmp_path)  # while the first works
     _, errors = second.communicate()
     assert second.returncode == 1
-    assert errors == "scoregap: results/tiny: is in use by another run: wait for it, or stop it\n"
+    assert re.fullmatch(
+        rf"scoregap: results/tiny: is in use by another run, process {first.pid} of \S+ on \S+: "
+        r"wait for it, or stop it: scoregap stop results/tiny\n",
+        errors,
+    )
     study, results = load(tmp_path / "tiny.yaml"), tmp_path / "results"
     assert status.look(study, results).going
-    first.send_signal(signal.SIGINT)
-    first.communicate()
+    stop = [sys.executable, "-m", "scoregap", "stop"]
+    stopped = subprocess.run([*stop, "tiny.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (stopped.returncode, stopped.stderr) == (0, "")
+    assert re.fullmatch(rf"results/tiny: process {first.pid} of .* has stopped; the same command .*\n", stopped.stdout)
+    first.communicate(timeout=10)
     assert first.returncode == 130
+    nothing = "results/tiny: no run is going on: nothing to stop\n"
+    for folder in ("tiny.yaml", "results/tiny"):
+        assert subprocess.check_output([*stop, folder], cwd=tmp_path, text=True) == nothing
     report = status.look(study, results)
     assert not report.going
     assert report.begun == []  # stopped, not failed

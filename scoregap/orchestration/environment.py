@@ -4,6 +4,7 @@ environment of the user, results folder -> environment of Snakemake and its jobs
 """
 
 import os
+import pwd
 import re
 import shutil
 from collections.abc import Mapping
@@ -46,7 +47,18 @@ def of_run(user: Mapping[str, str], results: Path) -> dict[str, str]:
         | {"LC_ALL": "C", "PYTHONUTF8": "1", "PYTHONSAFEPATH": "1"}  # text is UTF-8; modules are the installed ones
         | ({"PYTHONPATH": str(ROOT)} if own else {})  # for a package that is found in no other way
         | ({} if os.path.isabs(user.get("HOME", "")) else {"HOME": temporary})
+        | ({} if _has_name(user) else {"LOGNAME": str(os.getuid())})
     )
+
+
+def _has_name(user: Mapping[str, str]) -> bool:
+    """Whether the user has a name: in a container processes may run under a number that is nobody's."""
+    if any(user.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")):
+        return True
+    try:
+        return bool(pwd.getpwuid(os.getuid()))
+    except KeyError:
+        return False
 
 
 def prepare(results: Path) -> None:
