@@ -20,6 +20,7 @@ from pathlib import Path
 import yaml
 
 from scoregap import DamagedFile, InputError, devices
+from scoregap.installation import BASELINES, WORKFLOW
 from scoregap.orchestration import display, environment
 from scoregap.orchestration.display import tell
 from scoregap.orchestration.failures import explain
@@ -27,9 +28,9 @@ from scoregap.orchestration.guard import GRACE
 from scoregap.orchestration.locking import refusal, take
 from scoregap.study import Study, load
 
-ROOT = Path(__file__).resolve().parents[2]
-STUDIES = ROOT / "workflow" / "studies"
-PROFILE = ROOT / "workflow" / "profiles" / "default"
+SNAKEFILE = WORKFLOW / "Snakefile"
+STUDIES = WORKFLOW / "studies"
+PROFILE = WORKFLOW / "profiles" / "default"
 RECORD = "run.log"  # in its logs: all that Snakemake has printed
 STOP = object()  # an event: the user wants the run to end
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)  # signals that say so
@@ -51,9 +52,11 @@ def find(study: str) -> Path:
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
-def baseline(study: str) -> Path:
-    """The file of a study's baseline."""
-    return ROOT / "results" / "baselines" / f"{study}.json"
+def baseline(study: str, results: Path) -> Path:
+    """The file of a study's baseline: in the folder of results, where `scoregap baseline accept` writes it; if there is
+    none, the project's."""
+    own, ours = results / "baselines" / f"{study}.json", BASELINES / f"{study}.json"
+    return ours if ours.exists() and not own.exists() else own
 
 
 def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
@@ -142,7 +145,7 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
     out = results / loaded.name
     # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
     command = [
-        sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(ROOT / "Snakefile"),
+        sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(SNAKEFILE),
         "--profile", "none", "--workflow-profile", str(profile.resolve()), *(("--cores", cores) if cores else ()),
         # quoted, since Snakemake reads values as YAML
         "--config", f"study={json.dumps(str(path.resolve()))}", f"results={json.dumps(str(results.resolve()))}",

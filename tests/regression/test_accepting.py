@@ -34,7 +34,7 @@ def tree(tmp_path, monkeypatch):
 
 def accept(results, tree, reason="first"):
     path = tree / "results" / "baselines" / "tiny.json"
-    return accepting.accept(*results, reason, path, tree), path
+    return accepting.accept(*results, reason, path, path, tree), path
 
 
 def test_a_baseline_is_accepted_and_the_run_is_the_same_as_it(results, tree):

@@ -1,6 +1,6 @@
 FIGURES = [f"figures/{name}.{kind}" for name in names(STUDY) for kind in FORMATS]
 
-BASELINE = baseline(STUDY.name)
+BASELINE = baseline(STUDY.name, RESULTS)
 
 
 rule report:
