@@ -41,10 +41,15 @@ def _reporting_errors(command):
             status, text = 1, str(error)
         except OSError as error:
             status, text = 1, f"{error.filename or 'file'}: {error.strerror or error}"
-        typer.echo(f"scoregap: {text}", err=True)
+        typer.echo(f"scoregap: {_line(text)}", err=True)
         raise typer.Exit(status)
 
     return run
+
+
+def _line(text: str) -> str:
+    """One line: of names of files, what cannot be printed is escaped."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _app(asked: str | None) -> typer.Typer:
@@ -98,11 +103,12 @@ def run_study(
         str | None, typer.Option(help="jobs at once on this machine, or 'all'; without it, as the profile says")
     ] = None,
     profile: Annotated[Path | None, typer.Option(help="Snakemake workflow profile; the default is a laptop")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
     from scoregap.orchestration import workflow
 
-    raise typer.Exit(workflow.run(study, results, cores, profile or workflow.PROFILE))
+    raise typer.Exit(workflow.run(study, results, cores, profile or workflow.PROFILE, yes))
 
 
 @_reporting_errors

@@ -21,19 +21,19 @@ import yaml
 
 from scoregap import DamagedFile, InputError, devices
 from scoregap.installation import BASELINES, WORKFLOW
-from scoregap.orchestration import display, environment
+from scoregap.orchestration import display, environment, handover
 from scoregap.orchestration.display import tell
 from scoregap.orchestration.failures import explain
 from scoregap.orchestration.guard import GRACE
 from scoregap.orchestration.locking import refusal, take
 from scoregap.study import Study, load
 
-SNAKEFILE = WORKFLOW / "Snakefile"
 STUDIES = WORKFLOW / "studies"
 PROFILE = WORKFLOW / "profiles" / "default"
 RECORD = "run.log"  # in its logs: all that Snakemake has printed
 STOP = object()  # an event: the user wants the run to end
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)  # signals that say so
+LONGEST = 250  # bytes of names in a results folder
 INTERRUPTED = 130  # exit status, as shells have it
 
 
@@ -66,18 +66,9 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     """
     if cores not in (None, "all") and not re.fullmatch("0*[1-9][0-9]{0,5}", cores):
         raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
-    if not (profile / "config.yaml").is_file():
+    if not os.path.isfile(profile / "config.yaml"):
         raise InputError(f"--profile: {str(profile)!r} is not allowed: should be a folder with a config.yaml")
-    folder = results / study.name
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
-            "should be a folder one can write to"
-        ) from None
+    _check_results(results, results / study.name)
     executor, settings = _executor(profile)
     if executor != "local":  # its jobs run on machines that we do not see
         if not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
@@ -98,6 +89,21 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     count = devices.usable(train.device)
     devices.check(study.path, train.device, count)
     return len(devices.places(train.device, count))
+
+
+def _check_results(results: Path, folder: Path) -> None:
+    """Refuse results in a folder of a study that there cannot be."""
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+        with suppress(FileNotFoundError):
+            (folder.absolute() / ("x" * LONGEST)).stat()
+    except OSError as error:
+        raise InputError(
+            f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
+            "should be a folder one can write to"
+        ) from None
 
 
 def _submit_command(executor: str, settings: dict) -> str:
@@ -134,29 +140,24 @@ def _executor(profile: Path) -> tuple[str, dict]:
     return executor, content
 
 
-def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
+def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool = False) -> int:
     """Run a study; returns an exit status. Prints the comparison and the path of the report.
 
-    cores: None leaves their number to the profile.
+    cores: None leaves their number to the profile. yes: trained networks of other settings may be lost.
     """
     path = find(study)
     loaded = load(path)
     gpus = check(loaded, results, cores, profile)
     out = results / loaded.name
-    # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
-    command = [
-        sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(SNAKEFILE),
-        "--profile", "none", "--workflow-profile", str(profile.resolve()), *(("--cores", cores) if cores else ()),
-        # quoted, since Snakemake reads values as YAML
-        "--config", f"study={json.dumps(str(path.resolve()))}", f"results={json.dumps(str(results.resolve()))}",
-        *([f"gpus={gpus}", "--resources", f"gpu={gpus}"] if gpus else []),
-    ]  # fmt: skip
+    if not yes:
+        _agree_to_losses(loaded, out)
     lock = take(out)
     if lock is None:
         tell(refusal(out), to=sys.stderr)
         return 1
     tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {out}")
-    status, lines = follow(command, out, lock, out / "logs" / RECORD)
+    handover.write(out, path, results, profile, gpus)
+    status, lines = follow(handover.command(cores, gpus), out, lock, out / "logs" / RECORD)
     if status == INTERRUPTED:
         tell("stopped; the same command goes on from here", to=sys.stderr)
         return status
@@ -176,6 +177,22 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):
         tell(f"{what:<13} {out / name}")
     return 0
+
+
+def _agree_to_losses(study: Study, folder: Path) -> None:
+    """Ask the user whether trained networks may be lost, if any would be. Raises InputError without a yes."""
+    from scoregap.orchestration import losses  # with numpy, which Snakemake does not need
+
+    found = losses.look(study, folder)
+    if not found.lost:
+        return
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError(
+            f"{study.path}: study: {study.name!r}: in {folder} {found}: allowed with --yes, or another name"
+        )
+    print(f"{folder}: {found}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise InputError(f"{folder}: nothing is changed")
 
 
 def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int, list[str]]:
