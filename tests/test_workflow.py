@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 import xarray as xr
-from tiny import DIMENSION, SAMPLING, TINY
+from tiny import DIMENSION, EXACT, FLAT, SAMPLING, TINY, edited
 
 from scoregap import storage
 from scoregap.orchestration import display, locking, status, workflow
@@ -142,6 +142,33 @@ def test_results_may_be_moved_and_paths_may_have_spaces(folder, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "a folder", check=False)
     assert result.returncode == 0, result.stderr
     assert "Nothing to be done" in result.stdout
+
+
+STRANGE = [
+    ("é", "runs #2", "my: study"),
+    ("{job} {{x}} <logs>", "-x\n$HOME `id` $(id)", '~ "it\'s" *[a-z]?'),
+    (os.fsdecode(b"\xff \xe9"), " \x1b[31m\t", "\u202e\\ %s %j &|;!"),
+]
+
+
+@pytest.mark.parametrize(("place", "results", "name"), STRANGE)
+def test_a_run_under_strange_names_is_the_run(tmp_path, place, results, name):
+    """Of study, results and profile. By hundreds, without the jobs: `tests/paths.py`."""
+    folder = tmp_path / place
+    folder.mkdir()
+    (edited(folder, *EXACT, FLAT)).rename(folder / f"{name}.yaml")
+    shutil.copytree(workflow.PROFILE, folder / name)
+    command = [sys.executable, "-m", "scoregap", "run", f"{place}/{name}.yaml"]
+    command += [f"--results={place}/{results}", "--profile", f"{place}/{name}"]
+    result = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [place]
+    assert {path.name for path in folder.iterdir()} == {f"{name}.yaml", name, results}
+    assert [path.name for path in (folder / results).iterdir()] == ["tiny"]
+    (cube,) = storage.read_cube(folder / results / "tiny" / "cube.zarr").values()
+    assert (cube.status == 1).all()
+    again = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False)
+    assert b"Nothing to be done" in again.stdout, again.stdout + again.stderr
 
 
 def test_touching_the_study_runs_nothing(folder):
