@@ -102,13 +102,17 @@ def run_study(
     cores: Annotated[
         str | None, typer.Option(help="jobs at once on this machine, or 'all'; without it, as the profile says")
     ] = None,
-    profile: Annotated[Path | None, typer.Option(help="Snakemake workflow profile; the default is a laptop")] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="Snakemake workflow profile, a folder or slurm; else a laptop's")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
     from scoregap.orchestration import workflow
 
-    raise typer.Exit(workflow.run(study, results, cores, profile or workflow.PROFILE, yes))
+    raise typer.Exit(
+        workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
+    )
 
 
 @_reporting_errors

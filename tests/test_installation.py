@@ -98,7 +98,7 @@ def scoregap_in(project):
     folder.mkdir()
     os.chown(folder, owner, -1)
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CI")}
-    environment |= {"HOME": str(folder / "home"), "TMPDIR": str(folder)}
+    environment |= {"HOME": "/dev/null"}
 
     def run(*arguments):
         command = [python.with_name("scoregap"), *map(str, arguments)]
@@ -117,6 +117,7 @@ def test_a_wheel_runs_a_study_in_an_empty_folder(project, scoregap_in):
     ran = run("run", "tiny.yaml", "--cores", 2)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "report        results/tiny/report.html" in ran.stdout
+    assert sorted(path.name for path in empty.iterdir()) == ["results", "tiny.yaml"]
     cube = xr.open_zarr(empty / "results" / "tiny" / "cube.zarr")
     assert (cube.status == 1).all()
     assert cube.attrs["revision"] == f"scoregap {scoregap.__version__}"  # not the commit of somebody's repository

@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,7 +30,8 @@ from scoregap.orchestration.locking import refusal, take
 from scoregap.study import Study, load
 
 STUDIES = WORKFLOW / "studies"
-PROFILE = WORKFLOW / "profiles" / "default"
+PROFILES = WORKFLOW / "profiles"
+PROFILE = PROFILES / "default"
 RECORD = "run.log"  # in its logs: all that Snakemake has printed
 STOP = object()  # an event: the user wants the run to end
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)  # signals that say so
@@ -52,6 +54,13 @@ def find(study: str) -> Path:
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
+def find_profile(profile: Path) -> Path:
+    """The folder of a workflow profile, or of one that comes with the project, by its name."""
+    ours = PROFILES / profile
+    named = str(profile) == profile.name and os.path.isdir(ours) and not os.path.isdir(profile)
+    return ours if named else profile
+
+
 def baseline(study: str, results: Path) -> Path:
     """The file of a study's baseline: in the folder of results, where `scoregap baseline accept` writes it; if there is
     none, the project's."""
@@ -68,7 +77,7 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
         raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
     if not os.path.isfile(profile / "config.yaml"):
         raise InputError(f"--profile: {str(profile)!r} is not allowed: should be a folder with a config.yaml")
-    _check_results(results, results / study.name)
+    existing = _check_results(results, results / study.name)
     executor, settings = _executor(profile)
     if executor != "local":  # its jobs run on machines that we do not see
         if not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
@@ -76,6 +85,12 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
                 f"--profile: {str(profile)!r} is not allowed yet: it needs snakemake-executor-plugin-{executor}: "
                 "install that, for Slurm as `pip install -c envs/constraints.txt '.[slurm]'`"
             )
+        for path in (sys.executable, str(WORKFLOW)):
+            if shlex.quote(path) != path:
+                raise InputError(
+                    f"--profile: {str(profile)!r} is not allowed: Snakemake cannot submit jobs from {path!r}: should "
+                    "be installed under names of letters, digits and _@%+=:,./-"
+                )
         command = _submit_command(executor, settings)
         if command and not _is_command(command, existing):
             raise InputError(
@@ -91,8 +106,8 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     return len(devices.places(train.device, count))
 
 
-def _check_results(results: Path, folder: Path) -> None:
-    """Refuse results in a folder of a study that there cannot be."""
+def _check_results(results: Path, folder: Path) -> Path:
+    """The lowest folder that exists of those that lead to a study's. Raises InputError if that cannot be made."""
     existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     try:
         with tempfile.TemporaryFile(dir=existing):

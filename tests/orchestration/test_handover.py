@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import format as formatted
+from snakemake_interface_executor_plugins.utils import format_cli_arg
 
 from scoregap.orchestration import handover
 
@@ -46,6 +49,8 @@ def test_the_snakefile_reads_the_paths_that_were_given(tmp_path_factory, name):
     handover.write(folder, folder / name / f"{name[:200]}.yaml", folder / name, profile, 0)
     config = load_configfile(folder / handover.CONFIGURATION)
     assert os.fsencode(Path(config["results"]).resolve()) == os.fsencode(folder / name)
+    argument = format_cli_arg("--configfiles", [folder / name])  # as Snakemake tells the jobs that it submits
+    assert shlex.split(argument)[1:] == [str(folder / name)]
     assert os.fsencode(Path(config["study"]).resolve()) == os.fsencode(folder / name / f"{name[:200]}.yaml")
 
 
@@ -58,7 +63,7 @@ def test_a_rule_calls_its_stage_with_the_study_that_was_given(name):
     quoted = {}
     for variable, expression in re.findall(r"^(STUDY_FILE|SCOREGAP) = (.+)$", snakefile, re.MULTILINE):
         where = {"STUDY": type("Study", (), {"path": Path("/") / name}), "sys": type("sys", (), {"executable": name})}
-        quoted[variable] = eval(expression, {"shlex": __import__("shlex")} | where)
+        quoted[variable] = eval(expression, {"shlex": shlex} | where)
     assert quoted.keys() == {"STUDY_FILE", "SCOREGAP"}
     line = formatted("printf '%s\\0' {SCOREGAP} train --study {STUDY_FILE} {nothing}", **quoted, nothing="")
     said = subprocess.run(["bash", "-c", "set -euo pipefail; " + line], capture_output=True, check=True).stdout
@@ -72,17 +77,19 @@ def test_paths_are_handed_over_from_a_latin_1_terminal(tmp_path):
         import os, sys
         from pathlib import Path
         from scoregap.orchestration import handover
+        assert sys.getfilesystemencoding() == 'iso8859-1'
         place = Path(sys.argv[1])
         handover.write(place, place / os.fsdecode(b'\\xc3\\xa9.yaml'), place / os.fsdecode(b'\\xe9'), place, 0)
-        print(sys.getfilesystemencoding())
     """
-    told = {"LC_ALL": "en_US.ISO-8859-1", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    command = [sys.executable, "-c", code, tmp_path]
-    said = subprocess.run(command, env=os.environ | told, capture_output=True, text=True, check=True).stdout.strip()
-    if said == "utf-8":
-        pytest.skip("there is no such locale here")
+    locale = tmp_path / "en_US.ISO-8859-1"
+    if shutil.which("localedef"):
+        subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", locale], capture_output=True, check=False)
+    if not locale.is_dir():
+        pytest.skip("no such locale can be made here: it needs localedef and the sources of locales")
+    told = {"LOCPATH": str(tmp_path), "LC_ALL": locale.name, "PYTHONUTF8": "0"}
+    subprocess.run([sys.executable, "-c", code, tmp_path], env=os.environ | told, check=True)
     config = load_configfile(tmp_path / handover.CONFIGURATION)
-    assert os.fsencode(config["study"]) == os.fsencode(tmp_path) + b"/\xc3\xa9.yaml"
+    assert config["study"].encode() == os.fsencode(tmp_path) + b"/\xc3\xa9.yaml"
     assert os.fsencode(config["results"]) == os.fsencode(tmp_path) + b"/\xe9"
 
 

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,26 @@ from scoregap.study import load
 def test_a_strange_profile_is_refused(tiny, tmp_path, content):
     (tmp_path / "config.yaml").write_bytes(content)
     with pytest.raises(InputError, match=r"^--profile: .* is not allowed: .*config\.yaml: [^\n]*$"):
+        workflow.check(load(tiny), tmp_path / "results", None, tmp_path)
+
+
+def test_a_profile_is_a_folder_or_the_name_of_one_of_the_project(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert workflow.find_profile(Path("slurm")) == workflow.PROFILES / "slurm"
+    for other in ("./x", "x/slurm", "..", "absent", "x" * 300, str(tmp_path)):
+        assert workflow.find_profile(Path(other)) == Path(other)
+    (tmp_path / "slurm").mkdir()
+    assert workflow.find_profile(Path("slurm")) == Path("slurm")
+    with pytest.raises(InputError, match=r"^--profile: "):
+        workflow.check(load(tiny), tmp_path / "results", None, Path("x" * 300))
+
+
+@pytest.mark.parametrize("place", ["/a b/python", "/it's/python", "/$HOME/python", "/é/python"])
+def test_no_cluster_from_an_installation_that_snakemake_cannot_name(tiny, tmp_path, monkeypatch, place):
+    """It does not quote the path of Python in the jobs that it submits."""
+    (tmp_path / "config.yaml").write_text("executor: slurm\n")
+    monkeypatch.setattr(sys, "executable", place)
+    with pytest.raises(InputError, match=r"^--profile: .* cannot submit jobs from "):
         workflow.check(load(tiny), tmp_path / "results", None, tmp_path)
 
 
