@@ -119,6 +119,7 @@ def _check_results(results: Path, folder: Path) -> Path:
             f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
             "should be a folder one can write to"
         ) from None
+    return existing
 
 
 def _submit_command(executor: str, settings: dict) -> str:
