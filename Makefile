@@ -45,7 +45,7 @@ test-slurm: $(VENV)/installed-test
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 
 error-rates: $(VENV)/installed-test

@@ -41,10 +41,15 @@ def _reporting_errors(command):
             status, text = 1, str(error)
         except OSError as error:
             status, text = 1, f"{error.filename or 'file'}: {error.strerror or error}"
-        typer.echo(f"scoregap: {text}", err=True)
+        typer.echo(f"scoregap: {_line(text)}", err=True)
         raise typer.Exit(status)
 
     return run
+
+
+def _line(text: str) -> str:
+    """One line: of names of files, what cannot be printed is escaped."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _app(asked: str | None) -> typer.Typer:
@@ -92,17 +97,22 @@ def _keyword(command):
 
 @_reporting_errors
 def run_study(
-    study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")] = "quickstart",
+    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
     cores: Annotated[
         str | None, typer.Option(help="jobs at once on this machine, or 'all'; without it, as the profile says")
     ] = None,
-    profile: Annotated[Path | None, typer.Option(help="Snakemake workflow profile; the default is a laptop")] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="Snakemake workflow profile, a folder or slurm; else a laptop's")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
     from scoregap.orchestration import workflow
 
-    raise typer.Exit(workflow.run(study, results, cores, profile or workflow.PROFILE))
+    raise typer.Exit(
+        workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
+    )
 
 
 @_reporting_errors
@@ -125,7 +135,7 @@ def stop(
 
 @_reporting_errors
 def status(
-    study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")] = "quickstart",
+    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
 ) -> None:
     """How many cells are done, running, failed, diverged or waiting, and the log of each failure.
@@ -140,7 +150,7 @@ def status(
 
 @_reporting_errors
 def list_studies() -> None:
-    """List the studies in workflow/studies."""
+    """List the studies that come with the project."""
     from scoregap.orchestration import workflow
     from scoregap.study import load
 
@@ -183,8 +193,8 @@ def theory(
 
 @_reporting_errors
 def check(
-    study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")] = "quickstart",
-    baseline: Annotated[Path | None, typer.Option(help="without it, results/baselines/STUDY.json")] = None,
+    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
+    baseline: Annotated[Path | None, typer.Option(help="if not RESULTS/baselines/STUDY.json or the project's")] = None,
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
     strict: Annotated[bool, typer.Option("--strict", help="exit with 3 where something is inconclusive")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of the table")] = False,
@@ -211,7 +221,7 @@ def check(
 
         wanted.append((figure, figures.KIND))
     storage.claim(*wanted)
-    path = baseline or workflow.baseline(loaded.name)
+    path = baseline or workflow.baseline(loaded.name, results)
     required = baseline or path.exists() or "baseline" in loaded.document.compare.require
     report, why = reports.check(loaded, results / loaded.name, path if required else None)
     if report is None:
@@ -229,22 +239,24 @@ def check(
 
 @_reporting_errors
 def accept(
-    study: Annotated[str, typer.Argument(help="a study file, or the name of one in workflow/studies")],
+    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")],
     reason: Annotated[str, typer.Option(help="why these numbers are right; it is kept in the baseline")],
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
 ) -> None:
-    """Make a finished run the baseline of its study: results/baselines/STUDY.json, to be reviewed and committed.
+    """Make a finished run the baseline of its study: RESULTS/baselines/STUDY.json, to be reviewed and committed.
 
     Refuses in CI, on an uncommitted tree, with too few seeds, and where the change to the baseline before it is
     inconclusive.
     """
+    from scoregap.installation import CHECKOUT
     from scoregap.orchestration import workflow
     from scoregap.regression import accepting
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
-    path = workflow.baseline(loaded.name)
-    record = accepting.accept(loaded, results / loaded.name, reason, path, workflow.ROOT)
+    path = results / "baselines" / f"{loaded.name}.json"
+    before = workflow.baseline(loaded.name, results)
+    record = accepting.accept(loaded, results / loaded.name, reason, path, before, CHECKOUT)
     typer.echo(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 

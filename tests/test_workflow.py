@@ -17,10 +17,11 @@ import numpy as np
 import psutil
 import pytest
 import xarray as xr
-from tiny import DIMENSION, SAMPLING, TINY
+from tiny import DIMENSION, EXACT, FLAT, SAMPLING, TINY, edited
 
 from scoregap import storage
 from scoregap.orchestration import display, locking, status, workflow
+from scoregap.regression import baselines
 from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]
@@ -142,6 +143,35 @@ def test_results_may_be_moved_and_paths_may_have_spaces(folder, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path / "a folder", check=False)
     assert result.returncode == 0, result.stderr
     assert "Nothing to be done" in result.stdout
+
+
+STRANGE = [
+    ("é", "runs #2", "my: study"),
+    (os.fsdecode(b"\xff{job} {{x}} <logs>"), "-x\n$HOME `id` $(id)\t\x1b[31m\u202e\\ %s", '~ "it\'s" *[a-z]?&|;! '),
+]
+
+
+@pytest.mark.parametrize(("place", "results", "name"), STRANGE)
+def test_a_run_under_strange_names_is_the_run(tmp_path, place, results, name):
+    """Of study, results and profile. By hundreds, without the jobs: `tests/paths.py`."""
+    folder = tmp_path / place
+    folder.mkdir()
+    (edited(folder, *EXACT, FLAT)).rename(folder / f"{name}.yaml")
+    shutil.copytree(workflow.PROFILE, folder / name)
+    command = [sys.executable, "-m", "scoregap", "run", f"{place}/{name}.yaml"]
+    command += [f"--results={place}/{results}", "--profile", f"{place}/{name}"]
+    result = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [place]
+    assert {path.name for path in folder.iterdir()} == {f"{name}.yaml", name, results}
+    assert [path.name for path in (folder / results).iterdir()] == ["tiny"]
+    (cube,) = storage.read_cube(folder / results / "tiny" / "cube.zarr").values()
+    assert (cube.status == 1).all()
+    record = baselines.take(load(folder / f"{name}.yaml"), folder / results / "tiny")
+    baselines.write(folder / results / "baselines" / "tiny.json", record)  # which the report draws
+    again = subprocess.run(command, capture_output=True, cwd=tmp_path, check=False)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert b"100%  1 of 1  report" in again.stdout or b"100%  2 of 2" in again.stdout, again.stdout
 
 
 def test_touching_the_study_runs_nothing(folder):

@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,19 +21,21 @@ from pathlib import Path
 import yaml
 
 from scoregap import DamagedFile, InputError, devices
-from scoregap.orchestration import display, environment
+from scoregap.installation import BASELINES, WORKFLOW
+from scoregap.orchestration import display, environment, handover
 from scoregap.orchestration.display import tell
 from scoregap.orchestration.failures import explain
 from scoregap.orchestration.guard import GRACE
 from scoregap.orchestration.locking import refusal, take
 from scoregap.study import Study, load
 
-ROOT = Path(__file__).resolve().parents[2]
-STUDIES = ROOT / "workflow" / "studies"
-PROFILE = ROOT / "workflow" / "profiles" / "default"
+STUDIES = WORKFLOW / "studies"
+PROFILES = WORKFLOW / "profiles"
+PROFILE = PROFILES / "default"
 RECORD = "run.log"  # in its logs: all that Snakemake has printed
 STOP = object()  # an event: the user wants the run to end
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)  # signals that say so
+LONGEST = 250  # bytes of names in a results folder
 INTERRUPTED = 130  # exit status, as shells have it
 
 
@@ -51,9 +54,18 @@ def find(study: str) -> Path:
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
-def baseline(study: str) -> Path:
-    """The file of a study's baseline."""
-    return ROOT / "results" / "baselines" / f"{study}.json"
+def find_profile(profile: Path) -> Path:
+    """The folder of a workflow profile, or of one that comes with the project, by its name."""
+    ours = PROFILES / profile
+    named = str(profile) == profile.name and os.path.isdir(ours) and not os.path.isdir(profile)
+    return ours if named else profile
+
+
+def baseline(study: str, results: Path) -> Path:
+    """The file of a study's baseline: in the folder of results, where `scoregap baseline accept` writes it; if there is
+    none, the project's."""
+    own, ours = results / "baselines" / f"{study}.json", BASELINES / f"{study}.json"
+    return ours if ours.exists() and not own.exists() else own
 
 
 def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
@@ -63,18 +75,9 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     """
     if cores not in (None, "all") and not re.fullmatch("0*[1-9][0-9]{0,5}", cores):
         raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
-    if not (profile / "config.yaml").is_file():
+    if not os.path.isfile(profile / "config.yaml"):
         raise InputError(f"--profile: {str(profile)!r} is not allowed: should be a folder with a config.yaml")
-    folder = results / study.name
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
-            "should be a folder one can write to"
-        ) from None
+    existing = _check_results(results, results / study.name)
     executor, settings = _executor(profile)
     if executor != "local":  # its jobs run on machines that we do not see
         if not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
@@ -82,6 +85,12 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
                 f"--profile: {str(profile)!r} is not allowed yet: it needs snakemake-executor-plugin-{executor}: "
                 "install that, for Slurm as `pip install -c envs/constraints.txt '.[slurm]'`"
             )
+        for path in (sys.executable, str(WORKFLOW)):
+            if shlex.quote(path) != path:
+                raise InputError(
+                    f"--profile: {str(profile)!r} is not allowed: Snakemake cannot submit jobs from {path!r}: should "
+                    "be installed under names of letters, digits and _@%+=:,./-"
+                )
         command = _submit_command(executor, settings)
         if command and not _is_command(command, existing):
             raise InputError(
@@ -95,6 +104,22 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     count = devices.usable(train.device)
     devices.check(study.path, train.device, count)
     return len(devices.places(train.device, count))
+
+
+def _check_results(results: Path, folder: Path) -> Path:
+    """The lowest folder that exists of those that lead to a study's. Raises InputError if that cannot be made."""
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+        with suppress(FileNotFoundError):
+            (folder.absolute() / ("x" * LONGEST)).stat()
+    except OSError as error:
+        raise InputError(
+            f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
+            "should be a folder one can write to"
+        ) from None
+    return existing
 
 
 def _submit_command(executor: str, settings: dict) -> str:
@@ -131,29 +156,24 @@ def _executor(profile: Path) -> tuple[str, dict]:
     return executor, content
 
 
-def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
+def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool = False) -> int:
     """Run a study; returns an exit status. Prints the comparison and the path of the report.
 
-    cores: None leaves their number to the profile.
+    cores: None leaves their number to the profile. yes: trained networks of other settings may be lost.
     """
     path = find(study)
     loaded = load(path)
     gpus = check(loaded, results, cores, profile)
     out = results / loaded.name
-    # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
-    command = [
-        sys.executable, "-m", "snakemake", "--nolock", "--snakefile", str(ROOT / "Snakefile"),
-        "--profile", "none", "--workflow-profile", str(profile.resolve()), *(("--cores", cores) if cores else ()),
-        # quoted, since Snakemake reads values as YAML
-        "--config", f"study={json.dumps(str(path.resolve()))}", f"results={json.dumps(str(results.resolve()))}",
-        *([f"gpus={gpus}", "--resources", f"gpu={gpus}"] if gpus else []),
-    ]  # fmt: skip
+    if not yes:
+        _agree_to_losses(loaded, out)
     lock = take(out)
     if lock is None:
         tell(refusal(out), to=sys.stderr)
         return 1
     tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {out}")
-    status, lines = follow(command, out, lock, out / "logs" / RECORD)
+    handover.write(out, path, results, profile, gpus)
+    status, lines = follow(handover.command(cores, gpus), out, lock, out / "logs" / RECORD)
     if status == INTERRUPTED:
         tell("stopped; the same command goes on from here", to=sys.stderr)
         return status
@@ -173,6 +193,22 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):
         tell(f"{what:<13} {out / name}")
     return 0
+
+
+def _agree_to_losses(study: Study, folder: Path) -> None:
+    """Ask the user whether trained networks may be lost, if any would be. Raises InputError without a yes."""
+    from scoregap.orchestration import losses  # with numpy, which Snakemake does not need
+
+    found = losses.look(study, folder)
+    if not found.lost:
+        return
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError(
+            f"{study.path}: study: {study.name!r}: in {folder} {found}: allowed with --yes, or another name"
+        )
+    print(f"{folder}: {found}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise InputError(f"{folder}: nothing is changed")
 
 
 def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int, list[str]]:

@@ -1,6 +1,6 @@
 """How a finished run becomes the baseline of its study.
 
-study, its results, a reason, the project's git tree -> results/baselines/STUDY.json, or why not
+study, its results, a reason, the code's git tree -> RESULTS/baselines/STUDY.json, or why not
 """
 
 import os
@@ -17,8 +17,11 @@ from scoregap.study import Study
 FEWEST = 3  # seeds of a baseline with trained networks
 
 
-def accept(study: Study, folder: Path, reason: str, path: Path, root: Path) -> Record:
-    """Write the baseline of a finished run; the only thing that ever does. root: of the project's git tree.
+def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, root: Path | None) -> Record:
+    """Write the baseline of a finished run; the only thing that ever does.
+
+    path: of the baseline. before: of the one before it, if there is one. root: of the code's git tree; None for an
+    installed package, which does not change.
 
     Raises InputError where nobody could later say what the numbers are of, or whether they have changed.
     """
@@ -31,13 +34,15 @@ def accept(study: Study, folder: Path, reason: str, path: Path, root: Path) -> R
         refuse("CI is set: baselines are accepted by people, and reviewed")
     if not reason.strip():
         refuse("--reason is empty: say why the numbers are right")
-    command = ["git", "status", "--porcelain", "--", ".", ":!results/baselines"]
-    git = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if git.returncode:
-        refuse(f"{root} is not a git tree")
-    if git.stdout:
-        changes = git.stdout.splitlines()
-        refuse(f"the git tree has {len(changes)} uncommitted changes, as {changes[0][3:]}: commit them, and run again")
+    if root:
+        command = ["git", "status", "--porcelain", "--", ".", ":!results/baselines"]
+        git = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        if git.returncode:
+            refuse(f"{root} is not a git tree")
+        if git.stdout:
+            changes = git.stdout.splitlines()
+            many = f"{len(changes)} uncommitted changes, as {changes[0][3:]}"
+            refuse(f"the git tree has {many}: commit them, and run again")
     seeds = len(study.axes["seed"])
     if study.trained_networks and seeds < FEWEST:
         refuse(f"{seeds} seeds are too few to know how networks scatter: should be at least {FEWEST}")
@@ -46,7 +51,7 @@ def accept(study: Study, folder: Path, reason: str, path: Path, root: Path) -> R
         refuse(f"its cube was made by an uncommitted tree, {record.revision}: delete the cube and run again")
     if record.not_ok:
         refuse(f"{len(record.not_ok)} cells are not ok, as {record.not_ok[0]}")
-    if path.exists() and not differences(old := baselines.read(path), record):
+    if before.exists() and not differences(old := baselines.read(before), record):
         unclear = [row.name for row in compare(old, record).rows if row.verdict == "inconclusive"]
         if unclear:
             refuse(f"against the one before, {len(unclear)} metrics are inconclusive, as {unclear[0]}: run more seeds")

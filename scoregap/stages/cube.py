@@ -7,7 +7,6 @@ lengths. A job without files leaves its cells missing (status 0), so an incomple
 """
 
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ import numpy as np
 import xarray as xr
 import yaml
 
-import scoregap
 from scoregap import DamagedFile, InputError, storage, variables
+from scoregap.installation import revision
 from scoregap.stages import dimension, fit, sample, spectrum
 from scoregap.study import Study, load
 from scoregap.study.schema import CONTROLS
@@ -80,17 +79,13 @@ def provenance(study: Study) -> dict[str, str]:
     """Attributes that say where a cube comes from."""
     from importlib.metadata import version
 
-    git = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
     return {
         "title": f"scoregap study {study.name}",
         "contract": str(storage.FORMAT),
         "study": yaml.safe_dump(study.resolved, sort_keys=False),
         "config_hash": study.hash,
         "stage_revisions": ", ".join(f"{stage.name} {stage.revision}" for stage in STAGES[:STAGE]),
-        "revision": git.stdout.strip() or f"scoregap {scoregap.__version__}",
+        "revision": revision(),
         "versions": ", ".join([f"python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]),
         "machine": f"{platform.system()} {platform.machine()}",
         "seeds": "sha256 of stream name and the cell's axis values (scoregap.study.Cell.seed)",

@@ -1,8 +1,15 @@
 """Before a run and after it: what is refused, what is found. Runs: `tests/test_workflow.py`."""
 
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from scoregap import DamagedFile, InputError
+from scoregap import DamagedFile, InputError, storage
 from scoregap.orchestration import workflow
 from scoregap.study import load
 
@@ -18,10 +25,118 @@ def test_a_strange_profile_is_refused(tiny, tmp_path, content):
         workflow.check(load(tiny), tmp_path / "results", None, tmp_path)
 
 
+def test_a_profile_is_a_folder_or_the_name_of_one_of_the_project(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert workflow.find_profile(Path("slurm")) == workflow.PROFILES / "slurm"
+    for other in ("./x", "x/slurm", "..", "absent", "x" * 300, str(tmp_path)):
+        assert workflow.find_profile(Path(other)) == Path(other)
+    (tmp_path / "slurm").mkdir()
+    assert workflow.find_profile(Path("slurm")) == Path("slurm")
+    with pytest.raises(InputError, match=r"^--profile: "):
+        workflow.check(load(tiny), tmp_path / "results", None, Path("x" * 300))
+
+
+@pytest.mark.parametrize("place", ["/a b/python", "/it's/python", "/$HOME/python", "/é/python"])
+def test_no_cluster_from_an_installation_that_snakemake_cannot_name(tiny, tmp_path, monkeypatch, place):
+    """It does not quote the path of Python in the jobs that it submits."""
+    (tmp_path / "config.yaml").write_text("executor: slurm\n")
+    monkeypatch.setattr(sys, "executable", place)
+    with pytest.raises(InputError, match=r"^--profile: .* cannot submit jobs from "):
+        workflow.check(load(tiny), tmp_path / "results", None, tmp_path)
+
+
 @pytest.mark.parametrize("cores", ["0", "00", "-1", "1.5", "", " 1", "9" * 5000])
 def test_a_strange_number_of_cores_is_refused(tiny, tmp_path, cores):
     with pytest.raises(InputError, match=r"--cores: .* is not allowed: should be a number from 1, or all"):
         workflow.check(load(tiny), tmp_path / "results", cores, workflow.PROFILE)
+
+
+@pytest.fixture
+def longer(tiny, tmp_path):
+    """The tiny study with longer training, in a folder with results of it as it was: (its file, results)."""
+    for job in load(tiny).jobs.values():
+        if job.trained:
+            keys = {key: {} for key in job.keys("train")}
+            storage.write_weights(storage.place(tmp_path / "results" / "tiny", job.id, "train"), keys, {})
+    tiny.write_text(tiny.read_text().replace("  steps: 40", "  steps: 50"))
+    return tiny, tmp_path / "results"
+
+
+def stopped(command, folder, lock, log):
+    """As `workflow.follow`, of a run that is stopped at once."""
+    os.close(lock)
+    return workflow.INTERRUPTED, []
+
+
+def everything(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_trained_networks_are_not_lost_without_a_word(longer, monkeypatch):
+    study, results = longer
+    before = everything(results.parent)
+    monkeypatch.setattr(workflow, "follow", pytest.fail)
+    with pytest.raises(InputError, match=r"tiny\.yaml: study: 'tiny': in [^\n]* 4 trained networks [^\n]* with --yes"):
+        workflow.run(str(study), results, None, workflow.PROFILE)
+    assert everything(results.parent) == before
+    monkeypatch.setattr(workflow, "follow", stopped)
+    assert workflow.run(str(study), results, None, workflow.PROFILE, yes=True) == workflow.INTERRUPTED
+    study.write_text(study.read_text().replace("  steps: 50", "  steps: 40").replace("seed: 2", "seed: 3"))  # it grows
+    assert workflow.run(str(study), results, None, workflow.PROFILE) == workflow.INTERRUPTED
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "yesterday\n", "\x04"])
+def test_on_a_terminal_a_run_asks_and_takes_no_for_an_answer(longer, answer):
+    study, results = longer
+    before = everything(results.parent)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "scoregap", "run", study, "--results", results]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        said = b""
+        while b"Go on? [y/N]" not in said:
+            said += os.read(ours, 1000)
+        os.write(ours, answer.encode())
+    os.close(ours)
+    assert process.returncode == 2
+    assert b"4 trained networks of other settings would be lost" in said
+    assert everything(results.parent) == before
+
+
+def test_on_a_terminal_a_run_goes_on_with_a_yes(longer, monkeypatch, capsys):
+    study, results = longer
+    monkeypatch.setattr(workflow, "follow", stopped)
+    typed = io.StringIO("y\n")
+    monkeypatch.setattr(sys, "stdin", typed)
+    for stream in (typed, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    assert workflow.run(str(study), results, None, workflow.PROFILE) == workflow.INTERRUPTED
+    assert "Go on?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("length", [255, 256, 3000])
+def test_results_that_can_be_are_made_and_others_refused(tiny, tmp_path, monkeypatch, length):
+    """A name of 256 bytes, and a whole path of more than the system takes, as far as the files in it are concerned."""
+    name = "x" * length if length < 3000 else "/".join(["x" * 200] * ((3900 - len(str(tmp_path))) // 201))
+    results = tmp_path / name
+    monkeypatch.setattr(workflow, "follow", stopped)
+    before = everything(tmp_path)
+    if length == 255:
+        assert workflow.run(str(tiny), results, None, workflow.PROFILE) == workflow.INTERRUPTED
+        return
+    with pytest.raises(InputError, match=r"^--results: .*: File name too long; should be a folder"):
+        workflow.run(str(tiny), results, None, workflow.PROFILE)
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", ["a loop", "to nothing", "a file"])
+def test_results_are_not_made_through_links_that_lead_nowhere(tiny, tmp_path, kind):
+    link, to = tmp_path / "link", {"a loop": "link", "to nothing": "absent", "a file": "tiny.yaml"}[kind]
+    link.symlink_to(to)
+    for results in (link, link / "deeper"):
+        with pytest.raises(InputError, match=r"^--results: "):
+            workflow.run(str(tiny), results, None, workflow.PROFILE)
+    assert not (tmp_path / "absent").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"attributes": 5}', None])

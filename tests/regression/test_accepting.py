@@ -34,7 +34,7 @@ def tree(tmp_path, monkeypatch):
 
 def accept(results, tree, reason="first"):
     path = tree / "results" / "baselines" / "tiny.json"
-    return accepting.accept(*results, reason, path, tree), path
+    return accepting.accept(*results, reason, path, path, tree), path
 
 
 def test_a_baseline_is_accepted_and_the_run_is_the_same_as_it(results, tree):
@@ -109,6 +109,19 @@ def test_no_baseline_on_inconclusive_results_but_on_clear_ones(results, tree):
     refused(results, tree, "inconclusive, as curvature=0.5 gated-8: excess")
     baselines.write(path, changed(made, [2.0, 2.0]))
     accept(results, tree)
+
+
+def test_the_baseline_before_it_may_be_that_of_the_project(results, tree):
+    """An installed package has no git tree, and its baselines are not where the user's are."""
+    ours, own = tree / "results" / "baselines" / "tiny.json", tree / "own.json"
+    made = accepting.accept(*results, "first", ours, ours, None)
+    baselines.write(ours, changed(made, [1.5, 0.6]))
+    with pytest.raises(InputError, match="against the one before, 1 metrics are inconclusive"):
+        accepting.accept(*results, "mine", own, ours, None)
+    assert not own.exists()
+    baselines.write(ours, changed(made, [2.0, 2.0]))
+    accepting.accept(*results, "mine", own, ours, None)
+    assert baselines.read(own).metrics == made.metrics
 
 
 def test_another_study_of_the_same_name_replaces_it(results, tree):

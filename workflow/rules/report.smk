@@ -1,11 +1,12 @@
 FIGURES = [f"figures/{name}.{kind}" for name in names(STUDY) for kind in FORMATS]
 
-BASELINE = baseline(STUDY.name)
+BASELINE = baseline(STUDY.name, RESULTS)
 
 
 rule report:
     input:
-        [str(BASELINE)] if BASELINE.exists() else [],
+        # a function, whose paths and parameters are taken as they are: elsewhere {x} is a wildcard
+        lambda _: [str(BASELINE)] if BASELINE.exists() else [],
         cube="cube.zarr",
         manifest="cube.zarr.json",
         numbers="comparison.csv",
@@ -26,6 +27,8 @@ rule report:
     params:
         fingerprint=STUDY.fingerprint("report"),
         folder="figures",
-        baseline=f"--baseline {shlex.quote(str(BASELINE))}" if BASELINE.exists() else "",
+        baseline=lambda _: (
+            f"--baseline {shlex.quote(str(BASELINE))}" if BASELINE.exists() else ""
+        ),
     shell:
         "{SCOREGAP} report --study {STUDY_FILE} --cube {input.cube:q} --numbers {input.numbers:q} --out {params.folder:q} --html {output.html:q} {params.baseline} 2> {log:q}"
