@@ -3,9 +3,11 @@
 #   snakemake -c2                                              the quickstart study
 #   snakemake -c2 --config study=workflow/studies/NAME.yaml    another one
 #
-# Rules only call `scoregap STAGE`. A stage's parameter `fingerprint` changes when its results would, so a study
-# grows, and a section is edited, at the cost of what is new; touching the study file runs nothing. All paths are
-# inside the results folder of the study, and so are Snakemake's records: what is there and why stays together.
+# Rules only call `scoregap STAGE`, and all that Snakemake knows are receipts (scoregap/receipts.py): products belong to
+# the stages. A receipt that does not hold any more is removed before anything else, by a dry run too, which loses
+# nothing: its stage then keeps what it finds. So a study grows, and a section is edited, at the cost of what is new;
+# touching the study file runs nothing. All paths are inside the results folder of the study, and so are Snakemake's
+# records: what is there and why stays together.
 
 import shlex
 import sys
@@ -13,11 +15,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from scoregap import InputError
-from scoregap.report.registry import FORMATS, names
+from scoregap import InputError, receipts
 from scoregap.orchestration.resources import of_job, of_study
 from scoregap.study import load
-from scoregap.orchestration.workflow import baseline
+from scoregap.orchestration.workflow import baseline, taken
 
 try:
     STUDY = load(config.get("study", "workflow/studies/quickstart.yaml"))
@@ -50,7 +51,26 @@ def asked(stage):
     return resources
 
 
-workdir: Path(config.get("results", "results")).resolve() / STUDY.name
+RESULTS = Path(config.get("results", "results")).resolve() / STUDY.name
+BASELINE = baseline(STUDY.name)
+
+# Not in the processes of a cluster's jobs, nor while a run is going on: `scoregap run` has done it itself.
+if workflow.is_main_process and not taken(RESULTS):
+    for line in receipts.settle(STUDY, RESULTS, BASELINE):
+        print(f"scoregap: {line}", file=sys.stderr)
+
+
+def made_from(stage):
+    """Receipts that a rule waits for. Their dates decide nothing: they hold, or `settle` has removed them."""
+
+    def of(wildcards):
+        names = receipts.before(STUDY, stage, wildcards.get("job", ""))
+        return [ancient(name) for name in names]
+
+    return of
+
+
+workdir: RESULTS
 
 
 wildcard_constraints:
@@ -74,17 +94,4 @@ localrules:
 rule all:
     default_target: True
     input:
-        # all products, so that whatever is deleted is made again
-        weights_of_all_jobs,
-        files_of_all_jobs,
-        [
-            "cube.zarr",
-            "cube.zarr.json",
-            "comparison.csv",
-            "comparison.csv.json",
-            "comparison.txt",
-            "claims.csv",
-            "claims.csv.json",
-            "report.html",
-        ],
-        FIGURES,
+        lambda _: [ancient(receipts.place(*step)) for step in receipts.steps(STUDY)],

@@ -21,10 +21,12 @@ REVISIONS = ROOT / "tests" / "stages" / "revisions.json"
 
 
 GRAPH = picture.graph(ROOT)
+PLACES = picture.names(ROOT)
+NAMES = {path: name for name, path in PLACES.items()}
 
 
 def name_of(path):
-    return next(name for name, one in picture.names(ROOT).items() if one == path)
+    return NAMES[path]
 
 
 KNOWN = ("scoregap.data", "scoregap.laws")  # what is known; measure is what is estimated
@@ -156,12 +158,6 @@ def test_the_picture_names_the_stages_in_order():
     assert scoregap.__doc__.splitlines()[2].strip() in (ROOT / "README.md").read_text()
 
 
-def place(name):
-    """Path of a module of scoregap by its name."""
-    (path,) = [path for path in MODULES if name_of(path) == name]
-    return path
-
-
 def sources(stage):
     """Hash of the code a stage's results depend on: its module and what that imports, without docstrings."""
     seen, todo = set(), [f"scoregap.stages.{stage}"]
@@ -170,13 +166,13 @@ def sources(stage):
         if name not in seen:
             seen.add(name)
             todo += GRAPH[name] - {"scoregap"}
-            todo += re.findall(r"\"(scoregap[\w.]+):\w+\"", place(name).read_text())  # registries
+            todo += re.findall(r"\"(scoregap[\w.]+):\w+\"", PLACES[name].read_text())  # registries
     total = hashlib.sha256()
     # The registry of stages holds the revisions themselves; reading, writing and telling do not change results.
     of_study = ("study", "study.checks", "study.grid", "study.schema", "study.stages")
     silent = {"devices", "progress", "storage", *of_study}
     for name in sorted(seen - {f"scoregap.{one}" for one in silent}):
-        path = place(name)
+        path = PLACES[name]
         lines = path.read_text().splitlines()
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from scoregap import DamagedFile, InputError, devices
+from scoregap import InputError, devices, receipts
 from scoregap.orchestration import display
 from scoregap.orchestration.failures import explain
 from scoregap.study import Study, load
@@ -130,6 +130,8 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
         print(f"scoregap: {out}: is in use by another run: wait for it, or stop it", file=sys.stderr)
         return 1
     print(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {out}", flush=True)
+    for line in receipts.settle(loaded, out, baseline(loaded.name)):
+        print(f"scoregap: {line}", file=sys.stderr)
     status, lines = follow(command, out, lock, out / "logs" / RECORD)
     if status == INTERRUPTED:
         print("stopped; the same command goes on from here", file=sys.stderr)
@@ -137,14 +139,6 @@ def run(study: str, results: Path, cores: str | None, profile: Path) -> int:
     if status:
         why = explain(lines, out) or lines[-40:]
         print("\n".join(["", *why, f"the study is not complete; logs are in {out / 'logs'}"]), file=sys.stderr)
-        return 1
-    try:
-        text = (out / "cube.zarr" / "zarr.json").read_text(encoding="utf-8")
-        hash = json.loads(text)["attributes"].get("config_hash")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise DamagedFile(f"{out / 'cube.zarr'}: is damaged; delete it and run again") from None
-    if hash != loaded.hash:
-        print(f"scoregap: {out}: is of another version of the study, and without records: delete it", file=sys.stderr)
         return 1
     print(f"\n{(out / 'comparison.txt').read_text(encoding='utf-8')}")
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):

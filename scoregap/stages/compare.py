@@ -27,7 +27,7 @@ from scoregap.study.schema import CONTROLS, Compare
 SHOWN = 80  # rows of the terminal table; the file has all
 
 
-def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> None:
+def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> list[Path]:
     """Compare CUBE of study STUDY; every number goes to OUT (CSV), the paper's claims to CLAIMS (CSV), the readable
     tables to TABLE."""
     loaded = load(study)
@@ -40,6 +40,7 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> None:
     storage.write_text(table, render(loaded, frame) + "".join(f"{line}\n" for line in found))
     storage.write_table(claims, tested.to_csv(index=False, float_format="%.6g"), loaded.hash)
     storage.write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)
+    return [table, claims, storage.manifest_of(claims), out, storage.manifest_of(out)]
 
 
 def compare(study: Study, ds: xr.Dataset) -> list[dict]:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from scoregap import DamagedFile, InputError
+from scoregap import InputError, receipts
 from scoregap.orchestration import workflow
 from scoregap.study import load
 
@@ -26,16 +26,23 @@ def test_a_strange_number_of_cores_is_refused(tiny, tmp_path, cores):
         workflow.check(load(tiny), tmp_path / "results", cores, workflow.PROFILE)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"attributes": 5}', None])
-def test_a_run_that_finds_a_damaged_cube_says_so(tiny, tmp_path, monkeypatch, text):
-    """When Snakemake has nothing to do: it looks at dates only."""
-    monkeypatch.setattr(workflow, "follow", lambda *_: (0, []))
-    cube = tmp_path / "results" / "tiny" / "cube.zarr"
-    cube.mkdir(parents=True)
-    if text is not None:
-        (cube / "zarr.json").write_text(text)
-    with pytest.raises(DamagedFile, match=r"cube\.zarr: is damaged; delete it and run again$"):
-        workflow.run(str(tiny), tmp_path / "results", None, workflow.PROFILE)
+def test_a_run_names_what_is_damaged_and_forgets_its_receipt(tiny, tmp_path, monkeypatch, capsys):
+    """Before Snakemake starts, which then sees that its stage is to run."""
+    folder = tmp_path / "results" / "tiny"
+    path = folder / receipts.place("compare")
+    (folder / "cube.zarr").mkdir(parents=True)
+    (folder / "cube.zarr" / "zarr.json").write_text("{}")
+    receipts.write(path, receipts.begin(path, tiny, "compare"), [folder / "cube.zarr"])
+    (folder / "cube.zarr" / "zarr.json").write_text("")
+    (folder / "comparison.txt").write_text("the table")
+    there = []
+    monkeypatch.setattr(workflow, "follow", lambda *_: (there.append(path.exists()), (0, []))[1])
+    assert workflow.run(str(tiny), tmp_path / "results", None, workflow.PROFILE) == 0
+    assert there == [False]
+    said = capsys.readouterr()
+    line = f"scoregap: {folder}/cube.zarr/zarr.json: is damaged: it has 0 bytes, of 2; made again\n"
+    assert said.err == line
+    assert "the table" in said.out
 
 
 def test_a_run_may_begin_while_somebody_looks(tmp_path, monkeypatch):
