@@ -10,6 +10,7 @@
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
 # make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
+# make faults-slurm   lets jobs on a Slurm of one machine fail, of every stage in every way; FAULTS='memory node ...'
 # make coverage   how often 95 % intervals of phase times hold the truth
 # make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
 # make published   puts tables, pictures and provenance of a finished run into results/findings: STUDY=NAME PICTURES='...'
@@ -26,7 +27,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults bench published picture mutants clean clean-env
+.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm bench published picture mutants clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -71,6 +72,9 @@ scale: $(VENV)/installed-test
 
 faults: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python -u tests/faults.py $(KILLS)
+
+faults-slurm: $(VENV)/installed-test
+	@$(BIN)/python -u tests/faults_slurm.py $(FAULTS)
 
 bench: $(VENV)/installed-test
 	@for figure in $(FIGURES); do OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/$$figure.py || exit 1; done

@@ -8,6 +8,8 @@ measure      what is estimated  networks, training, Jacobian spectra, gaps, phas
 stages       files in, files out; the only place where the two meet
 """
 
+from pathlib import Path
+
 __version__ = "0.1.0"
 
 
@@ -16,4 +18,8 @@ class InputError(ValueError):
 
 
 class DamagedFile(Exception):
-    """A file is not what was written: missing, truncated, altered or foreign. The text is one line."""
+    """A file is not what was written: missing, truncated, altered or foreign. The text is one line; path: the file."""
+
+    def __init__(self, text: str, path: Path | None = None):
+        super().__init__(text)
+        self.path = path

@@ -18,13 +18,14 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import functools  # noqa: E402
 import json  # noqa: E402
+from contextlib import suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402
 
-from scoregap import DamagedFile, InputError  # noqa: E402
+from scoregap import DamagedFile, InputError, receipts  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
 
 
@@ -39,6 +40,9 @@ def _reporting_errors(command):
             status, text = 2, str(error)
         except DamagedFile as error:
             status, text = 1, str(error)
+            if error.path:  # a new date: its receipt is not believed, and the next run looks at the content
+                with suppress(OSError):
+                    os.utime(error.path)
         except OSError as error:
             status, text = 1, f"{error.filename or 'file'}: {error.strerror or error}"
         typer.echo(f"scoregap: {_line(text)}", err=True)
@@ -73,23 +77,34 @@ def _app(asked: str | None) -> typer.Typer:
     app.add_typer(baseline, name="baseline")
     for stage in STAGES:
         command = import_module(f"scoregap.stages.{stage.name}").run if stage.name == asked else lambda: None
-        app.command(stage.name, help=stage.summary, rich_help_panel="Stages, by hand on files")(_keyword(command))
+        app.command(stage.name, help=stage.summary, rich_help_panel="Stages, by hand on files")(
+            _keyword(stage.name, command)
+        )
     return app
 
 
-def _keyword(command):
-    """The stage's function with every parameter as a named option."""
+def _keyword(stage: str, command):
+    """The stage's function with every parameter as a named option, and one more, of the receipt it leaves."""
     import inspect
 
     @_reporting_errors
     @functools.wraps(command)
-    def run(**kwargs):
-        return command(**kwargs)
+    def run(receipt: Path | None, **kwargs):
+        if receipt is None:
+            command(**kwargs)
+            return
+        begun = receipts.begin(receipt, kwargs["study"], stage, kwargs.get("job", ""), kwargs.get("baseline"))
+        receipts.write(receipt, begun, command(**kwargs))
 
     parameters: list[inspect.Parameter] = []
     for one in inspect.signature(command).parameters.values():
         annotation: Any = Annotated[one.annotation, typer.Option(f"--{one.name}")]
         parameters.append(one.replace(kind=one.KEYWORD_ONLY, annotation=annotation))
+    says = f"also write the receipt of what was made, RESULTS/{receipts.place(stage, 'JOB')}"
+    if stage in receipts.GATHERING:
+        says = says.replace("/JOB", "")
+    option: Any = Annotated[Path | None, typer.Option("--receipt", help=says)]
+    parameters.append(inspect.Parameter("receipt", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option))
     run.__signature__ = inspect.Signature(parameters)
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     return run

@@ -22,11 +22,11 @@ Result = dict[str, np.ndarray]  # variables of one cell
 
 def update(
     out: Path, job: Job, stage: str, compute: Callable[[Cell, Heartbeat], Result], unit: str = "cell", units: int = 1
-) -> None:
+) -> list[Path]:
     """Write the results of a stage of a job to `out`: those it has already, and compute(cell, beat) for the others.
 
     Cells whose results are the same (equal keys) are computed once. beat: to be told of every unit of work that is
-    done, of which a cell has so many.
+    done, of which a cell has so many. Returns what was written.
     """
     storage.claim((out, storage.job_kind(stage)))
     keys = job.keys(stage)
@@ -38,6 +38,7 @@ def update(
     beat = Heartbeat(unit, len(fresh) * units)
     found |= {key: compute(wanted[key], beat) for key in fresh}
     storage.write_job(out, variables.stack([found[key] for key in keys]), keys, stage)
+    return [out]
 
 
 def earlier(path: Path, wanted: dict[str, Cell]) -> dict[str, Result]:

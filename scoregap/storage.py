@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, tuple[tuple[str, ...], np.ndarray]]  # name -> dimensions, values; `xarray.Dataset` takes one
 
-FORMAT = 1  # of job files, tables and cube
+FORMAT = 1  # of job files, tables and cube; that of receipts too
 CHUNK = 2**17  # bytes of an inner chunk of a cube: one time of as many cells as fit
 SHARD = 2**25  # bytes of a shard before compression: what is held at once when a cube is written
 
@@ -307,8 +307,13 @@ def _reading(path: Path):
         raise
     except Exception as error:  # zip (of something else: files missing in it), JSON, codec or header
         if not path.exists():
-            raise DamagedFile(f"{path}: is missing; rerun the stage that makes it") from None
-        raise DamagedFile(f"{path}: is damaged ({type(error).__name__}: {error}); delete it and rerun") from error
+            raise _damaged(path, "is missing") from None
+        raise _damaged(path, f"is damaged ({type(error).__name__}: {error})") from error
+
+
+def _damaged(path: Path, how: str) -> DamagedFile:
+    """The error of a file that is not what was written, and what mends it."""
+    return DamagedFile(f"{path}: {how}; run the study again, or the stage that makes it", path)
 
 
 def read_job(path: Path) -> tuple[Arrays, list[str]]:
@@ -320,11 +325,11 @@ def read_job(path: Path) -> tuple[Arrays, list[str]]:
             _check_contents(path, archive)
             broken = archive.testzip()
             if broken:
-                raise DamagedFile(f"{path}: is damaged: checksum of {broken} is wrong; delete it and rerun")
+                raise _damaged(path, f"is damaged: checksum of {broken} is wrong")
         with zarr.storage.ZipStore(path, mode="r") as store:
             group: Any = zarr.open_group(store, mode="r", zarr_format=3)
             if group.attrs["format"] != FORMAT:
-                raise DamagedFile(f"{path}: is of another version of scoregap; delete it and rerun")
+                raise _damaged(path, "is of another version of scoregap")
             arrays = {name: (tuple(one.metadata.dimension_names), one[...]) for name, one in sorted(group.arrays())}
             return arrays, _keys(path, group, (array for _, array in arrays.values()))
 
@@ -333,9 +338,9 @@ def _keys(path: Path, group, arrays) -> list[str]:
     """Keys of the members of a job's file, if they are keys and its arrays have as many."""
     keys = json.loads(str(group.attrs["members"]))
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise DamagedFile(f"{path}: is damaged: its members have no keys; delete it and rerun")
+        raise _damaged(path, "is damaged: its members have no keys")
     if any(array.shape[:1] != (len(keys),) for array in arrays):
-        raise DamagedFile(f"{path}: is damaged: it has {len(keys)} members, and arrays of others; delete it and rerun")
+        raise _damaged(path, f"is damaged: it has {len(keys)} members, and arrays of others")
     return keys
 
 
@@ -343,7 +348,7 @@ def _check_contents(path: Path, archive: zipfile.ZipFile) -> None:
     """Refuse comments in the table of contents, which no checksum covers: ours has none, and a flip in the length of
     one makes it hide the entries that follow, whose arrays or chunks would then seem never to have been written."""
     if any(one.comment for one in archive.infolist()):
-        raise DamagedFile(f"{path}: is damaged: its table of contents is wrong; delete it and rerun")
+        raise _damaged(path, "is damaged: its table of contents is wrong")
 
 
 def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
@@ -357,7 +362,7 @@ def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
         if not isinstance(status, zarr.Array):
             return _keys(path, group, ()), None
         if status.dtype.kind != "i" or status.ndim != 1:
-            raise DamagedFile(f"{path}: is damaged: its status is no number per member; delete it and rerun")
+            raise _damaged(path, "is damaged: its status is no number per member")
         return _keys(path, group, (status,)), np.asarray(status[...])
 
 
@@ -399,9 +404,9 @@ def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
             header = json.loads((file.metadata() or {})["scoregap"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         if header["format"] != FORMAT:
-            raise DamagedFile(f"{path}: is of another version of scoregap; delete it and rerun")
+            raise _damaged(path, "is of another version of scoregap")
         if header["sha256"] != _weights_digest(tensors, header["members"]):
-            raise DamagedFile(f"{path}: is damaged: its checksum is wrong; delete it and rerun")
+            raise _damaged(path, "is damaged: its checksum is wrong")
         return _known(path, header["members"]), tensors
 
 
@@ -409,7 +414,7 @@ def _known(path: Path, text: str) -> dict[str, dict]:
     """What is known of every member of a file of weights, from its JSON."""
     members = json.loads(text)
     if not isinstance(members, dict) or not all(isinstance(one, dict) for one in members.values()):
-        raise DamagedFile(f"{path}: is damaged: nothing is known of its members; delete it and rerun")
+        raise _damaged(path, "is damaged: nothing is known of its members")
     return members
 
 
@@ -450,11 +455,11 @@ def _table_digest(content: bytes, of: str) -> str:
 
 def read_table(path: Path) -> tuple[str, str]:
     """(text, of) that `write_table` wrote. Raises DamagedFile."""
-    of, digest = _manifest(path, "delete it and rerun", ("of", "sha256"))
+    of, digest = _manifest(path, ("of", "sha256"))
     with _reading(path):
         content = path.read_bytes()
         if digest != _table_digest(content, of):
-            raise DamagedFile(f"{path}: is damaged, by the checksum in {path.name}.json; delete it and rerun")
+            raise _damaged(path, f"is damaged, by the checksum in {path.name}.json")
         return content.decode(), of
 
 
@@ -463,18 +468,18 @@ def manifest_of(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _manifest(path: Path, again: str, keys: tuple[str, ...]) -> list:
-    """What the manifest of `path` has under these keys; again: what makes a new one."""
+def _manifest(path: Path, keys: tuple[str, ...]) -> list:
+    """What the manifest of `path` has under these keys."""
     place = manifest_of(path)
     try:
         manifest = json.loads(place.read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT:
-            raise DamagedFile(f"{place}: is of another version of scoregap; {again}")
+            raise _damaged(place, "is of another version of scoregap")
         return [manifest[key] for key in keys]
     except FileNotFoundError:
-        raise DamagedFile(f"{place}: is missing; {again}") from None
+        raise _damaged(place, "is missing") from None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise DamagedFile(f"{place}: is damaged; {again}") from None
+        raise _damaged(place, "is damaged") from None
 
 
 # ---------------------------------------------------------------- the cube
@@ -613,7 +618,7 @@ def _write_group(store: Path, group: str, ds: xr.Dataset, forget: Callable[[], N
 def _hashes(folder: Path, sync: bool = False) -> dict[str, str]:
     hashes = {}
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.name != ".snakemake_timestamp":  # Snakemake's, in every directory it tracks
+        if file.is_file() and file.name != ".snakemake_timestamp":  # Snakemake's, in cubes from before receipts
             with file.open("rb") as stream:
                 hashes[file.relative_to(folder).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
                 if sync:
@@ -626,14 +631,12 @@ def read_cube(path: Path) -> dict[str, xr.Dataset]:
     import xarray as xr
     import zarr
 
-    again = "rebuild it with: snakemake --forcerun cube"
-    (wanted,) = _manifest(path, again, ("files",))
+    (wanted,) = _manifest(path, ("files",))
     with _reading(path):
         found = _hashes(path)
         for name in sorted(wanted.keys() | found.keys()):
             if wanted.get(name) != found.get(name):
-                by = manifest_of(path).name
-                raise DamagedFile(f"{path / name}: is damaged, missing or foreign, by {by}; {again}")
+                raise _damaged(path / name, f"is damaged, missing or foreign, by {manifest_of(path).name}")
         tree = zarr.open_group(path, mode="r", zarr_format=3)
         names = sorted(tree.group_keys()) or [""]
         return {name: xr.open_zarr(path, group=name or None, chunks=None, zarr_format=3) for name in names}

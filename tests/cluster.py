@@ -180,6 +180,19 @@ def start() -> None:
         raise
 
 
+def mend() -> None:
+    """Start the daemons of nodes again that have been killed, and return when every node is idle."""
+    for name in NODE_NAMES:
+        if not pid_of(STATE / f"{name}.pid"):
+            daemon(name, f"slurmd -D -N {name}")
+    deadline = time.monotonic() + START
+    while states() != ["idle"] * NODES:
+        root("scontrol", "update", f"nodename={','.join(NODE_NAMES)}", "state=resume")
+        time.sleep(0.5)
+        if time.monotonic() > deadline:
+            raise Unavailable(f"nodes are {', '.join(states())}")
+
+
 def states() -> list[str]:
     """State of every node."""
     told = subprocess.run(["sinfo", "-h", "-N", "-o", "%T"], capture_output=True, text=True, check=False)

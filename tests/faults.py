@@ -1,11 +1,14 @@
-"""Does a study survive being killed? Kills runs at random moments and prints a count; `make faults` runs it.
+"""Does a study survive being killed? Kills runs at random moments and writes a record; `make faults` runs it.
 
-Targets are the whole run, Snakemake alone, a training job and the cube stage, by SIGKILL and by SIGTERM, in turn. After
-each kill the same command is given again. A run that has come to its end has to leave the cube of an uninterrupted one,
-bit for bit, and nothing may be trained for a weights file that was whole. A quarter of an hour on two cores.
+Targets are the whole run, Snakemake alone, and a job of every stage, in turn, by SIGKILL and by SIGTERM. After each
+kill the same command is given again, until the study is complete; then it grows by a seed, to the last one. A run
+that has come to its end has to leave the cube of an uninterrupted one, bit for bit, and nothing may be trained again
+that was in a weights file. Half an hour on two cores.
 """
 
 import contextlib
+import csv
+import datetime
 import shutil
 import signal
 import subprocess
@@ -17,35 +20,65 @@ from pathlib import Path
 import numpy as np
 import patched
 import psutil
-from tiny import TINY
+from patched import ROOT
+from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import storage
+from scoregap import DamagedFile, storage
+from scoregap.orchestration import status
 from scoregap.progress import metrics_of
+from scoregap.study import load
+from scoregap.study.stages import STAGES
 
-KILLS = 56
-TARGETS = ("run", "snakemake", "scoregap train", "scoregap cube")
+KILLS, SEEDS = 104, 4  # seeds: of a study that has grown to its end
+RECORD = ROOT / "results" / "benchmarks" / "faults.csv"
+TARGETS = ("run", "snakemake", *(stage.name for stage in STAGES))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
-STUDY = TINY.replace("study: tiny", "study: faults").replace("steps: 40", "steps: 12000")  # some seconds
-OFTEN = {"scoregap.stages.train": "CHECKPOINT = 0.5"}  # s between checkpoints
+CHANGES = (
+    ("study: tiny", "study: faults"),
+    ("steps: 40", "steps: 6000"),  # some seconds
+    ("[exact, gaussian, gated-8]", "[exact, gated-8]"),
+    ("seed: 2", "seed: 1"),
+    FLAT,
+    WITH_DIMENSION,
+    WITH_SAMPLING,
+)
+OFTEN = {
+    "scoregap.stages.train": "CHECKPOINT = 0.5",  # s between checkpoints
+    "scoregap.report.registry": "_names = names\n\n\ndef names(study):\n    return _names(study)[:1]\n",
+}
 
 
 class Runs:
     """Runs of the study in one folder."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, seeds: int):
         self.folder = folder
         folder.mkdir()
-        (folder / "faults.yaml").write_text(STUDY)
+        self.study = edited(folder, *CHANGES).rename(folder / "faults.yaml")
         self.python = patched.python(folder, OFTEN)
         self.results = folder / "results" / "faults"
-        self.whole: dict[Path, str] = {}  # weights files that were complete -> metrics of their training
+        self.trained: dict[str, str] = {}  # members in weights files -> lines of metrics of their training
         self.resumed: set[tuple[Path, int]] = set()  # logs of trainings that went on from a checkpoint, and their dates
         self.hung = 0  # runs that had to be stopped, since Snakemake did not end by itself
+        self.seeds = 1
+        while self.seeds < seeds:
+            self.grow()
+
+    def grow(self) -> None:
+        """One seed more."""
+        old, self.seeds = f"seed: {self.seeds}\n", self.seeds + 1
+        text = self.study.read_text()
+        assert old in text
+        self.study.write_text(text.replace(old, f"seed: {self.seeds}\n"))
+
+    def left(self, target: str) -> bool:
+        """Whether there is something to do for the target."""
+        return bool(status.look(load(self.study), self.results.parent).next[target]) or target in TARGETS[:2]
 
     def start(self) -> subprocess.Popen:
         """The command, again; waits until jobs that outlived an earlier run are done."""
         command = [self.python, "-m", "scoregap", "run", "faults.yaml", "--cores", "2"]
-        while any(str(self.results) in " ".join(one.cmdline()) for one in jobs(None)):
+        while any(str(self.folder) in " ".join(one.cmdline()) for one in jobs(None)):
             time.sleep(0.1)
         return subprocess.Popen(
             command, cwd=self.folder, start_new_session=True,
@@ -61,11 +94,17 @@ class Runs:
         self.look()
 
     def look(self) -> None:
-        """Note complete weights; nothing may have been trained for those known: training adds to their metrics."""
+        """Note what is trained; it may not be trained again: that adds to its metrics."""
         for path in (self.results / "train").glob("*.safetensors"):
-            metrics = metrics_of(path).read_text()
-            if self.whole.setdefault(path, metrics) != metrics:
-                raise SystemExit(f"{path.name}: was trained twice")
+            try:
+                known = storage.weights_members(path)
+            except DamagedFile as error:
+                raise SystemExit(f"weights are not whole: {error}") from None
+            lines = metrics_of(path).read_text().splitlines()
+            for key in known:
+                own = "\n".join(line for line in lines if key in line)
+                if self.trained.setdefault(key, own) != own:
+                    raise SystemExit(f"{path.name}: {key} was trained twice")
         for path in (self.results / "logs" / "train").glob("*.log"):
             if "resumed after" in path.read_text():
                 self.resumed.add((path, path.stat().st_mtime_ns))
@@ -92,7 +131,7 @@ def victims(process: subprocess.Popen, target: str) -> list[psutil.Process]:
         below = list(jobs(process))
         if target == "run":
             return [psutil.Process(process.pid), *below]
-        words = {"snakemake": " -m snakemake "}.get(target, f" -m {target} ")
+        words = " -m snakemake " if target == "snakemake" else f" -m scoregap {target} "
         return [one for one in below if words in " ".join(one.cmdline())]
     except psutil.NoSuchProcess:
         return []
@@ -100,13 +139,11 @@ def victims(process: subprocess.Popen, target: str) -> list[psutil.Process]:
 
 def kill(runs: Runs, target: str, number: signal.Signals, rng) -> bool:
     """Start, wait for the target and then a random while, kill it; whether there was something to kill."""
-    if target == "scoregap cube" and runs.results.exists():
-        storage.manifest_of(runs.results / "cube.zarr").unlink(missing_ok=True)
     process = runs.start()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while process.poll() is None and not victims(process, target) and time.monotonic() < deadline:
         time.sleep(0.02)
-    time.sleep(rng.uniform(0, 2.5 if target == "scoregap cube" else 5))
+    time.sleep(rng.uniform(0, 5 if target in ("run", "snakemake", "train") else 2.5))
     alive = victims(process, target)
     if target == "run" and number == signal.SIGTERM:
         alive = alive[:1]  # as a user's kill, or a shutdown, to `scoregap run`, which passes it on
@@ -114,7 +151,7 @@ def kill(runs: Runs, target: str, number: signal.Signals, rng) -> bool:
         with contextlib.suppress(psutil.NoSuchProcess):
             one.send_signal(number)
     try:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     except subprocess.TimeoutExpired:
         runs.hung += 1
         process.terminate()
@@ -125,25 +162,45 @@ def kill(runs: Runs, target: str, number: signal.Signals, rng) -> bool:
 
 def main(kills: int = KILLS) -> None:
     """Kill so often, comparing the cube whenever the study has come to its end."""
-    rng, count, compared = np.random.default_rng(0), dict.fromkeys(TARGETS, 0), 0
+    revision = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    rng, cubes = np.random.default_rng(0), 0
+    count = {(target, number): 0 for target in TARGETS for number in SIGNALS}
     with tempfile.TemporaryDirectory() as name:
-        reference = Runs(Path(name) / "reference")
+        reference = Runs(Path(name) / "reference", SEEDS)
         reference.finish()
         while sum(count.values()) < kills:
-            runs = Runs(Path(name) / f"killed-{compared}")
-            for i, target in enumerate((*TARGETS[:3], *TARGETS[:3], TARGETS[3], TARGETS[3])):
-                if target == "scoregap cube":
-                    runs.finish()
-                count[target] += kill(runs, target, SIGNALS[(i // 3 + i + compared) % 2], rng)
+            runs, turn = Runs(Path(name) / f"killed-{cubes}", 1), cubes
+            while sum(count.values()) < kills:
+                for i, target in enumerate(TARGETS):
+                    if runs.left(target):
+                        number = SIGNALS[(turn + i) % 2]
+                        count[target, number] += kill(runs, target, number, rng)
+                turn += 1
+                if not runs.left("report"):
+                    if runs.seeds == SEEDS:
+                        break
+                    runs.grow()
+            while runs.seeds < SEEDS:
+                runs.grow()
             runs.finish()
             if runs.cube() != reference.cube():
                 raise SystemExit(f"the cube differs after {count}")
-            compared += 1
-            print(
-                f"{sum(count.values()):4} kills {count}; trainings that went on: {len(runs.resumed)}; hung: {runs.hung}"
-            )
+            cubes += 1
+            print(f"{sum(count.values()):4} kills; trainings that went on: {len(runs.resumed)}; hung: {runs.hung}")
             shutil.rmtree(runs.folder)
-    print(f"{sum(count.values())} kills, {compared} cubes: all as the uninterrupted one, nothing trained twice")
+    print(f"{sum(count.values())} kills, {cubes} cubes: all as the uninterrupted one, nothing trained twice")
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    with RECORD.open("w", newline="") as file:
+        rows = [(date, revision, target, *(count[target, number] for number in SIGNALS)) for target in TARGETS]
+        csv.writer(file, lineterminator="\n").writerows(
+            [
+                ("date", "revision", "killed", "SIGKILL", "SIGTERM"),
+                *rows,
+                (date, revision, f"all, {cubes} cubes equal", *(sum(row[k] for row in rows) for k in (3, 4))),
+            ]
+        )
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ def rerun(study: Study, fault: Fault, tree: Path, results: Path) -> None:
         (folder / after).unlink()
     shutil.rmtree(folder / "cube.zarr")
     command = [
-        sys.executable, "-m", "snakemake", "comparison.csv", "--snakefile", str(tree / "Snakefile"), "--quiet", "all",
+        sys.executable, "-m", "snakemake", "done/compare.json", "--snakefile", str(tree / "Snakefile"),
+        "--quiet", "all",
         "--workflow-profile", str(tree / "workflow" / "profiles" / "default"),
         "--config", f"study={STUDY}", f"results={results}",
     ]  # fmt: skip

@@ -35,16 +35,19 @@ sys.meta_path.insert(0, Finder)
 
 
 def python(folder: Path, afterwards: dict[str, str]) -> str:
-    """The path of a Python in which this code (by module) runs after the module; it is made in `folder`."""
+    """The path of a Python in which this code (by module) runs after the module; it is made in `folder`, in place of
+    an earlier one."""
     place = folder / "python"
     site = place / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    site.mkdir(parents=True)
-    (place / "bin").mkdir()
+    site.mkdir(parents=True, exist_ok=True)
+    (place / "bin").mkdir(exist_ok=True)
     (place / "pyvenv.cfg").write_text(f"home = {sys.base_prefix}/bin\n")
-    (place / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+    own = place / "bin" / "python"
+    own.unlink(missing_ok=True)
+    own.symlink_to(Path(sys.executable).resolve())
     packages = [path for path in sys.path if path.endswith("-packages")]
     # addsitedir: their own .pth files count too, as that of an editable install
     lines = [f"import site; site.addsitedir({path!r})" for path in packages]
     (site / "packages.pth").write_text("\n".join([*lines, "import changes"]) + "\n")
     (site / "changes.py").write_text(CHANGES.format(afterwards=afterwards))
-    return str(place / "bin" / "python")
+    return str(own)

@@ -1,24 +1,17 @@
 """Studies on a real Slurm of several nodes, on this machine alone (cluster.py); skipped where there can be none."""
 
-import json
 import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import cluster
 import pytest
-import yaml
+from faults_slurm import SMALL, failing, finished, grow, hashes, members, run
 from tiny import edited
 
-from scoregap import storage
+from scoregap import receipts, storage
 from scoregap.study import load
 
-ROOT = Path(__file__).parents[1]
-PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
-# Slurm is here, its nodes are this machine, and nobody else waits in its queue: ask sooner.
-SOONER = {"latency-wait": 5, "slurm-init-seconds-before-status-checks": 5, "seconds-between-status-checks": 1}
-PATIENCE = 1200  # seconds
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
 
 
@@ -34,27 +27,9 @@ def slurm():
         pytest.skip(f"no Slurm here: {reason}")
 
 
-def run(study: Path, **changes):
-    """(exit status, what it printed) of a study in its folder, with the Slurm profile and these changes to it."""
-    profile = study.parent / "profile"
-    profile.mkdir()
-    settings = yaml.safe_load(PROFILE.read_text()) | SOONER | changes
-    (profile / "config.yaml").write_text(yaml.safe_dump(settings))
-    command = [sys.executable, "-m", "scoregap", "run", study.name, "--profile", "profile"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, timeout=PATIENCE, check=False)
-    print(result.stdout + result.stderr)
-    return result.returncode, result.stdout + result.stderr
-
-
 def listed(*words: str) -> list[list[str]]:
     """What Slurm lists of jobs, those whose lines have these words: the line's words, the earliest job first."""
     return [line.split() for line in cluster.jobs().splitlines() if set(words) <= set(line.split())]
-
-
-def hashes(cube: Path) -> dict[str, str]:
-    """Hashes of a cube's files; without that of its attributes, which name the revision of the code."""
-    files = json.loads(storage.manifest_of(cube).read_text())["files"]
-    return {name: one for name, one in files.items() if name != "zarr.json"}
 
 
 def test_the_cube_is_that_of_a_laptop_and_lack_of_memory_is_mended(done, tmp_path):
@@ -73,13 +48,16 @@ def test_the_cube_is_that_of_a_laptop_and_lack_of_memory_is_mended(done, tmp_pat
 
 
 def test_failures_are_told_and_the_rest_completes(tmp_path):
-    """Damaged weights, a training that outlasts its minute, too little memory at every attempt; and a sound job."""
+    """Weights that the disk has damaged, a training that outlasts its minute, too little memory; and a sound job."""
     study = edited(tmp_path, ("[exact, gaussian, gated-8]", "[exact, gated-8]"), ("steps: 40", "steps: 100000000"))
     jobs = {(job.cells[0]["curvature"], job.trained): id for id, job in load(study).jobs.items()}
     results = tmp_path / "results" / "tiny"
     weights = results / "train" / f"{jobs[0.0, True]}.safetensors"
+    receipt = results / receipts.place("train", jobs[0.0, True])
+    begun = receipts.begin(receipt, study, "train", jobs[0.0, True])
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"no weights")
+    receipts.write(receipt, begun, [weights])
     little = f"40 if wildcards.job == '{jobs[0.5, False]}' else 1000"
     resources = ["train:runtime=1", f"spectrum:mem_mb={little}", f"fit:mem_mb={little}"]
     status, text = run(study, retries=0, **{"set-resources": resources})
@@ -94,6 +72,26 @@ def test_failures_are_told_and_the_rest_completes(tmp_path):
     assert [file.name for file in (results / "fit").iterdir()] == [f"{jobs[0.0, False]}.zarr.zip"]
     assert [line[-1] for line in listed("TIMEOUT")] == [f"rule_train_wildcards_{jobs[0.5, True]}"]
     assert [line[1] for line in listed("40M")] == ["FAILED"]
+
+
+def test_growth_that_fails_loses_nothing_and_goes_on(tmp_path):
+    """A seed more: training has too little memory; then, in one job of Slurm's, spectra succeed and fits are cancelled;
+    then the cube is. The rest of stages and failures: faults_slurm.py."""
+    study = finished(tmp_path / "study", *SMALL)
+    grow(study)
+    results = study.parent / "results" / "tiny"
+    for stage, fault in (("train", "memory"), ("fit", "scancel"), ("cube", "scancel")):
+        before = members(load(study), results)
+        assert before
+        status, text = failing(study, [stage], fault)
+        assert status == 1
+        assert f"scoregap: {stage}" in text
+        assert members(load(study), results) >= before
+        storage.read_cube(results / "cube.zarr")
+    status, text = run(study)
+    assert status == 0, text
+    assert all(state.holds for state in receipts.look(load(study), results).values())
+    assert len(members(load(study), results)) == 5 * 2  # of train, and spectrum and fit of two jobs, by seeds
 
 
 def test_networks_on_a_gpu_ask_for_one(tmp_path):

@@ -204,7 +204,7 @@ def test_no_flip_in_the_table_of_contents_of_a_zip_hides_an_entry(tmp_path):
 
 def test_a_file_too_many_in_a_cube_is_named(cube):
     (cube[0] / "stray").write_bytes(b"x")
-    with pytest.raises(DamagedFile, match=r"stray: is damaged, missing or foreign.*rebuild it with"):
+    with pytest.raises(DamagedFile, match=r"stray: is damaged, missing or foreign.*run the study again"):
         storage.read_cube(cube[0])
 
 

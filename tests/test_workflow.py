@@ -14,17 +14,19 @@ import time
 from pathlib import Path
 
 import numpy as np
+import patched
 import psutil
 import pytest
 import xarray as xr
-from tiny import DIMENSION, EXACT, FLAT, SAMPLING, TINY, edited
+from tiny import DIMENSION, EXACT, FLAT, SAMPLING, TINY, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import storage
+from scoregap import receipts, storage
 from scoregap.orchestration import display, locking, status, workflow
 from scoregap.regression import baselines
-from scoregap.study import load
+from scoregap.study import load, stages
 
 ROOT = Path(__file__).parents[1]
+STAGES = [stage.name for stage in stages.STAGES]
 pytestmark = pytest.mark.workflow
 
 
@@ -38,15 +40,19 @@ def snakemake(folder, *arguments):
 
 
 def planned(folder, *arguments):
-    """Rules and jobs that would run: {rule: count}."""
-    status, text = snakemake(folder, *arguments, "--dry-run")
-    assert status == 0, text
+    """Rules and jobs that would run: {rule: count}; `scoregap status` says the same."""
+    told = status.look(load(folder / "tiny.yaml"), folder / "results").next
+    code, text = snakemake(folder, *arguments, "--dry-run")
+    assert code == 0, text
     table = re.search(r"Job stats:\njob +count\n[- ]+\n(.*?)\n\n", text, re.DOTALL)
     if not table:
         assert "Nothing to be done" in text
+        assert told == {}
         return {}
     counts = {rule: int(count) for rule, count in (line.split() for line in table[1].splitlines())}
-    return {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
+    counts = {rule: count for rule, count in counts.items() if rule not in ("all", "total")}
+    assert told == counts
+    return counts
 
 
 @pytest.fixture(scope="module")
@@ -110,29 +116,29 @@ def test_a_second_run_does_nothing(finished):
     [
         ("cube.zarr", "cube"),
         ("cube.zarr.json", "cube"),
+        ("cube.zarr/t_max/*", "cube"),
         ("comparison.csv", "compare"),
+        ("claims.csv.json", "compare"),
         ("figures/spectra.pdf", "report"),
         ("report.html", "report"),
         ("fit/*gated*", "fit"),
         ("spectrum/*exact*", "spectrum"),
         ("train/*", "train"),
+        ("done/fit/*gated*", "fit"),
+        ("done/cube.json", "cube"),
     ],
 )
 def test_whatever_is_deleted_is_made_again(folder, deleted, first):
     for path in (folder / "results" / "tiny").glob(deleted):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert first in planned(folder)
+    assert next(iter(sorted(planned(folder), key=STAGES.index))) == first
 
 
-def test_results_without_records_are_not_taken_for_another_study(folder):
-    """Where Snakemake's records are gone it cannot see that the study has changed; the cube can."""
+def test_results_without_snakemakes_records_are_followed_all_the_same(folder):
     shutil.rmtree(folder / "results" / "tiny" / ".snakemake")
+    assert planned(folder) == {}
     edit(folder, "resamples: 50", "resamples: 60")
-    command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-    assert result.returncode == 1
-    assert "is of another version of the study" in result.stderr
-    assert "trained/exact" not in result.stdout
+    assert planned(folder) == {"fit": 6, "cube": 1, "compare": 1, "report": 1}
 
 
 def test_results_may_be_moved_and_paths_may_have_spaces(folder, tmp_path):
@@ -184,15 +190,15 @@ def test_a_new_curvature_runs_only_its_cells_and_the_gather(folder):
     edit(folder, "[0.0, 0.5]", "[0.0, 0.25, 0.5]")
     gather = {"cube": 1, "compare": 1, "report": 1}
     assert planned(folder) == {"train": 1, "spectrum": 3, "fit": 3, **gather}
-    stages = folder / "results" / "tiny"
+    results = folder / "results" / "tiny"
     old = {
-        path: path.stat().st_mtime_ns for stage in ("train", "spectrum", "fit") for path in (stages / stage).iterdir()
+        path: path.stat().st_mtime_ns for stage in ("train", "spectrum", "fit") for path in (results / stage).iterdir()
     }
-    before = xr.open_zarr(stages / "cube.zarr").load()
-    status, text = snakemake(folder)
-    assert status == 0, text
+    before = xr.open_zarr(results / "cube.zarr").load()
+    code, text = snakemake(folder)
+    assert code == 0, text
     assert all(path.stat().st_mtime_ns == date for path, date in old.items())
-    after = xr.open_zarr(stages / "cube.zarr")
+    after = xr.open_zarr(results / "cube.zarr")
     assert after.curvature.values.tolist() == [0.0, 0.25, 0.5]
     assert (after.status == 1).all()
     xr.testing.assert_equal(after.sel(curvature=before.curvature), before)
@@ -205,8 +211,8 @@ def test_a_new_seed_trains_only_the_new_member(folder):
     marked = {name: array + 1 if "leave.bias" in name else array for name, array in old.items()}
     storage.write_weights(weights, old_members, marked)  # training them again would take the mark away
     edit(folder, "seed: 2", "seed: 3")
-    status, text = snakemake(folder, "--forcerun", "train")
-    assert status == 0, text
+    code, text = snakemake(folder)
+    assert code == 0, text
     members, tensors = storage.read_weights(weights)
     assert len(members) == 3
     assert all(np.array_equal(tensors[name], array, equal_nan=True) for name, array in marked.items())
@@ -248,8 +254,8 @@ def test_a_raised_revision_reruns_its_stage_and_those_after_it(folder, tmp_path,
     command += ["--cores", "2", "--config", "study=tiny.yaml", "--dry-run"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
     ran = set(re.findall(r"^ *(?:local)?rule (\w+):", result.stdout + result.stderr, re.MULTILINE)) - {"all"}
-    stages = ["train", "spectrum", "fit", "cube", "compare", "report"]
-    assert ran == set(stages[stages.index(stage) :])
+    names = ["train", "spectrum", "fit", "cube", "compare", "report"]
+    assert ran == set(names[names.index(stage) :])
 
 
 def test_plain_snakemake_plans_without_profile(folder):
@@ -262,8 +268,8 @@ def test_plain_snakemake_plans_without_profile(folder):
 
 def test_a_bad_study_stops_snakemake_with_one_sentence(tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY.replace("[2]", "[9]"))
-    status, text = snakemake(tmp_path, "--dry-run")
-    assert status != 0
+    code, text = snakemake(tmp_path, "--dry-run")
+    assert code != 0
     assert "tiny.yaml: axes.manifold_dim: 9 is not allowed" in text
     assert "Traceback" not in text
     assert not (tmp_path / "results").exists()
@@ -274,9 +280,10 @@ def test_a_failing_job_is_named_costs_no_other_and_the_rest_completes(folder):
     job = next(job for job in load(folder / "tiny.yaml").jobs.values() if "0.5-gated-8" in job.id)
     shutil.rmtree(results / "spectrum")
     weights = results / "train" / f"{job.id}.safetensors"
-    content = bytearray(weights.read_bytes())
+    content, date = bytearray(weights.read_bytes()), weights.stat().st_mtime_ns
     content[-10] ^= 1
     weights.write_bytes(content)
+    os.utime(weights, ns=(date, date))  # as a failing disk leaves it: only who reads it will know
     command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     assert result.returncode == 1
@@ -287,9 +294,181 @@ def test_a_failing_job_is_named_costs_no_other_and_the_rest_completes(folder):
     assert report.cells["cells"] == {"done": 10, "failed": 2}
     assert [(stage, id, one.state) for stage, id, one in report.begun] == [("spectrum", job.id, "failed")]
     assert "is damaged: its checksum is wrong" in report.begun[0][2].says
-    weights.unlink()  # as the message says
+    assert "run the study again" in result.stderr
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     assert result.returncode == 0, result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"scoregap: results/tiny/train/{weights.name}: is damaged")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A folder with a finished study of every stage: a network and the exact score, one seed."""
+    folder = tmp_path_factory.mktemp("small")
+    changes = FLAT, ("[exact, gaussian, gated-8]", "[exact, gated-8]"), ("seed: 2", "seed: 1")
+    edited(folder, *changes, WITH_DIMENSION, WITH_SAMPLING).rename(folder / "tiny.yaml")
+    code, errors = run(folder)
+    assert code == 0, errors
+    return folder
+
+
+@pytest.fixture
+def every(small, tmp_path):
+    """A copy of it."""
+    shutil.copytree(small, tmp_path / "copy", copy_function=shutil.copy2)
+    return tmp_path / "copy"
+
+
+ONE_FIGURE = """\
+_names = names
+
+
+def names(study):
+    return _names(study)[:1]
+"""
+
+
+def run(folder, changes=None):
+    """(exit status, stderr) of the study in a folder, with these changes of stages (patched.py)."""
+    afterwards = {f"scoregap.stages.{name}": code for name, code in (changes or {}).items()}
+    python = patched.python(folder, {"scoregap.report.registry": ONE_FIGURE} | afterwards)
+    command = [python, "-m", "scoregap", "run", "tiny.yaml", "--cores", "2", "--yes"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    return result.returncode, result.stderr
+
+
+def products(results, names):
+    """Content of the files of these stages, checkpoints and metrics apart."""
+    files = {"cube": "cube.zarr/**/*", "compare": "c*.csv", "report": "report.html"}
+    found = [path for name in names for path in results.glob(files.get(name, f"{name}/*.[sz]*"))]
+    return {path: path.read_bytes() for path in found if path.is_file() and not path.name.endswith("checkpoint")}
+
+
+def next_run(folder):
+    return status.look(load(folder / "tiny.yaml"), folder / "results").next
+
+
+# After a stage's module: its process dies before it has done anything, or when all is done but the receipt.
+DIES = """\
+import functools as _functools
+import os as _os
+
+_run = run
+
+
+@_functools.wraps(_run)
+def run(*args, **kwargs):
+    if {late}:
+        _run(*args, **kwargs)
+    _os.kill(_os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "dying", "late"),
+    [
+        ("seed: 1", "seed: 2", ["train", "spectrum dimension sample", "fit", "cube", "compare", "report"], False),
+        ("resamples: 50", "resamples: 60", ["fit", "cube", "compare", "report"], True),
+    ],
+)
+def test_a_job_that_dies_over_a_file_that_exists_is_run_again(every, old, new, dying, late):
+    """Of every stage: each run gets as far as the jobs that die, and what was there before stays."""
+    edit(every, old, new)
+    results = every / "results" / "tiny"
+    for names in (several.split() for several in dying):
+        before = products(results, names)
+        assert before
+        code, errors = run(every, dict.fromkeys(names, DIES.format(late=late)))
+        assert code == 1, errors
+        assert all(f"scoregap: {name}" in errors for name in names)
+        assert late or products(results, names) == before
+        left = next_run(every)
+        assert set(names) <= left.keys()
+        assert not set(STAGES[: STAGES.index(names[0])]) & left.keys()
+    code, errors = run(every)
+    assert (code, errors) == (0, "")
+    assert next_run(every) == {}
+    (cube,) = storage.read_cube(results / "cube.zarr").values()
+    assert (cube.status == 1).all()
+
+
+@pytest.mark.parametrize("moved", ["source", "target"])
+def test_a_stop_in_the_cube_stage_while_there_is_an_old_cube(every, moved):
+    """SIGKILL to Snakemake and its jobs when the old cube has been put aside, and when the new one is in its place."""
+    edit(every, "flat: {t_open: 0.15", "flat: {t_open: 0.16")
+    dies = f"""\
+import os as _os
+_replace = _os.replace
+
+
+def _dying(source, target):
+    _replace(source, target)
+    if _os.path.basename({moved}) == "cube.zarr":
+        _os.killpg(0, 9)
+
+
+_os.replace = _dying
+"""
+    code, errors = run(every, {"cube": dies})
+    assert code == 1, errors
+    assert set(next_run(every)) == {"cube", "compare", "report"}
+    code, errors = run(every)
+    assert code == 0, errors
+    assert next_run(every) == {}
+
+
+@pytest.mark.parametrize(
+    ("victims", "first"),
+    [
+        (("cube.zarr/t_max/c.0.0.0.0.0.0.0", "cube.zarr/t_open/zarr.json"), "cube"),
+        (("comparison.csv", "claims.csv.json"), "compare"),
+        (("sample/*exact*", "dimension/*gated*"), "dimension"),
+    ],
+)
+def test_what_is_damaged_is_named_and_the_same_command_makes_it_again(every, victims, first):
+    """Also where nothing else is to be done: one file of each is cut short, or has a bit that is another."""
+    results = every / "results" / "tiny"
+    whole = {path: path.read_bytes() for name in victims for path in results.glob(name)}
+    assert len(whole) == len(victims)
+    for i, (path, content) in enumerate(whole.items()):
+        path.write_bytes(content[:-1] if i else content[:9] + bytes([content[9] ^ 1]) + content[10:])
+    code, errors = run(every)
+    assert code == 0, errors
+    names = {path.relative_to(results).parts[0] for path in whole}
+    lines = errors.splitlines()
+    assert all(line.startswith("scoregap: results/tiny/") and "is damaged" in line for line in lines)
+    assert len(lines) == (2 if first == "dimension" else 1)
+    assert all(any(f"results/tiny/{name}" in line for name in names) for line in lines)
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert next_run(every) == {}
+
+
+@pytest.mark.parametrize(("hours", "old", "new"), [(3, "seed: 1", "seed: 2"), (-3, "resamples: 50", "resamples: 60")])
+def test_clocks_that_are_wrong_do_not_matter(every, hours, old, new):
+    """All that an earlier run has left is three hours old, or of the future; the study grows or is edited."""
+    for path in every.rglob("*"):
+        date = path.stat().st_mtime + 3600 * hours
+        os.utime(path, (date, date), follow_symlinks=False)
+    assert planned(every) == {}
+    edit(every, old, new)
+    code, errors = run(every)
+    assert (code, errors) == (0, "")
+    assert planned(every) == {}
+
+
+def test_results_from_before_receipts_are_taken_over(every):
+    """Products without receipts: every stage finds them, and nothing is trained or measured again."""
+    results = every / "results" / "tiny"
+    shutil.rmtree(results / receipts.FOLDER)
+    shutil.rmtree(results / ".snakemake")
+    kept = [path for name in ("train", "spectrum", "dimension", "sample", "fit") for path in (results / name).iterdir()]
+    before = {path: path.read_bytes() for path in kept}
+    fails = "def {name}(*args, **kwargs):\n    raise AssertionError('computed again')\n"
+    computes = {"train": "train", "spectrum": "measure", "dimension": "measure", "sample": "measure", "fit": "fit"}
+    code, errors = run(every, {stage: fails.format(name=name) for stage, name in computes.items()})
+    assert (code, errors) == (0, "")
+    assert {path: path.read_bytes() for path in kept} == before
+    assert planned(every) == {}
 
 
 def start(folder):
@@ -324,7 +503,7 @@ def test_killed_anywhere_it_goes_on_and_the_cube_is_the_same(finished, tmp_path)
             process.send_signal(number)
         _, errors = process.communicate()
         assert number == signal.SIGKILL or (process.returncode == 130 and "goes on from here" in errors)
-    # Not their dates: a job that was killed between its file and Snakemake's record of it writes the file again.
+    # Not their dates: a job that was killed between its file and its receipt writes the file again.
     trained = (tmp_path / "results" / "tiny" / "train").glob("*.safetensors")
     kept = {path: path.read_text() for path in (one.with_suffix(".metrics.jsonl") for one in trained)}
     assert kept

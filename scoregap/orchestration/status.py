@@ -1,9 +1,9 @@
 """How far a study is, read from its results folder at any time; nothing is written.
 
-study, results folder -> cells per stage and state, what is running, what has failed and where the log is -> text
+study, results folder -> cells per stage and state, what is running, what has failed and where the log is, and what the
+next run runs -> text
 """
 
-import json
 import os
 import time
 from collections import Counter
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import DamagedFile, InputError, storage
+from scoregap import DamagedFile, InputError, receipts, storage
 from scoregap.orchestration import locking, workflow
 from scoregap.orchestration.events import Events
 from scoregap.progress import INTERVAL, last, metrics_of, summary
@@ -20,7 +20,8 @@ from scoregap.study.stages import STAGES
 
 STATES = ("done", "running", "failed", "diverged", "waiting")
 WORST = ("failed", "diverged", "running", "waiting", "done")  # a cell is what the worst of its stages is
-OF_JOBS = ("train", "spectrum", "dimension", "sample", "fit")  # the stages with a file per job
+OF_JOBS = tuple(stage.name for stage in STAGES if not stage.gathers)  # the stages with a file per job
+CUBE = {"holds": "is of the study as it is now", "outdated": "is of an earlier version of the study"}
 TAIL = 2**16  # bytes at the end of a log that are looked at
 
 
@@ -35,7 +36,9 @@ class Attempt(NamedTuple):
 @dataclass
 class Report:
     """cells: states of cells by stage, and by "cells", over all stages. begun: attempts by stage and job (empty for
-    the stages that gather all jobs) that are running, failed or diverged. cube: what is to be said of it."""
+    the stages that gather all jobs) that are running, failed or diverged. cube: what is to be said of it. next: jobs
+    per stage that a run would run now: those of cells that wait, and of some whose results are not known to be whole.
+    """
 
     study: Study
     folder: Path
@@ -43,6 +46,7 @@ class Report:
     cells: dict[str, Counter[str]] = field(default_factory=dict)
     begun: list[tuple[str, str, Attempt]] = field(default_factory=list)
     cube: str = ""
+    next: Counter[str] = field(default_factory=Counter)
 
 
 def look(study: Study, results: Path) -> Report:
@@ -69,7 +73,11 @@ def look(study: Study, results: Path) -> Report:
         attempt = attempts.last(stage)
         if attempt.state in ("running", "failed"):
             report.begun.append((stage, "", attempt))
-    report.cube = cube(study, folder)
+    of = receipts.look(study, folder, workflow.baseline(study.name))
+    report.next.update(
+        stage for (stage, _), one in zip(receipts.steps(study), of.values(), strict=True) if not one.holds
+    )
+    report.cube = cube(folder, of[receipts.place("cube")])
     return report
 
 
@@ -102,7 +110,7 @@ def members(folder: Path, job: str, stage: str) -> dict[str, str]:
     if stage == "train":
         known = storage.weights_members(path)
         if not all("diverged" in one for one in known.values()):  # a checkpoint
-            raise DamagedFile(f"{path}: is damaged: its training has not ended; delete it and rerun")
+            raise DamagedFile(f"{path}: is damaged: its training has not ended; run the study again")
         return {key: "diverged" if one["diverged"] else "done" for key, one in known.items()}
     keys, status = storage.job_members(path)
     if status is None:
@@ -155,16 +163,13 @@ def meaning(log: Path) -> tuple[bool, str]:
     return error, lines[-1].strip() if lines else ""
 
 
-def cube(study: Study, folder: Path) -> str:
-    """What is to be said of the cube."""
-    try:
-        text = (folder / "cube.zarr" / "zarr.json").read_text(encoding="utf-8")
-        hash = json.loads(text)["attributes"].get("config_hash")
-    except FileNotFoundError:
+def cube(folder: Path, receipt: receipts.State) -> str:
+    """What is to be said of the cube, by the state of its receipt."""
+    if receipt.says:
+        return f"is damaged: {receipt.says}"
+    if receipt.state == "absent" and not (folder / "cube.zarr").exists():
         return "is not made yet"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return "is damaged"
-    return "is of the study as it is now" if hash == study.hash else "is of an earlier version of the study"
+    return CUBE.get(receipt.state, "is not known to be whole")
 
 
 def render(report: Report) -> str:
@@ -179,6 +184,8 @@ def render(report: Report) -> str:
     lines += [
         f"{name:9}" + "".join(f"{counts[name][state]:>10}" for state in STATES) for name in counts if counts[name]
     ]
+    jobs = [f"{stage} {count}" if stage in OF_JOBS else stage for stage, count in report.next.items() if count]
+    lines += ["", f"the next run runs: {', '.join(jobs) or 'nothing'}"]
     for state in ("running", "failed", "diverged"):
         begun = [one for one in report.begun if one[2].state == state]
         lines += ["", state] if begun else []

@@ -3,7 +3,6 @@
 study name or file -> checks that can be made before anything is written -> snakemake -> table and report
 """
 
-import json
 import os
 import queue
 import re
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from scoregap import DamagedFile, InputError, devices
+from scoregap import InputError, devices, receipts
 from scoregap.installation import BASELINES, WORKFLOW
 from scoregap.orchestration import display, environment, handover
 from scoregap.orchestration.display import tell
@@ -172,6 +171,8 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
         tell(refusal(out), to=sys.stderr)
         return 1
     tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {out}")
+    for line in receipts.settle(loaded, out, baseline(loaded.name, results)):
+        tell(f"scoregap: {line}", to=sys.stderr)
     handover.write(out, path, results, profile, gpus)
     status, lines = follow(handover.command(cores, gpus), out, lock, out / "logs" / RECORD)
     if status == INTERRUPTED:
@@ -180,14 +181,6 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
     if status:
         why = explain(lines, out) or lines[-40:]
         tell("\n".join(["", *why, f"the study is not complete; logs are in {out / 'logs'}"]), to=sys.stderr)
-        return 1
-    try:
-        text = (out / "cube.zarr" / "zarr.json").read_text(encoding="utf-8")
-        hash = json.loads(text)["attributes"].get("config_hash")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise DamagedFile(f"{out / 'cube.zarr'}: is damaged; delete it and run again") from None
-    if hash != loaded.hash:
-        tell(f"scoregap: {out}: is of another version of the study, and without records: delete it", to=sys.stderr)
         return 1
     tell(f"\n{(out / 'comparison.txt').read_text(encoding='utf-8')}")
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):

@@ -30,7 +30,7 @@ TABLES = storage.Kind(
 SHOWN = 80  # rows of the terminal table; the file has all
 
 
-def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> None:
+def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> list[Path]:
     """Compare CUBE of study STUDY; every number goes to OUT (CSV), the paper's claims to CLAIMS (CSV), the readable
     tables to TABLE."""
     loaded = load(study)
@@ -45,6 +45,7 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> None:
     storage.write_text(table, render(loaded, frame) + "".join(f"{line}\n" for line in found), TABLES)
     storage.write_table(claims, tested.to_csv(index=False, float_format="%.6g"), loaded.hash)
     storage.write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)
+    return [table, claims, storage.manifest_of(claims), out, storage.manifest_of(out)]
 
 
 def compare(study: Study, ds: xr.Dataset) -> list[dict]:

@@ -27,7 +27,7 @@ PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
 
 def run(
     study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | None = None, samples: Path | None = None
-) -> None:
+) -> list[Path]:
     """Gather the SPECTRA and FITS folders of study STUDY, with DIMENSIONS and SAMPLES if it asks, into the cube OUT."""
     loaded = load(study)
     storage.claim(*storage.cube(out))
@@ -43,6 +43,7 @@ def run(
             raise InputError(f"{out}: would not be a valid cube: {wrong}")
         groups[name] = ds
     storage.write_cube(out, groups, spool.forget)
+    return [out, storage.manifest_of(out)]
 
 
 def places(study: Study) -> dict[str, tuple[Study, int]]:
@@ -135,7 +136,8 @@ def gather(
                     len(coords[dim]) < size for dim, size in zip(own[1:], values.shape[1:], strict=True)
                 ):
                     raise DamagedFile(
-                        f"{path}: is damaged: it has a variable {name!r} that is not of this study; delete it and rerun"
+                        f"{path}: is damaged: it has a variable {name!r} that is not of this study; run {stage} again",
+                        path,
                     )
                 rows = data[name].reshape(len(cells), *data[name].shape[len(shape) :])
                 index: tuple[Any, ...] = (members, *(slice(size) for size in values.shape[1:]))

@@ -35,7 +35,7 @@ class Score(NamedTuple):
     jacobian: Any
 
 
-def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
+def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
     """Estimate dimensions in job JOB of study STUDY, from WEIGHTS if it was trained, and write them to OUT."""
     loaded = load(study).job(job)
     settings = loaded.cells[0].dimension
@@ -48,7 +48,7 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
         return measure(study, cell, settings, trained, tensors, beat)
 
-    members.update(out, loaded, "dimension", of, "time", settings.times.count)
+    return members.update(out, loaded, "dimension", of, "time", settings.times.count)
 
 
 def coordinates(settings: Dimension) -> dict[str, np.ndarray]:

@@ -28,7 +28,7 @@ NAMES = (
 )  # fmt: skip
 
 
-def run(study: Path, job: str, spectra: Path, out: Path) -> None:
+def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
     """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
     loaded = load(study).job(job)
     arrays, keys = storage.read_job(spectra)
@@ -41,7 +41,7 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> None:
         beat.advance(1)
         return fitted
 
-    members.update(out, loaded, "fit", of)
+    return members.update(out, loaded, "fit", of)
 
 
 def fit(cell: Cell, measured: members.Result) -> members.Result:

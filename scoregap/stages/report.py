@@ -6,6 +6,7 @@ A figure that cannot be drawn costs none of the others, and not the report: its 
 """
 
 import io
+import itertools
 import sys
 import traceback
 from pathlib import Path
@@ -20,7 +21,7 @@ from scoregap.stages.cube import datasets as gathered
 from scoregap.study import load
 
 
-def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline: Path | None = None) -> None:
+def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline: Path | None = None) -> list[Path]:
     """Draw the figures of study STUDY from CUBE and the comparison NUMBERS (CSV) into folder OUT; the report is HTML.
 
     The cube and the comparison are in the folder of the run, which is compared with BASELINE.
@@ -39,6 +40,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     frame = pd.read_csv(io.StringIO(text))
     facts = attrs | {"device": device}
     storage.write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts), page.KIND)
+    return [*itertools.chain(*(files(out, name) for name in names)), html]
 
 
 def files(out: Path, name: str) -> list[Path]:

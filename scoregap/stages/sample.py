@@ -28,7 +28,7 @@ from scoregap.study.schema import Sampling
 NAMES = ("sample_off_manifold", "sample_distance", "sample_truth_distance")
 
 
-def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
+def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
     """Make samples in job JOB of study STUDY, from WEIGHTS if it was trained, and write their errors to OUT."""
     loaded = load(study).job(job)
     settings = loaded.first.sampling
@@ -39,7 +39,7 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
         return measure(study, cell, settings, trained, tensors, beat)
 
-    members.update(out, loaded, "sample", of)
+    return members.update(out, loaded, "sample", of)
 
 
 def coordinates(settings: Sampling) -> dict[str, np.ndarray]:

@@ -33,7 +33,7 @@ NAMES = (
 )  # fmt: skip
 
 
-def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
+def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
     """Measure job JOB of study STUDY, from WEIGHTS if it was trained, and write its spectra to OUT."""
     loaded = load(study).job(job)
     trained, tensors = trained_members(study, loaded, weights)
@@ -41,7 +41,7 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> None:
     def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
         return measure(study, cell, trained, tensors, beat)
 
-    members.update(out, loaded, "spectrum", of, "time", loaded.first.spectrum.times.count)
+    return members.update(out, loaded, "spectrum", of, "time", loaded.first.spectrum.times.count)
 
 
 def trained_members(study: Path, job: Job, weights: Path | None) -> tuple[dict, dict]:

@@ -31,8 +31,8 @@ METRICS = storage.Kind("metrics of training", lambda path: last(path) is not Non
 Weights = tuple[dict[str, dict], dict[str, np.ndarray]]  # members and tensors, as `storage.write_weights` takes them
 
 
-def run(study: Path, job: str, out: Path) -> None:
-    """Train job JOB of study STUDY and write its weights to OUT."""
+def run(study: Path, job: str, out: Path) -> list[Path]:
+    """Train job JOB of study STUDY and write its weights to OUT. Returns what it made, as every stage does."""
     cells = load(study).job(job).cells
     if not cells[0].trained:
         raise InputError(f"{study}: job {job!r} has a closed-form score: allowed is a job with a trained network")
@@ -57,6 +57,7 @@ def run(study: Path, job: str, out: Path) -> None:
             members, tensors = members | new_members, tensors | new_tensors
     storage.write_weights(out, members, tensors)
     checkpoint.unlink(missing_ok=True)
+    return [out]
 
 
 def of_members(tensors: dict[str, np.ndarray], keys: Collection[str]) -> dict[str, np.ndarray]:

@@ -1,6 +1,5 @@
 """How far a study is, told from files that are made here: no training, no Snakemake."""
 
-import json
 import os
 import time
 from collections import Counter
@@ -11,7 +10,7 @@ import xarray as xr
 from printed import FAILURE
 from tiny import DIMENSION, SAMPLING, TINY, edited, write_job
 
-from scoregap import InputError, progress, storage
+from scoregap import InputError, progress, receipts, storage
 from scoregap.orchestration import locking, status
 from scoregap.study import load
 
@@ -48,6 +47,15 @@ def make_all(folder, study, stages=("train", "spectrum", "fit"), without=""):
                 make(folder, job, stage)
 
 
+def confirm(folder, study):
+    """Receipts of all stages, for what there is."""
+    for stage, job in receipts.steps(study):
+        path = folder / receipts.place(stage, job)
+        made = {"cube": [folder / "cube.zarr"], "compare": [], "report": []}.get(stage)
+        made = [storage.place(folder, job, stage)] if made is None else made
+        receipts.write(path, receipts.begin(path, study.path, stage, job), made)
+
+
 def trained(study, curvature="0.5"):
     return next(job for job in study.jobs.values() if f"{curvature}-gated-8" in job.id)
 
@@ -81,15 +89,32 @@ def test_a_study_that_was_never_started_waits_and_nothing_is_made(study, folder)
 def test_a_finished_study_is_done(study, folder):
     make_all(folder, study)
     (folder / "cube.zarr").mkdir()
-    (folder / "cube.zarr" / "zarr.json").write_text(json.dumps({"attributes": {"config_hash": study.hash}}))
+    (folder / "cube.zarr" / "zarr.json").write_text("{}")
     report = look(study, folder)
     assert counts(report, "cells") == {"done": 12}
     assert counts(report, "train") == {"done": 4}
-    assert "the cube is of the study as it is now" in status.render(report)
-    (folder / "cube.zarr" / "zarr.json").write_text('{"attributes": {}}')
-    assert look(study, folder).cube == "is of an earlier version of the study"
+    assert report.cube == "is not known to be whole"  # nothing has a receipt yet, as after a kill
+    assert "the next run runs: train 2, spectrum 6, fit 6, cube, compare, report" in status.render(report)
+    confirm(folder, study)
+    report = look(study, folder)
+    assert report.next == {}
+    text = status.render(report)
+    assert "the cube is of the study as it is now" in text
+    assert text.endswith("the next run runs: nothing")
     (folder / "cube.zarr" / "zarr.json").write_text("{")
-    assert look(study, folder).cube == "is damaged"
+    report = look(study, folder)
+    assert report.cube == "is damaged: cube.zarr/zarr.json: is damaged: it has 1 bytes, of 2"
+    assert report.next == {"cube": 1, "compare": 1, "report": 1}
+
+
+def test_a_cube_of_an_earlier_version_is_told(study, folder, tmp_path):
+    make_all(folder, study)
+    (folder / "cube.zarr").mkdir()
+    (folder / "cube.zarr" / "zarr.json").write_text("{}")
+    confirm(folder, study)
+    report = look(load(edited(tmp_path, ("resamples: 50", "resamples: 60"))), folder)
+    assert report.cube == "is of an earlier version of the study"
+    assert report.next == {"fit": 6, "cube": 1, "compare": 1, "report": 1}
 
 
 def test_what_is_not_of_the_study_as_it_is_now_waits(study, folder, tmp_path):
@@ -231,15 +256,11 @@ def test_a_checkpoint_in_the_place_of_weights_is_a_failure(study, folder):
     assert "its training has not ended" in status.render(report)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"attributes": 5}', None])
-def test_a_strange_cube_is_damaged(study, folder, text):
-    folder.mkdir(parents=True)
-    if text is None:
-        (folder / "cube.zarr").write_text("x")
-    else:
-        (folder / "cube.zarr").mkdir()
-        (folder / "cube.zarr" / "zarr.json").write_text(text)
-    assert look(study, folder).cube == "is damaged"
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", '{"format": 1}', ""])
+def test_a_strange_receipt_of_the_cube_is_damaged(study, folder, text):
+    (folder / "done").mkdir(parents=True)
+    (folder / "done" / "cube.json").write_text(text)
+    assert look(study, folder).cube == "is damaged: done/cube.json: is damaged"
 
 
 @pytest.mark.parametrize("name", ["logs", "logs/train", "logs/run.log/x", "logs/train/JOB.log/x"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scoregap import DamagedFile, InputError, storage
+from scoregap import InputError, receipts, storage
 from scoregap.orchestration import workflow
 from scoregap.study import load
 
@@ -139,13 +139,20 @@ def test_results_are_not_made_through_links_that_lead_nowhere(tiny, tmp_path, ki
     assert not (tmp_path / "absent").exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"attributes": 5}', None])
-def test_a_run_that_finds_a_damaged_cube_says_so(tiny, tmp_path, monkeypatch, text):
-    """When Snakemake has nothing to do: it looks at dates only."""
-    monkeypatch.setattr(workflow, "follow", lambda *_: (0, []))
-    cube = tmp_path / "results" / "tiny" / "cube.zarr"
-    cube.mkdir(parents=True)
-    if text is not None:
-        (cube / "zarr.json").write_text(text)
-    with pytest.raises(DamagedFile, match=r"cube\.zarr: is damaged; delete it and run again$"):
-        workflow.run(str(tiny), tmp_path / "results", None, workflow.PROFILE)
+def test_a_run_names_what_is_damaged_and_forgets_its_receipt(tiny, tmp_path, monkeypatch, capsys):
+    """Before Snakemake starts, which then sees that its stage is to run."""
+    folder = tmp_path / "results" / "tiny"
+    path = folder / receipts.place("compare")
+    (folder / "cube.zarr").mkdir(parents=True)
+    (folder / "cube.zarr" / "zarr.json").write_text("{}")
+    receipts.write(path, receipts.begin(path, tiny, "compare"), [folder / "cube.zarr"])
+    (folder / "cube.zarr" / "zarr.json").write_text("")
+    (folder / "comparison.txt").write_text("the table")
+    there = []
+    monkeypatch.setattr(workflow, "follow", lambda *_: (there.append(path.exists()), (0, []))[1])
+    assert workflow.run(str(tiny), tmp_path / "results", None, workflow.PROFILE) == 0
+    assert there == [False]
+    said = capsys.readouterr()
+    line = f"scoregap: {folder}/cube.zarr/zarr.json: is damaged: it has 0 bytes, of 2; made again\n"
+    assert said.err == line
+    assert "the table" in said.out

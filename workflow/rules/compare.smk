@@ -1,13 +1,8 @@
 rule compare:
     input:
-        cube="cube.zarr",
-        manifest="cube.zarr.json",
+        made_from("compare"),
     output:
-        numbers="comparison.csv",
-        digest="comparison.csv.json",
-        table="comparison.txt",
-        claims="claims.csv",
-        claims_digest="claims.csv.json",
+        "done/compare.json",
     log:
         "logs/compare.log",
     benchmark:
@@ -16,7 +11,5 @@ rule compare:
         "outcome"
     resources:
         **asked("compare"),
-    params:
-        fingerprint=STUDY.fingerprint("compare"),
     shell:
-        "{SCOREGAP} compare --study {STUDY_FILE} --cube {input.cube:q} --out {output.numbers:q} --table {output.table:q} --claims {output.claims:q} 2> {log:q}"
+        "{SCOREGAP} compare --study {STUDY_FILE} --cube cube.zarr --out comparison.csv --table comparison.txt --claims claims.csv --receipt {output:q} 2> {log:q}"

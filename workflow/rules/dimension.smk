@@ -1,9 +1,8 @@
 rule dimension:
     input:
-        weights=weights_of,
+        made_from("dimension"),
     output:
-        # update: members that are in the file already, with the same key, are kept
-        update("dimension/{job}.zarr.zip"),
+        "done/dimension/{job}.json",
     log:
         "logs/dimension/{job}.log",
     benchmark:
@@ -13,9 +12,6 @@ rule dimension:
     resources:
         **asked("dimension"),
     params:
-        fingerprint=lambda w: STUDY.job(w.job).fingerprint("dimension"),
-        weights=lambda w, input: (
-            f"--weights {shlex.quote(input.weights[0])}" if input else ""
-        ),
+        weights=weights_of,
     shell:
-        "{SCOREGAP} dimension --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out {output:q} 2> {log:q}"
+        "{SCOREGAP} dimension --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out dimension/{wildcards.job}.zarr.zip --receipt {output:q} 2> {log:q}"

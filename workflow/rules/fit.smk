@@ -1,9 +1,8 @@
 rule fit:
     input:
-        "spectrum/{job}.zarr.zip",
+        made_from("fit"),
     output:
-        # update: members that are in the file already, with the same key, are kept
-        update("fit/{job}.zarr.zip"),
+        "done/fit/{job}.json",
     log:
         "logs/fit/{job}.log",
     benchmark:
@@ -12,7 +11,5 @@ rule fit:
         "measure_{job}"
     resources:
         **asked("fit"),
-    params:
-        fingerprint=lambda w: STUDY.job(w.job).fingerprint("fit"),
     shell:
-        "{SCOREGAP} fit --study {STUDY_FILE} --job {wildcards.job} --spectra {input:q} --out {output:q} 2> {log:q}"
+        "{SCOREGAP} fit --study {STUDY_FILE} --job {wildcards.job} --spectra spectrum/{wildcards.job}.zarr.zip --out fit/{wildcards.job}.zarr.zip --receipt {output:q} 2> {log:q}"

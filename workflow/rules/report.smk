@@ -1,21 +1,8 @@
-FIGURES = [f"figures/{name}.{kind}" for name in names(STUDY) for kind in FORMATS]
-
-BASELINE = baseline(STUDY.name, RESULTS)
-
-
 rule report:
     input:
-        # a function, whose paths and parameters are taken as they are: elsewhere {x} is a wildcard
-        lambda _: [str(BASELINE)] if BASELINE.exists() else [],
-        cube="cube.zarr",
-        manifest="cube.zarr.json",
-        numbers="comparison.csv",
-        digest="comparison.csv.json",
-        claims="claims.csv",
-        claims_digest="claims.csv.json",
+        made_from("report"),
     output:
-        FIGURES,
-        html="report.html",
+        "done/report.json",
     log:
         "logs/report.log",
     benchmark:
@@ -25,10 +12,9 @@ rule report:
     resources:
         **asked("report"),
     params:
-        fingerprint=STUDY.fingerprint("report"),
-        folder="figures",
+        # a function, whose text is taken as it is: elsewhere {x} is a wildcard
         baseline=lambda _: (
             f"--baseline {shlex.quote(str(BASELINE))}" if BASELINE.exists() else ""
         ),
     shell:
-        "{SCOREGAP} report --study {STUDY_FILE} --cube {input.cube:q} --numbers {input.numbers:q} --out {params.folder:q} --html {output.html:q} {params.baseline} 2> {log:q}"
+        "{SCOREGAP} report --study {STUDY_FILE} --cube cube.zarr --numbers comparison.csv --out figures --html report.html {params.baseline} --receipt {output:q} 2> {log:q}"

@@ -1,9 +1,8 @@
 rule sample:
     input:
-        weights=weights_of,
+        made_from("sample"),
     output:
-        # update: members that are in the file already, with the same key, are kept
-        update("sample/{job}.zarr.zip"),
+        "done/sample/{job}.json",
     log:
         "logs/sample/{job}.log",
     benchmark:
@@ -13,9 +12,6 @@ rule sample:
     resources:
         **asked("sample"),
     params:
-        fingerprint=lambda w: STUDY.job(w.job).fingerprint("sample"),
-        weights=lambda w, input: (
-            f"--weights {shlex.quote(input.weights[0])}" if input else ""
-        ),
+        weights=weights_of,
     shell:
-        "{SCOREGAP} sample --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out {output:q} 2> {log:q}"
+        "{SCOREGAP} sample --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out sample/{wildcards.job}.zarr.zip --receipt {output:q} 2> {log:q}"

@@ -1,14 +1,13 @@
 def weights_of(wildcards):
     trained = STUDY.job(wildcards.job).trained
-    return [f"train/{wildcards.job}.safetensors"] if trained else []
+    return f"--weights train/{wildcards.job}.safetensors" if trained else ""
 
 
 rule spectrum:
     input:
-        weights=weights_of,
+        made_from("spectrum"),
     output:
-        # update: members that are in the file already, with the same key, are kept
-        update("spectrum/{job}.zarr.zip"),
+        "done/spectrum/{job}.json",
     log:
         "logs/spectrum/{job}.log",
     benchmark:
@@ -19,9 +18,6 @@ rule spectrum:
     resources:
         **asked("spectrum"),
     params:
-        fingerprint=lambda w: STUDY.job(w.job).fingerprint("spectrum"),
-        weights=lambda w, input: (
-            f"--weights {shlex.quote(input.weights[0])}" if input else ""
-        ),
+        weights=weights_of,
     shell:
-        "{SCOREGAP} spectrum --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out {output:q} 2> {log:q}"
+        "{SCOREGAP} spectrum --study {STUDY_FILE} --job {wildcards.job} {params.weights} --out spectrum/{wildcards.job}.zarr.zip --receipt {output:q} 2> {log:q}"

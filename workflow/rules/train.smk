@@ -1,11 +1,6 @@
-def weights_of_all_jobs(wildcards):
-    return [f"train/{id}.safetensors" for id, job in STUDY.jobs.items() if job.trained]
-
-
 rule train:
     output:
-        # update: members that are in the file already, with the same key, are kept
-        update("train/{job}.safetensors"),
+        "done/train/{job}.json",
     log:
         "logs/train/{job}.log",
     benchmark:
@@ -13,7 +8,5 @@ rule train:
     priority: 2  # the longest jobs first
     resources:
         **asked("train"),
-    params:
-        fingerprint=lambda w: STUDY.job(w.job).fingerprint("train"),
     shell:
-        "{SCOREGAP} train --study {STUDY_FILE} --job {wildcards.job} --out {output:q} 2> {log:q}"
+        "{SCOREGAP} train --study {STUDY_FILE} --job {wildcards.job} --out train/{wildcards.job}.safetensors --receipt {output:q} 2> {log:q}"

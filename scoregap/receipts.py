@@ -1,0 +1,245 @@
+"""Receipts say what is done; they are all that Snakemake knows of a results folder.
+
+stage, its products, receipts of the stages before it -> done/STAGE/JOB.json (or done/STAGE.json)
+study, results folder -> for every stage of every job whether its receipt holds, and if not, why
+
+Products are replaced by the stages, whole, and by nobody else: a job that fails can only lose its receipt, wherever it
+runs. A receipt holds if it is of the study as it is now, its products are as they were written, and it was made from
+the receipts that are there. Dates of files decide nothing: where a product's date is not the recorded one, its content
+is compared. Imports neither numpy nor torch: Snakemake reads receipts.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scoregap import InputError
+from scoregap.study import Study, digest, load
+from scoregap.study.stages import STAGES
+
+FOLDER = "done"  # in a results folder
+FORMAT = 1  # that of `storage` too: files of another one are made again
+DATE = 946684800  # seconds since 1970, the date of receipts that were read: Snakemake refuses inputs from the future
+NAMED = 5  # damaged products of a stage that are named one by one
+READS = {stage.name: stage.reads for stage in STAGES}
+GATHERING = {stage.name for stage in STAGES if stage.gathers}
+
+
+class State(NamedTuple):
+    """How a receipt is. state: holds; or, so that its stage is to run: absent, outdated, or damaged. says: of the
+    latter, the file and what is wrong with it."""
+
+    state: str
+    says: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.state == "holds"
+
+
+def place(stage: str, job: str = "") -> str:
+    """The receipt of a stage of a job, or of a stage that gathers all of them, in a results folder."""
+    return f"{FOLDER}/{stage}/{job}.json" if job else f"{FOLDER}/{stage}.json"
+
+
+def steps(study: Study) -> Iterator[tuple[str, str]]:
+    """Every (stage, job) of a study, job empty for those that gather; a stage comes after those that it reads."""
+    for stage in STAGES:
+        if stage.gathers:
+            yield stage.name, ""
+        else:
+            yield from ((stage.name, id) for id, job in study.jobs.items() if job.has(stage.name))
+
+
+def before(study: Study, stage: str, job: str = "") -> list[str]:
+    """The receipts from which that of a stage is made."""
+    found = []
+    for one in READS[stage]:
+        if one in GATHERING:
+            found.append(place(one))
+        else:
+            jobs = study.jobs if stage in GATHERING else (job,)
+            found += [place(one, id) for id in jobs if study.job(id).has(one)]
+    return found
+
+
+def fingerprint(study: Study, stage: str, job: str = "", baseline: Path | None = None) -> str:
+    """Changes when results of a stage of a study do. baseline: the file, if there, that the report compares with."""
+    of_study = study.job(job).fingerprint(stage) if job else study.fingerprint(stage)
+    if stage == "report" and baseline and baseline.is_file():
+        return digest([of_study, _sha256(baseline)])
+    return of_study
+
+
+# ---------------------------------------------------------------- of a stage's process
+
+
+def begin(path: Path, study: Path, stage: str, job: str = "", baseline: Path | None = None) -> dict[str, Any]:
+    """A receipt that is to be written to `path`, without products: call it before the stage reads anything.
+
+    What changes while the stage runs then makes the receipt one that does not hold. Raises InputError.
+    """
+    folder, loaded = folder_of(path, stage, job), load(study)
+    made_from = {}
+    for name in before(loaded, stage, job):
+        made_from[name] = identity(_read(folder / name) or {})
+        with suppress(OSError):
+            os.utime(folder / name, (DATE, DATE))
+    return {
+        "format": FORMAT,
+        "stage": stage,
+        "job": job,
+        "fingerprint": fingerprint(loaded, stage, job, baseline),
+        "made_from": made_from,
+    }
+
+
+def write(path: Path, begun: dict[str, Any], products: list[Path]) -> None:
+    """Complete a receipt by its products, files or whole folders, and write it. Raises InputError."""
+    from scoregap import storage
+
+    folder = folder_of(path, begun["stage"], begun["job"])
+    files, folders = {}, []
+    for product in (Path(os.path.abspath(one)) for one in products):
+        if not product.is_relative_to(folder):
+            raise InputError(f"--receipt: {str(path)!r} is not allowed: {product} is not in its results folder")
+        if product.is_dir():
+            folders.append(product.relative_to(folder).as_posix())
+        for file in _files(product) if product.is_dir() else (product,):
+            files[file.relative_to(folder).as_posix()] = _known(file) | {"sha256": _sha256(file)}
+    content = begun | {"files": files, "folders": folders}
+    storage.write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def folder_of(path: Path, stage: str, job: str = "") -> Path:
+    """The results folder of a receipt. Raises InputError if it is not at its place in one."""
+    own = Path(place(stage, job))
+    path = Path(os.path.abspath(path))
+    if path.parts[-len(own.parts) :] != own.parts:
+        raise InputError(f"--receipt: {str(path)!r} is not allowed: should end in {own}")
+    return path.parents[len(own.parts) - 1]
+
+
+# ---------------------------------------------------------------- of a results folder
+
+
+def look(study: Study, folder: Path, baseline: Path | None = None) -> dict[str, State]:
+    """The state of every receipt of a study, in the order of `steps`; writes nothing."""
+    return {path: state for path, state, _ in _examined(study, folder, baseline)}
+
+
+def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str]:
+    """Remove the receipts that do not hold, so that Snakemake runs their stages again; a line for each damaged product.
+
+    No other run may be going on in the folder. Products stay as they are: a stage keeps what is sound in its own.
+    """
+    damaged: dict[str, list[str]] = {}
+    for path, (state, says), again in _examined(study, folder, baseline):
+        if says:
+            damaged.setdefault(path.split("/")[1].removesuffix(".json"), []).append(f"{folder / says}; made again")
+        if state not in ("holds", "absent"):
+            (folder / path).unlink()
+        elif again:
+            from scoregap import storage
+
+            storage.write_text(folder / path, json.dumps(again, indent=1) + "\n")
+    lines = []
+    for stage, found in damaged.items():
+        lines += found[:NAMED]
+        if len(found) > NAMED:
+            lines.append(f"{folder / stage}: {len(found) - NAMED} more products of this stage likewise")
+    return lines
+
+
+def _examined(study: Study, folder: Path, baseline: Path | None) -> Iterator[tuple[str, State, dict | None]]:
+    """(receipt, its state, its content where dates of products have changed), in the order of `steps`."""
+    ids: dict[str, str] = {}  # of the receipts that hold
+    for stage, job in steps(study):
+        path, again = place(stage, job), None
+        receipt = _read(folder / path)
+        if receipt is None:
+            state = State("absent")
+        elif not receipt:
+            state = State("damaged", f"{path}: is damaged")
+        else:
+            wrong, again = _compared(folder, receipt)
+            if wrong:
+                state = State("damaged", wrong)
+            elif receipt["fingerprint"] == fingerprint(study, stage, job, baseline) and receipt["made_from"] == {
+                one: ids.get(one) for one in before(study, stage, job)
+            }:
+                state = State("holds")
+                ids[path] = identity(receipt)
+            else:
+                state = State("outdated")
+        yield path, state, again if state.holds else None
+
+
+def identity(receipt: dict[str, Any]) -> str:
+    """Hash of a receipt without the dates of its products."""
+    files = {name: {**one, "mtime_ns": 0} for name, one in receipt.get("files", {}).items()}
+    return digest({**receipt, "files": files}, length=16)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A receipt; None if there is none, empty if it is no receipt of this version."""
+    try:
+        found = json.loads(path.read_bytes())
+        sound = (
+            found["format"] == FORMAT
+            and isinstance(found["fingerprint"], str)
+            and isinstance(found["made_from"], dict)
+            and all(isinstance(one, str) for one in found["folders"])
+            and all(one.keys() == {"size", "mtime_ns", "sha256"} for one in found["files"].values())
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return found if sound else {}
+
+
+def _compared(folder: Path, receipt: dict[str, Any]) -> tuple[str, dict | None]:
+    """(the first product that is not as it was written, and how; the receipt with new dates, if one has another)."""
+    wrong, again = [], {}
+    for name, recorded in receipt["files"].items():
+        path, dates = folder / name, recorded
+        try:
+            known = _known(path)
+            if not path.is_file():
+                wrong.append(f"{name}: is no file")
+            elif known["size"] != recorded["size"]:
+                wrong.append(f"{name}: is damaged: it has {known['size']} bytes, of {recorded['size']}")
+            elif known["mtime_ns"] != recorded["mtime_ns"]:
+                dates = known | {"sha256": _sha256(path)}
+                if dates["sha256"] != recorded["sha256"]:
+                    wrong.append(f"{name}: is damaged, or is another file: its checksum is not the recorded one")
+        except (FileNotFoundError, NotADirectoryError):
+            wrong.append(f"{name}: is missing")
+        except OSError as error:
+            wrong.append(f"{name}: cannot be read: {error.strerror}")
+        again[name] = dates
+    for name in receipt["folders"]:
+        foreign = (file.relative_to(folder).as_posix() for file in _files(folder / name))
+        wrong += [f"{file}: is foreign" for file in foreign if file not in again]
+    more = f" (and {len(wrong) - 1} files more)" if len(wrong) > 1 else ""
+    return (wrong[0] + more if wrong else ""), receipt | {"files": again} if again != receipt["files"] else None
+
+
+def _known(path: Path) -> dict[str, Any]:
+    found = path.stat()
+    return {"size": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def _files(folder: Path) -> list[Path]:
+    """All that is in a folder and below it, folders apart."""
+    return sorted(Path(place) / name for place, _, names in os.walk(folder) for name in names)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
