@@ -22,6 +22,7 @@ from scoregap.study import Study, digest, load
 from scoregap.study.stages import STAGES
 
 FOLDER = "done"  # in a results folder
+NAME = r"done/([a-z]+/)?[^/]+\.json"
 FORMAT = 1  # that of `storage` too: files of another one are made again
 DATE = 946684800  # seconds since 1970, the date of receipts that were read: Snakemake refuses inputs from the future
 NAMED = 5  # damaged products of a stage that are named one by one
@@ -112,7 +113,13 @@ def write(path: Path, begun: dict[str, Any], products: list[Path]) -> None:
         for file in _files(product) if product.is_dir() else (product,):
             files[file.relative_to(folder).as_posix()] = _known(file) | {"sha256": _sha256(file)}
     content = begun | {"files": files, "folders": folders}
-    storage.write_text(path, json.dumps(content, indent=1) + "\n")
+    storage.write_text(path, json.dumps(content, indent=1) + "\n", _kind())
+
+
+def _kind():
+    from scoregap import storage
+
+    return storage.Kind("a receipt", storage.json_with("made_from", "fingerprint"), NAME)
 
 
 def folder_of(path: Path, stage: str, job: str = "") -> Path:
@@ -146,7 +153,7 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
         elif again:
             from scoregap import storage
 
-            storage.write_text(folder / path, json.dumps(again, indent=1) + "\n")
+            storage.write_text(folder / path, json.dumps(again, indent=1) + "\n", _kind())
     lines = []
     for stage, found in damaged.items():
         lines += found[:NAMED]

@@ -6,11 +6,16 @@ Training is a generator: the caller evaluates, logs, keeps the state and stops. 
 from its own generator, so its data are the same alone and in company, on a CPU and on a GPU. From a state that was
 taken at a multiple of BLOCK steps, with the generators as they were then, training goes on to the same bits (on a
 CPU) as without the stop.
+
+Steps are taken BLOCK at a time, each block on trial: a member whose loss in it is above LIMIT times that of no
+training, or is not finite, is set back to where the block began, moments and average included, and goes on with half
+its learning rate, whatever its companions do. Healthy training never meets this and keeps its bits.
 """
 
 import copy
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -19,20 +24,24 @@ import torch
 from scoregap.measure import schedules
 from scoregap.measure.networks import Denoiser
 
-BLOCK = 32  # steps whose random draws are made at once
+BLOCK = 32  # steps whose random draws are made at once, and that are set back at once
+LIMIT = 2.0  # of a block's mean loss, over that of no training
+LEAST = 2.0**-20  # of the learning rate: a member that is slower than that has diverged
 
 
 class Progress(NamedTuple):
     """What there is to see after `step` steps.
 
-    loss: (members,) mean weighted loss since the last report, not finite for a member that has diverged; None at a
-    pause. recent: the same, at a pause too. averaged: the denoiser with averaged weights (a copy that is
-    overwritten). state: () -> everything that training goes on from, arrays with leading dimension member.
+    loss: (members,) mean weighted loss since the last report, without the blocks that were set back, NaN if nothing is
+    left; None at a pause. recent: the same, at a pause too. share: (members,) of the learning rate that a member takes,
+    1 if it was never set back. averaged: the denoiser with averaged weights (a copy that is overwritten).
+    state: () -> everything that training goes on from, arrays with leading dimension member.
     """
 
     step: int
     loss: np.ndarray | None
     recent: np.ndarray
+    share: np.ndarray
     averaged: Denoiser
     state: Callable[[], dict[str, np.ndarray]]
 
@@ -84,19 +93,18 @@ def train(
     for parameter, part in zip(denoiser.parameters(), parts(denoiser, weights.grad), strict=True):
         parameter.grad = part
     descent = optimiser_of(optimiser, [weights])
-    total, since, taken, wanted = torch.zeros(members, device=device), 0, 0, set(reports)
-    if state is not None:
-        total, since, taken = torch.tensor(state["total"], device=device), int(state["since"][0]), int(state["step"][0])
-        _restore(state, denoiser, averaged, descent)
+    start = (
+        {name: torch.zeros_like(weights) for name in MOMENTS} if state is None else _restore(state, denoiser, averaged)
+    )
+    taken, wanted = 0 if state is None else int(state["step"][0]), set(reports)
+    held = descent.state_dict()
+    held["state"][0] = {"step": torch.tensor(float(taken))} | start
+    descent.load_state_dict(held)
+    trial = Trial(denoiser, [weights.detach(), averages, *(descent.state[weights][name] for name in MOMENTS)], state)
 
-    def kept(step, since):
+    def kept(step):
         return lambda: (
-            {
-                "step": np.full(members, step),
-                "since": np.full(members, since),
-                "total": total.cpu().numpy().copy(),
-            }
-            | _state(denoiser, averaged, descent.state[weights])
+            {"step": np.full(members, step)} | trial.state() | _state(denoiser, averaged, descent.state[weights])
         )
 
     for step in range(taken + 1, steps + 1):
@@ -105,16 +113,95 @@ def train(
         fallen = 0.5 * (1 + math.cos(math.pi * done)) if decay == "cosine" else 1.0
         risen = 1.0 if done >= warmup else done / warmup
         descent.param_groups[0]["lr"] = learning_rate * risen * fallen
-        total += denoiser.gradient(clean, noise, t)
-        descent.step()
+        trial.add(denoiser.gradient(clean, noise, t))
+        with trial.slowed():
+            descent.step()
         averages.lerp_(weights.detach(), max(1.0 / step, 1.0 / (1 + ema * steps)))
-        since += 1
+        if step % BLOCK == 0 or step == steps:
+            trial.judge()
         if step in wanted or (pauses and step % BLOCK == 0):
-            recent = (total / since).cpu().numpy()
+            recent = trial.recent()
             if step in wanted:
-                total.zero_()
-                since = 0
-            yield Progress(step, recent if step in wanted else None, recent, averaged, kept(step, since))
+                trial.reported()
+            yield Progress(step, recent if step in wanted else None, recent, trial.share.copy(), averaged, kept(step))
+
+
+class Trial:
+    """Blocks of steps that count only where they go well, member by member.
+
+    vectors: what training changes (weights, their average, the optimiser's moments), each of all members, laid out as
+    the denoiser's `flattened` weights. state: of an earlier trial at the end of a block.
+    """
+
+    def __init__(self, denoiser, vectors: list[torch.Tensor], state: dict[str, np.ndarray] | None):
+        self.denoiser, self.vectors = denoiser, vectors
+        self.before = [vector.clone() for vector in vectors[1:]]  # when the block began
+        members, device = len(denoiser.data_var), vectors[0].device
+        start = {"total": np.zeros(members, np.float32), "since": np.zeros(members, int), "share": np.ones(members)}
+        start = state or start | {"untrained": np.zeros(members)}
+        self.total, self.since = torch.tensor(start["total"], device=device), start["since"].copy()
+        self.share, self.untrained = start["share"].copy(), start["untrained"].copy()
+        self.began = self.total.clone(), self.since.copy()
+        self.losses: list[torch.Tensor] = []  # of the block
+
+    def state(self) -> dict[str, np.ndarray]:
+        """At the end of a block: loss and steps since the last report, share of the rate, loss of no training."""
+        return {
+            "total": self.total.cpu().numpy().copy(),
+            "since": self.since.copy(),
+            "share": self.share.copy(),
+            "untrained": self.untrained.copy(),
+        }
+
+    def add(self, loss: torch.Tensor) -> None:
+        """Note the loss (members,) of a step."""
+        self.total += loss
+        self.since += 1
+        self.losses.append(loss)
+
+    def recent(self) -> np.ndarray:
+        """Mean loss (members,) since the last report."""
+        return (self.total / torch.tensor(self.since, device=self.total.device)).cpu().numpy()
+
+    def reported(self) -> None:
+        """Start the mean loss anew."""
+        self.total.zero_()
+        self.since[:] = 0
+        self.began = self.total.clone(), self.since.copy()
+
+    @contextmanager
+    def slowed(self):
+        """A step of the optimiser, of which members that were set back take their share."""
+        if (self.share == 1).all():
+            yield
+            return
+        before = self.vectors[0].clone()
+        yield
+        slow = torch.from_numpy(self.share < 1).to(before.device)
+        share = torch.from_numpy(self.share).to(before)[slow]
+        for now, was in zip(parts(self.denoiser, self.vectors[0]), parts(self.denoiser, before), strict=True):
+            now[slow] = was[slow] + share.view(-1, *[1] * (now.ndim - 1)) * (now[slow] - was[slow])
+
+    def judge(self) -> None:
+        """End the block: set back the members that it made worse than no training, and slow them down."""
+        losses = torch.stack(self.losses).double().cpu()
+        self.losses.clear()
+        if not self.untrained.any():
+            self.untrained = np.fmax(losses[0].numpy(), 1)  # of fresh networks, before any step; 1 where they give 0
+        loss = losses.mean(0).numpy()
+        worse = ~(np.isfinite(loss) & (loss <= LIMIT * self.untrained))
+        if worse.any():
+            bad = torch.from_numpy(worse).to(self.total.device)
+            self.share[worse] /= 2
+            self.since[worse] = self.began[1][worse]
+            self.total[bad] = self.began[0][bad]
+            average = self.before[0]  # which has averaged out what made the weights unstable
+            for vector, before in zip(self.vectors, [average, *self.before], strict=True):
+                for now, was in zip(parts(self.denoiser, vector), parts(self.denoiser, before), strict=True):
+                    now[bad] = was[bad]
+        for vector, before in zip(self.vectors[1:], self.before, strict=True):
+            before.copy_(vector)
+        self.began = self.total.clone(), self.since.copy()
 
 
 def flattened(denoiser) -> torch.Tensor:
@@ -145,15 +232,14 @@ def _state(denoiser, averaged, remembered) -> dict[str, np.ndarray]:
     }
 
 
-def _restore(state, denoiser, averaged, descent) -> None:
+def _restore(state, denoiser, averaged) -> dict[str, torch.Tensor]:
+    """Put back the weights of a state; the moments of them all."""
     names = [name for name, _ in denoiser.network_parameters()]
     with torch.no_grad():
         for kind, one in (("weight", denoiser), ("average", averaged)):
             for name, parameter in one.network_parameters():
                 parameter.copy_(torch.from_numpy(state[f"{kind}/{name}"]))
-    moments = descent.state_dict()
-    moments["state"][0] = {"step": torch.tensor(float(state["step"][0]))} | {
+    return {
         moment: torch.cat([torch.from_numpy(state[f"{moment}/{name}"]).flatten() for name in names])
         for moment in MOMENTS
     }
-    descent.load_state_dict(moments)

@@ -109,8 +109,8 @@ def sampler_of(cell: Cell, truth) -> Callable:
 class HeldOut:
     """Noisy points that no network is trained on, the same at every evaluation, and the Bayes optimum there.
 
-    t: (LEVELS,) noise variances. Calling it with an ensemble gives whether each member's output is finite (members,),
-    its weighted denoising loss (members,) and its excess over Bayes at every level (members, LEVELS), where known.
+    t: (LEVELS,) noise variances. Calling it with an ensemble gives each member's weighted denoising loss (members,),
+    not finite if one of its outputs is not, and its excess over Bayes at every level (members, LEVELS), where known.
     """
 
     def __init__(self, cells: list[Cell], truths: list, device: torch.device):
@@ -136,12 +136,12 @@ class HeldOut:
         self.levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(cells), -1)
 
     @torch.no_grad()
-    def __call__(self, denoiser: networks.Denoiser) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def __call__(self, denoiser: networks.Denoiser) -> tuple[np.ndarray, np.ndarray]:
         denoised = denoiser(self.inputs, self.levels).double().cpu().numpy()
         error = (denoised - self.clean[:, None]) ** 2
         weight = denoiser.loss_weight(self.levels[..., None, None]).double().cpu().numpy()
         excess = over_known((denoised - self.bayes) ** 2, self.known) / self.t
-        return np.isfinite(denoised).all((1, 2, 3)), (weight * error).mean((1, 2, 3)), excess
+        return (weight * error).mean((1, 2, 3)), excess
 
 
 def train(
@@ -159,7 +159,7 @@ def train(
     denoiser = build(cells, data_std).to(device)
     held_out = HeldOut(cells, truths, device)
     steps = np.unique(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int))
-    record = Record(len(cells), settings.patience)
+    record = Record(held_out(denoiser)[0], settings.patience)
     state = None
     if earlier:
         members, tensors = earlier
@@ -171,6 +171,7 @@ def train(
         print(f"resumed after step {state['step'][0]}", file=sys.stderr)
     flops = denoiser.flops(settings.levels, settings.samples)  # of a step of one member
     taken = int(state["step"][0]) if state else 0
+    share = state["share"] if state else np.ones(len(cells))
     beat, saved = Heartbeat("step", settings.steps, taken), time.monotonic()
     per_step = len(cells) * settings.levels * settings.samples, len(cells) * flops  # samples, operations
     for progress in training.train(
@@ -178,11 +179,18 @@ def train(
         settings.optimiser, settings.decay, pauses=save is not None, state=state,
     ):  # fmt: skip
         beat.done = progress.step
-        excess, over = None, False
+        for key, was, now in zip(keys, share, progress.share, strict=True):
+            if now < was:
+                print(
+                    f"member {key}: loss above {training.LIMIT:g} times that of no training: set back; goes on after "
+                    f"step {progress.step} with {now:g} of the learning rate",
+                    file=sys.stderr,
+                )
+        share, excess, over = progress.share, None, False
         if progress.loss is not None:
-            finite, loss, excess = held_out(progress.averaged)
-            record.add(progress, progress.step * flops, finite, loss, excess)
-            over = progress.step == settings.steps or not (record.running & np.isfinite(progress.loss)).any()
+            loss, excess = held_out(progress.averaged)
+            record.add(progress, progress.step * flops, loss, excess)
+            over = progress.step == settings.steps or not (record.running & (progress.share >= training.LEAST)).any()
         aloud = beat.due or over
         if metrics and (aloud or excess is not None):
             append(metrics, {"members": keys} | report(beat, progress.recent, excess))
@@ -210,8 +218,13 @@ def train(
     members = {}
     tensors = {}
     for i, key in enumerate(keys):
-        sound = bool(record.arrays["sound"][i] and all(np.isfinite(array[i]).all() for array in weights.values()))
-        members[key] = {"diverged": not sound, "data_std": data_std[i], "device": device.type}
+        sound = bool(record.learned[i] and share[i] >= training.LEAST)
+        members[key] = {
+            "diverged": not sound,
+            "data_std": data_std[i],
+            "device": device.type,
+            "rate_share": float(share[i]),  # of the learning rate, at the end
+        }
         tensors |= {f"{key}/network.{name}": array[i] for name, array in weights.items()}
         tensors |= {f"{key}/{name}": record.arrays[name][i] for name in ("curve", "levels")}
     return members, tensors
@@ -252,17 +265,20 @@ class Record:
     LEVELS) excess. With patience a member stops when its held-out loss has not fallen for that many evaluations:
     its curve ends, and its weights are those of its best evaluation. It looks at nothing but itself, so it does
     the same alone and in company; the ensemble trains on until all its members have stopped.
+
+    untrained: (members,) held-out loss of no training.
     """
 
-    def __init__(self, members: int, patience: int | None):
-        self.patience = patience
+    def __init__(self, untrained: np.ndarray, patience: int | None):
+        self.untrained, self.patience = untrained, patience
+        members = len(untrained)
         self.arrays = {
             "curve": np.full((members, variables.EVALUATIONS, 4), np.nan),
             "levels": np.full((members, variables.EVALUATIONS, variables.LEVELS), np.nan),
             "count": np.zeros(members, int),  # evaluations so far
-            "sound": np.ones(members, bool),  # every output and loss was finite
             "stale": np.zeros(members, int),  # evaluations since the held-out loss last fell
             "lowest": np.full(members, np.inf),  # held-out loss
+            "last": np.full(members, np.inf),  # likewise
         }
         self.best: dict[str, np.ndarray] = {}  # averaged weights at the lowest loss
 
@@ -271,16 +287,21 @@ class Record:
         """(members,) whether a member goes on."""
         return self.arrays["stale"] < (np.inf if self.patience is None else self.patience)
 
-    def add(self, progress: training.Progress, flops: int, finite, loss, excess) -> None:
+    @property
+    def learned(self) -> np.ndarray:
+        """(members,) whether the weights to keep are better than no training; never so where a number is not finite."""
+        return self.arrays["last" if self.patience is None else "lowest"] < self.untrained
+
+    def add(self, progress: training.Progress, flops: int, loss, excess) -> None:
         """Note one evaluation: its progress (a report), operations per member, and what `HeldOut` says."""
         assert progress.loss is not None
-        curve, levels, count, sound, stale, lowest = self.arrays.values()
+        curve, levels, count, stale, lowest, last = self.arrays.values()
         for i in np.flatnonzero(self.running):
-            sound[i] &= finite[i] & np.isfinite(progress.loss[i])
             curve[i, count[i]] = progress.step, progress.loss[i], excess[i].mean(), flops
             levels[i, count[i]] = excess[i]
             count[i] += 1
             stale[i] += 1
+            last[i] = loss[i]
             if loss[i] < lowest[i]:
                 lowest[i], stale[i] = loss[i], 0
                 for name, array in progress.averaged.network_parameters() if self.patience else ():

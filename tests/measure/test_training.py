@@ -132,7 +132,102 @@ def test_a_diverged_member_leaves_the_others_alone():
     for _, loss, _ in ill:
         np.testing.assert_array_equal(np.isfinite(loss), [True, False, True])
     np.testing.assert_array_equal(ill[-1][1][[0, 2]], well[-1][1][[0, 2]])
-    assert not all(torch.isfinite(p).all() for p in weights(sick, 1))
+    for ours, theirs in zip(weights(sick, 1), weights(ensemble([1, 2, 3]), 1), strict=True):
+        assert torch.equal(ours, theirs)  # where it began
+
+
+def spiking(after, times, scale=1e4):
+    """A sampler whose draws number `after` + 1 to `after` + `times` are far too large."""
+    count = itertools.count()
+
+    def draw(rng, n):
+        return gaussian(rng, n) * (scale if after <= next(count) < after + times else 1.0)
+
+    return draw
+
+
+UNSTABLE = [
+    {"learning_rate": 0.3},
+    {"learning_rate": 0.3, "optimiser": "radam"},
+    {"learning_rate": 0.3, "decay": "none"},
+    {"learning_rate": 0.3, "preconditioning": "x0"},
+    {"learning_rate": 0.3, "preconditioning": "epsilon", "schedule": "vp"},
+    {"learning_rate": 0.1, "preconditioning": "epsilon"},
+]
+
+
+@pytest.mark.parametrize("how", UNSTABLE, ids=str)
+def test_a_rate_that_is_too_high_ends_below_no_training(how):
+    """On fresh points the averaged network is finite and better than an untrained one, which has loss 1."""
+    how = dict(how)
+    kinds = {name: how.pop(name) for name in ("preconditioning", "schedule") if name in how}
+    module = ensemble([1, 2], depth=3, **kinds)
+    source = data([1, 2], levels=8, schedule=kinds.get("schedule", "ve"))
+    (last,) = training.train(module, source, 640, warmup=0.05, ema=0.1, reports=[640], **how)
+    assert (last.share < 1).all()
+    quantiles = schedules.noise_quantiles(*RANGE, schedule=kinds.get("schedule", "ve"))
+    fresh = training.batches(
+        [gaussian] * 2, [np.random.default_rng(9) for _ in "ab"], quantiles, 32, 32, kinds.get("schedule", "ve")
+    )
+    clean, t, noise = next(fresh)
+    spread = t[..., None, None]
+    error = (last.averaged(clean + spread.sqrt() * noise, t) - clean).square() * last.averaged.loss_weight(spread)
+    assert (error.mean((1, 2, 3)) < 0.98).all(), error.mean((1, 2, 3))
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_a_bad_block_is_taken_back(optimiser):
+    """After it the weights are the average of before, and the average and moments as they were."""
+    states = {}
+    for progress in training.train(
+        ensemble([1, 2]), data([1, 2], [gaussian, spiking(2, 1)]), 160, 5e-3, 0.0, 0.1, [50, 70, 160], optimiser,
+        pauses=True,
+    ):  # fmt: skip
+        states[progress.step] = progress.state(), progress.share, progress.loss
+    good, bad = states[64][0], states[96][0]
+    for name, array in bad.items():
+        kind, _, weight = name.partition("/")
+        if weight:
+            was = good[f"average/{weight}"] if kind == "weight" else good[name]
+            np.testing.assert_array_equal(array[1], was[1], err_msg=name)
+            assert not np.array_equal(array[0], was[0]), name
+    assert states[64][1].tolist() == [1, 1]
+    assert states[96][1].tolist() == states[160][1].tolist() == [1, 0.5]
+    assert states[70][2][1] > 2 > states[160][2][1]  # as far as a report saw it; not in the mean after that
+
+
+def test_a_member_that_was_set_back_takes_half_the_step():
+    """Adam's first step is the rate times the gradient's sign; a second network has had its first block set back."""
+    paths = []
+    module = ensemble([1, 1])
+    for _ in training.train(
+        module, data([1, 1], [gaussian, spiking(0, 1)]), 66, 1e-3, 0.0, 0.1, range(1, 67), decay="none"
+    ):
+        paths.append(module.network.leave.weight.detach().clone())
+    first, after = paths[0][0].abs().max(), (paths[32][1] - paths[31][1]).abs().max()
+    assert first == pytest.approx(1e-3, rel=1e-3)
+    bias = 0.1 / (1 - 0.9**33) / (0.01 / (1 - 0.99**33)) ** 0.5  # of moments that begin at zero again
+    assert after == pytest.approx(0.5e-3 * bias, rel=1e-3)
+
+
+def test_setting_back_looks_at_nothing_but_the_member():
+    """Bit for bit: a member that is never set back, and one that is, whatever the third does."""
+    ends = []
+    for third in (gaussian, nothing, spiking(0, 2), spiking(3, 9)):
+        module, states = run([1, 2, 3], [gaussian, spiking(1, 1), third], steps=150, reports=[40, 150])
+        ends.append([*weights(module, 0), *weights(module, 1), torch.tensor(states[-1][1][:2])])
+    for other in ends[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(ends[0], other, strict=True))
+
+
+def test_the_last_steps_are_judged_too():
+    """100 steps are three blocks and four steps."""
+    before, after = None, ensemble([1])
+    for progress in training.train(after, data([1], [spiking(3, 1)]), 100, 5e-3, 0.0, 0.1, [100], pauses=True):
+        before = progress.state() if progress.step == 96 else before
+    assert progress.share == [0.5]
+    for name, array in after.network.named_parameters():
+        np.testing.assert_array_equal(array.detach(), before[f"average/{name}"])
 
 
 def test_reports_and_their_losses():
@@ -247,15 +342,18 @@ def test_optimisers_and_decay_are_torch_s_own():
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("bad", [None, 0, 2], ids=["healthy", "bad at first", "bad at the stop"])
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("stop", [training.BLOCK, 3 * training.BLOCK])
-def test_training_goes_on_from_a_state_to_the_same_bits(optimiser, stop):
+def test_training_goes_on_from_a_state_to_the_same_bits(optimiser, stop, bad):
     """Weights, averages and reported losses; a report lies between the stop and the last report before it."""
     steps, reports = 120, [20, 50, 110, 120]
 
     def start(**more):
         rngs = [np.random.default_rng(seed) for seed in (1, 2)]
-        source = training.batches([gaussian] * 2, rngs, schedules.noise_quantiles(*RANGE), 4, 8)
+        begun = stop // training.BLOCK if more else 0
+        second = gaussian if bad is None else spiking(bad - begun, 1)
+        source = training.batches([gaussian, second], rngs, schedules.noise_quantiles(*RANGE), 4, 8)
         return rngs, lambda module: training.train(
             module, source, steps, 5e-3, 0.1, 0.1, reports, optimiser, pauses=True, **more
         )
@@ -269,6 +367,7 @@ def test_training_goes_on_from_a_state_to_the_same_bits(optimiser, stop):
             state, at = progress.state(), [rng.bit_generator.state for rng in rngs]
             break
     assert all(len(array) == 2 for array in state.values())
+    assert state["share"].tolist() == [1, 1 if bad is None or bad * training.BLOCK >= stop else 0.5]
     module = ensemble([8, 9])
     rngs, go = start(state=state)
     for rng, was in zip(rngs, at, strict=True):

@@ -125,6 +125,39 @@ def test_a_member_that_diverges_is_marked_and_costs_the_others_nothing(tiny, tmp
             np.testing.assert_array_equal(tensors[name], again[name], err_msg=name)
 
 
+@pytest.mark.parametrize("settings", ["", "\n  decay: none", "\n  preconditioning: x0"])
+def test_a_network_that_blew_up_and_is_finite_has_diverged(tmp_path, monkeypatch, settings):
+    """A limit that nothing reaches makes it blow up; with that of training it learns."""
+    study = edited(tmp_path, ("steps: 40", "steps: 60"), ("depth: 1", f"depth: 3\n  learning_rate: 0.06{settings}"))
+    cells = list(job_of(study).cells)
+    for blows_up in (False, True):
+        if blows_up:
+            monkeypatch.setattr(train.training, "LIMIT", 1e30)
+        members, tensors = train.train(cells, torch.device("cpu"))
+        assert [member["diverged"] for member in members.values()] == [blows_up, blows_up]
+        assert all(np.isfinite(array).all() for name, array in tensors.items() if "/network." in name)
+        ends = np.array([tensors[f"{key}/curve"][:, 2] for key in members])
+        assert all(excess[np.isfinite(excess)][-1] > 1 for excess in ends) == blows_up
+
+
+def test_a_network_that_has_learned_nothing_has_diverged(tmp_path):
+    study = edited(tmp_path, ("depth: 1", "depth: 1\n  learning_rate: 1.0e-30"))
+    members, _ = train.train(list(job_of(study).cells), torch.device("cpu"))
+    assert [member["diverged"] for member in members.values()] == [True, True]
+
+
+def test_a_member_that_is_set_back_is_told_of(tmp_path, capsys):
+    study = edited(tmp_path, LONG, ("depth: 1", "depth: 3\n  learning_rate: 0.3"))
+    members, _ = train.train(list(job_of(study).cells), torch.device("cpu"), lambda *_: None)
+    text = capsys.readouterr().err
+    for key, member in members.items():
+        assert member["rate_share"] < 1
+        assert not member["diverged"]
+        lines = re.findall(rf"member {key}: .* set back; goes on after step \d+ with ([\d.e-]+) of the", text)
+        assert [float(share) for share in lines] == [2.0**-k for k in range(1, len(lines) + 1)]
+        assert float(lines[-1]) == member["rate_share"]
+
+
 def test_devices_that_are_not_there_are_refused(tiny, tmp_path):
     job = job_of(tiny)
     tiny.write_text(TINY.replace("depth: 1", "depth: 1\n  device: cuda:99"))
@@ -229,7 +262,8 @@ def test_metrics_of_members_that_diverge_are_null(tiny, tmp_path, monkeypatch):
     assert lines
     for line in lines:
         assert [loss is None for loss in line["loss"]] == [False, True]
-        assert [excess is None for excess in line["excess"]] == [False, True]
+        assert [excess is None for excess in line["excess"]] == [False, line["step"] < 40]
+    assert lines[-1]["step"] == 40  # where the bad one is as it began
 
 
 def test_a_heartbeat_between_evaluations(tmp_path, monkeypatch, capsys):
@@ -315,7 +349,14 @@ def same(one, two):
     return members == others and tensors.keys() == arrays.keys() and all(equal)
 
 
-@pytest.mark.parametrize("settings", ["", "\n  patience: 3\n  learning_rate: 0.05\n  optimiser: radam\n  schedule: vp"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",
+        "\n  patience: 3\n  learning_rate: 0.05\n  optimiser: radam\n  schedule: vp",
+        "\n  learning_rate: 0.5",  # which sets members back
+    ],
+)
 @pytest.mark.parametrize("saves", [1, 5])
 def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, monkeypatch, capsys, settings, saves):
     study = edited(tmp_path, LONG, ("depth: 1", f"depth: 1{settings}"))
@@ -487,12 +528,12 @@ def record_of(losses, patience):
     members = len(losses[0])
     network = networks.build("linear", [torch.Generator().manual_seed(i) for i in range(members)], 2, 1)
     averaged = networks.Denoiser(network, [1.0] * members, (0.1, 1.0)).requires_grad_(False)
-    record = train.Record(members, patience)
+    record = train.Record(np.full(members, 10.0), patience)
     for step, loss in enumerate(losses, 1):
         for parameter in averaged.parameters():
             parameter.fill_(step)
-        progress = train.training.Progress(step, np.ones(members), np.ones(members), averaged, dict)
-        record.add(progress, step, np.ones(members, bool), np.array(loss), np.ones((members, train.variables.LEVELS)))
+        progress = train.training.Progress(step, *np.ones((3, members)), averaged, dict)
+        record.add(progress, step, np.array(loss), np.ones((members, train.variables.LEVELS)))
     return record, {name: array[:, 0, 0].tolist() for name, array in record.weights(averaged).items()}
 
 
