@@ -73,7 +73,7 @@ def look(study: Study, results: Path) -> Report:
         attempt = attempts.last(stage)
         if attempt.state in ("running", "failed"):
             report.begun.append((stage, "", attempt))
-    of = receipts.look(study, folder, workflow.baseline(study.name))
+    of = receipts.look(study, folder, workflow.baseline(study.name, results))
     report.next.update(
         stage for (stage, _), one in zip(receipts.steps(study), of.values(), strict=True) if not one.holds
     )
