@@ -143,11 +143,12 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
     """Remove the receipts that do not hold, so that Snakemake runs their stages again; a line for each damaged product.
 
     No other run may be going on in the folder, which is made if it is not there. Products stay as they are: a stage
-    keeps what is sound in its own. Raises InputError if the folder is not scoregap's.
+    keeps what is sound in its own.
     """
     from scoregap import storage  # numpy, which is slow to come
 
-    storage.mark(folder)
+    if not folder.exists():
+        storage.mark(folder)
     damaged: dict[str, list[str]] = {}
     for path, (state, says), again in _examined(study, folder, baseline):
         if says:
