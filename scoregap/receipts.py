@@ -142,13 +142,8 @@ def look(study: Study, folder: Path, baseline: Path | None = None) -> dict[str, 
 def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str]:
     """Remove the receipts that do not hold, so that Snakemake runs their stages again; a line for each damaged product.
 
-    No other run may be going on in the folder, which is made if it is not there. Products stay as they are: a stage
-    keeps what is sound in its own.
+    No other run may be going on in the folder. Products stay as they are: a stage keeps what is sound in its own.
     """
-    from scoregap import storage  # numpy, which is slow to come
-
-    if not folder.exists():
-        storage.mark(folder)
     damaged: dict[str, list[str]] = {}
     for path, (state, says), again in _examined(study, folder, baseline):
         if says:
@@ -156,6 +151,8 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
         if state not in ("holds", "absent"):
             (folder / path).unlink()
         elif again:
+            from scoregap import storage  # numpy, which is slow to come
+
             storage.write_text(folder / path, json.dumps(again, indent=1) + "\n", _kind())
     lines = []
     for stage, found in damaged.items():

@@ -64,16 +64,24 @@ MARK = ".scoregap"  # the file in a results folder by which it is one
 MARKED = "This folder and what scoregap has made in it are replaced by scoregap as it needs.\n"
 
 
+PRODUCTS = {
+    "train", "spectrum", "dimension", "sample", "fit", "cube.zarr", "cube.zarr.json", "comparison.csv",
+    "comparison.csv.json", "comparison.txt", "claims.csv", "claims.csv.json", "figures", "report.html", "logs", "done",
+    ".lock", ".snakemake",
+}  # fmt: skip
+
+
 def mark(folder: Path) -> None:
     """Make a results folder, or make one of what is there. Raises InputError if it has files that are not scoregap's.
 
-    A folder without the mark that runs have locked, and Snakemake used, is of an earlier version.
+    A folder without the mark that runs have locked, and Snakemake used, is of an earlier version; one in which all is
+    called as stages call their products has been filled by hand.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = set(os.listdir(folder)) - {MARK}  # before looking at the mark: another run may be making it
     if _is_marked(folder):
         return
-    if names and not names >= {".lock", ".snakemake"}:
+    if not names >= {".lock", ".snakemake"} and not names <= PRODUCTS:
         raise InputError(
             f"{folder}: has files, and was not made by scoregap (there is no {MARK} in it): move it away, or name "
             "another folder with --results"

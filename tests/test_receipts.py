@@ -295,7 +295,7 @@ def test_a_stage_by_hand_leaves_a_receipt_only_if_asked_and_last(tmp_path):
     (tmp_path / receipt).unlink()
     command[command.index(out)] = "tiny.yaml/out"
     failed = subprocess.run([*command, "--receipt", receipt], cwd=tmp_path, capture_output=True, check=False)
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     assert not (tmp_path / receipt).exists()
 
 

@@ -105,14 +105,13 @@ def test_a_figure_that_cannot_be_drawn_is_named_and_costs_no_other(done, tmp_pat
     def broken(*_):
         if place == "drawing":
             raise ZeroDivisionError("of $a_ \\frac\n<b>")  # no formula, and no tag
-        figure, axes = plt.subplots()
+        figure, axes = figures.subplots(1, 1, (2, 2))
         axes.set_title("$\\frac$")  # found to be no formula when it is saved
         return figure
 
     monkeypatch.setattr(cells, "spectra", broken)
     html = tmp_path / "report.html"
     report.run(study, results / "cube.zarr", results / "comparison.csv", tmp_path / "figures", html)
-    assert plt.get_fignums() == []
     why = "ZeroDivisionError: of $a_ \\frac <b>" if place == "drawing" else "ValueError: "
     page, log = html.read_text(), capsys.readouterr().err
     assert f"Not drawn</b>: Spectra ({escape(why)}" in page
@@ -181,7 +180,8 @@ def test_studies_at_the_edge_are_drawn_too(tmp_path, monkeypatch):
     assert "diverged: seed 0, 1" in page
 
 
-def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tmp_path):
+def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tmp_path, monkeypatch):
+    monkeypatch.setitem(figures.STYLE, "svg.fonttype", "none")
     loaded, folder = results
     record = baselines.take(*results)
     baselines.write(tmp_path / "same.json", record)
@@ -193,12 +193,11 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tm
         root = ET.parse(tmp_path / "forest.svg").getroot()
         return " ".join(text for node in root.iter() for text in (node.text or "").split())
 
-    with plt.rc_context({"svg.fonttype": "none"}):
-        assert "no baseline has been accepted" in drawn(None)
-        assert "difference from the baseline over its margin" in (same := drawn(tmp_path / "same.json"))
-        assert "curvature=0.5 gated-8: t_max[0]" in same
-        assert "device class: Plan 9 in the baseline" in drawn(tmp_path / "other.json")
-        assert "is damaged or no baseline" in drawn(tmp_path / "damaged.json")
+    assert "no baseline has been accepted" in drawn(None)
+    assert "difference from the baseline over its margin" in (same := drawn(tmp_path / "same.json"))
+    assert "curvature=0.5 gated-8: t_max[0]" in same
+    assert "device class: Plan 9 in the baseline" in drawn(tmp_path / "other.json")
+    assert "is damaged or no baseline" in drawn(tmp_path / "damaged.json")
 
 
 def test_the_same_results_give_the_same_bytes(done, tmp_path):
