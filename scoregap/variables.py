@@ -17,8 +17,6 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-    from scoregap.storage import Arrays
-
 TIMES = {
     "t_open": "noise variance at which the gap opens (t falling)",
     "t_max": "noise variance at which the gap is widest",
@@ -50,6 +48,7 @@ VARIANCE = "data_unit^2"
 SIDES = ("low", "high")  # of the dimension `side`
 ORDERS = ("own below", "own above")  # of the dimension `order`
 SAMPLERS = ("own", "exact", "clean")  # of the dimension `sampler`
+ESTIMATORS = ("gap_detector",)  # of the dimension `estimator`
 EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
 LEVELS = 16  # noise variances of one evaluation, the size of the dimension `level`
 
@@ -206,6 +205,26 @@ def training_levels(times) -> np.ndarray:
     return np.geomspace(times.start, times.stop, LEVELS)
 
 
+def of_dimension(settings) -> dict[str, np.ndarray]:
+    """Coordinates of the variables of a study's section `dimension`; without one that would be empty."""
+    every = {
+        "estimate_time": settings.times.values,
+        "estimate_point": np.arange(settings.points),
+        "score_estimator": np.array(settings.of_score, object),
+        "data_estimator": np.array(settings.of_data, object),
+    }
+    return {name: values for name, values in every.items() if len(values)}
+
+
+def of_sampling(settings) -> dict[str, np.ndarray]:
+    """Coordinates of the variables of a study's section `sampling`."""
+    return {
+        "order": np.array(ORDERS, object),
+        "switch": settings.switches.values,
+        "sampler": np.array(SAMPLERS, object),
+    }
+
+
 def empty(name: str, shape: tuple[int, ...], full: Callable[..., np.ndarray] = np.full) -> np.ndarray:
     """An array of this variable in which nothing has been filled in: NaN, or 0 for `status`. full: makes the array."""
     dtype = np.dtype(VARIABLES[name].dtype)
@@ -217,9 +236,12 @@ def blank(names: tuple[str, ...], sizes: dict[str, int]) -> dict[str, np.ndarray
     return {name: empty(name, tuple(sizes[dim] for dim in VARIABLES[name].dims)) for name in names}
 
 
-def stack(members: list[dict[str, np.ndarray]]) -> Arrays:
-    """The arrays of a job: the variables of its cells along a first dimension `member`, short ones filled up."""
-    data: Arrays = {}
+def stack(members: list[dict[str, np.ndarray]]) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """The arrays of a job: the variables of its cells along a first dimension `member`, short ones filled up.
+
+    {name: (dimensions, values)}.
+    """
+    data: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     for name in members[0]:
         arrays = [one[name] for one in members]
         shape = tuple(map(max, zip(*(array.shape for array in arrays), strict=True)))

@@ -33,7 +33,6 @@ from scoregap.report.figures import (
     shared_legend,
 )
 from scoregap.study import Study
-from scoregap.study.schema import CONTROLS
 
 
 def spectra(study: Study, facets: list):
@@ -230,9 +229,9 @@ def seed_band(curves: np.ndarray, confidence: float) -> tuple[np.ndarray, np.nda
 
 
 def styles(study: Study) -> dict[str, dict]:
-    """The line of every score of a study: control arms, then networks."""
+    """The line of every score of a study: references, then networks."""
     trained, colours = networks(study)
-    arms = {arm: REFERENCE_STYLE[arm] for arm in CONTROLS if arm in study.axes["network"]}
+    arms = {arm: REFERENCE_STYLE[arm] for arm in study.references}
     return arms | {network: {"color": colours[network], "lw": 1.4} for network in trained}
 
 
