@@ -50,6 +50,7 @@ def study(tmp_path):
 @pytest.fixture
 def folder(study, tmp_path):
     """Results of a study with every stage, in which every receipt holds."""
+    storage.mark(tmp_path / "results")
     for stage, job in receipts.steps(load(study)):
         make(study, tmp_path / "results", stage, job)
     return tmp_path / "results"
@@ -97,8 +98,8 @@ def test_every_receipt_of_a_finished_study_holds_and_looking_changes_nothing(stu
 def test_nothing_holds_where_there_is_nothing(study, tmp_path):
     loaded = load(study)
     assert sum(missing(study, tmp_path / "absent").values()) == len(list(receipts.steps(loaded)))
-    assert receipts.settle(loaded, tmp_path / "absent") == []
     assert not (tmp_path / "absent").exists()
+    assert receipts.settle(loaded, tmp_path / "absent") == []
 
 
 def shorten(path):
