@@ -244,7 +244,7 @@ def test_a_raised_revision_reruns_its_stage_and_those_after_it(folder, tmp_path,
     """The package is copied, the revision raised in the copy, and Snakemake asked with the copy in front."""
     package = tmp_path / "package"
     shutil.copytree(ROOT / "scoregap", package / "scoregap")
-    registry = package / "scoregap" / "stages" / "__init__.py"
+    registry = package / "scoregap" / "study" / "stages.py"
     text = registry.read_text()
     raised, count = re.subn(rf'Stage\("{stage}", \d+,', f'Stage("{stage}", 99,', text)
     assert count == 1
