@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 import patched
 import psutil
-from patched import ROOT
 from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
 
 from scoregap import DamagedFile, storage
@@ -29,6 +28,7 @@ from scoregap.progress import metrics_of
 from scoregap.study import load
 from scoregap.study.stages import STAGES
 
+ROOT = Path(__file__).resolve().parents[1]
 KILLS, SEEDS = 104, 4  # seeds: of a study that has grown to its end
 RECORD = ROOT / "results" / "benchmarks" / "faults.csv"
 TARGETS = ("run", "snakemake", *(stage.name for stage in STAGES))

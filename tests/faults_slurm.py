@@ -17,12 +17,12 @@ from pathlib import Path
 import cluster
 import patched
 import yaml
-from patched import ROOT
 from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
 
 from scoregap import receipts, storage
 from scoregap.study import Study, load
 
+ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "results" / "benchmarks" / "faults_slurm.csv"
 PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
 # Slurm is here, its nodes are this machine, and nobody else waits in its queue: ask sooner.

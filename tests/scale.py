@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 import patched
-from patched import ROOT
 
+ROOT = Path(__file__).resolve().parents[1]
 CELLS = (100, 1_000, 10_000, 100_000)
 STUDY = """\
 study: scale
