@@ -160,11 +160,20 @@ def kill(runs: Runs, target: str, number: signal.Signals, rng) -> bool:
     return bool(alive)
 
 
+def record(count: dict[tuple[str, signal.Signals], int], cubes: int) -> None:
+    """Write what was killed how often, and how many cubes have been compared since, all equal."""
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    asked = ["git", "describe", "--always", "--dirty"]
+    revision = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+    rows = [(date, revision, target, *(count[target, number] for number in SIGNALS)) for target in TARGETS]
+    total = (date, revision, f"all, {cubes} cubes equal", *(sum(row[k] for row in rows) for k in (3, 4)))
+    with RECORD.open("w", newline="") as file:
+        heads = ("date", "revision", "killed", *(number.name for number in SIGNALS))
+        csv.writer(file, lineterminator="\n").writerows([heads, *rows, total])
+
+
 def main(kills: int = KILLS) -> None:
     """Kill so often, comparing the cube whenever the study has come to its end."""
-    revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-    ).stdout.strip()
     rng, cubes = np.random.default_rng(0), 0
     count = {(target, number): 0 for target in TARGETS for number in SIGNALS}
     with tempfile.TemporaryDirectory() as name:
@@ -189,18 +198,9 @@ def main(kills: int = KILLS) -> None:
                 raise SystemExit(f"the cube differs after {count}")
             cubes += 1
             print(f"{sum(count.values()):4} kills; trainings that went on: {len(runs.resumed)}; hung: {runs.hung}")
+            record(count, cubes)
             shutil.rmtree(runs.folder)
     print(f"{sum(count.values())} kills, {cubes} cubes: all as the uninterrupted one, nothing trained twice")
-    date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    with RECORD.open("w", newline="") as file:
-        rows = [(date, revision, target, *(count[target, number] for number in SIGNALS)) for target in TARGETS]
-        csv.writer(file, lineterminator="\n").writerows(
-            [
-                ("date", "revision", "killed", "SIGKILL", "SIGTERM"),
-                *rows,
-                (date, revision, f"all, {cubes} cubes equal", *(sum(row[k] for row in rows) for k in (3, 4))),
-            ]
-        )
 
 
 if __name__ == "__main__":
