@@ -198,9 +198,9 @@ def main(kills: int = KILLS) -> None:
                 raise SystemExit(f"the cube differs after {count}")
             cubes += 1
             print(f"{sum(count.values()):4} kills; trainings that went on: {len(runs.resumed)}; hung: {runs.hung}")
-            record(count, cubes)
             shutil.rmtree(runs.folder)
     print(f"{sum(count.values())} kills, {cubes} cubes: all as the uninterrupted one, nothing trained twice")
+    record(count, cubes)  # not before: cubes name the revision, which is another one in a changed checkout
 
 
 if __name__ == "__main__":
