@@ -387,7 +387,7 @@ def test_a_job_that_dies_over_a_file_that_exists_is_run_again(every, old, new, d
         assert set(names) <= left.keys()
         assert not set(STAGES[: STAGES.index(names[0])]) & left.keys()
     code, errors = run(every)
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, ""), errors
     assert next_run(every) == {}
     (cube,) = storage.read_cube(results / "cube.zarr").values()
     assert (cube.status == 1).all()
@@ -453,7 +453,7 @@ def test_clocks_that_are_wrong_do_not_matter(every, hours, old, new):
     assert planned(every) == {}
     edit(every, old, new)
     code, errors = run(every)
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, ""), errors
     assert planned(every) == {}
 
 
@@ -467,7 +467,7 @@ def test_results_from_before_receipts_are_taken_over(every):
     fails = "def {name}(*args, **kwargs):\n    raise AssertionError('computed again')\n"
     computes = {"train": "train", "spectrum": "measure", "dimension": "measure", "sample": "measure", "fit": "fit"}
     code, errors = run(every, {stage: fails.format(name=name) for stage, name in computes.items()})
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, ""), errors
     assert {path: path.read_bytes() for path in kept} == before
     assert planned(every) == {}
 

@@ -8,6 +8,7 @@ given in the results folder, names only files there: a configuration in JSON, an
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def write(folder: Path, study: Path, results: Path, profile: Path, gpus: int) ->
     place.mkdir(parents=True, exist_ok=True)
     (folder / CONFIGURATION).write_text(configuration(study, results, gpus), encoding="utf-8")
     link = folder / PROFILE
+    if link.is_dir() and not link.is_symlink():  # the folder is a copy in which links were followed
+        shutil.rmtree(link)
     link.unlink(missing_ok=True)
     link.symlink_to(profile.resolve(), target_is_directory=True)
 

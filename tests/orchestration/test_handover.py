@@ -116,3 +116,16 @@ def test_snakemake_plans_under_names_of_all_kinds():
     command = [sys.executable, str(ROOT / "tests" / "paths.py"), "8", "1"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("symlinks", [True, False])
+def test_a_copied_folder_of_results_is_handed_over_again(tmp_path, symlinks):
+    """Also where what copied it has followed links, so that the profile is a folder."""
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile" / "config.yaml").write_text("cores: 1\n")
+    handover.write(tmp_path / "first", tmp_path / "study.yaml", tmp_path, tmp_path / "profile", 0)
+    shutil.copytree(tmp_path / "first", tmp_path / "copy", symlinks=symlinks)
+    (tmp_path / "other").mkdir()
+    handover.write(tmp_path / "copy", tmp_path / "study.yaml", tmp_path, tmp_path / "other", 0)
+    assert (tmp_path / "copy" / handover.PROFILE).readlink() == tmp_path / "other"
+    assert (tmp_path / "profile" / "config.yaml").exists()
