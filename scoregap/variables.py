@@ -50,6 +50,7 @@ VARIANCE = "data_unit^2"
 SIDES = ("low", "high")  # of the dimension `side`
 ORDERS = ("own below", "own above")  # of the dimension `order`
 SAMPLERS = ("own", "exact", "clean")  # of the dimension `sampler`
+ESTIMATORS = ("gap_detector",)  # of the dimension `estimator`
 EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
 LEVELS = 16  # noise variances of one evaluation, the size of the dimension `level`
 
@@ -204,6 +205,26 @@ COORDINATES = {
 def training_levels(times) -> np.ndarray:
     """(LEVELS,) noise variances at which training is evaluated, over the range `times` of the spectra."""
     return np.geomspace(times.start, times.stop, LEVELS)
+
+
+def of_dimension(settings) -> dict[str, np.ndarray]:
+    """Coordinates of the variables of a study's section `dimension`; without one that would be empty."""
+    every = {
+        "estimate_time": settings.times.values,
+        "estimate_point": np.arange(settings.points),
+        "score_estimator": np.array(settings.of_score, object),
+        "data_estimator": np.array(settings.of_data, object),
+    }
+    return {name: values for name, values in every.items() if len(values)}
+
+
+def of_sampling(settings) -> dict[str, np.ndarray]:
+    """Coordinates of the variables of a study's section `sampling`."""
+    return {
+        "order": np.array(ORDERS, object),
+        "switch": settings.switches.values,
+        "sampler": np.array(SAMPLERS, object),
+    }
 
 
 def empty(name: str, shape: tuple[int, ...], full: Callable[..., np.ndarray] = np.full) -> np.ndarray:

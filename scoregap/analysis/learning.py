@@ -16,8 +16,8 @@ import xarray as xr
 
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.tables import PHASES, blocks, labelled, or_dash
+from scoregap.scores import REFERENCES
 from scoregap.study import Study
-from scoregap.study.schema import CONTROLS
 from scoregap.variables import MEASURED
 
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
@@ -35,7 +35,7 @@ def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
         chosen = dict(zip(study.facets, values, strict=True))
         here = loaded.sel(chosen)
         for network in study.trained_networks:
-            cells = [here.sel(network=name) for name in (network, *(arm for arm in CONTROLS if arm in here.network))]
+            cells = [here.sel(network=name) for name in (network, *(arm for arm in REFERENCES if arm in here.network))]
             present = np.all([(cell.status == 1).values for cell in cells], axis=0)
             if present.any():
                 train = study.document.train

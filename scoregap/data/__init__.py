@@ -1,7 +1,7 @@
-"""What is known: manifolds, their exact scores, random-matrix laws, phase times. Never imports `measure`.
+"""What is sampled, and what is known of it: manifolds and their exact scores. Never imports `measure`.
 
-    from scoregap import truth
-    sphere = truth.manifold("sphere", ambient_dim=100, groups=[(10, 1.0)], curvature=1.0, seed=0)
+    from scoregap import data
+    sphere = data.manifold("sphere", ambient_dim=100, groups=[(10, 1.0)], curvature=1.0, seed=0)
     x, latents = sphere.sample(rng, 5)                  # (5, 100) points and where they are on the manifold
     mean, jacobian = sphere.exact(x + t**0.5 * noise, t)    # E[x0|x_t] and G = Cov[x0|x_t] / t, float64
 
@@ -41,12 +41,15 @@ class Group:
 class Family(NamedTuple):
     """A manifold family: where its class is, what it needs and what it reads.
 
+    What a study must know before the class is loaded is said here, and tested against what the class can do
+    (`scoregap.data.capabilities`).
+
     room: (counts of the groups, curvature) -> least ambient dimension. curved: whether curvature must be 0
     ("never"), must not be ("always"), or is free ("may"). reads: settings beyond count, std and curvature.
     exact: whether the posterior is known at every x and t ("closed form"), by sampling where a guard allows it
     ("sampled"), or not at all ("unknown"). shares: whether groups share the latents (else they are components of a
-    mixture, each with a dimension of its own). law: whether random-matrix theory knows its flat spectrum. nearest:
-    whether the nearest point of the manifold is known (`Manifold.nearest`). check: (counts, settings) -> what else it
+    mixture, each with a dimension of its own). law: whether tables set its spectra beside the random-matrix law.
+    nearest: whether the nearest point of the manifold is known. check: (counts, settings) -> what else it
     refuses, as `refusal`.
     """
 

@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
+from scoregap.scores import kind
 from scoregap.study import Study
-from scoregap.study.schema import CLOSED_FORMS
 from scoregap.variables import STATUS
 
 RESOLUTION = 1e-6  # of excess loss and spectra: below it there is rounding only
@@ -104,7 +104,7 @@ def reduce(
         cell = ds.sel(values).reindex(seed=seeds)
         arms = {str(network): cell.sel(network=network) for network in cell.network.values}
         for network, own in arms.items():
-            closed = network in CLOSED_FORMS
+            closed = not kind(network).trained
             for seed, status in zip(ds.seed.values, status_of.sel(network=network).values, strict=True):
                 if status != 1:
                     not_ok.append(f"{named(label, network, STATUS[int(status)])}, seed {seed}")

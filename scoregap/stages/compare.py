@@ -20,9 +20,10 @@ from scoregap import analysis, storage, variables
 from scoregap.analysis.intervals import judge, median
 from scoregap.analysis.tables import of_subjects, plain, text, told
 from scoregap.data import FAMILIES
+from scoregap.scores import REFERENCES
 from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, load
-from scoregap.study.schema import CONTROLS, Compare
+from scoregap.study.schema import Compare
 
 TABLES = storage.Kind(
     "the tables of a comparison", storage.text_with(r"\nmade by scoregap compare: [^\n]+\n\Z"), r"comparison\.txt"
@@ -105,7 +106,7 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
         if network != "law":
             at = None if exact is None else exact.isel(group=gap)
             rows.append(label | place | {"quantity": "t_alignment"} | alignment(one, at, network, settings) | seeds)
-    arms = {arm: cell.sel(network=arm) for arm in CONTROLS if arm in cell.network.values}
+    arms = {arm: cell.sel(network=arm) for arm in REFERENCES if arm in cell.network.values}
     found = own.dimension_overall.isel(estimator=0).values
     true = own.boundary.isel(gap=-1).values
     if network != "law":

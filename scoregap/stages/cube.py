@@ -16,9 +16,8 @@ import yaml
 
 from scoregap import DamagedFile, InputError, storage, variables
 from scoregap.installation import revision
-from scoregap.stages import dimension, fit, sample, spectrum
+from scoregap.scores import REFERENCES
 from scoregap.study import Study, load
-from scoregap.study.schema import CONTROLS
 from scoregap.study.stages import STAGES
 
 STAGE = [stage.name for stage in STAGES].index("cube") + 1  # stages up to this one
@@ -158,7 +157,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
 
     Without those of optional variables that the study does not have.
     """
-    times = max((spectrum.grid(cell) for cell in cells), key=len)
+    times = max((cell.spectrum.times.values for cell in cells), key=len)
     gaps = max(cell.gaps for cell in cells)
     return {
         "time": times,
@@ -167,20 +166,20 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         "group": np.arange(gaps),
         "gap": np.arange(gaps),
         "side": np.array(variables.SIDES, object),
-        "estimator": np.array(fit.ESTIMATORS, object),
+        "estimator": np.array(variables.ESTIMATORS, object),
         "evaluation": np.arange(variables.EVALUATIONS),
         "level": variables.training_levels(cells[0].spectrum.times),
-        **(dimension.coordinates(cells[0].dimension) if cells[0].dimension else {}),
-        **(sample.coordinates(cells[0].sampling) if cells[0].sampling else {}),
+        **(variables.of_dimension(cells[0].dimension) if cells[0].dimension else {}),
+        **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
     }
 
 
 def add_references(data: dict[str, np.ndarray], axes: dict[str, tuple]) -> None:
-    """`exact_*` and `gaussian_*` times of every cell: those of its control arm, where the study has it."""
+    """`exact_*` and `gaussian_*` times of every cell: those of its references, where the study has them."""
     along = list(axes).index("network")
-    for arm in CONTROLS:
-        if arm in axes["network"]:
+    for reference in REFERENCES:
+        if reference in axes["network"]:
             phase_times = [method + time for method in variables.METHODS for time in variables.TIMES]
             for name in (*phase_times, "t_alignment"):
-                own = np.take(data[name], [axes["network"].index(arm)], axis=along)
-                data[f"{arm}_{name}"][...] = own
+                own = np.take(data[name], [axes["network"].index(reference)], axis=along)
+                data[f"{reference}_{name}"][...] = own

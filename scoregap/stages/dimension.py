@@ -14,25 +14,19 @@ may share a Jacobian between estimators; seconds are in the log and in Snakemake
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from scoregap import InputError, members, variables
+from scoregap import InputError, members, trained, variables
+from scoregap.data.capabilities import Groups
 from scoregap.measure import dimension
 from scoregap.progress import Heartbeat
-from scoregap.stages import spectrum
+from scoregap.scores import EXACT
+from scoregap.scores.base import Score
 from scoregap.study import Cell, load
 from scoregap.study.schema import Dimension
 
 NAMES = ("estimate", "estimate_cost", "point_dimension", "data_estimate")
-
-
-class Score(NamedTuple):
-    """A cell's score. denoise: points (n, d), t -> (n, d). jacobian: points (n, d), t -> G (n, d, d)."""
-
-    denoise: Any
-    jacobian: Any
 
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
@@ -43,24 +37,12 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
         raise InputError(f"{study}: dimension: is missing: the study asks for no estimators")
     if set(settings.of_data) & dimension.PEERS.keys() and not dimension.has_peers():
         print("scikit-dimension is not installed (extra `benchmark`): its estimates are NaN", file=sys.stderr)
-    trained, tensors = spectrum.trained_members(study, loaded, weights)
+    found = trained.read(study, loaded, weights)
 
     def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
-        return measure(study, cell, settings, trained, tensors, beat)
+        return measure(cell, settings, found, beat)
 
     return members.update(out, loaded, "dimension", of, "time", settings.times.count)
-
-
-def coordinates(settings: Dimension) -> dict[str, np.ndarray]:
-    """Coordinates of the optional variables; without one that would be empty."""
-    times = settings.times
-    every = {
-        "estimate_time": np.geomspace(times.start, times.stop, times.count),
-        "estimate_point": np.arange(settings.points),
-        "score_estimator": np.array(settings.of_score, object),
-        "data_estimator": np.array(settings.of_data, object),
-    }
-    return {name: values for name, values in every.items() if len(values)}
 
 
 def costs(settings: Dimension, d: int) -> dict[str, int]:
@@ -75,26 +57,25 @@ def costs(settings: Dimension, d: int) -> dict[str, int]:
     }
 
 
-def measure(
-    study: Path, cell: Cell, settings: Dimension, trained: dict, tensors: dict, beat: Heartbeat
-) -> dict[str, np.ndarray]:
-    """Every variable in NAMES that the section asks for, for one cell of a study file; beat: told of every time."""
-    coords = coordinates(settings)
+def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heartbeat) -> dict[str, np.ndarray]:
+    """Every variable in NAMES that the section asks for, for one cell. found: of its job; beat: told of every time."""
+    coords = variables.of_dimension(settings)
     names = tuple(name for name in NAMES if set(variables.VARIABLES[name].dims) <= coords.keys())
     result = variables.blank(names, {dim: len(values) for dim, values in coords.items()})
     truth, d = cell.truth(), cell["ambient_dim"]
     rng = np.random.default_rng(cell.seed("points"))
     clean, latents = truth.sample(rng, settings.points)
-    result["point_dimension"][:] = np.where(truth.gaps_at(latents), truth.boundaries, 0).max(1)
-    if settings.of_data and cell["network"] == "exact":
+    if isinstance(truth, Groups):
+        result["point_dimension"][:] = np.where(truth.gaps_at(latents), truth.boundaries, 0).max(1)
+    if settings.of_data and cell["network"] == EXACT:
         data, _ = truth.sample(np.random.default_rng(cell.seed("dataset")), settings.data_points)
         result["data_estimate"][:] = [of_data(name, data, settings) for name in settings.of_data]
     if not settings.of_score:
         return result
     result["estimate_cost"][:] = [costs(settings, d)[name] for name in settings.of_score]
-    if cell.trained and trained[cell.key("train")]["diverged"]:
+    if found.diverged(cell):
         return result
-    score = score_of(study, cell, truth, trained, tensors)
+    score = found.score(cell, truth)
     draws = Draws(rng, settings, d)
     for k, t in enumerate(coords["estimate_time"]):
         result["estimate"][k] = np.stack(of_score(settings, score, clean, t, draws), 1)
@@ -122,7 +103,7 @@ def of_score(settings: Dimension, score: Score, clean, t: float, draws: Draws) -
     asked, (points, d), seconds = settings.of_score, clean.shape, time.perf_counter()
     found: dict[str, np.ndarray] = {}
     if {"final_gap", "slq_count"} & set(asked):
-        jacobian = score.jacobian(clean + np.sqrt(t) * draws.noise, t)
+        _, jacobian = score.jacobian(clean + np.sqrt(t) * draws.noise, t)
         symmetric = 0.5 * (jacobian + np.swapaxes(jacobian, 1, 2))
         known = np.isfinite(symmetric).all((1, 2))
         values = np.linalg.eigvalsh(np.where(known[:, None, None], symmetric, 0.0))[:, ::-1]
@@ -140,7 +121,7 @@ def of_score(settings: Dimension, score: Score, clean, t: float, draws: Draws) -
         found["normal_bundle"] = dimension.normal_bundle(scores)
         found["normal_bundle_centred"] = dimension.normal_bundle(scores, centred=True)
     if {"flipd", "flipd_hutchinson"} & set(asked):
-        denoised, jacobian = score.denoise(clean, t), score.jacobian(clean, t)
+        denoised, jacobian = score.jacobian(clean, t)
         products = draws.signs @ np.swapaxes(jacobian, 1, 2)
         found["flipd"] = dimension.flipd(clean, denoised, np.trace(jacobian, axis1=1, axis2=2), t)
         found["flipd_hutchinson"] = dimension.flipd(clean, denoised, dimension.hutchinson(products, draws.signs), t)
@@ -157,12 +138,3 @@ def of_data(name: str, data, settings: Dimension) -> float:
         found = dimension.peer(name, data)
     print(f"{name}: {time.perf_counter() - seconds:.2f} s", file=sys.stderr)
     return found
-
-
-def score_of(study: Path, cell: Cell, truth, trained: dict, tensors: dict) -> Score:
-    """The cell's score, in closed form or a network."""
-    posterior = spectrum.closed_form(cell, truth)
-    if posterior:
-        return Score(lambda x, t: posterior(x, t).mean, lambda x, t: posterior(x, t).jacobian)
-    mean, jacobian = spectrum.network_score(study, cell, trained, tensors)
-    return Score(lambda x, t: mean(x[None], np.array([t]))[0], lambda x, t: jacobian(x[None], np.array([t]))[1][0])

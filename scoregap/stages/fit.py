@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from scoregap import InputError, members, storage, variables
+from scoregap.data.capabilities import Law
 from scoregap.laws import random_matrix
 from scoregap.laws import times as theory
 from scoregap.measure import gaps, phases
 from scoregap.progress import Heartbeat
-from scoregap.stages.spectrum import grid
 from scoregap.study import Cell, load
 
-ESTIMATORS = ("gap_detector",)
 LAWS = ("law", "corrected")
 NAMES = (
     "boundary", "gap_width", "law_gap_width", "edge", "law_edge", "corrected_edge", "corrected_edge_std",
@@ -46,27 +45,32 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
 
 def fit(cell: Cell, measured: members.Result) -> members.Result:
     """Every variable in NAMES for one cell. measured: its variables of the spectrum stage."""
-    t, settings, truth = grid(cell), cell.fit, cell.truth()
-    sizes = {"time": len(t), "gap": cell.gaps, "group": cell.gaps, "side": 2, "estimator": len(ESTIMATORS)}
+    t, settings, truth = cell.spectrum.times.values, cell.fit, cell.truth()
+    sizes = {"time": len(t), "gap": cell.gaps, "group": cell.gaps, "side": 2, "estimator": len(variables.ESTIMATORS)}
     result = variables.blank(NAMES, sizes)
     result["boundary"][:] = truth.boundaries
-    result["edge"][:], result["law_edge"][:] = truth.edges(), truth.law_edges()
-    result["corrected_edge"][:], result["corrected_edge_std"][:] = truth.corrected_edges()
-    curves = [theory.gap_width(t[:, None], *random_matrix.gap_edges(result[f"{law}_edge"]).T)[None] for law in LAWS]
-    result["law_gap_width"][:] = curves[0][0]
+    laws = LAWS if isinstance(truth, Law) else ()
+    if isinstance(truth, Law):
+        result["edge"][:], result["law_edge"][:] = truth.edges(), truth.law_edges()
+        result["corrected_edge"][:], result["corrected_edge_std"][:] = truth.corrected_edges()
+    curves = [theory.gap_width(t[:, None], *random_matrix.gap_edges(result[f"{law}_edge"]).T)[None] for law in laws]
+    if laws:
+        result["law_gap_width"][:] = curves[0][0]
     if measured["status"] == 1:
         eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)
         has_gap = measured["has_gap"] == 1
         curves.append(phases.leaving_out(gaps.widths(eigenvalues, truth.boundaries), has_gap))
+    if not curves:
+        return result
     found = phases.fit(t, np.concatenate(curves), settings.level, settings.visibility, cell.nested)  # all at once
-    for i, law in enumerate(LAWS):
+    for i, law in enumerate(laws):
         for quantity, values in found.items():
             if f"{law}_{quantity}" in result:
                 result[f"{law}_{quantity}"][:] = values[i]
     if measured["status"] != 1:
         return result
 
-    measured_times = {name: values[len(LAWS) :] for name, values in found.items()}
+    measured_times = {name: values[len(laws) :] for name, values in found.items()}
     result["gap_width"][:] = curves[-1][0]
     cosines = measured["alignment_of_point"].astype(float)  # (T, points, groups); a group ends at each gap
     aligned = phases.aligned(t, phases.leaving_out(cosines, has_gap), settings.alignment)

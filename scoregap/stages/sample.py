@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from scoregap import InputError, members, variables
+from scoregap import InputError, members, trained, variables
+from scoregap.data.capabilities import Nearest, Posterior
 from scoregap.measure import distances, trajectories
 from scoregap.progress import Heartbeat
-from scoregap.stages import dimension, spectrum
+from scoregap.scores.closed import Exact
 from scoregap.study import Cell, load
 from scoregap.study.schema import Sampling
 
@@ -34,36 +35,22 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
     settings = loaded.first.sampling
     if settings is None:
         raise InputError(f"{study}: sampling: is missing: the study asks for no samples")
-    trained, tensors = spectrum.trained_members(study, loaded, weights)
+    found = trained.read(study, loaded, weights)
 
     def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
-        return measure(study, cell, settings, trained, tensors, beat)
+        return measure(cell, settings, found, beat)
 
     return members.update(out, loaded, "sample", of)
 
 
-def coordinates(settings: Sampling) -> dict[str, np.ndarray]:
-    """Coordinates of the variables."""
-    switches = settings.switches
-    return {
-        "order": np.array(variables.ORDERS, object),
-        "switch": np.geomspace(switches.start, switches.stop, switches.count),
-        "sampler": np.array(variables.SAMPLERS, object),
-    }
-
-
-def measure(
-    study: Path, cell: Cell, settings: Sampling, trained: dict, tensors: dict, beat: Heartbeat
-) -> dict[str, np.ndarray]:
-    """Every variable in NAMES for one cell of a study file; NaN where it has no score. beat: told when it is done."""
-    sizes = {dim: len(values) for dim, values in coordinates(settings).items()} | {"group": cell.gaps}
+def measure(cell: Cell, settings: Sampling, found: trained.Trained, beat: Heartbeat) -> dict[str, np.ndarray]:
+    """Every variable in NAMES for one cell; NaN where it has no score. beat: told when it is done."""
+    sizes = {dim: len(values) for dim, values in variables.of_sampling(settings).items()} | {"group": cell.gaps}
     result, truth = variables.blank(NAMES, sizes), cell.truth()
-    if not (cell.trained and trained[cell.key("train")]["diverged"]):
-        own = None
-        if cell["network"] != "exact":
-            own = dimension.score_of(study, cell, truth, trained, tensors).denoise
-        found = errors(truth, own, settings, np.random.default_rng(cell.seed("points")))
-        for name, values in zip(NAMES, found, strict=True):
+    if isinstance(truth, Nearest) and isinstance(truth, Posterior) and not found.diverged(cell):
+        own, rng = found.score(cell, truth), np.random.default_rng(cell.seed("points"))
+        made = errors(truth, None if own == Exact(truth) else own.denoise, settings, rng)
+        for name, values in zip(NAMES, made, strict=True):
             result[name][:] = values
     beat.advance(1)
     return result
@@ -74,11 +61,7 @@ def errors(truth, own, settings: Sampling, rng) -> tuple[np.ndarray, np.ndarray,
 
     own: denoiser (points (n, d), t) -> (n, d); None: the exact one. NaN where a sample is not finite.
     """
-    times, points = coordinates(settings)["switch"], settings.points
-
-    def exact(x, t):
-        return truth.exact(x, t).mean
-
+    times, points, exact = settings.switches.values, settings.points, Exact(truth).denoise
     clean = truth.sample(rng, points)[0]
     start = clean + np.sqrt(times[-1]) * rng.standard_normal(clean.shape)
     reference, other = (truth.sample(rng, points)[0] for _ in range(2))

@@ -20,8 +20,11 @@ import numpy as np
 import torch
 
 from scoregap import DamagedFile, InputError, devices, storage, variables
+from scoregap.data.capabilities import Posterior
 from scoregap.measure import networks, schedules, training
 from scoregap.progress import Heartbeat, append, last, metrics_of
+from scoregap.scores.closed import Exact
+from scoregap.scores.network import ensemble
 from scoregap.study import Cell, load
 
 POINTS = 16  # held-out points of one evaluation, at every level
@@ -93,9 +96,7 @@ def build(cells: list[Cell], data_std: list[float]) -> networks.Denoiser:
     """Untrained ensemble for these cells, each member initialised from its own seed."""
     generators = [torch.Generator().manual_seed(cell.seed("weights") % 2**63) for cell in cells]
     one, settings = cells[0], cells[0].training
-    network = networks.build(one["network"], generators, one["ambient_dim"], settings.depth)
-    noise_range = (settings.noise.start, settings.noise.stop)
-    return networks.Denoiser(network, data_std, noise_range, settings.preconditioning, settings.schedule)
+    return ensemble(one["network"], one["ambient_dim"], settings, data_std, generators)
 
 
 def sampler_of(cell: Cell, truth) -> Callable:
@@ -117,7 +118,7 @@ class HeldOut:
         self.t = t = variables.training_levels(cells[0].spectrum.times)
         self.clean = np.stack(
             [
-                truth.sample(np.random.default_rng(cell.seed("held out")), POINTS)[0]
+                truth.held_out(np.random.default_rng(cell.seed("held out")), POINTS)
                 for cell, truth in zip(cells, truths, strict=True)
             ]
         )
@@ -127,11 +128,13 @@ class HeldOut:
         flat_t = np.repeat(t, POINTS)
         self.bayes = np.stack(
             [
-                truth.exact(x.reshape(len(flat_t), -1), flat_t).mean.reshape(x.shape)
+                Exact(truth).denoise(x.reshape(len(flat_t), -1), flat_t).reshape(x.shape)
+                if isinstance(truth, Posterior)
+                else np.full(x.shape, np.nan)
                 for truth, x in zip(truths, noisy, strict=True)
             ]
         )
-        self.known = np.isfinite(self.bayes).all(3)  # not where the truth is sampled and its guard fails
+        self.known = np.isfinite(self.bayes).all(3)  # not where the data do not know it, nor where a guard fails
         self.inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
         self.levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(cells), -1)
 
@@ -326,12 +329,3 @@ def over_known(squares, known):
     count = known.sum(2)
     total = np.where(known, squares.mean(3), 0.0).sum(2)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def restore(cell: Cell, members: dict, tensors: dict) -> networks.Denoiser:
-    """The trained denoiser of one cell, as an ensemble of one."""
-    key = cell.key("train")
-    denoiser = build([cell], [members[key]["data_std"]])
-    for name, parameter in denoiser.network_parameters():
-        parameter.data = torch.from_numpy(tensors[f"{key}/network.{name}"][None])
-    return denoiser.requires_grad_(False)

@@ -9,7 +9,8 @@ import math
 
 from scoregap import InputError
 from scoregap.data import FAMILIES, refusal
-from scoregap.study.schema import AXES, CLOSED_FORMS, Range, some
+from scoregap.scores import EXACT, UNTRAINED
+from scoregap.study.schema import AXES, Range, some
 
 MOST_CELLS = 10**6
 
@@ -68,10 +69,10 @@ def _sections(study) -> None:
         refuse(f"spectrum.step: {spectrum.step!r} is not allowed: the method 'exact' takes no step")
     measured: list[tuple[str, Range]] = [("spectrum.times", spectrum.times)]
     if dimension:
-        if (data := dimension.of_data) and "exact" not in study.axes["network"]:
+        if (data := dimension.of_data) and EXACT not in study.axes["network"]:
             refuse(
                 f"dimension.estimators: {data[0]!r} is not allowed: estimators of data go with the "
-                f"value 'exact' of the axis network, which the study does not have"
+                f"value {EXACT!r} of the axis network, which the study does not have"
             )
         if "local_pca" in data and dimension.neighbours >= dimension.data_points:
             refuse(
@@ -120,7 +121,7 @@ def _geometry(study) -> None:
                 f"{study.path}: spectrum.sampling: 'reverse' is not allowed: the component at the end of a trajectory "
                 f"is not known in the family {name}: should be 'forward'"
             )
-        if family.exact == "unknown" and (closed := set(CLOSED_FORMS) & set(study.axes["network"])):
+        if family.exact == "unknown" and (closed := set(UNTRAINED) & set(study.axes["network"])):
             raise InputError(
                 f"{study.path}: axes.network: {min(closed)!r} is not allowed: the score of {name} is not known"
             )

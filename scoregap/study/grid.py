@@ -19,11 +19,10 @@ from typing import Any
 
 from scoregap import InputError
 from scoregap.data import FAMILIES, Group
+from scoregap.scores import EXACT, REFERENCES, kind
 from scoregap.study.checks import check
 from scoregap.study.schema import (
     AXES,
-    CLOSED_FORMS,
-    CONTROLS,
     SECTIONS,
     Compare,
     Dimension,
@@ -76,7 +75,7 @@ class Cell:
 
     @property
     def trained(self) -> bool:
-        return self["network"] not in CLOSED_FORMS
+        return kind(self["network"]).trained
 
     @property
     def training(self) -> Train:
@@ -193,7 +192,7 @@ class Job:
 
     @property
     def trained(self) -> bool:
-        return self.axes["network"][0] not in CLOSED_FORMS
+        return kind(self.axes["network"][0]).trained
 
     def joined(self, other: "Job") -> "Job":
         """This job with the seeds of the same one in another block."""
@@ -234,7 +233,7 @@ def _read(section, network: str) -> str:
 
     The data set is for scores that come from data: not for the closed forms, nor where there is none.
     """
-    without_data = network in CONTROLS or getattr(section, "dataset_size", None) is None
+    without_data = network in REFERENCES or getattr(section, "dataset_size", None) is None
     return section.as_json(frozenset({"device", "dataset_size"} if without_data else {"device"}))
 
 
@@ -293,12 +292,17 @@ class Study:
     @property
     def trained_networks(self) -> list[str]:
         """Values of the network axis that need training."""
-        return [name for name in self.axes["network"] if name not in CLOSED_FORMS]
+        return [name for name in self.axes["network"] if kind(name).trained]
+
+    @property
+    def references(self) -> list[str]:
+        """Values of the network axis that others are compared with, as `scores.REFERENCES` orders them."""
+        return [name for name in REFERENCES if name in self.axes["network"]]
 
     @property
     def subjects(self) -> list[str]:
-        """Values of the network axis that are compared with the control arms."""
-        return [name for name in self.axes["network"] if name not in CONTROLS]
+        """Values of the network axis that are compared with the references."""
+        return [name for name in self.axes["network"] if name not in REFERENCES]
 
     @property
     def std_axis(self) -> str | None:
@@ -310,7 +314,7 @@ class Study:
     def findings(self) -> list[str]:
         """Tables that `scoregap.analysis` can make of the study: whose axes it varies, for families with their law,
         or whose section it has."""
-        exact = "exact" in self.axes["network"]
+        exact = EXACT in self.axes["network"]
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
         trained_longer = bool(self.trained_networks) and len(self.axes.get("train.steps", ())) > 1
@@ -395,7 +399,7 @@ class Study:
         apart = [axis for axis in self.axes if axis not in self.batch and not axis.startswith("fit.")]
         blocks = set().union(*(self.whole or self).blocks.values())
         untrained = [axis for axis in apart if not axis.startswith("train.") or axis in blocks]
-        closed = [name for name in self.axes["network"] if name in CLOSED_FORMS]
+        closed = [name for name in self.axes["network"] if not kind(name).trained]
         for names, networks in ((untrained, closed), (apart, self.trained_networks)):
             choices = self.axes | {"network": tuple(networks)}
             for values in itertools.product(*(choices[axis] for axis in names)):

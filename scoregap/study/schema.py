@@ -31,9 +31,8 @@ from scoregap.measure import (
     SCORE_ESTIMATORS,
     VP_MOST_NOISE,
 )
+from scoregap.scores import UNTRAINED
 
-CONTROLS = ("exact", "gaussian")  # values of the network axis that others are compared with
-CLOSED_FORMS = (*CONTROLS, "empirical")  # those that need no training
 # In the order of the fields of a `Cell`.
 SECTIONS = ("manifold", "train", "spectrum", "dimension", "sampling", "fit", "compare")
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
@@ -138,6 +137,13 @@ class Times(Range):
     """count noise variances, equally spaced in log t."""
 
     count: Annotated[int, Field(ge=8, le=10**4)]
+
+    @property
+    def values(self):
+        """(count,) those noise variances, ascending, float64."""
+        from numpy import geomspace
+
+        return geomspace(self.start, self.stop, self.count)
 
 
 class Noise(Range):
@@ -279,7 +285,7 @@ class Document(Section):
 
 def _network(name: str) -> str:
     sized = [family for family, network in NETWORKS.items() if network.has_width]
-    bare = [*CLOSED_FORMS, *(family for family in NETWORKS if family not in sized)]
+    bare = [*UNTRAINED, *(family for family in NETWORKS if family not in sized)]
     if name not in bare and not re.fullmatch(rf"({'|'.join(sized)})-[1-9][0-9]{{0,4}}", name):
         raise ValueError(f"should be one of {', '.join(bare)}, or with a width {', '.join(sized)}, as gated-64")
     return name

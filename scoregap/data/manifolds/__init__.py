@@ -1,10 +1,12 @@
 """What every manifold family offers.
 
-(ambient dimension, variance groups, curvature, seed) -> samples, tangent groups, covariance, exact posterior
+(ambient dimension, variance groups, curvature, seed) -> samples, variance groups, covariance
 
-One module per family. Everything is numpy float64 (float32 points are converted); nothing here knows about networks.
+One module per family. What else a family knows is a method of its class, as `scoregap.data.capabilities` has it.
+Everything is numpy float64 (float32 points are converted); nothing here knows about networks.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +16,7 @@ from scoregap.data import Group, posteriors
 
 
 @dataclass(frozen=True)
-class Manifold:
+class Manifold(ABC):
     """A distribution on (or around, for none) a manifold in R^d, with mean 0.
 
     ambient_dim: d. groups: variance groups of the latents, in any order. curvature: dimensionless,
@@ -22,13 +24,19 @@ class Manifold:
     std (THEORY.md 4). seed: of everything that is drawn once per manifold, so that manifolds that differ in
     curvature only share F and frames.
 
-    A family overrides `sample`, `tangents`, `principal_axes`, and `exact` and `nearest` where they are known.
+    A family has `sample` and `principal_axes`, and of `capabilities` what it knows: `exact`, `tangents`, `nearest`,
+    edges by a law. A method that is not there is not known.
     """
 
     ambient_dim: int
     groups: tuple[Group, ...]
     curvature: float
     seed: int
+
+    @property
+    def dim(self) -> int:
+        """d, the dimension of the points."""
+        return self.ambient_dim
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -73,32 +81,22 @@ class Manifold:
         largest = max(group.std for group in self.groups)
         return self.curvature / (largest * np.sqrt(self.ambient_dim / self.manifold_dim))
 
+    @abstractmethod
     def sample(self, rng, n):
         """n clean points (n, d), and their latents, an array whose first dimension is n."""
-        raise NotImplementedError
 
-    def tangents(self, latents):
-        """Orthonormal tangent vectors at the given latents: (n, d, m), in the order of `group_of`.
-
-        NaN columns where a point's tangent space has fewer dimensions than m.
-        """
-        raise NotImplementedError
-
-    def nearest(self, x) -> tuple[np.ndarray, list[np.ndarray]]:
-        """How far points x (n, d) are from the manifold (n,), and where on it the nearest points are.
-
-        The latter for every group as `ordered`: (n, k) coordinates in the units of the data.
-        """
-        raise NotImplementedError
+    def held_out(self, rng, n) -> np.ndarray:
+        """n points (n, d) that no network is trained on: fresh ones."""
+        return self.sample(rng, n)[0]
 
     def gaps_at(self, latents) -> np.ndarray:
         """(n, gaps) whether each gap is one of the manifold at the given latents: all are, but in mixtures."""
         return np.ones((len(latents), len(self.boundaries)), bool)
 
     @property
+    @abstractmethod
     def principal_axes(self):
-        """Principal directions (d, r) and variances (r,) of the data, in closed form."""
-        raise NotImplementedError
+        """Principal directions (d, r) and variances (r,) of the data."""
 
     @property
     def covariance(self) -> np.ndarray:
@@ -107,27 +105,8 @@ class Manifold:
         return (axes * variances) @ axes.T
 
     def gaussian(self, x, t) -> posteriors.Posterior:
-        """Posterior under the Gaussian with the family's covariance, as `exact`."""
+        """Posterior under the Gaussian with the family's covariance, as `capabilities.Posterior` has the exact one."""
         return posteriors.gaussian(x, t, *self.principal_axes)
-
-    def exact(self, x, t) -> posteriors.Posterior:
-        """Exact posterior at noisy points x (n, d) and noise variance t (n,) or scalar.
-
-        Unpacks as (mean E[x0|x] (n, d), G = Cov[x0|x] / t (n, d, d)); NaN at points where it is not known.
-        """
-        raise NotImplementedError
-
-    def law_edges(self) -> np.ndarray:
-        """(boundaries, 2) edges (low, high) of the flat manifold by random-matrix theory; NaN without a law."""
-        return np.full((len(self.boundaries), 2), np.nan)
-
-    def corrected_edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of the edges at finite dimension, (boundaries, 2) each; NaN without a law."""
-        return self.law_edges(), self.law_edges()
-
-    def edges(self) -> np.ndarray:
-        """(boundaries, 2) realised edges of this draw of F; NaN for families without F."""
-        return np.full((len(self.boundaries), 2), np.nan)
 
 
 def haar(rng, ambient_dim, n):

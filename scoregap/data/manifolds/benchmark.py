@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from scoregap.data import BENCHMARKS, posteriors
+from scoregap.data import BENCHMARKS
 from scoregap.data.manifolds import Manifold
 
 # Points whose mean and covariance stand for the distribution's: the mean is known to 1/256 of a standard deviation.
@@ -24,7 +24,7 @@ class Benchmark(Manifold):
 
     The data are centred by the mean of a fixed sample, since few have one in closed form; `principal_axes`, too, are
     those of that sample. In more ambient dimensions than its own the other coordinates are 0. Neither latents nor
-    tangents nor the posterior are known: NaN.
+    tangents nor the posterior are known.
     """
 
     name: ClassVar[str]
@@ -49,15 +49,11 @@ class Benchmark(Manifold):
         return mean, axes[:, ::-1], np.maximum(variances[::-1], 0.0)
 
     def sample(self, rng, n):
-        """n clean points (n, d), and NaN (n, m) for their latents."""
+        """n clean points (n, d), and (n, 0): nothing is known of their latents."""
         points = np.zeros((n, self.ambient_dim))
         mean = self._reference[0]
         points[:, : len(mean)] = self.groups[0].std * (self._points(rng, n) - mean)
-        return points, np.full((n, self.manifold_dim), np.nan)
-
-    def tangents(self, latents):
-        """NaN (n, d, m)."""
-        return np.full((len(latents), self.ambient_dim, self.manifold_dim), np.nan)
+        return points, np.empty((n, 0))
 
     @property
     def principal_axes(self):
@@ -66,12 +62,6 @@ class Benchmark(Manifold):
         padded = np.zeros((self.ambient_dim, len(variances)))
         padded[: len(axes)] = axes
         return padded, self.groups[0].std ** 2 * variances
-
-    def exact(self, x, t):
-        """NaN: the posterior is not known."""
-        x, _ = posteriors.points_and_times(x, t, self.ambient_dim)
-        unknown = np.full(x.shape, np.nan)
-        return posteriors.Posterior(unknown, unknown, lambda: np.full((*x.shape, x.shape[1]), np.nan))
 
 
 globals().update({name: type(name, (Benchmark,), {"name": name, "__module__": __name__}) for name in BENCHMARKS})

@@ -14,8 +14,10 @@ from scoregap.laws.variances import VarianceLaw
 
 
 @dataclass(frozen=True)
-class Linear(Manifold):
-    """x0 = F z, z standard normal: F is d x m, the entries of a column of group k have variance std_k^2 / m.
+class LinearModel(Manifold):
+    """x0 = F z, z standard normal: what the linear manifold shares with families that bend it.
+
+    F is d x m, the entries of a column of group k have variance std_k^2 / m.
 
     frame: "random" for independent Gaussian entries; "orthonormal" for orthogonal columns of the lengths
     std_k sqrt(d / m), which random ones have on average: a spectrum without random-matrix broadening.
@@ -73,22 +75,10 @@ class Linear(Manifold):
         """Orthonormal tangent vectors at the given latents: (n, m) -> (n, d, m)."""
         return np.broadcast_to(self.tangent_frame, (len(latents), *self.tangent_frame.shape))
 
-    def nearest(self, x):
-        """Distances (n,) of points x (n, d) from the span of F; by group, coordinates (n, m_k) along its frame."""
-        along = x @ self.tangent_frame
-        return np.linalg.norm(x - along @ self.tangent_frame.T, axis=1), self._by_group(along)
-
-    def _by_group(self, latents) -> list[np.ndarray]:
-        return np.split(latents, np.cumsum(self.sizes)[:-1], axis=1)
-
     @property
     def principal_axes(self):
         """Principal directions (d, m) and variances (m,) of the data."""
         return self.tangent_frame, self.scales**2
-
-    def exact(self, x, t):
-        """Exact posterior, the Gaussian one: G has the eigenvalues s_i^2 / (s_i^2 + t) (THEORY.md 2)."""
-        return self.gaussian(x, t)
 
     def law_edges(self):
         """(groups, 2) edges by Silverstein's equation at this d and m; groups with a variance law column by column."""
@@ -124,6 +114,23 @@ class Linear(Manifold):
         """(groups, 2) smallest and largest squared singular value of each group of this F."""
         squares, ends = self.scales**2, np.cumsum(self.sizes)
         return np.stack([squares[ends - 1], squares[ends - self.sizes]], -1)
+
+
+@dataclass(frozen=True)
+class Linear(LinearModel):
+    """The linear model itself."""
+
+    def nearest(self, x):
+        """Distances (n,) of points x (n, d) from the span of F; by group, coordinates (n, m_k) along its frame."""
+        along = x @ self.tangent_frame
+        return np.linalg.norm(x - along @ self.tangent_frame.T, axis=1), self._by_group(along)
+
+    def _by_group(self, latents) -> list[np.ndarray]:
+        return np.split(latents, np.cumsum(self.sizes)[:-1], axis=1)
+
+    def exact(self, x, t):
+        """Exact posterior, the Gaussian one: G has the eigenvalues s_i^2 / (s_i^2 + t) (THEORY.md 2)."""
+        return self.gaussian(x, t)
 
 
 @lru_cache

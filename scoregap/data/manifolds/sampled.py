@@ -3,6 +3,7 @@
 (noisy points, t, embedding of Gaussian latents and its derivative, seed) -> mean, G, effective sample size
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -12,8 +13,7 @@ from scipy.special import logsumexp, ndtri
 from scipy.stats import qmc
 
 from scoregap.data import posteriors
-from scoregap.data.manifolds import Manifold
-from scoregap.data.manifolds.linear import Linear
+from scoregap.data.manifolds.linear import LinearModel
 
 # Draws per point (a power of two, as Sobol' points need), and the effective sample size below which there is no number.
 DRAWS = 2**14
@@ -55,17 +55,15 @@ class _Modes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sampled(Linear):
-    """A curved manifold over the latents of the linear model, without a closed posterior; Linear at curvature 0.
+class Sampled(LinearModel):
+    """A curved manifold over the latents of the linear model, without a closed posterior; that model at curvature 0.
 
     A family overrides `embed`, `slopes` and `principal_axes`.
     """
 
+    @abstractmethod
     def slopes(self, latents):
         """Derivative of `embed`: (n, m) -> (n, d, m)."""
-        raise NotImplementedError
-
-    nearest = Manifold.nearest  # not known, as it is in the linear model
 
     def tangents(self, latents):
         """Orthonormal tangent vectors (n, d, m): those of group 1 span its directions, and so on (QR of `slopes`)."""

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from scoregap import storage
+from scoregap.scores import REFERENCES
 from scoregap.study import Study
-from scoregap.study.schema import CONTROLS
 
 PANELS = 8  # columns of a figure
 REFERENCE_STYLE: dict[Any, Any] = {
@@ -167,7 +167,7 @@ def signed(figure, study: Study, count: int = 0):
         f"seeds {_listed(axes['seed'])}",
         f"{sections.spectrum.points} points per time",
     ]
-    if set(axes["network"]) - set(CONTROLS):
+    if set(axes["network"]) - set(REFERENCES):
         parts.append(f"N = {_listed(['infinite (fresh points)' if size is None else size for size in sizes])}")
     parts.append(f"config {study.hash}")
     if count > PANELS:

@@ -32,8 +32,8 @@ from scoregap.report.figures import (
     of_cell,
     shared_legend,
 )
+from scoregap.scores import REFERENCES
 from scoregap.study import Study
-from scoregap.study.schema import CONTROLS
 
 
 def spectra(study: Study, facets: list):
@@ -232,7 +232,7 @@ def seed_band(curves: np.ndarray, confidence: float) -> tuple[np.ndarray, np.nda
 def styles(study: Study) -> dict[str, dict]:
     """The line of every score of a study: control arms, then networks."""
     trained, colours = networks(study)
-    arms = {arm: REFERENCE_STYLE[arm] for arm in CONTROLS if arm in study.axes["network"]}
+    arms = {arm: REFERENCE_STYLE[arm] for arm in REFERENCES if arm in study.axes["network"]}
     return arms | {network: {"color": colours[network], "lw": 1.4} for network in trained}
 
 

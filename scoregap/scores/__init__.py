@@ -1,0 +1,60 @@
+"""The score is an axis: whoever knows E[x0|x] is a value of it.
+
+a value of the axis network, and what scores are made of (`Source`) -> Score (`scoregap.scores.base`)
+
+Exact, gaussian, empirical and trained scores and finite differences of any of them answer alike, so nothing outside
+this package asks what kind a score is. A new kind is a class and a line in KINDS.
+
+This file is light (neither numpy nor torch), because Snakemake parses studies: a kind is registered by name here and
+loaded from its module on first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from scoregap.scores.base import Score
+
+
+class Source(NamedTuple):
+    """What a cell has, of which its score is made; what is costly is a function, called by those that need it.
+
+    data: `scoregap.data.capabilities.Data`. training_set: () -> points (N, d). denoiser: () -> the trained member, as
+    `scoregap.scores.network.Network` takes it.
+    """
+
+    data: Any
+    training_set: Callable[[], Any]
+    denoiser: Callable[[], Any]
+
+
+class Kind(NamedTuple):
+    """A kind of score: its class, whether others are compared with it, whether it is trained."""
+
+    import_path: str
+    reference: bool = False
+    trained: bool = False
+
+
+EXACT = "exact"
+KINDS = {
+    EXACT: Kind("scoregap.scores.closed:Exact", reference=True),
+    "gaussian": Kind("scoregap.scores.closed:Gaussian", reference=True),
+    "empirical": Kind("scoregap.scores.closed:Empirical"),
+}
+NETWORK = Kind("scoregap.scores.network:Network", trained=True)  # every other value of the axis
+UNTRAINED = tuple(KINDS)
+REFERENCES = tuple(name for name, kind in KINDS.items() if kind.reference)  # most exact first
+
+
+def kind(name: str) -> Kind:
+    """The kind of a value of the axis network."""
+    return KINDS.get(name, NETWORK)
+
+
+def load(name: str, source: Source) -> Score:
+    """The score that a value of the axis network names."""
+    return resolve_name(kind(name).import_path).of(source)

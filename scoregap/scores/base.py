@@ -1,0 +1,81 @@
+"""What every score answers.
+
+noisy points (n, d), noise variances t (n,) or scalar -> denoised points, Jacobians G = I + t J, spectra of t J
+"""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from scoregap.measure import spectra
+
+ENTRIES = 2**24  # of Jacobians held at once: 128 MiB, and a few copies
+
+
+class Local(NamedTuple):
+    """What a score does near n points; NaN where it is not known.
+
+    mean: (n, d) denoised points. eigenvalues: (n, d) of the symmetric part of t J = G - I, descending.
+    singular_values: (n, d) of t J, descending. asymmetry: (n,) |J - J'| / |J|. vectors: (n, d, k) the eigenvectors of
+    the k largest eigenvalues, as many as were asked for.
+    """
+
+    mean: np.ndarray
+    eigenvalues: np.ndarray
+    singular_values: np.ndarray
+    asymmetry: np.ndarray
+    vectors: np.ndarray
+
+
+class Score(ABC):
+    """A denoiser x, t -> E[x0|x] of its own belief about the data; its score is (E[x0|x] - x) / t.
+
+    Points are float64 arrays (n, d), t is (n,) or one number for all; every point is answered from its own alone.
+    guarded: whether it is allowed not to know (NaN) at some points, where a guard says so; else NaN is a failure.
+    """
+
+    guarded = False
+
+    @abstractmethod
+    def denoise(self, x: np.ndarray, t) -> np.ndarray:
+        """Denoised points (n, d)."""
+
+    @abstractmethod
+    def jacobian(self, x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
+        """Denoised points (n, d) and G (n, d, d), G[..., i, j] = d D_i / d x_j: for few points of small d."""
+
+    def local(self, x: np.ndarray, t, vectors: int = 0) -> Local:
+        """Spectra at the points, for any number of them: `at_once` of them at a time. vectors: how many are wanted."""
+        t, some = np.broadcast_to(t, x.shape[:1]), at_once(x.shape[1])
+        parts = [self.near(x[i : i + some], t[i : i + some], vectors) for i in range(0, max(1, len(x)), some)]
+        return parts[0] if len(parts) == 1 else Local(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def near(self, x: np.ndarray, t: np.ndarray, vectors: int) -> Local:
+        """`local` at few points; from the Jacobian, where a score has no shorter way."""
+        return of_jacobian(*self.jacobian(x, t), vectors)
+
+
+@runtime_checkable
+class HasProducts(Protocol):
+    """A score that knows products with its Jacobian, without the matrix."""
+
+    def products(self, x: np.ndarray, t: float):
+        """(v -> G v, v -> G' v) at one point x (d,), for arrays (k, d) whose rows are vectors."""
+        ...
+
+
+def at_once(d: int) -> int:
+    """Points whose Jacobians are held at once."""
+    return max(1, ENTRIES // d**2)
+
+
+def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int) -> Local:
+    """Spectra of Jacobians (n, d, d), and `count` eigenvectors; NaN where one is not finite."""
+    unknown = ~np.isfinite(jacobians).all((-2, -1))
+    if unknown.any():
+        jacobians = np.where(unknown[..., None, None], 0.0, jacobians)
+    eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
+    for array in (eigenvalues, vectors, singular_values, asymmetry):
+        array[unknown] = np.nan
+    return Local(mean, eigenvalues, singular_values, asymmetry, vectors[..., :count])

@@ -1,0 +1,34 @@
+"""Finite differences of any score: a score again, whose Jacobian is measured from its denoised points alone.
+
+Score, method, step -> Score
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scoregap.measure import differences
+from scoregap.scores.base import Score
+
+
+@dataclass(frozen=True)
+class Differences(Score):
+    """A score as the paper's algorithms see it. method: of `measure.differences`; step: as a share of sqrt(t)."""
+
+    score: Score
+    method: str
+    step: float
+
+    @property
+    def guarded(self) -> bool:  # type: ignore[override]
+        """As the score itself."""
+        return self.score.guarded
+
+    def denoise(self, x: np.ndarray, t) -> np.ndarray:
+        """The denoised points (n, d) of the score itself."""
+        return self.score.denoise(x, t)
+
+    def jacobian(self, x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
+        """Denoised points (n, d) and G (n, d, d) by differences."""
+        measured = differences.JACOBIANS[self.method]
+        return self.denoise(x, t), measured(lambda points: self.denoise(points, t), x, t, self.step)

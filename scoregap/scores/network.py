@@ -1,0 +1,78 @@
+"""The score of a trained network: a member of an ensemble, restored from its weights.
+
+weights of a member -> denoiser -> Score
+"""
+
+import numpy as np
+import torch
+
+from scoregap.measure import jacobian, networks, pullback
+from scoregap.scores import Source
+from scoregap.scores.base import Score
+
+
+class Network(Score):
+    """A denoiser as a score, in float32 on the denoiser's device.
+
+    denoiser: a torch module, x (1, levels, n, d), t (1, levels) -> denoised points like x.
+    """
+
+    def __init__(self, denoiser):
+        self.denoiser = denoiser
+        self.device = next(denoiser.parameters()).device
+
+    @classmethod
+    def of(cls, source: Source) -> "Network":
+        """The score of a trained cell."""
+        return cls(source.denoiser())
+
+    @torch.no_grad()
+    def denoise(self, x: np.ndarray, t) -> np.ndarray:
+        """Denoised points (n, d)."""
+        levels, variances = by_level(x, t)
+        denoised = self.denoiser(self._tensor(levels)[None], self._tensor(variances)[None])[0]
+        return denoised.double().cpu().numpy().reshape(x.shape)
+
+    def jacobian(self, x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
+        """Denoised points (n, d) and exact G (n, d, d)."""
+        levels, variances = by_level(x, t)
+        mean, found = pullback.network_jacobian(self.denoiser, self._tensor(levels), self._tensor(variances))
+        return mean.reshape(x.shape), found.reshape(*x.shape, x.shape[1])
+
+    def products(self, x: np.ndarray, t: float):
+        """(v -> G v, v -> G' v) at one point x (d,), for rows (k, d), by automatic differentiation."""
+        level = self._tensor(np.full((1, 1), t))
+        return jacobian.products(lambda points: self.denoiser(points[None, None], level)[0, 0], self._tensor(x))
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.tensor(array, dtype=torch.float32, device=self.device)
+
+
+def by_level(x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
+    """Points (levels, n, d) and noise variances (levels,), for networks that are told the noise once per level.
+
+    Points of the same t that stand together share a level, if all levels have as many; else each has its own.
+    """
+    t = np.broadcast_to(np.asarray(t, float), x.shape[:1])
+    starts = np.flatnonzero(np.diff(t, prepend=np.nan))
+    if len(set(np.diff(starts, append=len(t)))) > 1:
+        starts = np.arange(len(t))
+    return x.reshape(len(starts), len(x) // max(1, len(starts)), x.shape[1]), t[starts]
+
+
+def ensemble(name: str, dim: int, training, data_std: list[float], generators: list[torch.Generator]):
+    """An untrained ensemble, one member per generator. name: of the axis network; training: a study's section train.
+
+    data_std: (members,) root mean variance of their data.
+    """
+    network = networks.build(name, generators, dim, training.depth)
+    noise_range = (training.noise.start, training.noise.stop)
+    return networks.Denoiser(network, data_std, noise_range, training.preconditioning, training.schedule)
+
+
+def member(name: str, dim: int, training, data_std: float, weights: dict[str, np.ndarray]):
+    """The denoiser of a trained member, an ensemble of one. weights: its parameters by name, from training."""
+    denoiser = ensemble(name, dim, training, [data_std], [torch.Generator()])
+    for key, parameter in denoiser.network_parameters():
+        parameter.data = torch.from_numpy(weights[key][None])
+    return denoiser.requires_grad_(False)

@@ -1,0 +1,71 @@
+"""The scores of a job's cells, those of trained ones from its weights.
+
+study, job, weights file -> what training left of every cell, and the score of every cell
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scoregap import InputError, devices, scores, storage
+from scoregap.scores.base import Score
+from scoregap.study import Cell, Job
+
+
+class Trained(NamedTuple):
+    """What the weights file of a job of a study holds, as `storage.read_weights` gives it; nothing of an untrained one.
+
+    study: its file, which an error about the device names.
+    """
+
+    study: Path
+    members: dict[str, dict] = {}  # noqa: RUF012
+    tensors: dict[str, np.ndarray] = {}  # noqa: RUF012
+
+    def diverged(self, cell: Cell) -> bool:
+        """Whether the cell was trained, and has no score."""
+        return cell.trained and self.members[cell.key("train")]["diverged"]
+
+    def curves(self, cell: Cell) -> dict[str, np.ndarray]:
+        """Variables of the cube that training made of the cell; none if it was not trained."""
+        if not cell.trained:
+            return {}
+        key = cell.key("train")
+        columns = zip(("step", "loss", "excess", "flops"), self.tensors[f"{key}/curve"].T, strict=True)
+        return {f"training_{name}": column for name, column in columns} | {
+            "training_excess_by_level": self.tensors[f"{key}/levels"]
+        }
+
+    def score(self, cell: Cell, data: Any) -> Score:
+        """The cell's score. data: the cell's own. Raises InputError if the device is not there."""
+        return scores.load(cell["network"], scores.Source(data, cell.dataset, lambda: self.denoiser(cell)))
+
+    def denoiser(self, cell: Cell):
+        """The trained denoiser of one cell, an ensemble of one on the study's device."""
+        import torch
+
+        from scoregap.scores import network
+
+        torch.set_num_threads(1)
+        key = cell.key("train")
+        start = f"{key}/network."
+        weights = {name.removeprefix(start): array for name, array in self.tensors.items() if name.startswith(start)}
+        data_std = self.members[key]["data_std"]
+        restored = network.member(cell["network"], cell["ambient_dim"], cell.training, data_std, weights)
+        return restored.to(devices.take(self.study, cell.training.device))
+
+
+def read(study: Path, job: Job, weights: Path | None) -> Trained:
+    """What training left of a job. Raises InputError if the weights are missing, or not of this job as it is now."""
+    if not job.trained:
+        return Trained(study)
+    if weights is None:
+        raise InputError(f"{study}: job {job.id!r} was trained: weights are needed: pass --weights FILE")
+    members, tensors = storage.read_weights(weights)
+    for cell in job.cells:
+        if "diverged" not in members.get(cell.key("train"), {}):  # which a checkpoint does not say
+            raise InputError(
+                f"{weights}: is not of this study as it is now (seed {cell['seed']} is missing): rerun train"
+            )
+    return Trained(study, members, tensors)
