@@ -3,9 +3,10 @@
 study.yaml -> cells -> train -> spectrum -> dimension -> sample -> fit -> cube -> compare -> report
            (exact and gaussian skip train, most studies dimension and sample)   zarr
 
-data, laws   what is known      manifolds, exact scores, random-matrix laws, phase times
-measure      what is estimated  networks, training, Jacobian spectra, gaps, phase times, dimensions
-stages       files in, files out; the only place where the two meet
+data, laws   what is known         manifolds, exact posteriors, random-matrix laws, phase times
+scores       who knows E[x0|x]     exact, gaussian, empirical, trained, finite differences of any
+measure      what is estimated     networks, training, Jacobian spectra, gaps, phase times, dimensions
+stages       files in, files out; the only place where what is known and what is estimated meet
 """
 
 from pathlib import Path

@@ -17,8 +17,6 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
-    from scoregap.storage import Arrays
-
 TIMES = {
     "t_open": "noise variance at which the gap opens (t falling)",
     "t_max": "noise variance at which the gap is widest",
@@ -238,9 +236,12 @@ def blank(names: tuple[str, ...], sizes: dict[str, int]) -> dict[str, np.ndarray
     return {name: empty(name, tuple(sizes[dim] for dim in VARIABLES[name].dims)) for name in names}
 
 
-def stack(members: list[dict[str, np.ndarray]]) -> Arrays:
-    """The arrays of a job: the variables of its cells along a first dimension `member`, short ones filled up."""
-    data: Arrays = {}
+def stack(members: list[dict[str, np.ndarray]]) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """The arrays of a job: the variables of its cells along a first dimension `member`, short ones filled up.
+
+    {name: (dimensions, values)}.
+    """
+    data: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     for name in members[0]:
         arrays = [one[name] for one in members]
         shape = tuple(map(max, zip(*(array.shape for array in arrays), strict=True)))

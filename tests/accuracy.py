@@ -15,12 +15,12 @@ import mpmath as mp
 import numpy as np
 import torch
 
-from scoregap import data
+from scoregap import data, trained
 from scoregap.data import posteriors
 from scoregap.measure import DIFFERENCES, differences, lanczos, pullback, spectra
 from scoregap.measure.jacobian import denoiser_jacobian as automatic
 from scoregap.report import figures
-from scoregap.stages import spectrum, train
+from scoregap.stages import train
 from scoregap.study import load
 
 HERE = Path(__file__).parent
@@ -264,7 +264,7 @@ def trained_network():
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.safetensors"
         train.run(study.path, job.id, weights)
-        return study, job.first, train.restore(job.first, *spectrum.trained_members(study.path, job, weights))
+        return study, job.first, trained.read(study.path, job, weights).denoiser(job.first)
 
 
 def jacobians(path):

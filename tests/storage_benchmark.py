@@ -47,7 +47,7 @@ def invented(rng, job, names):
     one = job.cells[0]
     sizes = {
         "time": one.spectrum.times.count, "point": one.spectrum.points, "mode": one["ambient_dim"],
-        "group": one.gaps, "gap": one.gaps, "side": 2, "estimator": len(fit.ESTIMATORS),
+        "group": one.gaps, "gap": one.gaps, "side": 2, "estimator": len(variables.ESTIMATORS),
         "evaluation": variables.EVALUATIONS, "level": variables.LEVELS,
     }  # fmt: skip
     data = {}

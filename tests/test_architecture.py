@@ -48,6 +48,27 @@ def test_only_stages_and_the_schema_know_both_sides():
     assert both <= {"scoregap.study.schema", *(f"scoregap.stages.{stage.name}" for stage in STAGES)}
 
 
+def test_no_stage_imports_another():
+    found = {(name, one) for name, imported in GRAPH.items() for one in imported if one.startswith("scoregap.stages.")}
+    assert {(name, one) for name, one in found if name.startswith("scoregap.stages.")} == {
+        ("scoregap.stages.compare", "scoregap.stages.cube"),
+        ("scoregap.stages.report", "scoregap.stages.cube"),
+    }
+
+
+def test_nobody_but_the_registry_names_a_module_of_scores_that_is_one_kind():
+    """Stages know the exact score, which they compare with, and finite differences, which a study asks for."""
+    kinds = {"scoregap.scores.closed", "scoregap.scores.network", "scoregap.scores.differences"}
+    known = {
+        "scoregap.stages.spectrum": kinds - {"scoregap.scores.network"},
+        "scoregap.stages.sample": {"scoregap.scores.closed"},
+        "scoregap.stages.train": kinds - {"scoregap.scores.differences"},
+        "scoregap.trained": {"scoregap.scores.network"},
+    }
+    found = {name: imported & kinds for name, imported in GRAPH.items() if imported & kinds}
+    assert {name: one for name, one in found.items() if not name.startswith("scoregap.scores")} == known
+
+
 def test_the_house_has_ten_floors_at_most():
     arrows = picture.boxes(GRAPH)
     up = picture.upward(arrows)
@@ -73,6 +94,7 @@ def test_imports_have_no_cycle():
     ("module", "absent"),
     [
         ("scoregap.study", {"numpy", "torch"}),
+        ("scoregap.scores", {"numpy", "torch"}),
         ("scoregap.__main__", {"numpy", "torch"}),
         ("scoregap.orchestration.workflow", {"numpy", "torch"}),
         ("scoregap.orchestration.resources", {"numpy", "torch"}),
@@ -128,7 +150,7 @@ def test_modules_open_with_inputs_and_outputs():
         text = ast.get_docstring(ast.parse(path.read_text()))
         assert text, path
         if (
-            path.parent.name in ("data", "laws", "measure", "stages", "regression", "orchestration")
+            path.parent.name in ("data", "laws", "scores", "measure", "stages", "regression", "orchestration")
             and path.name != "__init__.py"
         ):
             assert "->" in text, f"{path}: the docstring does not say inputs -> outputs"

@@ -6,13 +6,12 @@ ambient_dim, variance groups, family, curvature -> edges by every law, gaps, pha
 import itertools
 import math
 import re
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from scoregap import InputError, diffusion
-from scoregap.data import FAMILIES, Group, manifold
-from scoregap.data.manifolds import Manifold
+from scoregap.data import FAMILIES, Group, capabilities, manifold
 from scoregap.data.manifolds.arcs import Arcs
 from scoregap.laws import expansions, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
@@ -96,7 +95,7 @@ def describe(
         result |= {"ambient_dim": ambient_dim, "manifold_dim": truth.manifold_dim}
     if family == "arcs" and curvature:
         result["small_curvature"] = small_curvature(truth)
-    if times_of_spectra and FAMILIES[family].exact == "unknown":
+    if times_of_spectra and not isinstance(truth, capabilities.Posterior):
         raise InputError(f"--time: {list(times_of_spectra)} is not allowed: the score of {family} is not known")
     result["exact"] = [spectrum(truth, t, points, seed) for t in times_of_spectra]
     return _plain(result)
@@ -194,6 +193,10 @@ def density(ambient_dim: int, groups: list[Group], count: int) -> dict:
     }
 
 
+class _Known(capabilities.Data, capabilities.Posterior, capabilities.Groups, Protocol):
+    """Data whose exact spectra are told group by group."""
+
+
 def small_curvature(truth: Arcs) -> list[dict]:
     """Leading order in curvature for a typical latent of each group (THEORY.md 4): one arc of length scale s.
 
@@ -214,7 +217,7 @@ def small_curvature(truth: Arcs) -> list[dict]:
     return rows
 
 
-def spectrum(truth: Manifold, t: float, points: int, seed: int) -> dict:
+def spectrum(truth: _Known, t: float, points: int, seed: int) -> dict:
     """Mean spectrum of the exact G at noise variance t over noisy points; unknown where the truth is sampled."""
     rng = np.random.default_rng(seed)
     clean, _ = truth.sample(rng, points)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scoregap import InputError, members, storage, variables
-from scoregap.data.capabilities import Law
+from scoregap.data.capabilities import Groups, Law
 from scoregap.laws import random_matrix
 from scoregap.laws import times as theory
 from scoregap.measure import gaps, phases
@@ -45,9 +45,30 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
 
 def fit(cell: Cell, measured: members.Result) -> members.Result:
     """Every variable in NAMES for one cell. measured: its variables of the spectrum stage."""
-    t, settings, truth = cell.spectrum.times.values, cell.fit, cell.truth()
-    sizes = {"time": len(t), "gap": cell.gaps, "group": cell.gaps, "side": 2, "estimator": len(variables.ESTIMATORS)}
+    settings, truth = cell.fit, cell.truth()
+    sizes = {
+        "time": cell.spectrum.times.count,
+        "gap": cell.gaps,
+        "group": cell.gaps,
+        "side": len(variables.SIDES),
+        "estimator": len(variables.ESTIMATORS),
+    }
     result = variables.blank(NAMES, sizes)
+    if isinstance(truth, Groups):
+        fit_gaps(result, cell, truth, measured)
+    if measured["status"] == 1:
+        eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)
+        known = np.isfinite(eigenvalues).all((1, 2))
+        if known.any():
+            blind = gaps.blind(eigenvalues[known], settings.significance, settings.visibility)
+            result["dimension"][known, 0], result["gap_count"][known] = blind[:2]
+            result["dimension_overall"][0], result["gap_count_overall"][...] = blind[2:]
+    return result
+
+
+def fit_gaps(result: members.Result, cell: Cell, truth: Groups, measured: members.Result) -> None:
+    """Fill in what is read off the true gaps, of the spectra of the cell and of its law, if there is one."""
+    t, settings = cell.spectrum.times.values, cell.fit
     result["boundary"][:] = truth.boundaries
     laws = LAWS if isinstance(truth, Law) else ()
     if isinstance(truth, Law):
@@ -57,18 +78,18 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
     if laws:
         result["law_gap_width"][:] = curves[0][0]
     if measured["status"] == 1:
-        eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)
         has_gap = measured["has_gap"] == 1
-        curves.append(phases.leaving_out(gaps.widths(eigenvalues, truth.boundaries), has_gap))
+        widths = gaps.widths(measured["eigenvalue"].astype(float), truth.boundaries)
+        curves.append(phases.leaving_out(widths, has_gap))
     if not curves:
-        return result
+        return
     found = phases.fit(t, np.concatenate(curves), settings.level, settings.visibility, cell.nested)  # all at once
     for i, law in enumerate(laws):
         for quantity, values in found.items():
             if f"{law}_{quantity}" in result:
                 result[f"{law}_{quantity}"][:] = values[i]
     if measured["status"] != 1:
-        return result
+        return
 
     measured_times = {name: values[len(laws) :] for name, values in found.items()}
     result["gap_width"][:] = curves[-1][0]
@@ -81,9 +102,3 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
     intervals |= phases.intervals(aligned, ("t_alignment",), *resampling)
     for name, (low, high) in intervals.items():
         result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
-    known = np.isfinite(eigenvalues).all((1, 2))
-    if known.any():
-        blind = gaps.blind(eigenvalues[known], settings.significance, settings.visibility)
-        result["dimension"][known, 0], result["gap_count"][known] = blind[:2]
-        result["dimension_overall"][0], result["gap_count_overall"][...] = blind[2:]
-    return result

@@ -18,6 +18,7 @@ from scoregap import data
 from scoregap.measure import gaps
 from scoregap.stages import fit, spectrum
 from scoregap.study import load
+from scoregap.trained import Trained
 
 SOME = 20
 TIMES, POINTS, PLANES = 64, 32, 40
@@ -35,11 +36,11 @@ def fits() -> bench.Row:
         study = Path(folder) / "cells.yaml"
         study.write_text(text.replace("[exact, gaussian, gated-64, gated-128]", "[exact]"))
         cells = [cell for job in load(study).jobs.values() for cell in job.cells]
-        found = [spectrum.measure(study, cell, {}, {}) for cell in cells]
+        found = [spectrum.measure(cell, Trained(study)) for cell in cells]
 
     def scipy():
         rng, cell, one = np.random.default_rng(0), cells[3], found[3]
-        t = spectrum.grid(cell)
+        t = cell.spectrum.times.values
         width = gaps.widths(one["eigenvalue"].astype(float), cell.truth().boundaries)[..., 0]
         for _ in range(SOME):
             mean = width[:, rng.integers(width.shape[1], size=width.shape[1])].mean(1)

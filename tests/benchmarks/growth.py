@@ -22,6 +22,7 @@ from scoregap import data
 from scoregap.measure import networks, pullback, spectra
 from scoregap.stages import fit, spectrum
 from scoregap.study import load
+from scoregap.trained import Trained
 
 SIZES = {
     "d": (16, 32, 64, 128, 256),
@@ -96,7 +97,7 @@ def fits(size):
         study = Path(folder) / "growth.yaml"
         study.write_text(STUDY.format(**vars(size)))
         cells = [cell for job in load(study).jobs.values() for cell in job.cells]
-        found = [spectrum.measure(study, cell, {}, {}) for cell in cells]
+        found = [spectrum.measure(cell, Trained(study)) for cell in cells]
     rng = np.random.default_rng(0)
     for one in found:  # points differ, as those of networks and curved manifolds do
         noise = 0.02 * rng.standard_normal(one["eigenvalue"].shape)

@@ -20,6 +20,7 @@ from bench import Row, record
 from scoregap.measure import training
 from scoregap.stages import fit, spectrum, train
 from scoregap.study import Cell, load
+from scoregap.trained import Trained
 
 GOAL, TOLERANCE, SEEDS = 50, 0.05, 3
 TIMES = ("t_open", "t_max", "t_close", "t_consolidation")
@@ -62,7 +63,7 @@ class Task:
 
     def times(self, cell: Cell, members: dict, tensors: dict) -> list[float]:
         """Phase times of a cell: of the gap between the groups, and of the final one."""
-        found = fit.fit(cell, spectrum.measure(self.path, cell, members, tensors))
+        found = fit.fit(cell, spectrum.measure(cell, Trained(self.path, members, tensors)))
         return [float(found[name][-1 if name == "t_consolidation" else 0]) for name in TIMES]
 
     def train(self, reports: list[int]) -> Iterator[tuple[int, float, np.ndarray]]:

@@ -9,8 +9,23 @@ from tiny import WITH_DIMENSION, edited, read_job
 
 from scoregap import InputError, storage, variables
 from scoregap.measure import dimension as estimators
-from scoregap.stages import cube, dimension, fit, spectrum
+from scoregap.scores.base import Score
+from scoregap.stages import cube, dimension, fit
 from scoregap.study import load
+from scoregap.trained import Trained
+
+
+class Made(Score):
+    """A score of two functions of points (n, d) and t."""
+
+    def __init__(self, denoise, jacobian):
+        self.functions = denoise, jacobian
+
+    def denoise(self, x, t):
+        return self.functions[0](x, t)
+
+    def jacobian(self, x, t):
+        return self.denoise(x, t), self.functions[1](x, t)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +59,7 @@ def result(asked, curvature, network):
     ds, keys = read_job(results / "dimension" / f"{job.id}.zarr.zip")
     assert keys == job.keys("dimension")
     settings = job.cells[0].dimension
-    return ds.assign_coords(dimension.coordinates(settings)), job
+    return ds.assign_coords(variables.of_dimension(settings)), job
 
 
 def test_estimates_of_the_flat_exact_score_are_closed_forms(asked):
@@ -108,9 +123,9 @@ def test_a_network_is_given_as_its_denoiser_and_its_jacobian(asked):
     job = job_of(study, 0.5, "gated-8")
     cell = job.cells[1]
     members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
-    score = dimension.score_of(study, cell, cell.truth(), members, tensors)
+    score = Trained(study, members, tensors).score(cell, cell.truth())
     x, t = np.random.default_rng(0).standard_normal((2, 8)), 0.1
-    jacobian = score.jacobian(x, t)
+    _, jacobian = score.jacobian(x, t)
     for j in range(8):
         step = 1e-2 * np.eye(8)[j]
         slope = (score.denoise(x + step, t) - score.denoise(x - step, t)) / 2e-2
@@ -130,7 +145,8 @@ def test_spectra_of_a_network_are_of_the_symmetric_part(asked):
     clean, _ = cell.truth().sample(rng, 3)
     noise = dimension.Draws(rng, cell.dimension, 8).noise
     t = ds.estimate_time.values[3:5]
-    _, g = spectrum.network_score(study, cell, members, tensors)[1](clean + np.sqrt(t)[:, None, None] * noise, t)
+    score = Trained(study, members, tensors).score(cell, cell.truth())
+    g = np.stack([score.jacobian(clean + np.sqrt(one) * noise, one)[1] for one in t])
     values = np.linalg.eigvalsh(0.5 * (g + g.swapaxes(-1, -2)))[..., ::-1]
     here = ds.estimate.isel(member=0, estimate_time=slice(3, 5))
     np.testing.assert_array_equal(here.sel(score_estimator="final_gap"), estimators.final_gap(values - 1))
@@ -189,9 +205,8 @@ def test_diverged_members_and_unknown_scores_have_no_estimates(asked, tmp_path):
     # A score that is unknown at one point, as a sampled one is where its guard fails.
     settings, clean = job.cells[0].dimension, np.zeros((3, 8))
     hole = np.array([0.0, np.nan, 0.0])
-    score = dimension.Score(
-        lambda x, t: 0.5 * x + np.repeat(hole, len(x) // 3)[:, None],
-        lambda x, t: np.eye(8) + hole[:, None, None],
+    score = Made(
+        lambda x, t: 0.5 * x + np.repeat(hole, len(x) // 3)[:, None], lambda x, t: np.eye(8) + hole[:, None, None]
     )
     draws = dimension.Draws(np.random.default_rng(0), settings, 8)
     for values in dimension.of_score(settings, score, clean, 0.1, draws):
@@ -252,7 +267,7 @@ def test_every_estimator_is_given_what_it_asks_for(tmp_path):
         return np.repeat(a[None], len(x), 0)
 
     draws = dimension.Draws(rng, settings, 8)
-    found = dimension.of_score(settings, dimension.Score(lambda x, t: x @ a.T, jacobian), clean, t, draws)
+    found = dimension.of_score(settings, Made(lambda x, t: x @ a.T, jacobian), clean, t, draws)
     by_name = dict(zip(settings.of_score, found, strict=True))
     noisy, at = seen
     np.testing.assert_array_equal(noisy, clean + np.sqrt(t) * draws.noise)

@@ -7,7 +7,7 @@ from tiny import TINY, measured, read_job, write_job
 from scoregap import InputError, storage
 from scoregap.laws import random_matrix, times
 from scoregap.measure import phases
-from scoregap.stages import fit, spectrum
+from scoregap.stages import fit
 from scoregap.study import load
 from scoregap.variables import ABOVE, BELOW, MEASURED, NOT_APPLICABLE
 
@@ -93,7 +93,7 @@ def test_alignment_times(done):
             assert np.isnan(ds.t_alignment_low).all()
             continue
         mean = measured.alignment_of_point.astype(float).mean("point")  # (member, T, group)
-        found = phases.aligned(spectrum.grid(job.cells[0]), mean.values, 0.95)
+        found = phases.aligned(job.cells[0].spectrum.times.values, mean.values, 0.95)
         np.testing.assert_allclose(ds.t_alignment, found["t_alignment"], rtol=1e-6)
         np.testing.assert_array_equal(ds.t_alignment_state, found["t_alignment_state"])
         known = np.isfinite(ds.t_alignment_low.values)

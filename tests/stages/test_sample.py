@@ -14,6 +14,7 @@ from scoregap.measure import distances
 from scoregap.stages import cube, fit, sample, spectrum
 from scoregap.study import load
 from scoregap.study.schema import Sampling, Times
+from scoregap.trained import Trained
 
 SETTINGS = Sampling(switches=Times(start=1e-4, stop=100.0, count=25), points=100, ratio=1.2)
 T = np.geomspace(1e-4, 100, 25)
@@ -181,11 +182,8 @@ def test_a_cell_is_its_own_score_and_its_own_starts(asked):
     members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
     one, _ = read_job(results / "sample" / f"{job.id}.zarr.zip")
     for i, cell in enumerate(job.cells):
-        mean, _ = spectrum.network_score(study, cell, members, tensors)
-        found = sample.errors(
-            cell.truth(), lambda x, t, mean=mean: mean(x[None], np.array([t]))[0], cell.sampling,
-            np.random.default_rng(cell.seed("points")),
-        )  # fmt: skip
+        own = Trained(study, members, tensors).score(cell, cell.truth()).denoise
+        found = sample.errors(cell.truth(), own, cell.sampling, np.random.default_rng(cell.seed("points")))
         for name, values in zip(sample.NAMES, found, strict=True):
             np.testing.assert_array_equal(one[name][i], values)
 

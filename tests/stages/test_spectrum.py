@@ -5,8 +5,9 @@ import pytest
 from tiny import TINY, read_job
 
 from scoregap import InputError, storage
-from scoregap.stages import spectrum, train
+from scoregap.stages import spectrum
 from scoregap.study import load
+from scoregap.trained import Trained
 
 
 def jobs(study):
@@ -18,7 +19,7 @@ def test_flat_exact_spectra_are_gamma_over_gamma_plus_t(done):
     job = jobs(study)[0.0, "exact"]
     ds, keys = read_job(results / "spectrum" / f"{job.id}.zarr.zip")
     assert keys == [cell.key("spectrum") for cell in job.cells]
-    t = spectrum.grid(job.cells[0])[:, None]
+    t = job.cells[0].spectrum.times.values[:, None]
     for i, cell in enumerate(job.cells):
         gamma = cell.truth().scales ** 2
         expected = np.concatenate([-t / (gamma + t), -np.ones((len(t), 6))], 1)
@@ -49,28 +50,6 @@ def test_all_scores_of_a_seed_are_measured_at_the_same_points(done):
         norms.append(read_job(results / "spectrum" / f"{job.id}.zarr.zip")[0].score_norm[:, -1].values)
     np.testing.assert_array_equal(norms[0], norms[1])
     np.testing.assert_allclose(norms[0], norms[2], rtol=0.2)
-
-
-def test_the_jacobian_of_a_trained_network_is_that_of_its_denoiser(done):
-    """Against central differences in the same network, for one cell."""
-    import torch
-
-    study, results = done
-    job = jobs(study)[0.5, "gated-8"]
-    cell = job.cells[1]
-    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
-    rng, t = np.random.default_rng(0), np.array([0.1, 1.0])
-    noisy = rng.standard_normal((2, 3, 8))
-    mean, exactly = spectrum.network_score(study, cell, members, tensors)
-    denoised, jacobian = exactly(noisy, t)
-    np.testing.assert_array_equal(denoised, mean(noisy, t))
-    denoiser = train.restore(cell, members, tensors).double()
-    levels = torch.tensor(t)[None]
-    for j in range(8):
-        step = np.zeros(8)
-        step[j] = 1e-5
-        up, down = (denoiser(torch.tensor(noisy + sign * step)[None], levels)[0].numpy() for sign in (1, -1))
-        np.testing.assert_allclose(jacobian[..., j], (up - down) / 2e-5, atol=2e-5)
 
 
 def test_diverged_members_are_marked_and_empty(done, tmp_path):
@@ -164,25 +143,12 @@ def test_training_curves_pass_through(done):
     np.testing.assert_allclose(ds.training_excess_by_level.mean("level"), ds.training_excess, rtol=1e-5)
 
 
-def test_the_empirical_score_has_the_training_set_of_the_networks(tmp_path):
-    from tiny import edited
-
-    from scoregap.data import posteriors
-
-    study = edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 5"), ("gaussian, gated-8", "empirical, gated-8"))
-    empirical, network = jobs(study)[0.5, "empirical"].cells[0], jobs(study)[0.5, "gated-8"].cells[0]
-    x = np.random.default_rng(0).standard_normal((3, 8))
-    found = spectrum.closed_form(empirical, empirical.truth())(x, 0.1).mean
-    np.testing.assert_array_equal(found, posteriors.empirical(x, 0.1, network.dataset()).mean)
-
-
 def measured(study, results, curvature, network, member=0):
     """What the stage measures for one member of a study whose networks are those of `done`."""
     job = jobs(study)[curvature, network]
-    members, tensors = {}, {}
-    if job.trained:
-        members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
-    return spectrum.measure(study, job.cells[member], members, tensors)
+    weights = results / "train" / f"{job.id}.safetensors" if job.trained else None
+    left = storage.read_weights(weights) if weights else ()
+    return spectrum.measure(job.cells[member], Trained(study, *left))
 
 
 @pytest.fixture
@@ -250,9 +216,10 @@ def test_a_network_that_is_not_finite_failed(done, variant, method):
     job = jobs(path)[0.5, "gated-8"]
     members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
     broken = {name: array * (np.nan if name.endswith("leave.weight") else 1) for name, array in tensors.items()}
-    assert spectrum.measure(path, job.cells[0], members, broken)["status"] == 3
+    assert spectrum.measure(job.cells[0], Trained(path, members, broken))["status"] == 3
     reverse = variant("sampling: reverse")
-    assert spectrum.measure(reverse, job.cells[0], members, broken)["status"] == 3
+    (cell,) = [c for c in jobs(reverse)[0.5, "gated-8"].cells if c["seed"] == 0]
+    assert spectrum.measure(cell, Trained(reverse, members, broken))["status"] == 3
 
 
 def test_along_reverse_trajectories_a_flat_exact_spectrum_is_the_same(done, variant):
@@ -265,7 +232,7 @@ def test_along_reverse_trajectories_a_flat_exact_spectrum_is_the_same(done, vari
     np.testing.assert_array_equal(reverse["score_norm"][-1], forward["score_norm"][-1])
     # Norm of s = -x / (v + t): at small t the normal part of x, followed exactly, is sqrt(t / T) times that at T.
     cell = jobs(path)[0.0, "exact"].cells[0]
-    truth, t = cell.truth(), spectrum.grid(cell)
+    truth, t = cell.truth(), cell.spectrum.times.values
     rng = np.random.default_rng(cell.seed("points"))
     x = truth.sample(rng, 4)[0]
     x = x + np.sqrt(t[-1]) * rng.standard_normal(x.shape)

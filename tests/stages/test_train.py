@@ -18,6 +18,7 @@ from scoregap.data import posteriors
 from scoregap.measure import networks
 from scoregap.stages import train
 from scoregap.study import load
+from scoregap.trained import Trained
 
 
 def job_of(study, name="gated-8-"):
@@ -181,8 +182,9 @@ def test_restored_networks_denoise_as_trained(tiny, tmp_path):
     read = storage.read_weights(tmp_path / "a.safetensors")
     x, t = torch.randn(1, 3, 4, 8), torch.tensor([[0.01, 0.1, 1.0]])
     for cell in job.cells:
-        np.testing.assert_array_equal(train.restore(cell, *read)(x, t), train.restore(cell, members, tensors)(x, t))
-    first, second = (train.restore(cell, *read)(x, t) for cell in job.cells)
+        kept, made = (Trained(tiny, *one).denoiser(cell)(x, t) for one in (read, (members, tensors)))
+        np.testing.assert_array_equal(kept, made)
+    first, second = (Trained(tiny, *read).denoiser(cell)(x, t) for cell in job.cells)
     assert not torch.allclose(first, second)
 
 
@@ -518,7 +520,8 @@ def test_a_network_converges_to_the_score_of_its_training_set(tmp_path):
     data, t = cell.dataset(), 0.1
     rng = np.random.default_rng(0)
     x = data[rng.integers(2, size=64)] + np.sqrt(t) * rng.standard_normal((64, 8))
-    denoised = train.restore(cell, *weights)(torch.tensor(x[None, None], dtype=torch.float32), torch.tensor([[t]]))
+    trained, noisy = Trained(study, *weights).denoiser(cell), torch.tensor(x[None, None], dtype=torch.float32)
+    denoised = trained(noisy, torch.tensor([[t]]))
     empirical, exact = posteriors.empirical(x, t, data).mean, cell.truth().exact(x, t).mean
     assert np.mean((denoised[0, 0].numpy() - empirical) ** 2) < 0.2 * np.mean((denoised[0, 0].numpy() - exact) ** 2)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from scoregap import InputError, data
+from scoregap.data import capabilities
 
 
 def test_registry():
@@ -29,13 +30,12 @@ def test_missing_package(monkeypatch):
         data.manifold("skdim-M7_Roll", 3, [(2, 1.0)]).sample(np.random.default_rng(0), 2)
 
 
-def test_unknown_is_nan():
+def test_it_does_not_pretend_to_know():
     roll = data.FAMILIES["skdim-M7_Roll"].load()(3, (data.Group(2, 1.0),), 0.0, 0)
-    found = roll.exact(np.zeros((2, 3)), 1.0)
-    assert np.isnan(found.mean).all()
-    assert np.isnan(found.spectrum()).all()
-    assert found.jacobian.shape == (2, 3, 3)
-    assert np.isnan(roll.tangents(np.zeros((2, 2)))).all()
+    for unknown in (capabilities.Posterior, capabilities.Tangents, capabilities.Nearest, capabilities.Law):
+        assert not isinstance(roll, unknown)
+    assert isinstance(roll, capabilities.Groups)
+    np.testing.assert_array_equal(roll.gaps_at(np.empty((4, 0))), np.ones((4, 1)))
 
 
 def test_table_is_that_of_the_package():
@@ -50,7 +50,7 @@ def test_samples():
     sphere = data.manifold("skdim-M1_Sphere", 13, [(10, 3.0)])
     points, latents = sphere.sample(np.random.default_rng(0), 2000)
     assert points.shape == (2000, 13)
-    assert np.isnan(latents).all()
+    assert latents.shape == (2000, 0)
     np.testing.assert_array_equal(points, sphere.sample(np.random.default_rng(0), 2000)[0])
     assert np.abs(points - sphere.sample(np.random.default_rng(1), 2000)[0]).max() > 0.1
     np.testing.assert_array_equal(points[:, 11:], 0)

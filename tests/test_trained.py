@@ -1,0 +1,61 @@
+"""What training left of a job: its curves, and the scores of its cells."""
+
+import numpy as np
+import pytest
+from tiny import edited
+
+from scoregap import InputError, storage, trained
+from scoregap.data import posteriors
+from scoregap.study import load
+
+
+def jobs(study):
+    return {(job.first["curvature"], job.first["network"]): job for job in load(study).jobs.values()}
+
+
+def test_a_trained_cell_has_the_curves_and_the_weights_of_its_key(done):
+    study, results = done
+    job = jobs(study)[0.5, "gated-8"]
+    path = results / "train" / f"{job.id}.safetensors"
+    found, (members, tensors) = trained.read(study, job, path), storage.read_weights(path)
+    x = np.random.default_rng(0).standard_normal((3, 8))
+    denoised = []
+    for cell in job.cells:
+        key = cell.key("train")
+        assert not found.diverged(cell)
+        curves = found.curves(cell)
+        for i, name in enumerate(("step", "loss", "excess", "flops")):
+            np.testing.assert_array_equal(curves[f"training_{name}"], tensors[f"{key}/curve"][:, i])
+        np.testing.assert_array_equal(curves["training_excess_by_level"], tensors[f"{key}/levels"])
+        for name, parameter in found.denoiser(cell).network_parameters():
+            np.testing.assert_array_equal(parameter[0], tensors[f"{key}/network.{name}"])
+        denoised.append(found.score(cell, None).denoise(x, 0.1))
+    assert np.abs(denoised[0] - denoised[1]).max() > 1e-3
+    members[job.cells[1].key("train")]["diverged"] = True
+    assert [trained.Trained(study, members, tensors).diverged(cell) for cell in job.cells] == [False, True]
+
+
+def test_an_untrained_job_needs_no_weights(done):
+    study, _ = done
+    job = jobs(study)[0.5, "gaussian"]
+    found, cell, x = trained.read(study, job, None), job.first, np.ones((2, 8))
+    assert not found.diverged(cell)
+    assert found.curves(cell) == {}
+    np.testing.assert_array_equal(found.score(cell, cell.truth()).denoise(x, 0.1), cell.truth().gaussian(x, 0.1).mean)
+
+
+def test_the_empirical_score_has_the_training_set_of_the_networks(tmp_path):
+    study = edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 5"), ("gaussian, gated-8", "empirical, gated-8"))
+    empirical, network = (jobs(study)[0.5, name].first for name in ("empirical", "gated-8"))
+    x = np.random.default_rng(0).standard_normal((3, 8))
+    found = trained.Trained(study).score(empirical, empirical.truth()).denoise(x, 0.1)
+    np.testing.assert_array_equal(found, posteriors.empirical(x, 0.1, network.dataset()).mean)
+
+
+def test_weights_of_another_study_are_refused(done, tmp_path):
+    study, results = done
+    job = jobs(study)[0.0, "gated-8"]
+    with pytest.raises(InputError, match="weights are needed: pass --weights FILE"):
+        trained.read(study, job, None)
+    with pytest.raises(InputError, match="is not of this study as it is now"):
+        trained.read(study, job, results / "train" / f"{jobs(study)[0.5, 'gated-8'].id}.safetensors")
