@@ -16,7 +16,6 @@ import xarray as xr
 
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.tables import PHASES, blocks, labelled, or_dash
-from scoregap.scores import REFERENCES
 from scoregap.study import Study
 from scoregap.variables import MEASURED
 
@@ -29,13 +28,13 @@ OFF = 1.0  # distance from the line between gaussian and exact, in its length, b
 
 
 def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
-    """(facets, network and steps; cell of the network, then of every control arm), for seeds with all results."""
+    """(facets, network and steps; cell of the network, then of every reference), for seeds with all results."""
     loaded = ds[["status", *names]].load()
     for values in itertools.product(*(ds[axis].values for axis in study.facets)):
         chosen = dict(zip(study.facets, values, strict=True))
         here = loaded.sel(chosen)
         for network in study.trained_networks:
-            cells = [here.sel(network=name) for name in (network, *(arm for arm in REFERENCES if arm in here.network))]
+            cells = [here.sel(network=name) for name in (network, *study.references)]
             present = np.all([(cell.status == 1).values for cell in cells], axis=0)
             if present.any():
                 train = study.document.train

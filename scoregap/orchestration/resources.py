@@ -23,6 +23,7 @@ import math
 from typing import NamedTuple
 
 from scoregap.data import FAMILIES
+from scoregap.scores import EXACT
 from scoregap.study import Cell, Job, Study
 
 NESTED = 300  # MB of the two Snakemakes that a job of a cluster runs in
@@ -94,7 +95,7 @@ def _dimension(cell: Cell, cells: int) -> tuple[float, float]:
     seconds = dimension.times.count * (
         dimension.points * 5 * _jacobian(cell) + evaluations * (_weights(cell) / 1e10 + _sampling(cell))
     )
-    of_data = 120.0 if dimension.of_data and cell["network"] == "exact" else 0.0
+    of_data = 120.0 if dimension.of_data and cell["network"] == EXACT else 0.0
     return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * (seconds + of_data)
 
 
@@ -103,7 +104,7 @@ def _sample(cell: Cell, cells: int) -> tuple[float, float]:
     assert sampling is not None  # or the study has no such stage
     times, points = sampling.switches, sampling.points
     steps = times.count + math.log(times.stop / times.start) / math.log(sampling.ratio)
-    arms = times.count if cell["network"] != "exact" else 1
+    arms = times.count if cell["network"] != EXACT else 1
     # half of all arms follow the exact score, half the own one; distances between all pairs of samples
     evaluations = 2 * steps * arms * points
     seconds = evaluations * (1e-5 + 3e-5 * m + (_weights(cell) + d * m) / 1e10) + 5e-8 * arms * points**2 * d

@@ -32,7 +32,6 @@ from scoregap.report.figures import (
     of_cell,
     shared_legend,
 )
-from scoregap.scores import REFERENCES
 from scoregap.study import Study
 
 
@@ -230,9 +229,9 @@ def seed_band(curves: np.ndarray, confidence: float) -> tuple[np.ndarray, np.nda
 
 
 def styles(study: Study) -> dict[str, dict]:
-    """The line of every score of a study: control arms, then networks."""
+    """The line of every score of a study: references, then networks."""
     trained, colours = networks(study)
-    arms = {arm: REFERENCE_STYLE[arm] for arm in REFERENCES if arm in study.axes["network"]}
+    arms = {arm: REFERENCE_STYLE[arm] for arm in study.references}
     return arms | {network: {"color": colours[network], "lw": 1.4} for network in trained}
 
 

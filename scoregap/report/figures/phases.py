@@ -9,7 +9,6 @@ from matplotlib.lines import Line2D
 
 from scoregap.analysis.claims import boundaries
 from scoregap.report.figures import PANELS, along_axis, grid, label, log_time, networks, numbered_axis, wrapped
-from scoregap.scores import REFERENCES
 from scoregap.study import Study
 
 # of the law: the line of every boundary
@@ -23,7 +22,7 @@ def diagram(study: Study, facets: list):
     (trivial).
     """
     along = numbered_axis(study)
-    arms = ["law", *(name for name in REFERENCES if name in study.axes["network"]), *networks(study)[0]]
+    arms = ["law", *study.references, *networks(study)[0]]
     groups = along_axis(study, facets[:PANELS], along)
     rows = max(map(len, groups.values()))
     figure, axes = grid(len(groups), len(arms), height=1.2 + 0.28 * rows, sharex=True, sharey="row")
