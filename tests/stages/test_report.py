@@ -13,9 +13,9 @@ from scoregap import DamagedFile, InputError, storage, variables
 from scoregap.regression import baselines
 from scoregap.report import figures, registry
 from scoregap.report.figures import cells
+from scoregap.scores import REFERENCES
 from scoregap.stages import compare, cube, report
 from scoregap.study import load
-from scoregap.study.schema import CONTROLS
 
 FIGURES = (
     "claims", "forest", "gaps", "phase_times", "phases", "curvature", "dimension", "histograms", "spectra", "alignment",
@@ -54,7 +54,7 @@ def write(study, folder, ok, status, ranks):
         ds = variables.annotate(cube.gather(part, d, folder, folder))
         chosen = xr.apply_ufunc(np.vectorize(ok), ds.network, ds.seed).broadcast_like(ds.status)
         for one, array in ds.data_vars.items():
-            if not one.startswith(("law_", "corrected_", *CONTROLS)) and array.dtype.kind == "f":
+            if not one.startswith(("law_", "corrected_", *REFERENCES)) and array.dtype.kind == "f":
                 ds[one] = array.copy(data=ranks(array)).where(chosen).transpose(*array.dims).astype(array.dtype)
                 ds[one].attrs = array.attrs
         ds["status"].values[...] = np.where(chosen.transpose(*ds.status.dims), 1, status)
@@ -67,10 +67,10 @@ def write(study, folder, ok, status, ranks):
 
 EDGES = {
     "no job has run": lambda network, seed: False,
-    "networks diverged": lambda network, seed: network in CONTROLS,
+    "networks diverged": lambda network, seed: network in REFERENCES,
     "only the first seed": lambda network, seed: seed == 0,
     "only the last seed": lambda network, seed: seed == 1,
-    "only networks": lambda network, seed: network not in CONTROLS,
+    "only networks": lambda network, seed: network not in REFERENCES,
 }
 
 
