@@ -14,6 +14,8 @@
 # make coverage   how often 95 % intervals of phase times hold the truth
 # make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
 # make published   puts tables, pictures and provenance of a finished run into results/findings: STUDY=NAME PICTURES='...'
+# make docs   the documents, into docs/_build/html/index.html; what is wrong with them is an error
+# make schema   workflow/schemas/study.json, with which editors check studies, from the keys a study may have
 # make picture   the import picture of the package: floors, arrows, those that run up; OF=FOLDER of another checkout
 # make storage    size, speed and memory of files and cubes of 1,000 and 10,000 cells
 
@@ -27,7 +29,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm bench published picture mutants clean clean-env
+.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -82,6 +84,13 @@ bench: $(VENV)/installed-test
 published: $(VENV)/installed-test
 	@$(BIN)/python tests/published.py $(STUDY) $(PICTURES)
 
+docs: $(VENV)/installed-docs
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+schema: $(VENV)/installed
+	@$(BIN)/python -m scoregap.study.json_schema > workflow/schemas/study.json
+
 picture: $(VENV)/installed-test
 	@$(BIN)/python tests/picture.py $(OF)
 
@@ -103,8 +112,12 @@ $(VENV)/installed-lint: $(VENV)/installed-test
 	@$(INSTALL) --editable '.[lint]'
 	@touch $@
 
+$(VENV)/installed-docs: $(VENV)/installed
+	@$(INSTALL) --editable '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf results/quickstart .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf results/quickstart docs/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 clean-env:
 	rm -rf $(VENV)

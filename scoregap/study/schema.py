@@ -9,6 +9,7 @@ import json
 import math
 import re
 import reprlib
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import GenericAlias, NoneType
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from scoregap import InputError
 from scoregap.data import FAMILIES, SETTINGS
@@ -37,7 +39,9 @@ CLOSED_FORMS = (*CONTROLS, "empirical")  # those that need no training
 # In the order of the fields of a `Cell`.
 SECTIONS = ("manifold", "train", "spectrum", "dimension", "sampling", "fit", "compare")
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
+NO_AXIS = ("train.device",)  # changes no result
 ALL = "all"  # in the path of an axis: every member of a list, as manifold.groups.all.width
+MOST_SEEDS = 100_000  # of a count
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
 
 _BEGINNING = reprlib.Repr()
@@ -56,17 +60,31 @@ Size = Annotated[int, Field(ge=1, le=10**5)]  # of arrays that are held in memor
 Proportion = Annotated[float, Field(gt=0, lt=1)]
 
 
-def _matching(pattern: str, allowed: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"should be {allowed}")
+@dataclass(frozen=True)
+class _Matching:
+    """A text that a pattern matches whole; names: all texts that do, where there are few."""
+
+    pattern: str
+    allowed: str
+    names: tuple[str, ...] = ()
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"should be {self.allowed}")
         return text
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source, handler):
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core, handler):
+        return handler(core) | ({"enum": list(self.names)} if self.names else {"pattern": f"^({self.pattern})$"})
 
 
-def _one_of(names) -> AfterValidator:
-    return _matching("|".join(names), f"one of {', '.join(names)}")
+def _one_of(names) -> _Matching:
+    return _Matching("|".join(names), f"one of {', '.join(names)}", tuple(names))
+
+
+_UNIQUE: dict[str, Any] = {"uniqueItems": True}  # what `_distinct` is in JSON Schema
 
 
 def _distinct(values: list) -> list:
@@ -98,10 +116,17 @@ class Group(Section):
     In a mixture, a component, whose dimension is that fraction of manifold_dim.
     """
 
-    fraction: Annotated[float, Field(gt=0, le=1)]
-    std: Annotated[float, Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
-    bend: Annotated[float, Field(ge=0, le=100, description="curvature, in units of the axis curvature")] = 1.0
-    law: Annotated[str, _one_of(VARIANCE_LAWS), Field(description="of the variances of its columns")] = "constant"
+    fraction: Annotated[float, Field(gt=0, le=1, description="share of the latents")]
+    std: Annotated[
+        float,
+        Field(ge=1e-9, le=1e9, allow_inf_nan=False, description="of the entries of F, whose variance is std^2 / m"),
+    ]
+    bend: Annotated[
+        float, Field(ge=0, le=100, description="curvature of the group, in units of the axis curvature")
+    ] = 1.0
+    law: Annotated[
+        str, _one_of(VARIANCE_LAWS), Field(description="how the variances of its columns spread about std^2")
+    ] = "constant"
     width: Annotated[float, Field(ge=0, allow_inf_nan=False, description="of that law")] = 0.0
     weight: Annotated[float, Field(gt=0, le=1e9, description="share of the data, in a mixture")] = 1.0
 
@@ -109,11 +134,21 @@ class Group(Section):
 class Manifold(Section):
     """The variance groups of the latents, and what else makes a manifold of its family."""
 
-    groups: Annotated[list[Group], Field(min_length=1)]
-    frame: Annotated[str, _one_of(SETTINGS["frame"])] = "random"
-    sign: Annotated[str, _one_of(SETTINGS["sign"]), Field(description="of the curvature")] = "random"
+    groups: Annotated[list[Group], Field(min_length=1, description="variance groups, or components of a mixture")]
+    frame: Annotated[
+        str, _one_of(SETTINGS["frame"]), Field(description="random F, or orthonormal columns of the same lengths")
+    ] = "random"
+    sign: Annotated[
+        str, _one_of(SETTINGS["sign"]), Field(description="of the scalar curvature of a quadratic manifold")
+    ] = "random"
     separation: Annotated[float, Field(ge=0, le=1e6, description="of the means of a mixture's components")] = 0.0
-    dataset_size: Annotated[int, Field(ge=2, le=10**7, description="points of the training set")] | None = None
+    dataset_size: Annotated[
+        Annotated[int, Field(ge=2, le=10**7)] | None,
+        Field(
+            description="points of the training set, the same for `empirical` and all networks of a seed; without it "
+            "networks see fresh points without end"
+        ),
+    ] = None
 
     def counts(self, manifold_dim: int, shares: bool = True) -> tuple[int, ...]:
         """Latents per group: fractions of manifold_dim, rounded; as shares, so that they sum to it."""
@@ -130,40 +165,69 @@ class Manifold(Section):
 class Range(Section):
     """From start to stop; for noise these are variances t, which float32 must hold."""
 
-    start: Variance
-    stop: Variance
+    start: Annotated[Variance, Field(description="the smallest noise variance")]
+    stop: Annotated[Variance, Field(description="the largest noise variance")]
 
 
 class Times(Range):
     """count noise variances, equally spaced in log t."""
 
-    count: Annotated[int, Field(ge=8, le=10**4)]
+    count: Annotated[int, Field(ge=8, le=10**4, description="how many, both ends among them")]
 
 
 class Noise(Range):
-    """Noise of training: flat in log t over the range, with a share of the draws in a narrower one."""
+    """Noise of training: flat in the clock of the schedule, with a share of the draws in a narrower range."""
 
-    focus: Range | None = None
-    share: Proportion = 0.3
+    focus: Annotated[Range | None, Field(description="a narrower range")] = None
+    share: Annotated[Proportion, Field(description="of the draws, in the range focus")] = 0.3
 
 
 class Train(Section):
-    """How networks are trained: shared noise levels, averaged weights."""
+    """How networks are trained: shared noise levels, averaged weights. Needed if the study has networks to train."""
 
-    steps: Count
+    steps: Annotated[Count, Field(description="optimiser steps")]
     levels: Annotated[Size, Field(description="noise levels per step, shared by `samples` points each")]
-    samples: Size
-    depth: Annotated[int, Field(ge=1, le=100)] = 3
-    learning_rate: Positive = 4e-3
-    preconditioning: Annotated[str, _one_of(PRECONDITIONINGS)] = "edm"
-    schedule: Annotated[str, _one_of(SCHEDULES)] = "ve"
-    optimiser: Annotated[str, _one_of(OPTIMISERS)] = "adam"
-    decay: Annotated[str, _one_of(DECAYS), Field(description="of the learning rate")] = "cosine"
-    warmup: Annotated[float, Field(ge=0, lt=1, description="share of the steps")] = 0.05
-    ema: Annotated[Proportion, Field(description="share of the steps that the average remembers")] = 0.02
-    patience: Annotated[int, Field(ge=1, description="evaluations")] | None = None
-    noise: Noise
-    device: Annotated[str, _matching(r"auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:K")] = "auto"
+    samples: Annotated[Size, Field(description="points per noise level")]
+    depth: Annotated[int, Field(ge=1, le=100, description="blocks of `gated`, `resmlp` and `normed`")] = 3
+    learning_rate: Annotated[Positive, Field(description="the largest, after the warm-up")] = 4e-3
+    preconditioning: Annotated[
+        str,
+        _one_of(PRECONDITIONINGS),
+        Field(
+            description="what the network predicts: `edm` (Karras et al. 2022), `epsilon` (the noise) or `x0` (the "
+            "clean point)"
+        ),
+    ] = "edm"
+    schedule: Annotated[
+        str,
+        _one_of(SCHEDULES),
+        Field(
+            description="`ve`: noise flat in log t; `vp`: flat in the time of the linear-beta process, t up to 23,155, "
+            "and networks see its points"
+        ),
+    ] = "ve"
+    optimiser: Annotated[str, _one_of(OPTIMISERS), Field(description="Adam or RAdam")] = "adam"
+    decay: Annotated[str, _one_of(DECAYS), Field(description="of the learning rate: `cosine` to zero, or `none`")] = (
+        "cosine"
+    )
+    warmup: Annotated[float, Field(ge=0, lt=1, description="share of the steps in which the rate rises")] = 0.05
+    ema: Annotated[Proportion, Field(description="share of the steps that the average of the weights remembers")] = 0.02
+    patience: Annotated[
+        Annotated[int, Field(ge=1)] | None,
+        Field(
+            description="a member whose held-out loss has not fallen for so many of the 24 evaluations stops; its "
+            "weights are those of the best one"
+        ),
+    ] = None
+    noise: Annotated[Noise, Field(description="noise variances of the draws")]
+    device: Annotated[
+        str,
+        _Matching(r"auto|cpu|cuda(:[0-9]+)?", "auto, cpu, cuda or cuda:K"),
+        Field(
+            description="`auto`: a free GPU, the CPU where there is none; `cpu`; `cuda`: a free GPU; `cuda:K`; changes "
+            "no result's identity"
+        ),
+    ] = "auto"
 
     @property
     def most_noise(self) -> float:
@@ -172,16 +236,34 @@ class Train(Section):
 
 
 class Spectrum(Section):
-    """Where and how spectra are measured; all cells of a study share it.
+    """Where and how spectra are measured; all cells of a study share it."""
 
-    step is that of finite differences as a share of sqrt(t), by default the method's; `exact` has none.
-    """
-
-    times: Times
-    points: Annotated[Size, Field(ge=2)]
-    sampling: Annotated[str, _one_of(("forward", "reverse"))] = "forward"
-    method: Annotated[str, _one_of(("exact", *DIFFERENCES))] = "exact"
-    step: Annotated[float, Field(ge=1e-6, le=1)] | None = None
+    times: Annotated[Times, Field(description="noise variances of the spectra, inside the trained noise")]
+    points: Annotated[Size, Field(ge=2, description="noisy points per noise variance")]
+    sampling: Annotated[
+        str,
+        _one_of(("forward", "reverse")),
+        Field(
+            description="points `forward`: x_0 + sqrt(t) w; or `reverse`: along the score's own trajectory from the "
+            "largest t (probability-flow ODE; tangents are then known for flat families only, no mixtures)"
+        ),
+    ] = "forward"
+    method: Annotated[
+        str,
+        _one_of(("exact", *DIFFERENCES)),
+        Field(
+            description="Jacobians `exact`, or of closed forms and networks alike by `central` or `one-sided` finite "
+            "differences"
+        ),
+    ] = "exact"
+    step: Annotated[
+        Annotated[float, Field(ge=1e-6, le=1)] | None,
+        Field(
+            description="of finite differences, as a share of sqrt(t); "
+            + " and ".join(f"{step:g} for `{method}`" for method, step in DIFFERENCES.items())
+            + " if not given"
+        ),
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -197,16 +279,23 @@ class Dimension(Section):
 
     estimators: Annotated[
         list[Annotated[str, _one_of((*SCORE_ESTIMATORS, *DATA_ESTIMATORS))]],
-        Field(min_length=1),
+        Field(min_length=1, json_schema_extra=_UNIQUE, description="which estimators, of the score and of clean data"),
         AfterValidator(_distinct),
     ]
-    times: Times
-    points: Size = 4
-    draws: Annotated[int, Field(ge=2, le=1000, description="score vectors per coordinate of normal_bundle")] = 4
-    probes: Annotated[Size, Field(description="random vectors of slq_count and flipd_hutchinson")] = 10
-    lanczos_steps: Size = 10
-    data_points: Annotated[Size, Field(ge=20, description="of the estimators that see data and no score")] = 2500
-    neighbours: Annotated[Size, Field(ge=2, description="of a point, in local_pca")] = 100
+    times: Annotated[Times, Field(description="noise variances at which they are given the score")]
+    points: Annotated[Size, Field(description="points at which they are given the score")] = 4
+    draws: Annotated[int, Field(ge=2, le=1000, description="score vectors per coordinate of `normal_bundle`")] = 4
+    probes: Annotated[Size, Field(description="random vectors of `slq_count` and `flipd_hutchinson`")] = 10
+    lanczos_steps: Annotated[Size, Field(description="products of each random vector of `slq_count`")] = 10
+    data_points: Annotated[
+        Size,
+        Field(
+            ge=20,
+            description="clean points of the estimators that see no score (made in the cells of `exact`, which the "
+            "study must have)",
+        ),
+    ] = 2500
+    neighbours: Annotated[Size, Field(ge=2, description="of a point, in `local_pca`")] = 100
 
     @property
     def of_score(self) -> list[str]:
@@ -222,80 +311,141 @@ class Dimension(Section):
 class Sampling(Section):
     """Where in noise the score of a sampler changes hands, and how many samples are made; all cells share it."""
 
-    switches: Times
-    points: Annotated[int, Field(ge=2, le=4096, description="samples")] = 256
-    ratio: Annotated[float, Field(gt=1, le=2, description="largest, of two noise variances a step apart")] = 1.1
+    switches: Annotated[Times, Field(description="noise variances at which the score of samples changes hands")]
+    points: Annotated[int, Field(ge=2, le=4096, description="samples, the same starts for all")] = 256
+    ratio: Annotated[
+        float, Field(gt=1, le=2, description="largest ratio of two noise variances a step of the sampler apart")
+    ] = 1.1
 
 
 class Fit(Section):
     """How gaps and phase times are read off spectra."""
 
     level: Annotated[Proportion, Field(description="share of its maximum at which a gap opens and closes")] = 0.5
-    significance: Annotated[Proportion, Field(description="probability of a blind gap where there is none")] = 0.05
-    visibility: Annotated[Proportion, Field(description="width from which a blind gap counts")] = 0.1
-    alignment: Annotated[Proportion, Field(description="mean cosine from which a group counts as aligned")] = 0.95
-    resamples: Annotated[int, Field(ge=50, le=10**5)] = 200
-    confidence: Proportion = 0.95
+    significance: Annotated[
+        Proportion, Field(description="of gaps found blind: probability of any where there is none")
+    ] = 0.05
+    visibility: Annotated[Proportion, Field(description="width from which a gap found blind counts as visible")] = 0.1
+    alignment: Annotated[
+        Proportion,
+        Field(
+            description="mean cosine from which a group counts as aligned; .95 because the Gaussian's directions, the "
+            "same everywhere, reach .84 to .90 on arcs of curvature 0.5"
+        ),
+    ] = 0.95
+    resamples: Annotated[
+        int, Field(ge=50, le=10**5, description="of the bootstrap over points within a seed, of both methods")
+    ] = 200
+    confidence: Annotated[Proportion, Field(description="of the bootstrap intervals over points")] = 0.95
 
 
 class Margins(Section):
-    """Largest relative difference from `exact` that still agrees with theory."""
+    """Per phase time, the largest relative difference from `exact`, up or down, that still agrees with theory."""
 
-    t_open: Positive
-    t_max: Positive
-    t_close: Positive
-    t_consolidation: Positive
+    t_open: Annotated[Positive, Field(description="of the time at which the gap opens")]
+    t_max: Annotated[Positive, Field(description="of the time at which the gap is widest")]
+    t_close: Annotated[Positive, Field(description="of the time at which the gap closes")]
+    t_consolidation: Annotated[Positive, Field(description="of the time at which the final gap rises through one half")]
 
 
 class Compare(Section):
     """Margins of agreement with theory, the confidence of intervals over seeds, and what `check` must find."""
 
-    flat: Margins
-    curved: Margins
-    confidence: Proportion = 0.9
+    flat: Annotated[Margins, Field(description="margins where the curvature is 0")]
+    curved: Annotated[Margins, Field(description="margins where it is not")]
+    confidence: Annotated[Proportion, Field(description="of the Student interval over seeds")] = 0.9
     require: Annotated[
-        list[Annotated[str, _one_of(("baseline", "theory"))]], Field(min_length=1), AfterValidator(_distinct)
+        list[Annotated[str, _one_of(("baseline", "theory"))]],
+        Field(
+            min_length=1, json_schema_extra=_UNIQUE, description="what `scoregap check` must find for its exit status"
+        ),
+        AfterValidator(_distinct),
     ] = ["baseline"]
 
 
-BlockName = Annotated[str, _matching(r"[a-z][a-z0-9_]{0,31}", "lower-case letters, digits and _, at most 32")]
+BlockName = Annotated[str, _Matching(r"[a-z][a-z0-9_]{0,31}", "lower-case letters, digits and _, at most 32")]
 
 
 class Document(Section):
-    """The study file, contract version 1 (axes and batch are checked by `Study`)."""
+    """A study of scoregap: a grid of cells, and a section for every stage."""
 
-    study: Annotated[str, _matching(r"[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, - and _, at most 64")]
-    axes: dict[str, Any]
-    blocks: dict[BlockName, dict[str, Any]] = {}
-    batch: list[str] | None = None  # where the study does not say: `Study.batch`
-    manifold: Manifold
-    train: Train | None = None
-    spectrum: Spectrum
-    dimension: Dimension | None = None
-    sampling: Sampling | None = None
-    fit: Fit = Fit()
-    compare: Compare
+    study: Annotated[
+        str,
+        _Matching(r"[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, - and _, at most 64"),
+        Field(description="name of the study, and of its folder of results"),
+    ]
+    axes: Annotated[
+        dict[str, Any], Field(description="every key is one dimension of the cube, in this order, with its values")
+    ]
+    blocks: Annotated[
+        dict[BlockName, dict[str, Any]],
+        Field(
+            description="several grids in one study, by name, each with some axes otherwise than in `axes`; a group of "
+            "the cube and a folder of figures each; cells that they share are computed once. A block of `exact` with a "
+            "larger `seed` gives the claims more draws than networks are trained on"
+        ),
+    ] = {}
+    batch: Annotated[
+        list[str] | None,
+        Field(
+            description="axes whose cells share a process and a file; only new cells are computed when one grows. If "
+            "not given: `[seed]` where networks are trained, and otherwise all axes but family, dimensions and network"
+        ),
+    ] = None  # where the study does not say: `Study.batch`
+    manifold: Annotated[Manifold, Field(description="what the data are")]
+    train: Annotated[Train | None, Field(description="how networks are trained")] = None
+    spectrum: Annotated[Spectrum, Field(description="where and how spectra are measured")]
+    dimension: Annotated[
+        Dimension | None,
+        Field(description="estimators of the dimension to compare; without the section there is no such stage"),
+    ] = None
+    sampling: Annotated[
+        Sampling | None,
+        Field(
+            description="samples whose score changes hands; without the section there is no such stage; families with "
+            f"a known nearest point: {', '.join(f'`{name}`' for name, one in FAMILIES.items() if one.nearest)}"
+        ),
+    ] = None
+    fit: Annotated[Fit, Field(description="how gaps and phase times are read off spectra")] = Fit()
+    compare: Annotated[Compare, Field(description="margins of agreement with theory")]
 
 
-def _network(name: str) -> str:
+def _networks() -> _Matching:
     sized = [family for family, network in NETWORKS.items() if network.has_width]
     bare = [*CLOSED_FORMS, *(family for family in NETWORKS if family not in sized)]
-    if name not in bare and not re.fullmatch(rf"({'|'.join(sized)})-[1-9][0-9]{{0,4}}", name):
-        raise ValueError(f"should be one of {', '.join(bare)}, or with a width {', '.join(sized)}, as gated-64")
-    return name
+    return _Matching(
+        rf"{'|'.join(bare)}|({'|'.join(sized)})-[1-9][0-9]{{0,4}}",
+        f"one of {', '.join(bare)}, or with a width {', '.join(sized)}, as gated-64",
+    )
 
 
 class Axis(Section):
     """Allowed values of the axes that every study has."""
 
-    family: Annotated[str, _one_of(FAMILIES)]
-    ambient_dim: Annotated[int, Field(ge=2, le=100_000)]
-    manifold_dim: Count | Proportion  # below 1: share of ambient_dim
+    family: Annotated[str, _one_of(FAMILIES), Field(description="what the data lie on")]
+    ambient_dim: Annotated[int, Field(ge=2, le=100_000, description="dimension of the data space, d")]
+    manifold_dim: Annotated[Count | Proportion, Field(description="dimension of the manifold, m; below 1 a share of d")]
+    # At 100 a typical latent is wrapped round 16 times.
     curvature: Annotated[
-        float, Field(ge=0, le=100, allow_inf_nan=False)
-    ]  # at 100 a typical latent is wrapped round 16 times
-    network: Annotated[str, AfterValidator(_network)]
-    seed: Annotated[int, Field(ge=0, lt=2**63)]
+        float,
+        Field(
+            ge=0,
+            le=100,
+            allow_inf_nan=False,
+            description="dimensionless: at 1 a typical latent of the largest group is bent by one radian",
+        ),
+    ]
+    network: Annotated[
+        str,
+        _networks(),
+        Field(
+            description="`exact`, `gaussian`, `empirical` (the score of `dataset_size` points), or a trained network, "
+            "with its width where it has one"
+        ),
+    ]
+    seed: Annotated[
+        int, Field(ge=0, lt=2**63, description="a count, or a list; each seed has its own F, data and weights")
+    ]
 
 
 def read(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tuple]]]:
@@ -402,8 +552,8 @@ def _dotted(loc) -> str:
 
 def _axis_values(path: Path, where: str, axis: str, values) -> tuple:
     if axis == "seed" and isinstance(values, int) and not isinstance(values, bool):
-        if not 1 <= values <= 100_000:
-            raise InputError(f"{path}: {where}.seed: {values} is not allowed: a count should be from 1 to 100000")
+        if not 1 <= values <= MOST_SEEDS:
+            raise InputError(f"{path}: {where}.seed: {values} is not allowed: a count should be from 1 to {MOST_SEEDS}")
         values = list(range(values))
     if not isinstance(values, list) or not values:
         also = " or a count" if axis == "seed" else ""
@@ -438,7 +588,7 @@ def resolve(path: Path, document: Document, section: str, changes: dict[str, Any
                 else:
                     places = [place[int(part)] if isinstance(place, list) else place[part] for place in places]
             for place in places:
-                if not isinstance(place[last], (int, float, str, NoneType)) or axis == "train.device":
+                if not isinstance(place[last], (int, float, str, NoneType)) or axis in NO_AXIS:
                     raise KeyError(last)  # a section, or what changes no result
                 place[last] = value
         except (KeyError, IndexError, ValueError, TypeError):
