@@ -1,0 +1,299 @@
+"""The documents are true: their code runs, or says why not; what they name exists; generated parts leave nothing out.
+
+Code blocks of a page run in order, in a folder in which the finished quickstart is the tiny study of the tests. A block
+after a comment `not run: REASON` does not, but its commands are parsed. Lines `make TARGET` are run by `.ci/run`.
+"""
+
+import doctest
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from scoregap.data import FAMILIES
+from scoregap.measure import DATA_ESTIMATORS, NETWORKS, SCORE_ESTIMATORS
+from scoregap.orchestration import workflow
+from scoregap.report import registry
+from scoregap.study import load
+from scoregap.study.schema import AXES, Document, Section
+from scoregap.study.stages import STAGES
+from scoregap.variables import COORDINATES, VARIABLES
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+MADE = (DOCS / "_build", DOCS / "reference" / "python")  # by `make docs`
+PAGES = [ROOT / "README.md", *(p for p in sorted(DOCS.rglob("*.md")) if not set(MADE) & set(p.parents))]
+SHOWN = ("text", "diff")  # languages of what is no code
+MAKEFILE, CI = (ROOT / "Makefile").read_text(), (ROOT / ".ci" / "run").read_text()
+
+_spec = importlib.util.spec_from_file_location("generated", DOCS / "generated.py")
+assert _spec
+assert _spec.loader
+generated = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(generated)
+
+
+class Block(NamedTuple):
+    """A fenced block of code; line: its first. reason: why it does not run, if it does not."""
+
+    line: int
+    language: str
+    code: str
+    reason: str
+
+
+def blocks(page):
+    found = re.finditer(r"(?:^<!-- not run: (.*?) -->\n)?^```([\w{}]*).*?\n(.*?)^```$", page.read_text(), re.M | re.S)
+    return [
+        Block(page.read_text()[: one.start(2)].count("\n") + 2, one[2], one[3], one[1] or "")
+        for one in found
+        if not one[2].startswith("{")  # a directive of Sphinx
+    ]
+
+
+def name(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+WITH_CODE = [page for page in PAGES if any(block.language not in SHOWN for block in blocks(page))]
+
+
+@pytest.fixture
+def clone(done, tmp_path, monkeypatch):
+    """A folder like a clone in which `make run` is done, entered; its quickstart is the tiny study."""
+    study, results = done
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "workflow").symlink_to(ROOT / "workflow")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "tiny").symlink_to(results)
+    (tmp_path / "tiny.yaml").write_text(study.read_text())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def of_tiny(code):
+    """The code with the tiny study instead of the quickstart."""
+    return re.sub(r"(?<![\w/])quickstart(?![\w.])", "tiny.yaml", code.replace("results/quickstart", "results/tiny"))
+
+
+def lines_of(block):
+    """The commands of a shell block, each as a list of words."""
+    lines = block.code.replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def parse(words):
+    """A command line of scoregap is refused here as it would be refused in a shell."""
+    command, arguments = generated.command(words[1]), words[2:]
+    while hasattr(command, "commands"):
+        command, arguments = command.commands[arguments[0]], arguments[1:]
+    with command.make_context("scoregap", list(arguments)) as context:
+        study = context.params.get("study")
+    if words[1] == "run" and study != "STUDY" and not str(study).endswith(".yaml"):
+        assert workflow.find(study).exists()
+
+
+def run_shell(block):
+    for words in lines_of(block):
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", MAKEFILE, re.MULTILINE), words
+            assert block.reason or f"make {words[1]}" in CI, f"{words} is run nowhere: say why"
+            continue
+        if words[0].endswith("bin/scoregap") and words[1] != "--help":
+            parse(words)
+        assert block.reason or not ("snakemake" in words[0] or words[1:2] == ["run"]), f"{words} takes long: say why"
+    code = "\n".join(line for line in of_tiny(block.code).splitlines() if not line.startswith("make "))
+    if not block.reason:
+        done = subprocess.run(
+            ["sh", "-e", "-c", code], capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "120"}
+        )
+        assert done.returncode == 0, f"line {block.line}: {done.stderr}"
+
+
+def run_session(block, names):
+    session = of_tiny(block.code)
+    test = doctest.DocTestParser().get_doctest(session, names, f"line {block.line}", None, block.line)
+    outcome = doctest.DocTestRunner().run(test, clear_globs=False)
+    assert outcome == (0, session.count(">>>"))
+    names |= test.globs
+
+
+def check_yaml(block, folder):
+    content = yaml.safe_load(block.code)
+    if isinstance(content, dict) and "axes" in content:
+        path = folder / "block.yaml"
+        path.write_text(block.code)
+        load(path)
+    elif isinstance(content, dict):  # a profile of Snakemake
+        from snakemake.cli import get_argument_parser
+
+        known = get_argument_parser().format_help()
+        executor = content.get("executor", "")
+        for key in content:
+            assert f"--{key}" in known or key.startswith(f"{executor}-"), key
+    else:  # a comment
+        assert block.code.startswith("#")
+
+
+def by_hand(names, folder):
+    assert names["jacobian"].shape == (5, 100, 100)
+    assert 0.1 < names["t_max"] < 1
+    assert names["top"].shape == (11,)
+
+
+def the_cube(names, folder):
+    assert names["ratio"].sel(network="exact").values == pytest.approx(1)
+    for figure in ("gaps.pdf", "phases.pdf"):
+        assert (folder / figure).read_bytes().startswith(b"%PDF"), figure
+
+
+# What a page's code must have left behind: its names in Python, and files.
+LEFT = {"docs/how_to/by_hand.md": by_hand, "docs/tutorials/read_the_cube.md": the_cube}
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=name)
+def test_the_code_of_a_page_runs(page, clone):
+    names: dict = {}
+    for block in blocks(page):
+        if block.language == "sh":
+            run_shell(block)
+        elif block.language in ("yaml", "yml"):
+            check_yaml(block, clone)
+        elif block.language == "pycon":
+            run_session(block, names)
+        elif block.language == "python":
+            exec(compile(of_tiny(block.code), f"{page}, line {block.line}", "exec"), names)
+        else:
+            assert block.language in SHOWN, f"line {block.line}: what is {block.language!r}?"
+    if name(page) in LEFT:
+        LEFT[name(page)](names, clone)
+
+
+def test_what_does_not_run_says_why():
+    for page in PAGES:
+        assert page.read_text().count("<!-- not run:") == sum(bool(block.reason) for block in blocks(page)), page
+        for block in blocks(page):
+            assert not block.reason or len(block.reason) > 20, (page, block.line)
+            assert not block.reason or block.language in ("sh", "yml"), (page, block.line)
+
+
+def test_the_readme_is_a_door():
+    readme = PAGES[0].read_text()
+    assert len(readme.splitlines()) <= 150
+    for page in PAGES[1:]:
+        if page.name != "index.md" and page.stem not in ("figures", "manifolds", "networks", "estimators", "cube"):
+            assert f"({name(page)})" in readme, f"the README does not lead to {page}"
+    for page in ("studies", "study", "outputs"):
+        assert f"reference/{page}.md" in readme
+
+
+def test_nothing_is_said_twice():
+    """No line of prose or of a table stands on two pages."""
+    seen: dict[str, Path] = {}
+    for page in PAGES:
+        for line in set(page.read_text().splitlines()):
+            if len(line) > 60 and not line.startswith("!["):
+                assert line not in seen, f"{name(page)} and {name(seen[line])}: {line}"
+                seen[line] = page
+
+
+def test_what_a_page_names_exists():
+    for page in PAGES:
+        text = page.read_text()
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+            assert (page.parent / target).exists() or target.startswith("https:"), (page, target)
+        for path in re.findall(r"`((?:scoregap|workflow|envs|tests|docs|results/[a-z]+)/[\w./]*)`", text):
+            made = path.startswith(("docs/_build", "results/"))
+            assert made or (ROOT / path).exists(), (page, path)
+        for dotted in re.findall(r"`(scoregap(?:\.\w+)+)`", text):
+            assert resolve_name(dotted) is not None, (page, dotted)
+        for target in re.findall(r"`make ([a-z-]+)", text.replace("\n", " ")):
+            assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), (page, target)
+        for command in re.findall(r"`(?:\.venv/bin/)?scoregap ([a-z]+)", text.replace("\n", " ")):
+            assert generated.command(command), (page, command)
+
+
+def keys(model):
+    for key, field in model.model_fields.items():
+        inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
+        yield key
+        for section in inner:
+            if issubclass(section, Section):
+                yield from keys(section)
+
+
+def test_generated_parts_leave_nothing_out():
+    """What they are made of is found here in another way."""
+    names = {
+        "study_keys": {*keys(Document), *(f"axes.{axis}" for axis in AXES)},
+        "cube_variables": {*VARIABLES, *COORDINATES},
+        "studies": {path.stem for path in (ROOT / "workflow" / "studies").glob("*.yaml")},
+        "figures": set(registry.FIGURES),
+        "stages": {stage.name for stage in STAGES},
+        "packages": {p.name for p in (ROOT / "scoregap").glob("[a-z]*") if p.is_dir()},
+    }
+    for function, expected in names.items():
+        text = getattr(generated, function)()
+        assert len(set(text.splitlines())) > len(expected)
+        for one in expected:
+            assert re.search(rf"`(?:[\w.\[\]]+\.)?{re.escape(one)}`", text), (function, one)
+    commands = generated.command_line()
+    for one in (*(stage.name for stage in STAGES), "run", "check", "baseline accept"):
+        assert f"`scoregap {one}`" in commands
+    assert "--study" in commands.partition("`scoregap fit`")[2]
+    pages = "".join(generated.python_pages().values())
+    for path in (ROOT / "scoregap").rglob("[a-z]*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        assert f".. automodule:: {module}\n" in pages, module
+
+
+def test_every_generated_part_is_on_a_page():
+    marks = re.findall(generated.MARK, "".join(page.read_text() for page in PAGES))
+    assert sorted(marks) == sorted(set(marks))
+    assert all(callable(getattr(generated, mark)) for mark in marks)
+    assert set(marks) == {"study_keys", "cube_variables", "command_line", "studies", "figures", "stages", "packages",
+                          "whole",
+                          "picture"}  # fmt: skip
+
+
+def test_tables_written_by_hand_leave_nothing_out():
+    manifolds, networks, estimators = (
+        (DOCS / f"reference/{p}.md").read_text() for p in ("manifolds", "networks", "estimators")
+    )
+    for family in FAMILIES:
+        assert f"| `{family}` |" in manifolds or family.startswith("skdim"), family
+    for network, one in NETWORKS.items():
+        assert f"| `{network}{'-64' if one.has_width else ''}` |" in networks, network
+    for estimator in (*SCORE_ESTIMATORS, *DATA_ESTIMATORS):
+        assert f"`{estimator}`" in estimators, estimator
+
+
+def test_docstrings_become_restructured_text():
+    text = generated.as_rst(["A *b* of `c`s, x_ | y.", "- d", "", "    code(*e)", "", "law   what is known", "x     y"])
+    assert text == ["A \\*b\\* of ``c``\\ s, x\\_ \\| y.", "\\- d", "", "::", "", "        code(*e)", "", "::", "",
+                    "    law   what is known", "    x     y", ""]  # fmt: skip
+
+
+def test_a_wrong_command_is_refused():
+    for wrong in ("scoregap run quickstart --core 2", "scoregap theory --group 2:1", "scoregap run no_such_study"):
+        with pytest.raises(Exception, match=r"core|ambient|no_such_study"):
+            parse(wrong.split())
+
+
+def test_ci_does_what_the_readme_says():
+    for command in ("make run", "scoregap check quickstart", "make docs", "make test"):
+        assert command in CI
+
+
+def test_the_citation_and_the_licence_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["license"] == "Apache-2.0"
+    assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License")
