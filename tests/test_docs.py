@@ -155,8 +155,18 @@ def the_cube(names, folder):
         assert (folder / figure).read_bytes().startswith(b"%PDF"), figure
 
 
+def the_figure(names, folder):
+    assert (folder / "excess.pdf").read_bytes().startswith(b"%PDF")
+    (axes,) = names["excess"](names["part"].study, names["part"].datasets).axes
+    assert [line.get_label() for line in axes.lines] == ["gated-8"]
+
+
 # What a page's code must have left behind: its names in Python, and files.
-LEFT = {"docs/how_to/by_hand.md": by_hand, "docs/tutorials/read_the_cube.md": the_cube}
+LEFT = {
+    "docs/how_to/by_hand.md": by_hand,
+    "docs/how_to/add_a_figure.md": the_figure,
+    "docs/tutorials/read_the_cube.md": the_cube,
+}
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)

@@ -1,4 +1,4 @@
-"""What is estimated: networks, training, spectra, gaps, phase times, dimensions. Never imports `truth`.
+"""What is estimated: networks, training, spectra, gaps, phase times, dimensions. Never imports `data` or `laws`.
 
 This file is light (no torch), because Snakemake parses studies: a network family is registered by name
 here and loaded from its module on first use. `gated-64` is family `gated` at width 64; `linear` has no width.

@@ -439,8 +439,10 @@ class Axis(Section):
         str,
         _networks(),
         Field(
-            description="`exact`, `gaussian`, `empirical` (the score of `dataset_size` points), or a trained network, "
-            "with its width where it has one"
+            description="`exact`, `gaussian`, `empirical` (the score of `dataset_size` points), or a trained network: "
+            + ", ".join(f"`{name}-64`" for name, one in NETWORKS.items() if one.has_width)
+            + " at any width, "
+            + ", ".join(f"`{name}`" for name, one in NETWORKS.items() if not one.has_width)
         ),
     ]
     seed: Annotated[
