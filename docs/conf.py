@@ -22,6 +22,7 @@ html_theme = "furo"
 html_title = f"scoregap {release}"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+smartquotes = False  # options begin with two hyphens
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True

@@ -220,7 +220,7 @@ def test_what_a_page_names_exists():
         text = page.read_text()
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
             assert (page.parent / target).exists() or target.startswith("https:"), (page, target)
-        for path in re.findall(r"`((?:scoregap|workflow|envs|tests|docs|results/[a-z]+)/[\w./]*)`", text):
+        for path in re.findall(r"`(?:python )?((?:scoregap|workflow|envs|tests|docs|results/[a-z]+)/[\w./]*)`", text):
             made = path.startswith(("docs/_build", "results/"))
             assert made or (ROOT / path).exists(), (page, path)
         for dotted in re.findall(r"`(scoregap(?:\.\w+)+)`", text):
