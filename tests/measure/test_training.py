@@ -152,7 +152,6 @@ UNSTABLE = [
     {"learning_rate": 0.3, "decay": "none"},
     {"learning_rate": 0.3, "preconditioning": "x0"},
     {"learning_rate": 0.3, "preconditioning": "epsilon", "schedule": "vp"},
-    {"learning_rate": 0.1, "preconditioning": "epsilon"},
 ]
 
 
