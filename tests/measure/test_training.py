@@ -152,7 +152,6 @@ UNSTABLE = [
     {"learning_rate": 0.3, "decay": "none"},
     {"learning_rate": 0.3, "preconditioning": "x0"},
     {"learning_rate": 0.3, "preconditioning": "epsilon", "schedule": "vp"},
-    {"learning_rate": 0.1, "preconditioning": "epsilon"},
 ]
 
 
@@ -164,7 +163,6 @@ def test_a_rate_that_is_too_high_ends_below_no_training(how):
     module = ensemble([1, 2], depth=3, **kinds)
     source = data([1, 2], levels=8, schedule=kinds.get("schedule", "ve"))
     (last,) = training.train(module, source, 640, warmup=0.05, ema=0.1, reports=[640], **how)
-    assert (last.share < 1).all()
     quantiles = schedules.noise_quantiles(*RANGE, schedule=kinds.get("schedule", "ve"))
     fresh = training.batches(
         [gaussian] * 2, [np.random.default_rng(9) for _ in "ab"], quantiles, 32, 32, kinds.get("schedule", "ve")
@@ -173,6 +171,7 @@ def test_a_rate_that_is_too_high_ends_below_no_training(how):
     spread = t[..., None, None]
     error = (last.averaged(clean + spread.sqrt() * noise, t) - clean).square() * last.averaged.loss_weight(spread)
     assert (error.mean((1, 2, 3)) < 0.98).all(), error.mean((1, 2, 3))
+    assert (last.share < 1).all()
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
