@@ -4,9 +4,9 @@ import pandas as pd
 import xarray as xr
 from tiny import BLOCKS, edited
 
+from scoregap import cubes
 from scoregap.regression import baselines, reports, theory
 from scoregap.report import page
-from scoregap.stages import cube
 from scoregap.study import load
 
 
@@ -72,7 +72,7 @@ def test_an_axis_may_point_to_every_group(tmp_path):
 def test_every_block_is_a_group_of_the_cube_and_a_folder_of_figures(blocks):
     path, folder = blocks
     study = load(path)
-    parts = cube.datasets(study, folder / "cube.zarr")
+    parts = cubes.datasets(study, folder / "cube.zarr")
     assert [part.block for part, _ in parts] == ["curved", "one", "schedules", "draws"]
     for part, (ds,) in parts:
         assert all(tuple(ds[axis].values) == part.axes[axis] for axis in study.axes)

@@ -51,7 +51,7 @@ def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple
     return [(dict(zip(keys, values, strict=True)), rows) for values, rows in frame.groupby(keys, sort=False)]
 
 
-def of_subjects(frame: pd.DataFrame) -> pd.DataFrame:
+def evaluated_scores(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of a comparison that answer whether theory holds: those of networks, or of the law without any.
 
     Beside networks, the law has rows of blocks without any, which draw the exact score more often for the claims.
@@ -60,7 +60,7 @@ def of_subjects(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if of_law.all() else frame[~of_law]
 
 
-def told(study: Study, values: dict) -> dict:
+def distinguishing_axes(study: Study, values: dict) -> dict:
     """What of a cell's values must be said to tell it from the others: in a study with blocks, what differs from its
     axes."""
     if not study.blocks:

@@ -14,9 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
-from scoregap import DamagedFile, InputError, storage
+from scoregap import DamagedFile, InputError, cubes, storage
 from scoregap.regression.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
-from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, digest
 
 FORMAT = 1
@@ -47,7 +46,7 @@ class Record(Strict):
 
 def take(study: Study, folder: Path) -> Record:
     """Reduce the finished run of a study in its folder. Raises DamagedFile, InputError."""
-    parts = gathered(study, folder / "cube.zarr")
+    parts = cubes.datasets(study, folder / "cube.zarr")
     attrs = parts[0][1][0].attrs
     found: dict[str, Metric] = {}
     not_ok: list[str] = []

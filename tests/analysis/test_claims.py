@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 from tiny import edited, run_stages
 
-from scoregap import InputError
+from scoregap import InputError, cubes
 from scoregap.analysis import claims
 from scoregap.laws import times
-from scoregap.stages import cube
 from scoregap.study import load
 from scoregap.study.schema import Margins
 
@@ -117,7 +116,7 @@ def test_margins_are_those_of_the_study():
 
 def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     study, folder = blocks
-    frame = claims.claims(cube.datasets(load(study), folder / "cube.zarr"))
+    frame = claims.claims(cubes.datasets(load(study), folder / "cube.zarr"))
     counts = frame.claim.value_counts()
     assert counts["t_max"] == 3  # flat, curved, vp; one variance has no such gap
     assert counts["no_gap"] == 1
@@ -142,7 +141,7 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
 
 def test_numbers_of_closed_forms_are_exact(blocks):
     study, folder = blocks
-    frame = claims.claims(cube.datasets(load(study), folder / "cube.zarr")).set_index("claim")
+    frame = claims.claims(cubes.datasets(load(study), folder / "cube.zarr")).set_index("claim")
     flat = frame[frame.curvature == 0]
     for name in ("spike", "singular"):
         known = flat.loc[[name], "exact"].dropna()  # a tenth of the consolidation time may be outside the grid
@@ -157,13 +156,13 @@ def test_numbers_of_closed_forms_are_exact(blocks):
 def test_a_study_without_networks_has_no_claims(tmp_path):
     study = edited(tmp_path, ("[exact, gaussian, gated-8]", "[exact, gaussian]"))
     run_stages(study, tmp_path)
-    assert claims.claims(cube.datasets(load(study), tmp_path / "cube.zarr")).empty
+    assert claims.claims(cubes.datasets(load(study), tmp_path / "cube.zarr")).empty
     assert pd.read_csv(tmp_path / "claims.csv").empty
 
 
 def test_the_file_of_a_run_is_read_and_not_that_of_another_study(blocks, tmp_path):
     study, folder = load(blocks[0]), blocks[1]
-    found, computed = claims.read(study, folder), claims.claims(cube.datasets(study, folder / "cube.zarr"))
+    found, computed = claims.read(study, folder), claims.claims(cubes.datasets(study, folder / "cube.zarr"))
     pd.testing.assert_frame_equal(found, computed, check_dtype=False, rtol=1e-5)
     other = load(edited(tmp_path))
     with pytest.raises(InputError, match=r"claims\.csv: is not of this study as it is now: rerun compare"):

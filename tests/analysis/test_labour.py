@@ -72,7 +72,7 @@ def test_a_decision_is_found_where_it_is(order):
     assert [one[name] for name in ("inside", "inside_low", "inside_high")] == pytest.approx(inside)
     assert (one["own"], one["exact"], one["seeds"]) == pytest.approx(((0.0004 + 1.1 / 3) ** 0.5, 0.02, 3))
     assert (one["window_low"], one["window_high"]) == pytest.approx((0.01, 1.0))
-    assert one["verdict"] == "inside"
+    assert labour.words(one) == "inside"
     for k in (5, 20, 30):
         assert [rows[k][name] for name in ("value", "low", "high")] == pytest.approx(
             jackknife(lambda seeds, k=k: value(seeds, k), 3)
@@ -101,7 +101,7 @@ def test_a_decision_is_found_where_it_is(order):
 )
 def test_verdicts_follow_the_interval_over_seeds(centres, window, says):
     one, _ = decision(steps(centres), window)
-    assert one["verdict"] == says
+    assert labour.words(one) == says
     assert np.isnan(one["inside"]) == (says == "no window")
 
 
@@ -112,7 +112,7 @@ def test_a_window_is_the_mean_of_those_that_are_known():
     assert rows[0]["verdict"] == "inconclusive"  # the two are far apart
     near = np.array([[0.01, 0.4], [0.011, 0.41], [np.nan, np.nan]])
     rows = labour._decision(SWITCH, steps([0.1, 0.1, 0.1]) ** 2, near, "own below", 0.9)
-    assert rows[0]["verdict"] == "inside"
+    assert labour.words(rows[0]) == "inside"
 
 
 def test_where_windows_move_with_their_seeds_verdicts_are_of_the_distance():
@@ -122,7 +122,7 @@ def test_where_windows_move_with_their_seeds_verdicts_are_of_the_distance():
         labour._decision(SWITCH, curves, np.stack([0.01 * centres, edge], 1), "own below", 0.9)[0]["verdict"]
         for edge in (1.15 * centres, 1.15 * centres[::-1])
     )
-    assert (alike, apart) == ("inside", "inconclusive")
+    assert (alike, apart) == ("agrees", "inconclusive")
 
 
 @pytest.mark.parametrize(
@@ -208,8 +208,8 @@ def test_every_curve_of_the_cube_is_judged_by_its_window(study):
     curves = frame.drop_duplicates(["curvature", "network", "order", "error", "group"])
     assert len(frame) == 41 * len(curves) == 41 * 2 * 2 * 2 * 3
     assert set(curves.network) == {"gaussian", "gated-8"}
-    expected = {(labour.OFF, -1): (0.1, 0, 0.15, "inside"), (labour.WITHIN, 0): (1.0, 0.5, 2.0, "inside"),
-                (labour.WITHIN, 1): (0.3, 0.5, 2.0, "outside")}  # fmt: skip
+    expected = {(labour.OFF, -1): (0.1, 0, 0.15, "agrees"), (labour.WITHIN, 0): (1.0, 0.5, 2.0, "agrees"),
+                (labour.WITHIN, 1): (0.3, 0.5, 2.0, "disagrees")}  # fmt: skip
     for row in curves.itertuples():
         centre, low, high, verdict = expected[row.error, row.group]
         assert row.decided == pytest.approx(centre, rel=0.02)
@@ -239,7 +239,7 @@ def test_cells_without_a_result_are_left_out(study):
 def test_one_group_has_no_window_on_the_manifold(study):
     (ds,) = invented(study)
     frame = labour.labour(study, [ds.isel(group=[0], gap=[-1])])
-    assert set(frame.verdict[frame.error == labour.WITHIN]) == {"no window"}
+    assert set(frame.reason[frame.error == labour.WITHIN]) == {"no window"}
     assert set(frame.verdict[frame.error == labour.OFF]) == {"inside"}
 
 

@@ -6,11 +6,10 @@ import pytest
 import xarray as xr
 from tiny import FLAT, LINEAR, WITH_DIMENSION, edited, measured
 
-from scoregap import analysis
+from scoregap import analysis, cubes
 from scoregap.analysis import laws, tables
 from scoregap.data import FAMILIES, Group
 from scoregap.laws import random_matrix as theory
-from scoregap.stages import cube
 from scoregap.study import load
 
 BY_STD = (
@@ -266,7 +265,7 @@ def test_curvature_against_the_flat_cell_of_the_same_f(curved):
 def test_networks_stand_beside_the_exact_score_under_curvature(done):
     """Over the flat exact time of the same F; ghosts only where the exact score has not consolidated yet."""
     study = load(done[0])
-    ((_, (ds,)),) = cube.datasets(study, done[1] / "cube.zarr")
+    ((_, (ds,)),) = cubes.datasets(study, done[1] / "cube.zarr")
     assert [line.split()[0] for line in analysis.summary(study, [ds])[2:4]] == ["exact", "gated-8"]
     frame = laws.curvature(study, [ds])
     assert frame.network.unique().tolist() == ["exact", "gated-8"]

@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 from tiny import edited, run_stages
 
-from scoregap import analysis
+from scoregap import analysis, cubes
 from scoregap.analysis import learning
-from scoregap.stages import cube
 from scoregap.study import load
 from scoregap.variables import ABSENT
 
@@ -23,7 +22,7 @@ def trained(folder, *changes):
     path = edited(folder, LONGER, *changes)
     run_stages(path, folder, drawn=False)
     study = load(path)
-    ((_, datasets),) = cube.datasets(study, folder / "cube.zarr")
+    ((_, datasets),) = cubes.datasets(study, folder / "cube.zarr")
     return study, datasets
 
 

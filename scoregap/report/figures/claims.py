@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
 from scoregap.analysis.claims import CLAIMS
-from scoregap.analysis.tables import told
+from scoregap.analysis.tables import distinguishing_axes
 from scoregap.report.figures import label, nothing, subplots
 from scoregap.study import Study
 
@@ -39,7 +39,7 @@ def overview(study: Study, frame: pd.DataFrame):
             ax.plot(column, rows[row.claim], "o", ms=5, mec="white", mew=0.8, color=VERDICTS[row.of_exact])
     ax.imshow(colours, cmap=ListedColormap(list(VERDICTS.values())), vmin=0, vmax=len(VERDICTS) - 1, aspect="auto")
     ax.set_yticks(range(len(rows)), [textwrap.shorten(CLAIMS[name].says, 64) for name in rows], fontsize=7)
-    cells = [told(study, dict(zip(axes, column, strict=False))) for column in place]
+    cells = [distinguishing_axes(study, dict(zip(axes, column, strict=False))) for column in place]
     names = [
         ", ".join([*(f"{_short(axis)} {value}" for axis, value in cell.items()), column[-1]])
         for cell, column in zip(cells, place, strict=True)

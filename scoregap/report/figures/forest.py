@@ -68,7 +68,7 @@ def draw(report: Report, why: str = "no baseline has been accepted"):
 
 def against_theory(rows: list[Row]) -> list[Line]:
     """What theory has a verdict on, the farthest first."""
-    lines = [Line(row.name, row.theory.verdict, *row.theory[2:]) for row in rows]
+    lines = [Line(row.name, row.theory.verdict, row.theory.at, row.theory.low, row.theory.high) for row in rows]
     return sorted((line for line in lines if np.isfinite(line.at)), key=lambda line: -abs(line.at))
 
 

@@ -3,6 +3,8 @@
 study, datasets of its cube -> figure (the table of `scoregap.analysis.labour`, drawn)
 """
 
+import math
+
 from scoregap.analysis import labour as findings
 from scoregap.analysis import tables
 from scoregap.report.figures import (
@@ -64,5 +66,5 @@ def _panel(ax, rows, colours: dict) -> None:
         ax.fill_between(one.switch, one.share_low, one.share_high, color=colour, alpha=0.2, lw=0)
     totals = rows.drop_duplicates("network")
     for i, row in enumerate(totals.itertuples()):
-        text = f"{row.own:.2g}" + (" (not testable)" if row.verdict == "not testable" else "")
+        text = f"{row.own:.2g}" + (" (not testable)" if math.isnan(row.decided) else "")
         ax.text(0.02, 0.91 - 0.09 * i, text, transform=ax.transAxes, fontsize=7, color=colours.get(row.network, "0.4"))
