@@ -144,6 +144,21 @@ def test_public_functions_have_docstrings():
     assert missing == []
 
 
+def test_nobody_parses_our_own_text():
+    """Verdicts, tables and mistakes are data; regular expressions are for what users write."""
+    for path in MODULES:
+        if path.relative_to(PACKAGE).parts[0] in (
+            "analysis",
+            "data",
+            "laws",
+            "measure",
+            "regression",
+            "report",
+            "stages",
+        ):
+            assert not re.search(r"^(import|from) re\b", path.read_text(), re.MULTILINE), path
+
+
 def test_no_grab_bags():
     assert not [path for path in MODULES if path.stem in ("utils", "helpers", "common", "misc")]
 

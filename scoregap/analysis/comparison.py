@@ -44,7 +44,8 @@ def read(study: Study, path: Path) -> pd.DataFrame:
     """The comparison of a finished run, from its file. Raises DamagedFile, InputError."""
     frame = pd.read_csv(io.StringIO(written(study, path)))
     if missing := {"verdict", *Detail._fields} - set(frame.columns):
-        raise InputError(f"{path}: is of another version of scoregap, without {min(missing)}: rerun compare")
+        problem = f"is of another version of scoregap, without {min(missing)}"
+        raise InputError(problem, file=path, allowed="rerun compare")
     return frame.assign(**{name: frame[name].astype(object).where(frame[name].notna(), "") for name in TEXTS})
 
 

@@ -34,7 +34,7 @@ def written(study: Study, path: Path) -> str:
     """The text of a table of a study's run, as stage compare wrote it. Raises DamagedFile, InputError."""
     content, of = storage.read_table(path)
     if of != study.hash:
-        raise InputError(f"{path}: is not of this study as it is now: rerun compare")
+        raise InputError("is not of this study as it is now", file=path, allowed="rerun compare")
     return content
 
 

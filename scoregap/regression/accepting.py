@@ -7,6 +7,7 @@ import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from scoregap import InputError, storage
 from scoregap.regression import baselines
@@ -26,8 +27,8 @@ def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, ro
     Raises InputError where nobody could later say what the numbers are of, or whether they have changed.
     """
 
-    def refuse(why: str):
-        raise InputError(f"baseline of {study.name}: is not accepted: {why}")
+    def refuse(why: str) -> NoReturn:
+        raise InputError("is not accepted", key=f"baseline of {study.name}", allowed=why)
 
     storage.claim((path, baselines.KIND))
     if os.environ.get("CI"):

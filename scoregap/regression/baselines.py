@@ -112,7 +112,7 @@ def read(path: Path) -> Record:
             raise DamagedFile(f"{path}: is of another version of scoregap: take its own, or accept the baseline again")
         record = Record.model_validate(content)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise InputError(f"{path}: is no baseline: make one with `scoregap baseline accept`") from None
+        raise InputError("is no baseline", file=path, allowed="make one with `scoregap baseline accept`") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

@@ -10,7 +10,6 @@ from scoregap import analysis, cubes, storage
 from scoregap.analysis import comparison
 from scoregap.study import load
 
-
 TABLES = storage.Kind(
     "the tables of a comparison", storage.text_with(r"\nmade by scoregap compare: [^\n]+\n\Z"), r"comparison\.txt"
 )

@@ -407,7 +407,9 @@ class Study:
 
     def job(self, id: str) -> Job:
         if id not in self.jobs:
-            raise InputError(f"{self.path}: job {id!r} is not in this study: allowed is one of {some(self.jobs)}")
+            raise InputError(
+                f"job {id!r} is not in this study", file=self.path, allowed=f"allowed is one of {some(self.jobs)}"
+            )
         return self.jobs[id]
 
     @property
