@@ -11,11 +11,12 @@ import xarray as xr
 from scipy import optimize, stats
 
 from scoregap.analysis.tables import PHASES, blocks, labelled, listed, or_dash, plus_minus
-from scoregap.laws import random_matrix
+from scoregap.laws import expansions, random_matrix
 from scoregap.study import Study
 
 OFF = 0.10  # a theory that errs by more has failed
 GHOST = 0.10  # eigenvalue of G from which a direction beyond the manifold is counted
+EXPANDED = 200  # curvatures at which the expansion is told
 RESOLVED = 3.0  # standard errors from which a value differs from zero
 EDGES = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
 
@@ -264,6 +265,20 @@ def gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     return lines
 
 
+def half_of_draws(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per block of `gap_existence` and alpha: the variance ratio at which `half` of the draws have the gap.
+
+    The columns are the axes that tell blocks apart, alpha, and half.
+    """
+    return pd.DataFrame(
+        [
+            values | {"alpha": alpha, "half": half(group.sort_values("variance_ratio"))}
+            for values, block in ([] if frame.empty else blocks(study, frame, "manifold_dim", study.std_axis))
+            for alpha, group in block.groupby("alpha")
+        ]
+    )
+
+
 def half(group: pd.DataFrame) -> float:
     """Variance ratio at which the share of draws with a gap falls through one half, interpolated in its logarithm."""
     ratio, share = group.variance_ratio.to_numpy(), group.widest.to_numpy()
@@ -290,6 +305,29 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         label = ", ".join(filter(None, [labelled(values), network if study.subjects else ""]))
         lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}")
     return lines
+
+
+def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per block of `curvature` and c: consolidation over the flat one by the expansion in the curvature, at the
+    mean scales of the draws.
+
+    The columns are the axes that tell blocks apart, curvature, and ratio. No rows for families other than arcs; NaN
+    beyond half of the flat time, where the expansion says nothing.
+    """
+    rows = []
+    for values, block in [] if frame.empty else blocks(study, frame, "curvature"):
+        if block.family.iloc[0] != "arcs":
+            continue
+        truths = [cell.truth() for cell in study.cells if all(cell[axis] == value for axis, value in values.items())]
+        edges = np.mean([truth.edges() for truth in truths if truth.curvature == 0], 0)
+        smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
+        curved = next(truth for truth in truths if truth.curvature)
+        c = np.linspace(0, block.curvature[block.network == "exact"].max(), EXPANDED)
+        kappa = curved.kappa / curved.curvature * c
+        ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
+        ratio = np.where(ratio > 0.5, ratio, np.nan)
+        rows += [values | {"curvature": at, "ratio": one} for at, one in zip(c, ratio, strict=True)]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["curvature", "ratio"])
 
 
 def of_scores(study: Study, frame: pd.DataFrame) -> list[tuple[str, dict, pd.DataFrame]]:

@@ -205,6 +205,34 @@ def transition(group: pd.DataFrame) -> float:
     return float(np.exp(np.interp(HALF, position[i : i + 2], np.log(cost[i : i + 2]))))
 
 
+def transitions(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per block and network of `plateau`: `left`, the cost by which it has left the plateau, NaN if it has not.
+
+    The columns are the axes that tell blocks apart, network, and left.
+    """
+    return pd.DataFrame(
+        [
+            values | {"network": network, "left": transition(group.sort_values("cost"))}
+            for values, block in ([] if frame.empty else blocks(study, frame, "train.steps"))
+            for network, group in block.groupby("network", sort=False)
+        ]
+    )
+
+
+def mean_costs(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per block, quantity, network and steps of `costs`: geometric means over seeds of what is not 0.
+
+    The columns are the axes that tell blocks apart, quantity, network, steps, cost and error; sorted by cost.
+    """
+    if frame.empty:
+        return frame
+    logs = frame.assign(cost=np.log(frame.cost), error=np.log(frame.error.where(frame.error > 0)))
+    keys = [*(axis for axis in study.facets if axis != "train.steps"), "quantity", "network", "steps"]
+    means = logs.groupby(keys, sort=False, dropna=False)[["cost", "error"]].mean().dropna().reset_index()
+    means[["cost", "error"]] = np.exp(means[["cost", "error"]])
+    return means.sort_values("cost", kind="stable")
+
+
 def exponent(group: pd.DataFrame) -> tuple[float, float]:
     """(p, standard error) of spike ~ steps^-p over networks of the same kind: one slope, an amplitude per network.
 

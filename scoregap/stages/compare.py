@@ -23,7 +23,7 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> list[P
     parts = cubes.datasets(loaded, cube)
     frame = comparison.compare(parts)
     tested = analysis.claims.claims(parts)
-    found = [line for part, datasets in parts for line in analysis.summary(part, datasets)]
+    found = [line for part, datasets in parts for line in analysis.Tables(part, datasets).lines()]
     found += ["", *analysis.claims.lines(tested)] if len(tested) else []
     found += ["", f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
     storage.write_text(table, comparison.render(loaded, frame) + "".join(f"{line}\n" for line in found), TABLES)

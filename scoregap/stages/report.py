@@ -10,7 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from scoregap import DamagedFile, InputError, analysis, cubes, storage
+from scoregap import DamagedFile, InputError, cubes, storage
 from scoregap.analysis import comparison
 from scoregap.regression import baselines
 from scoregap.report import figures, page, registry
@@ -32,7 +32,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     attrs = parts[0][1][0].attrs
     device = baselines.device(loaded, cube.parent, attrs["machine"])
     pictures = {name: (out / f"{name}.svg").read_bytes() for name in names}
-    lines = [line for part, datasets in parts for line in analysis.summary(part, datasets)]
+    lines = [line for part in drawn.parts.values() for line in part.tables.lines()]
     facts = attrs | {"device": device}
     storage.write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts), page.KIND)
     return [*itertools.chain(*(files(out, name) for name in names)), html]

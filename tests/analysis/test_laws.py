@@ -326,3 +326,19 @@ def test_half_of_the_draws_where_draws_say_nothing():
     frame = pd.DataFrame({"variance_ratio": [0.01, 0.1], "widest": [np.nan, np.nan]})
     assert np.isnan(laws.half(frame))
     assert tables.or_dash(laws.half(frame)) == "-"
+
+
+def test_small_curvature_is_where_the_exact_score_goes(tiny):
+    study = load(tiny)
+    most = 0.02 * (laws.EXPANDED - 1)
+    frame = pd.DataFrame({"family": "arcs", "network": "exact", "curvature": [0.0, most]})
+    found = laws.small_curvature(study, frame).set_index("curvature").ratio
+    assert len(found) == laws.EXPANDED
+    assert found[0.0] == 1
+    assert np.isnan(found[most])
+    truth = study.cells[-1].truth()
+    squares = np.mean([cell.truth().scales ** 2 for cell in study.cells], 0)
+    kappa = truth.kappa / 0.5 * 0.02
+    share = squares[0] / (squares[0] + squares[-1])
+    assert found.iloc[1] == pytest.approx(1 - kappa**2 * squares[-1] * (0.5 + 2 * share**2))
+    assert laws.small_curvature(study, frame.assign(family="tanh")).empty

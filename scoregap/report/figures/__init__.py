@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.figure import Figure
@@ -142,6 +143,13 @@ def shared_legend(figure, axes) -> None:
 def of_cell(array: xr.DataArray) -> xr.DataArray:
     """What all networks and seeds of a cell share, as its boundaries and its law: of those that have a result."""
     return array.median(("network", "seed"))
+
+
+def of_block(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
+    """The rows of a table with these values; of a table without rows, none."""
+    for column, value in values.items() if len(frame) else ():
+        frame = frame[frame[column] == value]
+    return frame
 
 
 def left_out(blocks: list, most: int) -> str:

@@ -1,11 +1,13 @@
 """Figure of the division of labour: errors of samples against the noise variance at which their score changes hands.
 
-study, datasets of its cube -> figure (the table of `scoregap.analysis.labour`, drawn)
+study, table of `scoregap.analysis.labour` -> figure
 """
 
 import math
 
-from scoregap.analysis import labour as findings
+import pandas as pd
+from matplotlib.figure import Figure
+
 from scoregap.analysis import tables
 from scoregap.report.figures import (
     PANELS,
@@ -24,9 +26,8 @@ STYLES = {"own below": "-", "own above": "--"}
 MARKS = {"gaussian": REFERENCE_STYLE["gaussian"]["color"]}
 
 
-def labour(study: Study, datasets: list):
+def labour(study: Study, frame: pd.DataFrame) -> Figure:
     """Share of a network's own error against the switch, a row per error; the windows of the exact score shaded."""
-    frame = findings.labour(study, datasets)
     if frame.empty:
         return nothing("the division of labour needs samples of a score other than the exact one")
     shown = tables.blocks(study, frame)
@@ -53,7 +54,7 @@ def labour(study: Study, datasets: list):
 
 
 def _panel(ax, rows, colours: dict) -> None:
-    """One error in one cell: rows of `findings.labour`."""
+    """One error in one cell: rows of `analysis.labour`."""
     low, high = rows[["window_low", "window_high"]].iloc[0]
     if high > 0:
         ends = (max(low, rows.switch.min()), min(high, rows.switch.max()))
