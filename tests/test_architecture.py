@@ -144,6 +144,13 @@ def test_public_functions_have_docstrings():
     assert missing == []
 
 
+def test_figures_compute_no_law_and_no_interval():
+    for name in GRAPH:
+        if name.startswith("scoregap.report.figures"):
+            known = {one for one in GRAPH[name] if one.startswith(("scoregap.laws", "scoregap.measure"))}
+            assert not known | (GRAPH[name] & {"scoregap.analysis.intervals"}), name
+
+
 def test_nobody_parses_our_own_text():
     """Verdicts, tables and mistakes are data; regular expressions are for what users write."""
     for path in MODULES:

@@ -227,7 +227,8 @@ def mean_costs(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return frame
     logs = frame.assign(cost=np.log(frame.cost), error=np.log(frame.error.where(frame.error > 0)))
-    keys = [*(axis for axis in study.facets if axis != "train.steps"), "quantity", "network", "steps"]
+    varied = [axis for axis in study.facets if axis != "train.steps" and len(study.axes[axis]) > 1]
+    keys = [*varied, "quantity", "network", "steps"]
     means = logs.groupby(keys, sort=False, dropna=False)[["cost", "error"]].mean().dropna().reset_index()
     means[["cost", "error"]] = np.exp(means[["cost", "error"]])
     return means.sort_values("cost", kind="stable")

@@ -122,7 +122,7 @@ def test_only_some_of_many_cells_are_drawn_and_the_footer_says_so(results, monke
 
 
 def test_what_a_report_draws_and_tells_is_computed_once(results, monkeypatch):
-    study, folder = results
+    _, folder = results
     asked = []
     monkeypatch.setitem(
         analysis.TABLES, "curvature", lambda *given, made=analysis.TABLES["curvature"]: asked.append(1) or made(*given)
