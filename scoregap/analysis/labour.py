@@ -8,7 +8,7 @@ score act at a part of the noise variances only; where its error comes from, tha
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def labour(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _errors(cell: xr.Dataset):
+def _errors(cell: xr.Dataset) -> Iterator[tuple[str, int, np.ndarray, np.ndarray, np.ndarray]]:
     """(name, group, squares (seeds, switches), window (seeds, 2), distances from truth) of every error of a cell.
 
     The last are (samplers, seeds), NaN for OFF.

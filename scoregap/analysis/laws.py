@@ -4,6 +4,8 @@ study, datasets of its cube -> tables: finite size, existence of the gap, curvat
 """
 
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,7 @@ EDGES = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
 
 def _cells(
     study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = (), network: str = "exact"
-):  # fmt: skip
+) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:  # fmt: skip
     """(values of the facets other than `without`, these variables of one score) one by one; see `_present`."""
     axes = [axis for axis in study.facets if axis not in without]
     one = ds[["status", *names]].sel(network=network).load()  # at once: a read per cell takes far longer
@@ -37,7 +39,7 @@ def _present(cell: xr.Dataset) -> np.ndarray:
     return (cell.status == 1).values
 
 
-def _quantities(ds: xr.Dataset):
+def _quantities(ds: xr.Dataset) -> Iterator[tuple[Any, ...]]:
     """(name, realised, law, corrected, predicted standard deviation) of every edge and phase time; (seed,) each."""
     groups, gaps = ds.sizes["group"], ds.sizes["gap"]
     for group in range(groups):

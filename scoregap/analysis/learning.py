@@ -8,6 +8,7 @@ of one member (`training_flops`).
 """
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ COSTLY = ("t_max", "t_consolidation", "excess loss")  # errors that are drawn ag
 OFF = 1.0  # distance from the line between gaussian and exact, in its length, beyond which a position says nothing
 
 
-def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
+def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     """(facets, network and steps; cell of the network, then of every control arm), for seeds with all results."""
     loaded = ds[["status", *names]].load()
     for values in itertools.product(*(ds[axis].values for axis in study.facets)):

@@ -67,7 +67,7 @@ class Cell:
     fit: Fit
     compare: Compare
 
-    def __getitem__(self, axis: str):
+    def __getitem__(self, axis: str) -> Any:
         return self._by_axis[axis]
 
     @cached_property

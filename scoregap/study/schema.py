@@ -175,7 +175,7 @@ class Spectrum(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _step_of_the_method(cls, content):
+    def _step_of_the_method(cls, content) -> Any:
         """The default step written out, so that the study says it."""
         if isinstance(content, dict) and content.get("step") is None:
             return content | {"step": DIFFERENCES.get(str(content.get("method")))}
@@ -327,7 +327,7 @@ def read(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tu
 class _Loader(yaml.SafeLoader):
     """SafeLoader that refuses a key written twice."""
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node, deep=False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
@@ -347,7 +347,7 @@ def some(names) -> str:
     return ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
 
 
-def _validated(path: Path, prefix: str, model, content):
+def _validated(path: Path, prefix: str, model, content) -> Any:
     """content as `model`, its first mistake as one line."""
     try:
         config = None if isinstance(model, type) and issubclass(model, BaseModel) else ConfigDict(strict=True)
@@ -377,7 +377,7 @@ def _validated(path: Path, prefix: str, model, content):
         ) from None
 
 
-def _field_model(owner, part):
+def _field_model(owner, part) -> Any:
     """The model of one field, seen through lists and optionals."""
     if isinstance(part, int):
         return owner
@@ -414,7 +414,7 @@ def _axis_values(path: Path, where: str, axis: str, values) -> tuple:
     return tuple(values)
 
 
-def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]):
+def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]) -> Any:
     """One section of the cells at these values of the axes that point into it."""
     content = document.model_dump(include={section})
     for axis, value in changes.items():

@@ -285,7 +285,7 @@ def test_the_tiny_study_without_networks(tmp_path):
     assert curved.own.iloc[0] == pytest.approx(float((own**2).mean() ** 0.5))
     times = ds.t_consolidation.sel(curvature=0.5, network="exact").isel(gap=-1)
     assert curved.window_high.iloc[0] == pytest.approx(float(np.exp(np.log(times).mean())))
-    assert any(line.startswith("division of labour") for line in analysis.summary(study, datasets))
+    assert any(line.startswith("division of labour") for line in analysis.Tables(study, datasets).lines())
 
 
 def test_without_the_exact_score_there_is_no_such_table(tmp_path):

@@ -5,6 +5,7 @@ study, cube -> panels; figure -> SVG and PDF
 
 import textwrap
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ STYLE: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() 
 }
 
 
-def styled():
+def styled() -> AbstractContextManager[None]:
     """A context in which figures look the same whatever the user's matplotlibrc and backend are."""
     return rc_context(STYLE)
 
@@ -106,13 +107,13 @@ def coloured(names: Iterable) -> dict[Any, str]:
     return dict(zip(dict.fromkeys(names), cycle(COLOURS), strict=False))
 
 
-def grid(rows: int, columns: int, height=2.4, **options):
+def grid(rows: int, columns: int, height: float = 2.4, **options: Any) -> tuple[Figure, Any]:
     """Figure and axes (rows, columns) of panels."""
     size = (max(3.0 * columns, 9.0) + 0.8, height * rows + 0.4)  # wide enough for the title
     return subplots(rows, columns, size, squeeze=False, **options)
 
 
-def subplots(rows: int, columns: int, size: tuple[float, float], **options):
+def subplots(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, Any]:
     """As `pyplot.subplots`, but without a backend: such a figure has no window, and nobody has to close it."""
     figure = Figure(figsize=size)
     return figure, figure.subplots(rows, columns, **options)
@@ -157,7 +158,7 @@ def left_out(blocks: list, most: int) -> str:
     return f"; the first {most} of {len(blocks)} settings" if len(blocks) > most else ""
 
 
-def nothing(why: str):
+def nothing(why: str) -> Figure:
     """A figure that says why it is empty."""
     figure, axes = grid(1, 1)
     axes[0, 0].set_axis_off()
@@ -165,7 +166,7 @@ def nothing(why: str):
     return figure
 
 
-def signed(figure, study: Study, count: int = 0):
+def signed(figure: Figure, study: Study, count: int = 0) -> Figure:
     """The figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
     axes, sections = study.axes, study.document
     sizes = axes.get("manifold.dataset_size", (sections.manifold.dataset_size,))

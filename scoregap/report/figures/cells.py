@@ -12,6 +12,7 @@ from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scoregap.analysis.cells import around_exact, law_density, moments, seed_band
@@ -31,7 +32,7 @@ from scoregap.study import Study
 from scoregap.study.schema import CONTROLS
 
 
-def spectra(study: Study, facets: list):
+def spectra(study: Study, facets: list) -> Figure:
     """Eigenvalues against index, coloured by log t; rows are scores, columns cells; one seed, mean over points."""
     facets = facets[:PANELS]
     networks = list(study.axes["network"])
@@ -70,7 +71,7 @@ def spectra(study: Study, facets: list):
     return figure
 
 
-def histograms(study: Study, facets: list):
+def histograms(study: Study, facets: list) -> Figure:
     """Eigenvalues of G over seeds and points at a few times: exact filled, networks as lines, density of the law."""
     facets = facets[:PANELS]
     shown_at = [moments(study, ds) for _, ds in facets]
@@ -114,7 +115,7 @@ def histograms(study: Study, facets: list):
     return figure
 
 
-def gaps(study: Study, facets: list):
+def gaps(study: Study, facets: list) -> Figure:
     """Gap width against t: law, every score with its seeds and the interval of their mean, and phase times."""
     facets = facets[:PANELS]
     trained, colours = networks(study)
@@ -190,7 +191,7 @@ def styles(study: Study) -> dict[str, dict]:
     return arms | {network: {"color": colours[network], "lw": 1.4} for network in trained}
 
 
-def phase_times(study: Study, facets: list):
+def phase_times(study: Study, facets: list) -> Figure:
     """Fitted times against the first varied axis of numbers (curvature if it varies, or none does).
 
     A network's point is the median exact time, times the mean ratio to exact over seeds: seeds have different F, and
@@ -243,7 +244,7 @@ def phase_times(study: Study, facets: list):
     return figure
 
 
-def alignment(study: Study, facets: list):
+def alignment(study: Study, facets: list) -> Figure:
     """Alignment of every group against t: gaussian and exact lines, one line and a seed band per network, and times."""
     facets = facets[:PANELS]
     trained, colours = networks(study)
@@ -279,7 +280,7 @@ def alignment(study: Study, facets: list):
     return figure
 
 
-def dimension(study: Study, facets: list):
+def dimension(study: Study, facets: list) -> Figure:
     """Blind dimension against t, and the three phases of the exact score shaded."""
     facets = facets[:PANELS]
     figure, axes = grid(1, len(facets), height=2.8, sharex=True)
@@ -324,7 +325,7 @@ def dimension(study: Study, facets: list):
     return figure
 
 
-def training(study: Study, facets: list):
+def training(study: Study, facets: list) -> Figure:
     """Excess over the Bayes optimum against training steps, every seed."""
     facets = facets[:PANELS]
     trained, colours = networks(study)

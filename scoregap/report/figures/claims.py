@@ -8,6 +8,7 @@ import textwrap
 import numpy as np
 import pandas as pd
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from scoregap.analysis.claims import CLAIMS
@@ -19,7 +20,7 @@ VERDICTS = {"agrees": "#4c9f70", "inconclusive": "#e8c468", "disagrees": "#c8553
 MOST = 60  # columns
 
 
-def overview(study: Study, frame: pd.DataFrame):
+def overview(study: Study, frame: pd.DataFrame) -> Figure:
     """Verdicts of the claims: squares against the law, dots against the exact score of the same F.
 
     frame: of `findings.claims`; empty where a study has no trained networks.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from scoregap import DamagedFile, InputError
 from scoregap.regression import reports
@@ -33,7 +34,7 @@ class Line(NamedTuple):
     high: float
 
 
-def of_run(study: Study, outcome: tuple[Path | None, Path | None]):
+def of_run(study: Study, outcome: tuple[Path | None, Path | None]) -> Figure:
     """The figure of a finished run. outcome: its folder, with the comparison, and the file of its baseline.
 
     Where the run cannot be compared with its baseline, the figure says why.
@@ -52,7 +53,7 @@ def of_run(study: Study, outcome: tuple[Path | None, Path | None]):
     return draw(alone, f"cannot be compared with its baseline: {'; '.join(why)}")
 
 
-def draw(report: Report, why: str = "no baseline has been accepted"):
+def draw(report: Report, why: str = "no baseline has been accepted") -> Figure:
     """Theory on the left, the baseline on the right. why: said where there is no baseline, or none to compare with."""
     theory, baseline = against_theory(report.rows), against_baseline(report.rows)
     height = 0.19 * min(max(len(theory), len(baseline), 5), MOST) + 1.4

@@ -39,7 +39,7 @@ def plain_ticks(axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def against_cost(ax, group, values, low, high, colour):
+def against_cost(ax, group, values, low, high, colour) -> None:
     """One network, rows sorted by cost, with the bars of its intervals; none where there is no interval."""
     bars = np.stack([values - low, high - values])
     ax.errorbar(

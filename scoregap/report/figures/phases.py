@@ -3,7 +3,10 @@
 study, panels -> figure, a map per score, with the boundaries between phases that the law predicts
 """
 
+from typing import Any
+
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from scoregap.analysis.phases import law_boundaries, leading
@@ -15,7 +18,7 @@ from scoregap.study.schema import CONTROLS
 BOUNDARIES = {"trivial | coverage": "-", "coverage | consolidation": "--", "final gap at one half": ":"}
 
 
-def diagram(study: Study, facets: list):
+def diagram(study: Study, facets: list) -> Figure:
     """Final gap less the widest intermediate one, median over seeds, over t and an axis of numbers.
 
     Blue: an intermediate gap leads (coverage); red: the final one does (consolidation); white: neither is open
@@ -26,7 +29,7 @@ def diagram(study: Study, facets: list):
     groups = along_axis(study, facets[:PANELS], along)
     rows = max(map(len, groups.values()))
     figure, axes = grid(len(groups), len(arms), height=1.2 + 0.28 * rows, sharex=True, sharey="row")
-    image = None
+    image: Any = None
     for row, (title, members) in zip(axes, groups.items(), strict=True):
         ends = [law_boundaries(study, ds) for ds in members]
         for ax, arm in zip(row, arms, strict=True):
