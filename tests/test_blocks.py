@@ -96,7 +96,7 @@ def test_shared_cells_are_compared_once(blocks):
     assert len(networks[networks.quantity == "t_consolidation"]) == 4
     assert set(of_law.seeds) == {6}
     study, folder = load(blocks[0]), blocks[1]
-    assert not [name for name in theory.read(study, folder) if " law: " in name]
+    assert not [name for name in theory.agreements(study, folder) if " law: " in name]
     assert set(page.judgements(frame).network) == {"gated-8"}
     assert "c 0, law" not in (folder / "comparison.txt").read_text()
 
@@ -111,7 +111,7 @@ def test_a_study_of_blocks_has_a_baseline(blocks, tmp_path):
     known = [value is not None for value in record.metrics[f"{cell} gated-8: spectrum"].values]
     assert known == [True] * 2 + [False] * 4
     baselines.write(tmp_path / "b.json", record)
-    report, why = reports.check(study, folder, tmp_path / "b.json")
+    report, why = reports.check_run(study, folder, tmp_path / "b.json")
     assert why == []
     assert report.worst("baseline") == "same"
     names = [row.name for row in report.rows if row.name.endswith("gated-8: t_consolidation[1]")]

@@ -178,7 +178,7 @@ def known_curves(frame: pd.DataFrame) -> list[str]:
     return [name for name in ("law", "corrected", "gaussian", "exact", "trained") if frame[name].notna().any()]
 
 
-def render(study: Study, frame: pd.DataFrame) -> str:
+def as_text(study: Study, frame: pd.DataFrame) -> str:
     """The table as text. Axes with one value are named once, above it."""
     facets = study.facets
     frame = evaluated_scores(frame[frame.quantity != "t_alignment"])  # which is in the file, and in a figure

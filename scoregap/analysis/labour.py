@@ -200,7 +200,7 @@ def inside_window(edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[
     return {"verdict": Verdict.DISAGREES if outside else Verdict.INCONCLUSIVE, "reason": ""}
 
 
-def words(row: Mapping[Any, Any]) -> str:
+def window_words(row: Mapping[Any, Any]) -> str:
     """A verdict of the table for people."""
     where = {Verdict.AGREES: "inside", Verdict.DISAGREES: "outside"}
     return str(row["reason"] or where.get(row["verdict"], row["verdict"]))
@@ -231,7 +231,7 @@ def labour_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             lines.append(f"    energy distance from clean points, group {group + 1}: {', '.join(said)}")
     every = frame.drop_duplicates([*study.facets, "network", "order", "error", "group"])
     for (error, order), rows in every.groupby(["error", "order"], sort=False):
-        found = pd.Series([words(row) for row in rows.to_dict("records")])
+        found = pd.Series([window_words(row) for row in rows.to_dict("records")])
         counts = ", ".join(f"{count} {one}" for one, count in found.value_counts().items())
         lines.append(f"  {error}, {order}: {counts}")
     return lines
@@ -250,7 +250,7 @@ def _line(row: dict, seeds: int) -> str:
     window = "-" if np.isnan(row["window_high"]) else f"{row['window_low']:.2g} to {row['window_high']:.2g}"
     return (
         f"    {row['network']:<12}{row['order']:<11}{error:<27}{row['own']:>8.2g}{row['exact']:>9.2g}  {half:<28}"
-        f"{between:<18}{window:<15}{inside:<20}{words(row)}"
+        f"{between:<18}{window:<15}{inside:<20}{window_words(row)}"
         + (f" ({row['seeds']} of {seeds} seeds)" if row["seeds"] < seeds else "")
     )
 

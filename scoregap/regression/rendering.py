@@ -17,7 +17,7 @@ from scoregap.regression.verdicts import BAD, UNCLEAR, VERDICTS, Row
 SHOWN = 40  # rows of the table
 
 
-def render(report: Report) -> str:
+def as_text(report: Report) -> str:
     """The report as text."""
     table = plain()
     table.add_column("metric", no_wrap=True)
@@ -97,7 +97,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 JUNIT = storage.Kind("a report for CI systems", storage.text_with(r'<testsuite name="scoregap\.'))
 
 
-def junit(report: Report, strict: bool) -> str:
+def as_junit(report: Report, strict: bool) -> str:
     """The report for CI systems: a test per verdict; those that are not required are never failures."""
     suite = ElementTree.Element("testsuite", name=f"scoregap.{report.study.name}")
     counts = {"tests": 0, "failures": 0, "skipped": 0}

@@ -29,7 +29,7 @@ class Theory(NamedTuple):
 NO_THEORY = Theory()
 
 
-def read(study: Study, folder: Path) -> dict[str, Theory]:
+def agreements(study: Study, folder: Path) -> dict[str, Theory]:
     """What the comparison says of every metric, by the study's own margins.
 
     Phase times only, and only where there is an answer. Raises DamagedFile, InputError.

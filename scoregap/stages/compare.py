@@ -26,7 +26,7 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> list[P
     found = [line for part, datasets in parts for line in analysis.Tables(part, datasets).lines()]
     found += ["", *analysis.claims.lines(tested)] if len(tested) else []
     found += ["", f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
-    storage.write_text(table, comparison.render(loaded, frame) + "".join(f"{line}\n" for line in found), TABLES)
+    storage.write_text(table, comparison.as_text(loaded, frame) + "".join(f"{line}\n" for line in found), TABLES)
     storage.write_table(claims, tested.to_csv(index=False, float_format="%.6g"), loaded.hash)
     storage.write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)
     return [table, claims, storage.manifest_of(claims), out, storage.manifest_of(out)]

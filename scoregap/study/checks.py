@@ -15,7 +15,7 @@ from scoregap.study.schema import AXES, CLOSED_FORMS, Range, some
 MOST_CELLS = 10**6
 
 
-def check(study) -> None:
+def check_study(study) -> None:
     """Raises InputError for the first mistake."""
     size = sum(part.size for part in study.parts)  # of the cube
     if size > MOST_CELLS:

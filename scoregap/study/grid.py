@@ -19,7 +19,7 @@ from typing import Any
 
 from scoregap import InputError
 from scoregap.data import FAMILIES, Group
-from scoregap.study.checks import check
+from scoregap.study.checks import check_study
 from scoregap.study.schema import (
     AXES,
     CLOSED_FORMS,
@@ -33,7 +33,7 @@ from scoregap.study.schema import (
     Sampling,
     Spectrum,
     Train,
-    read,
+    read_document,
     resolve,
     some,
 )
@@ -444,6 +444,6 @@ class Study:
 def load(path: Path | str) -> Study:
     """Read and check a study file. Raises InputError."""
     path = Path(path)
-    study = Study(path, *read(path))
-    check(study)
+    study = Study(path, *read_document(path))
+    check_study(study)
     return study

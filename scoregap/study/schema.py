@@ -288,7 +288,7 @@ class Axis(Section):
     seed: Annotated[int, Field(ge=0, lt=2**63)]
 
 
-def read(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tuple]]]:
+def read_document(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tuple]]]:
     """The document of a study file, the values of its axes and those of its blocks, each checked on its own.
 
     Raises InputError.

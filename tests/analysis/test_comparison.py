@@ -23,7 +23,7 @@ def test_members_that_are_not_ok_are_named(done):
     rows = frame[(frame.curvature == 0.5)]
     assert set(rows.not_ok) == {"diverged: seed 1"}
     assert set(frame[frame.curvature == 0].not_ok) == {""}
-    assert "diverged: seed 1" in comparison.render(load(study), frame)
+    assert "diverged: seed 1" in comparison.as_text(load(study), frame)
 
 
 def test_what_is_not_known_is_not_called_absent(done):
@@ -62,7 +62,7 @@ def test_what_lies_off_the_grid_is_said(done):
     row = frame[(frame.curvature == 0) & (frame.quantity == "t_open")].iloc[0]
     assert (row.verdict, row.seen, row.exact_seen, row.of) == ("agrees", 0, 0, 2)
     assert row.state == row.exact_state == "above the grid"
-    table = comparison.render(load(study), frame)
+    table = comparison.as_text(load(study), frame)
     assert "1 both above the grid" in table
     assert max(map(len, table.splitlines())) <= 130
 
@@ -87,7 +87,7 @@ def test_alignment_times_are_compared_and_not_judged(done):
     assert row.exact_low == row.exact_high == pytest.approx(0.4)
     assert np.isnan(row[["law", "corrected", "margin", "position"]].astype(float)).all()
     assert row.verdict == ""
-    table = comparison.render(load(study), frame)
+    table = comparison.as_text(load(study), frame)
     assert "t_alignment" not in table
     ds.t_alignment_state.loc[where | {"network": "gated-8", "seed": 1}] = ABOVE
     ds.t_alignment.loc[where | {"network": "gated-8", "seed": 1}] = np.nan

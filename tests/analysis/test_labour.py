@@ -72,7 +72,7 @@ def test_a_decision_is_found_where_it_is(order):
     assert [one[name] for name in ("inside", "inside_low", "inside_high")] == pytest.approx(inside)
     assert (one["own"], one["exact"], one["seeds"]) == pytest.approx(((0.0004 + 1.1 / 3) ** 0.5, 0.02, 3))
     assert (one["window_low"], one["window_high"]) == pytest.approx((0.01, 1.0))
-    assert labour.words(one) == "inside"
+    assert labour.window_words(one) == "inside"
     for k in (5, 20, 30):
         assert [rows[k][name] for name in ("value", "low", "high")] == pytest.approx(
             jackknife(lambda seeds, k=k: value(seeds, k), 3)
@@ -101,7 +101,7 @@ def test_a_decision_is_found_where_it_is(order):
 )
 def test_verdicts_follow_the_interval_over_seeds(centres, window, says):
     one, _ = decision(steps(centres), window)
-    assert labour.words(one) == says
+    assert labour.window_words(one) == says
     assert np.isnan(one["inside"]) == (says == "no window")
 
 
@@ -112,7 +112,7 @@ def test_a_window_is_the_mean_of_those_that_are_known():
     assert rows[0]["verdict"] == "inconclusive"  # the two are far apart
     near = np.array([[0.01, 0.4], [0.011, 0.41], [np.nan, np.nan]])
     rows = labour._decision(SWITCH, steps([0.1, 0.1, 0.1]) ** 2, near, "own below", 0.9)
-    assert labour.words(rows[0]) == "inside"
+    assert labour.window_words(rows[0]) == "inside"
 
 
 def test_where_windows_move_with_their_seeds_verdicts_are_of_the_distance():

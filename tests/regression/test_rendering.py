@@ -47,7 +47,7 @@ def test_junit_counts_what_is_required(require, strict, failures, report_of):
         Row("b", "inconclusive", theory=Theory("disagrees")),
         Row("c & <d>", "same"),
     )
-    suite = ElementTree.fromstring(rendering.junit(report_of(require, *rows), strict))
+    suite = ElementTree.fromstring(rendering.as_junit(report_of(require, *rows), strict))
     assert suite.get("tests") == "5"
     assert suite.get("failures") == str(failures) == str(len(suite.findall("testcase/failure")))
     assert suite.get("skipped") == str(3 - failures) == str(len(suite.findall("testcase/skipped")))
@@ -65,5 +65,5 @@ def test_numbers_of_the_table():
 
 
 def test_a_long_table_is_cut_and_says_so(report_of):
-    text = rendering.render(report_of(["theory"], *[Row(f"m{i}", "same") for i in range(rendering.SHOWN + 3)]))
+    text = rendering.as_text(report_of(["theory"], *[Row(f"m{i}", "same") for i in range(rendering.SHOWN + 3)]))
     assert "... and 3 more" in text

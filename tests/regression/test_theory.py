@@ -12,7 +12,7 @@ from scoregap.regression.metrics import PHASES
 
 def test_theory_is_the_comparison_under_the_names_of_metrics(results):
     study, folder = results
-    found = theory.read(study, folder)
+    found = theory.agreements(study, folder)
     (ds,) = storage.read_cube(folder / "cube.zarr").values()
     frame = comparison.compare([(study, [ds])])
     rows = frame[frame["quantity"].isin(PHASES)].to_dict("records")
@@ -30,4 +30,4 @@ def test_a_comparison_of_another_study_is_refused(results, tmp_path):
     text, _ = storage.read_table(folder / "comparison.csv")
     storage.write_table(tmp_path / "comparison.csv", text, "other")
     with pytest.raises(InputError, match="rerun compare"):
-        theory.read(study, tmp_path)
+        theory.agreements(study, tmp_path)

@@ -23,7 +23,7 @@ MOST = 60  # columns
 def overview(study: Study, frame: pd.DataFrame) -> Figure:
     """Verdicts of the claims: squares against the law, dots against the exact score of the same F.
 
-    frame: of `findings.claims`; empty where a study has no trained networks.
+    frame: of `analysis.claims`; empty where a study has no trained networks.
     """
     if frame.empty:
         return nothing("claims need trained networks beside the exact score")

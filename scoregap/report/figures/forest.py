@@ -1,6 +1,6 @@
 """Figure of a check: how far a run is from theory and from its baseline, in units of the margin.
 
-report of `gate.reports` -> figure, a line per metric with its difference and interval, worst first
+report of `regression.reports` -> figure, a line per metric with its difference and interval, worst first
 """
 
 import textwrap
@@ -43,12 +43,12 @@ def of_run(study: Study, outcome: tuple[Path | None, Path | None]) -> Figure:
     if folder is None:
         raise InputError("the figure 'forest' needs the folder of a run: open its cube by its path")
     try:
-        report, why = reports.check(study, folder, baseline)
+        report, why = reports.check_run(study, folder, baseline)
     except DamagedFile as error:
         report, why = None, [str(error)]
     if report:
         return draw(report)
-    alone, _ = reports.check(study, folder, None)
+    alone, _ = reports.check_run(study, folder, None)
     assert alone
     return draw(alone, f"cannot be compared with its baseline: {'; '.join(why)}")
 
