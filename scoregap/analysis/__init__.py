@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pandas as pd
 import xarray as xr
 
-from scoregap.analysis import claims, dimensions, labour, laws, learning
+from scoregap.analysis import claims, dimensions, laws, learning, sampling
 from scoregap.study import Study
 
 __all__ = ["TABLES", "Tables", "claims"]
@@ -23,7 +23,7 @@ TABLES: dict[str, Callable[[Study, list[xr.Dataset]], pd.DataFrame]] = {
     "gap_existence": laws.gap_existence,
     "curvature": laws.curvature,
     "estimators": dimensions.estimators,
-    "labour": labour.labour,
+    "labour": sampling.noise_attribution,
     "accuracy": learning.accuracy,
     "capacity": learning.capacity,
     "plateau": learning.plateau,
@@ -41,7 +41,7 @@ LINES: dict[str, Callable[[Study, pd.DataFrame], list[str]]] = {
     "gap_existence": laws.gap_existence_lines,
     "curvature": laws.curvature_lines,
     "estimators": dimensions.estimator_lines,
-    "labour": labour.labour_lines,
+    "labour": sampling.noise_attribution_lines,
     "accuracy": learning.accuracy_lines,
     "capacity": learning.capacity_lines,
     "plateau": learning.plateau_lines,

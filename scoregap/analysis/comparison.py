@@ -21,7 +21,7 @@ import xarray as xr
 from scoregap import InputError, variables
 from scoregap.analysis import verdicts
 from scoregap.analysis.intervals import compare_to_exact, median
-from scoregap.analysis.tables import distinguishing_axes, evaluated_scores, plain, text, written
+from scoregap.analysis.tables import distinguishing_axes, plain, rows_of_evaluated_scores, text, written
 from scoregap.analysis.verdicts import Detail, Reason, Verdict
 from scoregap.data import FAMILIES
 from scoregap.study import Study
@@ -181,7 +181,7 @@ def known_curves(frame: pd.DataFrame) -> list[str]:
 def as_text(study: Study, frame: pd.DataFrame) -> str:
     """The table as text. Axes with one value are named once, above it."""
     facets = study.facets
-    frame = evaluated_scores(frame[frame.quantity != "t_alignment"])  # which is in the file, and in a figure
+    frame = rows_of_evaluated_scores(frame[frame.quantity != "t_alignment"])  # which is in the file, and in a figure
     varied = [axis for axis in facets if frame[axis].nunique() > 1]
     fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)
     judged = {prefix: _counts(frame[frame.quantity.str.startswith(f"{prefix}t_")]) for prefix in ("", "model_")}

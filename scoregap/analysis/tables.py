@@ -51,7 +51,7 @@ def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple
     return [(dict(zip(keys, values, strict=True)), rows) for values, rows in frame.groupby(keys, sort=False)]
 
 
-def evaluated_scores(frame: pd.DataFrame) -> pd.DataFrame:
+def rows_of_evaluated_scores(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of a comparison that answer whether theory holds: those of networks, or of the law without any.
 
     Beside networks, the law has rows of blocks without any, which draw the exact score more often for the claims.

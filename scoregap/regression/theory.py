@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap.analysis import comparison, verdicts
-from scoregap.analysis.tables import evaluated_scores
+from scoregap.analysis.tables import rows_of_evaluated_scores
 from scoregap.analysis.verdicts import JUDGED, Detail
 from scoregap.regression.metrics import PHASES, named, varied
 from scoregap.study import Study
@@ -36,7 +36,7 @@ def agreements(study: Study, folder: Path) -> dict[str, Theory]:
     """
     frame, axes = comparison.read(study, folder / "comparison.csv"), varied(study)
     found = {}
-    for row in evaluated_scores(frame[frame["quantity"].isin(PHASES)]).to_dict("records"):
+    for row in rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES)]).to_dict("records"):
         if row["verdict"] in JUDGED:
             name = named({axis: row[axis] for axis in axes}, row["network"], f"{row['quantity']}[{row['gap']}]")
             at, low, high = ((row[key] - 1) / row["margin"] for key in ("ratio", "ratio_low", "ratio_high"))

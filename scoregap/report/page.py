@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scoregap import storage
 from scoregap.analysis.comparison import known_curves
-from scoregap.analysis.tables import distinguishing_axes, evaluated_scores, labelled
+from scoregap.analysis.tables import distinguishing_axes, labelled, rows_of_evaluated_scores
 from scoregap.analysis.verdicts import JUDGED, Verdict, words
 from scoregap.regression.metrics import PHASES
 from scoregap.report import registry
@@ -105,7 +105,7 @@ def judgements(frame: pd.DataFrame) -> pd.DataFrame:
 
     The worst first: what disagrees, what is inconclusive, what agrees; in each what was not seen, then the farthest.
     """
-    rows = evaluated_scores(frame[frame["quantity"].isin(PHASES) & frame["verdict"].isin(JUDGED)]).copy()
+    rows = rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES) & frame["verdict"].isin(JUDGED)]).copy()
     rows["words"] = [words(row) for _, row in rows.iterrows()]
     rows["off"] = (rows.ratio - 1) / rows.margin
     rank = rows.verdict.map(list(reversed(JUDGED)).index)

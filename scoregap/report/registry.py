@@ -148,7 +148,7 @@ FIGURES: dict[str, Figure] = {
         "are at no position, and are not drawn.",
     ),
     "labour": Figure(
-        "scoregap.report.figures.labour:labour", ("labour",), _found,
+        "scoregap.report.figures.sampling:noise_attribution", ("labour",), _found,
         "Division of labour. Samples are made by the exact score and a network's own, which hand over at the "
         "switch, from the same starts: full lines, the network's own score acts under the switch; dashed, "
         "above it. Top: rms distance of samples from the manifold; below: root of the energy distance, per "

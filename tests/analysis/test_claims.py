@@ -38,7 +38,7 @@ def judged(name, law, exact, trained, gaussian=None, more=None):
     arrays = {"law": law, "gaussian": gaussian, "exact": exact, "trained": trained}
     arrays = {arm: None if one is None else np.asarray(one, float) for arm, one in arrays.items()}
     further = np.empty((2, 0)) if more is None else np.array([more, np.ones(len(more))])
-    return claims.judged(name, arrays, MARGINS, 0.9, further)
+    return claims.against_law_and_exact(name, arrays, MARGINS, 0.9, further)
 
 
 def test_verdict_is_of_trained_against_the_law_and_says_why():
@@ -106,7 +106,7 @@ def test_a_margin_of_one_or_more_allows_any_time_below():
     """A bug: its logarithm was taken."""
     wide = MARGINS.model_copy(update={"t_max": 1.5})
     arrays = dict.fromkeys(("law", "gaussian", "exact"), np.ones(3)) | {"trained": np.array([0.01, 0.011, 0.009])}
-    assert claims.judged("t_max", arrays, wide, 0.9)["verdict"] == "agrees"
+    assert claims.against_law_and_exact("t_max", arrays, wide, 0.9)["verdict"] == "agrees"
 
 
 def test_margins_are_those_of_the_study():

@@ -1,6 +1,6 @@
 """Division of labour: which noise variances decide whether samples are on the manifold, and where on it.
 
-study, datasets of its cube -> table: labour
+study, datasets of its cube -> table: noise_attribution
 
 The paper's explanation of why diffusion escapes manifold overfitting: the distribution on the manifold is made while
 intermediate gaps are open (coverage), the manifold itself afterwards (consolidation). The sample stage lets a wrong
@@ -28,7 +28,7 @@ _NOT_TESTABLE = {"verdict": Verdict.NOT_TESTABLE, "reason": ""}
 TIMES = ("t_open", "t_close", "t_consolidation")
 
 
-def labour(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+def noise_attribution(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per cell, network, order, error, group (-1: of all) and switch, over the seeds with all results.
 
     value: the error, as an amplitude: rms distance per normal direction in data units, or root of the energy distance
@@ -97,7 +97,7 @@ def _errors(cell: xr.Dataset) -> Iterator[tuple[str, int, np.ndarray, np.ndarray
 
 
 def _decision(switch, squares, window, order: str, confidence: float) -> list[dict]:
-    """Rows of `labour` for one error: its squares (seeds, switches), window (seeds, 2)."""
+    """Rows of `noise_attribution` for one error: its squares (seeds, switches), window (seeds, 2)."""
     with np.errstate(divide="ignore"):
         edges = np.log(window)
     whole, low, high = _jackknife(
@@ -123,7 +123,7 @@ def _decision(switch, squares, window, order: str, confidence: float) -> list[di
 
 
 def _curve(switch, squares, edges, order: str) -> dict[str, np.ndarray]:
-    """What some seeds together say: squares (seeds, switches), edges (seeds, 2); see `labour`, noise in logarithms.
+    """What some seeds together say: squares (seeds, switches), edges (seeds, 2), noise in logarithms.
 
     edges: of the window (2,), means of what is known. over: logarithms of `decided` over them.
     """
@@ -206,8 +206,8 @@ def window_words(row: Mapping[Any, Any]) -> str:
     return str(row["reason"] or where.get(row["verdict"], row["verdict"]))
 
 
-def labour_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The table of `labour` in words."""
+def noise_attribution_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `noise_attribution` in words."""
     confidence = study.document.compare.confidence
     lines = [
         "division of labour: noise variance under which half of an error of samples is made (10 % to 90 %), the",

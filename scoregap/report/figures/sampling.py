@@ -1,6 +1,6 @@
 """Figure of the division of labour: errors of samples against the noise variance at which their score changes hands.
 
-study, table of `scoregap.analysis.labour` -> figure
+study, table of `scoregap.analysis.sampling` -> figure
 """
 
 import math
@@ -26,7 +26,7 @@ STYLES = {"own below": "-", "own above": "--"}
 MARKS = {"gaussian": REFERENCE_STYLE["gaussian"]["color"]}
 
 
-def labour(study: Study, frame: pd.DataFrame) -> Figure:
+def noise_attribution(study: Study, frame: pd.DataFrame) -> Figure:
     """Share of a network's own error against the switch, a row per error; the windows of the exact score shaded."""
     if frame.empty:
         return nothing("the division of labour needs samples of a score other than the exact one")
@@ -54,7 +54,7 @@ def labour(study: Study, frame: pd.DataFrame) -> Figure:
 
 
 def _panel(ax, rows, colours: dict) -> None:
-    """One error in one cell: rows of `analysis.labour`."""
+    """One error in one cell: rows of `analysis.sampling`."""
     low, high = rows[["window_low", "window_high"]].iloc[0]
     if high > 0:
         ends = (max(low, rows.switch.min()), min(high, rows.switch.max()))

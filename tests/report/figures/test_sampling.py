@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from tiny import WITH_SAMPLING, edited
 
-from scoregap.analysis import labour as findings
-from scoregap.report.figures import labour
+from scoregap.analysis import sampling as findings
+from scoregap.report.figures import sampling
 from scoregap.study import load
 
 SWITCH = [0.01, 0.1, 1.0]
@@ -37,7 +37,7 @@ def invented(**changes):
 
 
 def test_every_curve_is_drawn_in_its_panel_with_its_window(study):
-    figure = labour.labour(study, invented())
+    figure = sampling.noise_attribution(study, invented())
     axes = np.reshape(figure.axes, (3, 2))
     assert [ax.get_title() for ax in axes[0]] == ["c 0", "c 0.5"]
     assert [ax.get_ylabel().split("\n")[0] for ax in axes[:, 0]] == [
@@ -59,18 +59,18 @@ def test_every_curve_is_drawn_in_its_panel_with_its_window(study):
 
 def test_what_is_not_testable_has_its_error_and_no_curve(study):
     frame = invented(share=np.nan, share_low=np.nan, share_high=np.nan, decided=np.nan)
-    figure = labour.labour(study, frame)
+    figure = sampling.noise_attribution(study, frame)
     figure.savefig("/dev/null", format="svg")
     assert {text.get_text() for ax in figure.axes for text in ax.texts} == {"0.12 (not testable)"}
 
 
 def test_cells_left_out_are_counted(study, monkeypatch):
-    monkeypatch.setattr(labour, "PANELS", 1)
-    figure = labour.labour(study, invented())
+    monkeypatch.setattr(sampling, "PANELS", 1)
+    figure = sampling.noise_attribution(study, invented())
     assert len(figure.axes) == 3
     assert figure.get_suptitle().endswith("; the first 1 of 2 settings")
 
 
 def test_without_results_it_says_so(study):
-    (ax,) = labour.labour(study, pd.DataFrame()).axes
+    (ax,) = sampling.noise_attribution(study, pd.DataFrame()).axes
     assert "needs samples" in ax.texts[0].get_text()
