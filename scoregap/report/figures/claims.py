@@ -13,10 +13,16 @@ from matplotlib.patches import Patch
 
 from scoregap.analysis.claims import CLAIMS
 from scoregap.analysis.tables import distinguishing_axes
+from scoregap.analysis.verdicts import Verdict
 from scoregap.report.figures import label, nothing, subplots
 from scoregap.study import Study
 
-VERDICTS = {"agrees": "#4c9f70", "inconclusive": "#e8c468", "disagrees": "#c8553d", "not testable": "#e6e6e6"}
+VERDICTS = {
+    Verdict.AGREES: "#4c9f70",
+    Verdict.INCONCLUSIVE: "#e8c468",
+    Verdict.DISAGREES: "#c8553d",
+    Verdict.NOT_TESTABLE: "#e6e6e6",
+}
 MOST = 60  # columns
 
 

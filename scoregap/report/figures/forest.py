@@ -11,16 +11,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from scoregap import DamagedFile, InputError
+from scoregap.analysis.verdicts import Verdict
 from scoregap.regression import reports
 from scoregap.regression.reports import Report
-from scoregap.regression.verdicts import Row
+from scoregap.regression.verdicts import Change, Row
 from scoregap.report.figures import subplots
 from scoregap.study import Study
 
 MOST, REACH = 60, 3.0  # metrics; margins to either side, beyond which an arrow stands
 COLOURS = {
-    "worse": "tab:red", "disagrees": "tab:red", "inconclusive": "tab:orange", "better": "tab:blue", "same": "0.35",
-    "agrees": "0.35",
+    Change.WORSE: "tab:red", Verdict.DISAGREES: "tab:red", Change.INCONCLUSIVE: "tab:orange", Change.BETTER: "tab:blue",
+    Change.SAME: "0.35", Verdict.AGREES: "0.35",
 }  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def against_theory(rows: list[Row]) -> list[Line]:
 
 def against_baseline(rows: list[Row]) -> list[Line]:
     """What scatters, and of the rest what is worse, in the order of the rows: worst first."""
-    shown = [row for row in rows if np.isfinite(row.difference) and (np.isfinite(row.p) or row.verdict != "same")]
+    shown = [row for row in rows if np.isfinite(row.difference) and (np.isfinite(row.p) or row.verdict != Change.SAME)]
     return [Line(row.name, row.verdict, row.in_margins, row.low / row.margin, row.high / row.margin) for row in shown]
 
 
