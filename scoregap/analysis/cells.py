@@ -39,7 +39,7 @@ def law_density(study: Study, ds: xr.Dataset, t: float) -> tuple[np.ndarray, np.
     edges = np.sort((ends / (ends + t))[np.isfinite(ends)])
     if not edges.size:
         return None
-    chosen = {axis: (ds[axis].item(),) for axis in study.facets}
+    chosen = {axis: (ds[axis].item(),) for axis in study.condition_axes}
     cell = next(study.expand(study.axes | chosen))
     counts, stds = [group.count for group in cell.groups], [group.std for group in cell.groups]
     gamma = np.concatenate([np.linspace(low, high, 100) for low, high in pairwise(edges)])

@@ -117,7 +117,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
     frame = pd.DataFrame(rows)
-    axes = [axis for axis in frame.columns if axis in set().union(*(study.facets for study, _ in parts))]
+    axes = [axis for axis in frame.columns if axis in set().union(*(study.condition_axes for study, _ in parts))]
     frame = frame.drop_duplicates(["claim", *axes, "network"])  # blocks share cells
     order = list(CLAIMS).index
     return frame.sort_values("claim", key=lambda names: names.map(order), kind="stable", ignore_index=True)
@@ -134,8 +134,8 @@ def read(study: Study, folder: Path) -> pd.DataFrame:
 def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
     """The cells of one dataset."""
     loaded = ds.drop_vars([name for name, one in ds.data_vars.items() if "evaluation" in one.dims])
-    for values in itertools.product(*(ds[axis].values for axis in study.facets)):
-        chosen = dict(zip(study.facets, values, strict=True))
+    for values in itertools.product(*(ds[axis].values for axis in study.condition_axes)):
+        chosen = dict(zip(study.condition_axes, values, strict=True))
         cell = loaded.sel(chosen).load()
         if not (cell.status == 1).any():
             continue
@@ -152,7 +152,7 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
     """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}."""
     settings = cell.study.document.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
-    for network in cell.study.subjects:
+    for network in cell.study.evaluated_scores:
         known = {"law": cell.arms["law"], "gaussian": cell.arms.get("gaussian", {}), "exact": cell.arms["exact"],
                  "trained": cell.arms[network]}  # fmt: skip
         for name, claim in CLAIMS.items():

@@ -35,7 +35,7 @@ NOT_JUDGED = {"verdict": "", "reason": ""}
 
 def compare(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     """The rows of all parts of a study; cells that blocks share have one."""
-    facets = parts[0][0].facets
+    facets = parts[0][0].condition_axes
     rows = [row for study, datasets in parts for ds in datasets for row in compare_part(study, ds)]
     return pd.DataFrame(rows).drop_duplicates([*facets, "network", "gap", "quantity"])
 
@@ -51,15 +51,15 @@ def read(study: Study, path: Path) -> pd.DataFrame:
 
 def compare_part(study: Study, ds: xr.Dataset) -> list[dict[str, Any]]:
     """One row per cell (seeds together), score, gap and phase time. Without trained networks the law is compared."""
-    trained, settings = study.subjects, study.document.compare
+    trained, settings = study.evaluated_scores, study.document.compare
     # What is compared, at once: chunks hold many cells, so reading cell by cell would read each many times.
     large = {"time", "point", "evaluation"}
     ends = ("_low", "_high")  # intervals over points, which are not those over seeds
     names = [str(name) for name, one in ds.data_vars.items() if name == "gap_width" or not large & set(one.dims)]
     ds = ds[[name for name in names if not name.endswith(ends)]].load()
     rows = []
-    for facet in ds.status.stack(facet=study.facets).facet.values:
-        values = dict(zip(study.facets, facet, strict=True))
+    for facet in ds.status.stack(facet=study.condition_axes).facet.values:
+        values = dict(zip(study.condition_axes, facet, strict=True))
         cell = ds.sel(values)
         for network in trained or ["law"]:
             own = cell.sel(network=network if trained else study.axes["network"][0])
@@ -180,7 +180,7 @@ def known_curves(frame: pd.DataFrame) -> list[str]:
 
 def as_text(study: Study, frame: pd.DataFrame) -> str:
     """The table as text. Axes with one value are named once, above it."""
-    facets = study.facets
+    facets = study.condition_axes
     frame = rows_of_evaluated_scores(frame[frame.quantity != "t_alignment"])  # which is in the file, and in a figure
     varied = [axis for axis in facets if frame[axis].nunique() > 1]
     fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)

@@ -27,7 +27,7 @@ def _cells(
     study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = (), network: str = "exact"
 ) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:  # fmt: skip
     """(values of the facets other than `without`, these variables of one score) one by one; see `_present`."""
-    axes = [axis for axis in study.facets if axis not in without]
+    axes = [axis for axis in study.condition_axes if axis not in without]
     one = ds[["status", *names]].sel(network=network).load()  # at once: a read per cell takes far longer
     for values in itertools.product(*(ds[axis].values for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
@@ -81,7 +81,7 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     if frame.empty:
         return frame
-    keys = [axis for axis in study.facets if axis != "ambient_dim"] + ["quantity"]
+    keys = [axis for axis in study.condition_axes if axis != "ambient_dim"] + ["quantity"]
     errors = {"law_bias": "law_error", "corrected_bias": "corrected_error", "spread": "spread_error"}
     fits = []
     for values, group in frame.groupby(keys, sort=False):
@@ -180,7 +180,7 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows = []
     names = ("boundary", "eigenvalue", *PHASES)
-    for ds, network in itertools.product(datasets, ("exact", *study.subjects)):
+    for ds, network in itertools.product(datasets, ("exact", *study.evaluated_scores)):
         cells = _cells(study, ds, names, ("curvature",), network)
         for (chosen, own), (_, exact) in zip(cells, _cells(study, ds, names, ("curvature",)), strict=True):
             for c in own.curvature.values:
@@ -304,7 +304,7 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             if np.isfinite(most.get("ghost", np.nan))
             else ""
         )
-        label = ", ".join(filter(None, [labelled(values), network if study.subjects else ""]))
+        label = ", ".join(filter(None, [labelled(values), network if study.evaluated_scores else ""]))
         lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}")
     return lines
 

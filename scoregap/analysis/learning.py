@@ -32,8 +32,8 @@ OFF = 1.0  # distance from the line between gaussian and exact, in its length, b
 def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     """(facets, network and steps; cell of the network, then of every control arm), for seeds with all results."""
     loaded = ds[["status", *names]].load()
-    for values in itertools.product(*(ds[axis].values for axis in study.facets)):
-        chosen = dict(zip(study.facets, values, strict=True))
+    for values in itertools.product(*(ds[axis].values for axis in study.condition_axes)):
+        chosen = dict(zip(study.condition_axes, values, strict=True))
         here = loaded.sel(chosen)
         for network in study.trained_networks:
             cells = [here.sel(network=name) for name in (network, *(arm for arm in CONTROLS if arm in here.network))]
@@ -228,7 +228,7 @@ def mean_costs(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     if frame.empty:
         return frame
     logs = frame.assign(cost=np.log(frame.cost), error=np.log(frame.error.where(frame.error > 0)))
-    varied = [axis for axis in study.facets if axis != "train.steps" and len(study.axes[axis]) > 1]
+    varied = [axis for axis in study.condition_axes if axis != "train.steps" and len(study.axes[axis]) > 1]
     keys = [*varied, "quantity", "network", "steps"]
     means = logs.groupby(keys, sort=False, dropna=False)[["cost", "error"]].mean().dropna().reset_index()
     means[["cost", "error"]] = np.exp(means[["cost", "error"]])

@@ -53,8 +53,8 @@ def noise_attribution(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     for ds in datasets:
         loaded = ds[["status", *names]].load()
         networks = [name for name in ds.network.values if name != "exact"]
-        for values in itertools.product(*(ds[axis].values for axis in study.facets), networks, ds.order.values):
-            chosen = dict(zip((*study.facets, "network", "order"), values, strict=True))
+        for values in itertools.product(*(ds[axis].values for axis in study.condition_axes), networks, ds.order.values):
+            chosen = dict(zip((*study.condition_axes, "network", "order"), values, strict=True))
             here = loaded.sel(chosen)
             for error, group, squares, window, truth in _errors(here.isel(seed=(here.status == 1).values)):
                 known = np.isfinite(squares).all(1)
@@ -229,7 +229,7 @@ def noise_attribution_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             said = [_in_brackets(first, sampler, name) for sampler, name in (("clean", "clean points"), ("exact",) * 2)]
             said += [_in_brackets(row, "own", name) for name, row in here.items()]
             lines.append(f"    energy distance from clean points, group {group + 1}: {', '.join(said)}")
-    every = frame.drop_duplicates([*study.facets, "network", "order", "error", "group"])
+    every = frame.drop_duplicates([*study.condition_axes, "network", "order", "error", "group"])
     for (error, order), rows in every.groupby(["error", "order"], sort=False):
         found = pd.Series([window_words(row) for row in rows.to_dict("records")])
         counts = ", ".join(f"{count} {one}" for one, count in found.value_counts().items())

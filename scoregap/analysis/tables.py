@@ -43,7 +43,7 @@ def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple
 
     `wider_group` is an axis too: a ratio of variances has two meanings where one group overtakes the other.
     """
-    keys = [axis for axis in study.facets if axis not in within and len(study.axes[axis]) > 1]
+    keys = [axis for axis in study.condition_axes if axis not in within and len(study.axes[axis]) > 1]
     if "wider_group" in frame and frame.wider_group.nunique() > 1:
         keys.append("wider_group")
     if not keys:

@@ -132,7 +132,7 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         "dimensions": dimensions(frame),
         "cells": cells(study, frame),
         "where": where(study, frame, judged),
-        "subject": "the network's" if study.subjects else "the law's",
+        "subject": "the network's" if study.evaluated_scores else "the law's",
         "seeds": len(study.axes["seed"]),
         "confidence": f"{study.document.compare.confidence:.0%}",
     }
@@ -140,7 +140,7 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
 
 def sentence(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, counts: dict[Verdict, int]) -> str:
     """Whether theory holds. judged: see `judgements`. counts: of its verdicts."""
-    theory = "Theory" if study.subjects else "The random-matrix law"
+    theory = "Theory" if study.evaluated_scores else "The random-matrix law"
     total = sum(counts.values())
     if not total:
         return f"{theory} could be judged at no phase time: {_most_said(frame)}"
@@ -173,7 +173,7 @@ def place(study: Study, frame: pd.DataFrame, row: pd.Series) -> str:
 
 
 def _varied(study: Study, frame: pd.DataFrame) -> list[str]:
-    return [axis for axis in study.facets if frame[axis].nunique() > 1]
+    return [axis for axis in study.condition_axes if frame[axis].nunique() > 1]
 
 
 def how_well(study: Study, judged: pd.DataFrame) -> Table:
@@ -187,13 +187,13 @@ def how_well(study: Study, judged: pd.DataFrame) -> Table:
         spread = f"{known.median():.3f}", f"{known.min():.3f} to {known.max():.3f}"
         counts = [str((some.verdict == verdict).sum()) for verdict in JUDGED]
         rows.append(_row([quantity, *counts, *(spread if len(known) else ("", ""))]))
-    ratio = f"{'trained' if study.subjects else 'law'} / exact"
+    ratio = f"{'trained' if study.evaluated_scores else 'law'} / exact"
     return Table(["phase time", *JUDGED, f"median {ratio}", "range"], rows)
 
 
 def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
     """The phase times that are farthest from theory."""
-    subject = "trained" if study.subjects else "law"
+    subject = "trained" if study.evaluated_scores else "law"
     rows = [
         _row(
             [place(study, frame, row), _number(row.exact), _number(row[subject]), _ratio(row), f"{row.margin:.0%}",
@@ -229,7 +229,7 @@ def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
             texts.append(text)
         rows.append(_row(texts, classes))
     heads = [quantity + (f", gap {gap + 1}" if several else "") for quantity, gap in columns]
-    return Table([f"{'trained' if study.subjects else 'law'} / exact" if fine else "agree", *heads], rows)
+    return Table([f"{'trained' if study.evaluated_scores else 'law'} / exact" if fine else "agree", *heads], rows)
 
 
 def _short(axis: str) -> str:
@@ -244,7 +244,7 @@ def dimensions(frame: pd.DataFrame) -> dict[str, int]:
 
 def cells(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
     """How many cells there are, the first that have no result, and how many more have none."""
-    settings = frame.drop_duplicates([*study.facets, "network"])
+    settings = frame.drop_duplicates([*study.condition_axes, "network"])
     bad, axes = settings[settings.not_ok != ""], _varied(study, frame)
     named = []
     for _, row in bad.head(WORST).iterrows():
@@ -294,9 +294,10 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
 
 def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
     """The comparison, whole."""
-    names = {"ratio": f"{'trained' if study.subjects else 'law'} / exact", "ratio_low": "low", "ratio_high": "high",
-             "law_to_exact": "law / exact", "position": "between gaussian 0, exact 1",
-             "boundary": "gap below mode", "not_ok": "members not ok"}  # fmt: skip
+    subject = "trained" if study.evaluated_scores else "law"
+    names = {"ratio": f"{subject} / exact", "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
+             "position": "between gaussian 0, exact 1", "boundary": "gap below mode",
+             "not_ok": "members not ok"}  # fmt: skip
     columns = [*_varied(study, frame), "network", "quantity", "boundary", *known_curves(frame), "ratio", "ratio_low",
                "ratio_high", "margin", "verdict", "law_to_exact", "position", "not_ok"]  # fmt: skip
     at, rows = columns.index("verdict"), []

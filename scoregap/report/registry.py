@@ -37,7 +37,7 @@ def _trained(study: Study, name: str) -> bool:
 
 
 def _scanned(study: Study, name: str) -> bool:
-    axes = [axis for axis in study.facets if not axis.startswith(("train.", "fit."))]
+    axes = [axis for axis in study.condition_axes if not axis.startswith(("train.", "fit."))]
     return any(len(study.axes[axis]) > 1 and not isinstance(study.axes[axis][0], str) for axis in axes)
 
 

@@ -286,7 +286,7 @@ class Study:
                 self.blocks.items()] or [self]  # fmt: skip
 
     @property
-    def facets(self) -> list[str]:
+    def condition_axes(self) -> list[str]:
         """Axes other than network and seed: a combination of their values is one panel, one block of a table."""
         return [axis for axis in self.axes if axis not in ("network", "seed")]
 
@@ -296,7 +296,7 @@ class Study:
         return [name for name in self.axes["network"] if name not in CLOSED_FORMS]
 
     @property
-    def subjects(self) -> list[str]:
+    def evaluated_scores(self) -> list[str]:
         """Values of the network axis that are compared with the control arms."""
         return [name for name in self.axes["network"] if name not in CONTROLS]
 

@@ -57,7 +57,7 @@ def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
 
     From PANELS on, none of which is drawn alone, without what has a time: it may be larger than memory.
     """
-    axes = study.facets
+    axes = study.condition_axes
     varied = [axis for axis in axes if len(study.axes[axis]) > 1]
     timeless = ds[[name for name, one in ds.data_vars.items() if not {"time", "evaluation"} & set(one.dims)]].load()
     result: list[tuple[str, xr.Dataset]] = []
@@ -81,7 +81,7 @@ def label(axis: str) -> str:
 def numbered_axis(study: Study) -> str:
     """What a figure has along an axis of numbers: the curvature if it varies, or else the first axis that does, of
     training last."""
-    varied = [axis for axis in study.facets if len(study.axes[axis]) > 1]
+    varied = [axis for axis in study.condition_axes if len(study.axes[axis]) > 1]
     numeric = [axis for axis in varied if not isinstance(study.axes[axis][0], str)]
     if "curvature" in numeric or not numeric:
         return "curvature"
@@ -90,7 +90,7 @@ def numbered_axis(study: Study) -> str:
 
 def along_axis(study: Study, facets: list, along: str) -> dict[str, list[xr.Dataset]]:
     """Panels that differ in one axis only, by the values of the others that vary."""
-    others = [axis for axis in study.facets if axis != along and len(study.axes[axis]) > 1]
+    others = [axis for axis in study.condition_axes if axis != along and len(study.axes[axis]) > 1]
     groups: dict[str, list[xr.Dataset]] = {}
     for _, ds in facets:
         groups.setdefault(", ".join(f"{label(axis)} {ds[axis].item()}" for axis in others), []).append(ds)
@@ -99,7 +99,7 @@ def along_axis(study: Study, facets: list, along: str) -> dict[str, list[xr.Data
 
 def networks(study: Study) -> tuple[list[str], dict[str, str]]:
     """Trained networks and the colour of each."""
-    return study.subjects, coloured(study.subjects)
+    return study.evaluated_scores, coloured(study.evaluated_scores)
 
 
 def coloured(names: Iterable) -> dict[Any, str]:

@@ -33,7 +33,7 @@ def overview(study: Study, frame: pd.DataFrame) -> Figure:
     """
     if frame.empty:
         return nothing("claims need trained networks beside the exact score")
-    axes = [axis for axis in study.facets if axis in frame and frame[axis].nunique() > 1]
+    axes = [axis for axis in study.condition_axes if axis in frame and frame[axis].nunique() > 1]
     columns = frame[[*axes, "network"]].drop_duplicates().itertuples(index=False, name=None)
     place = {column: i for i, column in enumerate(list(columns)[:MOST])}
     rows = {name: i for i, name in enumerate(name for name in CLAIMS if name in set(frame.claim))}

@@ -32,7 +32,7 @@ def noise_attribution(study: Study, frame: pd.DataFrame) -> Figure:
         return nothing("the division of labour needs samples of a score other than the exact one")
     shown = tables.blocks(study, frame)
     errors = list(dict.fromkeys(zip(frame.error, frame.group, strict=True)))
-    colours = coloured(study.subjects) | MARKS
+    colours = coloured(study.evaluated_scores) | MARKS
     figure, axes = grid(len(errors), len(shown[:PANELS]), height=2.4, sharex=True, sharey=True)
     for column, (values, block) in zip(axes.T, shown, strict=False):
         column[0].set_title(tables.labelled(values, label) or study.name)

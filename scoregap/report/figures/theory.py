@@ -122,7 +122,7 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
     figure, axes = grid(2, max(3, -(-(len(names) + 2) // 2)), height=2.8)
     colours = colormaps["viridis"](np.linspace(0, 0.85, min(len(blocks), PANELS)))
     colour_of = {tables.labelled(values): colour for (values, _), colour in zip(blocks, colours, strict=False)}
-    markers = dict(zip(["exact", *study.subjects], itertools.cycle("os^vDPX*"), strict=False))
+    markers = dict(zip(["exact", *study.evaluated_scores], itertools.cycle("os^vDPX*"), strict=False))
     panels = iter(axes.flat)
     for name in names:
         ax = next(panels)
@@ -139,7 +139,9 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
                 ms=3,
                 lw=1,
                 capsize=2,
-                label=", ".join(filter(None, [tables.labelled(values, label), network if study.subjects else ""]))
+                label=", ".join(
+                    filter(None, [tables.labelled(values, label), network if study.evaluated_scores else ""])
+                )
                 or study.name,
             )
             if name == "t_consolidation" and network == "exact":

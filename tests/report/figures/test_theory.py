@@ -162,7 +162,7 @@ def test_curvature_of_other_axes(tmp_path, change, labels, expanded):
     """expanded: whether the small-curvature expansion is known."""
     study = load(edited(tmp_path, change))
     rows = [
-        {axis: study.axes[axis][0] for axis in study.facets}
+        {axis: study.axes[axis][0] for axis in study.condition_axes}
         | {
             axis: values[i],
             "network": "exact",
