@@ -9,13 +9,31 @@ measure      what is estimated     networks, training, Jacobian spectra, gaps, p
 stages       files in, files out; the only place where what is known and what is estimated meet
 """
 
+import reprlib
 from pathlib import Path
+from typing import Any
 
 __version__ = "0.1.0"
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used. The text is one line: where, key, value, what is allowed."""
+    """What the user gave cannot be used. The text is one line: file, key, value, what is allowed.
+
+    file, key: where; the key is a path into the file, as ("groups", 0, "std"), or its text. value: what stands there.
+    problem: what is wrong with it; by default, that the value is not allowed. allowed: what is.
+    """
+
+    def __init__(
+        self, problem: str = "", *, file: object = "", key: str | tuple[str | int, ...] = (), value: Any = None,
+        allowed: str = "",
+    ):  # fmt: skip
+        self.file, self.key, self.value, self.allowed = file, key, value, allowed
+        self.problem = problem or f"{brief(value)} is not allowed"
+        super().__init__(": ".join(filter(None, (str(file), dotted(key), self.problem, allowed))))
+
+    def at(self, key: str | tuple[str | int, ...], file: object = "") -> "InputError":
+        """The same mistake, in the words of whoever gave the value there."""
+        return InputError(self.problem, file=file, key=key, value=self.value, allowed=self.allowed)
 
 
 class DamagedFile(Exception):
@@ -24,3 +42,21 @@ class DamagedFile(Exception):
     def __init__(self, text: str, path: Path | None = None):
         super().__init__(text)
         self.path = path
+
+
+def dotted(key: str | tuple[str | int, ...]) -> str:
+    """A path into a file as text: ("groups", 0, "std") is groups[0].std."""
+    if isinstance(key, str):
+        return key
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
+
+
+def brief(value: object) -> str:
+    """The beginning of a value, on one line; however deep it is nested, since aliases make that cheap to write."""
+    text = " ".join(_BEGINNING.repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+_BEGINNING = reprlib.Repr()
+_BEGINNING.maxlevel, _BEGINNING.maxlist, _BEGINNING.maxtuple = 3, 12, 12
+_BEGINNING.maxstring = _BEGINNING.maxlong = _BEGINNING.maxother = 99

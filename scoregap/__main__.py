@@ -238,13 +238,13 @@ def check(
     storage.claim(*wanted)
     path = baseline or workflow.baseline(loaded.name, results)
     required = baseline or path.exists() or "baseline" in loaded.document.compare.require
-    report, why = reports.check(loaded, results / loaded.name, path if required else None)
+    report, why = reports.check_run(loaded, results / loaded.name, path if required else None)
     if report is None:
         typer.echo(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", err=True)
         raise typer.Exit(reports.INCOMPARABLE)
-    typer.echo(rendering.as_json(report, strict) if as_json else rendering.render(report))
+    typer.echo(rendering.as_json(report, strict) if as_json else rendering.as_text(report))
     if junit:
-        storage.write_text(junit, rendering.junit(report, strict), rendering.JUNIT)
+        storage.write_text(junit, rendering.as_junit(report, strict), rendering.JUNIT)
     if figure:
         with figures.styled():
             drawn = figures.signed(forest.draw(report), loaded)

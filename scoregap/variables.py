@@ -10,6 +10,7 @@ dimension `member`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -35,15 +36,32 @@ REFERENCES = {
     "exact": "exact score",
 }
 STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
-NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT = range(5)  # of a phase time; a gap is visible from fit.visibility on
-STATES = {
+
+
+class State(IntEnum):
+    """Whether a phase time is known, and why not; a gap is visible from fit.visibility on."""
+
+    NOT_APPLICABLE = 0
+    MEASURED = 1
+    ABOVE = 2
+    BELOW = 3
+    ABSENT = 4
+
+    @property
+    def text(self) -> str:
+        """The state in words."""
+        return _STATE_TEXTS[self]
+
+
+NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT = State
+_STATE_TEXTS = {
     NOT_APPLICABLE: "not applicable",
     MEASURED: "measured",
     ABOVE: "above the grid",
     BELOW: "below the grid",
     ABSENT: "no visible gap",
 }
-_STATES = ", ".join(f"{code} {state}" for code, state in STATES.items())
+_STATES = ", ".join(f"{state.value} {state.text}" for state in State)
 VARIANCE = "data_unit^2"
 SIDES = ("low", "high")  # of the dimension `side`
 ORDERS = ("own below", "own above")  # of the dimension `order`
@@ -167,7 +185,7 @@ for _end in ("low", "high"):
 for _arm in ("gaussian", "exact"):
     VARIABLES[f"{_arm}_t_alignment"] = Variable(("group",), "float64", VARIANCE, f"{ALIGNMENT}: {REFERENCES[_arm]}")
 VARIABLES["t_alignment_state"] = Variable(
-    ("group",), "int8", "1", f"whether t_alignment is known: {_STATES.replace('no visible gap', 'never aligned')}"
+    ("group",), "int8", "1", f"whether t_alignment is known: {_STATES.replace(ABSENT.text, 'never aligned')}"
 )
 VARIABLES["model_misfit"] = Variable(("gap",), "float64", "1", "rms distance of the gap width from the fitted shape")
 
@@ -256,11 +274,22 @@ def annotate(ds: xr.Dataset) -> xr.Dataset:
     """Units and long names for every variable and coordinate; an axis into a section is named by its path."""
     for name in map(str, ds.data_vars):
         units, long_name = VARIABLES[name][2:]
-        ds[name].attrs |= {"units": units, "long_name": long_name}
+        ds[name].attrs |= {"units": units, "long_name": long_name} | _flags(name)
     for name in map(str, ds.coords):
         units, long_name = COORDINATES.get(name, ("1", f"study parameter {name}"))
         ds[name].attrs |= {"units": units, "long_name": long_name}
     return ds
+
+
+def _flags(name: str) -> dict[str, Any]:
+    """The codes of a variable and what they mean, as the CF conventions have it."""
+    if name == "status":
+        codes = STATUS
+    elif name.endswith("_state"):
+        codes = {state.value: state.name.lower() for state in State}
+    else:
+        return {}
+    return {"flag_values": list(codes), "flag_meanings": " ".join(codes.values())}
 
 
 def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from scoregap.regression.baselines import Record, with_margins
 from scoregap.regression.metrics import KINDS, Metric, across, named
-from scoregap.regression.verdicts import compare
+from scoregap.regression.verdicts import compare_records
 from scoregap.study import digest
 
 CELLS = [(m, c) for m in (4, 8) for c in (0.0, 0.5)]
@@ -91,7 +91,7 @@ def unchanged(scenario: Scenario, runs: int, seed: int = 0) -> tuple[int, int, f
     """(runs with a false worse, runs with a false better, share of metrics that are the same) of unchanged runs."""
     rng, worse, better, same = np.random.default_rng(seed), 0, 0, 0.0
     for _ in range(runs):
-        verdicts = [row.verdict for row in compare(*records(rng, scenario)).rows]
+        verdicts = [row.verdict for row in compare_records(*records(rng, scenario)).rows]
         worse += "worse" in verdicts
         better += "better" in verdicts
         same += verdicts.count("same") / len(verdicts) / runs
@@ -101,7 +101,7 @@ def unchanged(scenario: Scenario, runs: int, seed: int = 0) -> tuple[int, int, f
 def caught(scenario: Scenario, shift: float, runs: int, seed: int = 1) -> int:
     """Runs in which one metric that is worse by so many margins is called worse."""
     rng = np.random.default_rng(seed)
-    checks = (compare(*records(rng, scenario, shift)).rows for _ in range(runs))
+    checks = (compare_records(*records(rng, scenario, shift)).rows for _ in range(runs))
     return sum(any(row.name == SHIFTED and row.verdict == "worse" for row in rows) for rows in checks)
 
 

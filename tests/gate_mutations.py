@@ -99,7 +99,7 @@ def verdict(study: Study, fault: Fault, clean: Path, baseline: Path) -> reports.
             clean / study.name, results / study.name, ignore=shutil.ignore_patterns("figures", "report.html")
         )
         rerun(study, fault, Path(name) / "tree", results)
-        report, why = reports.check(study, results / study.name, baseline)
+        report, why = reports.check_run(study, results / study.name, baseline)
         assert report, why
         return report
 

@@ -13,9 +13,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from scoregap import InputError, storage
+from scoregap import InputError, cubes, storage
 from scoregap.orchestration.workflow import find
-from scoregap.stages import cube
 from scoregap.study import Study, load
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -40,7 +39,7 @@ def publish(study: Study, folder: Path, out: Path, pictures: list[str]) -> None:
     for name in ("claims.csv", "comparison.csv"):
         if storage.read_table(folder / name)[1] != study.hash:
             raise InputError(f"{folder / name}: is not of this study as it is now: run it")
-    ds = cube.datasets(study, folder / "cube.zarr")[0][1][0]
+    ds = cubes.datasets(study, folder / "cube.zarr")[0][1][0]
     out = storage.own(out, KIND)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)

@@ -4,9 +4,9 @@ import pandas as pd
 import xarray as xr
 from tiny import BLOCKS, edited
 
+from scoregap import cubes
 from scoregap.regression import baselines, reports, theory
 from scoregap.report import page
-from scoregap.stages import cube
 from scoregap.study import load
 
 
@@ -72,7 +72,7 @@ def test_an_axis_may_point_to_every_group(tmp_path):
 def test_every_block_is_a_group_of_the_cube_and_a_folder_of_figures(blocks):
     path, folder = blocks
     study = load(path)
-    parts = cube.datasets(study, folder / "cube.zarr")
+    parts = cubes.datasets(study, folder / "cube.zarr")
     assert [part.block for part, _ in parts] == ["curved", "one", "schedules", "draws"]
     for part, (ds,) in parts:
         assert all(tuple(ds[axis].values) == part.axes[axis] for axis in study.axes)
@@ -96,7 +96,7 @@ def test_shared_cells_are_compared_once(blocks):
     assert len(networks[networks.quantity == "t_consolidation"]) == 4
     assert set(of_law.seeds) == {6}
     study, folder = load(blocks[0]), blocks[1]
-    assert not [name for name in theory.read(study, folder) if " law: " in name]
+    assert not [name for name in theory.agreements(study, folder) if " law: " in name]
     assert set(page.judgements(frame).network) == {"gated-8"}
     assert "c 0, law" not in (folder / "comparison.txt").read_text()
 
@@ -111,7 +111,7 @@ def test_a_study_of_blocks_has_a_baseline(blocks, tmp_path):
     known = [value is not None for value in record.metrics[f"{cell} gated-8: spectrum"].values]
     assert known == [True] * 2 + [False] * 4
     baselines.write(tmp_path / "b.json", record)
-    report, why = reports.check(study, folder, tmp_path / "b.json")
+    report, why = reports.check_run(study, folder, tmp_path / "b.json")
     assert why == []
     assert report.worst("baseline") == "same"
     names = [row.name for row in report.rows if row.name.endswith("gated-8: t_consolidation[1]")]

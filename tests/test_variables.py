@@ -62,3 +62,16 @@ def test_an_empty_variable_is_missing_everywhere(mock):
     assert (variables.empty("status", (2,)) == 0).all()
     assert variables.empty("t_max", (2,)).dtype == "float64"
     assert variables.empty("eigenvalue", (2,))[0] != variables.empty("eigenvalue", (2,))[0]
+
+
+def test_codes_say_what_they_mean_as_the_cf_conventions_have_it():
+    ds = variables.mock({"network": ["exact"], "seed": [0]}, {})
+    codes = [name for name in ds.data_vars if name == "status" or name.endswith("_state")]
+    assert len(codes) == 1 + 2 * 2 * len(variables.TIMES) + 1
+    for name in ds.data_vars:
+        flags = {"flag_values", "flag_meanings"} & ds[name].attrs.keys()
+        assert bool(flags) == (name in codes), name
+    attrs = ds.t_open_state.attrs
+    meanings = dict(zip(attrs["flag_values"], attrs["flag_meanings"].split(), strict=True))
+    assert meanings == {0: "not_applicable", 1: "measured", 2: "above", 3: "below", 4: "absent"}
+    assert all(f"{state.value} {state.text}" in attrs["long_name"] for state in variables.State)

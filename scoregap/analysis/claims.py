@@ -16,7 +16,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ import xarray as xr
 from scoregap.analysis.intervals import interval, interval_with_draws, logarithms, median, within
 from scoregap.analysis.learning import INSIDE
 from scoregap.analysis.tables import PHASES, plain, text, written
+from scoregap.analysis.verdicts import JUDGED, Cause, Verdict
 from scoregap.study import Study
 from scoregap.study.schema import Margins
 
@@ -74,7 +75,6 @@ CLAIMS = {
                       SHARED),
 }  # fmt: skip
 ARMS = ("law", "gaussian", "exact", "trained")
-KINDS = ("agrees", "inconclusive", "disagrees")
 
 
 class Cell(NamedTuple):
@@ -98,7 +98,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     interval of trained's mean, of its logarithm for ratios; law_low, law_high, exact_low, exact_high: intervals of
     trained over law and over exact, or, of what is no ratio, less them; margin; draws: of the exact score; learning:
     trained against exact, finite: exact against law, as relative differences for ratios; of_exact, verdict: against
-    exact and against law; why: learning, finite size or both, where it disagrees.
+    exact and against law; why: a `Cause`, where it disagrees.
     """
     cells = [
         cell
@@ -117,7 +117,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
     frame = pd.DataFrame(rows)
-    axes = [axis for axis in frame.columns if axis in set().union(*(study.facets for study, _ in parts))]
+    axes = [axis for axis in frame.columns if axis in set().union(*(study.condition_axes for study, _ in parts))]
     frame = frame.drop_duplicates(["claim", *axes, "network"])  # blocks share cells
     order = list(CLAIMS).index
     return frame.sort_values("claim", key=lambda names: names.map(order), kind="stable", ignore_index=True)
@@ -134,8 +134,8 @@ def read(study: Study, folder: Path) -> pd.DataFrame:
 def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
     """The cells of one dataset."""
     loaded = ds.drop_vars([name for name, one in ds.data_vars.items() if "evaluation" in one.dims])
-    for values in itertools.product(*(ds[axis].values for axis in study.facets)):
-        chosen = dict(zip(study.facets, values, strict=True))
+    for values in itertools.product(*(ds[axis].values for axis in study.condition_axes)):
+        chosen = dict(zip(study.condition_axes, values, strict=True))
         cell = loaded.sel(chosen).load()
         if not (cell.status == 1).any():
             continue
@@ -152,7 +152,7 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
     """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}."""
     settings = cell.study.document.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
-    for network in cell.study.subjects:
+    for network in cell.study.evaluated_scores:
         known = {"law": cell.arms["law"], "gaussian": cell.arms.get("gaussian", {}), "exact": cell.arms["exact"],
                  "trained": cell.arms[network]}  # fmt: skip
         for name, claim in CLAIMS.items():
@@ -160,7 +160,7 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
                 draws = drawn[name, *cell.untrained]
                 more = [pair for seed, pair in draws.items() if seed not in cell.seeds]
                 label = {"claim": name, "says": claim.says, "source": claim.source}
-                found = judged(
+                found = against_law_and_exact(
                     name, {arm: known[arm].get(name) for arm in ARMS}, margins, settings.confidence,
                     np.array(more, float).reshape(-1, 2).T,
                 )  # fmt: skip
@@ -272,13 +272,13 @@ def relate(claim: str, arms: dict[str, dict], other: xr.Dataset) -> None:
     arms["law"][claim] = np.ones(other.sizes["seed"])
 
 
-def judged(
+def against_law_and_exact(
     name: str,
     values: dict[str, np.ndarray | None],
     margins: Margins,
     confidence: float,
     more: np.ndarray = np.empty((2, 0)),
-) -> dict:
+) -> dict[str, Any]:
     """Medians, intervals, verdicts and why. values: (seeds,) of every arm, None where the study does not have it.
     more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained.
     """
@@ -305,14 +305,19 @@ def judged(
     row |= {"learning": float(less(median(learning))), "finite": float(less(median(finite)))}
     verdict, of_exact = (within(*ends[of], *allowed) for of in ("law_", "exact_"))
     if not np.isfinite(known["law"]).any():
-        verdict = "not testable"
+        verdict = Verdict.NOT_TESTABLE
     elif not np.isfinite(known["trained"]).any():
-        verdict = of_exact = "disagrees" if np.isfinite(known["exact"]).any() else "not testable"
-    why = ""
-    if verdict == "disagrees":
-        words = {"learning": "learning", "finite": "finite size or curvature"}
-        why = " and ".join(word for key, word in words.items() if not abs(row[key]) <= margin) or "both a little"
+        verdict = of_exact = Verdict.DISAGREES if np.isfinite(known["exact"]).any() else Verdict.NOT_TESTABLE
+    why = cause(row["learning"], row["finite"], margin) if verdict == Verdict.DISAGREES else ""
     return row | {"of_exact": of_exact, "verdict": verdict, "why": why}
+
+
+def cause(learning: float, finite: float, margin: float) -> Cause:
+    """Which of two distances is beyond the margin: trained from exact, exact from the law; what is not known is."""
+    by_learning, by_finite = (not abs(one) <= margin for one in (learning, finite))
+    if by_learning and by_finite:
+        return Cause.BOTH
+    return Cause.LEARNING if by_learning else Cause.FINITE if by_finite else Cause.A_LITTLE
 
 
 def _log(values) -> np.ndarray:
@@ -332,10 +337,10 @@ def lines(frame: pd.DataFrame) -> list[str]:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("disagrees for")
     for name, rows in frame.groupby("claim", sort=False):
-        tested = rows[rows.verdict != "not testable"]
+        tested = rows[rows.verdict != Verdict.NOT_TESTABLE]
         if len(tested):
             counts = (
-                " / ".join(str((column == one).sum()) for one in KINDS) for column in (tested.verdict, tested.of_exact)
+                " / ".join(str((column == one).sum()) for one in JUDGED) for column in (tested.verdict, tested.of_exact)
             )
             why = tested.why[tested.why != ""].value_counts()
             table.add_row(
@@ -345,6 +350,6 @@ def lines(frame: pd.DataFrame) -> list[str]:
         return []
     return [
         *text(table),
-        f"cells and networks ({' / '.join(KINDS)}): trained against the law, and against the exact score of the same "
+        f"cells and networks ({' / '.join(JUDGED)}): trained against the law, and against the exact score of the same "
         "F; all of them in claims.csv",
     ]

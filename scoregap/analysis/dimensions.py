@@ -33,8 +33,8 @@ def estimators(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     for ds in datasets:
         names = [name for name in ("estimate", "data_estimate", "point_dimension", "estimate_cost") if name in ds]
         loaded = ds[names].load().where(ds.status == 1)
-        for values in itertools.product(*(ds[axis].values for axis in study.facets)):
-            chosen = dict(zip(study.facets, values, strict=True))
+        for values in itertools.product(*(ds[axis].values for axis in study.condition_axes)):
+            chosen = dict(zip(study.condition_axes, values, strict=True))
             here = loaded.sel(chosen)
             if "estimate" in here:
                 for network, method in itertools.product(here.network.values, here.score_estimator.values):

@@ -1,24 +1,27 @@
 """Does a phase time agree with the exact one, over seeds?
 
 times per seed of every curve and whether they were seen, margin, confidence -> times and ratio with their intervals,
-and a verdict
+and a verdict with its detail
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from scoregap.variables import ABOVE, ABSENT, BELOW, MEASURED, NOT_APPLICABLE, STATES
+from scoregap.analysis.verdicts import Verdict, of_states
+from scoregap.variables import ABOVE, BELOW
 
 
-def judge(
+def compare_to_exact(
     curves: dict[str, np.ndarray], states: dict[str, np.ndarray], subject: str, margin: float, confidence: float
-) -> dict:
-    """Medians over seeds, ratio of the subject to exact with its Student interval in the logarithm, and the verdict.
+) -> dict[str, Any]:
+    """Medians over seeds, ratio of the subject to exact with its Student interval in the logarithm, and the
+    verdict with its detail.
 
     curves: law, gaussian, exact, trained; each (seeds,), NaN where there is no time. states: of the subject and of
-    exact, (seeds,) codes of `variables.STATES`. subject: trained, or law.
+    exact, (seeds,) of `variables.State`. subject: trained, or law.
     ratio: median over seeds of the ratios, seed by seed; the interval is of their mean logarithm.
     time, exact_time: geometric means over seeds, with Student intervals; see `mean`.
     position: where trained lies between gaussian (0) and exact (1) in log t; NaN where they differ by less than
@@ -43,14 +46,8 @@ def judge(
     for prefix, name in (("", subject), ("exact_", "exact")):
         values = mean(curves[name], states[name], confidence)
         row |= dict(zip((f"{prefix}time", f"{prefix}low", f"{prefix}high"), values, strict=True))
-    seen, known = (states[name] == MEASURED for name in (subject, "exact"))
-    if not (seen | known).any():
-        verdict = unseen(subject, states[subject], states["exact"])
-    elif (seen != known).any():
-        verdict = f"seen in {seen.sum()}, exact in {known.sum()}"
-    else:
-        verdict = within(low, high, *logarithms(margin))
-    return row | {"verdict": verdict}
+    verdict, detail = of_states(states[subject], states["exact"])
+    return row | {"verdict": verdict or within(low, high, *logarithms(margin))} | detail._asdict()
 
 
 def logarithms(margin: float) -> tuple[float, float]:
@@ -58,21 +55,12 @@ def logarithms(margin: float) -> tuple[float, float]:
     return math.log1p(-margin) if margin < 1 else -math.inf, math.log1p(margin)
 
 
-def within(low: float, high: float, least: float, most: float) -> str:
+def within(low: float, high: float, least: float, most: float) -> Verdict:
     """Whether an interval lies inside what is allowed (agrees), wholly outside (disagrees), or neither, as where it is
     not known (inconclusive)."""
     if least <= low and high <= most:
-        return "agrees"
-    return "disagrees" if low > most or high < least else "inconclusive"
-
-
-def unseen(subject: str, states: np.ndarray, exact: np.ndarray) -> str:
-    """In words what there is to say of a time that neither the subject nor the exact score shows in any seed."""
-    here, there = (sorted(set(some.tolist()) - {NOT_APPLICABLE}) for some in (states, exact))
-    if here == there and len(here) == 1:
-        return "no visible gap in either" if here == [ABSENT] else f"both {STATES[here[0]]}"
-    first, second = (" or ".join(STATES[state] for state in some) or "not known" for some in (here, there))
-    return f"{subject} {first}, exact {second}"
+        return Verdict.AGREES
+    return Verdict.DISAGREES if low > most or high < least else Verdict.INCONCLUSIVE
 
 
 def mean(times: np.ndarray, states: np.ndarray, confidence: float) -> tuple[float, float, float]:

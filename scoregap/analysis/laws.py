@@ -4,6 +4,8 @@ study, datasets of its cube -> tables: finite size, existence of the gap, curvat
 """
 
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,20 +13,21 @@ import xarray as xr
 from scipy import optimize, stats
 
 from scoregap.analysis.tables import PHASES, blocks, labelled, listed, or_dash, plus_minus
-from scoregap.laws import random_matrix
+from scoregap.laws import expansions, random_matrix
 from scoregap.study import Study
 
 OFF = 0.10  # a theory that errs by more has failed
 GHOST = 0.10  # eigenvalue of G from which a direction beyond the manifold is counted
+EXPANDED = 200  # curvatures at which the expansion is told
 RESOLVED = 3.0  # standard errors from which a value differs from zero
 EDGES = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
 
 
 def _cells(
     study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = (), network: str = "exact"
-):  # fmt: skip
+) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:  # fmt: skip
     """(values of the facets other than `without`, these variables of one score) one by one; see `_present`."""
-    axes = [axis for axis in study.facets if axis not in without]
+    axes = [axis for axis in study.condition_axes if axis not in without]
     one = ds[["status", *names]].sel(network=network).load()  # at once: a read per cell takes far longer
     for values in itertools.product(*(ds[axis].values for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
@@ -36,7 +39,7 @@ def _present(cell: xr.Dataset) -> np.ndarray:
     return (cell.status == 1).values
 
 
-def _quantities(ds: xr.Dataset):
+def _quantities(ds: xr.Dataset) -> Iterator[tuple[Any, ...]]:
     """(name, realised, law, corrected, predicted standard deviation) of every edge and phase time; (seed,) each."""
     groups, gaps = ds.sizes["group"], ds.sizes["gap"]
     for group in range(groups):
@@ -78,7 +81,7 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     frame = pd.DataFrame(rows)
     if frame.empty:
         return frame
-    keys = [axis for axis in study.facets if axis != "ambient_dim"] + ["quantity"]
+    keys = [axis for axis in study.condition_axes if axis != "ambient_dim"] + ["quantity"]
     errors = {"law_bias": "law_error", "corrected_bias": "corrected_error", "spread": "spread_error"}
     fits = []
     for values, group in frame.groupby(keys, sort=False):
@@ -177,7 +180,7 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows = []
     names = ("boundary", "eigenvalue", *PHASES)
-    for ds, network in itertools.product(datasets, ("exact", *study.subjects)):
+    for ds, network in itertools.product(datasets, ("exact", *study.evaluated_scores)):
         cells = _cells(study, ds, names, ("curvature",), network)
         for (chosen, own), (_, exact) in zip(cells, _cells(study, ds, names, ("curvature",)), strict=True):
             for c in own.curvature.values:
@@ -264,6 +267,20 @@ def gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     return lines
 
 
+def half_of_draws(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per block of `gap_existence` and alpha: the variance ratio at which `half` of the draws have the gap.
+
+    The columns are the axes that tell blocks apart, alpha, and half.
+    """
+    return pd.DataFrame(
+        [
+            values | {"alpha": alpha, "half": half(group.sort_values("variance_ratio"))}
+            for values, block in ([] if frame.empty else blocks(study, frame, "manifold_dim", study.std_axis))
+            for alpha, group in block.groupby("alpha")
+        ]
+    )
+
+
 def half(group: pd.DataFrame) -> float:
     """Variance ratio at which the share of draws with a gap falls through one half, interpolated in its logarithm."""
     ratio, share = group.variance_ratio.to_numpy(), group.widest.to_numpy()
@@ -287,9 +304,32 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             if np.isfinite(most.get("ghost", np.nan))
             else ""
         )
-        label = ", ".join(filter(None, [labelled(values), network if study.subjects else ""]))
+        label = ", ".join(filter(None, [labelled(values), network if study.evaluated_scores else ""]))
         lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}")
     return lines
+
+
+def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per block of `curvature` and c: consolidation over the flat one by the expansion in the curvature, at the
+    mean scales of the draws.
+
+    The columns are the axes that tell blocks apart, curvature, and ratio. No rows for families other than arcs; NaN
+    beyond half of the flat time, where the expansion says nothing.
+    """
+    rows = []
+    for values, block in [] if frame.empty else blocks(study, frame, "curvature"):
+        if block.family.iloc[0] != "arcs":
+            continue
+        truths = [cell.truth() for cell in study.cells if all(cell[axis] == value for axis, value in values.items())]
+        edges = np.mean([truth.edges() for truth in truths if truth.curvature == 0], 0)
+        smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
+        curved = next(truth for truth in truths if truth.curvature)
+        c = np.linspace(0, block.curvature[block.network == "exact"].max(), EXPANDED)
+        kappa = curved.kappa / curved.curvature * c
+        ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
+        ratio = np.where(ratio > 0.5, ratio, np.nan)
+        rows += [values | {"curvature": at, "ratio": one} for at, one in zip(c, ratio, strict=True)]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["curvature", "ratio"])
 
 
 def of_scores(study: Study, frame: pd.DataFrame) -> list[tuple[str, dict, pd.DataFrame]]:

@@ -8,6 +8,7 @@ of one member (`training_flops`).
 """
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,11 @@ COSTLY = ("t_max", "t_consolidation", "excess loss")  # errors that are drawn ag
 OFF = 1.0  # distance from the line between gaussian and exact, in its length, beyond which a position says nothing
 
 
-def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]):
-    """(facets, network and steps; cell of the network, then of every reference), for seeds with all results."""
+def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """(condition, network and steps; cell of the network, then of every reference), for seeds with all results."""
     loaded = ds[["status", *names]].load()
-    for values in itertools.product(*(ds[axis].values for axis in study.facets)):
-        chosen = dict(zip(study.facets, values, strict=True))
+    for values in itertools.product(*(ds[axis].values for axis in study.condition_axes)):
+        chosen = dict(zip(study.condition_axes, values, strict=True))
         here = loaded.sel(chosen)
         for network in study.trained_networks:
             cells = [here.sel(network=name) for name in (network, *study.references)]
@@ -202,6 +203,35 @@ def transition(group: pd.DataFrame) -> float:
     if off[i]:
         return float(cost[i + 1])
     return float(np.exp(np.interp(HALF, position[i : i + 2], np.log(cost[i : i + 2]))))
+
+
+def transitions(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per block and network of `plateau`: `left`, the cost by which it has left the plateau, NaN if it has not.
+
+    The columns are the axes that tell blocks apart, network, and left.
+    """
+    return pd.DataFrame(
+        [
+            values | {"network": network, "left": transition(group.sort_values("cost"))}
+            for values, block in ([] if frame.empty else blocks(study, frame, "train.steps"))
+            for network, group in block.groupby("network", sort=False)
+        ]
+    )
+
+
+def mean_costs(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per block, quantity, network and steps of `costs`: geometric means over seeds of what is not 0.
+
+    The columns are the axes that tell blocks apart, quantity, network, steps, cost and error; sorted by cost.
+    """
+    if frame.empty:
+        return frame
+    logs = frame.assign(cost=np.log(frame.cost), error=np.log(frame.error.where(frame.error > 0)))
+    varied = [axis for axis in study.condition_axes if axis != "train.steps" and len(study.axes[axis]) > 1]
+    keys = [*varied, "quantity", "network", "steps"]
+    means = logs.groupby(keys, sort=False, dropna=False)[["cost", "error"]].mean().dropna().reset_index()
+    means[["cost", "error"]] = np.exp(means[["cost", "error"]])
+    return means.sort_values("cost", kind="stable")
 
 
 def exponent(group: pd.DataFrame) -> tuple[float, float]:

@@ -34,7 +34,7 @@ def written(study: Study, path: Path) -> str:
     """The text of a table of a study's run, as stage compare wrote it. Raises DamagedFile, InputError."""
     content, of = storage.read_table(path)
     if of != study.hash:
-        raise InputError(f"{path}: is not of this study as it is now: rerun compare")
+        raise InputError("is not of this study as it is now", file=path, allowed="rerun compare")
     return content
 
 
@@ -43,7 +43,7 @@ def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple
 
     `wider_group` is an axis too: a ratio of variances has two meanings where one group overtakes the other.
     """
-    keys = [axis for axis in study.facets if axis not in within and len(study.axes[axis]) > 1]
+    keys = [axis for axis in study.condition_axes if axis not in within and len(study.axes[axis]) > 1]
     if "wider_group" in frame and frame.wider_group.nunique() > 1:
         keys.append("wider_group")
     if not keys:
@@ -51,7 +51,7 @@ def blocks(study: Study, frame: pd.DataFrame, *within: str | None) -> list[tuple
     return [(dict(zip(keys, values, strict=True)), rows) for values, rows in frame.groupby(keys, sort=False)]
 
 
-def of_subjects(frame: pd.DataFrame) -> pd.DataFrame:
+def rows_of_evaluated_scores(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of a comparison that answer whether theory holds: those of networks, or of the law without any.
 
     Beside networks, the law has rows of blocks without any, which draw the exact score more often for the claims.
@@ -60,7 +60,7 @@ def of_subjects(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if of_law.all() else frame[~of_law]
 
 
-def told(study: Study, values: dict) -> dict:
+def distinguishing_axes(study: Study, values: dict) -> dict:
     """What of a cell's values must be said to tell it from the others: in a study with blocks, what differs from its
     axes."""
     if not study.blocks:

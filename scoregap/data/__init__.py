@@ -61,7 +61,7 @@ class Family(NamedTuple):
     shares: bool = True
     law: bool = False
     nearest: bool = False
-    check: Callable[[Sequence[int], Mapping[str, Any]], str | None] = lambda counts, settings: None
+    check: Callable[[Sequence[int], Mapping[str, Any]], InputError | None] = lambda counts, settings: None
 
     def load(self):
         """The family's class."""
@@ -70,7 +70,9 @@ class Family(NamedTuple):
 
 def _sign(counts, settings):
     if settings.get("sign") == "negative" and sum(counts) < 2:
-        return "sign: 'negative' is not allowed: a curve has no scalar curvature: should have 2 latents or more"
+        return InputError(
+            key="sign", value="negative", allowed="a curve has no scalar curvature: should have 2 latents or more"
+        )
     return None
 
 
@@ -155,11 +157,15 @@ def _benchmark(name: str, m: int, d: int) -> Family:
 
     def check(counts, settings):
         if list(counts) != [m]:
-            return (
-                f"groups: {len(counts)} with {sum(counts)} latents are not allowed: should be one group of {m} latents"
-            )
+            return InputError(
+                f"{len(counts)} with {sum(counts)} latents are not allowed", key="groups", value=list(counts),
+                allowed=f"should be one group of {m} latents",
+            )  # fmt: skip
         if find_spec("skdim") is None:
-            return f"family: 'skdim-{name}' is not allowed without scikit-dimension: pip install 'scoregap[benchmark]'"
+            return InputError(
+                f"'skdim-{name}' is not allowed without scikit-dimension", key="family", value=f"skdim-{name}",
+                allowed="pip install 'scoregap[benchmark]'",
+            )  # fmt: skip
         return None
 
     where = f"scoregap.data.manifolds.benchmark:{name}"
@@ -177,64 +183,66 @@ def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed
     words of a study file.
     """
     if family not in FAMILIES:
-        raise InputError(f"family: {family!r} is not allowed: should be one of {', '.join(FAMILIES)}")
+        raise InputError(key="family", value=family, allowed=f"should be one of {', '.join(FAMILIES)}")
     try:
         groups = tuple(group if isinstance(group, Group) else Group(*group) for group in groups)
     except TypeError:
-        raise InputError(f"groups: {groups!r} is not allowed: should be a list of (count, std, ...)") from None
+        raise InputError(key="groups", value=groups, allowed="should be a list of (count, std, ...)") from None
     if not isinstance(seed, numbers.Integral) or seed < 0:
-        raise InputError(f"seed: {seed!r} is not allowed: should be a whole number from 0")
+        raise InputError(key="seed", value=seed, allowed="should be a whole number from 0")
     wrong = refusal(family, ambient_dim, groups, curvature, settings)
     if wrong:
-        raise InputError(wrong)
+        raise wrong
     return FAMILIES[family].load()(ambient_dim, groups, curvature, seed, **settings)
 
 
-def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> str | None:
-    """Why a family cannot be built so, as `key: value is not allowed: ...`; None if it can."""
+def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> InputError | None:
+    """Why a family cannot be built so, the key a path as (groups, 0, std); None if it can."""
     entry = FAMILIES[family]
+
+    def wrong(*key: str | int, value: Any, allowed: str) -> InputError:
+        return InputError(key=key, value=value, allowed=allowed)
+
     if not _within(curvature, 0, 100):
-        return f"curvature: {curvature!r} is not allowed: should be from 0 to 100"
+        return wrong("curvature", value=curvature, allowed="should be from 0 to 100")
     if entry.curved == "never" and curvature:
-        return f"curvature: {curvature!r} is not allowed: {family} has none to set: should be 0.0"
+        return wrong("curvature", value=curvature, allowed=f"{family} has none to set: should be 0.0")
     if entry.curved == "always" and not curvature:
-        return f"curvature: {curvature!r} is not allowed: {family} is never flat: should be greater than 0"
+        return wrong("curvature", value=curvature, allowed=f"{family} is never flat: should be greater than 0")
     if not groups:
-        return "groups: [] is not allowed: should be one or more"
+        return wrong("groups", value=[], allowed="should be one or more")
     for k, group in enumerate(groups):
         if not isinstance(group.count, numbers.Integral) or group.count < 1:
-            return f"groups[{k}].count: {group.count!r} is not allowed: should be a whole number from 1"
+            return wrong("groups", k, "count", value=group.count, allowed="should be a whole number from 1")
         if group.law not in VARIANCE_LAWS:
-            return f"groups[{k}].law: {group.law!r} is not allowed: should be one of {', '.join(VARIANCE_LAWS)}"
+            return wrong("groups", k, "law", value=group.law, allowed=f"should be one of {', '.join(VARIANCE_LAWS)}")
         least, most = VARIANCE_LAWS[group.law]
         if not _within(group.width, least, most):
-            return (
-                f"groups[{k}].width: {group.width!r} is not allowed: should be from {least} to {most} "
-                f"for the law {group.law!r}"
-            )
+            allowed = f"should be from {least} to {most} for the law {group.law!r}"
+            return wrong("groups", k, "width", value=group.width, allowed=allowed)
         for name, low, high in (("std", 1e-9, 1e9), ("bend", 0, 100), ("weight", 1e-9, 1e9)):
             if not _within(getattr(group, name), low, high):
-                return (
-                    f"groups[{k}].{name}: {getattr(group, name)!r} is not allowed: should be from {low:g} to {high:g}"
-                )
+                allowed = f"should be from {low:g} to {high:g}"
+                return wrong("groups", k, name, value=getattr(group, name), allowed=allowed)
         if entry.curved == "always" and not group.bend:
-            return f"groups[{k}].bend: {group.bend!r} is not allowed: {family} is never flat: should be greater than 0"
+            allowed = f"{family} is never flat: should be greater than 0"
+            return wrong("groups", k, "bend", value=group.bend, allowed=allowed)
         for name in ("bend", "law", "width", "weight"):
             value = getattr(group, name)
             if value != getattr(Group, name) and name not in entry.reads:
-                return f"groups[{k}].{name}: {value!r} is not allowed: {family} does not use it"
+                return wrong("groups", k, name, value=value, allowed=f"{family} does not use it")
     for name, value in settings.items():
         if name not in entry.reads:
-            return f"{name}: {value!r} is not allowed: {family} does not use it"
+            return wrong(name, value=value, allowed=f"{family} does not use it")
         if name in SETTINGS and value not in SETTINGS[name]:
-            return f"{name}: {value!r} is not allowed: should be one of {', '.join(SETTINGS[name])}"
+            return wrong(name, value=value, allowed=f"should be one of {', '.join(SETTINGS[name])}")
         if name not in SETTINGS and not _within(value, 0, 1e6):
-            return f"{name}: {value!r} is not allowed: should be from 0 to 1e6"
+            return wrong(name, value=value, allowed="should be from 0 to 1e6")
     counts = [group.count for group in groups]
     needed = entry.room(counts, curvature)
     if needed > ambient_dim:
         curved = f" at curvature {curvature!r}" if curvature else ""
-        return f"ambient_dim: {ambient_dim} is not allowed: {family}{curved} needs at least {needed}"
+        return wrong("ambient_dim", value=ambient_dim, allowed=f"{family}{curved} needs at least {needed}")
     return entry.check(counts, settings)
 
 

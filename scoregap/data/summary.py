@@ -5,12 +5,11 @@ ambient_dim, variance groups, family, curvature -> edges by every law, gaps, pha
 
 import itertools
 import math
-import re
 from typing import Any, Protocol
 
 import numpy as np
 
-from scoregap import InputError, diffusion
+from scoregap import InputError, diffusion, dotted
 from scoregap.data import FAMILIES, Group, capabilities, manifold
 from scoregap.data.manifolds.arcs import Arcs
 from scoregap.laws import expansions, random_matrix, times
@@ -34,9 +33,10 @@ def parse_groups(texts: list[str]) -> list[Group]:
             groups.append(Group(int(count), float(std), **options))
         except (ValueError, TypeError):
             raise InputError(
-                f"--group: {text!r} is not allowed: should be COUNT:STD, as 20:0.1, and then any of bend=, law=, "
-                "width=, weight=, as 20:0.1:law=uniform:width=0.5"
-            ) from None
+                key="--group", value=text,
+                allowed="should be COUNT:STD, as 20:0.1, and then any of bend=, law=, width=, weight=, as "
+                "20:0.1:law=uniform:width=0.5",
+            ) from None  # fmt: skip
     return groups
 
 
@@ -46,7 +46,7 @@ def parse_settings(texts: list[str]) -> dict[str, str | float]:
     for text in texts:
         name, separator, value = text.partition("=")
         if not (name and separator and value):
-            raise InputError(f"--set: {text!r} is not allowed: should be NAME=VALUE, as frame=orthonormal")
+            raise InputError(key="--set", value=text, allowed="should be NAME=VALUE, as frame=orthonormal")
         try:
             settings[name] = float(value)
         except ValueError:
@@ -75,18 +75,17 @@ def describe(
     """
     for name, share in (("level", level), ("visibility", visibility)):
         if not 0 < share < 1:
-            raise InputError(f"--{name}: {share} is not allowed: should lie between 0 and 1")
+            raise InputError(key=f"--{name}", value=share, allowed="should lie between 0 and 1")
     if any(not 1e-8 <= t <= 1e8 for t in times_of_spectra):
-        raise InputError(f"--time: {list(times_of_spectra)} is not allowed: should be from 1e-8 to 1e8")
+        raise InputError(key="--time", value=list(times_of_spectra), allowed="should be from 1e-8 to 1e8")
     try:
         truth = manifold(family, ambient_dim, groups, curvature, seed, **(settings or {}))
     except InputError as error:  # its keys are those of a study
-        text = re.sub(r"^groups\[(\d+)\]\.", lambda match: f"group number {int(match[1]) + 1}: ", str(error))
-        raise InputError("--" + re.sub("^ambient_dim", "ambient", re.sub("^groups", "group", text))) from None
+        raise error.at(_option(error.key)) from None
     result: dict = {"family": family, "curvature": curvature}
     flat = FAMILIES[family].law and getattr(truth, "frame", "random") == "random"
     if densities and not flat:
-        raise InputError(f"--density: {densities} is not allowed: {family} of that kind has no random-matrix law")
+        raise InputError(key="--density", value=densities, allowed=f"{family} of that kind has no random-matrix law")
     if flat:
         result |= linear(ambient_dim, groups, level, visibility)
         if densities:
@@ -96,9 +95,19 @@ def describe(
     if family == "arcs" and curvature:
         result["small_curvature"] = small_curvature(truth)
     if times_of_spectra and not isinstance(truth, capabilities.Posterior):
-        raise InputError(f"--time: {list(times_of_spectra)} is not allowed: the score of {family} is not known")
+        raise InputError(key="--time", value=list(times_of_spectra), allowed=f"the score of {family} is not known")
     result["exact"] = [spectrum(truth, t, points, seed) for t in times_of_spectra]
     return _plain(result)
+
+
+def _option(key: str | tuple[str | int, ...]) -> str:
+    """A key of a manifold as the command line has it: groups[0].std is of --group number 1."""
+    first, *inner = (key,) if isinstance(key, str) else key
+    option = {"groups": "--group", "ambient_dim": "--ambient"}.get(str(first), f"--{first}")
+    if not inner:
+        return option
+    number, *field = inner
+    return f"{option} number {int(number) + 1}: {dotted(tuple(field))}"
 
 
 def linear(ambient_dim: int, groups: list[Group], level: float = 0.5, visibility: float = 0.1) -> dict:

@@ -177,7 +177,7 @@ def fit(times, width, level, visibility=0.0, nested=True):
     times: (T,) ascending noise variances. width: (..., T, gaps), the last one the final gap (if not nested, every one);
     where it is NaN, only the run of known widths around the largest is used, and its ends cut a gap as the grid's do.
     Returns {name: (..., gaps)}: for the names in TIMES and MODEL times, NaN where a time does not apply or is not seen,
-    and as NAME_state why (`variables.STATES`); `consistency`, t_open t_close / t_max^2, in theory 1; `model_misfit`.
+    and as NAME_state why (`variables.State`); `consistency`, t_open t_close / t_max^2, in theory 1; `model_misfit`.
     """
     w = _around_top(np.moveaxis(width, -1, -2))  # (..., gaps, T)
     last = (np.arange(w.shape[-2]) == w.shape[-2] - 1) | (not nested)

@@ -7,11 +7,12 @@ import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from scoregap import InputError, storage
 from scoregap.regression import baselines
 from scoregap.regression.baselines import Record
-from scoregap.regression.verdicts import compare, differences
+from scoregap.regression.verdicts import Change, compare_records, differences
 from scoregap.study import Study
 
 FEWEST = 3  # seeds of a baseline with trained networks
@@ -26,8 +27,8 @@ def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, ro
     Raises InputError where nobody could later say what the numbers are of, or whether they have changed.
     """
 
-    def refuse(why: str):
-        raise InputError(f"baseline of {study.name}: is not accepted: {why}")
+    def refuse(why: str) -> NoReturn:
+        raise InputError("is not accepted", key=f"baseline of {study.name}", allowed=why)
 
     storage.claim((path, baselines.KIND))
     if os.environ.get("CI"):
@@ -52,7 +53,7 @@ def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, ro
     if record.not_ok:
         refuse(f"{len(record.not_ok)} cells are not ok, as {record.not_ok[0]}")
     if before.exists() and not differences(old := baselines.read(before), record):
-        unclear = [row.name for row in compare(old, record).rows if row.verdict == "inconclusive"]
+        unclear = [row.name for row in compare_records(old, record).rows if row.verdict == Change.INCONCLUSIVE]
         if unclear:
             refuse(f"against the one before, {len(unclear)} metrics are inconclusive, as {unclear[0]}: run more seeds")
     date = datetime.now(UTC).date().isoformat()

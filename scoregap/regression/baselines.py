@@ -14,9 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
-from scoregap import DamagedFile, InputError, storage
+from scoregap import DamagedFile, InputError, cubes, storage
 from scoregap.regression.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
-from scoregap.stages.cube import datasets as gathered
 from scoregap.study import Study, digest
 
 FORMAT = 1
@@ -47,7 +46,7 @@ class Record(Strict):
 
 def take(study: Study, folder: Path) -> Record:
     """Reduce the finished run of a study in its folder. Raises DamagedFile, InputError."""
-    parts = gathered(study, folder / "cube.zarr")
+    parts = cubes.datasets(study, folder / "cube.zarr")
     attrs = parts[0][1][0].attrs
     found: dict[str, Metric] = {}
     not_ok: list[str] = []
@@ -113,7 +112,7 @@ def read(path: Path) -> Record:
             raise DamagedFile(f"{path}: is of another version of scoregap: take its own, or accept the baseline again")
         record = Record.model_validate(content)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise InputError(f"{path}: is no baseline: make one with `scoregap baseline accept`") from None
+        raise InputError("is no baseline", file=path, allowed="make one with `scoregap baseline accept`") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

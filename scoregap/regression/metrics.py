@@ -82,7 +82,9 @@ def named(values: dict, network: str, quantity: str) -> str:
 
 def varied(study: Study) -> list[str]:
     """The axes that are in the names of metrics."""
-    return [axis for axis in study.facets if len({value for part in study.parts for value in part.axes[axis]}) > 1]
+    return [
+        axis for axis in study.condition_axes if len({value for part in study.parts for value in part.axes[axis]}) > 1
+    ]
 
 
 def reduce(
@@ -97,8 +99,8 @@ def reduce(
     names = ["status", "boundary", "dimension_overall", "excess_loss", "training_flops", "t_alignment", "t_resolution"]
     names += [*PHASES, *(f"{law}_{name}" for law in LAWS for name in PHASES)]
     ds = ds[names + [one for one in ("estimate", "point_dimension", "data_estimate") if one in ds]].load()
-    for facet in ds.status.stack(facet=study.facets).facet.values:
-        values = dict(zip(study.facets, facet, strict=True))
+    for facet in ds.status.stack(facet=study.condition_axes).facet.values:
+        values = dict(zip(study.condition_axes, facet, strict=True))
         label = {axis: values[axis] for axis in axes}
         status_of = ds.status.sel(values)
         cell = ds.sel(values).reindex(seed=seeds)

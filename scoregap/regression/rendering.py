@@ -5,17 +5,19 @@ Report -> table, JSON, JUnit
 
 import json
 import math
+from typing import Any
 from xml.etree import ElementTree
 
 from scoregap import storage
 from scoregap.analysis.tables import plain, text
 from scoregap.regression.reports import Report
+from scoregap.regression.theory import Theory
 from scoregap.regression.verdicts import BAD, UNCLEAR, VERDICTS, Row
 
 SHOWN = 40  # rows of the table
 
 
-def render(report: Report) -> str:
+def as_text(report: Report) -> str:
     """The report as text."""
     table = plain()
     table.add_column("metric", no_wrap=True)
@@ -73,7 +75,7 @@ def _numbers(row: Row) -> tuple[str, str, str, str]:
 def as_json(report: Report, strict: bool) -> str:
     """The report for machines: every row; numbers of ratios are of their logarithms."""
     rows = [
-        _plain(row._asdict() | {"in_margins": row.in_margins, "theory": _plain(row.theory._asdict())})
+        _plain(row._asdict() | {"in_margins": row.in_margins, "theory": _plain(_theory(row.theory))})
         for row in report.rows
     ]
     require = list(report.study.document.compare.require)
@@ -82,7 +84,12 @@ def as_json(report: Report, strict: bool) -> str:
     return json.dumps(content, indent=1)
 
 
-def _plain(values: dict) -> dict:
+def _theory(theory: Theory) -> dict[str, Any]:
+    """What theory says, its detail beside the rest."""
+    return {key: one for key, one in theory._asdict().items() if key != "detail"} | theory.detail._asdict()
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """JSON knows no infinity and no NaN."""
     return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in values.items()}
 
@@ -90,7 +97,7 @@ def _plain(values: dict) -> dict:
 JUNIT = storage.Kind("a report for CI systems", storage.text_with(r'<testsuite name="scoregap\.'))
 
 
-def junit(report: Report, strict: bool) -> str:
+def as_junit(report: Report, strict: bool) -> str:
     """The report for CI systems: a test per verdict; those that are not required are never failures."""
     suite = ElementTree.Element("testsuite", name=f"scoregap.{report.study.name}")
     counts = {"tests": 0, "failures": 0, "skipped": 0}

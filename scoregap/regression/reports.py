@@ -9,7 +9,17 @@ from typing import NamedTuple
 from scoregap.regression import baselines, theory
 from scoregap.regression.baselines import Record
 from scoregap.regression.theory import NO_THEORY
-from scoregap.regression.verdicts import BAD, UNCLEAR, VERDICTS, Check, Row, compare, differences, worst_first
+from scoregap.regression.verdicts import (
+    BAD,
+    UNCLEAR,
+    VERDICTS,
+    Change,
+    Check,
+    Row,
+    compare_records,
+    differences,
+    worst_first,
+)
 from scoregap.study import Study
 
 OK, WORSE, INCONCLUSIVE, INCOMPARABLE = 0, 1, 3, 4  # exit statuses
@@ -39,18 +49,18 @@ class Report(NamedTuple):
         return INCONCLUSIVE if strict and worst in (*UNCLEAR, "") else OK
 
 
-def check(study: Study, folder: Path, path: Path | None) -> tuple[Report | None, list[str]]:
+def check_run(study: Study, folder: Path, path: Path | None) -> tuple[Report | None, list[str]]:
     """A study's finished run in a folder against the baseline in a file, if there is one, and against theory; or why
     it cannot be compared. Raises InputError, DamagedFile.
     """
     old = baselines.read(path) if path else None
     new = baselines.take(study, folder)
-    found = Check([Row(name, "missing") for name in new.not_ok])
+    found = Check([Row(name, Change.MISSING) for name in new.not_ok])
     if old:
         if why := differences(old, new):
             return None, why
-        found = compare(old, new)
-    agreements = theory.read(study, folder)
+        found = compare_records(old, new)
+    agreements = theory.agreements(study, folder)
     rows = [row._replace(theory=agreements.pop(row.name, NO_THEORY)) for row in found.rows]
     rows += [Row(name, "", theory=one) for name, one in agreements.items()]
     return Report(study, old, worst_first(rows), found.apart), []

@@ -10,19 +10,38 @@ runs have any; otherwise **inconclusive**. Standard deviations: `metrics.spread`
 
 import json
 import math
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
+from scoregap.analysis.verdicts import Verdict
 from scoregap.regression.baselines import Record
 from scoregap.regression.metrics import KINDS, RESOLUTION, Metric, spread
 from scoregap.regression.theory import NO_THEORY, Theory
 
 ROUNDING = 1e-5  # relative
 CONFIDENCE, SIGNIFICANCE = 0.9, 0.01
-VERDICTS = ("missing", "worse", "disagrees", "inconclusive", "new", "better", "same", "agrees", "")  # worst first
-BAD, UNCLEAR = ("missing", "worse", "disagrees"), ("inconclusive", "new")
+
+
+class Change(StrEnum):
+    """What has become of a metric since its baseline."""
+
+    MISSING = "missing"
+    WORSE = "worse"
+    INCONCLUSIVE = "inconclusive"
+    NEW = "new"
+    BETTER = "better"
+    SAME = "same"
+
+
+# Of either kind, the worst first; empty where there is none.
+VERDICTS = (
+    Change.MISSING, Change.WORSE, Verdict.DISAGREES, Change.INCONCLUSIVE, Change.NEW, Change.BETTER, Change.SAME,
+    Verdict.AGREES, "",
+)  # fmt: skip
+BAD, UNCLEAR = (Change.MISSING, Change.WORSE, Verdict.DISAGREES), (Change.INCONCLUSIVE, Change.NEW)
 
 
 class Row(NamedTuple):
@@ -83,11 +102,11 @@ def _leaves(content, path: str = "") -> dict[str, str]:
     }
 
 
-def compare(old: Record, new: Record) -> Check:
+def compare_records(old: Record, new: Record) -> Check:
     """Verdicts of a run against its baseline. Both are of the same study: `differences` finds none."""
     common = [seed for seed in old.seeds if seed in new.seeds]
     here, there = ([record.seeds.index(seed) for seed in common] for record in (old, new))
-    rows = [Row(name, "missing") for name in new.not_ok]
+    rows = [Row(name, Change.MISSING) for name in new.not_ok]
     fixed = {name: metric for name, metric in old.metrics.items() if metric.margin is None}
     for name, metric in fixed.items():
         if common:
@@ -95,8 +114,8 @@ def compare(old: Record, new: Record) -> Check:
             rows.append(_fixed(name, metric, here, None if other is None else other.array()[there]))
     scattering = {name: metric for name, metric in old.metrics.items() if metric.margin is not None}
     lost = {name for name, metric in scattering.items() if _lost(metric, new.metrics.get(name))}
-    rows += [Row(name, "missing") for name in lost]
-    rows += [Row(name, "new") for name in new.metrics.keys() - old.metrics.keys()]
+    rows += [Row(name, Change.MISSING) for name in lost]
+    rows += [Row(name, Change.NEW) for name in new.metrics.keys() - old.metrics.keys()]
     judged = {name: metric for name, metric in scattering.items() if name not in lost}
     rows += _judged(judged, new.metrics, (here, there) if len(common) == min(len(old.seeds), len(new.seeds)) else None)
     return Check(worst_first(rows), 0 if common else len(fixed))
@@ -120,10 +139,10 @@ def _fixed(name: str, metric: Metric, here: list[int], new: np.ndarray | None) -
     """The verdict of a number that does not scatter. new: (common seeds,); its margin is the rounding allowed."""
     old = metric.array()[here]
     if new is None or (np.isfinite(old) & ~np.isfinite(new)).any():
-        return Row(name, "missing")
+        return Row(name, Change.MISSING)
     known = np.isfinite(old)
     if np.isfinite(new[~known]).any() or not known.any():
-        return Row(name, "new")
+        return Row(name, Change.NEW)
     old, new = old[known], new[known]
     least = RESOLUTION if metric.kind in ("spectrum", "excess") else 0.0
     allowed = ROUNDING * np.abs(old) + least
@@ -131,7 +150,7 @@ def _fixed(name: str, metric: Metric, here: list[int], new: np.ndarray | None) -
     change = float(new[worst] - old[worst])
     deviation = float(old.std(ddof=1)) if len(old) > 1 else math.nan
     return Row(
-        name, "same" if abs(change) <= allowed[worst] else "worse", False, old.mean(), deviation, new.mean(),
+        name, Change.SAME if abs(change) <= allowed[worst] else Change.WORSE, False, old.mean(), deviation, new.mean(),
         change, change, change, allowed[worst] or ROUNDING,
     )  # fmt: skip
 
@@ -204,10 +223,10 @@ def holm(p: list[float]) -> np.ndarray:
     return result
 
 
-def _verdict(row: Row, p: float, low: bool) -> str:
+def _verdict(row: Row, p: float, low: bool) -> Change:
     if -row.margin < row.low and row.high < row.margin:
-        return "same"
+        return Change.SAME
     if p < SIGNIFICANCE and abs(row.difference) > row.margin:
         worse = row.difference > 0 if low else abs(row.new) > abs(row.mean)
-        return "worse" if worse else "better"
-    return "inconclusive"
+        return Change.WORSE if worse else Change.BETTER
+    return Change.INCONCLUSIVE

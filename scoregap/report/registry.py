@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure as Drawing
 
+    from scoregap.analysis import Tables
+
 FORMATS = ("svg", "pdf")
 WHOLE = ("claims", "outcome")
 
@@ -35,7 +37,7 @@ def _trained(study: Study, name: str) -> bool:
 
 
 def _scanned(study: Study, name: str) -> bool:
-    axes = [axis for axis in study.facets if not axis.startswith(("train.", "fit."))]
+    axes = [axis for axis in study.condition_axes if not axis.startswith(("train.", "fit."))]
     return any(len(study.axes[axis]) > 1 and not isinstance(study.axes[axis][0], str) for axis in axes)
 
 
@@ -48,11 +50,11 @@ def _found(study: Study, name: str) -> bool:
 
 
 class Figure(NamedTuple):
-    """where: function (study, what it takes) -> figure. takes: one of WHOLE, attributes of `Run`, for a figure of the
-    whole study, or of `Part`, for one of every part. applies: to which studies, or parts."""
+    """where: function (study, *what it takes) -> figure. takes: one of WHOLE, attributes of `Run`, for a figure of the
+    whole study; tables of `analysis.Tables`, or "panels", for one of every part. applies: to which studies, parts."""
 
     where: str
-    takes: str
+    takes: str | tuple[str, ...]
     applies: Callable[[Study, str], bool]
     caption: str
 
@@ -95,27 +97,27 @@ FIGURES: dict[str, Figure] = {
         "begin.",
     ),
     "finite_size": Figure(
-        "scoregap.report.figures.theory:finite_size", "datasets", _found,
+        "scoregap.report.figures.theory:finite_size", ("finite_size",), _found,
         "How fast the exact score of a random F approaches its laws: relative distance of edges and phase times "
         "from the bare law and from the Tracy-Widom corrected one against the ambient dimension d, mean over draws "
         "with standard errors, and the spread over draws. Numbers at the right are fitted exponents, where the "
         "distance is resolved.",
     ),
     "gap_existence": Figure(
-        "scoregap.report.figures.theory:gap_existence", "datasets", _found,
+        "scoregap.report.figures.theory:gap_existence", ("gap_existence", "half_of_draws"), _found,
         "Phase diagram: where the gap between two variance groups exists, in the plane of alpha = m / d and "
         "variance ratio. Left: share of draws in which no gap inside the manifold's spectrum is ever wider, which "
         "needs no threshold. Middle and right: largest width of the gap by the exact score and by the law. Red: "
         "the law's critical ratio, beyond which the bulks have merged.",
     ),
     "curvature": Figure(
-        "scoregap.report.figures.theory:curvature", "datasets", _found,
+        "scoregap.report.figures.theory:curvature", ("curvature", "small_curvature"), _found,
         "What curvature does to the exact score, and what networks make of it (dashed): phase times over the exact "
         "ones of the same F without curvature (grey: within 10 %), and ghost directions, the eigenvalues of G beyond "
         "the manifold dimension, of networks before consolidation. Dotted: the expansion in small curvature.",
     ),
     "estimators": Figure(
-        "scoregap.report.figures.theory:estimators", "datasets", _found,
+        "scoregap.report.figures.theory:estimators", ("estimators",), _found,
         "Estimators of the manifold dimension on the same scores and points: estimate less true dimension (linear "
         "within one, then logarithmic) against noise variance t, one column per set, one row per score; bars are "
         "the spread over points and draws. Marks at the right edge of the exact row: estimators that see clean "
@@ -123,13 +125,13 @@ FIGURES: dict[str, Figure] = {
         "has the numbers and the costs.",
     ),
     "accuracy": Figure(
-        "scoregap.report.figures.learning:accuracy", "datasets", _found,
+        "scoregap.report.figures.learning:accuracy", ("accuracy",), _found,
         "How near trained networks come to theory: phase times of the network over those of the exact score, "
         "medians over seeds with Student's intervals, against the floating-point operations of the training. A "
         "network at a number of steps was trained for that many, with the learning rate brought down to the end.",
     ),
     "capacity": Figure(
-        "scoregap.report.figures.learning:capacity", "datasets", _found,
+        "scoregap.report.figures.learning:capacity", ("capacity",), _found,
         "How sharp the normal spike of trained networks is. In theory t J has an eigenvalue -1 for every direction "
         "normal to the manifold; trained networks spread it. Rows: width of the spike (root mean square of the "
         "eigenvalues of G beyond the manifold dimension, 0 in theory) against noise variance t; the final gap, "
@@ -138,7 +140,7 @@ FIGURES: dict[str, Figure] = {
         "predicts. Colours: networks; faint to full: training steps.",
     ),
     "plateau": Figure(
-        "scoregap.report.figures.learning:plateau", "datasets", _found,
+        "scoregap.report.figures.learning:plateau", ("plateau", "transitions"), _found,
         "When a network sees curvature. Position of its spectrum, over all times and modes, between that of the "
         "Gaussian with the data's covariance (0: it sees the linear span only) and that of the exact score (1), "
         "against the cost of training; bars are Student's intervals over seeds. A star marks where a network "
@@ -146,7 +148,7 @@ FIGURES: dict[str, Figure] = {
         "are at no position, and are not drawn.",
     ),
     "labour": Figure(
-        "scoregap.report.figures.labour:labour", "datasets", _found,
+        "scoregap.report.figures.sampling:noise_attribution", ("labour",), _found,
         "Division of labour. Samples are made by the exact score and a network's own, which hand over at the "
         "switch, from the same starts: full lines, the network's own score acts under the switch; dashed, "
         "above it. Top: rms distance of samples from the manifold; below: root of the energy distance, per "
@@ -185,7 +187,7 @@ FIGURES: dict[str, Figure] = {
         "by variance.",
     ),
     "cost": Figure(
-        "scoregap.report.figures.learning:cost", "datasets", _compared,
+        "scoregap.report.figures.learning:cost", ("cost", "mean_cost"), _compared,
         "Error against the cost of training: relative distance of phase times from those of the exact score, and "
         "mean squared distance of the denoised points from Bayes' optimum over t (geometric mean over noise "
         "variances), against the floating-point operations of the training. Dots are seeds, lines join geometric "
@@ -221,6 +223,13 @@ class Part:
         from scoregap.report import figures
 
         return [panel for ds in self.datasets for panel in figures.panels(self.study, ds)]
+
+    @cached_property
+    def tables(self) -> Tables:
+        """What the findings are drawn from, and told."""
+        from scoregap.analysis import Tables
+
+        return Tables(self.study, self.datasets)
 
 
 @dataclass
@@ -258,10 +267,11 @@ class Run:
         block, _, short = name.rpartition("/")
         one = FIGURES[short]
         with figures.styled():
-            if one.takes in WHOLE:
+            if isinstance(one.takes, str) and one.takes in WHOLE:
                 return figures.signed(resolve_name(one.where)(self.study, getattr(self, one.takes)), self.study)
             part = self.parts[block or (next(iter(self.parts)) if len(self.parts) == 1 else "")]
-            figure = resolve_name(one.where)(part.study, getattr(part, one.takes))
+            given = [part.panels] if one.takes == "panels" else [part.tables[table] for table in one.takes]
+            figure = resolve_name(one.where)(part.study, *given)
             return figures.signed(figure, part.study, len(part.panels) if one.takes == "panels" else 0)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from scoregap import DamagedFile, InputError, storage, variables
+from scoregap import DamagedFile, InputError, cubes, storage, variables
 from scoregap.installation import revision
 from scoregap.scores import REFERENCES
 from scoregap.study import Study, load
@@ -35,7 +35,7 @@ def run(
             raise InputError(f"{folder}: is not a folder: allowed is the folder of the files that stage {stage} made")
     attrs = provenance(loaded)
     groups, spool = {}, storage.Spool(out)
-    for name, (part, d) in places(loaded).items():
+    for name, (part, d) in cubes.groups(loaded).items():
         ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool))
         ds = ds.assign_attrs(attrs | ({"block": part.block} if part.block else {}))
         if wrong := invalid(ds, part, spool):
@@ -43,16 +43,6 @@ def run(
         groups[name] = ds
     storage.write_cube(out, groups, spool.forget)
     return [out, storage.manifest_of(out)]
-
-
-def places(study: Study) -> dict[str, tuple[Study, int]]:
-    """{group of the cube: (part of the study, ambient_dim)}; one group without a name, if it is the only one."""
-    found = {}
-    for part in study.parts:
-        dims = part.axes["ambient_dim"]
-        for d in dims:
-            found["_".join(filter(None, [part.block, f"ambient_dim_{d}" if len(dims) > 1 else ""]))] = part, d
-    return found
 
 
 def invalid(ds: xr.Dataset, study: Study, spool: storage.Spool) -> str:
@@ -65,14 +55,6 @@ def invalid(ds: xr.Dataset, study: Study, spool: storage.Spool) -> str:
         if wrong:
             return wrong[0]
     return ""
-
-
-def datasets(study: Study, cube: Path) -> list[tuple[Study, list[xr.Dataset]]]:
-    """For every part of a study its datasets in the cube, one per ambient_dim, in the order of the study."""
-    found = storage.read_cube(cube)
-    if any(ds.attrs.get("config_hash") != study.hash for ds in found.values()) or found.keys() != places(study).keys():
-        raise InputError(f"{cube}: is not of this study as it is now: rerun cube")
-    return [(part, [found[name] for name, (one, _) in places(study).items() if one is part]) for part in study.parts]
 
 
 def provenance(study: Study) -> dict[str, str]:

@@ -5,19 +5,15 @@ study, cube, comparison.csv, baseline if there is one -> figures (SVG and PDF) i
 A figure that cannot be drawn costs none of the others, and not the report: its files say why, and so does the page.
 """
 
-import io
 import itertools
 import sys
 import traceback
 from pathlib import Path
 
-import pandas as pd
-
-from scoregap import DamagedFile, InputError, analysis, storage
-from scoregap.analysis.tables import written
+from scoregap import DamagedFile, InputError, cubes, storage
+from scoregap.analysis import comparison
 from scoregap.regression import baselines
 from scoregap.report import figures, page, registry
-from scoregap.stages.cube import datasets as gathered
 from scoregap.study import load
 
 
@@ -29,15 +25,14 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     loaded = load(study)
     names = registry.names(loaded)
     storage.claim((html, page.KIND), *((path, figures.KIND) for name in names for path in files(out, name)))
-    text = written(loaded, numbers)
-    parts = gathered(loaded, cube)
+    frame = comparison.read(loaded, numbers)
+    parts = cubes.datasets(loaded, cube)
     drawn = registry.Run(loaded, parts, cube.parent, baseline)
     failed = {name: draw(drawn, name, out) for name in names}
     attrs = parts[0][1][0].attrs
     device = baselines.device(loaded, cube.parent, attrs["machine"])
     pictures = {name: (out / f"{name}.svg").read_bytes() for name in names}
-    lines = [line for part, datasets in parts for line in analysis.summary(part, datasets)]
-    frame = pd.read_csv(io.StringIO(text))
+    lines = [line for part in drawn.parts.values() for line in part.tables.lines()]
     facts = attrs | {"device": device}
     storage.write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts), page.KIND)
     return [*itertools.chain(*(files(out, name) for name in names)), html]

@@ -6,6 +6,7 @@ Study -> InputError, one line: file, key, value, what is allowed
 """
 
 import math
+from typing import Any, NoReturn
 
 from scoregap import InputError
 from scoregap.data import FAMILIES, refusal
@@ -15,11 +16,14 @@ from scoregap.study.schema import AXES, Range, some
 MOST_CELLS = 10**6
 
 
-def check(study) -> None:
+def check_study(study) -> None:
     """Raises InputError for the first mistake."""
     size = sum(part.size for part in study.parts)  # of the cube
     if size > MOST_CELLS:
-        raise InputError(f"{study.path}: axes: {size} cells are not allowed: should be at most {MOST_CELLS}")
+        raise InputError(
+            f"{size} cells are not allowed", file=study.path, key="axes", value=size,
+            allowed=f"should be at most {MOST_CELLS}",
+        )  # fmt: skip
     _batch(study)
     _blocks(study)
     for part in study.parts:
@@ -32,10 +36,11 @@ def _blocks(study) -> None:
     for name, own in study.blocks.items():
         for axis in own:
             if (axis in study.batch and axis != "seed") or axis.startswith("fit."):
+                free = [axis for axis in study.axes if axis not in study.batch or axis == "seed"]
                 raise InputError(
-                    f"{study.path}: blocks.{name}.{axis}: is not allowed: it is an axis along which cells share a job: "
-                    f"should be one of {some(a for a in study.axes if a not in study.batch or a == 'seed')}"
-                )
+                    "is not allowed", file=study.path, key=("blocks", name, axis),
+                    allowed=f"it is an axis along which cells share a job: should be one of {some(free)}",
+                )  # fmt: skip
 
 
 def _batch(study) -> None:
@@ -43,41 +48,43 @@ def _batch(study) -> None:
     batch = study.document.batch or []
     for axis in batch:
         if axis not in study.axes:
-            raise InputError(f"{study.path}: batch: {axis!r} is not allowed: should be one of {some(study.axes)}")
+            raise InputError(file=study.path, key="batch", value=axis, allowed=f"should be one of {some(study.axes)}")
         if axis in fixed or axis.startswith("train."):
             free = [a for a in study.axes if a not in fixed and not a.startswith("train.")]
             raise InputError(
-                f"{study.path}: batch: {axis!r} is not allowed: the members of a batch share network shape "
-                f"and training: should be one of {some(free)}"
-            )
+                file=study.path, key="batch", value=axis,
+                allowed=f"the members of a batch share network shape and training: should be one of {some(free)}",
+            )  # fmt: skip
     if len(set(batch)) < len(batch):
-        raise InputError(f"{study.path}: batch: {batch} is not allowed: axes should be distinct")
+        raise InputError(file=study.path, key="batch", value=batch, allowed="axes should be distinct")
 
 
 def _sections(study) -> None:
-    def refuse(what: str):
-        raise InputError(f"{study.path}: {what}")
+    def refuse(key: str, allowed: str, value: Any = None, problem: str = "") -> NoReturn:
+        raise InputError(problem, file=study.path, key=key, value=value, allowed=allowed)
 
     trained = bool(study.trained_networks)
     if trained and study.document.train is None:
-        refuse("train: is missing: the axis network has values that need training")
+        refuse("train", "the axis network has values that need training", problem="is missing")
     for manifold in study.sections["manifold"].values():
         if "empirical" in study.axes["network"] and manifold.dataset_size is None:
-            refuse("manifold.dataset_size: is missing: the axis network has the value 'empirical'")
+            refuse("manifold.dataset_size", "the axis network has the value 'empirical'", problem="is missing")
     spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
     if spectrum.method == "exact" and spectrum.step is not None:
-        refuse(f"spectrum.step: {spectrum.step!r} is not allowed: the method 'exact' takes no step")
+        refuse("spectrum.step", "the method 'exact' takes no step", spectrum.step)
     measured: list[tuple[str, Range]] = [("spectrum.times", spectrum.times)]
     if dimension:
         if (data := dimension.of_data) and EXACT not in study.axes["network"]:
             refuse(
-                f"dimension.estimators: {data[0]!r} is not allowed: estimators of data go with the "
-                f"value {EXACT!r} of the axis network, which the study does not have"
+                "dimension.estimators",
+                f"estimators of data go with the value {EXACT!r} of the axis network, which the study does not have",
+                data[0],
             )
         if "local_pca" in data and dimension.neighbours >= dimension.data_points:
             refuse(
-                f"dimension.neighbours: {dimension.neighbours} is not allowed: should be less "
-                f"than data_points, {dimension.data_points}"
+                "dimension.neighbours",
+                f"should be less than data_points, {dimension.data_points}",
+                dimension.neighbours,
             )
         measured.append(("dimension.times", dimension.times))
     if sampling := study.document.sampling:
@@ -87,24 +94,23 @@ def _sections(study) -> None:
         if train:
             if train.noise.stop > train.most_noise:
                 refuse(
-                    f"train.noise.stop: {train.noise.stop!r} is not allowed: the schedule "
-                    f"{train.schedule} has noise variances up to {train.most_noise:.0f}"
+                    "train.noise.stop",
+                    f"the schedule {train.schedule} has noise variances up to {train.most_noise:.0f}",
+                    train.noise.stop,
                 )
             ranges.append(("train.noise", train.noise))
             if focus := train.noise.focus:
                 ranges.append(("train.noise.focus", focus))
         for key, one in ranges:
             if one.start >= one.stop:
-                refuse(f"{key}.stop: {one.stop!r} is not allowed: should exceed start, {one.start!r}")
+                refuse(f"{key}.stop", f"should exceed start, {one.start!r}", one.stop)
         if trained:
             noise = train.noise
             for section, one in [one for one in ranges if one[0] != "train.noise"]:
                 for key, value in (("start", one.start), ("stop", one.stop)):
                     if not noise.start <= value <= noise.stop:
-                        refuse(
-                            f"{section}.{key}: {value!r} is not allowed: "
-                            f"should lie within the trained noise range, {noise.start!r} to {noise.stop!r}"
-                        )
+                        within = f"{noise.start!r} to {noise.stop!r}"
+                        refuse(f"{section}.{key}", f"should lie within the trained noise range, {within}", value)
 
 
 def _geometry(study) -> None:
@@ -118,40 +124,44 @@ def _geometry(study) -> None:
         family, groups, settings = FAMILIES[name], cell.groups, cell.settings
         if not family.shares and cell.spectrum.sampling == "reverse":
             raise InputError(
-                f"{study.path}: spectrum.sampling: 'reverse' is not allowed: the component at the end of a trajectory "
-                f"is not known in the family {name}: should be 'forward'"
-            )
+                file=study.path, key="spectrum.sampling", value="reverse",
+                allowed=f"the component at the end of a trajectory is not known in the family {name}: should be "
+                "'forward'",
+            )  # fmt: skip
         if family.exact == "unknown" and (closed := set(UNTRAINED) & set(study.axes["network"])):
             raise InputError(
-                f"{study.path}: axes.network: {min(closed)!r} is not allowed: the score of {name} is not known"
+                file=study.path, key="axes.network", value=min(closed), allowed=f"the score of {name} is not known"
             )
         if cell.sampling and not family.nearest:
             near = ", ".join(one for one in FAMILIES if FAMILIES[one].nearest)
             raise InputError(
-                f"{study.path}: axes.family: {name!r} is not allowed with the section sampling: the distance from its "
-                f"manifold is not known: should be one of {near}"
-            )
+                f"{name!r} is not allowed with the section sampling", file=study.path, key="axes.family", value=name,
+                allowed=f"the distance from its manifold is not known: should be one of {near}",
+            )  # fmt: skip
         fractions = [group.fraction for group in cell.manifold.groups]
         total = math.fsum(fractions)
         if family.shares and abs(total - 1) > 1e-9:
-            raise InputError(f"{study.path}: manifold.groups: fractions sum to {total:g}, not allowed: should sum to 1")
+            raise InputError(
+                f"fractions sum to {total:g}, not allowed", file=study.path, key="manifold.groups", value=fractions,
+                allowed="should sum to 1",
+            )  # fmt: skip
         if not family.shares and max(fractions) != 1:
             raise InputError(
-                f"{study.path}: manifold.groups: the largest fraction is {max(fractions):g}, not allowed: should be 1, "
-                f"the component of dimension manifold_dim"
-            )
+                f"the largest fraction is {max(fractions):g}, not allowed", file=study.path, key="manifold.groups",
+                value=fractions, allowed="should be 1, the component of dimension manifold_dim",
+            )  # fmt: skip
         counts = [group.count for group in groups]
         if 0 in counts:
             k = counts.index(0)
             raise InputError(
-                f"{study.path}: manifold.groups[{k}].fraction: {fractions[k]!r} is not allowed: "
-                f"gives no latent at manifold_dim {cell['manifold_dim']}"
-            )
+                file=study.path, key=("manifold", "groups", k, "fraction"), value=fractions[k],
+                allowed=f"gives no latent at manifold_dim {cell['manifold_dim']}",
+            )  # fmt: skip
         if wrong := refusal(name, d, groups, c, settings):
-            if wrong.startswith("ambient_dim"):
-                needs = wrong.split(": ")[-1]
-                wrong = (
-                    f"manifold_dim: {cell['manifold_dim']} is not allowed: {needs} of axes.ambient_dim, which has {d}"
-                )
-            section = "axes" if wrong.split(":")[0] in AXES else "manifold"
-            raise InputError(f"{study.path}: {section}.{wrong}")
+            key = (wrong.key,) if isinstance(wrong.key, str) else wrong.key
+            if key == ("ambient_dim",):
+                raise InputError(
+                    file=study.path, key="axes.manifold_dim", value=cell["manifold_dim"],
+                    allowed=f"{wrong.allowed} of axes.ambient_dim, which has {d}",
+                )  # fmt: skip
+            raise wrong.at(("axes" if key[0] in AXES else "manifold", *key), study.path)

@@ -20,7 +20,7 @@ from typing import Any
 from scoregap import InputError
 from scoregap.data import FAMILIES, Group
 from scoregap.scores import EXACT, REFERENCES, kind
-from scoregap.study.checks import check
+from scoregap.study.checks import check_study
 from scoregap.study.schema import (
     AXES,
     SECTIONS,
@@ -32,7 +32,7 @@ from scoregap.study.schema import (
     Sampling,
     Spectrum,
     Train,
-    read,
+    read_document,
     resolve,
     some,
 )
@@ -66,7 +66,7 @@ class Cell:
     fit: Fit
     compare: Compare
 
-    def __getitem__(self, axis: str):
+    def __getitem__(self, axis: str) -> Any:
         return self._by_axis[axis]
 
     @cached_property
@@ -285,7 +285,7 @@ class Study:
                 self.blocks.items()] or [self]  # fmt: skip
 
     @property
-    def facets(self) -> list[str]:
+    def condition_axes(self) -> list[str]:
         """Axes other than network and seed: a combination of their values is one panel, one block of a table."""
         return [axis for axis in self.axes if axis not in ("network", "seed")]
 
@@ -300,7 +300,7 @@ class Study:
         return [name for name in REFERENCES if name in self.axes["network"]]
 
     @property
-    def subjects(self) -> list[str]:
+    def evaluated_scores(self) -> list[str]:
         """Values of the network axis that are compared with the references."""
         return [name for name in self.axes["network"] if name not in REFERENCES]
 
@@ -411,7 +411,9 @@ class Study:
 
     def job(self, id: str) -> Job:
         if id not in self.jobs:
-            raise InputError(f"{self.path}: job {id!r} is not in this study: allowed is one of {some(self.jobs)}")
+            raise InputError(
+                f"job {id!r} is not in this study", file=self.path, allowed=f"allowed is one of {some(self.jobs)}"
+            )
         return self.jobs[id]
 
     @property
@@ -446,6 +448,6 @@ class Study:
 def load(path: Path | str) -> Study:
     """Read and check a study file. Raises InputError."""
     path = Path(path)
-    study = Study(path, *read(path))
-    check(study)
+    study = Study(path, *read_document(path))
+    check_study(study)
     return study

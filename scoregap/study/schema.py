@@ -8,7 +8,6 @@ Light, as `scoregap.study`: Snakemake parses studies.
 import json
 import math
 import re
-import reprlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core.core_schema import no_info_after_validator_function
 
-from scoregap import InputError
+from scoregap import InputError, brief, dotted
 from scoregap.data import FAMILIES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.measure import (
@@ -42,15 +41,6 @@ NO_AXIS = ("train.device",)  # changes no result
 ALL = "all"  # in the path of an axis: every member of a list, as manifold.groups.all.width
 MOST_SEEDS = 100_000  # of a count
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
-
-_BEGINNING = reprlib.Repr()
-_BEGINNING.maxlevel, _BEGINNING.maxlist, _BEGINNING.maxstring, _BEGINNING.maxlong, _BEGINNING.maxother = (
-    3,
-    12,
-    99,
-    99,
-    99,
-)
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Variance = Annotated[float, Field(ge=1e-20, le=1e20, allow_inf_nan=False)]
@@ -273,7 +263,7 @@ class Spectrum(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _step_of_the_method(cls, content):
+    def _step_of_the_method(cls, content) -> Any:
         """The default step written out, so that the study says it."""
         if isinstance(content, dict) and content.get("step") is None:
             return content | {"step": DIFFERENCES.get(str(content.get("method")))}
@@ -456,7 +446,7 @@ class Axis(Section):
     ]
 
 
-def read(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tuple]]]:
+def read_document(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tuple]]]:
     """The document of a study file, the values of its axes and those of its blocks, each checked on its own.
 
     Raises InputError.
@@ -464,27 +454,30 @@ def read(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tu
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text") from None
+        raise InputError("is not UTF-8 text", file=path) from None
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
-        where = f"line {place.line + 1}: " if place else ""
-        raise InputError(f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}") from None
+        where = f"line {place.line + 1}" if place else ""
+        raise InputError("is not YAML", file=path, key=where, allowed=str(getattr(error, "problem", error))) from None
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
-        raise InputError(f"{path}: is not a study: {_brief(str(error))}") from None
+        raise InputError(f"is not a study: {brief(str(error))}", file=path) from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: is not a study: allowed is a mapping with {some(Document.model_fields)}")
+        keys = some(Document.model_fields)
+        raise InputError("is not a study", file=path, allowed=f"allowed is a mapping with {keys}")
     document = _validated(path, "", Document, content)
     axes = {axis: _axis_values(path, "axes", axis, values) for axis, values in document.axes.items()}
     for axis in AXES:
         if axis not in axes:
-            raise InputError(f"{path}: axes: key {axis!r} is missing: needed are {', '.join(AXES)}")
+            raise InputError(f"key {axis!r} is missing", file=path, key="axes", allowed=f"needed are {', '.join(AXES)}")
     blocks: dict[str, dict[str, tuple]] = {}
     for name, own in document.blocks.items():
         for axis in own:
             if axis not in axes:
-                raise InputError(f"{path}: blocks.{name}.{axis}: unknown axis: allowed are {some(axes)}")
+                raise InputError(
+                    "unknown axis", file=path, key=f"blocks.{name}.{axis}", allowed=f"allowed are {some(axes)}"
+                )
         blocks[name] = {axis: _axis_values(path, f"blocks.{name}", axis, values) for axis, values in own.items()}
     return document, axes, blocks
 
@@ -492,7 +485,7 @@ def read(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tu
 class _Loader(yaml.SafeLoader):
     """SafeLoader that refuses a key written twice."""
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node, deep=False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":
@@ -512,7 +505,7 @@ def some(names) -> str:
     return ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
 
 
-def _validated(path: Path, prefix: str, model, content):
+def _validated(path: Path, prefix: str, model, content) -> Any:
     """content as `model`, its first mistake as one line."""
     try:
         config = None if isinstance(model, type) and issubclass(model, BaseModel) else ConfigDict(strict=True)
@@ -525,20 +518,24 @@ def _validated(path: Path, prefix: str, model, content):
             owner = model
             for part in loc[:-1]:
                 owner = _field_model(owner, part)
-            allowed = f"unknown key: allowed are {some(owner.model_fields)}"
+            problem, allowed = "unknown key", f"allowed are {some(owner.model_fields)}"
         elif first["type"] == "missing":
-            allowed = "is missing"
+            problem, allowed = "is missing", ""
         else:
             message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
             message = re.sub(r"valid dictionary( or instance of \w+)?", "mapping", message)
             hint = ""
             if isinstance(first["input"], str) and re.fullmatch(r"[-+]?[0-9.]+[eE][-+]?[0-9]+", first["input"]):
                 hint = "; YAML reads this as text: write it with a point and a signed exponent, as 1.0e-3"
-            allowed = f"{_brief(first['input'])} is not allowed: {message}{hint}"
-        raise InputError(f"{path}: {prefix}{_dotted(loc)}: {allowed}{more}") from None
+            problem, allowed = "", f"{message}{hint}"
+        if more:
+            problem, allowed = (problem, allowed + more) if allowed else (problem + more, "")
+        raise InputError(
+            problem, file=path, key=prefix + dotted(tuple(loc)), value=first["input"], allowed=allowed
+        ) from None
 
 
-def _field_model(owner, part):
+def _field_model(owner, part) -> Any:
     """The model of one field, seen through lists and optionals."""
     if isinstance(part, int):
         return owner
@@ -548,40 +545,35 @@ def _field_model(owner, part):
     return annotation
 
 
-def _brief(value) -> str:
-    """The beginning of a value, on one line; however deep it is nested, since aliases make that cheap to write."""
-    text = " ".join(_BEGINNING.repr(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _dotted(loc) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
-
-
 def _axis_values(path: Path, where: str, axis: str, values) -> tuple:
     if axis == "seed" and isinstance(values, int) and not isinstance(values, bool):
         if not 1 <= values <= MOST_SEEDS:
-            raise InputError(f"{path}: {where}.seed: {values} is not allowed: a count should be from 1 to {MOST_SEEDS}")
+            allowed = f"a count should be from 1 to {MOST_SEEDS}"
+            raise InputError(file=path, key=f"{where}.seed", value=values, allowed=allowed)
         values = list(range(values))
     if not isinstance(values, list) or not values:
         also = " or a count" if axis == "seed" else ""
-        raise InputError(f"{path}: {where}.{axis}: {_brief(values)} is not allowed: should be a non-empty list{also}")
+        raise InputError(file=path, key=f"{where}.{axis}", value=values, allowed=f"should be a non-empty list{also}")
     if axis in AXES:
         values = _validated(path, f"{where}.{axis}", GenericAlias(list, Axis.__annotations__[axis]), values)
     elif axis.split(".")[0] not in SECTIONS_WITH_AXES or "." not in axis:
         raise InputError(
-            f"{path}: {where}.{axis}: unknown axis: allowed are {', '.join(AXES)}, "
-            f"or the path of a number or a text in {', '.join(SECTIONS_WITH_AXES)}, as train.steps"
-        )
+            "unknown axis", file=path, key=f"{where}.{axis}",
+            allowed=f"allowed are {', '.join(AXES)}, or the path of a number or a text in "
+            f"{', '.join(SECTIONS_WITH_AXES)}, as train.steps",
+        )  # fmt: skip
     elif not all(isinstance(value, (int, float, str)) and not isinstance(value, bool) for value in values):
-        raise InputError(f"{path}: {where}.{axis}: {_brief(values)} is not allowed: should be numbers or texts")
+        raise InputError(file=path, key=f"{where}.{axis}", value=values, allowed="should be numbers or texts")
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
-        raise InputError(f"{path}: {where}.{axis}: {twice!r} is not allowed twice: axis values should be distinct")
+        raise InputError(
+            f"{twice!r} is not allowed twice", file=path, key=f"{where}.{axis}", value=twice,
+            allowed="axis values should be distinct",
+        )  # fmt: skip
     return tuple(values)
 
 
-def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]):
+def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]) -> Any:
     """One section of the cells at these values of the axes that point into it."""
     content = document.model_dump(include={section})
     for axis, value in changes.items():
@@ -600,6 +592,8 @@ def resolve(path: Path, document: Document, section: str, changes: dict[str, Any
                     raise KeyError(last)  # a section, or what changes no result
                 place[last] = value
         except (KeyError, IndexError, ValueError, TypeError):
-            raise InputError(f"{path}: axes.{axis}: unknown axis: the study has no number or text there") from None
-    where = "".join(f"axes.{axis} = {_brief(value)}: " for axis, value in changes.items())
+            raise InputError(
+                "unknown axis", file=path, key=f"axes.{axis}", allowed="the study has no number or text there"
+            ) from None
+    where = "".join(f"axes.{axis} = {brief(value)}: " for axis, value in changes.items())
     return _validated(path, f"{where}{section}.", Document.model_fields[section].annotation, content[section])

@@ -52,7 +52,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        6,
+        7,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),

@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 from tiny import edited, run_stages
 
-from scoregap import InputError
+from scoregap import InputError, cubes
 from scoregap.analysis import claims
 from scoregap.laws import times
-from scoregap.stages import cube
 from scoregap.study import load
 from scoregap.study.schema import Margins
 
@@ -39,7 +38,7 @@ def judged(name, law, exact, trained, gaussian=None, more=None):
     arrays = {"law": law, "gaussian": gaussian, "exact": exact, "trained": trained}
     arrays = {arm: None if one is None else np.asarray(one, float) for arm, one in arrays.items()}
     further = np.empty((2, 0)) if more is None else np.array([more, np.ones(len(more))])
-    return claims.judged(name, arrays, MARGINS, 0.9, further)
+    return claims.against_law_and_exact(name, arrays, MARGINS, 0.9, further)
 
 
 def test_verdict_is_of_trained_against_the_law_and_says_why():
@@ -107,7 +106,7 @@ def test_a_margin_of_one_or_more_allows_any_time_below():
     """A bug: its logarithm was taken."""
     wide = MARGINS.model_copy(update={"t_max": 1.5})
     arrays = dict.fromkeys(("law", "gaussian", "exact"), np.ones(3)) | {"trained": np.array([0.01, 0.011, 0.009])}
-    assert claims.judged("t_max", arrays, wide, 0.9)["verdict"] == "agrees"
+    assert claims.against_law_and_exact("t_max", arrays, wide, 0.9)["verdict"] == "agrees"
 
 
 def test_margins_are_those_of_the_study():
@@ -117,7 +116,7 @@ def test_margins_are_those_of_the_study():
 
 def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     study, folder = blocks
-    frame = claims.claims(cube.datasets(load(study), folder / "cube.zarr"))
+    frame = claims.claims(cubes.datasets(load(study), folder / "cube.zarr"))
     counts = frame.claim.value_counts()
     assert counts["t_max"] == 3  # flat, curved, vp; one variance has no such gap
     assert counts["no_gap"] == 1
@@ -142,7 +141,7 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
 
 def test_numbers_of_closed_forms_are_exact(blocks):
     study, folder = blocks
-    frame = claims.claims(cube.datasets(load(study), folder / "cube.zarr")).set_index("claim")
+    frame = claims.claims(cubes.datasets(load(study), folder / "cube.zarr")).set_index("claim")
     flat = frame[frame.curvature == 0]
     for name in ("spike", "singular"):
         known = flat.loc[[name], "exact"].dropna()  # a tenth of the consolidation time may be outside the grid
@@ -157,13 +156,13 @@ def test_numbers_of_closed_forms_are_exact(blocks):
 def test_a_study_without_networks_has_no_claims(tmp_path):
     study = edited(tmp_path, ("[exact, gaussian, gated-8]", "[exact, gaussian]"))
     run_stages(study, tmp_path)
-    assert claims.claims(cube.datasets(load(study), tmp_path / "cube.zarr")).empty
+    assert claims.claims(cubes.datasets(load(study), tmp_path / "cube.zarr")).empty
     assert pd.read_csv(tmp_path / "claims.csv").empty
 
 
 def test_the_file_of_a_run_is_read_and_not_that_of_another_study(blocks, tmp_path):
     study, folder = load(blocks[0]), blocks[1]
-    found, computed = claims.read(study, folder), claims.claims(cube.datasets(study, folder / "cube.zarr"))
+    found, computed = claims.read(study, folder), claims.claims(cubes.datasets(study, folder / "cube.zarr"))
     pd.testing.assert_frame_equal(found, computed, check_dtype=False, rtol=1e-5)
     other = load(edited(tmp_path))
     with pytest.raises(InputError, match=r"claims\.csv: is not of this study as it is now: rerun compare"):

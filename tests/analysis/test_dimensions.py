@@ -37,7 +37,7 @@ def test_estimators_against_the_cube(compared):
 
 def test_estimators_in_lines(compared):
     study, datasets = compared
-    text = analysis.summary(study, datasets)
+    text = analysis.Tables(study, datasets).lines()
     start = next(i for i, line in enumerate(text) if line.startswith("dimension estimators"))
     assert [line.strip() for line in text[start:] if "true dimension" in line][1:] == [
         "curvature 0, true dimension 2", "curvature 0.5, true dimension 2",
@@ -74,7 +74,7 @@ def test_estimators_without_results(compared):
     names = ["estimate", "data_estimate"]
     empty = ds.assign({name: ds[name] * np.nan for name in names})
     assert dimensions.estimators(study, [empty]).empty
-    assert not [line for line in analysis.summary(study, [empty]) if "estimators" in line]
+    assert not [line for line in analysis.Tables(study, [empty]).lines() if "estimators" in line]
     only_data = ds.drop_vars(["estimate", "estimate_cost"])
     assert set(dimensions.estimators(study, [only_data]).network) == {"data"}
-    assert any("local_pca" in line for line in analysis.summary(study, [only_data]))
+    assert any("local_pca" in line for line in analysis.Tables(study, [only_data]).lines())

@@ -6,11 +6,10 @@ import pytest
 import xarray as xr
 from tiny import FLAT, LINEAR, WITH_DIMENSION, edited, measured
 
-from scoregap import analysis
+from scoregap import analysis, cubes
 from scoregap.analysis import laws, tables
 from scoregap.data import FAMILIES, Group
 from scoregap.laws import random_matrix as theory
-from scoregap.stages import cube
 from scoregap.study import load
 
 BY_STD = (
@@ -97,7 +96,7 @@ def test_edges_converge_as_they_should(finite):
     assert low.spread_exponent == pytest.approx(-2 / 3, abs=3 * low.spread_exponent_error + 0.05)
     assert max(low.law_bias_exponent_error, low.spread_exponent_error) < 0.12
     assert (frame.corrected_bias.abs() < 4 * frame.corrected_error + 0.02).all()
-    text = "\n".join(analysis.summary(study, datasets))
+    text = "\n".join(analysis.Tables(study, datasets).lines())
     assert "finite size, 60 draws of F or more at d = 30, 60, 180" in text
     assert f"{low.law_bias_exponent:.2f} +- " in text
 
@@ -165,7 +164,7 @@ def test_finite_size_by_facet(tmp_path):
         (4, 8): {"min": 3, "max": 3},
         (4, 10): {"min": 3, "max": 3},
     }
-    text = analysis.summary(study, datasets)
+    text = analysis.Tables(study, datasets).lines()
     assert [line.split(":")[0] for line in text if line.startswith("finite size")] == [
         "finite size, manifold_dim 2, 2 draws of F or more at d = 8",
         "finite size, manifold_dim 4, 3 draws of F or more at d = 8, 10",
@@ -203,7 +202,7 @@ def test_gap_existence(tmp_path):
     np.testing.assert_allclose(frame.critical_ratio, theory.critical_ratio(frame.alpha.to_numpy(), 0.5))
     assert (far.ratio_of_edges < 0.05).all()
     assert set(frame.wider_group) == {0}
-    text = analysis.summary(study, datasets)
+    text = analysis.Tables(study, datasets).lines()
     assert text[1].startswith("existence of the gap")
     assert [line.split()[1] for line in text[2:]] == ["0.2", "0.5"]
 
@@ -229,7 +228,7 @@ def test_gap_existence_where_one_group_overtakes_the_other(tmp_path):
     blocks = tables.blocks(study, frame, "manifold_dim", study.std_axis)
     assert [len(rows) for _, rows in blocks] == [2] * 4
     assert not any(rows.duplicated(["alpha", "variance_ratio"]).any() for _, rows in blocks)
-    labels = [line.strip() for line in analysis.summary(study, datasets) if line.strip().startswith("manifold.")]
+    labels = [line.strip() for line in analysis.Tables(study, datasets).lines() if line.strip().startswith("manifold.")]
     assert labels == [f"manifold.groups.0.width {w:g}, wider_group {k}" for k in (0, 1) for w in (0, 0.5)]
 
 
@@ -244,7 +243,7 @@ def test_an_orthonormal_frame_has_no_critical_ratio(tmp_path):
         ("count: 24", "count: 8"),
     )
     assert laws.gap_existence(study, datasets).critical_ratio.isna().all()
-    assert "critical ratio of the law -" in analysis.summary(study, datasets)[2]
+    assert "critical ratio of the law -" in analysis.Tables(study, datasets).lines()[2]
 
 
 def test_curvature_against_the_flat_cell_of_the_same_f(curved):
@@ -260,14 +259,14 @@ def test_curvature_against_the_flat_cell_of_the_same_f(curved):
     ghosts = 1 + exact.eigenvalue.sel(curvature=0.5).isel(mode=slice(2, None)).mean(("seed", "point"))
     assert bent.ghost == pytest.approx(ghosts.max())
     assert bent.ghosts == (ghosts.max("time") > 0.1).sum()
-    assert analysis.summary(study, [ds])[1].startswith("curvature from which linear theory")
+    assert analysis.Tables(study, [ds]).lines()[1].startswith("curvature from which linear theory")
 
 
 def test_networks_stand_beside_the_exact_score_under_curvature(done):
     """Over the flat exact time of the same F; ghosts only where the exact score has not consolidated yet."""
     study = load(done[0])
-    ((_, (ds,)),) = cube.datasets(study, done[1] / "cube.zarr")
-    assert [line.split()[0] for line in analysis.summary(study, [ds])[2:4]] == ["exact", "gated-8"]
+    ((_, (ds,)),) = cubes.datasets(study, done[1] / "cube.zarr")
+    assert [line.split()[0] for line in analysis.Tables(study, [ds]).lines()[2:4]] == ["exact", "gated-8"]
     frame = laws.curvature(study, [ds])
     assert frame.network.unique().tolist() == ["exact", "gated-8"]
     bent = frame[(frame.network == "gated-8") & (frame.curvature == 0.5)].iloc[0]
@@ -287,7 +286,7 @@ def test_curvature_of_two_families(tmp_path):
     study, datasets = measured(
         tmp_path, ("[arcs]", "[arcs, tanh]"), ("[8]", "[6]"), ("count: 24", "count: 8"), ("[seed]", "[seed, curvature]")
     )
-    lines = analysis.summary(study, datasets)[2:]
+    lines = analysis.Tables(study, datasets).lines()[2:]
     assert [line.split()[:2] for line in lines] == [["family", "arcs"], ["family", "tanh"]]
 
 
@@ -297,7 +296,7 @@ def test_curvature_without_some_cells(curved, missing, expected):
     keep = xr.DataArray(np.arange(2) != missing, dims="curvature")
     partial = ds.where(keep).assign(status=ds.status.where(keep, 0))
     assert laws.curvature(study, [partial]).curvature.tolist() == [[0.5], [0.0]][missing]
-    assert expected in analysis.summary(study, [partial])[2]
+    assert expected in analysis.Tables(study, [partial]).lines()[2]
 
 
 @pytest.mark.parametrize("status", [0, 3])
@@ -305,7 +304,7 @@ def test_without_results_there_is_nothing_to_say(curved, finite, status):
     """Cells of jobs not yet made, and cells of which a sampled truth knows nothing: NaN, with their status."""
     for study, datasets in (curved, finite):
         empty = [ds.where(ds.status > 9).assign(status=0 * ds.status + status) for ds in datasets]
-        assert analysis.summary(study, empty) == []
+        assert analysis.Tables(study, empty).lines() == []
 
 
 @pytest.mark.parametrize(
@@ -327,3 +326,19 @@ def test_half_of_the_draws_where_draws_say_nothing():
     frame = pd.DataFrame({"variance_ratio": [0.01, 0.1], "widest": [np.nan, np.nan]})
     assert np.isnan(laws.half(frame))
     assert tables.or_dash(laws.half(frame)) == "-"
+
+
+def test_small_curvature_is_where_the_exact_score_goes(tiny):
+    study = load(tiny)
+    most = 0.02 * (laws.EXPANDED - 1)
+    frame = pd.DataFrame({"family": "arcs", "network": "exact", "curvature": [0.0, most]})
+    found = laws.small_curvature(study, frame).set_index("curvature").ratio
+    assert len(found) == laws.EXPANDED
+    assert found[0.0] == 1
+    assert np.isnan(found[most])
+    truth = study.cells[-1].truth()
+    squares = np.mean([cell.truth().scales ** 2 for cell in study.cells], 0)
+    kappa = truth.kappa / 0.5 * 0.02
+    share = squares[0] / (squares[0] + squares[-1])
+    assert found.iloc[1] == pytest.approx(1 - kappa**2 * squares[-1] * (0.5 + 2 * share**2))
+    assert laws.small_curvature(study, frame.assign(family="tanh")).empty

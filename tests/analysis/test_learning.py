@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 from tiny import edited, run_stages
 
-from scoregap import analysis
+from scoregap import analysis, cubes
 from scoregap.analysis import learning
-from scoregap.stages import cube
 from scoregap.study import load
 from scoregap.variables import ABSENT
 
@@ -23,7 +22,7 @@ def trained(folder, *changes):
     path = edited(folder, LONGER, *changes)
     run_stages(path, folder, drawn=False)
     study = load(path)
-    ((_, datasets),) = cube.datasets(study, folder / "cube.zarr")
+    ((_, datasets),) = cubes.datasets(study, folder / "cube.zarr")
     return study, datasets
 
 
@@ -179,7 +178,7 @@ def test_members_without_a_result_do_not_count(bent):
     status.loc[{"network": "exact", "seed": 1}] = 0
     assert learning.plateau(study, [ds.assign(status=status)]).empty
     assert learning.accuracy(study, [ds.assign(status=status)]).empty
-    assert analysis.summary(study, [ds.assign(status=status)]) == []
+    assert analysis.Tables(study, [ds.assign(status=status)]).lines() == []
 
 
 @pytest.mark.parametrize(
@@ -237,13 +236,13 @@ def test_exponent_of_a_power_law_with_an_amplitude_for_each_network():
 
 def test_lines(flat, bent):
     study, datasets = flat
-    text = analysis.summary(study, datasets)
+    text = analysis.Tables(study, datasets).lines()
     start = next(i for i, line in enumerate(text) if line.startswith("capacity"))
     rows = [line.split() for line in text[start:] if "gated-8" in line and "steps" not in line]
     assert [row[1] for row in rows] == ["10", "40"]
     assert any(line.strip().startswith("spike of 0.05 or less") for line in text)
     study, datasets = bent
-    text = analysis.summary(study, datasets)
+    text = analysis.Tables(study, datasets).lines()
     assert any(line.startswith("plateau") for line in text)
     (row,) = [line for line in text if line.strip().startswith("gated-8") and "(dim " in line]
     assert row.count("(dim ") == 2

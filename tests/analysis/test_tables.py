@@ -27,8 +27,8 @@ def test_blocks_are_by_the_axes_that_vary_in_order_of_appearance(tmp_path):
 
 def test_beside_networks_the_law_has_no_say():
     frame = pd.DataFrame({"network": ["law", "gated-8", "law"], "x": [1, 2, 3]})
-    assert tables.of_subjects(frame).x.tolist() == [2]
-    assert tables.of_subjects(frame[frame.network == "law"]).x.tolist() == [1, 3]
+    assert tables.rows_of_evaluated_scores(frame).x.tolist() == [2]
+    assert tables.rows_of_evaluated_scores(frame[frame.network == "law"]).x.tolist() == [1, 3]
 
 
 def test_texts():

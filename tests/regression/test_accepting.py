@@ -41,7 +41,7 @@ def test_a_baseline_is_accepted_and_the_run_is_the_same_as_it(results, tree):
     made, path = accept(results, tree, " the\n first ")
     assert baselines.read(path) == made
     assert (made.reason, made.date) == ("the first", datetime.now(UTC).date().isoformat())
-    assert reports.check(*results, path)[0].status(strict=True) == reports.OK
+    assert reports.check_run(*results, path)[0].status(strict=True) == reports.OK
     before = path.read_bytes()
     accept(results, tree, "the first")  # baselines may be uncommitted, so that several can be accepted
     assert path.read_bytes() == before

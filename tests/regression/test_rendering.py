@@ -6,13 +6,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from scoregap.analysis.verdicts import Detail, Reason
 from scoregap.regression import rendering
 from scoregap.regression.theory import Theory
 from scoregap.regression.verdicts import Row
 
 
 def test_json_has_every_row_and_no_nan(report_of):
-    theory = Theory("agrees", "agrees", 0.5)
+    theory = Theory("agrees", "agrees", 0.5, detail=Detail(Reason.SEEN_IN_SOME, 3, 2, 3))
     rows = [Row("a", "worse", True, 0.0, 0.1, 0.5, 0.5, 0.4, 0.6, 0.2, 0.0, theory), Row("b", "missing")]
     answer = json.loads(rendering.as_json(report_of(["baseline"], *rows), False), parse_constant=pytest.fail)
     assert (answer["study"], answer["status"], answer["baseline"], answer["theory"]) == ("s", 1, "missing", "agrees")
@@ -25,6 +26,14 @@ def test_json_has_every_row_and_no_nan(report_of):
         "at": 0.5,
         "low": None,
         "high": None,
+        "reason": "seen in some seeds",
+        "of": 3,
+        "seen": 2,
+        "exact_seen": 3,
+        "state": "",
+        "exact_state": "",
+        "unknown": 0,
+        "right": None,
     }
 
 
@@ -38,7 +47,7 @@ def test_junit_counts_what_is_required(require, strict, failures, report_of):
         Row("b", "inconclusive", theory=Theory("disagrees")),
         Row("c & <d>", "same"),
     )
-    suite = ElementTree.fromstring(rendering.junit(report_of(require, *rows), strict))
+    suite = ElementTree.fromstring(rendering.as_junit(report_of(require, *rows), strict))
     assert suite.get("tests") == "5"
     assert suite.get("failures") == str(failures) == str(len(suite.findall("testcase/failure")))
     assert suite.get("skipped") == str(3 - failures) == str(len(suite.findall("testcase/skipped")))
@@ -56,5 +65,5 @@ def test_numbers_of_the_table():
 
 
 def test_a_long_table_is_cut_and_says_so(report_of):
-    text = rendering.render(report_of(["theory"], *[Row(f"m{i}", "same") for i in range(rendering.SHOWN + 3)]))
+    text = rendering.as_text(report_of(["theory"], *[Row(f"m{i}", "same") for i in range(rendering.SHOWN + 3)]))
     assert "... and 3 more" in text

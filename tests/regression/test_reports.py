@@ -19,11 +19,11 @@ def accepted(results, tmp_path_factory):
 
 
 def test_a_run_against_itself(results, accepted):
-    report, why = reports.check(*results, accepted)
+    report, why = reports.check_run(*results, accepted)
     assert why == []
     assert report.worst("baseline") == "same"
     assert report.status(strict=True) == reports.OK
-    text = rendering.render(report)
+    text = rendering.as_text(report)
     assert "gated-8: dimension[gap_detector] " in text
     assert "against the baseline (required): " in text
     assert "against the theory (not required): " in text
@@ -32,7 +32,7 @@ def test_a_run_against_itself(results, accepted):
 
 def test_without_the_baseline_that_is_required_there_is_no_check(results, tmp_path):
     with pytest.raises(InputError, match="scoregap baseline accept"):
-        reports.check(*results, tmp_path / "absent.json")
+        reports.check_run(*results, tmp_path / "absent.json")
 
 
 def test_without_a_baseline_theory_can_be_asked_alone(results, tmp_path):
@@ -42,16 +42,16 @@ def test_without_a_baseline_theory_can_be_asked_alone(results, tmp_path):
     )
     alone = type(study)(study.path, document, study.axes)
     assert alone.hash == study.hash  # what must pass changes no result
-    report, _ = reports.check(alone, folder, None)
+    report, _ = reports.check_run(alone, folder, None)
     assert report.worst("baseline") == ""
     assert {row.theory.verdict for row in report.rows} <= {"agrees", "disagrees", "inconclusive"}
-    assert "there is none" in rendering.render(report)
+    assert "there is none" in rendering.as_text(report)
 
 
 def test_what_is_not_comparable_is_said(results, accepted, tmp_path):
     old = baselines.read(accepted)
     baselines.write(tmp_path / "b.json", old.model_copy(update={"device": "Linux x86_64, cuda"}))
-    report, why = reports.check(*results, tmp_path / "b.json")
+    report, why = reports.check_run(*results, tmp_path / "b.json")
     assert report is None
     assert [one.split(":")[0] for one in why] == ["device class"]
 

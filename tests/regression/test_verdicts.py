@@ -10,7 +10,7 @@ from scipy import stats
 from scoregap.regression.baselines import Record
 from scoregap.regression.metrics import Metric
 from scoregap.regression.theory import Theory
-from scoregap.regression.verdicts import Row, compare, differences, holm, worst_first
+from scoregap.regression.verdicts import Row, compare_records, differences, holm, worst_first
 from scoregap.study import digest
 
 
@@ -27,7 +27,7 @@ def record(metrics, seeds=None, config=None, **other):
 
 def verdicts(old, new, seeds=None, **options):
     """{name: row} of two sets of metrics."""
-    return {row.name: row for row in compare(record(old), record(new, seeds, **options)).rows}
+    return {row.name: row for row in compare_records(record(old), record(new, seeds, **options)).rows}
 
 
 RNG = np.random.default_rng(3)
@@ -120,7 +120,7 @@ def test_what_is_better(kind, old, new, verdict):
 
 def test_a_run_that_is_the_same_to_the_last_bit_is_the_same():
     old, _ = error_rates.records(np.random.default_rng(0), error_rates.SCENARIOS[3])
-    rows = compare(old, old).rows
+    rows = compare_records(old, old).rows
     assert {row.verdict for row in rows} == {"same"}
     assert all(row.p == 1 and row.in_margins == 0 for row in rows)
 
@@ -171,7 +171,7 @@ def test_numbers_that_were_not_there_are_new():
 )
 def test_numbers_that_do_not_scatter_agree_to_rounding(old, new, verdict):
     now = {} if new is None else {"z": metric(new, margin=None)}
-    rows = compare(record({"z": metric(old, margin=None)}), record(now, seeds=[0, 1])).rows
+    rows = compare_records(record({"z": metric(old, margin=None)}), record(now, seeds=[0, 1])).rows
     assert [row.verdict for row in rows] == [verdict]
     if verdict in ("same", "worse"):
         assert (abs(rows[0].in_margins) > 1) == (verdict == "worse")
@@ -185,17 +185,23 @@ def test_spectra_and_excess_round_in_absolute_terms_too():
 
 def test_numbers_that_do_not_scatter_are_compared_at_common_seeds_only():
     old = record({"z": metric([1, 2], margin=None), "y": metric([1, 2])})
-    assert compare(old, record({"z": metric([2, 9], margin=None), "y": metric([1, 2])}, seeds=[1, 5])).rows[-1].name
-    found = {row.name: row for row in compare(old, record({"z": metric([2, 9], margin=None)}, seeds=[1, 5])).rows}
+    assert (
+        compare_records(old, record({"z": metric([2, 9], margin=None), "y": metric([1, 2])}, seeds=[1, 5]))
+        .rows[-1]
+        .name
+    )
+    found = {
+        row.name: row for row in compare_records(old, record({"z": metric([2, 9], margin=None)}, seeds=[1, 5])).rows
+    }
     assert found["z"].verdict == "same"
-    apart = compare(old, record({"z": metric([7, 8], margin=None), "y": metric([1, 2])}, seeds=[4, 5]))
+    apart = compare_records(old, record({"z": metric([7, 8], margin=None), "y": metric([1, 2])}, seeds=[4, 5]))
     assert apart.apart == 1
     assert [row.name for row in apart.rows] == ["y"]
 
 
 def test_failed_cells_are_missing_and_come_first():
     new = record({"z": metric([9, 9.1])}, not_ok=["c: diverged, seed 1"])
-    rows = compare(record({"z": metric([0, 0.1])}), new).rows
+    rows = compare_records(record({"z": metric([0, 0.1])}), new).rows
     assert rows[0] == Row("c: diverged, seed 1", "missing")
 
 

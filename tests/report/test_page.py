@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from tiny import BLOCKS, FLAT, edited
 
+from scoregap.analysis.verdicts import Detail
 from scoregap.report import page, registry
 from scoregap.study import load
 
@@ -30,6 +31,7 @@ addEventListener("load", () => Promise.all([...document.images].map(one => one.d
 
 
 NO_CLAIMS = pd.DataFrame(columns=["claim", "verdict"])
+ATTRS = {"study": "", "machine": ""}
 
 
 class Parsed(HTMLParser):
@@ -51,15 +53,27 @@ def text(results):
     return (results[1] / "report.html").read_text()
 
 
+SEEN_IN_NONE = {"verdict": "disagrees", "reason": "seen in some seeds", "of": 2, "exact_seen": 2, "ratio": np.nan}
+ABOVE = {"verdict": "agrees", "reason": "seen in none", "state": "above the grid", "exact_state": "above the grid"}
+APART = {"verdict": "disagrees", "reason": "seen in none", "state": "above the grid", "exact_state": "below the grid"}
+UNTESTED = {"verdict": "not testable", "reason": "no exact arm"}
+
+
 def rows(*verdicts, **columns):
-    """A comparison with a row per verdict, of the quantities in turn."""
+    """A comparison with a row per verdict, or its columns, of the quantities in turn."""
     quantities = ["t_open", "t_max", "t_close", "t_consolidation"]
     common = {"family": "arcs", "ambient_dim": 8, "manifold_dim": 2, "curvature": 0.0, "network": "gated-8", "gap": 0}
     common |= {"boundary": 1, "law": 1.0, "corrected": 1.0, "gaussian": 1.0, "exact": 1.0, "trained": 1.1}
     common |= {"ratio": 1.1, "ratio_low": 1.05, "ratio_high": 1.15, "law_to_exact": 1.0, "position": np.nan}
-    common |= {"margin": 0.1, "seeds": 2, "not_ok": ""}
-    frame = pd.DataFrame([common | {"quantity": quantities[i % 4], "verdict": one} for i, one in enumerate(verdicts)])
+    common |= {"margin": 0.1, "seeds": 2, "not_ok": ""} | Detail()._asdict()
+    given = [one if isinstance(one, dict) else {"verdict": one} for one in verdicts]
+    frame = pd.DataFrame([common | {"quantity": quantities[i % 4]} | one for i, one in enumerate(given)])
     return frame.assign(**columns)
+
+
+def dimensions(right, of, **columns):
+    """A row of a comparison that says in how many seeds the dimension is right."""
+    return rows({"verdict": "", "quantity": "dimension", "right": right, "of": of}, **columns)
 
 
 @pytest.fixture
@@ -93,46 +107,46 @@ def test_the_page_is_whole_and_refers_to_nothing_outside(text, results):
         (["agrees"] * 3, "Theory holds in all 3 phase times."),
         (["agrees", "disagrees"], "holds in 1 of 2 phase times, 1 disagree and 0 are inconclusive. Worst: t_max (1), "),
         (["inconclusive", "agrees"], "Worst: t_open (1), gated-8: 10% above exact, margin 10% (inconclusive)."),
-        (["agrees", "seen in 0, exact in 2"], "Worst: t_max (1), gated-8: seen in 0, exact in 2."),
-        (["no exact arm"], "Theory could be judged at no phase time: no exact arm."),
-        (["both above the grid"], "Theory holds in all 1 phase times."),
+        (["agrees", SEEN_IN_NONE], "Worst: t_max (1), gated-8: seen in 0, exact in 2."),
+        ([UNTESTED], "Theory could be judged at no phase time: no exact arm."),
+        ([ABOVE], "Theory holds in all 1 phase times."),
     ],
 )
 def test_the_sentence_says_whether_theory_holds(study, verdicts, sentence):
     frame = rows(*verdicts)
-    assert sentence in page.verdict(study, frame, page.judgements(frame))
+    assert sentence in page.outcome(study, frame)["sentence"] + "."
 
 
 def test_of_a_study_without_networks_the_law_is_judged(tmp_path):
     study = load(edited(tmp_path, FLAT, ("exact, gaussian, gated-8", "exact")))
     frame = rows("disagrees", network="law", ratio=0.5)
-    shown = page.verdict(study, frame, page.judgements(frame))
-    assert "The random-matrix law holds in 0 of 1" in shown
-    assert "50% below exact" in shown
-    assert "median law / exact" in shown
+    shown = page.outcome(study, frame)
+    assert "The random-matrix law holds in 0 of 1" in shown["sentence"]
+    assert "50% below exact" in shown["sentence"]
+    assert "median law / exact" in shown["how_well"].head
 
 
 def test_the_worst_come_first():
     frame = rows(
-        "agrees", "disagrees", "inconclusive", "disagrees", "trained above the grid, exact below the grid", "no law",
+        "agrees", "disagrees", "inconclusive", "disagrees", APART, UNTESTED,
         ratio=[1.9, 1.3, 1.2, 0.5, np.nan, 1.0],
     )  # fmt: skip
     judged = page.judgements(pd.concat([frame, rows("disagrees").assign(quantity="model_t_max")]))
     assert list(judged.index) == [4, 3, 1, 2, 0]
-    assert list(judged.agreement) == ["disagrees"] * 3 + ["inconclusive", "agrees"]
+    assert list(judged.verdict) == ["disagrees"] * 3 + ["inconclusive", "agrees"]
     np.testing.assert_allclose(judged.off[1:], [-5, 3, 2, 9])
 
 
 def cells_of(table):
-    """Rows of a table as lists of (text, class)."""
+    """Rows of a table of a page as lists of (text, class)."""
     found = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
     return [[(t, c) for c, t in re.findall(r'<t[hd](?: class="(\w+)")?>(.*?)</t', row)] for row in found]
 
 
 def test_how_well_counts_every_phase_time(study):
     frame = pd.concat([rows(*["agrees"] * 4), rows(*["disagrees"] * 2, ratio=1.6), rows("agrees", ratio=1.3)])
-    table = cells_of(page.how_well(study, page.judgements(frame)))
-    assert [[text for text, _ in row] for row in table[1:]] == [
+    table = page.how_well(study, page.judgements(frame))
+    assert [[text for text, _ in row] for row in table.rows] == [
         ["t_open", "2", "0", "1", "1.300", "1.100 to 1.600"],
         ["t_max", "1", "0", "1", "1.350", "1.100 to 1.600"],
         ["t_close", "1", "0", "0", "1.100", "1.100 to 1.100"],
@@ -142,17 +156,17 @@ def test_how_well_counts_every_phase_time(study):
 
 def test_where_shows_every_setting_and_of_many_their_networks(study, monkeypatch):
     flat = rows("agrees", "inconclusive", "agrees", "agrees", gap=[0, 0, 0, 1])
-    curved = rows("agrees", "agrees", "disagrees", "seen in 0, exact in 2", gap=[0, 0, 0, 1], ratio=[1, 1, 2, np.nan])
+    curved = rows("agrees", "agrees", "disagrees", SEEN_IN_NONE, gap=[0, 0, 0, 1], ratio=[1, 1, 2, np.nan])
     frame = pd.concat([flat, curved.assign(curvature=0.5)], ignore_index=True)
-    head, *body = cells_of(page.where(study, frame, page.judgements(frame)))
-    assert [text for text, _ in head] == ["trained / exact", "t_open", "t_max", "t_close", "t_consolidation"]
+    head, body = page.where(study, frame, page.judgements(frame))
+    assert head == ["trained / exact", "t_open", "t_max", "t_close", "t_consolidation"]
     good, unclear, bad = "good", "unclear", "bad"
     assert body == [
         [("c 0,  gated-8", ""), ("1.10", good), ("1.10", unclear), ("1.10", good), ("1.10", good)],
         [("c 0.5,  gated-8", ""), ("1.00", good), ("1.00", good), ("2.00", bad), ("-", bad)],
     ]
     monkeypatch.setattr(page, "MOST_SETTINGS", 1)
-    head, *body = cells_of(page.where(study, frame, page.judgements(frame)))
+    head, body = page.where(study, frame, page.judgements(frame))
     assert body == [
         [(" gated-8", ""), ("2 of 2", good), ("1 of 2", unclear), ("1 of 2", bad), ("1 of 2", bad)],
     ]
@@ -161,9 +175,9 @@ def test_where_shows_every_setting_and_of_many_their_networks(study, monkeypatch
 def test_gaps_are_told_apart_where_there_are_several(study):
     second = rows(*["agrees"] * 4, gap=[1, 1, 1, 2], ratio=[1.2, 1.2, 1.2, 1.3])
     frame = pd.concat([rows(*["agrees"] * 3), second], ignore_index=True)
-    head, body = cells_of(page.where(study, frame, page.judgements(frame)))
+    head, (body,) = page.where(study, frame, page.judgements(frame))
     wanted = ["t_open, gap 1", "t_max, gap 1", "t_close, gap 1", "t_open, gap 2", "t_max, gap 2", "t_close, gap 2"]
-    assert [text for text, _ in head][1:] == [*wanted, "t_consolidation, gap 3"]
+    assert head[1:] == [*wanted, "t_consolidation, gap 3"]
     assert [text for text, _ in body][1:] == ["1.10"] * 3 + ["1.20"] * 3 + ["1.30"]
 
 
@@ -180,26 +194,31 @@ def test_of_blocks_what_is_as_in_most_is_not_said(tmp_path):
 
 
 def test_dimensions_are_counted_and_cells_that_failed_are_named(study):
-    frame = pd.concat([rows("right in 1 of 2"), rows("right in 2 of 2", curvature=0.5)]).assign(quantity="dimension")
-    assert "right in 3 of 4 networks" in page.also(study, frame)
-    assert "all 12 ok" in page.also(study, frame)
+    frame = pd.concat([dimensions(1, 2), dimensions(2, 2, curvature=0.5), rows("agrees")])
+    assert page.dimensions(frame) == {"right": 3, "of": 4}
+    assert page.cells(study, frame) == {"count": 12, "bad": [], "more": 0}
+    shown = page.write(study, frame, NO_CLAIMS, [], {}, {}, ATTRS)
+    assert "<b>Dimension</b>, found blind: right in 3 of 4 networks. <b>Cells</b>: all 12 ok." in shown
     bad = pd.concat([frame, rows("", not_ok="diverged: seed 1", network="resmlp-8", curvature=0.5)])
-    assert "resmlp-8, c 0.5: diverged: seed 1" in page.also(study, bad)
-    assert "all 12 ok" not in page.also(study, bad)
+    assert page.cells(study, bad)["bad"] == ["resmlp-8, c 0.5: diverged: seed 1"]
+    shown = page.write(study, bad, NO_CLAIMS, [], {}, {}, ATTRS)
+    assert '<b class="bad">Not ok</b>: resmlp-8, c 0.5: diverged: seed 1.' in shown
+    assert "all 12 ok" not in shown
+    many = pd.concat([rows("", not_ok="failed: seed 0", network=f"gated-{i}") for i in range(page.WORST + 2)])
+    assert page.cells(study, many)["more"] == 2
 
 
 def test_only_the_first_of_many_rows_are_shown_and_it_is_said(study, monkeypatch):
     monkeypatch.setattr(page, "MOST_ROWS", 2)
     shown = page.numbers(study, rows(*["agrees"] * 5))
-    assert shown.count("<tr") == 1 + 2
-    assert "the first 2 of 5 rows" in shown
+    assert len(shown["table"].rows) == 2
+    assert "the first 2 of 5 rows" in shown["note"]
 
 
 def test_claims_are_a_table_where_there_are_any(study, results, text):
-    assert page.claimed(study, NO_CLAIMS) == ""
+    assert page.claims(study, NO_CLAIMS) is None
     written = pd.read_csv(results[1] / "claims.csv")
-    head, *body = cells_of(page.claimed(study, written))
-    names = [name for name, _ in head]
+    names, body = page.claims(study, written)["table"]
     assert names[:2] == ["claim", "source"]
     assert len(body) == len(written)
     assert {row[names.index("verdict")][0] for row in body} == set(written.verdict)
@@ -208,26 +227,29 @@ def test_claims_are_a_table_where_there_are_any(study, results, text):
 
 
 def test_text_from_outside_is_escaped(study):
-    shown = page.write(
-        study,
-        rows("agrees <u>", not_ok="<b>&"),
-        NO_CLAIMS,
-        ["a < b"],
-        {},
-        {"gaps": "E: <s>"},
-        {"study": "<i>", "machine": "<s>"},
-    )
+    frame = rows("agrees", not_ok="<b>&", network="<u>")
+    shown = page.write(study, frame, NO_CLAIMS, ["a < b"], {}, {"gaps": "E: <s>"}, {"study": "<i>", "machine": "<s>"})
     for text in ("&lt;b&gt;&amp;", "a &lt; b", "&lt;i&gt;", "&lt;s&gt;"):
         assert text in shown
     assert not re.search("<i>|<s>|<u>", shown)
 
 
-def test_a_picture_is_inside_with_its_caption_and_not_made_too_small():
-    shown = page.picture("gaps", svg := b'<svg height="9pt" width="1000pt">')
+def test_a_picture_is_inside_with_its_caption_and_not_made_too_small(study):
+    svg = b'<svg height="9pt" width="1000pt">'
+    shown = page.write(study, rows("agrees"), NO_CLAIMS, [], {"a/gaps": svg}, {}, ATTRS)
     assert base64.b64decode(re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', shown)[1]) == svg
-    assert '<figure id="gaps">' in shown
+    assert '<figure id="a-gaps">' in shown
+    assert '<a href="#a-gaps">A: gaps</a>' in shown
     assert "min-width:933px" in shown  # 0.7 of 4/3 px per pt
     assert "Thin lines are seeds" in shown
+
+
+def test_tables_of_the_page_have_the_classes_of_their_verdicts(study):
+    shown = page.write(study, rows("agrees", "inconclusive", SEEN_IN_NONE, ""), NO_CLAIMS, [], {}, {}, ATTRS)
+    table = cells_of(shown[shown.index('id="numbers"') : shown.index('id="study"')])
+    at = [text for text, _ in table[0]].index("verdict")
+    said = [row[at] for row in table[1:]]
+    assert said == [("agrees", "good"), ("inconclusive", "unclear"), ("seen in 0, exact in 2", "bad"), ("", "")]
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser here: sh tests/browser.sh installs Chromium where it can")

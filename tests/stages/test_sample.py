@@ -8,7 +8,7 @@ import xarray as xr
 from tiny import WITH_SAMPLING, edited, read_job
 
 from scoregap import InputError, data, storage, variables
-from scoregap.analysis.labour import crossings
+from scoregap.analysis.sampling import crossings
 from scoregap.data import posteriors
 from scoregap.measure import distances
 from scoregap.stages import cube, fit, sample, spectrum

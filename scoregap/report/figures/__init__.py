@@ -5,11 +5,13 @@ study, cube -> panels; figure -> SVG and PDF
 
 import textwrap
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.figure import Figure
@@ -45,7 +47,7 @@ STYLE: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() 
 }
 
 
-def styled():
+def styled() -> AbstractContextManager[None]:
     """A context in which figures look the same whatever the user's matplotlibrc and backend are."""
     return rc_context(STYLE)
 
@@ -55,7 +57,7 @@ def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
 
     From PANELS on, none of which is drawn alone, without what has a time: it may be larger than memory.
     """
-    axes = study.facets
+    axes = study.condition_axes
     varied = [axis for axis in axes if len(study.axes[axis]) > 1]
     timeless = ds[[name for name, one in ds.data_vars.items() if not {"time", "evaluation"} & set(one.dims)]].load()
     result: list[tuple[str, xr.Dataset]] = []
@@ -79,7 +81,7 @@ def label(axis: str) -> str:
 def numbered_axis(study: Study) -> str:
     """What a figure has along an axis of numbers: the curvature if it varies, or else the first axis that does, of
     training last."""
-    varied = [axis for axis in study.facets if len(study.axes[axis]) > 1]
+    varied = [axis for axis in study.condition_axes if len(study.axes[axis]) > 1]
     numeric = [axis for axis in varied if not isinstance(study.axes[axis][0], str)]
     if "curvature" in numeric or not numeric:
         return "curvature"
@@ -88,7 +90,7 @@ def numbered_axis(study: Study) -> str:
 
 def along_axis(study: Study, facets: list, along: str) -> dict[str, list[xr.Dataset]]:
     """Panels that differ in one axis only, by the values of the others that vary."""
-    others = [axis for axis in study.facets if axis != along and len(study.axes[axis]) > 1]
+    others = [axis for axis in study.condition_axes if axis != along and len(study.axes[axis]) > 1]
     groups: dict[str, list[xr.Dataset]] = {}
     for _, ds in facets:
         groups.setdefault(", ".join(f"{label(axis)} {ds[axis].item()}" for axis in others), []).append(ds)
@@ -97,7 +99,7 @@ def along_axis(study: Study, facets: list, along: str) -> dict[str, list[xr.Data
 
 def networks(study: Study) -> tuple[list[str], dict[str, str]]:
     """Trained networks and the colour of each."""
-    return study.subjects, coloured(study.subjects)
+    return study.evaluated_scores, coloured(study.evaluated_scores)
 
 
 def coloured(names: Iterable) -> dict[Any, str]:
@@ -105,13 +107,13 @@ def coloured(names: Iterable) -> dict[Any, str]:
     return dict(zip(dict.fromkeys(names), cycle(COLOURS), strict=False))
 
 
-def grid(rows: int, columns: int, height=2.4, **options):
+def grid(rows: int, columns: int, height: float = 2.4, **options: Any) -> tuple[Figure, Any]:
     """Figure and axes (rows, columns) of panels."""
     size = (max(3.0 * columns, 9.0) + 0.8, height * rows + 0.4)  # wide enough for the title
     return subplots(rows, columns, size, squeeze=False, **options)
 
 
-def subplots(rows: int, columns: int, size: tuple[float, float], **options):
+def subplots(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, Any]:
     """As `pyplot.subplots`, but without a backend: such a figure has no window, and nobody has to close it."""
     figure = Figure(figsize=size)
     return figure, figure.subplots(rows, columns, **options)
@@ -144,12 +146,19 @@ def of_cell(array: xr.DataArray) -> xr.DataArray:
     return array.median(("network", "seed"))
 
 
+def of_block(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
+    """The rows of a table with these values; of a table without rows, none."""
+    for column, value in values.items() if len(frame) else ():
+        frame = frame[frame[column] == value]
+    return frame
+
+
 def left_out(blocks: list, most: int) -> str:
     """What a title adds where only the first `most` of the blocks are drawn."""
     return f"; the first {most} of {len(blocks)} settings" if len(blocks) > most else ""
 
 
-def nothing(why: str):
+def nothing(why: str) -> Figure:
     """A figure that says why it is empty."""
     figure, axes = grid(1, 1)
     axes[0, 0].set_axis_off()
@@ -157,7 +166,7 @@ def nothing(why: str):
     return figure
 
 
-def signed(figure, study: Study, count: int = 0):
+def signed(figure: Figure, study: Study, count: int = 0) -> Figure:
     """The figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
     axes, sections = study.axes, study.document
     sizes = axes.get("manifold.dataset_size", (sections.manifold.dataset_size,))

@@ -6,21 +6,17 @@ They show every combination of the axes other than network and seed, up to PANEL
 """
 
 import math
-from itertools import pairwise
 
 import numpy as np
-import xarray as xr
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from scoregap.analysis.intervals import interval, median
-from scoregap.analysis.learning import INSIDE
+from scoregap.analysis.cells import around_exact, law_density, moments, seed_band
 from scoregap.data import FAMILIES
-from scoregap.laws import random_matrix
-from scoregap.laws.variances import VarianceLaw
 from scoregap.report.figures import (
     PANELS,
     REFERENCE_STYLE,
@@ -35,7 +31,7 @@ from scoregap.report.figures import (
 from scoregap.study import Study
 
 
-def spectra(study: Study, facets: list):
+def spectra(study: Study, facets: list) -> Figure:
     """Eigenvalues against index, coloured by log t; rows are scores, columns cells; one seed, mean over points."""
     facets = facets[:PANELS]
     networks = list(study.axes["network"])
@@ -74,21 +70,21 @@ def spectra(study: Study, facets: list):
     return figure
 
 
-def histograms(study: Study, facets: list):
+def histograms(study: Study, facets: list) -> Figure:
     """Eigenvalues of G over seeds and points at a few times: exact filled, networks as lines, density of the law."""
     facets = facets[:PANELS]
-    moments = [moments_of(study, ds) for _, ds in facets]
-    figure, axes = grid(len(moments[0]), len(facets), height=2.1, sharex=True)
+    shown_at = [moments(study, ds) for _, ds in facets]
+    figure, axes = grid(len(shown_at[0]), len(facets), height=2.1, sharex=True)
     bins = np.linspace(-0.15, 1.15, 66)
     beside_0 = bins[:-1] > 0.04
     for column, (title, ds) in enumerate(facets):
-        for row, (what, at) in enumerate(moments[column]):
+        for row, (what, at) in enumerate(shown_at[column]):
             ax = axes[row, column]
             if column == 0:
                 ax.set_ylabel(f"{what}\ndensity")
             if row == 0:
                 ax.set_title(title)
-            if row == len(moments[0]) - 1:
+            if row == len(shown_at[0]) - 1:
                 ax.set_xlabel("eigenvalue of G")
             if not np.isfinite(at):
                 ax.text(0.5, 0.5, "the exact score has\nno such time", transform=ax.transAxes, ha="center", va="center")
@@ -118,40 +114,7 @@ def histograms(study: Study, facets: list):
     return figure
 
 
-def moments_of(study: Study, ds: xr.Dataset) -> list[tuple[str, float]]:
-    """(what, noise variance) of the times at which histograms are drawn: medians over seeds of the exact score's, NaN
-    where it has none."""
-    exact = ds.sel(network="exact" if "exact" in study.axes["network"] else study.axes["network"][0])
-    consolidation = median(exact.t_consolidation.isel(gap=-1).values)
-    times = [("t_consolidation", consolidation), (f"{INSIDE:g} t_consolidation", INSIDE * consolidation)]
-    if ds.sizes["gap"] > 1 and FAMILIES[str(ds.family.item())].shares:
-        times = [("t_max", median(exact.t_max.isel(gap=0).values)), *times]
-    return times
-
-
-def law_density(study: Study, ds: xr.Dataset, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Eigenvalues gamma of G, their density by the random-matrix law at noise variance t, and its edges; None without
-    a law.
-
-    gamma = v / (v + t) for a variance v of the data, whose density is `random_matrix.density` (THEORY.md 2); so the
-    density of gamma is that of v times t / (1 - gamma)^2, with mass m / d. ds: one cell, of any networks and seeds.
-    """
-    ends = ds.law_edge.max(("network", "seed")).values if ds.law_edge.notnull().any() else np.empty(0)
-    ends = np.where(np.isinf(ends), 1e6 * t, ends)
-    edges = np.sort((ends / (ends + t))[np.isfinite(ends)])
-    if not edges.size:
-        return None
-    chosen = {axis: (ds[axis].item(),) for axis in study.facets}
-    cell = next(study.expand(study.axes | chosen))
-    counts, stds = [group.count for group in cell.groups], [group.std for group in cell.groups]
-    gamma = np.concatenate([np.linspace(low, high, 100) for low, high in pairwise(edges)])
-    variances = t * gamma / (1 - gamma)
-    spreads = [VarianceLaw(group.law, group.width) for group in cell.groups]
-    density = random_matrix.density(variances, cell["ambient_dim"], counts, stds, spreads)
-    return gamma, density * t / (1 - gamma) ** 2, edges
-
-
-def gaps(study: Study, facets: list):
+def gaps(study: Study, facets: list) -> Figure:
     """Gap width against t: law, every score with its seeds and the interval of their mean, and phase times."""
     facets = facets[:PANELS]
     trained, colours = networks(study)
@@ -220,14 +183,6 @@ def gaps(study: Study, facets: list):
     return figure
 
 
-def seed_band(curves: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Ends (time,) of the Student interval of the mean over seeds; NaN with fewer than two. curves: (seed, time), a
-    seed without a result is NaN."""
-    ends = [interval(column[np.isfinite(column)], confidence) for column in curves.T]
-    low, high = np.transpose(ends)
-    return low, high
-
-
 def styles(study: Study) -> dict[str, dict]:
     """The line of every score of a study: references, then networks."""
     trained, colours = networks(study)
@@ -235,7 +190,7 @@ def styles(study: Study) -> dict[str, dict]:
     return arms | {network: {"color": colours[network], "lw": 1.4} for network in trained}
 
 
-def phase_times(study: Study, facets: list):
+def phase_times(study: Study, facets: list) -> Figure:
     """Fitted times against the first varied axis of numbers (curvature if it varies, or none does).
 
     A network's point is the median exact time, times the mean ratio to exact over seeds: seeds have different F, and
@@ -259,7 +214,7 @@ def phase_times(study: Study, facets: list):
                 ax.plot(x, y, marker=".", label=reference, **style)
             for i, network in enumerate(trained):
                 y, low, high = np.transpose(
-                    [_around_exact(ds.isel(gap=gap).sel(network=network), name, study) for ds in members]
+                    [around_exact(ds.isel(gap=gap).sel(network=network), name, study) for ds in members]
                 )
                 errors = np.nan_to_num([y - low, high - y])
                 ax.errorbar(
@@ -288,16 +243,7 @@ def phase_times(study: Study, facets: list):
     return figure
 
 
-def _around_exact(ds: xr.Dataset, name: str, study: Study) -> tuple[float, float, float]:
-    """Median exact time, times (mean, low, high) of the ratio of the network's time to it over seeds."""
-    logs = np.log((ds[name] / ds[f"exact_{name}"]).values)
-    logs = logs[np.isfinite(logs)]
-    low, high = interval(logs, study.document.compare.confidence)
-    scale = float(ds[f"exact_{name}"].median())
-    return scale * np.exp(logs.mean() if logs.size else np.nan), scale * np.exp(low), scale * np.exp(high)
-
-
-def alignment(study: Study, facets: list):
+def alignment(study: Study, facets: list) -> Figure:
     """Alignment of every group against t: gaussian and exact lines, one line and a seed band per network, and times."""
     facets = facets[:PANELS]
     trained, colours = networks(study)
@@ -333,7 +279,7 @@ def alignment(study: Study, facets: list):
     return figure
 
 
-def dimension(study: Study, facets: list):
+def dimension(study: Study, facets: list) -> Figure:
     """Blind dimension against t, and the three phases of the exact score shaded."""
     facets = facets[:PANELS]
     figure, axes = grid(1, len(facets), height=2.8, sharex=True)
@@ -378,7 +324,7 @@ def dimension(study: Study, facets: list):
     return figure
 
 
-def training(study: Study, facets: list):
+def training(study: Study, facets: list) -> Figure:
     """Excess over the Bayes optimum against training steps, every seed."""
     facets = facets[:PANELS]
     trained, colours = networks(study)

@@ -8,25 +8,32 @@ import textwrap
 import numpy as np
 import pandas as pd
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from scoregap.analysis.claims import CLAIMS
-from scoregap.analysis.tables import told
+from scoregap.analysis.tables import distinguishing_axes
+from scoregap.analysis.verdicts import Verdict
 from scoregap.report.figures import label, nothing, subplots
 from scoregap.study import Study
 
-VERDICTS = {"agrees": "#4c9f70", "inconclusive": "#e8c468", "disagrees": "#c8553d", "not testable": "#e6e6e6"}
+VERDICTS = {
+    Verdict.AGREES: "#4c9f70",
+    Verdict.INCONCLUSIVE: "#e8c468",
+    Verdict.DISAGREES: "#c8553d",
+    Verdict.NOT_TESTABLE: "#e6e6e6",
+}
 MOST = 60  # columns
 
 
-def overview(study: Study, frame: pd.DataFrame):
+def overview(study: Study, frame: pd.DataFrame) -> Figure:
     """Verdicts of the claims: squares against the law, dots against the exact score of the same F.
 
-    frame: of `findings.claims`; empty where a study has no trained networks.
+    frame: of `analysis.claims`; empty where a study has no trained networks.
     """
     if frame.empty:
         return nothing("claims need trained networks beside the exact score")
-    axes = [axis for axis in study.facets if axis in frame and frame[axis].nunique() > 1]
+    axes = [axis for axis in study.condition_axes if axis in frame and frame[axis].nunique() > 1]
     columns = frame[[*axes, "network"]].drop_duplicates().itertuples(index=False, name=None)
     place = {column: i for i, column in enumerate(list(columns)[:MOST])}
     rows = {name: i for i, name in enumerate(name for name in CLAIMS if name in set(frame.claim))}
@@ -39,7 +46,7 @@ def overview(study: Study, frame: pd.DataFrame):
             ax.plot(column, rows[row.claim], "o", ms=5, mec="white", mew=0.8, color=VERDICTS[row.of_exact])
     ax.imshow(colours, cmap=ListedColormap(list(VERDICTS.values())), vmin=0, vmax=len(VERDICTS) - 1, aspect="auto")
     ax.set_yticks(range(len(rows)), [textwrap.shorten(CLAIMS[name].says, 64) for name in rows], fontsize=7)
-    cells = [told(study, dict(zip(axes, column, strict=False))) for column in place]
+    cells = [distinguishing_axes(study, dict(zip(axes, column, strict=False))) for column in place]
     names = [
         ", ".join([*(f"{_short(axis)} {value}" for axis, value in cell.items()), column[-1]])
         for cell, column in zip(cells, place, strict=True)

@@ -1,6 +1,6 @@
 """Figure of a check: how far a run is from theory and from its baseline, in units of the margin.
 
-report of `gate.reports` -> figure, a line per metric with its difference and interval, worst first
+report of `regression.reports` -> figure, a line per metric with its difference and interval, worst first
 """
 
 import textwrap
@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from scoregap import DamagedFile, InputError
+from scoregap.analysis.verdicts import Verdict
 from scoregap.regression import reports
 from scoregap.regression.reports import Report
-from scoregap.regression.verdicts import Row
+from scoregap.regression.verdicts import Change, Row
 from scoregap.report.figures import subplots
 from scoregap.study import Study
 
 MOST, REACH = 60, 3.0  # metrics; margins to either side, beyond which an arrow stands
 COLOURS = {
-    "worse": "tab:red", "disagrees": "tab:red", "inconclusive": "tab:orange", "better": "tab:blue", "same": "0.35",
-    "agrees": "0.35",
+    Change.WORSE: "tab:red", Verdict.DISAGREES: "tab:red", Change.INCONCLUSIVE: "tab:orange", Change.BETTER: "tab:blue",
+    Change.SAME: "0.35", Verdict.AGREES: "0.35",
 }  # fmt: skip
 
 
@@ -33,7 +35,7 @@ class Line(NamedTuple):
     high: float
 
 
-def of_run(study: Study, outcome: tuple[Path | None, Path | None]):
+def of_run(study: Study, outcome: tuple[Path | None, Path | None]) -> Figure:
     """The figure of a finished run. outcome: its folder, with the comparison, and the file of its baseline.
 
     Where the run cannot be compared with its baseline, the figure says why.
@@ -42,17 +44,17 @@ def of_run(study: Study, outcome: tuple[Path | None, Path | None]):
     if folder is None:
         raise InputError("the figure 'forest' needs the folder of a run: open its cube by its path")
     try:
-        report, why = reports.check(study, folder, baseline)
+        report, why = reports.check_run(study, folder, baseline)
     except DamagedFile as error:
         report, why = None, [str(error)]
     if report:
         return draw(report)
-    alone, _ = reports.check(study, folder, None)
+    alone, _ = reports.check_run(study, folder, None)
     assert alone
     return draw(alone, f"cannot be compared with its baseline: {'; '.join(why)}")
 
 
-def draw(report: Report, why: str = "no baseline has been accepted"):
+def draw(report: Report, why: str = "no baseline has been accepted") -> Figure:
     """Theory on the left, the baseline on the right. why: said where there is no baseline, or none to compare with."""
     theory, baseline = against_theory(report.rows), against_baseline(report.rows)
     height = 0.19 * min(max(len(theory), len(baseline), 5), MOST) + 1.4
@@ -68,13 +70,13 @@ def draw(report: Report, why: str = "no baseline has been accepted"):
 
 def against_theory(rows: list[Row]) -> list[Line]:
     """What theory has a verdict on, the farthest first."""
-    lines = [Line(row.name, row.theory.verdict, *row.theory[2:]) for row in rows]
+    lines = [Line(row.name, row.theory.verdict, row.theory.at, row.theory.low, row.theory.high) for row in rows]
     return sorted((line for line in lines if np.isfinite(line.at)), key=lambda line: -abs(line.at))
 
 
 def against_baseline(rows: list[Row]) -> list[Line]:
     """What scatters, and of the rest what is worse, in the order of the rows: worst first."""
-    shown = [row for row in rows if np.isfinite(row.difference) and (np.isfinite(row.p) or row.verdict != "same")]
+    shown = [row for row in rows if np.isfinite(row.difference) and (np.isfinite(row.p) or row.verdict != Change.SAME)]
     return [Line(row.name, row.verdict, row.in_margins, row.low / row.margin, row.high / row.margin) for row in shown]
 
 

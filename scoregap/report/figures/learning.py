@@ -1,13 +1,26 @@
 """Figures of what training buys: accuracy, cost, capacity and plateau.
 
-study, datasets of its cube -> figures (the tables of `scoregap.analysis.learning`, drawn)
+study, tables of `scoregap.analysis.learning` -> figures
 """
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from scoregap.analysis import learning, tables
-from scoregap.report.figures import PANELS, coloured, grid, label, left_out, log_time, nothing, shared_legend, wrapped
+from scoregap.report.figures import (
+    PANELS,
+    coloured,
+    grid,
+    label,
+    left_out,
+    log_time,
+    nothing,
+    of_block,
+    shared_legend,
+    wrapped,
+)
 from scoregap.study import Study
 
 COLUMNS, MOST = 4, 16  # panels per row, and in all
@@ -26,7 +39,7 @@ def plain_ticks(axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def against_cost(ax, group, values, low, high, colour):
+def against_cost(ax, group, values, low, high, colour) -> None:
     """One network, rows sorted by cost, with the bars of its intervals; none where there is no interval."""
     bars = np.stack([values - low, high - values])
     ax.errorbar(
@@ -35,9 +48,8 @@ def against_cost(ax, group, values, low, high, colour):
     )  # fmt: skip
 
 
-def accuracy(study: Study, datasets: list):
+def accuracy(study: Study, frame: pd.DataFrame) -> Figure:
     """Relative error of every phase time against the cost of training."""
-    frame = learning.accuracy(study, datasets)
     if frame.empty:
         return nothing("accuracy needs a trained network and the exact score, and a phase time of it")
     names = list(dict.fromkeys(frame["quantity"]))
@@ -65,9 +77,8 @@ def accuracy(study: Study, datasets: list):
     return figure
 
 
-def capacity(study: Study, datasets: list):
+def capacity(study: Study, frame: pd.DataFrame) -> Figure:
     """Normal spike and final gap against noise variance, and the spike well inside the last phase against cost."""
-    frame = learning.capacity(study, datasets)
     if frame.empty:
         return nothing("capacity needs a trained network and the exact score, with normal directions")
     blocks = tables.blocks(study, frame, "train.steps")[:COLUMNS]
@@ -110,9 +121,8 @@ def capacity(study: Study, datasets: list):
     return figure
 
 
-def plateau(study: Study, datasets: list):
+def plateau(study: Study, frame: pd.DataFrame, transitions: pd.DataFrame) -> Figure:
     """Position of learned spectra between the Gaussian and the exact one, against the cost of training."""
-    frame = learning.plateau(study, datasets)
     if frame.empty:
         return nothing("the plateau needs a trained network, the gaussian and the exact score of a curved manifold")
     blocks = tables.blocks(study, frame, "train.steps")
@@ -128,8 +138,8 @@ def plateau(study: Study, datasets: list):
             group = group.sort_values("cost")
             position = group.position.where(group.away <= learning.OFF)
             against_cost(ax, group, position, group.low, group.high, colours[network])
-            left = learning.transition(group)
-            if np.isfinite(left):
+            ends = of_block(transitions, values)
+            for left in ends.left[(ends.network == network) & ends.left.notna()]:
                 ax.plot(
                     left / 1e12,
                     learning.HALF,
@@ -157,9 +167,8 @@ def plateau(study: Study, datasets: list):
     return figure
 
 
-def cost(study: Study, datasets: list):
+def cost(study: Study, frame: pd.DataFrame, means: pd.DataFrame) -> Figure:
     """Errors of networks against the cost of their training: a dot per seed, lines through geometric means."""
-    frame = learning.costs(study, datasets)
     if frame.empty:
         return nothing("errors against cost need a trained network and the exact score, with a result")
     blocks = tables.blocks(study, frame, "train.steps")
@@ -173,10 +182,9 @@ def cost(study: Study, datasets: list):
             plain_ticks(ax.yaxis)
             for network, group in block[block["quantity"] == name].groupby("network", sort=False):
                 ax.plot(group.cost / 1e12, group.error, ".", ms=4, alpha=0.5, color=colours[network])
-                logs = group.assign(cost=np.log(group.cost), error=np.log(group.error.where(group.error > 0)))
-                line = logs.groupby("steps")[["cost", "error"]].mean().dropna().sort_values("cost")
+                line = of_block(means, values | {"quantity": name, "network": network})
                 style = {"marker": "o", "ms": 4, "lw": 1.2, "color": colours[network], "label": network}
-                ax.plot(np.exp(line.cost) / 1e12, np.exp(line.error), **style)
+                ax.plot(line.cost / 1e12, line.error, **style)
             ax.set_title("\n".join(filter(None, (wrapped(tables.labelled(values, label)), name))))
         row[0].set_ylabel("error")
     for ax in axes[-1]:

@@ -3,11 +3,13 @@
 study, panels -> figure, a map per score, with the boundaries between phases that the law predicts
 """
 
+from typing import Any
+
 import numpy as np
-import xarray as xr
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from scoregap.analysis.claims import boundaries
+from scoregap.analysis.phases import law_boundaries, leading
 from scoregap.report.figures import PANELS, along_axis, grid, label, log_time, networks, numbered_axis, wrapped
 from scoregap.study import Study
 
@@ -15,7 +17,7 @@ from scoregap.study import Study
 BOUNDARIES = {"trivial | coverage": "-", "coverage | consolidation": "--", "final gap at one half": ":"}
 
 
-def diagram(study: Study, facets: list):
+def diagram(study: Study, facets: list) -> Figure:
     """Final gap less the widest intermediate one, median over seeds, over t and an axis of numbers.
 
     Blue: an intermediate gap leads (coverage); red: the final one does (consolidation); white: neither is open
@@ -26,7 +28,7 @@ def diagram(study: Study, facets: list):
     groups = along_axis(study, facets[:PANELS], along)
     rows = max(map(len, groups.values()))
     figure, axes = grid(len(groups), len(arms), height=1.2 + 0.28 * rows, sharex=True, sharey="row")
-    image = None
+    image: Any = None
     for row, (title, members) in zip(axes, groups.items(), strict=True):
         ends = [law_boundaries(study, ds) for ds in members]
         for ax, arm in zip(row, arms, strict=True):
@@ -50,30 +52,3 @@ def diagram(study: Study, facets: list):
     figure.legend(handles=handles, loc="outside upper right", ncols=3, fontsize=7)
     figure.suptitle(f"Phases against {along}", x=0.02, ha="left")
     return figure
-
-
-def leading(ds: xr.Dataset, arm: str) -> tuple[np.ndarray, np.ndarray]:
-    """(times,) t and how much wider the final gap is than the widest intermediate one, of a score or the law: median
-    over the seeds that have a result."""
-    t, widths = _widths(ds, arm)
-    lead = widths[:, 1] - widths[:, 0]
-    return t, np.nanmedian(lead, 0) if np.isfinite(lead).any(0).all() else np.full(len(t), np.nan)
-
-
-def law_boundaries(study: Study, ds: xr.Dataset) -> list[float]:
-    """The noise variances at which the law has the phases end, as in BOUNDARIES; NaN where it has no such boundary."""
-    t, widths = _widths(ds, "law")
-    found = boundaries(t, widths, study.document.fit.visibility)
-    consolidation = ds.law_t_consolidation.isel(gap=-1, network=0).values
-    return [float(np.median(one)) for one in (found["coverage_begins"], found["coverage_ends"], consolidation)]
-
-
-def _widths(ds: xr.Dataset, arm: str) -> tuple[np.ndarray, np.ndarray]:
-    """t, and (seeds, 2, times) the widest intermediate gap, 0 without any, and the final one; times without padding."""
-    one = ds.law_gap_width.isel(network=0) if arm == "law" else ds.gap_width.sel(network=arm)
-    known = np.isfinite(ds.time.values)
-    widths = one.transpose("seed", "gap", "time").values[..., known].astype(float)
-    inside = np.concatenate([np.zeros_like(widths[:, :1]), widths[:, :-1]], 1)
-    if arm == "law":
-        inside = np.nan_to_num(inside)  # bulks that have merged have no gap
-    return ds.time.values[known], np.stack([inside.max(1), widths[:, -1]], 1)

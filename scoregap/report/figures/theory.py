@@ -1,23 +1,23 @@
 """Figures of findings: finite size, existence of the gap, curvature, estimators of the dimension.
 
-study, datasets of its cube -> figures (the tables of `scoregap.analysis`, drawn)
+study, tables of `scoregap.analysis` -> figures
 """
 
 import itertools
 
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
+from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from scoregap.analysis import dimensions, laws, tables
-from scoregap.laws import expansions
-from scoregap.report.figures import PANELS, grid, label, left_out, nothing, shared_legend
+from scoregap.report.figures import PANELS, grid, label, left_out, nothing, of_block, shared_legend
 from scoregap.study import Study
 
 
-def finite_size(study: Study, datasets: list):
+def finite_size(study: Study, frame: pd.DataFrame) -> Figure:
     """|realised / law - 1| against d, for the bare and the corrected law, and the spread over draws."""
-    frame = laws.finite_size(study, datasets)
     if frame.empty:
         return nothing("finite size needs two draws or more of one cell, and finds none")
     names = list(dict.fromkeys(frame["quantity"]))
@@ -69,16 +69,15 @@ def _finite_size_panel(ax, group) -> None:
     ax.plot(d, group.predicted_spread, color="0.5", ls=":", lw=1.5, label="spread, Tracy-Widom")
 
 
-def gap_existence(study: Study, datasets: list):
+def gap_existence(study: Study, frame: pd.DataFrame, halves: pd.DataFrame) -> Figure:
     """The phase diagram of the intermediate gap: variance ratio against alpha, with the critical line."""
-    frame = laws.gap_existence(study, datasets)
     blocks = [] if frame.empty else tables.blocks(study, frame, "manifold_dim", study.std_axis)
     blocks = [(values, rows) for values, rows in blocks if min(rows[["alpha", "variance_ratio"]].nunique()) > 1]
     if not blocks:
         return nothing("existence of the gap needs results at two alpha = m / d and two variance ratios, or more")
     figure, axes = grid(len(blocks[:PANELS]), 3, height=3.6)
     for row, (values, block) in zip(axes, blocks, strict=False):
-        _gap_existence_panels(figure, row, block)
+        _gap_existence_panels(figure, row, block, of_block(halves, values))
         where = tables.labelled(values, label)
         row[0].set_ylabel("\n".join(filter(None, (where, "variance ratio of the groups"))))
     axes[0, 0].legend(fontsize=7, loc="upper right", labelcolor="white")
@@ -86,8 +85,8 @@ def gap_existence(study: Study, datasets: list):
     return figure
 
 
-def _gap_existence_panels(figure, axes, block) -> None:
-    """The three panels of one block of `laws.gap_existence`."""
+def _gap_existence_panels(figure: Figure, axes, block: pd.DataFrame, halves: pd.DataFrame) -> None:
+    """The three panels of one block of `laws.gap_existence`, and of `laws.half_of_draws`."""
     shown = (
         ("widest", "share of draws where it is the widest gap"),
         ("width", "largest width, exact score"),
@@ -102,10 +101,7 @@ def _gap_existence_panels(figure, axes, block) -> None:
         if line.critical_ratio.notna().any():
             ax.plot(line.alpha, line.critical_ratio, color="tab:red", lw=2, label="critical ratio (law)")
         if column == "widest":
-            half = block.groupby("alpha")[["variance_ratio", "widest"]].apply(
-                lambda group: laws.half(group.sort_values("variance_ratio"))
-            )
-            ax.plot(half.index, half, "o", color="white", mec="black", ms=5, label="half of the draws")
+            ax.plot(halves.alpha, halves.half, "o", color="white", mec="black", ms=5, label="half of the draws")
         ax.set_yscale("log")
         ax.set_ylim(table.index.min(), table.index.max())
         ticks = [r for r in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0) if table.index.min() <= r <= table.index.max()]
@@ -116,9 +112,8 @@ def _gap_existence_panels(figure, axes, block) -> None:
         figure.colorbar(mesh, ax=ax, shrink=0.8)
 
 
-def curvature(study: Study, datasets: list):
+def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Figure:
     """Phase times and ghost directions of the exact score (lines) and of networks (dashed) against curvature."""
-    frame = laws.curvature(study, datasets)
     if frame.empty:
         return nothing("curvature needs the exact score, and there is no result of it")
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
@@ -127,7 +122,7 @@ def curvature(study: Study, datasets: list):
     figure, axes = grid(2, max(3, -(-(len(names) + 2) // 2)), height=2.8)
     colours = colormaps["viridis"](np.linspace(0, 0.85, min(len(blocks), PANELS)))
     colour_of = {tables.labelled(values): colour for (values, _), colour in zip(blocks, colours, strict=False)}
-    markers = dict(zip(["exact", *study.subjects], itertools.cycle("os^vDPX*"), strict=False))
+    markers = dict(zip(["exact", *study.evaluated_scores], itertools.cycle("os^vDPX*"), strict=False))
     panels = iter(axes.flat)
     for name in names:
         ax = next(panels)
@@ -144,12 +139,14 @@ def curvature(study: Study, datasets: list):
                 ms=3,
                 lw=1,
                 capsize=2,
-                label=", ".join(filter(None, [tables.labelled(values, label), network if study.subjects else ""]))
+                label=", ".join(
+                    filter(None, [tables.labelled(values, label), network if study.evaluated_scores else ""])
+                )
                 or study.name,
             )
             if name == "t_consolidation" and network == "exact":
-                c = np.linspace(0, group.curvature.max(), 200)
-                ax.plot(c, small_curvature(study, values, c), color=colour, ls=":")
+                line = of_block(expansion, values)
+                ax.plot(line.curvature, line.ratio, color=colour, ls=":")
         ax.set_ylim(0, None)
         ax.set_title(f"{name} over flat exact")
         ax.set_xlabel("curvature c")
@@ -176,9 +173,8 @@ def curvature(study: Study, datasets: list):
     return figure
 
 
-def estimators(study: Study, datasets: list):
+def estimators(study: Study, frame: pd.DataFrame) -> Figure:
     """Estimate less true dimension against noise variance, one line per estimator; rows are scores, columns sets."""
-    frame = dimensions.estimators(study, datasets)
     if frame.empty:
         return nothing("a comparison of estimators needs the result of a cell, and there is none")
     blocks = tables.blocks(study, frame)
@@ -237,20 +233,3 @@ def _marks_at_the_edge(ax, block, methods: list[str]) -> None:
             0.97, value - block.dimension.mean(), transform=ax.get_yaxis_transform(), marker="D", ms=5, ls="",
             color="black", label=f"{name}, published",
         )  # fmt: skip
-
-
-def small_curvature(study: Study, chosen: dict, c) -> np.ndarray:
-    """Consolidation time over the flat one by the expansion in the curvature, at the mean scales of the draws.
-
-    chosen: values of the other axes that vary. NaN for families other than arcs, and beyond half of the flat time,
-    where it says nothing.
-    """
-    if chosen.get("family", study.axes["family"][0]) != "arcs":
-        return np.full_like(c, np.nan)
-    truths = [cell.truth() for cell in study.cells if all(cell[axis] == value for axis, value in chosen.items())]
-    edges = np.mean([truth.edges() for truth in truths if truth.curvature == 0], 0)
-    smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
-    curved = next(truth for truth in truths if truth.curvature)
-    kappa = curved.kappa / curved.curvature * c
-    ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
-    return np.where(ratio > 0.5, ratio, np.nan)

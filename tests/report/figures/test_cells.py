@@ -7,7 +7,7 @@ from scipy import stats
 from tiny import FLAT, edited
 
 from scoregap import storage
-from scoregap.laws import random_matrix
+from scoregap.analysis.cells import moments
 from scoregap.report import figures
 from scoregap.report.figures import cells
 from scoregap.study import load
@@ -63,17 +63,6 @@ def test_gaps_draw_every_seed_their_mean_and_its_interval(results, panels):
     assert band[:, 1].max() == pytest.approx(min(1, (widths.mean(0) + half).max()), rel=1e-5)
 
 
-def test_the_band_over_seeds_is_students():
-    rng = np.random.default_rng(0)
-    curves = rng.standard_normal((5, 3))
-    curves[4] = np.nan  # a seed without a result
-    curves[1:, 2] = np.nan
-    low, high = cells.seed_band(curves, 0.9)
-    wanted = stats.t.interval(0.9, 3, curves[:4, :2].mean(0), stats.sem(curves[:4, :2]))
-    np.testing.assert_allclose([low[:2], high[:2]], wanted)
-    assert np.isnan([low[2], high[2]]).all()
-
-
 def test_histograms_are_of_all_seeds_and_points_at_their_times(results, panels):
     study, ds = results[0], panels[1][1]
     figure = cells.histograms(study, panels)
@@ -95,21 +84,6 @@ def test_histograms_are_of_all_seeds_and_points_at_their_times(results, panels):
     assert all(ax.lines for ax in axes[:, 0])
 
 
-def test_the_density_of_the_law_is_that_of_gamma(results, panels):
-    """Mass m / d, between the edges; and the mean of gamma over all d is that of Gaussian quadrature over variances."""
-    study, ds = results[0], panels[0][1]
-    t = 0.05
-    gamma, density, edges = cells.law_density(study, ds, t)
-    ends = np.sort(ds.law_edge.isel(network=0, seed=0).values.ravel())
-    np.testing.assert_allclose(edges, ends / (ends + t))
-    assert density[0] == pytest.approx(0, abs=1e-3)
-    assert (density[100:200] <= 1e-6).all()  # the gap
-    assert np.trapezoid(density, gamma) == pytest.approx(2 / 8, rel=0.02)
-    v = np.concatenate([np.linspace(*pair, 4001) for pair in ends.reshape(2, 2)])
-    p = random_matrix.density(v, 8, [1, 1], [1.0, 0.1])
-    assert np.trapezoid(gamma * density, gamma) == pytest.approx(np.trapezoid(p * v / (v + t), v), rel=0.02)
-
-
 def test_without_the_exact_time_a_histogram_says_so(results, panels):
     title, ds = panels[0]
     figure = cells.histograms(results[0], [(title, ds.assign(t_max=np.nan * ds.t_max))])
@@ -122,4 +96,4 @@ def test_without_the_exact_time_a_histogram_says_so(results, panels):
 def test_one_group_has_no_first_gap(results, panels, tmp_path):
     study = load(edited(tmp_path, FLAT))
     ds = panels[0][1].isel(gap=[1])
-    assert [name for name, _ in cells.moments_of(study, ds)] == ["t_consolidation", "0.1 t_consolidation"]
+    assert [name for name, _ in moments(study, ds)] == ["t_consolidation", "0.1 t_consolidation"]

@@ -9,6 +9,7 @@ import pytest
 from tiny import edited
 
 from scoregap.analysis import learning as tables
+from scoregap.report import registry
 from scoregap.report.figures import learning
 from scoregap.study import load
 
@@ -31,11 +32,10 @@ def invented(**columns):
     return frame.assign(**{name: values if np.ndim(values) == 0 else list(values) for name, values in columns.items()})
 
 
-def test_plateau_draws_every_position_and_marks_the_transition(study, monkeypatch):
+def test_plateau_draws_every_position_and_marks_the_transition(study):
     position = [0.0, 1.0, 0.1, 0.2, 0.6, 0.9, -0.1, 0.4]
     frame = invented(position=position, away=0.1, low=-0.2, high=np.nan, dimension=2.0)
-    monkeypatch.setattr(tables, "plateau", lambda *_: frame)
-    axes = [ax for ax in learning.plateau(study, []).axes if ax.axison]
+    axes = [ax for ax in learning.plateau(study, frame, tables.transitions(study, frame)).axes if ax.axison]
     assert [ax.get_title() for ax in axes] == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
     stars = [[line for line in ax.lines if line.get_marker() == "*"] for ax in axes]
     assert [len(one) for one in stars] == [1, 1]
@@ -44,32 +44,29 @@ def test_plateau_draws_every_position_and_marks_the_transition(study, monkeypatc
     np.testing.assert_allclose(np.concatenate(curves), position)
 
 
-def test_plateau_draws_no_position_off_the_line(study, monkeypatch):
+def test_plateau_draws_no_position_off_the_line(study):
     frame = invented(position=[0.9] * 8, away=[2.0] * 4 + [0.1] * 4, low=0.8, high=1.0, dimension=2.0)
-    monkeypatch.setattr(tables, "plateau", lambda *_: frame)
-    axes = [ax for ax in learning.plateau(study, []).axes if ax.axison]
+    axes = [ax for ax in learning.plateau(study, frame, tables.transitions(study, frame)).axes if ax.axison]
     assert [len([line for line in ax.lines if line.get_marker() == "*"]) for ax in axes] == [0, 2]
     curves = [np.isnan(np.ma.filled(line.get_ydata(orig=False), np.nan))
               for ax in axes for line in ax.lines if line.get_marker() == "o"]  # fmt: skip
     assert [one.all() for one in curves] == [True, True, False, False]
 
 
-def test_accuracy_draws_every_ratio(study, monkeypatch):
+def test_accuracy_draws_every_ratio(study):
     ratio = [0.5, 0.9, 0.7, np.nan, 1.3, 1.1, 0.8, 1.0]
     frame = invented(ratio=ratio, low=0.4, high=1.4, seen=1.0).assign(quantity="t_max (2)")
-    monkeypatch.setattr(tables, "accuracy", lambda *_: frame)
-    axes = [ax for ax in learning.accuracy(study, []).axes if ax.axison]
+    axes = [ax for ax in learning.accuracy(study, frame).axes if ax.axison]
     assert [ax.get_title().split("\n")[-1] for ax in axes] == ["t_max (2)", "t_max (2)"]
     curves = [line.get_ydata(orig=False) for ax in axes for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_allclose(np.concatenate(curves), ratio)
 
 
-def test_capacity_draws_every_network_and_number_of_steps(study, monkeypatch):
+def test_capacity_draws_every_network_and_number_of_steps(study):
     times = pd.DataFrame({"t": [1e-3, 1e-1], "inside": [True, False]})
     frame = invented(t_consolidation=0.01, resolution=1e-3).merge(times, how="cross").assign(curvature=0.5)
     frame = frame.assign(spike=0.01 * np.arange(1, 17), gap=0.9, exact_gap=1.0)
-    monkeypatch.setattr(tables, "capacity", lambda *_: frame)
-    figure = learning.capacity(study, [])
+    figure = learning.capacity(study, frame)
     spikes, gaps, costs = np.reshape([ax for ax in figure.axes if ax.axison], (3, 2))
     assert [ax.get_title() for ax in spikes] == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
     drawn = [line.get_ydata() for ax in spikes for line in ax.lines if len(line.get_ydata()) == 2]
@@ -81,11 +78,10 @@ def test_capacity_draws_every_network_and_number_of_steps(study, monkeypatch):
     assert len(gaps) == 2
 
 
-def test_capacity_draws_what_there_is_of_a_study_half_run(study, monkeypatch):
+def test_capacity_draws_what_there_is_of_a_study_half_run(study):
     frame = invented(t_consolidation=np.nan, resolution=np.nan, inside=False, spike=0.1, gap=0.2, exact_gap=0.3, t=0.01)
     frame = frame[frame.steps == 10]
-    monkeypatch.setattr(tables, "capacity", lambda *_: frame)
-    figure = learning.capacity(study, [])
+    figure = learning.capacity(study, frame)
     figure.savefig(io.BytesIO())
     assert len([line for ax in figure.axes for line in ax.lines if line.get_ydata() == [0.1]]) == 4
 
@@ -96,10 +92,9 @@ def costs(**columns):
     return invented().merge(seeds, how="cross").assign(**columns)
 
 
-def test_cost_draws_every_seed_and_joins_their_geometric_means(study, monkeypatch):
+def test_cost_draws_every_seed_and_joins_their_geometric_means(study):
     frame = costs(error=lambda one: 0.1 * np.where(one.seed == 0, 1, 4) / one.steps)
-    monkeypatch.setattr(tables, "costs", lambda *_: frame)
-    axes = [ax for ax in learning.cost(study, []).axes if ax.axison]
+    axes = [ax for ax in learning.cost(study, frame, tables.mean_costs(study, frame)).axes if ax.axison]
     titles = [ax.get_title().split("\n") for ax in axes]
     assert [one[-1] for one in titles] == list(tables.COSTLY) * 2
     assert [one[0] for one in titles] == ["c 0.5, train.preconditioning edm"] * 3 + [
@@ -114,26 +109,24 @@ def test_cost_draws_every_seed_and_joins_their_geometric_means(study, monkeypatc
             np.testing.assert_allclose(line.get_ydata(), [0.02, 0.002])
 
 
-def test_cost_draws_an_error_of_zero_nowhere(study, monkeypatch, recwarn):
-    monkeypatch.setattr(tables, "costs", lambda *_: costs(error=lambda one: 1.0 * (one.seed == 0)))
-    figure = learning.cost(study, [])
+def test_cost_draws_an_error_of_zero_nowhere(study, recwarn):
+    frame = costs(error=lambda one: 1.0 * (one.seed == 0))
+    figure = learning.cost(study, frame, tables.mean_costs(study, frame))
     figure.savefig(io.BytesIO())
     lines = [line for ax in figure.axes for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_allclose([line.get_ydata() for line in lines], 1.0)
 
 
-@pytest.mark.parametrize("name", ["accuracy", "costs", "capacity", "plateau"])
-def test_without_results_a_figure_says_so(study, monkeypatch, name):
-    monkeypatch.setattr(tables, name, lambda *_: pd.DataFrame())
-    (ax,) = getattr(learning, "cost" if name == "costs" else name)(study, []).axes
+@pytest.mark.parametrize("name", ["accuracy", "cost", "capacity", "plateau"])
+def test_without_results_a_figure_says_so(study, name):
+    (ax,) = getattr(learning, name)(study, *[pd.DataFrame()] * len(registry.FIGURES[name].takes)).axes
     assert " need" in ax.texts[0].get_text()
 
 
-def test_there_may_be_more_networks_than_colours(study, monkeypatch):
+def test_there_may_be_more_networks_than_colours(study):
     """A bug: the report of a study of nine networks ended in an error."""
     names = [f"gated-{width}" for width in range(12)]
     frame = pd.concat([invented(error=0.1, quantity="t_max").assign(network=name) for name in names])
-    monkeypatch.setattr(tables, "costs", lambda study, datasets: frame)
-    figure = learning.cost(study, [])
+    figure = learning.cost(study, frame, tables.mean_costs(study, frame))
     drawn = {line.get_label() for ax in figure.axes for line in ax.get_lines()}
     assert set(names) <= drawn

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from tiny import FLAT, LINEAR, WITH_DIMENSION, edited, measured
 
+from scoregap import analysis
 from scoregap.analysis import dimensions, laws
-from scoregap.report import figures
+from scoregap.report import figures, registry
 from scoregap.report.figures import theory
 from scoregap.study import load
 
@@ -42,6 +43,12 @@ def close():
     plt.close("all")
 
 
+def draw(name, study, datasets):
+    """A figure of the tables that it takes."""
+    tables = analysis.Tables(study, datasets)
+    return getattr(theory, name)(study, *(tables[table] for table in registry.FIGURES[name].takes))
+
+
 def drawn(figure):
     """Panels that are shown, without colour bars."""
     return [ax for ax in figure.get_axes() if ax.axison and ax.get_label() != "<colorbar>"]
@@ -51,7 +58,7 @@ def drawn(figure):
 def test_figures_are_labelled_and_saved(results, tmp_path, name):
     study, datasets = results[name]
     assert study.findings == [name]
-    figure = getattr(theory, name)(study, datasets)
+    figure = draw(name, study, datasets)
     assert any(ax.get_xlabel() for ax in drawn(figure))
     assert all(ax.get_title() for ax in drawn(figure))
     assert figure.get_suptitle()
@@ -62,9 +69,9 @@ def test_figures_are_labelled_and_saved(results, tmp_path, name):
 @pytest.mark.parametrize(("name", "per_block"), [("finite_size", 8), ("gap_existence", 3), ("curvature", 0)])
 def test_blocks_are_apart_and_those_left_out_are_counted(results, monkeypatch, name, per_block):
     study, datasets = results[name]
-    figure = getattr(theory, name)(study, datasets)
+    figure = draw(name, study, datasets)
     monkeypatch.setattr(theory, "PANELS", 1)
-    fewer = getattr(theory, name)(study, datasets)
+    fewer = draw(name, study, datasets)
     assert len(drawn(figure)) - len(drawn(fewer)) == per_block
     assert "the first" not in figure.get_suptitle()
     assert fewer.get_suptitle().endswith("; the first 1 of 2 settings")
@@ -73,7 +80,7 @@ def test_blocks_are_apart_and_those_left_out_are_counted(results, monkeypatch, n
 def test_finite_size_draws_every_quantity_of_every_block(results):
     study, datasets = results["finite_size"]
     frame = laws.finite_size(study, datasets)
-    panels = {ax.get_title(): ax for ax in drawn(theory.finite_size(study, datasets))}
+    panels = {ax.get_title(): ax for ax in drawn(draw("finite_size", study, datasets))}
     names = ["t_max", *(f"{side} edge of group {k}" for side in ("low", "high") for k in (1, 2))]
     assert {f"m {m}\n{name}" for m in (2, 4) for name in names} < set(panels)
     for m in (2, 4):
@@ -82,7 +89,7 @@ def test_finite_size_draws_every_quantity_of_every_block(results):
         np.testing.assert_allclose(spread.get_data(), [[8, 16, 32], rows.spread])
 
 
-def test_finite_size_draws_the_fitted_law(monkeypatch, tmp_path):
+def test_finite_size_draws_the_fitted_law(tmp_path):
     """Hollow markers where the mean is below the law, and the line of a negative amplitude."""
     d = np.array([10, 20, 40])
     frame = pd.DataFrame(
@@ -90,8 +97,7 @@ def test_finite_size_draws_the_fitted_law(monkeypatch, tmp_path):
         | {"predicted_spread": 1.0, "law_bias": -3 / d, "law_bias_amplitude": -3.0, "law_bias_exponent": -1.0}
         | {"corrected_bias": 0.1, "corrected_bias_amplitude": np.nan, "corrected_bias_exponent": np.nan}
     )
-    monkeypatch.setattr(laws, "finite_size", lambda *_: frame)
-    (ax,) = drawn(theory.finite_size(load(edited(tmp_path, *LINEAR)), []))
+    (ax,) = drawn(theory.finite_size(load(edited(tmp_path, *LINEAR)), frame))
     hollow = [line for line in ax.get_lines() if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
     fitted = [line for line in ax.get_lines() if line.get_color() == "tab:red" and line.get_linestyle() == "-"]
     assert [line.get_color() for line in hollow] == ["tab:red"]
@@ -103,7 +109,7 @@ def test_finite_size_draws_the_fitted_law(monkeypatch, tmp_path):
 def test_gap_existence_draws_the_critical_ratio_of_its_rows(results):
     study, datasets = results["gap_existence"]
     frame = laws.gap_existence(study, datasets)
-    axes = drawn(theory.gap_existence(study, datasets))
+    axes = drawn(draw("gap_existence", study, datasets))
     assert [ax.get_ylabel().split("\n")[0] for ax in axes[::3]] == ["wider_group 0", "wider_group 1"]
     for i, ax in enumerate(axes):
         rows = frame[frame.wider_group == i // 3].drop_duplicates("alpha")
@@ -120,11 +126,10 @@ def test_gap_existence_draws_the_critical_ratio_of_its_rows(results):
     [{"alpha": 0.5}, {"variance_ratio": 0.1}, {"critical_ratio": np.nan}, {"widest": np.nan}],
     ids=["one alpha", "one ratio", "no law", "one gap"],
 )
-def test_gap_existence_of_little(results, monkeypatch, change):
+def test_gap_existence_of_little(results, change):
     study, datasets = results["gap_existence"]
     frame = laws.gap_existence(study, datasets).assign(**change)
-    monkeypatch.setattr(laws, "gap_existence", lambda *_: frame)
-    figure = theory.gap_existence(study, datasets)
+    figure = theory.gap_existence(study, frame, laws.half_of_draws(study, frame))
     labels = [line.get_label() for ax in drawn(figure) for line in ax.get_lines()]
     assert bool(drawn(figure)) == ("alpha" not in change and "variance_ratio" not in change)
     assert ("critical ratio (law)" in labels) == ("widest" in change)
@@ -133,7 +138,7 @@ def test_gap_existence_of_little(results, monkeypatch, change):
 
 def test_ghosts_are_counted_from_their_own_threshold(results, monkeypatch):
     monkeypatch.setattr(laws, "GHOST", 0.25)
-    titles = [ax.get_title() for ax in drawn(theory.curvature(*results["curvature"]))]
+    titles = [ax.get_title() for ax in drawn(draw("curvature", *results["curvature"]))]
     assert "ghosts of at least 0.25" in titles
     assert len(titles) == 6
 
@@ -141,7 +146,7 @@ def test_ghosts_are_counted_from_their_own_threshold(results, monkeypatch):
 @pytest.mark.parametrize("name", STUDIES)
 def test_without_results_a_figure_says_why(results, name):
     study, datasets = results[name]
-    figure = getattr(theory, name)(study, [ds.assign(status=0 * ds.status) for ds in datasets])
+    figure = draw(name, study, [ds.assign(status=0 * ds.status) for ds in datasets])
     assert drawn(figure) == []
     assert " needs " in figure.get_axes()[0].texts[0].get_text()
 
@@ -153,11 +158,11 @@ def test_without_results_a_figure_says_why(results, name):
         (("[8]", "[8, 10]"), ["d 8", "d 10"], [True, True]),
     ],
 )
-def test_curvature_of_other_axes(tmp_path, monkeypatch, change, labels, expanded):
+def test_curvature_of_other_axes(tmp_path, change, labels, expanded):
     """expanded: whether the small-curvature expansion is known."""
     study = load(edited(tmp_path, change))
     rows = [
-        {axis: study.axes[axis][0] for axis in study.facets}
+        {axis: study.axes[axis][0] for axis in study.condition_axes}
         | {
             axis: values[i],
             "network": "exact",
@@ -170,31 +175,18 @@ def test_curvature_of_other_axes(tmp_path, monkeypatch, change, labels, expanded
         for i in range(2)
         for c in (0.0, 0.5)
     ]
-    monkeypatch.setattr(laws, "curvature", lambda *_: pd.DataFrame(rows))
-    figure = theory.curvature(study, [])
+    frame = pd.DataFrame(rows)
+    figure = theory.curvature(study, frame, laws.small_curvature(study, frame))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [f"{label}, exact" for label in labels]
     dotted = [line for line in drawn(figure)[0].get_lines() if line.get_linestyle() == ":"]
     assert [np.isfinite(line.get_ydata()).any() for line in dotted] == expanded
-
-
-def test_small_curvature_is_where_the_exact_score_goes(tiny):
-    study = load(tiny)
-    c = np.array([0.0, 0.02, 50.0])
-    ratio = theory.small_curvature(study, {}, c)
-    assert ratio[0] == 1
-    assert np.isnan(ratio[2])
-    truth = study.cells[-1].truth()
-    squares = np.mean([cell.truth().scales ** 2 for cell in study.cells], 0)
-    kappa = truth.kappa / 0.5 * 0.02
-    share = squares[0] / (squares[0] + squares[-1])
-    assert ratio[1] == pytest.approx(1 - kappa**2 * squares[-1] * (0.5 + 2 * share**2))
 
 
 def test_estimators_shows_every_number_and_what_was_published(results, monkeypatch):
     study, datasets = results["estimators"]
     frame = dimensions.estimators(study, datasets)
     monkeypatch.setattr(dimensions, "PUBLISHED", {("arcs", 8, 2): {"ID-diff (trained)": 3, "PPCA": 9}})
-    panels = drawn(theory.estimators(study, datasets))
+    panels = drawn(draw("estimators", study, datasets))
     assert [ax.get_title() for ax in panels] == [f"c {c}\ntrue dimension 2" for c in (0.25, 0.5)]
     for ax, c in zip(panels, (0.25, 0.5), strict=True):
         handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))

@@ -1,6 +1,6 @@
 """Division of labour: which noise variances decide whether samples are on the manifold, and where on it.
 
-study, datasets of its cube -> table: labour
+study, datasets of its cube -> table: noise_attribution
 
 The paper's explanation of why diffusion escapes manifold overfitting: the distribution on the manifold is made while
 intermediate gaps are open (coverage), the manifold itself afterwards (consolidation). The sample stage lets a wrong
@@ -8,6 +8,8 @@ score act at a part of the noise variances only; where its error comes from, tha
 """
 
 import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,15 +18,17 @@ from scipy import stats
 
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.tables import blocks, labelled, or_dash
+from scoregap.analysis.verdicts import Reason, Verdict
 from scoregap.study import Study
 
 OFF, WITHIN = "off the manifold", "on the manifold"  # the two errors
 ROUNDING = 1e-6  # amplitudes below that say nothing
 BEGINS, HALF, ENDS = 0.1, 0.5, 0.9  # shares of an error at which its decision begins, is half made, and ends
+_NOT_TESTABLE = {"verdict": Verdict.NOT_TESTABLE, "reason": ""}
 TIMES = ("t_open", "t_close", "t_consolidation")
 
 
-def labour(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+def noise_attribution(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per cell, network, order, error, group (-1: of all) and switch, over the seeds with all results.
 
     value: the error, as an amplitude: rms distance per normal direction in data units, or root of the energy distance
@@ -37,10 +41,11 @@ def labour(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     BEGINS and ENDS of it are made. window_low, window_high: window of the exact score in which the paper has it
     decided, geometric means over seeds: for OFF from 0 to t_consolidation, for a group from t_close to t_open of the
     gap below it, for the last group of the gap above it. inside: share that is made inside it. verdict: whether the
-    interval of `decided` over the window is inside, outside, or neither (inconclusive); not testable where the squared
-    errors of the two scores do not differ in the interval over seeds; no window where the exact score has none, as
-    with one group. own_from_truth, exact_from_truth: energy distance, no root, of the samples of either score alone
-    from clean points, over the group's std; clean_from_truth: of other clean points, which is its noise.
+    interval of `decided` over the window is inside (agrees), outside (disagrees), or neither (inconclusive); not
+    testable where the squared errors of the two scores do not differ in the interval over seeds, or, with the reason
+    `no window`, where the exact score has none, as with one group. own_from_truth, exact_from_truth: energy distance,
+    no root, of the samples of either score alone from clean points, over the group's std; clean_from_truth: of other
+    clean points, which is its noise.
     """
     rows: list[dict] = []
     confidence = study.document.compare.confidence
@@ -48,8 +53,8 @@ def labour(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     for ds in datasets:
         loaded = ds[["status", *names]].load()
         networks = [name for name in ds.network.values if name != "exact"]
-        for values in itertools.product(*(ds[axis].values for axis in study.facets), networks, ds.order.values):
-            chosen = dict(zip((*study.facets, "network", "order"), values, strict=True))
+        for values in itertools.product(*(ds[axis].values for axis in study.condition_axes), networks, ds.order.values):
+            chosen = dict(zip((*study.condition_axes, "network", "order"), values, strict=True))
             here = loaded.sel(chosen)
             for error, group, squares, window, truth in _errors(here.isel(seed=(here.status == 1).values)):
                 known = np.isfinite(squares).all(1)
@@ -62,7 +67,7 @@ def labour(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _errors(cell: xr.Dataset):
+def _errors(cell: xr.Dataset) -> Iterator[tuple[str, int, np.ndarray, np.ndarray, np.ndarray]]:
     """(name, group, squares (seeds, switches), window (seeds, 2), distances from truth) of every error of a cell.
 
     The last are (samplers, seeds), NaN for OFF.
@@ -92,7 +97,7 @@ def _errors(cell: xr.Dataset):
 
 
 def _decision(switch, squares, window, order: str, confidence: float) -> list[dict]:
-    """Rows of `labour` for one error: its squares (seeds, switches), window (seeds, 2)."""
+    """Rows of `noise_attribution` for one error: its squares (seeds, switches), window (seeds, 2)."""
     with np.errstate(divide="ignore"):
         edges = np.log(window)
     whole, low, high = _jackknife(
@@ -109,7 +114,7 @@ def _decision(switch, squares, window, order: str, confidence: float) -> list[di
     for name in ("decided", "begins", "ends", "inside"):
         found = np.array([one[name] for one in (whole, low, high)]) if testable else np.full(3, np.nan)
         row |= _named(name, found if name == "inside" else np.exp(found))
-    row["verdict"] = verdict(whole["edges"], low["over"], high["over"]) if testable else "not testable"
+    row |= inside_window(whole["edges"], low["over"], high["over"]) if testable else _NOT_TESTABLE
     share = share if testable else np.full_like(share, np.nan)
     return [
         row | {"switch": at} | _named("", of_value, "value") | _named("share", of_share)
@@ -118,7 +123,7 @@ def _decision(switch, squares, window, order: str, confidence: float) -> list[di
 
 
 def _curve(switch, squares, edges, order: str) -> dict[str, np.ndarray]:
-    """What some seeds together say: squares (seeds, switches), edges (seeds, 2); see `labour`, noise in logarithms.
+    """What some seeds together say: squares (seeds, switches), edges (seeds, 2), noise in logarithms.
 
     edges: of the window (2,), means of what is known. over: logarithms of `decided` over them.
     """
@@ -182,17 +187,27 @@ def crossings(switch, share, level: float) -> np.ndarray:
     return log[i] + (level - share[i]) / (share[i + 1] - share[i]) * (log[i + 1] - log[i])
 
 
-def verdict(edges, low, high) -> str:
-    """Whether a time is in its window: edges (2,) of that, and the interval of the time over either, all logarithms."""
+def inside_window(edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, str]:
+    """Verdict, and a reason if there is none, on a time in its window.
+
+    edges (2,) of that, and the interval of the time over either, all logarithms.
+    """
     if np.isnan(edges).any():
-        return "no window"
+        return {"verdict": Verdict.NOT_TESTABLE, "reason": Reason.NO_WINDOW}
     if (np.isneginf(edges[0]) or low[0] >= 0) and high[1] <= 0:
-        return "inside"
-    return "outside" if high[0] < 0 or low[1] > 0 else "inconclusive"
+        return {"verdict": Verdict.AGREES, "reason": ""}
+    outside = high[0] < 0 or low[1] > 0
+    return {"verdict": Verdict.DISAGREES if outside else Verdict.INCONCLUSIVE, "reason": ""}
 
 
-def labour_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The table of `labour` in words."""
+def window_words(row: Mapping[Any, Any]) -> str:
+    """A verdict of the table for people."""
+    where = {Verdict.AGREES: "inside", Verdict.DISAGREES: "outside"}
+    return str(row["reason"] or where.get(row["verdict"], row["verdict"]))
+
+
+def noise_attribution_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The table of `noise_attribution` in words."""
     confidence = study.document.compare.confidence
     lines = [
         "division of labour: noise variance under which half of an error of samples is made (10 % to 90 %), the",
@@ -214,9 +229,10 @@ def labour_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             said = [_in_brackets(first, sampler, name) for sampler, name in (("clean", "clean points"), ("exact",) * 2)]
             said += [_in_brackets(row, "own", name) for name, row in here.items()]
             lines.append(f"    energy distance from clean points, group {group + 1}: {', '.join(said)}")
-    every = frame.drop_duplicates([*study.facets, "network", "order", "error", "group"])
+    every = frame.drop_duplicates([*study.condition_axes, "network", "order", "error", "group"])
     for (error, order), rows in every.groupby(["error", "order"], sort=False):
-        counts = ", ".join(f"{count} {one}" for one, count in rows.verdict.value_counts().items())
+        found = pd.Series([window_words(row) for row in rows.to_dict("records")])
+        counts = ", ".join(f"{count} {one}" for one, count in found.value_counts().items())
         lines.append(f"  {error}, {order}: {counts}")
     return lines
 
@@ -225,7 +241,7 @@ def _line(row: dict, seeds: int) -> str:
     """One curve in words. seeds: of the study; a curve may have fewer, where samples of some are not finite."""
     error = row["error"] + (f", group {row['group'] + 1}" if row["group"] >= 0 else "")
     half = between = inside = ""
-    if row["verdict"] != "not testable":
+    if np.isfinite(row["decided"]):
         half = f"{row['decided']:.3g} [{or_dash(row['decided_low'])}, {or_dash(row['decided_high'])}]"
         half = f"{row['first_step']:.2g} or less" if row["decided"] < row["first_step"] else half
         between = f"{row['begins']:.2g} to {row['ends']:.2g}"
@@ -234,7 +250,7 @@ def _line(row: dict, seeds: int) -> str:
     window = "-" if np.isnan(row["window_high"]) else f"{row['window_low']:.2g} to {row['window_high']:.2g}"
     return (
         f"    {row['network']:<12}{row['order']:<11}{error:<27}{row['own']:>8.2g}{row['exact']:>9.2g}  {half:<28}"
-        f"{between:<18}{window:<15}{inside:<20}{row['verdict']}"
+        f"{between:<18}{window:<15}{inside:<20}{window_words(row)}"
         + (f" ({row['seeds']} of {seeds} seeds)" if row["seeds"] < seeds else "")
     )
 

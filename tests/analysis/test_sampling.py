@@ -6,7 +6,7 @@ import xarray as xr
 from tiny import WITH_SAMPLING, edited, measured
 
 from scoregap import analysis, variables
-from scoregap.analysis import labour
+from scoregap.analysis import sampling
 from scoregap.analysis.intervals import interval
 from scoregap.study import load
 
@@ -20,10 +20,10 @@ def steps(centre, slope=2.0):
 
 
 def decision(curves, window=(0.01, 1.0), order="own below", confidence=0.9):
-    """What `labour` says of a curve as a whole, and its rows."""
+    """What `noise_attribution` says of a curve as a whole, and its rows."""
     curves = np.asarray(curves)
     windows = np.broadcast_to(np.array(window, float), (len(curves), 2))
-    rows = labour._decision(SWITCH, curves**2, windows, order, confidence)
+    rows = sampling._decision(SWITCH, curves**2, windows, order, confidence)
     return rows[0], rows
 
 
@@ -37,12 +37,12 @@ def jackknife(statistic, seeds, confidence=0.9):
 
 def test_crossings_of_curves_that_rise_and_that_come_back():
     log = np.log(SWITCH)
-    np.testing.assert_allclose(np.exp(labour.crossings(SWITCH, (log - log[0]) / (log[-1] - log[0]), 0.5)), 0.1)
+    np.testing.assert_allclose(np.exp(sampling.crossings(SWITCH, (log - log[0]) / (log[-1] - log[0]), 0.5)), 0.1)
     share = np.array([0.0, 0.2, 0.8, 0.4, 0.4, 0.9, 1.0])
     switch = np.exp(np.arange(7.0))
-    np.testing.assert_allclose(labour.crossings(switch, share, 0.5), [1.5, 4.2])
-    np.testing.assert_allclose(labour.crossings(switch, share, 0.1), [0.5, 0.5])
-    np.testing.assert_allclose(labour.crossings(switch, share, 0.9), [5.0, 5.0])
+    np.testing.assert_allclose(sampling.crossings(switch, share, 0.5), [1.5, 4.2])
+    np.testing.assert_allclose(sampling.crossings(switch, share, 0.1), [0.5, 0.5])
+    np.testing.assert_allclose(sampling.crossings(switch, share, 0.9), [5.0, 5.0])
 
 
 @pytest.mark.parametrize("order", ["own below", "own above"])
@@ -72,7 +72,7 @@ def test_a_decision_is_found_where_it_is(order):
     assert [one[name] for name in ("inside", "inside_low", "inside_high")] == pytest.approx(inside)
     assert (one["own"], one["exact"], one["seeds"]) == pytest.approx(((0.0004 + 1.1 / 3) ** 0.5, 0.02, 3))
     assert (one["window_low"], one["window_high"]) == pytest.approx((0.01, 1.0))
-    assert one["verdict"] == "inside"
+    assert sampling.window_words(one) == "inside"
     for k in (5, 20, 30):
         assert [rows[k][name] for name in ("value", "low", "high")] == pytest.approx(
             jackknife(lambda seeds, k=k: value(seeds, k), 3)
@@ -101,28 +101,28 @@ def test_a_decision_is_found_where_it_is(order):
 )
 def test_verdicts_follow_the_interval_over_seeds(centres, window, says):
     one, _ = decision(steps(centres), window)
-    assert one["verdict"] == says
+    assert sampling.window_words(one) == says
     assert np.isnan(one["inside"]) == (says == "no window")
 
 
 def test_a_window_is_the_mean_of_those_that_are_known():
     window = np.array([[0.01, 0.4], [0.04, 0.1], [np.nan, np.nan]])
-    rows = labour._decision(SWITCH, steps([0.1, 0.1, 0.1]) ** 2, window, "own below", 0.9)
+    rows = sampling._decision(SWITCH, steps([0.1, 0.1, 0.1]) ** 2, window, "own below", 0.9)
     assert (rows[0]["window_low"], rows[0]["window_high"]) == pytest.approx((0.02, 0.2))
     assert rows[0]["verdict"] == "inconclusive"  # the two are far apart
     near = np.array([[0.01, 0.4], [0.011, 0.41], [np.nan, np.nan]])
-    rows = labour._decision(SWITCH, steps([0.1, 0.1, 0.1]) ** 2, near, "own below", 0.9)
-    assert rows[0]["verdict"] == "inside"
+    rows = sampling._decision(SWITCH, steps([0.1, 0.1, 0.1]) ** 2, near, "own below", 0.9)
+    assert sampling.window_words(rows[0]) == "inside"
 
 
 def test_where_windows_move_with_their_seeds_verdicts_are_of_the_distance():
     centres = np.array([0.08, 0.1, 0.125])
     curves = steps(centres) ** 2
     alike, apart = (
-        labour._decision(SWITCH, curves, np.stack([0.01 * centres, edge], 1), "own below", 0.9)[0]["verdict"]
+        sampling._decision(SWITCH, curves, np.stack([0.01 * centres, edge], 1), "own below", 0.9)[0]["verdict"]
         for edge in (1.15 * centres, 1.15 * centres[::-1])
     )
-    assert (alike, apart) == ("inside", "inconclusive")
+    assert (alike, apart) == ("agrees", "inconclusive")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_ends_that_do_not_differ_are_not_tested(curves):
 
 def test_of_a_curve_that_comes_back_the_ends_are_the_outermost_and_the_half_is_between():
     switch, share = np.exp(np.arange(9.0)), np.array([0.0, 0.2, 0.05, 0.8, 0.4, 0.95, 0.85, 0.95, 1.0])
-    rows = labour._decision(switch, np.array([share, share]) ** 2, np.ones((2, 2)), "own below", 0.9)
+    rows = sampling._decision(switch, np.array([share, share]) ** 2, np.ones((2, 2)), "own below", 0.9)
     found = np.log([rows[0][name] for name in ("begins", "decided", "ends")])
     np.testing.assert_allclose(found, [0.5, (2.6 + 4 + 0.1 / 0.55) / 2, 6.5])
 
@@ -160,10 +160,10 @@ def test_a_seed_in_which_the_scores_are_equal_says_nothing_of_when():
 
 def test_a_negative_estimate_of_a_distance_counts_with_the_others():
     squares = np.array([0.01, 0.012, -0.001])[:, None] * steps([0.1, 0.1, 0.1]) ** 2
-    rows = labour._decision(SWITCH, squares, np.full((3, 2), np.nan), "own below", 0.5)
+    rows = sampling._decision(SWITCH, squares, np.full((3, 2), np.nan), "own below", 0.5)
     assert rows[0]["own"] == pytest.approx(0.007**0.5)
     assert rows[0]["decided"] == pytest.approx(0.1, rel=5e-3)
-    (row, *_) = labour._decision(SWITCH, -squares, np.full((3, 2), np.nan), "own below", 0.5)
+    (row, *_) = sampling._decision(SWITCH, -squares, np.full((3, 2), np.nan), "own below", 0.5)
     assert (row["own"], row["verdict"]) == (0, "not testable")
 
 
@@ -203,13 +203,13 @@ def study(tmp_path):
 
 def test_every_curve_of_the_cube_is_judged_by_its_window(study):
     (ds,) = invented(study)
-    frame = labour.labour(study, [ds])
+    frame = sampling.noise_attribution(study, [ds])
     assert "labour" in study.findings
     curves = frame.drop_duplicates(["curvature", "network", "order", "error", "group"])
     assert len(frame) == 41 * len(curves) == 41 * 2 * 2 * 2 * 3
     assert set(curves.network) == {"gaussian", "gated-8"}
-    expected = {(labour.OFF, -1): (0.1, 0, 0.15, "inside"), (labour.WITHIN, 0): (1.0, 0.5, 2.0, "inside"),
-                (labour.WITHIN, 1): (0.3, 0.5, 2.0, "outside")}  # fmt: skip
+    expected = {(sampling.OFF, -1): (0.1, 0, 0.15, "agrees"), (sampling.WITHIN, 0): (1.0, 0.5, 2.0, "agrees"),
+                (sampling.WITHIN, 1): (0.3, 0.5, 2.0, "disagrees")}  # fmt: skip
     for row in curves.itertuples():
         centre, low, high, verdict = expected[row.error, row.group]
         assert row.decided == pytest.approx(centre, rel=0.02)
@@ -229,23 +229,23 @@ def test_every_curve_of_the_cube_is_judged_by_its_window(study):
 def test_cells_without_a_result_are_left_out(study):
     (ds,) = invented(study)
     lost = ds.assign(status=ds.status.where((ds.network != "gaussian") | (ds.seed != 0), 0))
-    frame = labour.labour(study, [lost])
+    frame = sampling.noise_attribution(study, [lost])
     assert frame.groupby("network").seeds.unique().to_dict() == {"gaussian": [2], "gated-8": [3]}
-    assert labour.labour(study, [ds.assign(status=0 * ds.status)]).empty
+    assert sampling.noise_attribution(study, [ds.assign(status=0 * ds.status)]).empty
     unknown = ds.assign(sample_off_manifold=ds.sample_off_manifold * np.nan)
-    assert set(labour.labour(study, [unknown]).error) == {labour.WITHIN}
+    assert set(sampling.noise_attribution(study, [unknown]).error) == {sampling.WITHIN}
 
 
 def test_one_group_has_no_window_on_the_manifold(study):
     (ds,) = invented(study)
-    frame = labour.labour(study, [ds.isel(group=[0], gap=[-1])])
-    assert set(frame.verdict[frame.error == labour.WITHIN]) == {"no window"}
-    assert set(frame.verdict[frame.error == labour.OFF]) == {"inside"}
+    frame = sampling.noise_attribution(study, [ds.isel(group=[0], gap=[-1])])
+    assert set(frame.reason[frame.error == sampling.WITHIN]) == {"no window"}
+    assert set(frame.verdict[frame.error == sampling.OFF]) == {"inside"}
 
 
 def test_in_lines(study):
     datasets = invented(study)
-    text = labour.labour_lines(study, labour.labour(study, datasets))
+    text = sampling.noise_attribution_lines(study, sampling.noise_attribution(study, datasets))
     line, _ = [one for one in text if "gated-8     own above  on the manifold, group 2" in one]
     words = line.split()
     assert words[:6] == ["gated-8", "own", "above", "on", "the", "manifold,"]
@@ -266,18 +266,18 @@ def test_in_lines(study):
         .where(datasets[0].switch <= SWITCH[0], 1.0)
     )
     below = datasets[0].assign(sample_off_manifold=early * datasets[0].seed.clip(1, 2) ** 0.1)
-    text = labour.labour_lines(study, labour.labour(study, [below]))
+    text = sampling.noise_attribution_lines(study, sampling.noise_attribution(study, [below]))
     (line, *_) = [one for one in text if "own below  off the manifold" in one]
     assert f"{SWITCH[1]:.2g} or less" in line
 
 
 def test_the_tiny_study_without_networks(tmp_path):
     study, datasets = measured(tmp_path, ("[exact]", "[exact, gaussian]"), WITH_SAMPLING)
-    frame = labour.labour(study, datasets)
+    frame = sampling.noise_attribution(study, datasets)
     assert set(frame.network) == {"gaussian"}
     flat = frame[frame.curvature == 0]
     assert set(flat.verdict) == {"not testable"}
-    curved = frame[(frame.curvature == 0.5) & (frame.error == labour.OFF)].drop_duplicates("order")
+    curved = frame[(frame.curvature == 0.5) & (frame.error == sampling.OFF)].drop_duplicates("order")
     assert (curved.own > 0.01).all()
     assert (curved.exact < 0.01).all()
     (ds,) = datasets
@@ -285,7 +285,7 @@ def test_the_tiny_study_without_networks(tmp_path):
     assert curved.own.iloc[0] == pytest.approx(float((own**2).mean() ** 0.5))
     times = ds.t_consolidation.sel(curvature=0.5, network="exact").isel(gap=-1)
     assert curved.window_high.iloc[0] == pytest.approx(float(np.exp(np.log(times).mean())))
-    assert any(line.startswith("division of labour") for line in analysis.summary(study, datasets))
+    assert any(line.startswith("division of labour") for line in analysis.Tables(study, datasets).lines())
 
 
 def test_without_the_exact_score_there_is_no_such_table(tmp_path):

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from tiny import WITH_SAMPLING, edited
 
-from scoregap.analysis import labour as findings
-from scoregap.report.figures import labour
+from scoregap.analysis import sampling as findings
+from scoregap.report.figures import sampling
 from scoregap.study import load
 
 SWITCH = [0.01, 0.1, 1.0]
@@ -30,15 +30,14 @@ def invented(**changes):
                     rows += [
                         {"curvature": curvature, "network": network, "order": order, "error": error, "group": group,
                          "window_low": window[0], "window_high": window[1], "switch": t, "share": one,
-                         "share_low": one - 0.1, "share_high": one + 0.1, "own": 0.123, "verdict": "inside"}
+                         "share_low": one - 0.1, "share_high": one + 0.1, "own": 0.123, "decided": 0.1}
                         for t, one in zip(SWITCH, share, strict=True)
                     ]  # fmt: skip
     return pd.DataFrame(rows).assign(**changes)
 
 
-def test_every_curve_is_drawn_in_its_panel_with_its_window(study, monkeypatch):
-    monkeypatch.setattr(findings, "labour", lambda *_: invented())
-    figure = labour.labour(study, [])
+def test_every_curve_is_drawn_in_its_panel_with_its_window(study):
+    figure = sampling.noise_attribution(study, invented())
     axes = np.reshape(figure.axes, (3, 2))
     assert [ax.get_title() for ax in axes[0]] == ["c 0", "c 0.5"]
     assert [ax.get_ylabel().split("\n")[0] for ax in axes[:, 0]] == [
@@ -58,23 +57,20 @@ def test_every_curve_is_drawn_in_its_panel_with_its_window(study, monkeypatch):
     }
 
 
-def test_what_is_not_testable_has_its_error_and_no_curve(study, monkeypatch):
-    frame = invented(share=np.nan, share_low=np.nan, share_high=np.nan, verdict="not testable")
-    monkeypatch.setattr(findings, "labour", lambda *_: frame)
-    figure = labour.labour(study, [])
+def test_what_is_not_testable_has_its_error_and_no_curve(study):
+    frame = invented(share=np.nan, share_low=np.nan, share_high=np.nan, decided=np.nan)
+    figure = sampling.noise_attribution(study, frame)
     figure.savefig("/dev/null", format="svg")
     assert {text.get_text() for ax in figure.axes for text in ax.texts} == {"0.12 (not testable)"}
 
 
 def test_cells_left_out_are_counted(study, monkeypatch):
-    monkeypatch.setattr(findings, "labour", lambda *_: invented())
-    monkeypatch.setattr(labour, "PANELS", 1)
-    figure = labour.labour(study, [])
+    monkeypatch.setattr(sampling, "PANELS", 1)
+    figure = sampling.noise_attribution(study, invented())
     assert len(figure.axes) == 3
     assert figure.get_suptitle().endswith("; the first 1 of 2 settings")
 
 
-def test_without_results_it_says_so(study, monkeypatch):
-    monkeypatch.setattr(findings, "labour", lambda *_: pd.DataFrame())
-    (ax,) = labour.labour(study, []).axes
+def test_without_results_it_says_so(study):
+    (ax,) = sampling.noise_attribution(study, pd.DataFrame()).axes
     assert "needs samples" in ax.texts[0].get_text()

@@ -1,9 +1,13 @@
 """Figure of the division of labour: errors of samples against the noise variance at which their score changes hands.
 
-study, datasets of its cube -> figure (the table of `scoregap.analysis.labour`, drawn)
+study, table of `scoregap.analysis.sampling` -> figure
 """
 
-from scoregap.analysis import labour as findings
+import math
+
+import pandas as pd
+from matplotlib.figure import Figure
+
 from scoregap.analysis import tables
 from scoregap.report.figures import (
     PANELS,
@@ -22,14 +26,13 @@ STYLES = {"own below": "-", "own above": "--"}
 MARKS = {"gaussian": REFERENCE_STYLE["gaussian"]["color"]}
 
 
-def labour(study: Study, datasets: list):
+def noise_attribution(study: Study, frame: pd.DataFrame) -> Figure:
     """Share of a network's own error against the switch, a row per error; the windows of the exact score shaded."""
-    frame = findings.labour(study, datasets)
     if frame.empty:
         return nothing("the division of labour needs samples of a score other than the exact one")
     shown = tables.blocks(study, frame)
     errors = list(dict.fromkeys(zip(frame.error, frame.group, strict=True)))
-    colours = coloured(study.subjects) | MARKS
+    colours = coloured(study.evaluated_scores) | MARKS
     figure, axes = grid(len(errors), len(shown[:PANELS]), height=2.4, sharex=True, sharey=True)
     for column, (values, block) in zip(axes.T, shown, strict=False):
         column[0].set_title(tables.labelled(values, label) or study.name)
@@ -51,7 +54,7 @@ def labour(study: Study, datasets: list):
 
 
 def _panel(ax, rows, colours: dict) -> None:
-    """One error in one cell: rows of `findings.labour`."""
+    """One error in one cell: rows of `analysis.sampling`."""
     low, high = rows[["window_low", "window_high"]].iloc[0]
     if high > 0:
         ends = (max(low, rows.switch.min()), min(high, rows.switch.max()))
@@ -64,5 +67,5 @@ def _panel(ax, rows, colours: dict) -> None:
         ax.fill_between(one.switch, one.share_low, one.share_high, color=colour, alpha=0.2, lw=0)
     totals = rows.drop_duplicates("network")
     for i, row in enumerate(totals.itertuples()):
-        text = f"{row.own:.2g}" + (" (not testable)" if row.verdict == "not testable" else "")
+        text = f"{row.own:.2g}" + (" (not testable)" if math.isnan(row.decided) else "")
         ax.text(0.02, 0.91 - 0.09 * i, text, transform=ax.transAxes, fontsize=7, color=colours.get(row.network, "0.4"))

@@ -1,0 +1,243 @@
+"""Phase times of a study against theory: law | gaussian | exact | trained.
+
+study, datasets of its cube -> comparison (a row per phase time), the same from its file; comparison -> table in words
+
+Every row is one phase time of one gap in one cell, all seeds together. trained / exact is the learning error,
+exact / law the finite-size and curvature error of the law (THEORY.md 5). The verdict asks whether the network
+agrees with the exact score: the interval of the ratio over seeds lies wholly inside the study's margin (agrees),
+wholly outside (disagrees), or neither (inconclusive); where seeds lack the time, `verdicts.of_states`. Consistency and
+alignment times have no margin and no verdict, a dimension says in how many seeds it is right.
+"""
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from scoregap import InputError, variables
+from scoregap.analysis import verdicts
+from scoregap.analysis.intervals import compare_to_exact, median
+from scoregap.analysis.tables import distinguishing_axes, plain, rows_of_evaluated_scores, text, written
+from scoregap.analysis.verdicts import Detail, Reason, Verdict
+from scoregap.data import FAMILIES
+from scoregap.scores import REFERENCES
+from scoregap.study import Study
+from scoregap.study.schema import Compare
+
+SHOWN = 80  # rows of the terminal table; the file has all
+TEXTS = ("verdict", "reason", "state", "exact_state", "not_ok")  # columns that may be empty
+
+NOT_JUDGED = {"verdict": "", "reason": ""}
+
+
+def compare(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
+    """The rows of all parts of a study; cells that blocks share have one."""
+    facets = parts[0][0].condition_axes
+    rows = [row for study, datasets in parts for ds in datasets for row in compare_part(study, ds)]
+    return pd.DataFrame(rows).drop_duplicates([*facets, "network", "gap", "quantity"])
+
+
+def read(study: Study, path: Path) -> pd.DataFrame:
+    """The comparison of a finished run, from its file. Raises DamagedFile, InputError."""
+    frame = pd.read_csv(io.StringIO(written(study, path)))
+    if missing := {"verdict", *Detail._fields} - set(frame.columns):
+        problem = f"is of another version of scoregap, without {min(missing)}"
+        raise InputError(problem, file=path, allowed="rerun compare")
+    return frame.assign(**{name: frame[name].astype(object).where(frame[name].notna(), "") for name in TEXTS})
+
+
+def compare_part(study: Study, ds: xr.Dataset) -> list[dict[str, Any]]:
+    """One row per cell (seeds together), score, gap and phase time. Without trained networks the law is compared."""
+    trained, settings = study.evaluated_scores, study.document.compare
+    # What is compared, at once: chunks hold many cells, so reading cell by cell would read each many times.
+    large = {"time", "point", "evaluation"}
+    ends = ("_low", "_high")  # intervals over points, which are not those over seeds
+    names = [str(name) for name, one in ds.data_vars.items() if name == "gap_width" or not large & set(one.dims)]
+    ds = ds[[name for name in names if not name.endswith(ends)]].load()
+    rows = []
+    for facet in ds.status.stack(facet=study.condition_axes).facet.values:
+        values = dict(zip(study.condition_axes, facet, strict=True))
+        cell = ds.sel(values)
+        for network in trained or ["law"]:
+            own = cell.sel(network=network if trained else study.axes["network"][0])
+            rows += compare_cell(values, network, own, cell, settings)
+    return rows
+
+
+def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, settings: Compare) -> list[dict]:
+    """Rows of one score in one cell. own, cell: dimension seed, and seed and network."""
+    label = values | {"network": network}
+    margins = settings.curved if values["curvature"] else settings.flat
+    rows = []
+    subject = "trained" if network != "law" else "law"
+    exact = cell.sel(network="exact") if "exact" in cell.network.values else None
+    for gap in own.gap.values:
+        final = gap == own.gap.values[-1] or not FAMILIES[values["family"]].shares
+        one, unknown = own.isel(gap=gap, group=gap), exact_unknown(cell.isel(gap=gap))  # the group above the gap
+        place = {"gap": int(gap), "boundary": _one(one.boundary.values)}
+        seeds = _seeds(own.status)
+        for method in ("", "model_"):
+            for time in ("t_consolidation",) if final else ("t_open", "t_max", "t_close"):
+                name = method + time
+                curves = curves_of(one, name, network)
+                states = {
+                    subject: one[f"{'law_' if network == 'law' else ''}{name}_state"].values,
+                    "exact": exact[f"{name}_state"].isel(gap=gap).values
+                    if exact is not None
+                    else np.zeros(len(unknown)),
+                }
+                known = ~(unknown & np.isnan(curves["exact"]))
+                curves, states = ({key: some[known] for key, some in given.items()} for given in (curves, states))
+                row = compare_to_exact(curves, states, subject, getattr(margins, time), settings.confidence)
+                row["unknown"] = int((~known).sum())
+                if exact is None:
+                    row |= _not_testable(Reason.NO_EXACT)
+                elif subject == "law" and own.law_edge.isnull().all():
+                    row |= _not_testable(Reason.NO_LAW)
+                elif not known.any():
+                    row |= _not_testable(Reason.EXACT_UNKNOWN)
+                rows.append(label | place | {"quantity": name} | row | seeds)
+            if not (final or method):
+                rows.append(label | place | {"quantity": "consistency"} | consistency(one, network, settings) | seeds)
+        if network != "law":
+            at = None if exact is None else exact.isel(group=gap)
+            rows.append(label | place | {"quantity": "t_alignment"} | alignment(one, at, network, settings) | seeds)
+    arms = {arm: cell.sel(network=arm) for arm in REFERENCES if arm in cell.network.values}
+    found = own.dimension_overall.isel(estimator=0).values
+    true = own.boundary.isel(gap=-1).values
+    if network != "law":
+        right = int(np.sum(found == true))
+        rows.append(
+            label
+            | {"gap": int(own.gap.values[-1]), "boundary": _one(true), "quantity": "dimension", "law": _one(true)}
+            | {arm: median(ds.dimension_overall.isel(estimator=0).values) for arm, ds in arms.items()}
+            | {"trained": median(found)}
+            | NOT_JUDGED
+            | Detail(of=len(found), right=right)._asdict()
+            | _seeds(own.status)
+        )
+    return rows
+
+
+def curves_of(one: xr.Dataset, name: str, network: str) -> dict[str, np.ndarray]:
+    """{curve: (seed,)} one phase time of the references and of the network."""
+    none = np.full(one.sizes["seed"], np.nan)  # the law knows no directions
+    known = {reference: one.get(f"{reference}_{name}") for reference in variables.REFERENCES}
+    curves = {reference: none if found is None else found.values for reference, found in known.items()}
+    return curves | {"trained": one[name].values if network != "law" else none}
+
+
+def consistency(one: xr.Dataset, network: str, settings: Compare) -> dict[str, Any]:
+    """t_open t_close / t_max^2 of every curve, as `compare_to_exact` gives a time; the study has no margin for it."""
+    t_open, t_max, t_close = (curves_of(one, name, network) for name in ("t_open", "t_max", "t_close"))
+    curves = {name: t_open[name] * t_close[name] / t_max[name] ** 2 for name in t_open}
+    subject = "trained" if network != "law" else "law"
+    states = {name: np.isfinite(curves[name]).astype(int) for name in (subject, "exact")}
+    return compare_to_exact(curves, states, subject, math.nan, settings.confidence) | NOT_JUDGED
+
+
+def alignment(one: xr.Dataset, exact: xr.Dataset | None, network: str, settings: Compare) -> dict[str, Any]:
+    """Alignment times of one group, as `compare_to_exact` gives a time; the study has no margin for them."""
+    curves = curves_of(one, "t_alignment", network)
+    states = {"trained": one.t_alignment_state.values}
+    states["exact"] = np.zeros_like(states["trained"]) if exact is None else exact.t_alignment_state.values
+    return compare_to_exact(curves, states, "trained", math.nan, settings.confidence) | NOT_JUDGED
+
+
+def exact_unknown(cell: xr.Dataset) -> np.ndarray:
+    """(seed,) whether the exact width of a gap is unknown at some time, as sampled truth is where its guard fails."""
+    if "exact" not in cell.network.values:
+        return np.zeros(cell.sizes["seed"], bool)
+    exact = cell.sel(network="exact")
+    return ((exact.status == 1) & exact.gap_width.isnull().any("time")).values
+
+
+def _not_testable(reason: Reason) -> dict[str, str]:
+    return {"verdict": Verdict.NOT_TESTABLE, "reason": reason}
+
+
+def _one(values: np.ndarray) -> int:
+    return int(median(values)) if np.isfinite(values).any() else -1
+
+
+def _seeds(status: xr.DataArray) -> dict[str, Any]:
+    """How many seeds are ok, and which are not, as `diverged: seed 1, 4`."""
+    bad = [
+        f"{name}: seed {', '.join(str(seed) for seed in status.seed.values[status.values == code])}"
+        for code, name in variables.STATUS.items()
+        if code != 1 and (status == code).any()
+    ]
+    return {"seeds": int((status == 1).sum()), "not_ok": "; ".join(bad)}
+
+
+def known_curves(frame: pd.DataFrame) -> list[str]:
+    """Columns of the comparison that hold phase times at all."""
+    return [name for name in ("law", "corrected", "gaussian", "exact", "trained") if frame[name].notna().any()]
+
+
+def as_text(study: Study, frame: pd.DataFrame) -> str:
+    """The table as text. Axes with one value are named once, above it."""
+    facets = study.condition_axes
+    frame = rows_of_evaluated_scores(frame[frame.quantity != "t_alignment"])  # which is in the file, and in a figure
+    varied = [axis for axis in facets if frame[axis].nunique() > 1]
+    fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)
+    judged = {prefix: _counts(frame[frame.quantity.str.startswith(f"{prefix}t_")]) for prefix in ("", "model_")}
+    frame = frame[~frame.quantity.str.startswith("model_")]
+    table = plain()
+    table.add_column("quantity", max_width=44)  # the names of cells wrap
+    curves = known_curves(frame)
+    for column in curves:
+        table.add_column(column, justify="right")
+    subject = "law" if set(frame.network) == {"law"} else "trained"
+    table.add_column(f"{subject}/exact", justify="right", no_wrap=True)
+    table.add_column("between", justify="right")
+    table.add_column("margin", justify="right")
+    table.add_column("verdict")
+    previous = None
+    for _, row in frame.head(SHOWN).iterrows():
+        cell = tuple(row[[*varied, "network"]])
+        if cell != previous:
+            table.add_section()
+            values = distinguishing_axes(study, {axis: row[axis] for axis in varied})
+            table.add_row(", ".join([*(_axis_value(axis, value) for axis, value in values.items()), row.network]))
+        previous = cell
+        quantity = row.quantity if row.quantity == "dimension" else f"{row.quantity} ({row.boundary})"
+        ratio = position = margin = ""
+        if row.quantity != "dimension":
+            ratio = "-" if math.isnan(row.ratio) else f"{row.ratio:.2f} [{row.ratio_low:.2f}, {row.ratio_high:.2f}]"
+            position = "" if math.isnan(row.position) else f"{row.position:.2f}"
+            margin = "" if math.isnan(row.margin) else f"{row.margin:.0%}"
+        verdict = verdicts.words(row) + (f" ({row.not_ok})" if row.not_ok else "")
+        table.add_row(f"  {quantity}", *(_short(row[name]) for name in curves), ratio, position, margin, verdict)
+    seeds, confidence = len(study.axes["seed"]), study.document.compare.confidence
+    lines = [
+        f"{study.name}: {fixed}; times are noise variances t; (k): gap below k modes",
+        f"medians over {seeds} seeds; {subject}/exact: seed by seed, with its {confidence:.0%} Student interval",
+        "between: 0 at the gaussian score, 1 at the exact one"
+        + ("; consistency: t_open t_close / t_max^2, in theory 1" if "consistency" in set(frame["quantity"]) else ""),
+        "",
+        *text(table),
+        "",
+        *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
+        f"phase times against exact: {judged['']}",
+        f"the same by a fit to the whole curve (CSV file): {judged['model_']}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _counts(rows: pd.DataFrame) -> str:
+    said = pd.Series([verdicts.words(row) for _, row in rows.iterrows()], dtype=object)
+    return ", ".join(f"{count} {verdict}" for verdict, count in said.value_counts().items())
+
+
+def _axis_value(axis: str, value: Any) -> str:
+    short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis.split(".")[-1])
+    return f"{short} {value}" if isinstance(value, str) else f"{short} {value:g}"
+
+
+def _short(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3g}"

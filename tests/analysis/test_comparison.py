@@ -1,0 +1,120 @@
+"""The comparison: known times give known verdicts, the table says what the numbers say, and a file holds all of it."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from scoregap import InputError, storage
+from scoregap.analysis import comparison, verdicts
+from scoregap.study import load
+from scoregap.variables import ABOVE, MEASURED, NOT_APPLICABLE
+
+
+def test_members_that_are_not_ok_are_named(done):
+    study, results = done
+    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    bad = {"curvature": 0.5, "network": "gated-8", "seed": 1}
+    ds.status.loc[bad] = 2
+    for name in ("t_max", "t_open", "t_close", "t_consolidation"):
+        ds[name].loc[bad] = np.nan
+        ds[f"{name}_state"].loc[bad] = NOT_APPLICABLE
+    frame = comparison.compare([(load(study), [ds])])
+    rows = frame[(frame.curvature == 0.5)]
+    assert set(rows.not_ok) == {"diverged: seed 1"}
+    assert set(frame[frame.curvature == 0].not_ok) == {""}
+    assert "diverged: seed 1" in comparison.as_text(load(study), frame)
+
+
+def test_what_is_not_known_is_not_called_absent(done):
+    study, results = done
+    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    lost = {"curvature": 0.5, "network": "exact", "seed": 1}
+    ds.gap_width.loc[lost | {"time": ds.time[:5]}] = np.nan
+    for name in ("t_max", "t_open", "t_close", "t_consolidation"):
+        for method in ("", "model_"):
+            ds[f"exact_{method}{name}"].loc[{"curvature": 0.5, "seed": 1}] = np.nan
+            ds[f"{method}{name}_state"].loc[lost] = NOT_APPLICABLE
+    frame = comparison.compare([(load(study), [ds])])
+    times = frame[frame.margin.notna()]
+    assert set(times[times.curvature == 0.5].unknown) == {1}
+    assert set(times[times.curvature == 0].unknown) == {0}
+    said = [verdicts.words(row) for _, row in times[times.unknown == 1].iterrows()]
+    assert all(one.endswith("(exact not known in 1)") for one in said)
+    ds.gap_width.loc[{"curvature": 0.5, "network": "exact", "time": ds.time[:5]}] = np.nan
+    for name in ("t_max", "t_open", "t_close", "t_consolidation"):
+        for method in ("", "model_"):
+            ds[f"exact_{method}{name}"].loc[{"curvature": 0.5}] = np.nan
+            ds[f"{method}{name}_state"].loc[{"curvature": 0.5, "network": "exact"}] = NOT_APPLICABLE
+    frame = comparison.compare([(load(study), [ds])])
+    unknown = frame[frame.margin.notna() & (frame.curvature == 0.5)]
+    assert set(zip(unknown.verdict, unknown.reason, strict=True)) == {("not testable", "exact not known")}
+
+
+def test_what_lies_off_the_grid_is_said(done):
+    study, results = done
+    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    where = {"curvature": 0.0, "gap": 0}
+    for name in ("t_open", "exact_t_open"):
+        ds[name].loc[where] = np.nan
+    ds.t_open_state.loc[where] = ABOVE
+    frame = comparison.compare([(load(study), [ds])])
+    row = frame[(frame.curvature == 0) & (frame.quantity == "t_open")].iloc[0]
+    assert (row.verdict, row.seen, row.exact_seen, row.of) == ("agrees", 0, 0, 2)
+    assert row.state == row.exact_state == "above the grid"
+    table = comparison.as_text(load(study), frame)
+    assert "1 both above the grid" in table
+    assert max(map(len, table.splitlines())) <= 130
+
+
+def test_alignment_times_are_compared_and_not_judged(done):
+    study, results = done
+    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    where = {"curvature": 0.5, "group": 1}
+    ratios = xr.DataArray([1.2, 1.5], dims="seed")
+    ds.exact_t_alignment.loc[where], ds.gaussian_t_alignment.loc[where] = 0.4, 4.0
+    ds.t_alignment.loc[where | {"network": "exact"}] = 0.4
+    ds.t_alignment.loc[where | {"network": "gated-8"}] = 0.4 * ratios
+    ds.t_alignment_state.loc[where] = MEASURED
+    frame = comparison.compare([(load(study), [ds])])
+    rows = frame[(frame.quantity == "t_alignment") & (frame.curvature == 0.5)]
+    assert rows.boundary.tolist() == [1, 2]
+    row = rows.iloc[1]
+    assert row[["exact", "gaussian", "trained", "ratio"]].tolist() == pytest.approx([0.4, 4.0, 0.54, np.sqrt(1.8)])
+    half = stats.t.ppf(0.95, 1) * np.log(1.5 / 1.2) / 2
+    assert row.ratio_low == pytest.approx(np.sqrt(1.8) * np.exp(-half))
+    assert row.low == pytest.approx(0.4 * np.sqrt(1.8) * np.exp(-half))
+    assert row.exact_low == row.exact_high == pytest.approx(0.4)
+    assert np.isnan(row[["law", "corrected", "margin", "position"]].astype(float)).all()
+    assert row.verdict == ""
+    table = comparison.as_text(load(study), frame)
+    assert "t_alignment" not in table
+    ds.t_alignment_state.loc[where | {"network": "gated-8", "seed": 1}] = ABOVE
+    ds.t_alignment.loc[where | {"network": "gated-8", "seed": 1}] = np.nan
+    frame = comparison.compare([(load(study), [ds])])
+    row = frame[(frame.quantity == "t_alignment") & (frame.curvature == 0.5)].iloc[1]
+    assert row.time == pytest.approx(0.48)
+    assert np.isnan(row.low)  # the grid hides one of the seeds
+
+
+def test_a_file_gives_back_what_was_compared(results):
+    study, folder = results
+    (ds,) = storage.read_cube(folder / "cube.zarr").values()
+    made, read = comparison.compare([(study, [ds.load()])]), comparison.read(study, folder / "comparison.csv")
+    texts = [*comparison.TEXTS, "quantity", "network"]
+    assert read[texts].values.tolist() == made[texts].values.tolist()
+    counts = ["of", "seen", "exact_seen", "unknown", "right"]
+    np.testing.assert_array_equal(read[counts].astype(float), made[counts].astype(float))
+    said, written = ([verdicts.words(row) for _, row in frame.iterrows()] for frame in (made, read))
+    assert said == written
+
+
+def test_tables_of_another_version_or_study_are_refused(results, tmp_path):
+    study, folder = results
+    text, of = storage.read_table(folder / "comparison.csv")
+    storage.write_table(tmp_path / "c.csv", text.replace("exact_seen", "seen_by_exact", 1), of)
+    with pytest.raises(InputError, match=r"c\.csv: is of another version of scoregap, without exact_seen: rerun"):
+        comparison.read(study, tmp_path / "c.csv")
+    storage.write_table(tmp_path / "c.csv", text, "other")
+    with pytest.raises(InputError, match="is not of this study as it is now: rerun compare"):
+        comparison.read(study, tmp_path / "c.csv")
