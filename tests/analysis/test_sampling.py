@@ -240,7 +240,7 @@ def test_one_group_has_no_window_on_the_manifold(study):
     (ds,) = invented(study)
     frame = sampling.noise_attribution(study, [ds.isel(group=[0], gap=[-1])])
     assert set(frame.reason[frame.error == sampling.WITHIN]) == {"no window"}
-    assert set(frame.verdict[frame.error == sampling.OFF]) == {"inside"}
+    assert set(frame.verdict[frame.error == sampling.OFF]) == {"agrees"}
 
 
 def test_in_lines(study):
