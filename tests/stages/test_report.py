@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from tiny import FLAT, LINEAR, WITH_DIMENSION, WITH_SAMPLING, edited, run_stages
 
-from scoregap import DamagedFile, InputError, storage, variables
+from scoregap import DamagedFile, InputError, cubes, storage, variables
 from scoregap.regression import baselines
 from scoregap.report import figures, registry
 from scoregap.report.figures import cells
@@ -50,7 +50,7 @@ def ranks():
 def write(study, folder, ok, status, ranks):
     """A cube, and its comparison, in which only the cells that `ok` chooses have a result, and others this status."""
     groups = {}
-    for name, (part, d) in cube.places(study).items():
+    for name, (part, d) in cubes.groups(study).items():
         ds = variables.annotate(cube.gather(part, d, folder, folder))
         chosen = xr.apply_ufunc(np.vectorize(ok), ds.network, ds.seed).broadcast_like(ds.status)
         for one, array in ds.data_vars.items():
