@@ -13,13 +13,14 @@ from scoregap.analysis.learning import INSIDE
 from scoregap.data import FAMILIES
 from scoregap.laws import random_matrix
 from scoregap.laws.variances import VarianceLaw
+from scoregap.scores import EXACT
 from scoregap.study import Study
 
 
 def moments(study: Study, ds: xr.Dataset) -> list[tuple[str, float]]:
     """(what, noise variance) of the times at which histograms are drawn: medians over seeds of the exact score's, NaN
     where it has none."""
-    exact = ds.sel(network="exact" if "exact" in study.axes["network"] else study.axes["network"][0])
+    exact = ds.sel(network=EXACT if EXACT in study.axes["network"] else study.axes["network"][0])
     consolidation = median(exact.t_consolidation.isel(gap=-1).values)
     times = [("t_consolidation", consolidation), (f"{INSIDE:g} t_consolidation", INSIDE * consolidation)]
     if ds.sizes["gap"] > 1 and FAMILIES[str(ds.family.item())].shares:

@@ -26,6 +26,7 @@ from scoregap.analysis.intervals import interval, interval_with_draws, logarithm
 from scoregap.analysis.learning import INSIDE
 from scoregap.analysis.tables import PHASES, plain, text, written
 from scoregap.analysis.verdicts import JUDGED, Cause, Verdict
+from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.study.schema import Margins
 
@@ -103,7 +104,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     cells = [
         cell
         for study, datasets in parts
-        if "exact" in study.axes["network"]
+        if EXACT in study.axes["network"]
         for ds in datasets
         for cell in _cells(study, ds)
     ]
@@ -169,9 +170,9 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
 
 def measured(cell: xr.Dataset, network: str, study: Study) -> dict[str, np.ndarray]:
     """{claim: (seeds,)} of one score in one cell; those that apply to its groups and curvature."""
-    own, exact = cell.sel(network=network), cell.sel(network="exact")
+    own, exact = cell.sel(network=network), cell.sel(network=EXACT)
     t, widths = own.time.values, own.gap_width.transpose("seed", "gap", "time").values.astype(float)
-    law = cell.law_gap_width.sel(network="exact").transpose("seed", "gap", "time").values.astype(float)
+    law = cell.law_gap_width.sel(network=EXACT).transpose("seed", "gap", "time").values.astype(float)
     found = {"t_consolidation": own.t_consolidation.isel(gap=-1).values}
     found["final_curve"] = np.abs(widths[:, -1] - law[:, -1]).max(1)
     if two_groups(cell):
@@ -203,7 +204,7 @@ def measured(cell: xr.Dataset, network: str, study: Study) -> dict[str, np.ndarr
 
 def of_law(cell: xr.Dataset, study: Study) -> dict[str, np.ndarray]:
     """The same of the law of the flat manifold; without it no claim is tested."""
-    one = cell.sel(network="exact")
+    one = cell.sel(network=EXACT)
     widths = one.law_gap_width.transpose("seed", "gap", "time").values.astype(float)
     seeds = np.full(len(widths), 0.0)
     found = {"t_consolidation": one.law_t_consolidation.isel(gap=-1).values}
@@ -219,7 +220,7 @@ def of_law(cell: xr.Dataset, study: Study) -> dict[str, np.ndarray]:
 
 def two_groups(cell: xr.Dataset) -> bool:
     """Whether the law has a gap between the first groups of a cell."""
-    return bool(cell.sizes["gap"] > 1 and np.isfinite(cell.law_t_max.isel(gap=0).sel(network="exact")).any())
+    return bool(cell.sizes["gap"] > 1 and np.isfinite(cell.law_t_max.isel(gap=0).sel(network=EXACT)).any())
 
 
 def boundaries(t: np.ndarray, widths: np.ndarray, visibility: float) -> dict[str, np.ndarray]:

@@ -24,7 +24,7 @@ from scoregap.analysis.intervals import compare_to_exact, median
 from scoregap.analysis.tables import distinguishing_axes, plain, rows_of_evaluated_scores, text, written
 from scoregap.analysis.verdicts import Detail, Reason, Verdict
 from scoregap.data import FAMILIES
-from scoregap.scores import REFERENCES
+from scoregap.scores import EXACT, REFERENCES
 from scoregap.study import Study
 from scoregap.study.schema import Compare
 
@@ -74,7 +74,7 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
     margins = settings.curved if values["curvature"] else settings.flat
     rows = []
     subject = "trained" if network != "law" else "law"
-    exact = cell.sel(network="exact") if "exact" in cell.network.values else None
+    exact = cell.sel(network=EXACT) if EXACT in cell.network.values else None
     for gap in own.gap.values:
         final = gap == own.gap.values[-1] or not FAMILIES[values["family"]].shares
         one, unknown = own.isel(gap=gap, group=gap), exact_unknown(cell.isel(gap=gap))  # the group above the gap
@@ -150,9 +150,9 @@ def alignment(one: xr.Dataset, exact: xr.Dataset | None, network: str, settings:
 
 def exact_unknown(cell: xr.Dataset) -> np.ndarray:
     """(seed,) whether the exact width of a gap is unknown at some time, as sampled truth is where its guard fails."""
-    if "exact" not in cell.network.values:
+    if EXACT not in cell.network.values:
         return np.zeros(cell.sizes["seed"], bool)
-    exact = cell.sel(network="exact")
+    exact = cell.sel(network=EXACT)
     return ((exact.status == 1) & exact.gap_width.isnull().any("time")).values
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from scoregap.analysis.tables import blocks, labelled
+from scoregap.scores import EXACT
 from scoregap.study import Study
 
 TIMES_SHOWN = 5  # noise variances of the estimators' table for a terminal
@@ -43,8 +44,8 @@ def estimators(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                     for t in one.estimate_time.values:
                         error = (one.estimate.sel(estimate_time=t) - one.point_dimension).values
                         rows += _errors(label | {"t": t}, error, one.point_dimension.values)
-            if "data_estimate" in here and "exact" in here.network.values:
-                exact = here.sel(network="exact")
+            if "data_estimate" in here and EXACT in here.network.values:
+                exact = here.sel(network=EXACT)
                 # Clean data know one dimension: of a mixture, that of its largest component.
                 true = exact.point_dimension.max("estimate_point").values
                 for method in here.data_estimator.values:

@@ -14,6 +14,7 @@ from scipy import optimize, stats
 
 from scoregap.analysis.tables import PHASES, blocks, labelled, listed, or_dash, plus_minus
 from scoregap.laws import expansions, random_matrix
+from scoregap.scores import EXACT
 from scoregap.study import Study
 
 OFF = 0.10  # a theory that errs by more has failed
@@ -24,7 +25,7 @@ EDGES = ("edge", "law_edge", "corrected_edge", "corrected_edge_std")
 
 
 def _cells(
-    study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = (), network: str = "exact"
+    study: Study, ds: xr.Dataset, names: tuple[str, ...], without: tuple[str, ...] = (), network: str = EXACT
 ) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:  # fmt: skip
     """(values of the facets other than `without`, these variables of one score) one by one; see `_present`."""
     axes = [axis for axis in study.condition_axes if axis not in without]
@@ -180,7 +181,7 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows = []
     names = ("boundary", "eigenvalue", *PHASES)
-    for ds, network in itertools.product(datasets, ("exact", *study.evaluated_scores)):
+    for ds, network in itertools.product(datasets, (EXACT, *study.evaluated_scores)):
         cells = _cells(study, ds, names, ("curvature",), network)
         for (chosen, own), (_, exact) in zip(cells, _cells(study, ds, names, ("curvature",)), strict=True):
             for c in own.curvature.values:
@@ -201,7 +202,7 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                     row[f"error_{name}"] = logs.std(ddof=1) / np.sqrt(logs.size) if logs.size > 1 else np.nan
                 if m < bent.sizes["mode"]:
                     beyond = bent.eigenvalue.isel(mode=slice(m, None))
-                    if network != "exact":
+                    if network != EXACT:
                         beyond = beyond.where(beyond.time >= known.t_consolidation.isel(gap=-1), -1.0)
                     beyond = 1 + beyond.mean(("point", "seed"))
                     row["ghost"] = float(beyond.isel(mode=0).max())
@@ -324,7 +325,7 @@ def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
         edges = np.mean([truth.edges() for truth in truths if truth.curvature == 0], 0)
         smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
         curved = next(truth for truth in truths if truth.curvature)
-        c = np.linspace(0, block.curvature[block.network == "exact"].max(), EXPANDED)
+        c = np.linspace(0, block.curvature[block.network == EXACT].max(), EXPANDED)
         kappa = curved.kappa / curved.curvature * c
         ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
         ratio = np.where(ratio > 0.5, ratio, np.nan)

@@ -19,6 +19,7 @@ from scipy import stats
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.tables import blocks, labelled, or_dash
 from scoregap.analysis.verdicts import Reason, Verdict
+from scoregap.scores import EXACT
 from scoregap.study import Study
 
 OFF, WITHIN = "off the manifold", "on the manifold"  # the two errors
@@ -52,7 +53,7 @@ def noise_attribution(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     names = ["sample_off_manifold", "sample_distance", "sample_truth_distance", *(f"exact_{name}" for name in TIMES)]
     for ds in datasets:
         loaded = ds[["status", *names]].load()
-        networks = [name for name in ds.network.values if name != "exact"]
+        networks = [name for name in ds.network.values if name != EXACT]
         for values in itertools.product(*(ds[axis].values for axis in study.condition_axes), networks, ds.order.values):
             chosen = dict(zip((*study.condition_axes, "network", "order"), values, strict=True))
             here = loaded.sel(chosen)

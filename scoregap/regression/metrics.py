@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
-from scoregap.scores import kind
+from scoregap.scores import EXACT, kind
 from scoregap.study import Study
 from scoregap.variables import STATUS
 
@@ -94,7 +94,7 @@ def reduce(
 
     axes: those that name them. seeds: of the whole study; without a value where a block does not have them.
     """
-    reference = "exact" in study.axes["network"]
+    reference = EXACT in study.axes["network"]
     spectrum = distance(ds) if reference else None
     names = ["status", "boundary", "dimension_overall", "excess_loss", "training_flops", "t_alignment", "t_resolution"]
     names += [*PHASES, *(f"{law}_{name}" for law in LAWS for name in PHASES)]
@@ -111,7 +111,7 @@ def reduce(
                 if status != 1:
                     not_ok.append(f"{named(label, network, STATUS[int(status)])}, seed {seed}")
             rows = quantities(own, arms["exact"] if reference and not closed else None)
-            if network == "exact":
+            if network == EXACT:
                 del rows["excess"]  # over itself
             elif spectrum is not None:
                 rows["spectrum"] = spectrum.sel(values | {"network": network}).reindex(seed=seeds).values
@@ -198,7 +198,7 @@ def distance(ds: xr.Dataset) -> xr.DataArray:
     total, count = (xr.zeros_like(ds.status, float) for _ in range(2))
     for i in range(ds.sizes["time"]):
         at = ds.eigenvalue.isel(time=i).load().astype(float)
-        squares = (at - at.sel(network="exact")) ** 2
+        squares = (at - at.sel(network=EXACT)) ** 2
         total += squares.sum(("point", "mode"))
         count += squares.count(("point", "mode"))
     return np.sqrt(total / count.where(count > 0))

@@ -15,6 +15,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scoregap.scores import EXACT
 from scoregap.study import Study, load
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _scanned(study: Study, name: str) -> bool:
 
 
 def _compared(study: Study, name: str) -> bool:
-    return any(part.trained_networks and "exact" in part.axes["network"] for part in study.parts)
+    return any(part.trained_networks and EXACT in part.axes["network"] for part in study.parts)
 
 
 def _found(study: Study, name: str) -> bool:

@@ -28,6 +28,7 @@ from scoregap.report.figures import (
     of_cell,
     shared_legend,
 )
+from scoregap.scores import EXACT
 from scoregap.study import Study
 
 
@@ -97,9 +98,9 @@ def histograms(study: Study, facets: list) -> Figure:
                     continue
                 values = values[np.isfinite(values)]
                 heights = np.histogram(values, bins)[0] / (values.size * (bins[1] - bins[0]))
-                if network == "exact" or "exact" not in study.axes["network"]:
+                if network == EXACT or EXACT not in study.axes["network"]:
                     most = max(most, heights[beside_0].max())
-                shown = {"fill": True, "color": "0.8"} if network == "exact" else {"color": style["color"], "lw": 1.2}
+                shown = {"fill": True, "color": "0.8"} if network == EXACT else {"color": style["color"], "lw": 1.2}
                 ax.stairs(heights, bins, label=network, **shown)
             law = None if here.curvature.item() else law_density(study, here, t)
             if law:
@@ -130,7 +131,7 @@ def gaps(study: Study, facets: list) -> Figure:
             for network, style in styles(study).items():
                 curves = one.gap_width.sel(network=network).transpose("seed", "time")
                 ax.plot(t, curves.T, color=style["color"], lw=0.5, alpha=0.5, zorder=1)
-                ax.plot(t, curves.mean("seed"), **style, label=network, zorder=3 if network == "exact" else 2)
+                ax.plot(t, curves.mean("seed"), **style, label=network, zorder=3 if network == EXACT else 2)
                 low, high = seed_band(curves.values, study.document.compare.confidence)
                 ax.fill_between(
                     t,
@@ -256,7 +257,7 @@ def alignment(study: Study, facets: list) -> Figure:
             ax.axhline(float(threshold), color="0.7", lw=0.8, ls=":")
             for network, style in styles(study).items():
                 own = one.sel(network=network)
-                over = {"zorder": 3} if network == "exact" else {}
+                over = {"zorder": 3} if network == EXACT else {}
                 ax.plot(t, own.alignment.mean("seed"), label=network, **style, **over)
                 if network in trained:
                     low, high = own.alignment.min("seed"), own.alignment.max("seed")
@@ -285,7 +286,7 @@ def dimension(study: Study, facets: list) -> Figure:
     figure, axes = grid(1, len(facets), height=2.8, sharex=True)
     for column, (title, ds) in enumerate(facets):
         ax, t = axes[0, column], ds.time.values
-        shown = "exact" if "exact" in study.axes["network"] else study.axes["network"][0]
+        shown = EXACT if EXACT in study.axes["network"] else study.axes["network"][0]
         reference = ds.sel(network=shown)
         intermediate = (
             reference.t_open.isel(gap=slice(0, -1)).median("seed").max().item() if ds.sizes["gap"] > 1 else np.nan
@@ -308,7 +309,7 @@ def dimension(study: Study, facets: list) -> Figure:
             ax.axhline(boundary, color="0.7", lw=0.8, ls=":")
         for network, style in styles(study).items():
             estimates = ds.dimension.sel(network=network).isel(estimator=0).median("seed")
-            on_top = {"zorder": 3} if network == "exact" else {}
+            on_top = {"zorder": 3} if network == EXACT else {}
             ax.step(t, estimates, where="mid", label=network, **style, **on_top)
         log_time(ax)
         ax.set_title(title)

@@ -13,6 +13,7 @@ from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from scoregap.analysis import dimensions, laws, tables
 from scoregap.report.figures import PANELS, grid, label, left_out, nothing, of_block, shared_legend
+from scoregap.scores import EXACT
 from scoregap.study import Study
 
 
@@ -122,7 +123,7 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
     figure, axes = grid(2, max(3, -(-(len(names) + 2) // 2)), height=2.8)
     colours = colormaps["viridis"](np.linspace(0, 0.85, min(len(blocks), PANELS)))
     colour_of = {tables.labelled(values): colour for (values, _), colour in zip(blocks, colours, strict=False)}
-    markers = dict(zip(["exact", *study.evaluated_scores], itertools.cycle("os^vDPX*"), strict=False))
+    markers = dict(zip([EXACT, *study.evaluated_scores], itertools.cycle("os^vDPX*"), strict=False))
     panels = iter(axes.flat)
     for name in names:
         ax = next(panels)
@@ -135,7 +136,7 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
                 group[f"ratio_{name}"] * group[f"error_{name}"],
                 color=colour,
                 marker=markers[network],
-                ls="-" if network == "exact" else "--",
+                ls="-" if network == EXACT else "--",
                 ms=3,
                 lw=1,
                 capsize=2,
@@ -144,7 +145,7 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
                 )
                 or study.name,
             )
-            if name == "t_consolidation" and network == "exact":
+            if name == "t_consolidation" and network == EXACT:
                 line = of_block(expansion, values)
                 ax.plot(line.curvature, line.ratio, color=colour, ls=":")
         ax.set_ylim(0, None)
@@ -157,7 +158,7 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
         if column in frame:
             ax = next(panels)
             for network, values, group in shown:
-                style = {"marker": markers[network], "ls": "-" if network == "exact" else "--", "ms": 3, "lw": 1}
+                style = {"marker": markers[network], "ls": "-" if network == EXACT else "--", "ms": 3, "lw": 1}
                 ax.plot(group.curvature, group[column], color=colour_of[tables.labelled(values)], **style)
             ax.set_title(text)
             ax.set_xlabel("curvature c")
