@@ -67,7 +67,6 @@ MARKED = "This folder and what scoregap has made in it are replaced by scoregap 
 PRODUCTS = {
     "train", "spectrum", "dimension", "sample", "fit", "cube.zarr", "cube.zarr.json", "comparison.csv",
     "comparison.csv.json", "comparison.txt", "claims.csv", "claims.csv.json", "figures", "report.html", "logs", "done",
-    ".lock", ".snakemake",
 }  # fmt: skip
 
 

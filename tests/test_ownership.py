@@ -133,7 +133,7 @@ def writers(done, tmp_path_factory):
         return lambda path: __main__.check.__wrapped__(str(study), results=results.parent, **{which: path})
 
     def accepting_at(path):
-        accepting.accept(loaded, results, "right", path, results)
+        accepting.accept(loaded, results, "right", path, path, None)
 
     return {
         "train": (lambda path: train.run(study, trained.id, path), ""),
