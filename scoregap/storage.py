@@ -64,9 +64,10 @@ MARK = ".scoregap"  # the file in a results folder by which it is one
 MARKED = "This folder and what scoregap has made in it are replaced by scoregap as it needs.\n"
 
 
-PRODUCTS = {
-    "train", "spectrum", "dimension", "sample", "fit", "cube.zarr", "cube.zarr.json", "comparison.csv",
-    "comparison.csv.json", "comparison.txt", "claims.csv", "claims.csv.json", "figures", "report.html", "logs", "done",
+OF_JOBS = {"train", "spectrum", "dimension", "sample", "fit"}  # folders of products
+OF_ALL = {
+    "cube.zarr", "cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt", "claims.csv",
+    "claims.csv.json", "figures", "report.html", "logs", "done",
 }  # fmt: skip
 
 
@@ -80,7 +81,8 @@ def mark(folder: Path) -> None:
     names = set(os.listdir(folder)) - {MARK}  # before looking at the mark: another run may be making it
     if _is_marked(folder):
         return
-    if not names >= {".lock", ".snakemake"} and not names <= PRODUCTS:
+    by_hand = names & OF_JOBS and names <= OF_JOBS | OF_ALL
+    if names and not names >= {".lock", ".snakemake"} and not by_hand:
         raise InputError(
             f"{folder}: has files, and was not made by scoregap (there is no {MARK} in it): move it away, or name "
             "another folder with --results"
