@@ -1,14 +1,16 @@
 """Does a study survive being killed? Kills runs at random moments and writes a record; `make faults` runs it.
 
 Targets are the whole run, Snakemake alone, and a job of every stage, in turn, by SIGKILL and by SIGTERM. After each
-kill the same command is given again, until the study is complete; then it grows by a seed, to the last one. A run
-that has come to its end has to leave the cube of an uninterrupted one, bit for bit, and nothing may be trained again
-that was in a weights file. Half an hour on two cores.
+kill the same command is given again; when all have been killed it is left alone until the study is complete, which then
+grows by a seed, to the last one. What it leaves has to be the cube of an uninterrupted run, bit for bit, and nothing
+may be trained again that was in a weights file. Half an hour on two cores. Nobody may commit or edit in the checkout
+meanwhile: a cube names the revision.
 """
 
 import contextlib
 import csv
 import datetime
+import itertools
 import shutil
 import signal
 import subprocess
@@ -180,20 +182,16 @@ def main(kills: int = KILLS) -> None:
         reference = Runs(Path(name) / "reference", SEEDS)
         reference.finish()
         while sum(count.values()) < kills:
-            runs, turn = Runs(Path(name) / f"killed-{cubes}", 1), cubes
-            while sum(count.values()) < kills:
+            runs = Runs(Path(name) / f"killed-{cubes}", 1)
+            for turn in itertools.count(cubes):
                 for i, target in enumerate(TARGETS):
                     if runs.left(target):
                         number = SIGNALS[(turn + i) % 2]
                         count[target, number] += kill(runs, target, number, rng)
-                turn += 1
-                if not runs.left("report"):
-                    if runs.seeds == SEEDS:
-                        break
-                    runs.grow()
-            while runs.seeds < SEEDS:
+                runs.finish()
+                if runs.seeds == SEEDS:
+                    break
                 runs.grow()
-            runs.finish()
             if runs.cube() != reference.cube():
                 raise SystemExit(f"the cube differs after {count}")
             cubes += 1

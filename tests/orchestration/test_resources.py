@@ -207,7 +207,7 @@ def test_rules_ask_for_more_at_every_attempt(tmp_path):
             if stage == "train" and not job.trained:
                 continue
             memory, minutes, gpus = of_job(stage, job, on_gpu=True)
-            (said,) = (part for part in re.split(r"\n *\[", text) if f"output: {stage}/{job.id}." in part)
+            (said,) = (part for part in re.split(r"\n *\[", text) if f"output: done/{stage}/{job.id}." in part)
             words = said.partition("resources: ")[2].splitlines()[0].split(", ")
             assert {f"mem_mb={3 * memory}", f"runtime={3 * minutes}", f"gpu={gpus}"} <= set(words)
     for stage in ("cube", "compare", "report"):
