@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -168,7 +167,7 @@ def test_many_damaged_products_are_a_few_lines(study, folder):
     assert lines[-1] == f"{folder / 'fit'}: {jobs - receipts.NAMED} more products of this stage likewise"
 
 
-@pytest.mark.parametrize("shift", [-HOURS, HOURS, 40 * 365 * 24 * HOURS, -time.time() + 1])
+@pytest.mark.parametrize("shift", [-HOURS, HOURS, 13 * 365 * 24 * HOURS, -17 * 365 * 24 * HOURS])
 def test_dates_decide_nothing(study, folder, shift, monkeypatch):
     for path in folder.rglob("*"):
         date = path.stat().st_mtime + shift
