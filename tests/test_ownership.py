@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from tiny import WITH_DIMENSION, WITH_SAMPLING, edited, read_job, write_job
 
-from scoregap import InputError, __main__, storage
+from scoregap import InputError, __main__, receipts, storage
 from scoregap.orchestration import workflow
 from scoregap.regression import accepting, baselines, rendering
 from scoregap.report import figures, page
@@ -397,3 +397,14 @@ def test_results_made_by_hand_or_by_plain_snakemake_are_marked(tmp_path, records
         (tmp_path / ".snakemake").mkdir()
     os.close(workflow.take(tmp_path))
     assert (tmp_path / storage.MARK).is_file()
+
+
+@pytest.mark.parametrize("content", ["", "mine", '{"my": "cube"}'])
+def test_what_is_called_like_a_receipt_stays(tmp_path, content):
+    """Where a plain Snakemake begins in a folder of somebody else."""
+    file = tmp_path / "results" / "done" / "cube.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    with pytest.raises(InputError, match="was not made by scoregap"):
+        receipts.settle(load(edited(tmp_path)), tmp_path / "results")
+    assert file.read_text() == content
