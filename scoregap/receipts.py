@@ -143,15 +143,19 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
     """Remove the receipts that do not hold, so that Snakemake runs their stages again; a line for each damaged product.
 
     No other run may be going on in the folder. Products stay as they are: a stage keeps what is sound in its own.
+    Raises InputError if what is at the place of a receipt is not scoregap's: a plain Snakemake may begin in any folder.
     """
     damaged: dict[str, list[str]] = {}
     for path, (state, says), again in _examined(study, folder, baseline):
         if says:
             damaged.setdefault(path.split("/")[1].removesuffix(".json"), []).append(f"{folder / says}; made again")
         if state not in ("holds", "absent"):
+            from scoregap import storage  # numpy, which is slow to come
+
+            storage.own(folder / path, _kind())
             (folder / path).unlink()
         elif again:
-            from scoregap import storage  # numpy, which is slow to come
+            from scoregap import storage
 
             storage.write_text(folder / path, json.dumps(again, indent=1) + "\n", _kind())
     lines = []

@@ -75,20 +75,37 @@ def mark(folder: Path) -> None:
     """Make a results folder, or make one of what is there. Raises InputError if it has files that are not scoregap's.
 
     A folder without the mark that runs have locked, and Snakemake used, is of an earlier version; one in which all is
-    called as stages call their products has been filled by hand.
+    called as stages call their products, and says that it is one, has been filled by hand.
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = set(os.listdir(folder)) - {MARK}  # before looking at the mark: another run may be making it
     if _is_marked(folder):
         return
-    by_hand = names & OF_JOBS and names <= OF_JOBS | OF_ALL
-    if names and not names >= {".lock", ".snakemake"} and not by_hand:
+    if names and not names >= {".lock", ".snakemake"} and not _made_by_hand(folder, names):
         raise InputError(
             f"{folder}: has files, and was not made by scoregap (there is no {MARK} in it): move it away, or name "
             "another folder with --results"
         )
     with _naming(folder / MARK):
         (folder / MARK).write_text(MARKED)
+
+
+def _made_by_hand(folder: Path, names: set[str]) -> bool:
+    """Whether a folder with these names in it has products of jobs, and nothing but what stages and Snakemake make.
+
+    Names alone prove nothing: a `train` and a `report.html` are in many a folder.
+    """
+    if not names & OF_JOBS or not names <= OF_JOBS | OF_ALL | {".snakemake"}:
+        return False
+    jobs = {stage: WEIGHTS if stage == "train" else job_kind(stage) for stage in names & OF_JOBS}
+    products = [(file, kind) for stage, kind in jobs.items() for file in (folder / stage).glob("[!.]*")]
+    products = [(file, kind) for file, kind in products if not file.name.endswith(".metrics.jsonl")]
+    found = [(folder / name, TABLE) for name in names & {"comparison.csv", "claims.csv"}]
+    found += [(folder / name, CUBE) for name in names & {"cube.zarr"}]
+    named = Kind("text of scoregap's", text_with("scoregap"))  # their own kinds are in modules that need matplotlib
+    found += [(folder / name, named) for name in names & {"comparison.txt", "report.html"}]
+    found += [(file, named) for file in (folder / "figures").rglob("[!.]*.*")]
+    return bool(products) and all(_says(*one) for one in (*products, *found))
 
 
 def _is_marked(folder: Path) -> bool:

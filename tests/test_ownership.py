@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from tiny import WITH_DIMENSION, WITH_SAMPLING, edited, read_job, write_job
 
-from scoregap import InputError, __main__, storage
+from scoregap import InputError, __main__, receipts, storage
 from scoregap.orchestration import workflow
 from scoregap.regression import accepting, baselines, rendering
 from scoregap.report import figures, page
@@ -360,3 +360,51 @@ def test_a_run_starts_in_a_new_or_empty_folder_again_and_in_one_of_an_earlier_ve
         (tmp_path / name / "more").write_text("by the run")
         os.close(workflow.take(tmp_path / name))
     storage.write_text(tmp_path / "earlier" / "report.html", "new", page.KIND)
+
+
+MINE = {
+    "report.html": "<title>mine</title>",
+    "comparison.csv": "a,b\n",
+    "comparison.txt": "mine",
+    "figures/gaps.svg": "<svg/>",
+    "cube.zarr/zarr.json": "{}",
+    "train/model.safetensors": "mine",
+    "fit/model.zarr.zip": "mine",
+}
+
+
+@pytest.mark.parametrize("name", MINE)
+@pytest.mark.parametrize("with_ours", [False, True])
+def test_names_alone_make_no_folder_a_results_folder(tmp_path, name, with_ours):
+    """A train/ and a report.html are in many a folder; what only is called as products are stays."""
+    (tmp_path / "spectrum").mkdir()
+    if with_ours:
+        write_job(tmp_path / "spectrum" / "a.zarr.zip", ARRAYS, ["a"], "spectrum")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(MINE[name])
+    before = listed(tmp_path)
+    with pytest.raises(InputError, match="has files, and was not made by scoregap"):
+        workflow.take(tmp_path)
+    assert listed(tmp_path) == before
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_results_made_by_hand_or_by_plain_snakemake_are_marked(tmp_path, records):
+    for name, make in OURS.items():
+        if Path(name).parts[0] in storage.OF_JOBS | storage.OF_ALL:
+            make(tmp_path / name)
+    if records:
+        (tmp_path / ".snakemake").mkdir()
+    os.close(workflow.take(tmp_path))
+    assert (tmp_path / storage.MARK).is_file()
+
+
+@pytest.mark.parametrize("content", ["", "mine", '{"my": "cube"}'])
+def test_what_is_called_like_a_receipt_stays(tmp_path, content):
+    """Where a plain Snakemake begins in a folder of somebody else."""
+    file = tmp_path / "results" / "done" / "cube.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    with pytest.raises(InputError, match="was not made by scoregap"):
+        receipts.settle(load(edited(tmp_path)), tmp_path / "results")
+    assert file.read_text() == content

@@ -13,12 +13,14 @@ import pwd
 import shlex
 import signal
 import socket
+import stat
 import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from scoregap import InputError
 from scoregap.orchestration.guard import GRACE
 
 LOCK = ".lock"  # in a results folder; its date is when the last run began
@@ -45,7 +47,7 @@ def take(folder: Path) -> int | None:
     from scoregap import storage  # numpy, which is slow to come and which checks do not need
 
     storage.mark(folder)
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = _open(folder, os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,10 +65,18 @@ def take(folder: Path) -> int | None:
     return descriptor
 
 
+def _open(folder: Path, flags: int) -> int:
+    """The lock file. Raises InputError if that is a link, or no regular file: it is written to, and a FIFO waits."""
+    path = folder / LOCK
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise InputError(f"{path}: is not allowed: should be a regular file, or absent")
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+
+
 def taken(folder: Path) -> bool:
     """Whether a run is going on in a results folder; writes nothing."""
     try:
-        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+        descriptor = _open(folder, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:

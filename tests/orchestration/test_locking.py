@@ -9,6 +9,7 @@ import sys
 import pytest
 from standin import below, left, start
 
+from scoregap import InputError, storage
 from scoregap.orchestration import locking
 
 
@@ -107,3 +108,21 @@ def test_a_run_may_begin_while_somebody_looks(tmp_path, monkeypatch):
     assert lock is not None
     assert locking.taken(folder)
     os.close(lock)
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "FIFO", "folder"])
+def test_a_lock_that_is_no_regular_file_is_refused_at_once_and_left_alone(tmp_path, kind):
+    storage.mark(tmp_path)
+    lock, victim = tmp_path / locking.LOCK, tmp_path / "victim"
+    if kind == "link":
+        victim.write_text("mine")
+    if kind == "FIFO":
+        os.mkfifo(lock)
+    elif kind == "folder":
+        lock.mkdir()
+    else:
+        lock.symlink_to(victim)
+    for look in (locking.take, locking.taken, locking.stop):
+        with pytest.raises(InputError, match="should be a regular file"):
+            look(tmp_path)
+    assert not victim.exists() or victim.read_text() == "mine"

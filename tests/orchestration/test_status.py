@@ -37,7 +37,7 @@ def make(folder, job, stage, states=(1, 1)):
         storage.write_weights(path, members, {f"{key}/w": np.zeros(1) for key in keys})
     else:
         name = "status" if stage == "spectrum" else "t_max"
-        write_job(path, xr.Dataset({name: ("member", np.array(states, np.int8))}), keys)
+        write_job(path, xr.Dataset({name: ("member", np.array(states, np.int8))}), keys, stage)
 
 
 def make_all(folder, study, stages=("train", "spectrum", "fit"), without=""):

@@ -143,7 +143,8 @@ def test_a_run_names_what_is_damaged_and_forgets_its_receipt(tiny, tmp_path, mon
     """Before Snakemake starts, which then sees that its stage is to run."""
     folder = tmp_path / "results" / "tiny"
     path = folder / receipts.place("compare")
-    (folder / "cube.zarr").mkdir(parents=True)
+    storage.mark(folder)
+    (folder / "cube.zarr").mkdir()
     (folder / "cube.zarr" / "zarr.json").write_text("{}")
     receipts.write(path, receipts.begin(path, tiny, "compare"), [folder / "cube.zarr"])
     (folder / "cube.zarr" / "zarr.json").write_text("")
