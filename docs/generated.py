@@ -120,7 +120,7 @@ def _allowed(one: dict) -> str:
 
 def cube_variables() -> str:
     """Every variable of the cube, from its registry: those of a whole study, phase times, optional sections."""
-    from scoregap.variables import COORDINATES, OPTIONAL, STATES, STATUS, TIMES, VARIABLES
+    from scoregap.variables import COORDINATES, OPTIONAL, STATUS, TIMES, VARIABLES, State
 
     def rows(names) -> list[list[str]]:
         return [
@@ -144,7 +144,7 @@ def cube_variables() -> str:
             table(["name", "unit", "meaning"], [[_code(name), *one] for name, one in COORDINATES.items()]),
             "## Codes\n",
             table(["status", "meaning"], [[str(k), v] for k, v in STATUS.items()]),
-            table(["state of a time", "meaning"], [[str(k), v] for k, v in STATES.items()]),
+            table(["state of a time", "meaning"], [[str(state.value), state.text] for state in State]),
         ]
     )
 

@@ -139,10 +139,11 @@ def stop(
 
     Exit status 0: it has ended, or there was none; 1: it is not yours to stop, or runs on another machine.
     """
+    from scoregap import storage
     from scoregap.orchestration import locking, workflow
     from scoregap.study import load
 
-    given = (Path(study) / locking.LOCK).is_file()
+    given = any((Path(study) / name).is_file() for name in (storage.MARK, locking.LOCK))
     status, text = locking.stop(Path(study) if given else results / load(workflow.find(study)).name)
     typer.echo(text, err=status != 0)
     raise typer.Exit(status)

@@ -25,6 +25,7 @@ FOLDER = "done"  # in a results folder
 NAME = r"done/([a-z]+/)?[^/]+\.json"
 FORMAT = 1  # that of `storage` too: files of another one are made again
 DATE = 946684800  # seconds since 1970, the date of receipts that were read: Snakemake refuses inputs from the future
+FOREIGN, NO_FILE = "is foreign", "is no file"
 NAMED = 5  # damaged products of a stage that are named one by one
 READS = {stage.name: stage.reads for stage in STAGES}
 GATHERING = {stage.name for stage in STAGES if stage.gathers}
@@ -148,7 +149,7 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
     damaged: dict[str, list[str]] = {}
     for path, (state, says), again in _examined(study, folder, baseline):
         if says:
-            damaged.setdefault(path.split("/")[1].removesuffix(".json"), []).append(f"{folder / says}; made again")
+            damaged.setdefault(path.split("/")[1].removesuffix(".json"), []).append(f"{folder / says}; {_remedy(says)}")
         if state not in ("holds", "absent"):
             from scoregap import storage  # numpy, which is slow to come
 
@@ -164,6 +165,11 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
         if len(found) > NAMED:
             lines.append(f"{folder / stage}: {len(found) - NAMED} more products of this stage likewise")
     return lines
+
+
+def _remedy(says: str) -> str:
+    """What becomes of a product that is not as it was written: only what is scoregap's own is replaced."""
+    return "move it away" if FOREIGN in says or NO_FILE in says else "made again"
 
 
 def _examined(study: Study, folder: Path, baseline: Path | None) -> Iterator[tuple[str, State, dict | None]]:
@@ -222,7 +228,7 @@ def _compared(folder: Path, receipt: dict[str, Any]) -> tuple[str, dict | None]:
         try:
             known = _known(path)
             if not path.is_file():
-                wrong.append(f"{name}: is no file")
+                wrong.append(f"{name}: {NO_FILE}")
             elif known["size"] != recorded["size"]:
                 wrong.append(f"{name}: is damaged: it has {known['size']} bytes, of {recorded['size']}")
             elif known["mtime_ns"] != recorded["mtime_ns"]:
@@ -236,7 +242,7 @@ def _compared(folder: Path, receipt: dict[str, Any]) -> tuple[str, dict | None]:
         again[name] = dates
     for name in receipt["folders"]:
         foreign = (file.relative_to(folder).as_posix() for file in _files(folder / name))
-        wrong += [f"{file}: is foreign" for file in foreign if file not in again]
+        wrong += [f"{file}: {FOREIGN}" for file in foreign if file not in again]
     more = f" (and {len(wrong) - 1} files more)" if len(wrong) > 1 else ""
     return (wrong[0] + more if wrong else ""), receipt | {"files": again} if again != receipt["files"] else None
 

@@ -162,16 +162,24 @@ def kill(runs: Runs, target: str, number: signal.Signals, rng) -> bool:
     return bool(alive)
 
 
+def rotated(turn: int) -> list[str]:
+    """The targets; stages of a job that run side by side take turns at being the first, since others then finish."""
+    side = ("spectrum", "dimension", "sample")
+    at = TARGETS.index(side[0])
+    return [*TARGETS[:at], *(side[(turn + i) % len(side)] for i in range(len(side))), *TARGETS[at + len(side) :]]
+
+
 def record(count: dict[tuple[str, signal.Signals], int], cubes: int) -> None:
-    """Write what was killed how often, and how many cubes have been compared since, all equal."""
+    """Add to the record what was killed how often, and how many cubes have been compared since, all equal."""
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
     asked = ["git", "describe", "--always", "--dirty"]
     revision = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
     rows = [(date, revision, target, *(count[target, number] for number in SIGNALS)) for target in TARGETS]
     total = (date, revision, f"all, {cubes} cubes equal", *(sum(row[k] for row in rows) for k in (3, 4)))
-    with RECORD.open("w", newline="") as file:
-        heads = ("date", "revision", "killed", *(number.name for number in SIGNALS))
-        csv.writer(file, lineterminator="\n").writerows([heads, *rows, total])
+    heads = ("date", "revision", "killed", *(number.name for number in SIGNALS))
+    new = not RECORD.exists()
+    with RECORD.open("a", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([*([heads] if new else []), *rows, total])
 
 
 def main(kills: int = KILLS) -> None:
@@ -184,7 +192,7 @@ def main(kills: int = KILLS) -> None:
         while sum(count.values()) < kills:
             runs = Runs(Path(name) / f"killed-{cubes}", 1)
             for turn in itertools.count(cubes):
-                for i, target in enumerate(TARGETS):
+                for i, target in enumerate(rotated(turn)):
                     if runs.left(target):
                         number = SIGNALS[(turn + i) % 2]
                         count[target, number] += kill(runs, target, number, rng)

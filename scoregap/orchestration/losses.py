@@ -26,7 +26,9 @@ class Losses(NamedTuple):
     def __str__(self) -> str:
         known = f", about {_duration(self.seconds)} of training," if self.seconds >= 1 else ""
         networks = "1 trained network" if self.lost == 1 else f"{self.lost} trained networks"
-        return f"{networks}{known} of other settings would be lost, and {self.new} would be trained"
+        return (
+            f"{networks}{known} of other settings or an earlier version would be lost, and {self.new} would be trained"
+        )
 
 
 def _duration(seconds: float) -> str:

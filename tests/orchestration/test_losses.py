@@ -104,8 +104,11 @@ def test_the_training_that_would_be_lost_is_known_from_metrics(folder):
     assert look(folder, ("  steps: 40", "  steps: 41")) == (4, 400, 4)
     assert look(folder, ("seed: 2", "seed: 1")) == (2, 200, 0)
     assert str(look(folder, ("seed: 2", "seed: 1"))) == (
-        "2 trained networks, about 3 min of training, of other settings would be lost, and 0 would be trained"
+        "2 trained networks, about 3 min of training, of other settings or an earlier version would be lost, "
+        "and 0 would be trained"
     )
-    assert str(losses.Losses(1, 0.5, 2)).startswith("1 trained network of other settings would be lost")
+    assert str(losses.Losses(1, 0.5, 2)).startswith(
+        "1 trained network of other settings or an earlier version would be lost"
+    )
     for seconds, text in ((1, "1 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h")):
         assert f"about {text} of" in str(losses.Losses(1, seconds, 2))

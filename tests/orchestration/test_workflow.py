@@ -99,7 +99,7 @@ def test_on_a_terminal_a_run_asks_and_takes_no_for_an_answer(longer, answer):
         os.write(ours, answer.encode())
     os.close(ours)
     assert process.returncode == 2
-    assert b"4 trained networks of other settings would be lost" in said
+    assert b"4 trained networks of other settings or an earlier version would be lost" in said
     assert everything(results.parent) == before
 
 
