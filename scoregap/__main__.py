@@ -123,6 +123,9 @@ def run_study(
     yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
+    from scoregap.orchestration import environment
+
+    environment.leave_strangers()
     from scoregap.orchestration import workflow
 
     raise typer.Exit(

@@ -25,7 +25,9 @@ def stages_of(folder, path, name):
 def mark(file):
     """Change what the file holds: whoever computes it again takes the mark away."""
     ds, keys = read_job(file)
-    write_job(file, ds.map(lambda array: array + 1 if array.dtype.kind == "f" else array), keys)
+    write_job(
+        file, ds.map(lambda array: array + 1 if array.dtype.kind == "f" else array), keys, file.name.partition("-")[0]
+    )
     return ds, keys
 
 

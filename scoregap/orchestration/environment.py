@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def of_run(user: Mapping[str, str], results: Path) -> dict[str, str]:
         | ({} if os.path.isabs(user.get("HOME", "")) else {"HOME": temporary})
         | ({} if _has_name(user) else {"LOGNAME": str(os.getuid())})
     )
+
+
+def leave_strangers() -> None:
+    """Import no more modules from the current folder or PYTHONPATH in this process, unless the package is there."""
+    strangers = {"", os.getcwd(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+    sys.path[:] = [path for path in sys.path if path not in strangers or Path(path).resolve() == ROOT]
 
 
 def _has_name(user: Mapping[str, str]) -> bool:

@@ -96,7 +96,6 @@ def test_paths_are_handed_over_from_a_latin_1_terminal(tmp_path):
 def test_the_command_names_nothing_of_the_user(tmp_path):
     command = handover.command("2", 1)
     assert command[-4:] == ["--cores", "2", "--resources", "gpu=1"]
-    assert "--rerun-incomplete" in command  # whatever the profile says; a kill would block every later run
     paths_in_it = [one for one in command[1:] if "/" in one]
     assert paths_in_it == [str(ROOT / "workflow" / "Snakefile"), handover.PROFILE, handover.CONFIGURATION]
 
