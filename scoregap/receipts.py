@@ -24,7 +24,7 @@ from scoregap.study.stages import STAGES
 FOLDER = "done"  # in a results folder
 NAME = r"done/([a-z]+/)?[^/]+\.json"
 FORMAT = 1  # that of `storage` too: files of another one are made again
-DATE = 946684800  # seconds since 1970, the date of receipts that were read: Snakemake refuses inputs from the future
+DATE = 946684800  # seconds since 1970, the date of receipts that hold: for Snakemake none is newer than another's input
 FOREIGN, NO_FILE = "is foreign", "is no file"
 NAMED = 5  # damaged products of a stage that are named one by one
 READS = {stage.name: stage.reads for stage in STAGES}
@@ -143,7 +143,8 @@ def look(study: Study, folder: Path, baseline: Path | None = None) -> dict[str, 
 def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str]:
     """Remove the receipts that do not hold, so that Snakemake runs their stages again; a line for each damaged product.
 
-    No other run may be going on in the folder. Products stay as they are: a stage keeps what is sound in its own.
+    Those that hold get one date, so that Snakemake runs nothing else. No other run may be going on in the folder.
+    Products stay as they are: a stage keeps what is sound in its own.
     Raises InputError if what is at the place of a receipt is not scoregap's: a plain Snakemake may begin in any folder.
     """
     damaged: dict[str, list[str]] = {}
@@ -159,6 +160,9 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
             from scoregap import storage
 
             storage.write_text(folder / path, json.dumps(again, indent=1) + "\n", _kind())
+        if state == "holds":
+            with suppress(OSError):  # of another user: a dry run looks at the dates that are there
+                os.utime(folder / path, (DATE, DATE))
     lines = []
     for stage, found in damaged.items():
         lines += found[:NAMED]

@@ -90,8 +90,13 @@ def test_steps_are_in_order_and_made_from_those_before(study):
 def test_every_receipt_of_a_finished_study_holds_and_looking_changes_nothing(study, folder):
     before = content(folder)
     assert missing(study, folder) == {}
-    assert receipts.settle(load(study), folder) == []
     assert content(folder) == before
+    assert receipts.settle(load(study), folder) == []
+    settled = content(folder)
+    assert {path for path in before if settled[path] != before[path]} <= set(folder.glob("done/**/*.json"))
+    assert len({path.stat().st_mtime_ns for path in folder.glob("done/**/*.json")}) == 1  # Snakemake runs none again
+    assert receipts.settle(load(study), folder) == []
+    assert content(folder) == settled
 
 
 def test_nothing_holds_where_there_is_nothing(study, tmp_path):

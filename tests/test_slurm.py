@@ -53,6 +53,7 @@ def test_failures_are_told_and_the_rest_completes(tmp_path):
     jobs = {(job.cells[0]["curvature"], job.trained): id for id, job in load(study).jobs.items()}
     results = tmp_path / "results" / "tiny"
     weights = results / "train" / f"{jobs[0.0, True]}.safetensors"
+    storage.mark(results)
     receipt = results / receipts.place("train", jobs[0.0, True])
     begun = receipts.begin(receipt, study, "train", jobs[0.0, True])
     weights.parent.mkdir(parents=True)

@@ -3,6 +3,7 @@
 One small study is run once; each test then copies its results, changes one thing, and looks at what is run.
 """
 
+import base64
 import os
 import re
 import shutil
@@ -329,11 +330,11 @@ def names(study):
 """
 
 
-def run(folder, changes=None):
+def run(folder, changes=None, arguments=()):
     """(exit status, stderr) of the study in a folder, with these changes of stages (patched.py)."""
     afterwards = {f"scoregap.stages.{name}": code for name, code in (changes or {}).items()}
     python = patched.python(folder, {"scoregap.report.registry": ONE_FIGURE} | afterwards)
-    command = [python, "-m", "scoregap", "run", "tiny.yaml", "--cores", "2", "--yes"]
+    command = [python, "-m", "scoregap", "run", "tiny.yaml", "--cores", "2", "--yes", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     return result.returncode, result.stderr
 
@@ -455,6 +456,31 @@ def test_clocks_that_are_wrong_do_not_matter(every, hours, old, new):
     code, errors = run(every)
     assert (code, errors) == (0, ""), errors
     assert planned(every) == {}
+
+
+@pytest.mark.parametrize(("stage", "profile"), [("train", "default"), ("spectrum", "a user's"), ("cube", "default")])
+def test_a_kill_between_a_receipt_and_snakemakes_note_of_it_costs_nothing(every, stage, profile):
+    """Snakemake then holds a stage that is done for incomplete; those after it had not begun."""
+    results = every / "results" / "tiny"
+    for name in [*results.glob(f"done/{stage}/*.json"), *results.glob(f"done/{stage}.json")]:
+        key = base64.urlsafe_b64encode(str(name.relative_to(results)).encode()).decode()
+        (results / ".snakemake" / "incomplete" / key).write_text('{"external_jobid": null}')
+    later = set(STAGES[STAGES.index(stage) + 1 :]) - ({"dimension"} if stage == "spectrum" else set())
+    for one in later:
+        for receipt in [*results.glob(f"done/{one}/*.json"), *results.glob(f"done/{one}.json")]:
+            receipt.unlink()
+    arguments = []
+    if profile == "default":
+        assert set(planned(every)) == later
+    else:
+        (every / "own").mkdir()
+        (every / "own" / "config.yaml").write_text("cores: 2\n")
+        arguments = ["--profile", "own"]
+    code, errors = run(every, arguments=arguments)
+    assert (code, errors) == (0, ""), errors
+    record = (results / "logs" / workflow.RECORD).read_text()
+    assert set(re.findall("^localrule ([a-z]+):$", record, re.MULTILINE)) - {"all"} == later
+    assert next_run(every) == {}
 
 
 def test_results_from_before_receipts_are_taken_over(every):

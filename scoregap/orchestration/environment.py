@@ -8,10 +8,13 @@ import pwd
 import re
 import shutil
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 FOLDER = ".runtime"  # in a results folder
+DAY = 86400  # seconds
 ROOT = Path(__file__).resolve().parents[2]  # where the package is imported from
 
 # Names of variables by which libraries would compute, draw or compress otherwise.
@@ -69,11 +72,24 @@ def _has_name(user: Mapping[str, str]) -> bool:
 
 
 def prepare(results: Path) -> None:
-    """Make the folders that the environment names, and delete what an earlier run has left in the temporary one."""
-    clear(results)
-    (results / FOLDER / "tmp").mkdir(parents=True)
+    """Make the folders that the environment names, and delete what an earlier run has left in the temporary one.
+
+    What is younger than a day may be of a cluster's jobs, which outlive a run that was killed.
+    """
+    place = results / FOLDER / "tmp"
+    place.mkdir(parents=True, exist_ok=True)
+    for path in place.iterdir():
+        if path.lstat().st_mtime < time.time() - DAY:
+            _delete(path)
 
 
 def clear(results: Path) -> None:
-    """Delete what is temporary. Caches are kept: they hold nothing of a study."""
-    shutil.rmtree(results / FOLDER / "tmp", ignore_errors=True)
+    """Delete what is temporary, after a run that has ended its jobs. Caches are kept: they hold nothing of a study."""
+    _delete(results / FOLDER / "tmp")
+
+
+def _delete(path: Path) -> None:
+    """A file or folder, as far as that is possible."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

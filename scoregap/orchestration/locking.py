@@ -77,7 +77,7 @@ def taken(folder: Path) -> bool:
     """Whether a run is going on in a results folder; writes nothing."""
     try:
         descriptor = _open(folder, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

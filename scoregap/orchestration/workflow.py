@@ -175,9 +175,6 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
         tell(f"scoregap: {line}", to=sys.stderr)
     handover.write(out, path, results, profile, gpus)
     status, lines = follow(handover.command(cores, gpus), out, lock, out / "logs" / RECORD)
-    # After a kill Snakemake may make again what it finds incomplete, and nothing else, and call that success.
-    if status == 0 and not _complete(loaded, out, results):
-        status, lines = follow(handover.command(cores, gpus), out, lock, out / "logs" / RECORD)
     if status == INTERRUPTED:
         tell("stopped; the same command goes on from here", to=sys.stderr)
         return status
@@ -189,11 +186,6 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):
         tell(f"{what:<13} {out / name}")
     return 0
-
-
-def _complete(study: Study, folder: Path, results: Path) -> bool:
-    """Whether every receipt of a study holds."""
-    return all(state.holds for state in receipts.look(study, folder, baseline(study.name, results)).values())
 
 
 def _agree_to_losses(study: Study, folder: Path) -> None:

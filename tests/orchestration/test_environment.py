@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -138,15 +139,20 @@ def test_of_the_modules_elsewhere_only_the_package_itself_is_passed_on(tmp_path)
         )
 
 
-def test_what_a_killed_run_has_left_is_swept_and_caches_stay(tmp_path):
-    environment.prepare(tmp_path)
-    for path in ("tmp/snakemakeabc/file", "matplotlib/fontlist.json"):
-        (tmp_path / environment.FOLDER / path).parent.mkdir(parents=True)
-        (tmp_path / environment.FOLDER / path).write_text("")
+def test_what_a_killed_run_has_left_is_swept_and_caches_and_what_may_be_in_use_stay(tmp_path):
+    """A folder, a file and a link to nothing, left two days ago; a folder made just now, by a cluster's job perhaps."""
     environment.prepare(tmp_path)
     runtime = tmp_path / environment.FOLDER
+    for path in ("tmp/snakemakeabc/file", "tmp/file", "tmp/young/file", "matplotlib/fontlist.json"):
+        (runtime / path).parent.mkdir(parents=True, exist_ok=True)
+        (runtime / path).write_text("")
+    (runtime / "tmp" / "link").symlink_to("nowhere")
+    date = time.time() - 2 * environment.DAY
+    for name in ("snakemakeabc", "file", "link"):
+        os.utime(runtime / "tmp" / name, (date, date), follow_symlinks=False)
+    environment.prepare(tmp_path)
     assert [path.relative_to(runtime).as_posix() for path in sorted(runtime.rglob("*"))] == [
-        "matplotlib", "matplotlib/fontlist.json", "tmp",
+        "matplotlib", "matplotlib/fontlist.json", "tmp", "tmp/young", "tmp/young/file",
     ]  # fmt: skip
     environment.clear(tmp_path)
     assert not (runtime / "tmp").exists()

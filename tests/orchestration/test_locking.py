@@ -110,6 +110,13 @@ def test_a_run_may_begin_while_somebody_looks(tmp_path, monkeypatch):
     os.close(lock)
 
 
+@pytest.mark.parametrize("place", ["file", "file/deeper", "absent"])
+def test_no_run_is_going_on_where_there_can_be_no_results(tmp_path, place):
+    (tmp_path / "file").write_text("mine")
+    assert not locking.taken(tmp_path / place)
+    assert locking.stop(tmp_path / place) == (0, f"{tmp_path / place}: no run is going on: nothing to stop")
+
+
 @pytest.mark.parametrize("kind", ["link", "dangling link", "FIFO", "folder"])
 def test_a_lock_that_is_no_regular_file_is_refused_at_once_and_left_alone(tmp_path, kind):
     storage.mark(tmp_path)
