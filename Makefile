@@ -10,6 +10,7 @@
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
 # make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
+# make paths    plans a study under 300 times four names of files with every kind of character
 # make faults-slurm   lets jobs on a Slurm of one machine fail, of every stage in every way; FAULTS='memory node ...'
 # make coverage   how often 95 % intervals of phase times hold the truth
 # make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
@@ -29,7 +30,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm paths bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -74,6 +75,9 @@ scale: $(VENV)/installed-test
 
 faults: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python -u tests/faults.py $(KILLS)
+
+paths: $(VENV)/installed-test
+	@$(BIN)/python tests/paths.py
 
 faults-slurm: $(VENV)/installed-test
 	@$(BIN)/python -u tests/faults_slurm.py $(FAULTS)

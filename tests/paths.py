@@ -1,14 +1,18 @@
 """Names of files that reach Snakemake: dry runs of the tiny study under names of all kinds.
 
-    python tests/paths.py [PATHS] [SEED]        # 300; a minute or two on one core
+    make paths        # or: python tests/paths.py [PATHS] [SEED]; 300, a minute or two on one core
 
 Each has four names: of the folder of results, of the study file, of its folder, and of the profile. Snakemake plans the
-study as `scoregap run` lets it, in a fork of one process that has imported it. Prints what went wrong; exit status 1
-if the plan is not that of the study, or if anything lies under another name than it should.
+study as `scoregap run` lets it, in a fork of one process that has imported it. Prints what went wrong, adds a line
+to results/benchmarks/paths.csv; exit status 1 if the plan is not that of the study, or if anything lies under another
+name than it should.
 """
 
+import csv
+import datetime
 import os
 import random
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +20,9 @@ from pathlib import Path
 from tiny import TINY
 
 from scoregap.orchestration import environment, handover
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORD = ROOT / "results" / "benchmarks" / "paths.csv"
 
 # What shells, YAML, JSON, Snakemake (braces, wildcards, <path variables>), patterns of names, formats, terminals and
 # encodings give a meaning, or what none of them expects.
@@ -104,6 +111,13 @@ def main(count: int, seed: int) -> int:
                 failed += 1
                 print(f"{names!r}: {wrong}".encode(errors="backslashreplace").decode(), flush=True)
     spent = sum(os.times()[:4])
+    asked = ["git", "describe", "--always", "--dirty"]
+    revision = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+    new = not RECORD.exists()
+    with RECORD.open("a", newline="") as file:
+        heads = ("date", "revision", "times four names", "seed", "failed", "seconds of one core")
+        row = (datetime.datetime.now(datetime.UTC).date().isoformat(), revision, count, seed, failed, round(spent))
+        csv.writer(file, lineterminator="\n").writerows([*([heads] if new else []), row])
     print(f"{count} times four names, seed {seed}: {failed} failed; {spent:.0f} s of one core")
     return int(failed > 0)
 
