@@ -140,12 +140,21 @@ def victims(process: subprocess.Popen, target: str) -> list[psutil.Process]:
 
 
 def kill(runs: Runs, target: str, number: signal.Signals, rng) -> bool:
-    """Start, wait for the target and then a random while, kill it; whether there was something to kill."""
+    """Start, wait for the target and then a random while, kill it; whether there was something to kill.
+
+    Every other training is not killed before it has kept its state, so that the next one has to go on from there.
+    """
     process = runs.start()
     deadline = time.monotonic() + 300
-    while process.poll() is None and not victims(process, target) and time.monotonic() < deadline:
+    kept = target == "train" and rng.random() < 0.5
+
+    def waiting() -> bool:
+        found = any((runs.results / "train").glob("*.checkpoint")) if kept else victims(process, target)
+        return process.poll() is None and not found and time.monotonic() < deadline
+
+    while waiting():
         time.sleep(0.02)
-    time.sleep(rng.uniform(0, 5 if target in ("run", "snakemake", "train") else 2.5))
+    time.sleep(rng.uniform(0, 0.5 if kept else 5 if target in ("run", "snakemake", "train") else 2.5))
     alive = victims(process, target)
     if target == "run" and number == signal.SIGTERM:
         alive = alive[:1]  # as a user's kill, or a shutdown, to `scoregap run`, which passes it on
@@ -169,13 +178,19 @@ def rotated(turn: int) -> list[str]:
     return [*TARGETS[:at], *(side[(turn + i) % len(side)] for i in range(len(side))), *TARGETS[at + len(side) :]]
 
 
-def record(count: dict[tuple[str, signal.Signals], int], cubes: int) -> None:
-    """Add to the record what was killed how often, and how many cubes have been compared since, all equal."""
+def record(count: dict[tuple[str, signal.Signals], int], cubes: int, resumed: int) -> None:
+    """Add to the record what was killed how often, how many trainings went on from their state, and how many cubes
+    have been compared since, all equal."""
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
     asked = ["git", "describe", "--always", "--dirty"]
     revision = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
     rows = [(date, revision, target, *(count[target, number] for number in SIGNALS)) for target in TARGETS]
-    total = (date, revision, f"all, {cubes} cubes equal", *(sum(row[k] for row in rows) for k in (3, 4)))
+    total = (
+        date,
+        revision,
+        f"all, {cubes} cubes equal, {resumed} trainings resumed",
+        *(sum(row[k] for row in rows) for k in (3, 4)),
+    )
     heads = ("date", "revision", "killed", *(number.name for number in SIGNALS))
     new = not RECORD.exists()
     with RECORD.open("a", newline="") as file:
@@ -184,7 +199,7 @@ def record(count: dict[tuple[str, signal.Signals], int], cubes: int) -> None:
 
 def main(kills: int = KILLS) -> None:
     """Kill so often, comparing the cube whenever the study has come to its end."""
-    rng, cubes = np.random.default_rng(0), 0
+    rng, cubes, resumed = np.random.default_rng(0), 0, 0
     count = {(target, number): 0 for target in TARGETS for number in SIGNALS}
     with tempfile.TemporaryDirectory() as name:
         reference = Runs(Path(name) / "reference", SEEDS)
@@ -202,11 +217,11 @@ def main(kills: int = KILLS) -> None:
                 runs.grow()
             if runs.cube() != reference.cube():
                 raise SystemExit(f"the cube differs after {count}")
-            cubes += 1
+            cubes, resumed = cubes + 1, resumed + len(runs.resumed)
             print(f"{sum(count.values()):4} kills; trainings that went on: {len(runs.resumed)}; hung: {runs.hung}")
             shutil.rmtree(runs.folder)
     print(f"{sum(count.values())} kills, {cubes} cubes: all as the uninterrupted one, nothing trained twice")
-    record(count, cubes)  # not before: cubes name the revision, which is another one in a changed checkout
+    record(count, cubes, resumed)  # not before: cubes name the revision, which is another one in a changed checkout
 
 
 if __name__ == "__main__":
