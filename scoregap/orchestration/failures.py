@@ -42,6 +42,8 @@ def _reasons(block: str, folder: Path) -> list[str]:
     said = "\n".join(_read(log) for log in schedulers)
     done = re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", said)
     own = [log for log in own if _stage(log) not in done] or own[-1:]
+    begun = [stage for stage in re.findall(r"^(?:local)?rule (\w+):$", said, re.MULTILINE) if stage not in done]
+    own.sort(key=lambda log: _stage(log) not in begun[-1:])  # first that of the stage that was at work
     if not own:
         return []
     name = _stage(own[0]) if _stage(own[0]) == own[0].stem else f"{_stage(own[0])} {own[0].stem}"

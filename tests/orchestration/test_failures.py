@@ -116,6 +116,19 @@ def test_in_a_group_the_first_stage_that_did_not_finish_is_named(told):
     assert line.startswith("scoregap: fit b-2: ran out of memory")
 
 
+def test_in_a_group_the_stage_that_was_at_work_is_named_whatever_the_order_of_stages(told):
+    """`fit` may run before `dimension`: both need only what is before them."""
+    log = "log: logs/dimension/b-2.log (check log file(s) for error details)"
+    group = GROUP.replace(
+        "    jobs:\n", f"    jobs:\n        rule dimension:\n            jobid: 9\n            {log}\n"
+    )
+    ran = "localrule spectrum:\nFinished jobid: 7 (Rule: spectrum)\nlocalrule {}:\nexceeded memory limit"
+    for stage in ("fit", "dimension"):
+        (line,) = told(group, {"b-2": ran.format(stage)})
+        assert line.startswith(f"scoregap: {stage} b-2: ran out of memory")
+        assert f"[{stage}:mem_mb=MB]" in line
+
+
 def test_a_message_is_found_in_any_log_of_a_group(told):
     """Where no scheduler says which stage was at work."""
     assert told(GROUP, {"fit/b-2": "scoregap: no space\n"}) == ["scoregap: no space"]
