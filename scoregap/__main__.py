@@ -93,7 +93,8 @@ def _keyword(stage: str, command):
         if receipt is None:
             command(**kwargs)
             return
-        begun = receipts.begin(receipt, kwargs["study"], stage, kwargs.get("job", ""), kwargs.get("baseline"))
+        products = [kwargs[name] for name in receipts.MAKES[stage]]
+        begun = receipts.begin(receipt, kwargs["study"], stage, kwargs.get("job", ""), kwargs.get("baseline"), products)
         receipts.write(receipt, begun, command(**kwargs))
 
     parameters: list[inspect.Parameter] = []
@@ -142,11 +143,11 @@ def stop(
 
     Exit status 0: it has ended, or there was none; 1: it is not yours to stop, or runs on another machine.
     """
-    from scoregap import storage
     from scoregap.orchestration import locking, workflow
+    from scoregap.store.ownership import MARK
     from scoregap.study import load
 
-    given = any((Path(study) / name).is_file() for name in (storage.MARK, locking.LOCK))
+    given = any((Path(study) / name).is_file() for name in (MARK, locking.LOCK))
     status, text = locking.stop(Path(study) if given else results / load(workflow.find(study)).name)
     typer.echo(text, err=status != 0)
     raise typer.Exit(status)
@@ -227,9 +228,10 @@ def check(
     Exit status 0: same or better; 1: worse, or missing; 2: not usable input; 3: inconclusive, with --strict; 4: not
     comparable (another study, data or class of device). compare.require of the study says which verdicts count.
     """
-    from scoregap import storage
     from scoregap.orchestration import workflow
     from scoregap.regression import rendering, reports
+    from scoregap.store.files import write_text
+    from scoregap.store.ownership import claim
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
@@ -239,7 +241,7 @@ def check(
         from scoregap.report.figures import forest
 
         wanted.append((figure, figures.KIND))
-    storage.claim(*wanted)
+    claim(*wanted)
     path = baseline or workflow.baseline(loaded.name, results)
     required = baseline or path.exists() or "baseline" in loaded.document.compare.require
     report, why = reports.check_run(loaded, results / loaded.name, path if required else None)
@@ -248,7 +250,7 @@ def check(
         raise typer.Exit(reports.INCOMPARABLE)
     typer.echo(rendering.as_json(report, strict) if as_json else rendering.as_text(report))
     if junit:
-        storage.write_text(junit, rendering.as_junit(report, strict), rendering.JUNIT)
+        write_text(junit, rendering.as_junit(report, strict), rendering.JUNIT)
     if figure:
         with figures.styled():
             drawn = figures.signed(forest.draw(report), loaded)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import xarray as xr
 
-from scoregap import InputError, storage
+from scoregap import InputError
+from scoregap.store.cube import read_cube
 from scoregap.study import Study
 
 
@@ -23,7 +24,7 @@ def groups(study: Study) -> dict[str, tuple[Study, int]]:
 
 def datasets(study: Study, cube: Path) -> list[tuple[Study, list[xr.Dataset]]]:
     """For every part of a study its datasets in the cube, one per ambient_dim, in the order of the study."""
-    found = storage.read_cube(cube)
+    found = read_cube(cube)
     if any(ds.attrs.get("config_hash") != study.hash for ds in found.values()) or found.keys() != groups(study).keys():
         raise InputError("is not of this study as it is now", file=cube, allowed="rerun cube")
     return [(part, [found[name] for name, (one, _) in groups(study).items() if one is part]) for part in study.parts]

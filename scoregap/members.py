@@ -11,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from scoregap import DamagedFile, storage, variables
+from scoregap import DamagedFile, variables
 from scoregap.progress import Heartbeat
+from scoregap.store.arrays import Arrays
+from scoregap.store.jobs import job_kind, read_job, write_job
+from scoregap.store.ownership import claim
 from scoregap.study import Cell, Job
 
 PADDED = ("gap", "group")  # dimensions in which members of a job may differ in size
@@ -28,7 +31,7 @@ def update(
     Cells whose results are the same (equal keys) are computed once. beat: to be told of every unit of work that is
     done, of which a cell has so many. Returns what was written.
     """
-    storage.claim((out, storage.job_kind(stage)))
+    claim((out, job_kind(stage)))
     keys = job.keys(stage)
     wanted: dict[str, Cell] = {}
     for key, cell in zip(keys, job.cells, strict=True):
@@ -37,7 +40,7 @@ def update(
     fresh = [key for key in wanted if key not in found]
     beat = Heartbeat(unit, len(fresh) * units)
     found |= {key: compute(wanted[key], beat) for key in fresh}
-    storage.write_job(out, variables.stack([found[key] for key in keys]), keys, stage)
+    write_job(out, variables.stack([found[key] for key in keys]), keys, stage)
     return [out]
 
 
@@ -46,14 +49,14 @@ def earlier(path: Path, wanted: dict[str, Cell]) -> dict[str, Result]:
     if not path.exists():
         return {}
     try:
-        arrays, keys = storage.read_job(path)
+        arrays, keys = read_job(path)
     except DamagedFile as error:
         print(f"not reused: {error}", file=sys.stderr)
         return {}
     return {key: result(arrays, i, wanted[key].gaps) for i, key in enumerate(keys) if key in wanted}
 
 
-def result(arrays: storage.Arrays, i: int, gaps: int) -> Result:
+def result(arrays: Arrays, i: int, gaps: int) -> Result:
     """The variables of the i-th member of a job, which has so many gaps."""
     return {
         name: array[i, *(slice(gaps if dim in PADDED else None) for dim in dims[1:])]

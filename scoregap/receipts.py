@@ -12,22 +12,24 @@ is compared. Imports neither numpy nor torch: Snakemake reads receipts.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from scoregap import InputError
+from scoregap.store.files import FORMAT, write_text
+from scoregap.store.ownership import Kind, json_with, own
 from scoregap.study import Study, digest, load
 from scoregap.study.stages import STAGES
 
 FOLDER = "done"  # in a results folder
-NAME = r"done/([a-z]+/)?[^/]+\.json"
-FORMAT = 1  # that of `storage` too: files of another one are made again
+KIND = Kind("a receipt", json_with("made_from", "fingerprint"), r"done/([a-z]+/)?[^/]+\.json")
 DATE = 946684800  # seconds since 1970, the date of receipts that hold: for Snakemake none is newer than another's input
 FOREIGN, NO_FILE = "is foreign", "is no file"
 NAMED = 5  # damaged products of a stage that are named one by one
 READS = {stage.name: stage.reads for stage in STAGES}
+MAKES = {stage.name: stage.makes for stage in STAGES}
 GATHERING = {stage.name for stage in STAGES if stage.gathers}
 
 
@@ -80,12 +82,20 @@ def fingerprint(study: Study, stage: str, job: str = "", baseline: Path | None =
 # ---------------------------------------------------------------- of a stage's process
 
 
-def begin(path: Path, study: Path, stage: str, job: str = "", baseline: Path | None = None) -> dict[str, Any]:
+def begin(
+    path: Path, study: Path, stage: str, job: str = "", baseline: Path | None = None, products: Sequence[Path] = ()
+) -> dict[str, Any]:
     """A receipt that is to be written to `path`, without products: call it before the stage reads anything.
 
-    What changes while the stage runs then makes the receipt one that does not hold. Raises InputError.
+    What changes while the stage runs then makes the receipt one that does not hold. products: where the stage is to
+    write. Raises InputError unless `path` is the receipt's place in a results folder, free or a receipt of ours, and
+    the products are in that folder.
     """
-    folder, loaded = folder_of(path, stage, job), load(study)
+    folder = folder_of(path, stage, job)
+    for product in products:
+        _inside(folder, product, path)
+    own(path, KIND)
+    loaded = load(study)
     made_from = {}
     for name in before(loaded, stage, job):
         made_from[name] = identity(_read(folder / name) or {})
@@ -102,34 +112,32 @@ def begin(path: Path, study: Path, stage: str, job: str = "", baseline: Path | N
 
 def write(path: Path, begun: dict[str, Any], products: list[Path]) -> None:
     """Complete a receipt by its products, files or whole folders, and write it. Raises InputError."""
-    from scoregap import storage
-
     folder = folder_of(path, begun["stage"], begun["job"])
     files, folders = {}, []
-    for product in (Path(os.path.abspath(one)) for one in products):
-        if not product.is_relative_to(folder):
-            raise InputError(f"--receipt: {str(path)!r} is not allowed: {product} is not in its results folder")
+    for product in (_inside(folder, one, path) for one in products):
         if product.is_dir():
             folders.append(product.relative_to(folder).as_posix())
         for file in _files(product) if product.is_dir() else (product,):
             files[file.relative_to(folder).as_posix()] = _known(file) | {"sha256": _sha256(file)}
     content = begun | {"files": files, "folders": folders}
-    storage.write_text(path, json.dumps(content, indent=1) + "\n", _kind())
-
-
-def _kind():
-    from scoregap import storage
-
-    return storage.Kind("a receipt", storage.json_with("made_from", "fingerprint"), NAME)
+    write_text(path, json.dumps(content, indent=1) + "\n", KIND)
 
 
 def folder_of(path: Path, stage: str, job: str = "") -> Path:
     """The results folder of a receipt. Raises InputError if it is not at its place in one."""
-    own = Path(place(stage, job))
-    path = Path(os.path.abspath(path))
-    if path.parts[-len(own.parts) :] != own.parts:
-        raise InputError(f"--receipt: {str(path)!r} is not allowed: should end in {own}")
-    return path.parents[len(own.parts) - 1]
+    ending = Path(place(stage, job))
+    whole = Path(os.path.abspath(path))
+    if whole.parts[-len(ending.parts) :] != ending.parts:
+        raise InputError(key="--receipt", value=str(whole), allowed=f"should end in {ending}")
+    return whole.parents[len(ending.parts) - 1]
+
+
+def _inside(folder: Path, product: Path, path: Path) -> Path:
+    """The whole path of a product. Raises InputError if it is not in the results folder of the receipt `path`."""
+    whole = Path(os.path.abspath(product))
+    if not whole.is_relative_to(folder):
+        raise InputError(key="--receipt", value=str(path), allowed=f"{whole} is not in its results folder")
+    return whole
 
 
 # ---------------------------------------------------------------- of a results folder
@@ -152,14 +160,10 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
         if says:
             damaged.setdefault(path.split("/")[1].removesuffix(".json"), []).append(f"{folder / says}; {_remedy(says)}")
         if state not in ("holds", "absent"):
-            from scoregap import storage  # numpy, which is slow to come
-
-            storage.own(folder / path, _kind())
+            own(folder / path, KIND)
             (folder / path).unlink()
         elif again:
-            from scoregap import storage
-
-            storage.write_text(folder / path, json.dumps(again, indent=1) + "\n", _kind())
+            write_text(folder / path, json.dumps(again, indent=1) + "\n", KIND)
         if state == "holds":
             with suppress(OSError):  # of another user: a dry run looks at the dates that are there
                 os.utime(folder / path, (DATE, DATE))

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scoregap import InputError, devices, scores, storage
+from scoregap import InputError, devices, scores
 from scoregap.scores.base import Score
+from scoregap.store.weights import read_weights
 from scoregap.study import Cell, Job
 
 
 class Trained(NamedTuple):
-    """What the weights file of a job of a study holds, as `storage.read_weights` gives it; nothing of an untrained one.
+    """What the weights file of a job of a study holds, as `read_weights` gives it; nothing of an untrained one.
 
     study: its file, which an error about the device names.
     """
@@ -61,11 +62,15 @@ def read(study: Path, job: Job, weights: Path | None) -> Trained:
     if not job.trained:
         return Trained(study)
     if weights is None:
-        raise InputError(f"{study}: job {job.id!r} was trained: weights are needed: pass --weights FILE")
-    members, tensors = storage.read_weights(weights)
+        raise InputError(
+            f"job {job.id!r} was trained: weights are needed", file=study, value=job.id, allowed="pass --weights FILE"
+        )
+    members, tensors = read_weights(weights)
     for cell in job.cells:
         if "diverged" not in members.get(cell.key("train"), {}):  # which a checkpoint does not say
             raise InputError(
-                f"{weights}: is not of this study as it is now (seed {cell['seed']} is missing): rerun train"
+                f"is not of this study as it is now (seed {cell['seed']} is missing)",
+                file=weights,
+                allowed="rerun train",
             )
     return Trained(study, members, tensors)

@@ -19,7 +19,13 @@ import xarray as xr
 import zarr
 from tiny import write_job
 
-from scoregap import DamagedFile, storage, variables
+from scoregap import DamagedFile, variables
+from scoregap.store import cube as cube_files
+from scoregap.store.cube import read_cube, write_cube
+from scoregap.store.files import manifest_of
+from scoregap.store.jobs import read_job
+from scoregap.store.tables import read_table, write_table
+from scoregap.store.weights import read_weights, write_weights
 
 FLIPS = 216
 WHOLE = (
@@ -46,16 +52,14 @@ def job(names):
         write_job(folder / "job.zarr.zip", numbers(names, np.random.default_rng(seed)), ["a", str(seed)])
         return folder / "job.zarr.zip", folder / "job.zarr.zip"
 
-    return make, storage.read_job
+    return make, read_job
 
 
 def weights(folder, seed):
     """Trained weights of two members."""
     rng = np.random.default_rng(seed)
     tensors = {f"{key}/network.{name}": rng.random((8, 8), np.float32) for key in "ab" for name in ("w", "b")}
-    storage.write_weights(
-        folder / "w.safetensors", {key: {"diverged": False, "data_std": seed} for key in "ab"}, tensors
-    )
+    write_weights(folder / "w.safetensors", {key: {"diverged": False, "data_std": seed} for key in "ab"}, tensors)
     return folder / "w.safetensors", folder / "w.safetensors"
 
 
@@ -65,7 +69,7 @@ def checkpoint(folder, seed):
     state = rng.bit_generator.state
     members = {key: {"step": 128, "device": "cpu", "generator": state} for key in "ab"}
     tensors = {f"{key}/adam.{name}": rng.random((8, 8), np.float32) for key in "ab" for name in ("m", "v")}
-    storage.write_weights(folder / "w.safetensors.checkpoint", members, tensors)
+    write_weights(folder / "w.safetensors.checkpoint", members, tensors)
     return folder / "w.safetensors.checkpoint", folder / "w.safetensors.checkpoint"
 
 
@@ -82,17 +86,17 @@ def cube(pick):
             for name, own in dims.items()
         }
         coords = {"network": np.array(["exact", "a", "b"], object), "seed": np.arange(4), "time": rng.random(6)}
-        with mock.patch.multiple(storage, CHUNK=80, SHARD=960):
+        with mock.patch.multiple(cube_files, CHUNK=80, SHARD=960):
             attributes = {"seed": str(seed), "config_hash": "x", "contract": "1"}
-            storage.write_cube(folder / "cube.zarr", {"": xr.Dataset(arrays, coords, attributes)})
+            write_cube(folder / "cube.zarr", {"": xr.Dataset(arrays, coords, attributes)})
         return folder / "cube.zarr", pick(folder / "cube.zarr")
 
     return make
 
 
-def read_cube(path):
+def read_whole_cube(path):
     """Everything in a cube."""
-    return {name: ds.load() for name, ds in storage.read_cube(path).items()}
+    return {name: ds.load() for name, ds in read_cube(path).items()}
 
 
 def read_alone(path):
@@ -105,14 +109,14 @@ def read_alone(path):
 
 def table(folder, seed):
     """A comparison."""
-    storage.write_table(folder / "comparison.csv", "quantity,ratio\n" + f"t_max,1.{seed}\n" * 50, f"hash {seed}")
+    write_table(folder / "comparison.csv", "quantity,ratio\n" + f"t_max,1.{seed}\n" * 50, f"hash {seed}")
     return folder / "comparison.csv", folder / "comparison.csv"
 
 
 def manifest_of_table(folder, seed):
     """The file with its checksum."""
     path, _ = table(folder, seed)
-    return path, storage.manifest_of(path)
+    return path, manifest_of(path)
 
 
 def shard(path):
@@ -122,19 +126,19 @@ def shard(path):
 
 # kind -> (make: folder, seed -> what is read, what is damaged; read)
 KINDS = {
-    "weights": (weights, storage.read_weights),
-    "checkpoint": (checkpoint, storage.read_weights),
+    "weights": (weights, read_weights),
+    "checkpoint": (checkpoint, read_weights),
     "spectrum": job(("status", "eigenvalue", "alignment", "training_flops")),
     "dimension": job(("boundary", "gap_count")),
     "fit": job(("t_max", "t_max_low", "t_max_state", "gap_width")),
-    "cube: shard": (cube(shard), read_cube),
+    "cube: shard": (cube(shard), read_whole_cube),
     "cube: shard, read by zarr alone": (cube(shard), read_alone),
-    "cube: metadata of all": (cube(lambda path: path / "zarr.json"), read_cube),
-    "cube: metadata of a variable": (cube(lambda path: path / "eigenvalue" / "zarr.json"), read_cube),
-    "cube: coordinate": (cube(lambda path: path / "time" / "c" / "0"), read_cube),
-    "cube: manifest": (cube(storage.manifest_of), read_cube),
-    "comparison": (table, storage.read_table),
-    "comparison: checksum": (manifest_of_table, storage.read_table),
+    "cube: metadata of all": (cube(lambda path: path / "zarr.json"), read_whole_cube),
+    "cube: metadata of a variable": (cube(lambda path: path / "eigenvalue" / "zarr.json"), read_whole_cube),
+    "cube: coordinate": (cube(lambda path: path / "time" / "c" / "0"), read_whole_cube),
+    "cube: manifest": (cube(manifest_of), read_whole_cube),
+    "comparison": (table, read_table),
+    "comparison: checksum": (manifest_of_table, read_table),
 }
 
 

@@ -24,9 +24,11 @@ import patched
 import psutil
 from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import DamagedFile, storage
+from scoregap import DamagedFile
 from scoregap.orchestration import status
 from scoregap.progress import metrics_of
+from scoregap.store.files import manifest_of
+from scoregap.store.weights import weights_members
 from scoregap.study import load
 from scoregap.study.stages import STAGES
 
@@ -99,7 +101,7 @@ class Runs:
         """Note what is trained; it may not be trained again: that adds to its metrics."""
         for path in (self.results / "train").glob("*.safetensors"):
             try:
-                known = storage.weights_members(path)
+                known = weights_members(path)
             except DamagedFile as error:
                 raise SystemExit(f"weights are not whole: {error}") from None
             lines = metrics_of(path).read_text().splitlines()
@@ -113,7 +115,7 @@ class Runs:
 
     def cube(self) -> str:
         """The manifest: the hash of every file of the cube."""
-        return storage.manifest_of(self.results / "cube.zarr").read_text()
+        return manifest_of(self.results / "cube.zarr").read_text()
 
 
 def jobs(process: subprocess.Popen | None):

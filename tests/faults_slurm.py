@@ -19,7 +19,12 @@ import patched
 import yaml
 from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import receipts, storage
+from scoregap import receipts
+from scoregap.store.cube import read_cube
+from scoregap.store.files import manifest_of
+from scoregap.store.jobs import job_path, read_job
+from scoregap.store.tables import read_table
+from scoregap.store.weights import read_weights
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,15 +97,15 @@ def members(study: Study, folder: Path) -> set[tuple[str, str, str]]:
     """(stage, job, key) of all that is in the files of jobs."""
     found = set()
     for stage, job in receipts.steps(study):
-        if job and (path := storage.place(folder, job, stage)).exists():
-            keys = storage.read_weights(path)[0] if stage == "train" else storage.read_job(path)[1]
+        if job and (path := job_path(folder, job, stage)).exists():
+            keys = read_weights(path)[0] if stage == "train" else read_job(path)[1]
             found |= {(stage, job, key) for key in keys}
     return found
 
 
 def hashes(cube: Path) -> dict[str, str]:
     """Hashes of a cube's files; without that of its attributes, which name the revision of the code."""
-    files = json.loads(storage.manifest_of(cube).read_text())["files"]
+    files = json.loads(manifest_of(cube).read_text())["files"]
     return {name: one for name, one in files.items() if name != "zarr.json"}
 
 
@@ -128,9 +133,9 @@ def chain(study: Path, fault: str) -> dict[str, str]:
         assert status == 1, text
         assert any(f"scoregap: {stage}" in text for stage in stages), text
         assert members(load(study), results) >= before
-        storage.read_cube(results / "cube.zarr")
+        read_cube(results / "cube.zarr")
         for name in ("comparison.csv", "claims.csv"):
-            storage.read_table(results / name)
+            read_table(results / name)
         assert (results / "report.html").stat().st_size
         outcome |= dict.fromkeys(stages, "kept")
     status, text = run(study)

@@ -18,7 +18,7 @@ import numpy as np
 
 from scoregap.orchestration.status import OF_JOBS
 from scoregap.regression import baselines, reports
-from scoregap.storage import place
+from scoregap.store.jobs import job_path
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,7 +70,7 @@ def rerun(study: Study, fault: Fault, tree: Path, results: Path) -> None:
     for job in study.jobs.values():
         if fault.stage != "train" or job.trained:
             for stage in OF_JOBS[OF_JOBS.index(fault.stage) :]:
-                place(folder, job.id, stage).unlink(missing_ok=True)
+                job_path(folder, job.id, stage).unlink(missing_ok=True)
     for after in ("cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt",
                   "claims.csv", "claims.csv.json"):  # fmt: skip
         (folder / after).unlink()

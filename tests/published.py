@@ -13,8 +13,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from scoregap import InputError, cubes, storage
+from scoregap import InputError, cubes
 from scoregap.orchestration.workflow import find
+from scoregap.store import ownership
+from scoregap.store.ownership import Kind
+from scoregap.store.tables import read_table
 from scoregap.study import Study, load
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -26,7 +29,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-KIND = storage.Kind(
+KIND = Kind(
     "a folder of what is published",
     lambda path: json.loads((path / "provenance.json").read_text())["files"] == hashes(path),
     inside=r"[\w-]+\.(csv|svg)|provenance\.json",
@@ -37,10 +40,10 @@ def publish(study: Study, folder: Path, out: Path, pictures: list[str]) -> None:
     """Copy tables and pictures of a run in a folder. Raises InputError, DamagedFile, unless they are of this study
     and `out` is absent, or was published before and not edited since."""
     for name in ("claims.csv", "comparison.csv"):
-        if storage.read_table(folder / name)[1] != study.hash:
+        if read_table(folder / name)[1] != study.hash:
             raise InputError(f"{folder / name}: is not of this study as it is now: run it")
     ds = cubes.datasets(study, folder / "cube.zarr")[0][1][0]
-    out = storage.own(out, KIND)
+    out = ownership.own(out, KIND)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     copied = {name: folder / name for name in ("claims.csv", "comparison.csv")}

@@ -18,8 +18,10 @@ import numpy as np
 import xarray as xr
 from tiny import write_job
 
-from scoregap import storage, variables
+from scoregap import variables
 from scoregap.stages import fit, spectrum
+from scoregap.store.cube import read_cube
+from scoregap.store.jobs import read_job
 from scoregap.study import load
 
 REPEATS = 5
@@ -123,12 +125,12 @@ def measured(folder, seeds):
     write, files = write_jobs(folder, study)
     jobs = [disk(folder / stage) for stage in ("spectrum", "fit")]
     some = [sorted((folder / stage).iterdir())[0] for stage in ("spectrum", "fit")]
-    read = median(lambda: [storage.read_job(path) for path in some])
+    read = median(lambda: [read_job(path) for path in some])
     build, cpu, peak = built(folder, study)
     size, inodes = disk(folder / "cube.zarr")
-    verify = median(lambda: storage.read_cube(folder / "cube.zarr"))
+    verify = median(lambda: read_cube(folder / "cube.zarr"))
     opening = median(lambda: xr.open_zarr(folder / "cube.zarr"))
-    ds = storage.read_cube(folder / "cube.zarr")[""]
+    ds = read_cube(folder / "cube.zarr")[""]
     ours = reading(ds.eigenvalue)
     small = median(lambda: ds.t_max.values)
     plain = folder / "plain.zarr"

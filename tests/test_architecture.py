@@ -208,8 +208,9 @@ def sources(stage):
     total = hashlib.sha256()
     # The registry of stages holds the revisions themselves; reading, writing and telling do not change results.
     of_study = ("study", "study.checks", "study.grid", "study.schema", "study.stages")
-    silent = {"devices", "progress", "storage", *of_study}
-    for name in sorted(seen - {f"scoregap.{one}" for one in silent}):
+    silent = {"devices", "progress", *of_study}
+    stored = {name for name in seen if name.startswith("scoregap.store")}
+    for name in sorted(seen - stored - {f"scoregap.{one}" for one in silent}):
         path = PLACES[name]
         lines = path.read_text().splitlines()
         for node in ast.walk(ast.parse(path.read_text())):

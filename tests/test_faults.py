@@ -12,10 +12,13 @@ import typer
 import xarray as xr
 from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited, write_job
 
-from scoregap import storage
 from scoregap.__main__ import _reporting_errors
 from scoregap.report import figures
 from scoregap.stages import compare, cube, dimension, fit, report, sample, spectrum, train
+from scoregap.store.cube import read_cube
+from scoregap.store.files import write_text
+from scoregap.store.tables import write_table
+from scoregap.store.weights import write_weights
 from scoregap.study import load
 
 
@@ -62,9 +65,9 @@ def said(call, capsys):
 def older(folder, stage):
     """What a stage has made there before."""
     write_job(folder / "new.zarr.zip", xr.Dataset({"old": ("member", [1.0])}), ["old"], stage)
-    storage.write_weights(folder / "new.safetensors", {"old": {}}, {"old/w": np.ones(1)})
-    storage.write_table(folder / "new.csv", "old", "old")
-    storage.write_text(folder / "new.txt", "\nmade by scoregap compare: old\n", compare.TABLES)
+    write_weights(folder / "new.safetensors", {"old": {}}, {"old/w": np.ones(1)})
+    write_table(folder / "new.csv", "old", "old")
+    write_text(folder / "new.txt", "\nmade by scoregap compare: old\n", compare.TABLES)
     figures.save(figures.nothing("old"), folder / "gaps.svg")
 
 
@@ -176,7 +179,7 @@ def test_what_cannot_be_written_is_one_line_and_leaves_what_was_there(stage, tro
         assert last.endswith(f": {trouble}")
         assert "Traceback" not in text
         assert content(out) == before
-        storage.read_cube(out / "cube.zarr")
+        read_cube(out / "cube.zarr")
         assert not [name for name in os.listdir(out) if name.startswith(".")]
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from tiny import WITH_DIMENSION, edited, read_job, write_job
 
-from scoregap import members, storage
+from scoregap import members
 from scoregap.stages import dimension, fit, spectrum, train
+from scoregap.store.jobs import job_path
+from scoregap.store.results import mark
 from scoregap.study import load
 
 
@@ -22,7 +24,7 @@ def stages_of(folder, path, name):
     return {stage: file for stage, file in files.items() if stage != "train"}
 
 
-def mark(file):
+def change(file):
     """Change what the file holds: whoever computes it again takes the mark away."""
     ds, keys = read_job(file)
     write_job(
@@ -35,7 +37,7 @@ def mark(file):
 def test_a_new_seed_computes_only_the_new_member_and_to_the_same_bits(tmp_path, name):
     (tmp_path / "grown").mkdir(), (tmp_path / "whole").mkdir()
     files = stages_of(tmp_path / "grown", edited(tmp_path, WITH_DIMENSION), name)
-    before = {stage: mark(file) for stage, file in files.items()}
+    before = {stage: change(file) for stage, file in files.items()}
     grown = edited(tmp_path, WITH_DIMENSION, ("seed: 2", "seed: [2, 1, 0]"))
     stages_of(tmp_path / "grown", grown, name)
     whole = stages_of(tmp_path / "whole", grown, name)
@@ -79,8 +81,8 @@ def test_members_of_other_sizes_share_a_file_and_leave_it(tmp_path):
 def test_a_damaged_file_is_computed_anew(tmp_path, capsys):
     path = edited(tmp_path)
     job = next(job for job in load(path).jobs.values() if "0.0-exact" in job.id)
-    storage.mark(tmp_path / "results")
-    out = storage.place(tmp_path / "results", job.id, "spectrum")
+    mark(tmp_path / "results")
+    out = job_path(tmp_path / "results", job.id, "spectrum")
     spectrum.run(path, job.id, out)
     whole = out.read_bytes()
     out.write_bytes(whole[:-100])

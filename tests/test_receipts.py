@@ -1,16 +1,20 @@
 """Receipts hold as long as what they stand for: products are made here, of a few bytes; no stage is run."""
 
+import inspect
 import json
 import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from tiny import TINY, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import InputError, receipts, storage
+from scoregap import InputError, receipts
+from scoregap.store.jobs import job_path
+from scoregap.store.results import mark
 from scoregap.study import load
 from scoregap.study.stages import STAGES
 
@@ -24,7 +28,7 @@ GATHERED = {
 
 def products(stage, job):
     """Names of the files of a stage, as in a results folder; a name that ends in .zarr is a folder."""
-    return GATHERED.get(stage) or [str(storage.place(Path(), job, stage))]
+    return GATHERED.get(stage) or [str(job_path(Path(), job, stage))]
 
 
 def make(study, folder, stage, job="", content="content", baseline=None):
@@ -49,7 +53,7 @@ def study(tmp_path):
 @pytest.fixture
 def folder(study, tmp_path):
     """Results of a study with every stage, in which every receipt holds."""
-    storage.mark(tmp_path / "results")
+    mark(tmp_path / "results")
     for stage, job in receipts.steps(load(study)):
         make(study, tmp_path / "results", stage, job)
     return tmp_path / "results"
@@ -256,7 +260,7 @@ def test_what_is_no_receipt_is_named_and_removed(study, folder, stage, text):
 def test_what_changes_while_a_stage_runs_makes_a_receipt_that_does_not_hold(study, folder):
     """The study is edited, or the product of an earlier stage replaced, after the stage has begun."""
     job = next(id for id in load(study).jobs if "gated" in id)
-    path, fit = folder / receipts.place("fit", job), storage.place(folder, job, "fit")
+    path, fit = folder / receipts.place("fit", job), job_path(folder, job, "fit")
     text = study.read_text()
     begun = receipts.begin(path, study, "fit", job)
     study.write_text(text.replace("resamples: 50", "resamples: 60"))
@@ -280,11 +284,45 @@ def test_a_receipt_has_its_place(study, folder, tmp_path):
     before = content(folder)
     with pytest.raises(InputError, match=r"--receipt: .*elsewhere is not in its results folder"):
         receipts.write(path, receipts.begin(path, study, "fit", job), [tmp_path / "elsewhere"])
+    with pytest.raises(InputError, match=r"--receipt: .*elsewhere is not in its results folder"):
+        receipts.begin(path, study, "fit", job, products=[tmp_path / "elsewhere"])
     assert content(folder).keys() == before.keys()
 
 
-def test_formats_are_raised_together():
-    assert receipts.FORMAT == storage.FORMAT
+@pytest.mark.parametrize("wrong", ["another job", "another folder", "a file of a user", "a link to one"])
+def test_a_receipt_that_cannot_be_written_is_refused_before_the_stage_computes(tmp_path, wrong):
+    """So that nobody waits hours for it."""
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    job = next(id for id in load(tmp_path / "tiny.yaml").jobs if "0.0-exact" in id)
+    receipt = tmp_path / "results" / receipts.place("spectrum", job)
+    out = tmp_path / "results" / f"spectrum/{job}.zarr.zip"
+    if wrong == "another job":
+        receipt = receipt.with_name("other.json")
+    elif wrong == "another folder":
+        out = tmp_path / "elsewhere.zarr.zip"
+    else:
+        receipt.parent.mkdir(parents=True)
+        (tmp_path / "mine").write_text("mine")
+        receipt.symlink_to(tmp_path / "mine") if wrong == "a link to one" else receipt.write_text("mine")
+    before = content(tmp_path)
+    command = [sys.executable, "-m", "scoregap", "spectrum", "--study", "tiny.yaml", "--job", job]
+    command += ["--out", out, "--receipt", receipt]
+    failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert len(failed.stderr.splitlines()) == 1, failed.stderr
+    assert ("--receipt: " if wrong.startswith("another") else f"{receipt}: ") in failed.stderr
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_a_stage_names_the_parameters_that_say_where_it_writes(stage):
+    run = import_module(f"scoregap.stages.{stage.name}").run
+    assert set(stage.makes) <= inspect.signature(run).parameters.keys()
+
+
+def test_receipts_are_read_without_numpy():
+    code = "import sys, scoregap.receipts; print(*({'numpy', 'torch', 'zarr'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
 
 
 def test_a_stage_by_hand_leaves_a_receipt_only_if_asked_and_last(tmp_path):

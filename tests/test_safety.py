@@ -11,7 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import TINY, edited
 
-from scoregap import DamagedFile, InputError, storage
+from scoregap import DamagedFile, InputError
+from scoregap.store.cube import read_cube
+from scoregap.store.files import FORMAT, manifest_of
+from scoregap.store.jobs import read_job
+from scoregap.store.weights import read_weights
 from scoregap.study import load
 
 HOSTILE = (
@@ -104,7 +108,7 @@ def numpy_file(path):
 def zarr_2(path):
     """An array of format 2 with objects, which zarr would unpickle."""
     entries: dict = {}
-    chunk, stream = {"members": "[]", "format": storage.FORMAT}, io.BytesIO(pickle.dumps([Trap(), [1], "|O"]))
+    chunk, stream = {"members": "[]", "format": FORMAT}, io.BytesIO(pickle.dumps([Trap(), [1], "|O"]))
     filters = '[{"id": "pickle", "protocol": 5}]'
     entries[".zgroup"] = '{"zarr_format": 2}'
     entries[".zattrs"] = str(chunk).replace("'", '"')
@@ -120,7 +124,7 @@ def zarr_2(path):
 
 
 @pytest.mark.parametrize("write", [pickled, torch_file, numpy_file, zarr_2])
-@pytest.mark.parametrize("read", [storage.read_job, storage.read_weights])
+@pytest.mark.parametrize("read", [read_job, read_weights])
 def test_files_of_strangers_are_refused_by_name_and_not_unpickled(tmp_path, write, read):
     path = tmp_path / "strange"
     write(path)
@@ -133,6 +137,6 @@ def test_a_cube_of_format_2_is_refused(tmp_path):
     cube.mkdir()
     group = zarr.open_group(cube, mode="w", zarr_format=2)
     group.create_array("status", shape=(1,), dtype="i1")
-    storage.manifest_of(cube).write_text('{"format": 1, "files": {}}')
+    manifest_of(cube).write_text('{"format": 1, "files": {}}')
     with pytest.raises(DamagedFile, match="foreign"):
-        storage.read_cube(cube)
+        read_cube(cube)

@@ -9,7 +9,8 @@ import pytest
 from faults_slurm import SMALL, failing, finished, grow, hashes, members, run
 from tiny import edited
 
-from scoregap import receipts, storage
+from scoregap import receipts
+from scoregap.store.cube import read_cube
 from scoregap.study import load
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
@@ -88,7 +89,7 @@ def test_growth_that_fails_loses_nothing_and_goes_on(tmp_path):
         assert status == 1
         assert f"scoregap: {stage}" in text
         assert members(load(study), results) >= before
-        storage.read_cube(results / "cube.zarr")
+        read_cube(results / "cube.zarr")
     status, text = run(study)
     assert status == 0, text
     assert all(state.holds for state in receipts.look(load(study), results).values())

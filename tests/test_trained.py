@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from tiny import edited
 
-from scoregap import InputError, storage, trained
+from scoregap import InputError, trained
 from scoregap.data import posteriors
+from scoregap.store.weights import read_weights
 from scoregap.study import load
 
 
@@ -17,7 +18,7 @@ def test_a_trained_cell_has_the_curves_and_the_weights_of_its_key(done):
     study, results = done
     job = jobs(study)[0.5, "gated-8"]
     path = results / "train" / f"{job.id}.safetensors"
-    found, (members, tensors) = trained.read(study, job, path), storage.read_weights(path)
+    found, (members, tensors) = trained.read(study, job, path), read_weights(path)
     x = np.random.default_rng(0).standard_normal((3, 8))
     denoised = []
     for cell in job.cells:

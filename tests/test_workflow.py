@@ -22,9 +22,13 @@ import pytest
 import xarray as xr
 from tiny import DIMENSION, EXACT, FLAT, SAMPLING, TINY, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import receipts, storage
+from scoregap import receipts
 from scoregap.orchestration import display, locking, status, workflow
 from scoregap.regression import baselines
+from scoregap.store.cube import read_cube
+from scoregap.store.files import manifest_of
+from scoregap.store.results import mark
+from scoregap.store.weights import read_weights, write_weights
 from scoregap.study import load, stages
 
 ROOT = Path(__file__).parents[1]
@@ -173,7 +177,7 @@ def test_a_run_under_strange_names_is_the_run(tmp_path, place, results, name):
     assert [path.name for path in tmp_path.iterdir()] == [place]
     assert {path.name for path in folder.iterdir()} == {f"{name}.yaml", name, results}
     assert [path.name for path in (folder / results).iterdir()] == ["tiny"]
-    (cube,) = storage.read_cube(folder / results / "tiny" / "cube.zarr").values()
+    (cube,) = read_cube(folder / results / "tiny" / "cube.zarr").values()
     assert (cube.status == 1).all()
     record = baselines.take(load(folder / f"{name}.yaml"), folder / results / "tiny")
     baselines.write(folder / results / "baselines" / "tiny.json", record)  # which the report draws
@@ -209,13 +213,13 @@ def test_a_new_curvature_runs_only_its_cells_and_the_gather(folder):
 def test_a_new_seed_trains_only_the_new_member(folder):
     job = next(job for job in load(folder / "tiny.yaml").jobs.values() if "0.5-gated-8" in job.id)
     weights = folder / "results" / "tiny" / "train" / f"{job.id}.safetensors"
-    old_members, old = storage.read_weights(weights)
+    old_members, old = read_weights(weights)
     marked = {name: array + 1 if "leave.bias" in name else array for name, array in old.items()}
-    storage.write_weights(weights, old_members, marked)  # training them again would take the mark away
+    write_weights(weights, old_members, marked)  # training them again would take the mark away
     edit(folder, "seed: 2", "seed: 3")
     code, text = snakemake(folder)
     assert code == 0, text
-    members, tensors = storage.read_weights(weights)
+    members, tensors = read_weights(weights)
     assert len(members) == 3
     assert all(np.array_equal(tensors[name], array, equal_nan=True) for name, array in marked.items())
 
@@ -390,7 +394,7 @@ def test_a_job_that_dies_over_a_file_that_exists_is_run_again(every, old, new, d
     code, errors = run(every)
     assert (code, errors) == (0, ""), errors
     assert next_run(every) == {}
-    (cube,) = storage.read_cube(results / "cube.zarr").values()
+    (cube,) = read_cube(results / "cube.zarr").values()
     assert (cube.status == 1).all()
 
 
@@ -539,7 +543,7 @@ def test_killed_anywhere_it_goes_on_and_the_cube_is_the_same(finished, tmp_path)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
     assert all(path.read_text() == text for path, text in kept.items())  # nothing is trained twice
-    whole, again = (storage.manifest_of(folder / "results" / "tiny" / "cube.zarr") for folder in (finished, tmp_path))
+    whole, again = (manifest_of(folder / "results" / "tiny" / "cube.zarr") for folder in (finished, tmp_path))
     assert again.read_text() == whole.read_text()
     assert list((tmp_path / "tmp").iterdir()) == []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "tiny.yaml", "tmp"]
@@ -575,7 +579,7 @@ def test_two_runs_at_once_do_not_mix(tmp_path):
 
 
 def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
-    storage.mark(tmp_path)
+    mark(tmp_path)
     (tmp_path / "logs" / "train").mkdir(parents=True)
     (tmp_path / "logs" / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
     monkeypatch.setattr(display.Lines, "silence", 0.2)

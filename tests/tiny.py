@@ -4,7 +4,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from scoregap import storage
+from scoregap.store import jobs
 
 TINY = """\
 study: tiny
@@ -88,14 +88,14 @@ def edited(folder: Path, *changes: tuple[str, str]) -> Path:
 
 def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
     """The file of a job as a dataset."""
-    arrays, members = storage.read_job(path)
+    arrays, members = jobs.read_job(path)
     return xr.Dataset(arrays), members
 
 
 def write_job(path: Path, ds: xr.Dataset, members: list[str], stage: str = "fit") -> None:
     """A dataset as the file of a job of a stage."""
     arrays = {str(name): (array.dims, array.values) for name, array in ds.data_vars.items()}
-    storage.write_job(path, arrays, members, stage)
+    jobs.write_job(path, arrays, members, stage)
 
 
 def run_stages(study: Path, results: Path, drawn: bool = True) -> None:

@@ -12,7 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from scoregap import InputError, storage
+from scoregap import InputError
+from scoregap.store.tables import read_table
 from scoregap.study import Study
 
 PHASES = ("t_open", "t_max", "t_close", "t_consolidation")  # phase times that the exact score has
@@ -32,7 +33,7 @@ def text(table: Table) -> list[str]:
 
 def written(study: Study, path: Path) -> str:
     """The text of a table of a study's run, as stage compare wrote it. Raises DamagedFile, InputError."""
-    content, of = storage.read_table(path)
+    content, of = read_table(path)
     if of != study.hash:
         raise InputError("is not of this study as it is now", file=path, allowed="rerun compare")
     return content

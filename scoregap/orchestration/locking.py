@@ -44,9 +44,9 @@ def take(folder: Path) -> int | None:
 
     Raises InputError if the folder is not scoregap's.
     """
-    from scoregap import storage  # numpy, which is slow to come and which checks do not need
+    from scoregap.store.results import mark
 
-    storage.mark(folder)
+    mark(folder)
     descriptor = _open(folder, os.O_RDWR | os.O_CREAT)
     try:
         try:

@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import DamagedFile, storage
+from scoregap import DamagedFile
 from scoregap.progress import metrics_of
+from scoregap.store.jobs import job_path
+from scoregap.store.weights import weights_members
 from scoregap.study import Study
 
 
@@ -43,7 +45,7 @@ def look(study: Study, folder: Path) -> Losses:
     for job in study.jobs.values():
         if not job.trained:
             continue
-        weights = storage.place(folder, job.id, "train")
+        weights = job_path(folder, job.id, "train")
         finished, begun = _members(weights), _members(weights.with_name(f"{weights.name}.checkpoint"))
         if not finished and not begun:
             new += job.size
@@ -58,7 +60,7 @@ def look(study: Study, folder: Path) -> Losses:
 def _members(path: Path) -> set[str]:
     """Keys in a file of weights; none without one, nor in a damaged one, which is of no use to anybody."""
     try:
-        return set(storage.weights_members(path)) if path.exists() else set()
+        return set(weights_members(path)) if path.exists() else set()
     except DamagedFile:
         return set()
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import DamagedFile, InputError, receipts, storage
+from scoregap import DamagedFile, InputError, receipts
 from scoregap.orchestration import locking, workflow
 from scoregap.orchestration.events import Events
 from scoregap.progress import INTERVAL, last, metrics_of, summary
+from scoregap.store.jobs import job_members, job_path
+from scoregap.store.weights import weights_members
 from scoregap.study import Job, Study
 from scoregap.study.stages import STAGES
 
@@ -91,7 +93,7 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
     keys = job.keys(stage)
     attempt = Attempt("waiting", log) if found.keys() >= set(keys) else attempts.last(f"{stage}/{job.id}")
     training = stage == "train" and attempt.state == "running"
-    if training and (now := last(metrics_of(storage.place(folder, job.id, stage)))):
+    if training and (now := last(metrics_of(job_path(folder, job.id, stage)))):
         attempt = attempt._replace(says=", ".join(summary(now)))
     states = [found.get(key, attempt.state) for key in keys]
     begun = [attempt] if attempt.state != "waiting" else []
@@ -104,15 +106,15 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
 
 def members(folder: Path, job: str, stage: str) -> dict[str, str]:
     """done, diverged or failed by key, of the members in the file of a job; empty without one. Raises DamagedFile."""
-    path = storage.place(folder, job, stage)
+    path = job_path(folder, job, stage)
     if not path.exists():
         return {}
     if stage == "train":
-        known = storage.weights_members(path)
+        known = weights_members(path)
         if not all("diverged" in one for one in known.values()):  # a checkpoint
             raise DamagedFile(f"{path}: is damaged: its training has not ended; run the study again")
         return {key: "diverged" if one["diverged"] else "done" for key, one in known.items()}
-    keys, status = storage.job_members(path)
+    keys, status = job_members(path)
     if status is None:
         return dict.fromkeys(keys, "done")
     return {key: {2: "diverged", 3: "failed"}.get(int(one), "done") for key, one in zip(keys, status, strict=True)}

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from scoregap import InputError, storage
+from scoregap import InputError
 from scoregap.regression import baselines
 from scoregap.regression.baselines import Record
 from scoregap.regression.verdicts import Change, compare_records, differences
+from scoregap.store.ownership import claim
 from scoregap.study import Study
 
 FEWEST = 3  # seeds of a baseline with trained networks
@@ -30,7 +31,7 @@ def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, ro
     def refuse(why: str) -> NoReturn:
         raise InputError("is not accepted", key=f"baseline of {study.name}", allowed=why)
 
-    storage.claim((path, baselines.KIND))
+    claim((path, baselines.KIND))
     if os.environ.get("CI"):
         refuse("CI is set: baselines are accepted by people, and reviewed")
     if not reason.strip():

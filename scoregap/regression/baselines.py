@@ -14,8 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, ValidationError
 
-from scoregap import DamagedFile, InputError, cubes, storage
+from scoregap import DamagedFile, InputError, cubes
 from scoregap.regression.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
+from scoregap.store.files import write_text
+from scoregap.store.jobs import job_path
+from scoregap.store.ownership import Kind, json_with
+from scoregap.store.weights import weights_members
 from scoregap.study import Study, digest
 
 FORMAT = 1
@@ -66,9 +70,9 @@ def take(study: Study, folder: Path) -> Record:
 
 def device(study: Study, folder: Path, machine: str) -> str:
     """The class of device: systems whose roundings may differ at large are not compared."""
-    files = [storage.place(folder, job.id, "train") for job in study.jobs.values() if job.trained]
+    files = [job_path(folder, job.id, "train") for job in study.jobs.values() if job.trained]
     there = [file for file in files if file.exists()]  # cells of others have no result
-    used = {str(member.get("device")) for file in there for member in storage.weights_members(file).values()}
+    used = {str(member.get("device")) for file in there for member in weights_members(file).values()}
     return f"{machine}, {' and '.join(sorted(used)) or 'cpu'}"
 
 
@@ -85,7 +89,7 @@ def with_margins(metrics: dict[str, Metric]) -> dict[str, Metric]:
     return result
 
 
-KIND = storage.Kind("a baseline", storage.json_with("study", "config_hash", "seeds", "metrics"))
+KIND = Kind("a baseline", json_with("study", "config_hash", "seeds", "metrics"))
 
 
 def write(path: Path, record: Record) -> None:
@@ -101,7 +105,7 @@ def write(path: Path, record: Record) -> None:
             lines.append(f" {json.dumps(key)}: {{\n{inner}\n }}")
         else:
             lines.append(f" {json.dumps(key)}: {json.dumps(content[key])}")
-    storage.write_text(path, "{\n" + ",\n".join(lines) + "\n}\n", KIND)
+    write_text(path, "{\n" + ",\n".join(lines) + "\n}\n", KIND)
 
 
 def read(path: Path) -> Record:

@@ -8,11 +8,11 @@ import math
 from typing import Any
 from xml.etree import ElementTree
 
-from scoregap import storage
 from scoregap.analysis.tables import plain, text
 from scoregap.regression.reports import Report
 from scoregap.regression.theory import Theory
 from scoregap.regression.verdicts import BAD, UNCLEAR, VERDICTS, Row
+from scoregap.store.ownership import Kind, text_with
 
 SHOWN = 40  # rows of the table
 
@@ -94,7 +94,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {key: None if isinstance(one, float) and not math.isfinite(one) else one for key, one in values.items()}
 
 
-JUNIT = storage.Kind("a report for CI systems", storage.text_with(r'<testsuite name="scoregap\.'))
+JUNIT = Kind("a report for CI systems", text_with(r'<testsuite name="scoregap\.'))
 
 
 def as_junit(report: Report, strict: bool) -> str:

@@ -15,13 +15,13 @@ from xml.etree import ElementTree
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from scoregap import storage
 from scoregap.analysis.comparison import known_curves
 from scoregap.analysis.tables import distinguishing_axes, labelled, rows_of_evaluated_scores
 from scoregap.analysis.verdicts import JUDGED, Verdict, words
 from scoregap.regression.metrics import PHASES
 from scoregap.report import registry
 from scoregap.report.figures import label
+from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
 
 WORST, MOST_SETTINGS, MOST_ROWS = 5, 16, 3000  # rows of tables
@@ -31,7 +31,7 @@ ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True, keep_trailing_newline=True,
 )  # fmt: skip
-KIND = storage.Kind("a report", storage.text_with('<meta name="generator" content="scoregap">'), r"report\.html")
+KIND = Kind("a report", text_with('<meta name="generator" content="scoregap">'), r"report\.html")
 
 
 class Cell(NamedTuple):

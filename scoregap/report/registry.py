@@ -282,11 +282,11 @@ def open_run(cube: Any) -> Run:
     cube: a path, a Dataset, or a list of Datasets: one per ambient dimension, of one block or of several. Raises
     DamagedFile, InputError.
     """
-    from scoregap import storage
+    from scoregap.store.cube import read_cube
 
     folder: Path | None
     if isinstance(cube, str | Path):
-        datasets, folder = list(storage.read_cube(Path(cube) / "cube.zarr").values()), Path(cube)
+        datasets, folder = list(read_cube(Path(cube) / "cube.zarr").values()), Path(cube)
     else:
         datasets = list(cube) if isinstance(cube, Sequence) else [cube]
         source = datasets[0].encoding.get("source")

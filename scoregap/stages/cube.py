@@ -14,9 +14,15 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from scoregap import DamagedFile, InputError, cubes, storage, variables
+from scoregap import DamagedFile, InputError, cubes, variables
 from scoregap.installation import revision
 from scoregap.scores import REFERENCES
+from scoregap.store.arrays import SHARD
+from scoregap.store.cube import files_of_cube, write_cube
+from scoregap.store.files import FORMAT, manifest_of
+from scoregap.store.jobs import read_job
+from scoregap.store.ownership import claim
+from scoregap.store.spool import Spool, block, regions
 from scoregap.study import Study, load
 from scoregap.study.stages import STAGES
 
@@ -29,27 +35,29 @@ def run(
 ) -> list[Path]:
     """Gather the SPECTRA and FITS folders of study STUDY, with DIMENSIONS and SAMPLES if it asks, into the cube OUT."""
     loaded = load(study)
-    storage.claim(*storage.cube(out))
+    claim(*files_of_cube(out))
     for folder, stage in ((spectra, "spectrum"), (fits, "fit")):
         if not folder.is_dir():
-            raise InputError(f"{folder}: is not a folder: allowed is the folder of the files that stage {stage} made")
+            raise InputError(
+                "is not a folder", file=folder, allowed=f"allowed is the folder of the files that stage {stage} made"
+            )
     attrs = provenance(loaded)
-    groups, spool = {}, storage.Spool(out)
+    groups, spool = {}, Spool(out)
     for name, (part, d) in cubes.groups(loaded).items():
         ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool))
         ds = ds.assign_attrs(attrs | ({"block": part.block} if part.block else {}))
         if wrong := invalid(ds, part, spool):
-            raise InputError(f"{out}: would not be a valid cube: {wrong}")
+            raise InputError(f"would not be a valid cube: {wrong}", file=out)
         groups[name] = ds
-    storage.write_cube(out, groups, spool.forget)
-    return [out, storage.manifest_of(out)]
+    write_cube(out, groups, spool.forget)
+    return [out, manifest_of(out)]
 
 
-def invalid(ds: xr.Dataset, study: Study, spool: storage.Spool) -> str:
+def invalid(ds: xr.Dataset, study: Study, spool: Spool) -> str:
     """What is wrong with a dataset of a cube, looked at block by block; empty if nothing is."""
     shape = ds.status.shape
-    cells = storage.SHARD * ds.status.size // ds.eigenvalue.nbytes
-    for region in storage.regions(shape, storage.block(shape, cells)):
+    cells = SHARD * ds.status.size // ds.eigenvalue.nbytes
+    for region in regions(shape, block(shape, cells)):
         wrong = variables.validate(ds.isel(dict(zip(study.axes, region, strict=True))), tuple(study.axes))
         spool.forget()
         if wrong:
@@ -63,7 +71,7 @@ def provenance(study: Study) -> dict[str, str]:
 
     return {
         "title": f"scoregap study {study.name}",
-        "contract": str(storage.FORMAT),
+        "contract": str(FORMAT),
         "study": yaml.safe_dump(study.resolved, sort_keys=False),
         "config_hash": study.hash,
         "stage_revisions": ", ".join(f"{stage.name} {stage.revision}" for stage in STAGES[:STAGE]),
@@ -81,7 +89,7 @@ def gather(
     fits: Path,
     dimensions: Path | None = None,
     samples: Path | None = None,
-    spool: storage.Spool | None = None,
+    spool: Spool | None = None,
 ) -> xr.Dataset:
     """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool."""
     axes = study.axes | {"ambient_dim": (ambient_dim,)}
@@ -106,9 +114,9 @@ def gather(
             path = folder / f"{job.id}.zarr.zip"
             if not path.exists():
                 continue
-            arrays, keys = storage.read_job(path)
+            arrays, keys = read_job(path)
             if keys != job.keys(stage):
-                raise InputError(f"{path}: is not of this study as it is now: rerun {stage}")
+                raise InputError("is not of this study as it is now", file=path, allowed=f"rerun {stage}")
             here = [i for i, cell in enumerate(job.cells) if cell.values in place]
             members = [place[job.cells[i].values] for i in here]
             for name, (own, values) in arrays.items():

@@ -34,7 +34,7 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
     loaded = load(study).job(job)
     settings = loaded.cells[0].dimension
     if settings is None:
-        raise InputError(f"{study}: dimension: is missing: the study asks for no estimators")
+        raise InputError("is missing", file=study, key="dimension", allowed="the study asks for no estimators")
     if set(settings.of_data) & dimension.PEERS.keys() and not dimension.has_peers():
         print("scikit-dimension is not installed (extra `benchmark`): its estimates are NaN", file=sys.stderr)
     found = trained.read(study, loaded, weights)

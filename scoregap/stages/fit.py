@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from scoregap import InputError, members, storage, variables
+from scoregap import InputError, members, variables
 from scoregap.data.capabilities import Groups, Law
 from scoregap.laws import random_matrix
 from scoregap.laws import times as theory
 from scoregap.measure import gaps, phases
 from scoregap.progress import Heartbeat
+from scoregap.store.jobs import read_job
 from scoregap.study import Cell, load
 
 LAWS = ("law", "corrected")
@@ -30,9 +31,9 @@ NAMES = (
 def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
     """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
     loaded = load(study).job(job)
-    arrays, keys = storage.read_job(spectra)
+    arrays, keys = read_job(spectra)
     if keys != loaded.keys("spectrum"):
-        raise InputError(f"{spectra}: is not of this study as it is now: rerun spectrum")
+        raise InputError("is not of this study as it is now", file=spectra, allowed="rerun spectrum")
     place = {key: i for i, key in enumerate(keys)}
 
     def of(cell: Cell, beat: Heartbeat) -> members.Result:

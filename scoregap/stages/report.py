@@ -10,10 +10,12 @@ import sys
 import traceback
 from pathlib import Path
 
-from scoregap import DamagedFile, InputError, cubes, storage
+from scoregap import DamagedFile, InputError, cubes
 from scoregap.analysis import comparison
 from scoregap.regression import baselines
 from scoregap.report import figures, page, registry
+from scoregap.store.files import write_text
+from scoregap.store.ownership import claim
 from scoregap.study import load
 
 
@@ -24,7 +26,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     """
     loaded = load(study)
     names = registry.names(loaded)
-    storage.claim((html, page.KIND), *((path, figures.KIND) for name in names for path in files(out, name)))
+    claim((html, page.KIND), *((path, figures.KIND) for name in names for path in files(out, name)))
     frame = comparison.read(loaded, numbers)
     parts = cubes.datasets(loaded, cube)
     drawn = registry.Run(loaded, parts, cube.parent, baseline)
@@ -34,7 +36,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     pictures = {name: (out / f"{name}.svg").read_bytes() for name in names}
     lines = [line for part in drawn.parts.values() for line in part.tables.lines()]
     facts = attrs | {"device": device}
-    storage.write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts), page.KIND)
+    write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts), page.KIND)
     return [*itertools.chain(*(files(out, name) for name in names)), html]
 
 

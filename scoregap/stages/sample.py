@@ -34,7 +34,7 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
     loaded = load(study).job(job)
     settings = loaded.first.sampling
     if settings is None:
-        raise InputError(f"{study}: sampling: is missing: the study asks for no samples")
+        raise InputError("is missing", file=study, key="sampling", allowed="the study asks for no samples")
     found = trained.read(study, loaded, weights)
 
     def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:

@@ -19,30 +19,37 @@ from typing import Any
 import numpy as np
 import torch
 
-from scoregap import DamagedFile, InputError, devices, storage, variables
+from scoregap import DamagedFile, InputError, devices, variables
 from scoregap.data.capabilities import Posterior
 from scoregap.measure import networks, schedules, training
 from scoregap.progress import Heartbeat, append, last, metrics_of
 from scoregap.scores.closed import Exact
 from scoregap.scores.network import ensemble
+from scoregap.store.ownership import Kind, claim
+from scoregap.store.weights import WEIGHTS, read_weights, write_weights
 from scoregap.study import Cell, load
 
 POINTS = 16  # held-out points of one evaluation, at every level
 CHECKPOINT = 60.0  # seconds
-METRICS = storage.Kind("metrics of training", lambda path: last(path) is not None, r"train/[^/]+\.metrics\.jsonl")
+METRICS = Kind("metrics of training", lambda path: last(path) is not None, r"train/[^/]+\.metrics\.jsonl")
 
-Weights = tuple[dict[str, dict], dict[str, np.ndarray]]  # members and tensors, as `storage.write_weights` takes them
+Weights = tuple[dict[str, dict], dict[str, np.ndarray]]  # members and tensors, as `write_weights` takes them
 
 
 def run(study: Path, job: str, out: Path) -> list[Path]:
     """Train job JOB of study STUDY and write its weights to OUT. Returns what it made, as every stage does."""
     cells = load(study).job(job).cells
     if not cells[0].trained:
-        raise InputError(f"{study}: job {job!r} has a closed-form score: allowed is a job with a trained network")
+        raise InputError(
+            f"job {job!r} has a closed-form score",
+            file=study,
+            value=job,
+            allowed="allowed is a job with a trained network",
+        )
     device = devices.take(study, cells[0].training.device)
     torch.set_num_threads(1)  # one core per job, and the same bits whatever the machine's size
     checkpoint = out.with_name(f"{out.name}.checkpoint")
-    storage.claim((out, storage.WEIGHTS), (checkpoint, storage.WEIGHTS), (metrics_of(out), METRICS))
+    claim((out, WEIGHTS), (checkpoint, WEIGHTS), (metrics_of(out), METRICS))
     wanted = {cell.key("train"): cell for cell in cells}
     members, tensors = kept(out, set(wanted))
     begun, states = kept(checkpoint, wanted.keys() - members.keys(), device)
@@ -52,13 +59,13 @@ def run(study: Path, job: str, out: Path) -> list[Path]:
     resumed = [cell for key, cell in wanted.items() if key in begun and key not in members]
 
     def save(new_members: dict, new_tensors: dict) -> None:
-        storage.write_weights(checkpoint, members | new_members, tensors | new_tensors)
+        write_weights(checkpoint, members | new_members, tensors | new_tensors)
 
     for group, earlier in ((resumed, (begun, states)), (fresh, None)):
         if group:
             new_members, new_tensors = train(group, device, save, earlier, metrics_of(out))
             members, tensors = members | new_members, tensors | new_tensors
-    storage.write_weights(out, members, tensors)
+    write_weights(out, members, tensors)
     checkpoint.unlink(missing_ok=True)
     return [out]
 
@@ -77,7 +84,7 @@ def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weig
     if not path.exists():
         return {}, {}
     try:
-        members, tensors = storage.read_weights(path)
+        members, tensors = read_weights(path)
     except DamagedFile as error:
         print(f"not reused: {error}", file=sys.stderr)
         return {}, {}

@@ -20,6 +20,7 @@ class Stage(NamedTuple):
     reads: tuple[str, ...]  # stages whose products it is given: of its own job, or, if it gathers, of all
     optional: bool = False  # only in studies that have its section; no stage of a job reads its results
     gathers: bool = False  # once in a study, instead of once in a job
+    makes: tuple[str, ...] = ("out",)  # parameters that say where it writes
 
 
 STAGES = (
@@ -57,6 +58,15 @@ STAGES = (
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),
         gathers=True,
+        makes=("out", "table", "claims", "findings"),
     ),
-    Stage("report", 7, (), "Draw the figures of a study.", ("cube", "compare"), gathers=True),
+    Stage(
+        "report",
+        7,
+        (),
+        "Draw the figures of a study.",
+        ("cube", "compare"),
+        gathers=True,
+        makes=("out", "html"),
+    ),
 )

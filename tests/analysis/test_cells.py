@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scoregap import storage
 from scoregap.analysis import cells
 from scoregap.laws import random_matrix
 from scoregap.report import figures
+from scoregap.store.cube import read_cube
 
 
 @pytest.fixture(scope="module")
 def panels(results):
     study, folder = results
-    return figures.panels(study, storage.read_cube(folder / "cube.zarr")[""])
+    return figures.panels(study, read_cube(folder / "cube.zarr")[""])
 
 
 def test_the_band_over_seeds_is_students():

@@ -5,15 +5,17 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from scoregap import InputError, storage
+from scoregap import InputError
 from scoregap.analysis import comparison, verdicts
+from scoregap.store.cube import read_cube
+from scoregap.store.tables import read_table, write_table
 from scoregap.study import load
 from scoregap.variables import ABOVE, MEASURED, NOT_APPLICABLE
 
 
 def test_members_that_are_not_ok_are_named(done):
     study, results = done
-    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    ds = read_cube(results / "cube.zarr")[""].load()
     bad = {"curvature": 0.5, "network": "gated-8", "seed": 1}
     ds.status.loc[bad] = 2
     for name in ("t_max", "t_open", "t_close", "t_consolidation"):
@@ -28,7 +30,7 @@ def test_members_that_are_not_ok_are_named(done):
 
 def test_what_is_not_known_is_not_called_absent(done):
     study, results = done
-    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    ds = read_cube(results / "cube.zarr")[""].load()
     lost = {"curvature": 0.5, "network": "exact", "seed": 1}
     ds.gap_width.loc[lost | {"time": ds.time[:5]}] = np.nan
     for name in ("t_max", "t_open", "t_close", "t_consolidation"):
@@ -53,7 +55,7 @@ def test_what_is_not_known_is_not_called_absent(done):
 
 def test_what_lies_off_the_grid_is_said(done):
     study, results = done
-    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    ds = read_cube(results / "cube.zarr")[""].load()
     where = {"curvature": 0.0, "gap": 0}
     for name in ("t_open", "exact_t_open"):
         ds[name].loc[where] = np.nan
@@ -69,7 +71,7 @@ def test_what_lies_off_the_grid_is_said(done):
 
 def test_alignment_times_are_compared_and_not_judged(done):
     study, results = done
-    ds = storage.read_cube(results / "cube.zarr")[""].load()
+    ds = read_cube(results / "cube.zarr")[""].load()
     where = {"curvature": 0.5, "group": 1}
     ratios = xr.DataArray([1.2, 1.5], dims="seed")
     ds.exact_t_alignment.loc[where], ds.gaussian_t_alignment.loc[where] = 0.4, 4.0
@@ -99,7 +101,7 @@ def test_alignment_times_are_compared_and_not_judged(done):
 
 def test_a_file_gives_back_what_was_compared(results):
     study, folder = results
-    (ds,) = storage.read_cube(folder / "cube.zarr").values()
+    (ds,) = read_cube(folder / "cube.zarr").values()
     made, read = comparison.compare([(study, [ds.load()])]), comparison.read(study, folder / "comparison.csv")
     texts = [*comparison.TEXTS, "quantity", "network"]
     assert read[texts].values.tolist() == made[texts].values.tolist()
@@ -111,10 +113,10 @@ def test_a_file_gives_back_what_was_compared(results):
 
 def test_tables_of_another_version_or_study_are_refused(results, tmp_path):
     study, folder = results
-    text, of = storage.read_table(folder / "comparison.csv")
-    storage.write_table(tmp_path / "c.csv", text.replace("exact_seen", "seen_by_exact", 1), of)
+    text, of = read_table(folder / "comparison.csv")
+    write_table(tmp_path / "c.csv", text.replace("exact_seen", "seen_by_exact", 1), of)
     with pytest.raises(InputError, match=r"c\.csv: is of another version of scoregap, without exact_seen: rerun"):
         comparison.read(study, tmp_path / "c.csv")
-    storage.write_table(tmp_path / "c.csv", text, "other")
+    write_table(tmp_path / "c.csv", text, "other")
     with pytest.raises(InputError, match="is not of this study as it is now: rerun compare"):
         comparison.read(study, tmp_path / "c.csv")

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import EXACT, FLAT, edited, run_stages
 
-from scoregap import storage
 from scoregap.orchestration import environment
+from scoregap.store.files import manifest_of
 
 ROOT = Path(__file__).parents[2]
 MATPLOTLIBRC = """\
@@ -81,7 +81,7 @@ def test_a_users_environment_changes_no_byte_and_gets_no_file(tmp_path):
     assert b"report" in ran.stdout
     assert listing(tmp_path / "home") | listing(tmp_path / "tmp") == before
     found, wanted = tmp_path / "results" / "tiny", tmp_path / "by hand"
-    assert storage.manifest_of(found / "cube.zarr").read_text() == storage.manifest_of(wanted / "cube.zarr").read_text()
+    assert manifest_of(found / "cube.zarr").read_text() == manifest_of(wanted / "cube.zarr").read_text()
     figures = sorted(path.name for path in (wanted / "figures").iterdir())
     assert figures == sorted(path.name for path in (found / "figures").iterdir())
     for name in ("comparison.csv", "comparison.txt", "claims.csv", *(f"figures/{figure}" for figure in figures)):

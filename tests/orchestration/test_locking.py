@@ -9,8 +9,9 @@ import sys
 import pytest
 from standin import below, left, start
 
-from scoregap import InputError, storage
+from scoregap import InputError
 from scoregap.orchestration import locking
+from scoregap.store.results import mark
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_no_run_is_going_on_where_there_can_be_no_results(tmp_path, place):
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "FIFO", "folder"])
 def test_a_lock_that_is_no_regular_file_is_refused_at_once_and_left_alone(tmp_path, kind):
-    storage.mark(tmp_path)
+    mark(tmp_path)
     lock, victim = tmp_path / locking.LOCK, tmp_path / "victim"
     if kind == "link":
         victim.write_text("mine")

@@ -5,9 +5,10 @@ import json
 import pytest
 from tiny import WITH_DIMENSION, edited
 
-from scoregap import storage
 from scoregap.orchestration import losses
 from scoregap.progress import metrics_of
+from scoregap.store.jobs import job_path
+from scoregap.store.weights import write_weights
 from scoregap.study import load
 
 
@@ -15,8 +16,8 @@ def trained(study, folder, ending=""):
     """Files of weights as training the study would leave them, without weights."""
     for job in study.jobs.values():
         if job.trained:
-            path = storage.place(folder, job.id, "train")
-            storage.write_weights(path.with_name(path.name + ending), {key: {} for key in job.keys("train")}, {})
+            path = job_path(folder, job.id, "train")
+            write_weights(path.with_name(path.name + ending), {key: {} for key in job.keys("train")}, {})
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_what_trains_anew_is_counted(folder, change, lost):
 def test_nothing_is_lost_where_there_is_nothing(tmp_path):
     study = load(edited(tmp_path))
     assert losses.look(study, tmp_path / "results") == (0, 0, 4)
-    for path in (storage.place(tmp_path / "results", job.id, "train") for job in study.jobs.values() if job.trained):
+    for path in (job_path(tmp_path / "results", job.id, "train") for job in study.jobs.values() if job.trained):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"damaged")
     assert losses.look(study, tmp_path / "results") == (0, 0, 4)
@@ -99,7 +100,7 @@ def test_the_training_that_would_be_lost_is_known_from_metrics(folder):
         {"step": 40},
         [],
     ]
-    path = metrics_of(storage.place(folder, jobs[0].id, "train"))
+    path = metrics_of(job_path(folder, jobs[0].id, "train"))
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines) + '{"half a')
     assert look(folder, ("  steps: 40", "  steps: 41")) == (4, 400, 4)
     assert look(folder, ("seed: 2", "seed: 1")) == (2, 200, 0)

@@ -10,8 +10,10 @@ import xarray as xr
 from printed import FAILURE
 from tiny import DIMENSION, SAMPLING, TINY, edited, write_job
 
-from scoregap import InputError, progress, receipts, storage
+from scoregap import InputError, progress, receipts
 from scoregap.orchestration import locking, status
+from scoregap.store.jobs import job_path
+from scoregap.store.weights import write_weights
 from scoregap.study import load
 
 JOBS = 6  # of the tiny study, of two cells each; two are trained
@@ -31,10 +33,10 @@ def folder(tmp_path):
 def make(folder, job, stage, states=(1, 1)):
     """The file of a job in which each member has a status, as in the cube."""
     keys = job.keys(stage)
-    path = storage.place(folder, job.id, stage)
+    path = job_path(folder, job.id, stage)
     if stage == "train":
         members = {key: {"diverged": one == 2} for key, one in zip(keys, states, strict=True)}
-        storage.write_weights(path, members, {f"{key}/w": np.zeros(1) for key in keys})
+        write_weights(path, members, {f"{key}/w": np.zeros(1) for key in keys})
     else:
         name = "status" if stage == "spectrum" else "t_max"
         write_job(path, xr.Dataset({name: ("member", np.array(states, np.int8))}), keys, stage)
@@ -52,7 +54,7 @@ def confirm(folder, study):
     for stage, job in receipts.steps(study):
         path = folder / receipts.place(stage, job)
         made = {"cube": [folder / "cube.zarr"], "compare": [], "report": []}.get(stage)
-        made = [storage.place(folder, job, stage)] if made is None else made
+        made = [job_path(folder, job, stage)] if made is None else made
         receipts.write(path, receipts.begin(path, study.path, stage, job), made)
 
 
@@ -181,7 +183,7 @@ def test_what_runs_is_known_by_the_lock_and_the_logs_since(study, folder):
     lock = locking.take(folder)
     say(folder, f"train/{other.id}", "step 1/40\n", date=time.time() - 3600)  # of an earlier run
     log = say(folder, f"train/{job.id}", "")
-    metrics = progress.metrics_of(storage.place(folder, job.id, "train"))
+    metrics = progress.metrics_of(job_path(folder, job.id, "train"))
     metrics.parent.mkdir()
     report = look(study, folder)
     assert report.going
@@ -239,7 +241,7 @@ def test_cells_that_diverged_or_failed_in_numbers(study, folder):
 def test_a_damaged_file_is_a_failure(study, folder, stage):
     job = trained(study)
     make_all(folder, study)
-    storage.place(folder, job.id, stage).write_bytes(b"rubbish")
+    job_path(folder, job.id, stage).write_bytes(b"rubbish")
     report = look(study, folder)
     assert report.cells["cells"] == Counter(done=10, failed=2)
     ((_, _, attempt),) = report.begun
@@ -250,7 +252,7 @@ def test_a_checkpoint_in_the_place_of_weights_is_a_failure(study, folder):
     job = trained(study)
     make_all(folder, study)
     members = {key: {"step": 20, "device": "cpu"} for key in job.keys("train")}
-    storage.write_weights(storage.place(folder, job.id, "train"), members, {"x/w": np.zeros(1)})
+    write_weights(job_path(folder, job.id, "train"), members, {"x/w": np.zeros(1)})
     report = look(study, folder)
     assert counts(report, "train") == {"done": 2, "failed": 2}
     assert "its training has not ended" in status.render(report)

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from scoregap import InputError, receipts, storage
+from scoregap import InputError, receipts
 from scoregap.orchestration import workflow
+from scoregap.store.jobs import job_path
+from scoregap.store.results import mark
+from scoregap.store.weights import write_weights
 from scoregap.study import load
 
 
@@ -57,7 +60,7 @@ def longer(tiny, tmp_path):
     for job in load(tiny).jobs.values():
         if job.trained:
             keys = {key: {} for key in job.keys("train")}
-            storage.write_weights(storage.place(tmp_path / "results" / "tiny", job.id, "train"), keys, {})
+            write_weights(job_path(tmp_path / "results" / "tiny", job.id, "train"), keys, {})
     tiny.write_text(tiny.read_text().replace("  steps: 40", "  steps: 50"))
     return tiny, tmp_path / "results"
 
@@ -143,7 +146,7 @@ def test_a_run_names_what_is_damaged_and_forgets_its_receipt(tiny, tmp_path, mon
     """Before Snakemake starts, which then sees that its stage is to run."""
     folder = tmp_path / "results" / "tiny"
     path = folder / receipts.place("compare")
-    storage.mark(folder)
+    mark(folder)
     (folder / "cube.zarr").mkdir()
     (folder / "cube.zarr" / "zarr.json").write_text("{}")
     receipts.write(path, receipts.begin(path, tiny, "compare"), [folder / "cube.zarr"])

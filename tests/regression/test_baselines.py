@@ -6,10 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from scoregap import DamagedFile, InputError, storage
+from scoregap import DamagedFile, InputError
 from scoregap.regression import baselines
 from scoregap.regression.baselines import read, with_margins, write
 from scoregap.regression.metrics import Metric
+from scoregap.store.weights import read_weights, write_weights
 
 
 def test_a_record_says_where_it_comes_from(record, results):
@@ -28,10 +29,10 @@ def test_what_networks_were_trained_on_is_the_device(results, tmp_path):
     study, folder = results
     (tmp_path / "train").mkdir()
     for file in (folder / "train").glob("*.safetensors"):
-        members, tensors = storage.read_weights(file)
+        members, tensors = read_weights(file)
         first = min(members)
         changed = members | {first: members[first] | {"device": "cuda"}}
-        storage.write_weights(tmp_path / "train" / file.name, changed, tensors)
+        write_weights(tmp_path / "train" / file.name, changed, tensors)
     assert baselines.device(study, tmp_path, "Linux x") == "Linux x, cpu and cuda"
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from scoregap import storage
 from scoregap.regression import metrics
 from scoregap.regression.metrics import Metric, across, spread
+from scoregap.store.cube import read_cube
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_exact_score_has_no_distance_from_itself(record):
 
 def test_cells_that_are_not_ok_are_named(results, cube):
     study, folder = results
-    (ds,) = storage.read_cube(folder / "cube.zarr").values()
+    (ds,) = read_cube(folder / "cube.zarr").values()
     ds = ds.load()
     ds.status.loc[{"curvature": 0.5, "network": "gated-8", "seed": 1}] = 2
     found, not_ok = {}, []

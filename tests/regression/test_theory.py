@@ -3,17 +3,19 @@
 import numpy as np
 import pytest
 
-from scoregap import InputError, storage
+from scoregap import InputError
 from scoregap.analysis import comparison, verdicts
 from scoregap.analysis.verdicts import Detail
 from scoregap.regression import theory
 from scoregap.regression.metrics import PHASES
+from scoregap.store.cube import read_cube
+from scoregap.store.tables import read_table, write_table
 
 
 def test_theory_is_the_comparison_under_the_names_of_metrics(results):
     study, folder = results
     found = theory.agreements(study, folder)
-    (ds,) = storage.read_cube(folder / "cube.zarr").values()
+    (ds,) = read_cube(folder / "cube.zarr").values()
     frame = comparison.compare([(study, [ds])])
     rows = frame[frame["quantity"].isin(PHASES)].to_dict("records")
     assert len(found) == len(rows) == 8  # two curvatures, four times
@@ -27,7 +29,7 @@ def test_theory_is_the_comparison_under_the_names_of_metrics(results):
 
 def test_a_comparison_of_another_study_is_refused(results, tmp_path):
     study, folder = results
-    text, _ = storage.read_table(folder / "comparison.csv")
-    storage.write_table(tmp_path / "comparison.csv", text, "other")
+    text, _ = read_table(folder / "comparison.csv")
+    write_table(tmp_path / "comparison.csv", text, "other")
     with pytest.raises(InputError, match="rerun compare"):
         theory.agreements(study, tmp_path)

@@ -8,8 +8,11 @@ import xarray as xr
 import yaml
 from tiny import TINY, read_job, run_stages
 
-from scoregap import DamagedFile, InputError, storage, variables
+from scoregap import DamagedFile, InputError, variables
 from scoregap.stages import cube
+from scoregap.store import jobs
+from scoregap.store.cube import read_cube
+from scoregap.store.files import manifest_of
 from scoregap.study import load
 
 
@@ -62,7 +65,7 @@ def test_missing_jobs_are_missing_cells(done, tmp_path):
         shutil.copytree(results / stage, tmp_path / stage)
         (tmp_path / stage / f"{job.id}.zarr.zip").unlink()
     cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
-    ds = storage.read_cube(tmp_path / "cube.zarr")[""]
+    ds = read_cube(tmp_path / "cube.zarr")[""]
     status = ds.status.sel(curvature=0.5, network="gated-8")
     assert (status == 0).all()
     assert int((ds.status == 1).sum()) == 10
@@ -74,7 +77,7 @@ def test_damaged_and_foreign_jobs_are_refused_and_the_old_cube_stays(done, tmp_p
     for stage in ("spectrum", "fit"):
         shutil.copytree(results / stage, tmp_path / stage)
     cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
-    before = storage.manifest_of(tmp_path / "cube.zarr").read_text()
+    before = manifest_of(tmp_path / "cube.zarr").read_text()
     victim, other = sorted((tmp_path / "fit").iterdir())[:2]
     whole = victim.read_bytes()
     victim.write_bytes(whole[:-100])
@@ -84,17 +87,17 @@ def test_damaged_and_foreign_jobs_are_refused_and_the_old_cube_stays(done, tmp_p
     with pytest.raises(InputError, match="rerun fit"):
         cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
     victim.write_bytes(whole)
-    arrays, keys = storage.read_job(victim)
+    arrays, keys = jobs.read_job(victim)
     long = {name: (dims, values.repeat(2, -1)) for name, (dims, values) in arrays.items() if name == "gap_width"}
     for strange in (
         {"unheard": arrays["boundary"]}, {"boundary": (("member", "group"), arrays["boundary"][1])}, long,
         {"gap_width": arrays["boundary"]},
     ):  # fmt: skip
-        storage.write_job(victim, arrays | strange, keys, victim.parent.name)
+        jobs.write_job(victim, arrays | strange, keys, victim.parent.name)
         with pytest.raises(DamagedFile, match=rf"{victim.name}: is damaged: it has a variable .* not of this study"):
             cube.run(study, tmp_path / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
-    assert storage.manifest_of(tmp_path / "cube.zarr").read_text() == before
-    storage.read_cube(tmp_path / "cube.zarr")
+    assert manifest_of(tmp_path / "cube.zarr").read_text() == before
+    read_cube(tmp_path / "cube.zarr")
 
 
 def test_ragged_and_several_ambient_dimensions(tmp_path):
@@ -109,7 +112,7 @@ def test_ragged_and_several_ambient_dimensions(tmp_path):
         .replace("{fraction: 0.5, std: 0.1}", "{fraction: 0.25, std: 0.1}, {fraction: 0.25, std: 0.01}")
     )
     run_stages(study, tmp_path)
-    groups = storage.read_cube(tmp_path / "cube.zarr")
+    groups = read_cube(tmp_path / "cube.zarr")
     assert list(groups) == ["ambient_dim_10", "ambient_dim_8"]
     for name, ds in groups.items():
         d = int(name.removeprefix("ambient_dim_"))
@@ -134,7 +137,7 @@ def test_axes_of_texts_go_through_every_stage(tmp_path):
         .replace("batch: [seed]", "batch: [seed, manifold.frame]")
     )
     run_stages(study, tmp_path)
-    ds = storage.read_cube(tmp_path / "cube.zarr")[""]
+    ds = read_cube(tmp_path / "cube.zarr")[""]
     assert variables.validate(ds, tuple(load(study).axes)) == []
     assert ds["train.preconditioning"].values.tolist() == ["epsilon", "x0"]
     assert ds["manifold.frame"].values.tolist() == ["random", "orthonormal"]

@@ -7,10 +7,11 @@ import pytest
 import xarray as xr
 from tiny import WITH_DIMENSION, edited, read_job
 
-from scoregap import InputError, storage, variables
+from scoregap import InputError, variables
 from scoregap.measure import dimension as estimators
 from scoregap.scores.base import Score
 from scoregap.stages import cube, dimension, fit
+from scoregap.store.weights import read_weights, write_weights
 from scoregap.study import load
 from scoregap.trained import Trained
 
@@ -122,7 +123,7 @@ def test_a_network_is_given_as_its_denoiser_and_its_jacobian(asked):
     study, results = asked
     job = job_of(study, 0.5, "gated-8")
     cell = job.cells[1]
-    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     score = Trained(study, members, tensors).score(cell, cell.truth())
     x, t = np.random.default_rng(0).standard_normal((2, 8)), 0.1
     _, jacobian = score.jacobian(x, t)
@@ -140,7 +141,7 @@ def test_spectra_of_a_network_are_of_the_symmetric_part(asked):
     study, results = asked
     ds, job = result(asked, 0.0, "gated-8")
     cell = job.cells[0]
-    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     rng = np.random.default_rng(cell.seed("points"))
     clean, _ = cell.truth().sample(rng, 3)
     noise = dimension.Draws(rng, cell.dimension, 8).noise
@@ -195,9 +196,9 @@ def test_only_data(asked, tmp_path, capsys, monkeypatch):
 def test_diverged_members_and_unknown_scores_have_no_estimates(asked, tmp_path):
     study, results = asked
     job = job_of(study, 0.0, "gated-8")
-    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     members[job.cells[0].key("train")]["diverged"] = True
-    storage.write_weights(tmp_path / "w.safetensors", members, tensors)
+    write_weights(tmp_path / "w.safetensors", members, tensors)
     dimension.run(study, job.id, tmp_path / "d.zarr.zip", tmp_path / "w.safetensors")
     ds, _ = read_job(tmp_path / "d.zarr.zip")
     assert ds.estimate[0].isnull().all()

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from tiny import TINY, measured, read_job, write_job
 
-from scoregap import InputError, storage
+from scoregap import InputError
 from scoregap.laws import random_matrix, times
 from scoregap.measure import phases
 from scoregap.stages import fit
+from scoregap.store.cube import read_cube
 from scoregap.study import load
 from scoregap.variables import ABOVE, BELOW, MEASURED, NOT_APPLICABLE
 
@@ -102,7 +103,7 @@ def test_alignment_times(done):
         if network == "exact":
             assert (ds.t_alignment_state[:, 1] == MEASURED).all()
             assert known[:, 1].any()
-    cube = storage.read_cube(results / "cube.zarr")[""]
+    cube = read_cube(results / "cube.zarr")[""]
     for arm in ("exact", "gaussian"):
         np.testing.assert_array_equal(
             cube[f"{arm}_t_alignment"].sel(network="gated-8"), cube.t_alignment.sel(network=arm)

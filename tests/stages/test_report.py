@@ -9,12 +9,13 @@ import pytest
 import xarray as xr
 from tiny import FLAT, LINEAR, WITH_DIMENSION, WITH_SAMPLING, edited, run_stages
 
-from scoregap import DamagedFile, InputError, cubes, storage, variables
+from scoregap import DamagedFile, InputError, cubes, variables
 from scoregap.regression import baselines
 from scoregap.report import figures, registry
 from scoregap.report.figures import cells
 from scoregap.scores import REFERENCES
 from scoregap.stages import compare, cube, report
+from scoregap.store.cube import write_cube
 from scoregap.study import load
 
 FIGURES = (
@@ -60,7 +61,7 @@ def write(study, folder, ok, status, ranks):
         ds["status"].values[...] = np.where(chosen.transpose(*ds.status.dims), 1, status)
         ds["boundary"].values[...] = np.arange(2, 2 + ds.sizes["gap"])
         groups[name] = ds.assign_attrs(cube.provenance(study) | ({"block": part.block} if part.block else {}))
-    storage.write_cube(folder / "cube.zarr", groups)
+    write_cube(folder / "cube.zarr", groups)
     names = ("comparison.csv", "comparison.txt", "claims.csv")
     compare.run(study.path, folder / "cube.zarr", *(folder / name for name in names))
 

@@ -7,11 +7,12 @@ import pytest
 import xarray as xr
 from tiny import WITH_SAMPLING, edited, read_job
 
-from scoregap import InputError, data, storage, variables
+from scoregap import InputError, data, variables
 from scoregap.analysis.sampling import crossings
 from scoregap.data import posteriors
 from scoregap.measure import distances
 from scoregap.stages import cube, fit, sample, spectrum
+from scoregap.store.weights import read_weights, write_weights
 from scoregap.study import load
 from scoregap.study.schema import Sampling, Times
 from scoregap.trained import Trained
@@ -179,7 +180,7 @@ def test_the_cube_has_the_errors_of_every_cell(asked, done):
 def test_a_cell_is_its_own_score_and_its_own_starts(asked):
     study, results = asked
     job = job_of(study, 0.5, "gated-8")
-    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     one, _ = read_job(results / "sample" / f"{job.id}.zarr.zip")
     for i, cell in enumerate(job.cells):
         own = Trained(study, members, tensors).score(cell, cell.truth()).denoise
@@ -211,9 +212,9 @@ def test_a_seed_is_the_same_alone_and_in_company_and_only_what_is_missing_is_mad
 def test_a_diverged_member_has_no_samples(asked, tmp_path):
     study, results = asked
     job = job_of(study, 0.0, "gated-8")
-    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     members[job.cells[0].key("train")]["diverged"] = True
-    storage.write_weights(tmp_path / "w.safetensors", members, tensors)
+    write_weights(tmp_path / "w.safetensors", members, tensors)
     sample.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "w.safetensors")
     one, _ = read_job(tmp_path / "s.zarr.zip")
     whole, _ = read_job(results / "sample" / f"{job.id}.zarr.zip")

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from tiny import TINY, read_job
 
-from scoregap import InputError, storage
+from scoregap import InputError
 from scoregap.stages import spectrum
+from scoregap.store.cube import read_cube
+from scoregap.store.weights import read_weights, write_weights
 from scoregap.study import load
 from scoregap.trained import Trained
 
@@ -55,9 +57,9 @@ def test_all_scores_of_a_seed_are_measured_at_the_same_points(done):
 def test_diverged_members_are_marked_and_empty(done, tmp_path):
     study, results = done
     job = jobs(study)[0.0, "gated-8"]
-    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     members[job.cells[0].key("train")]["diverged"] = True
-    storage.write_weights(tmp_path / "w.safetensors", members, tensors)
+    write_weights(tmp_path / "w.safetensors", members, tensors)
     spectrum.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "w.safetensors")
     ds, _ = read_job(tmp_path / "s.zarr.zip")
     assert ds.status.values.tolist() == [2, 1]
@@ -75,9 +77,9 @@ def test_weights_are_needed_and_must_be_of_the_study(done, tmp_path):
     other.write_text(TINY.replace("steps: 40", "steps: 41"))
     with pytest.raises(InputError, match="is not of this study as it is now"):
         spectrum.run(other, job.id, tmp_path / "s.zarr.zip", results / "train" / f"{job.id}.safetensors")
-    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     checkpoint = {key: {"step": 20, "device": "cpu"} for key in members}
-    storage.write_weights(tmp_path / "w.safetensors", checkpoint, tensors)
+    write_weights(tmp_path / "w.safetensors", checkpoint, tensors)
     with pytest.raises(InputError, match=r"w\.safetensors: is not of this study as it is now"):
         spectrum.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "w.safetensors")
     assert not (tmp_path / "s.zarr.zip").exists()
@@ -87,8 +89,6 @@ def test_points_of_a_mixture_have_the_gap_and_the_tangents_of_their_component(tm
     """Far apart and at little noise the exact score has at every point the dimension and tangents of its component."""
     from tiny import edited, run_stages
 
-    from scoregap import storage
-
     study = edited(
         tmp_path, ("[arcs]", "[mixture]"), ("[0.0, 0.5]", "[0.0]"), ("manifold_dim: [2]", "manifold_dim: [4]"),
         ("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 24"),
@@ -96,9 +96,7 @@ def test_points_of_a_mixture_have_the_gap_and_the_tangents_of_their_component(tm
          "separation: 20.0\n  groups: [{fraction: 0.5, std: 0.3}, {fraction: 1.0, std: 1.0, weight: 0.4}]"),
     )  # fmt: skip
     run_stages(study, tmp_path, drawn=False)
-    ds = storage.read_cube(tmp_path / "cube.zarr")[""].isel(
-        family=0, ambient_dim=0, manifold_dim=0, curvature=0, network=0
-    )
+    ds = read_cube(tmp_path / "cube.zarr")[""].isel(family=0, ambient_dim=0, manifold_dim=0, curvature=0, network=0)
     assert ds.boundary.values.tolist() == [[2, 4], [2, 4]]
     np.testing.assert_array_equal(ds.has_gap.sum("gap"), 1)
     assert 0 < ds.has_gap.isel(gap=1).mean() < 0.5
@@ -114,8 +112,6 @@ def test_points_of_a_mixture_have_the_gap_and_the_tangents_of_their_component(tm
 def test_an_empirical_score_of_two_points_has_one_direction(tmp_path):
     from tiny import edited, run_stages
 
-    from scoregap import storage
-
     study = edited(
         tmp_path,
         ("manifold:", "manifold:\n  dataset_size: 2"),
@@ -123,7 +119,7 @@ def test_an_empirical_score_of_two_points_has_one_direction(tmp_path):
         ("[0.0, 0.5]", "[0.0]"),
     )
     run_stages(study, tmp_path, drawn=False)
-    ds = storage.read_cube(tmp_path / "cube.zarr")[""].sel(network="empirical")
+    ds = read_cube(tmp_path / "cube.zarr")[""].sel(network="empirical")
     g = 1 + ds.eigenvalue
     np.testing.assert_allclose(g.isel(mode=slice(1, None)), 0, atol=1e-6)
     assert g.isel(mode=0).max() > 0.1
@@ -134,7 +130,7 @@ def test_training_curves_pass_through(done):
     study, results = done
     job = jobs(study)[0.5, "gated-8"]
     ds, _ = read_job(results / "spectrum" / f"{job.id}.zarr.zip")
-    _, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    _, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     for i, cell in enumerate(job.cells):
         curve, levels = (tensors[f"{cell.key('train')}/{name}"] for name in ("curve", "levels"))
         for name, column in zip(("step", "loss", "excess", "flops"), curve.T, strict=True):
@@ -147,7 +143,7 @@ def measured(study, results, curvature, network, member=0):
     """What the stage measures for one member of a study whose networks are those of `done`."""
     job = jobs(study)[curvature, network]
     weights = results / "train" / f"{job.id}.safetensors" if job.trained else None
-    left = storage.read_weights(weights) if weights else ()
+    left = read_weights(weights) if weights else ()
     return spectrum.measure(job.cells[member], Trained(study, *left))
 
 
@@ -214,7 +210,7 @@ def test_a_network_that_is_not_finite_failed(done, variant, method):
     _, results = done
     path = variant(f"method: {method}")
     job = jobs(path)[0.5, "gated-8"]
-    members, tensors = storage.read_weights(results / "train" / f"{job.id}.safetensors")
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     broken = {name: array * (np.nan if name.endswith("leave.weight") else 1) for name, array in tensors.items()}
     assert spectrum.measure(job.cells[0], Trained(path, members, broken))["status"] == 3
     reverse = variant("sampling: reverse")

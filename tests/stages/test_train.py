@@ -13,10 +13,12 @@ import pytest
 import torch
 from tiny import TINY, edited
 
-from scoregap import InputError, storage
+from scoregap import InputError
 from scoregap.data import posteriors
 from scoregap.measure import networks
 from scoregap.stages import train
+from scoregap.store.results import mark
+from scoregap.store.weights import read_weights, write_weights
 from scoregap.study import load
 from scoregap.trained import Trained
 
@@ -29,8 +31,8 @@ def test_weights_are_the_same_bits_again_and_members_the_same_alone(tiny, tmp_pa
     job = job_of(tiny)
     train.run(tiny, job.id, tmp_path / "a.safetensors")
     train.run(tiny, job.id, tmp_path / "b.safetensors")
-    _, first = storage.read_weights(tmp_path / "a.safetensors")
-    _, again = storage.read_weights(tmp_path / "b.safetensors")
+    _, first = read_weights(tmp_path / "a.safetensors")
+    _, again = read_weights(tmp_path / "b.safetensors")
     assert all(np.array_equal(first[name], again[name], equal_nan=True) for name in first)
 
     alone = tmp_path / "alone.yaml"
@@ -39,8 +41,8 @@ def test_weights_are_the_same_bits_again_and_members_the_same_alone(tiny, tmp_pa
     both.write_text(TINY.replace("steps: 40", "steps: 100"))
     train.run(alone, job.id, tmp_path / "c.safetensors")
     train.run(both, job.id, tmp_path / "d.safetensors")
-    members, one = storage.read_weights(tmp_path / "c.safetensors")
-    _, company = storage.read_weights(tmp_path / "d.safetensors")
+    members, one = read_weights(tmp_path / "c.safetensors")
+    _, company = read_weights(tmp_path / "d.safetensors")
     (key,) = members
     assert len(company) == 2 * len(one)
     for name in one:
@@ -52,7 +54,7 @@ def test_training_lowers_the_excess(tiny, tmp_path):
     tiny.write_text(TINY.replace("steps: 40", "steps: 400").replace("gated-8", "gated-16"))
     job = job_of(tiny, "0.0-gated-16-")
     train.run(tiny, job.id, tmp_path / "a.safetensors")
-    members, tensors = storage.read_weights(tmp_path / "a.safetensors")
+    members, tensors = read_weights(tmp_path / "a.safetensors")
     for key in members:
         excess = tensors[f"{key}/curve"][:, 2]
         assert excess[-1] < 0.25 * excess[0]
@@ -64,7 +66,7 @@ def test_cost_is_the_operations_of_the_steps_so_far(tiny, tmp_path):
     """gated-8 of depth 1 in 8 dimensions, 8 levels of 4 points."""
     job = job_of(tiny)
     train.run(tiny, job.id, tmp_path / "a.safetensors")
-    members, tensors = storage.read_weights(tmp_path / "a.safetensors")
+    members, tensors = read_weights(tmp_path / "a.safetensors")
     step = 8 * (4 * 32 * 64 + 6 * 64 * 16) + 32 * (4 * 64 + 6 * (3 * 64 + 64))  # embed and enter: no gradient of inputs
     for key in members:
         np.testing.assert_array_equal(tensors[f"{key}/curve"][:, 3], tensors[f"{key}/curve"][:, 0] * step)
@@ -73,13 +75,13 @@ def test_cost_is_the_operations_of_the_steps_so_far(tiny, tmp_path):
 def test_only_missing_members_are_trained(tiny, tmp_path, monkeypatch):
     job, out = job_of(tiny), tmp_path / "a.safetensors"
     train.run(tiny, job.id, out)
-    _, before = storage.read_weights(out)
+    _, before = read_weights(out)
     trained = []
     original = train.train
     monkeypatch.setattr(train, "train", lambda cells, *rest: trained.extend(cells) or original(cells, *rest))
     tiny.write_text(TINY.replace("seed: 2", "seed: 3"))
     train.run(tiny, job.id, out)
-    members, after = storage.read_weights(out)
+    members, after = read_weights(out)
     assert [cell["seed"] for cell in trained] == [2]
     assert len(members) == 3
     assert all(np.array_equal(before[name], after[name], equal_nan=True) for name in before)
@@ -87,17 +89,17 @@ def test_only_missing_members_are_trained(tiny, tmp_path, monkeypatch):
     trained.clear()
     train.run(tiny, job.id, out)
     assert len(trained) == 2
-    assert len(storage.read_weights(out)[0]) == 2
+    assert len(read_weights(out)[0]) == 2
 
 
 def test_a_damaged_earlier_result_is_not_reused(tiny, tmp_path, capsys):
-    storage.mark(tmp_path / "results")
+    mark(tmp_path / "results")
     out = tmp_path / "results" / "train" / "a.safetensors"
     out.parent.mkdir()
     out.write_bytes(b"rubbish")
     train.run(tiny, job_of(tiny).id, out)
     assert "not reused" in capsys.readouterr().err
-    assert len(storage.read_weights(out)[0]) == 2
+    assert len(read_weights(out)[0]) == 2
 
 
 def test_a_member_that_diverges_is_marked_and_costs_the_others_nothing(tiny, tmp_path, monkeypatch):
@@ -117,8 +119,8 @@ def test_a_member_that_diverges_is_marked_and_costs_the_others_nothing(tiny, tmp
     train.run(tiny, job.id, tmp_path / "bad.safetensors")
     monkeypatch.setattr(Arcs, "sample", original)
     train.run(tiny, job.id, tmp_path / "again.safetensors")
-    members, tensors = storage.read_weights(tmp_path / "bad.safetensors")
-    _, again = storage.read_weights(tmp_path / "again.safetensors")
+    members, tensors = read_weights(tmp_path / "bad.safetensors")
+    _, again = read_weights(tmp_path / "again.safetensors")
     keys = [cell.key("train") for cell in job.cells]
     assert [members[key]["diverged"] for key in keys] == [False, True]
     for name in tensors:
@@ -180,8 +182,8 @@ def test_restored_networks_denoise_as_trained(tiny, tmp_path):
     """What is saved and restored is the averaged network, member by member."""
     job = job_of(tiny)
     members, tensors = train.train(list(job.cells), torch.device("cpu"))
-    storage.write_weights(tmp_path / "a.safetensors", members, tensors)
-    read = storage.read_weights(tmp_path / "a.safetensors")
+    write_weights(tmp_path / "a.safetensors", members, tensors)
+    read = read_weights(tmp_path / "a.safetensors")
     x, t = torch.randn(1, 3, 4, 8), torch.tensor([[0.01, 0.1, 1.0]])
     for cell in job.cells:
         kept, made = (Trained(tiny, *one).denoiser(cell)(x, t) for one in (read, (members, tensors)))
@@ -206,7 +208,7 @@ def test_a_truth_that_is_not_known_is_no_divergence(tiny, tmp_path, monkeypatch)
     monkeypatch.setattr(Arcs, "exact", unknown)
     for one, known in ((job, False), (next(j for j in load(tiny).jobs.values() if "0.5-gated-8" in j.id), True)):
         train.run(tiny, one.id, tmp_path / "w.safetensors")
-        members, tensors = storage.read_weights(tmp_path / "w.safetensors")
+        members, tensors = read_weights(tmp_path / "w.safetensors")
         (tmp_path / "w.safetensors").unlink()
         assert not any(member["diverged"] for member in members.values())
         for key in members:
@@ -236,7 +238,7 @@ def test_metrics_have_every_evaluation(tiny, tmp_path):
     train.run(tiny, job.id, tmp_path / "w.safetensors")
     lines = lines_of(tmp_path / "w.metrics.jsonl")
     keys = job.keys("train")
-    _, tensors = storage.read_weights(tmp_path / "w.safetensors")
+    _, tensors = read_weights(tmp_path / "w.safetensors")
     curves = np.stack([tensors[f"{key}/curve"] for key in keys])
     count = len(lines)
     assert [line["step"] for line in lines] == curves[0, :count, 0].tolist()
@@ -316,7 +318,7 @@ def test_metrics_go_on_after_a_stop(tmp_path, monkeypatch):
 
 def test_any_gpu_goes_on_from_any_other(tmp_path, monkeypatch, capsys):
     """The type of device must be the same, not its number; a CPU does not go on from a GPU."""
-    storage.write_weights(tmp_path / "c", {"a": {"device": "cuda"}, "b": {"device": "cpu"}}, {})
+    write_weights(tmp_path / "c", {"a": {"device": "cuda"}, "b": {"device": "cpu"}}, {})
     for device, key in (("cuda:1", "a"), ("cuda:0", "a"), ("cpu", "b")):
         members, _ = train.kept(tmp_path / "c", {"a", "b"}, torch.device(device))
         assert list(members) == [key]
@@ -330,7 +332,7 @@ LONG = ("steps: 40", "steps: 300")
 @contextmanager
 def power_cut(monkeypatch, saves):
     """A checkpoint at every pause, and an end after this many of them."""
-    write, count = storage.write_weights, []
+    write, count = write_weights, []
 
     def writing(path, members, tensors):
         write(path, members, tensors)
@@ -341,14 +343,14 @@ def power_cut(monkeypatch, saves):
 
     with monkeypatch.context() as patch:
         patch.setattr(train, "CHECKPOINT", 0.0)
-        patch.setattr(storage, "write_weights", writing)
+        patch.setattr(train, "write_weights", writing)
         with pytest.raises(KeyboardInterrupt):
             yield
 
 
 def same(one, two):
     """Whether two files hold the same members and the same bits."""
-    (members, tensors), (others, arrays) = storage.read_weights(one), storage.read_weights(two)
+    (members, tensors), (others, arrays) = read_weights(one), read_weights(two)
     equal = [np.array_equal(tensors[name], arrays[name], equal_nan=True) for name in tensors]
     return members == others and tensors.keys() == arrays.keys() and all(equal)
 
@@ -384,15 +386,16 @@ def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
-from scoregap import storage
+from scoregap.store.results import mark
+from scoregap.store.weights import read_weights, write_weights
 from scoregap.stages import train
-train.CHECKPOINT, write, done = 0.0, storage.write_weights, []
+train.CHECKPOINT, write, done = 0.0, write_weights, []
 def writing(*what):
     write(*what)
     done.append(what)
     if len(done) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-storage.write_weights = writing
+write_weights = writing
 train.run(Path({str(study)!r}), {job.id!r}, Path({str(out)!r}))
 """
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
@@ -419,7 +422,7 @@ def test_a_grown_study_resumes_the_members_of_its_checkpoint(tmp_path, monkeypat
     text = capsys.readouterr().err
     assert "resumed after step 96" in text
     assert text.count("step 300/300") == 1
-    old, (members, tensors) = storage.read_weights(whole)[1], storage.read_weights(out)
+    old, (members, tensors) = read_weights(whole)[1], read_weights(out)
     assert len(members) == 3
     assert all(np.array_equal(old[name], tensors[name], equal_nan=True) for name in old)
     assert not any(member["diverged"] for member in members.values())
@@ -427,7 +430,7 @@ def test_a_grown_study_resumes_the_members_of_its_checkpoint(tmp_path, monkeypat
 
 def test_damaged_and_foreign_checkpoints_are_said_and_ignored(tmp_path, monkeypatch, capsys):
     study = edited(tmp_path)
-    storage.mark(tmp_path / "results")
+    mark(tmp_path / "results")
     job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "results" / "train" / "w.safetensors"
     checkpoint = out.with_name("w.safetensors.checkpoint")
     train.run(study, job.id, whole)
@@ -459,8 +462,8 @@ def test_damaged_and_foreign_checkpoints_are_said_and_ignored(tmp_path, monkeypa
     assert "resumed" not in text
     out.unlink()
     checkpoint.write_bytes(good)
-    members, tensors = storage.read_weights(checkpoint)
-    storage.write_weights(checkpoint, {key: one | {"device": "cuda:0"} for key, one in members.items()}, tensors)
+    members, tensors = read_weights(checkpoint)
+    write_weights(checkpoint, {key: one | {"device": "cuda:0"} for key, one in members.items()}, tensors)
     train.run(edited(tmp_path), job.id, out)
     assert "resumed" not in capsys.readouterr().err
     assert same(out, whole)
@@ -567,7 +570,7 @@ def test_patience_ends_the_training_of_a_job(tmp_path, capsys):
     job = job_of(study, "gated-32-")
     train.run(study, job.id, tmp_path / "w.safetensors")
     assert "step 2000/2000" not in capsys.readouterr().err
-    members, tensors = storage.read_weights(tmp_path / "w.safetensors")
+    members, tensors = read_weights(tmp_path / "w.safetensors")
     for key in members:
         step = tensors[f"{key}/curve"][:, 0]
         assert np.isfinite(step).sum() < train.variables.EVALUATIONS

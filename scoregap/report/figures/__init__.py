@@ -17,8 +17,9 @@ from matplotlib import rc_context, rcParamsDefault
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from scoregap import storage
 from scoregap.scores import REFERENCES
+from scoregap.store.files import replacing
+from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
 
 PANELS = 8  # columns of a figure
@@ -27,9 +28,9 @@ REFERENCE_STYLE: dict[Any, Any] = {
     "gaussian": {"color": "tab:green", "ls": "-.", "lw": 1.4},
     "exact": {"color": "black", "ls": "--", "lw": 1.4},
 }
-KIND = storage.Kind(
+KIND = Kind(
     "a figure",
-    storage.text_with(r"<dc:title>scoregap</dc:title>|/Creator \(scoregap\)"),
+    text_with(r"<dc:title>scoregap</dc:title>|/Creator \(scoregap\)"),
     r"figures/([^/]+/)?\w+\.(svg|pdf)",
 )
 COLOURS = (
@@ -196,6 +197,6 @@ def save(figure, *paths: Path) -> None:
     with styled():
         for path in paths:
             kind, date = ("pdf", "CreationDate") if path.suffix == ".pdf" else ("svg", "Date")
-            with storage.replacing(path, KIND) as temporary:
+            with replacing(path, KIND) as temporary:
                 figure.savefig(temporary, format=kind, metadata={date: None, "Creator": "scoregap"})
             figure.set_layout_engine("none")  # it is laid out: again would take as long as a format

@@ -42,7 +42,7 @@ def of_run(study: Study, outcome: tuple[Path | None, Path | None]) -> Figure:
     """
     folder, baseline = outcome
     if folder is None:
-        raise InputError("the figure 'forest' needs the folder of a run: open its cube by its path")
+        raise InputError("needs the folder of a run", key="figure forest", allowed="open its cube by its path")
     try:
         report, why = reports.check_run(study, folder, baseline)
     except DamagedFile as error:

@@ -6,17 +6,17 @@ import pytest
 from scipy import stats
 from tiny import FLAT, edited
 
-from scoregap import storage
 from scoregap.analysis.cells import moments
 from scoregap.report import figures
 from scoregap.report.figures import cells
+from scoregap.store.cube import read_cube
 from scoregap.study import load
 
 
 @pytest.fixture(scope="module")
 def panels(results):
     study, folder = results
-    return figures.panels(study, storage.read_cube(folder / "cube.zarr")[""])
+    return figures.panels(study, read_cube(folder / "cube.zarr")[""])
 
 
 @pytest.fixture(autouse=True)

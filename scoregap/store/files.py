@@ -1,0 +1,133 @@
+"""Whole files: written beside their place, synced, renamed; and what is said of damaged ones.
+
+path, kind, content -> a file, or the old one; a missing, damaged or foreign file -> DamagedFile
+
+Imports no numpy: receipts, which Snakemake reads, are such files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from scoregap import DamagedFile
+from scoregap.store.ownership import Kind, own
+
+FORMAT = 1  # of all our files: those of another one are made again
+
+
+@contextmanager
+def replacing(path: Path, kind: Kind):
+    """A temporary name beside `path`; on leaving without an error the file there is synced and takes its place.
+
+    Raises InputError if `path` is not scoregap's own.
+    """
+    path = own(Path(path), kind)
+    with temporary_beside(path) as temporary:
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)
+        sync(path.parent)
+
+
+@contextmanager
+def temporary_beside(path: Path):
+    """A name beside `path` for this process; what is there on leaving is deleted."""
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{_prefix(path)}{os.getpid()}")
+        _sweep(path)
+        try:
+            yield temporary
+        finally:
+            delete(temporary)
+
+
+@contextmanager
+def naming(path: Path):
+    """An OSError without a file, as on a full disk, or with a temporary one, names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or _prefix(path) in str(error.filename):
+            error.filename = str(path)
+        raise
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.{os.uname().nodename}."
+
+
+def _sweep(path: Path) -> None:
+    """Delete what killed processes of this machine have left of `path`; those of others may be alive."""
+    prefix = _prefix(path)
+    for name in os.listdir(path.parent):
+        if name.startswith(prefix) and (pid := name.removeprefix(prefix)).isdecimal():
+            try:
+                os.kill(int(pid), 0)
+            except (ProcessLookupError, OverflowError):
+                delete(path.with_name(name))
+            except PermissionError:  # alive, and another user's
+                pass
+
+
+def delete(path: Path) -> None:
+    """Delete a file or a whole folder, as far as that is possible."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink()
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str, kind: Kind) -> None:
+    """A whole text file, or the old one. Raises InputError if `path` is not scoregap's own."""
+    with replacing(path, kind) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def reading(path: Path):
+    """Whatever a missing, damaged or foreign file raises, as a DamagedFile."""
+    try:
+        yield
+    except DamagedFile:
+        raise
+    except Exception as error:  # zip (of something else: files missing in it), JSON, codec or header
+        if not path.exists():
+            raise damaged(path, "is missing") from None
+        raise damaged(path, f"is damaged ({type(error).__name__}: {error})") from error
+
+
+def damaged(path: Path, how: str) -> DamagedFile:
+    """The error of a file that is not what was written, and what mends it."""
+    return DamagedFile(f"{path}: {how}; run the study again, or the stage that makes it", path)
+
+
+def manifest_of(path: Path) -> Path:
+    """The file with the checksums of a table, or of every file of a cube."""
+    return path.with_name(path.name + ".json")
+
+
+def read_manifest(path: Path, keys: tuple[str, ...]) -> list:
+    """What the manifest of `path` has under these keys."""
+    place = manifest_of(path)
+    try:
+        manifest = json.loads(place.read_text(encoding="utf-8"))
+        if manifest["format"] != FORMAT:
+            raise damaged(place, "is of another version of scoregap")
+        return [manifest[key] for key in keys]
+    except FileNotFoundError:
+        raise damaged(place, "is missing") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise damaged(place, "is damaged") from None
