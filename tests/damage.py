@@ -15,6 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 import zarr
 from tiny import write_job
@@ -24,7 +25,7 @@ from scoregap.store import cube as cube_files
 from scoregap.store.cube import read_cube, write_cube
 from scoregap.store.files import manifest_of
 from scoregap.store.jobs import read_job
-from scoregap.store.tables import read_table, write_table
+from scoregap.store.tables import read_table, read_tables, write_table, write_tables
 from scoregap.store.weights import read_weights, write_weights
 
 FLIPS = 216
@@ -113,6 +114,19 @@ def table(folder, seed):
     return folder / "comparison.csv", folder / "comparison.csv"
 
 
+def tables(folder, seed):
+    """What a study says as a whole."""
+    numbers = {"t": np.random.default_rng(seed).random(20), "network": ["exact"] * 20}
+    write_tables(folder / "findings.jsonl", {"cost": pd.DataFrame(numbers)}, f"hash {seed}")
+    return folder / "findings.jsonl", folder / "findings.jsonl"
+
+
+def read_plain_tables(path):
+    """They, of plain values."""
+    found, of = read_tables(path)
+    return {name: frame.to_dict("list") for name, frame in found.items()}, of
+
+
 def manifest_of_table(folder, seed):
     """The file with its checksum."""
     path, _ = table(folder, seed)
@@ -138,6 +152,7 @@ KINDS = {
     "cube: coordinate": (cube(lambda path: path / "time" / "c" / "0"), read_whole_cube),
     "cube: manifest": (cube(manifest_of), read_whole_cube),
     "comparison": (table, read_table),
+    "findings": (tables, read_plain_tables),
     "comparison: checksum": (manifest_of_table, read_table),
 }
 

@@ -23,7 +23,7 @@ from scoregap import receipts
 from scoregap.store.cube import read_cube
 from scoregap.store.files import manifest_of
 from scoregap.store.jobs import job_path, read_job
-from scoregap.store.tables import read_table
+from scoregap.store.tables import read_table, read_tables
 from scoregap.store.weights import read_weights
 from scoregap.study import Study, load
 
@@ -136,6 +136,7 @@ def chain(study: Path, fault: str) -> dict[str, str]:
         read_cube(results / "cube.zarr")
         for name in ("comparison.csv", "claims.csv"):
             read_table(results / name)
+        read_tables(results / "findings.jsonl")
         assert (results / "report.html").stat().st_size
         outcome |= dict.fromkeys(stages, "kept")
     status, text = run(study)

@@ -7,6 +7,7 @@ import stat
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from safetensors.numpy import save_file
@@ -14,7 +15,7 @@ from tiny import write_job
 
 from scoregap.report import figures
 from scoregap.store.cube import write_cube
-from scoregap.store.tables import write_table
+from scoregap.store.tables import write_table, write_tables
 from scoregap.store.weights import write_weights
 
 
@@ -108,6 +109,7 @@ OURS = {
     "train/a.safetensors.checkpoint": lambda path: write_weights(path, {"a": {}}, {"a/w": np.ones(2)}),
     "comparison.csv": lambda path: write_table(path, "x\n" * 50, "hash"),
     "claims.csv": lambda path: write_table(path, "x\n" * 50, "hash"),
+    "findings.jsonl": lambda path: write_tables(path, {"cost": pd.DataFrame({"error": [0.1] * 50})}, "hash"),
     "cube.zarr": cubes,
     "figures/block/gaps.svg": lambda path: figures.save(figures.nothing("x"), path),
     "figures/gaps.pdf": lambda path: figures.save(figures.nothing("x"), path),

@@ -72,7 +72,7 @@ def rerun(study: Study, fault: Fault, tree: Path, results: Path) -> None:
             for stage in OF_JOBS[OF_JOBS.index(fault.stage) :]:
                 job_path(folder, job.id, stage).unlink(missing_ok=True)
     for after in ("cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt",
-                  "claims.csv", "claims.csv.json"):  # fmt: skip
+                  "claims.csv", "claims.csv.json", "findings.jsonl"):  # fmt: skip
         (folder / after).unlink()
     shutil.rmtree(folder / "cube.zarr")
     command = [

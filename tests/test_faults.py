@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import typer
 import xarray as xr
-from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited, write_job
+from tiny import FLAT, READ_BY_REPORT, WITH_DIMENSION, WITH_SAMPLING, edited, write_job
 
 from scoregap.__main__ import _reporting_errors
 from scoregap.report import figures
 from scoregap.stages import compare, cube, dimension, fit, report, sample, spectrum, train
 from scoregap.store.cube import read_cube
 from scoregap.store.files import write_text
-from scoregap.store.tables import write_table
+from scoregap.store.tables import write_table, write_tables
 from scoregap.store.weights import write_weights
 from scoregap.study import load
 
@@ -30,7 +30,7 @@ def command(stage, study, results, out):
     """(call a stage with the results as its inputs, name of the input that the tests damage)."""
     trained = job_of(study, "0.5-gated-8")
     weights, spectra = results / "train" / f"{trained}.safetensors", results / "spectrum" / f"{trained}.zarr.zip"
-    fits, whole, numbers = results / "fit" / f"{trained}.zarr.zip", results / "cube.zarr", results / "comparison.csv"
+    fits, whole = results / "fit" / f"{trained}.zarr.zip", results / "cube.zarr"
     return {
         "train": (lambda: train.run(study, trained, out / "new.safetensors"), None),
         "spectrum": (lambda: spectrum.run(study, trained, out / "new.zarr.zip", weights), weights),
@@ -46,12 +46,18 @@ def command(stage, study, results, out):
         "cube": (lambda: cube.run(study, spectra.parent, fits.parent, out / "cube.zarr"), spectra),
         "cube of fits": (lambda: cube.run(study, spectra.parent, fits.parent, out / "cube.zarr"), fits),
         "compare": (
-            lambda: compare.run(study, whole, out / "new.csv", out / "new.txt", out / "claims.csv"),
+            lambda: compare.run(study, whole, out / "new.csv", out / "new.txt", out / "claims.csv", out / "new.jsonl"),
             whole / "eigenvalue" / "c",
         ),
-        "report": (lambda: report.run(study, whole, numbers, out, out / "report.html"), numbers),
-        "report of cube": (lambda: report.run(study, whole, numbers, out, out / "report.html"), whole / "zarr.json"),
+        "report": (lambda: draw(study, results, out), results / "comparison.csv"),
+        "report of findings": (lambda: draw(study, results, out), results / "findings.jsonl"),
+        "report of cube": (lambda: draw(study, results, out), whole / "zarr.json"),
     }[stage]
+
+
+def draw(study, results, out):
+    """The report of these results."""
+    report.run(study, *(results / name for name in READ_BY_REPORT), out, out / "report.html")
 
 
 def said(call, capsys):
@@ -67,7 +73,8 @@ def older(folder, stage):
     write_job(folder / "new.zarr.zip", xr.Dataset({"old": ("member", [1.0])}), ["old"], stage)
     write_weights(folder / "new.safetensors", {"old": {}}, {"old/w": np.ones(1)})
     write_table(folder / "new.csv", "old", "old")
-    write_text(folder / "new.txt", "\nmade by scoregap compare: old\n", compare.TABLES)
+    write_text(folder / "new.txt", "\nmade by scoregap compare: old\n", compare.TEXT)
+    write_tables(folder / "new.jsonl", {}, "old")
     figures.save(figures.nothing("old"), folder / "gaps.svg")
 
 
@@ -84,7 +91,19 @@ def copy(done, tmp_path_factory):
 
 @pytest.mark.parametrize("how", ["a flipped bit", *damage.WHOLE])
 @pytest.mark.parametrize(
-    "stage", ["spectrum", "dimension", "sample", "fit", "cube", "cube of fits", "compare", "report", "report of cube"]
+    "stage",
+    [
+        "spectrum",
+        "dimension",
+        "sample",
+        "fit",
+        "cube",
+        "cube of fits",
+        "compare",
+        "report",
+        "report of findings",
+        "report of cube",
+    ],
 )
 def test_no_stage_reads_a_damaged_input(stage, how, copy, tmp_path, capsys):
     study, results = copy
@@ -126,11 +145,9 @@ def test_results_of_another_study_are_refused(copy, tmp_path, capsys):
         call, _ = command(stage, study, results, tmp_path / stage)
         call = {
             "compare": lambda: compare.run(
-                other, results / "cube.zarr", tmp_path / "c.csv", tmp_path / "c.txt", tmp_path / "l.csv"
+                other, results / "cube.zarr", *(tmp_path / name for name in ("c.csv", "c.txt", "l.csv", "f.jsonl"))
             ),
-            "report": lambda: report.run(
-                other, results / "cube.zarr", results / "comparison.csv", tmp_path / "report", tmp_path / "r.html"
-            ),
+            "report": lambda: draw(other, results, tmp_path / "report"),
         }[stage]
         status, text = said(call, capsys)
         assert status == 2

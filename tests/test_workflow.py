@@ -125,6 +125,7 @@ def test_a_second_run_does_nothing(finished):
         ("cube.zarr/t_max/*", "cube"),
         ("comparison.csv", "compare"),
         ("claims.csv.json", "compare"),
+        ("findings.jsonl", "compare"),
         ("figures/spectra.pdf", "report"),
         ("report.html", "report"),
         ("fit/*gated*", "fit"),

@@ -98,6 +98,10 @@ def write_job(path: Path, ds: xr.Dataset, members: list[str], stage: str = "fit"
     jobs.write_job(path, arrays, members, stage)
 
 
+COMPARED = ("comparison.csv", "comparison.txt", "claims.csv", "findings.jsonl")  # products of compare, in its order
+READ_BY_REPORT = ("cube.zarr", "comparison.csv", "findings.jsonl")
+
+
 def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
     """Every stage by hand, as a test and a reader would call them. drawn: with the report, which takes most of it."""
     from scoregap.stages import compare, cube, fit, report, spectrum, train
@@ -111,12 +115,9 @@ def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
         spectrum.run(study, job.id, spectra, weights)
         fit.run(study, job.id, spectra, results / "fit" / f"{job.id}.zarr.zip")
     cube.run(study, results / "spectrum", results / "fit", results / "cube.zarr")
-    compare.run(
-        study, results / "cube.zarr", results / "comparison.csv", results / "comparison.txt", results / "claims.csv"
-    )
+    compare.run(study, results / "cube.zarr", *(results / name for name in COMPARED))
     if drawn:
-        figures = results / "figures"
-        report.run(study, results / "cube.zarr", results / "comparison.csv", figures, results / "report.html")
+        report.run(study, *(results / name for name in READ_BY_REPORT), results / "figures", results / "report.html")
         assert "Not drawn" not in (results / "report.html").read_text()
 
 

@@ -3,19 +3,26 @@
 study, datasets of its cube -> tables, and their summaries in lines
 
 Each table applies to studies that vary the right axes and have the scores or the section it needs
-(`Study.findings`). The compare stage writes their summaries, the report draws them. Cells without a result have no
-row, a table may be empty. `claims` is of every study with trained networks, all its blocks together.
+(`Study.findings`). The compare stage makes them once and keeps them and their summaries; the report draws what is kept.
+Cells without a result have no row, a table may be empty. `claims` is of every study with trained networks, all its
+blocks together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
+from scoregap import InputError
 from scoregap.analysis import claims, dimensions, laws, learning, sampling
+from scoregap.scores import EXACT
+from scoregap.store.tables import read_tables
 from scoregap.study import Study
 
-__all__ = ["TABLES", "Tables", "claims"]
+__all__ = ["TABLES", "Tables", "claims", "every_table", "read"]
+
+CLAIMS = "claims"  # the name of their table
 
 # Of the datasets of a part of a study: those of `Study.findings`, and what errors cost.
 TABLES: dict[str, Callable[[Study, list[xr.Dataset]], pd.DataFrame]] = {
@@ -49,20 +56,22 @@ LINES: dict[str, Callable[[Study, pd.DataFrame], list[str]]] = {
 
 
 class Tables:
-    """The tables of a part of a study by name, each made once, when it is asked for."""
+    """The tables of a part of a study by name, each made once, when it is asked for, unless it is among those made
+    before (of all parts, as `every_table` names them)."""
 
-    def __init__(self, study: Study, datasets: list[xr.Dataset]):
+    def __init__(self, study: Study, datasets: list[xr.Dataset], made: Mapping[str, pd.DataFrame] | None = None):
         self.study, self.datasets = study, datasets
-        self._made: dict[str, pd.DataFrame] = {}
+        self._made = dict(made or {})
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in self._made:
+        key = _key(self.study, name)
+        if key not in self._made:
             if name in DERIVED:
                 source, derive = DERIVED[name]
-                self._made[name] = derive(self.study, self[source])
+                self._made[key] = derive(self.study, self[source])
             else:
-                self._made[name] = TABLES[name](self.study, self.datasets)
-        return self._made[name]
+                self._made[key] = TABLES[name](self.study, self.datasets)
+        return self._made[key]
 
     def lines(self) -> list[str]:
         """What the findings say, for a terminal."""
@@ -72,3 +81,32 @@ class Tables:
                 block = [f"block {self.study.block}"] if self.study.block else []
                 lines += ["", *block, *LINES[name](self.study, frame)]
         return lines
+
+
+def _key(part: Study, name: str) -> str:
+    """A table of a part among those of a study: BLOCK/NAME where there are blocks."""
+    return f"{part.block}/{name}" if part.block else name
+
+
+def tables_of(part: Study) -> list[str]:
+    """The tables that a part of a study has: its findings, and what its errors cost where networks are compared."""
+    costs = ["cost"] if part.trained_networks and EXACT in part.axes["network"] else []
+    made = [*part.findings, *costs]
+    return made + [name for name, (source, _) in DERIVED.items() if source in made]
+
+
+def every_table(parts: list[tuple[Study, list[xr.Dataset]]]) -> dict[str, pd.DataFrame]:
+    """The tables of all parts of a study, and its claims."""
+    found = {CLAIMS: claims.claims(parts)}
+    for part, datasets in parts:
+        tables = Tables(part, datasets)
+        found |= {_key(part, name): tables[name] for name in tables_of(part)}
+    return found
+
+
+def read(study: Study, path: Path) -> dict[str, pd.DataFrame]:
+    """The same of a finished run, from its file. Raises DamagedFile, InputError."""
+    found, of = read_tables(path)
+    if of != study.hash:
+        raise InputError("is not of this study as it is now", file=path, allowed="rerun compare")
+    return found

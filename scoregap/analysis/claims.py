@@ -1,6 +1,6 @@
 """The paper's quantitative claims, each tested with numbers.
 
-parts of a study with the datasets of its cube -> a row per claim, cell and trained network; the same from its file
+parts of a study with the datasets of its cube -> a row per claim, cell and trained network
 
 Every quantity is read off the curves and spectra of law, Gaussian, exact and trained score by the same operator. The
 claim is what the law says. **agrees**: the interval of trained against law over seeds lies inside the margin;
@@ -10,12 +10,10 @@ all its draws of a cell say how far it is from the law. `why` splits the distanc
 exact from law is what finite size and curvature do (THEORY.md 5).
 """
 
-import io
 import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +22,7 @@ import xarray as xr
 
 from scoregap.analysis.intervals import interval, interval_with_draws, logarithms, median, within
 from scoregap.analysis.learning import INSIDE
-from scoregap.analysis.tables import PHASES, plain, text, written
+from scoregap.analysis.tables import PHASES, plain, text
 from scoregap.analysis.verdicts import JUDGED, Cause, Verdict
 from scoregap.scores import EXACT
 from scoregap.study import Study
@@ -122,14 +120,6 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     frame = frame.drop_duplicates(["claim", *axes, "network"])  # blocks share cells
     order = list(CLAIMS).index
     return frame.sort_values("claim", key=lambda names: names.map(order), kind="stable", ignore_index=True)
-
-
-def read(study: Study, folder: Path) -> pd.DataFrame:
-    """The same of a finished run, from its file. Raises DamagedFile, InputError."""
-    frame = pd.read_csv(io.StringIO(written(study, folder / "claims.csv")))
-    if frame.empty:
-        return frame
-    return frame.assign(why=frame["why"].astype(object).fillna(""))  # a column of nothing is one of numbers
 
 
 def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:

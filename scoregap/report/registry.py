@@ -8,7 +8,7 @@ A figure is one entry of FIGURES. Imports neither numpy nor matplotlib: Snakemak
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -217,6 +217,7 @@ class Part:
 
     study: Study
     datasets: list[xr.Dataset]
+    findings: Mapping[str, pd.DataFrame] | None = None  # of all parts
 
     @cached_property
     def panels(self) -> list[tuple[str, xr.Dataset]]:
@@ -230,7 +231,7 @@ class Part:
         """What the findings are drawn from, and told."""
         from scoregap.analysis import Tables
 
-        return Tables(self.study, self.datasets)
+        return Tables(self.study, self.datasets, self.findings)
 
 
 @dataclass
@@ -241,11 +242,12 @@ class Run:
     found: list[tuple[Study, list[xr.Dataset]]]
     folder: Path | None = None
     baseline: Path | None = None
+    findings: Mapping[str, pd.DataFrame] | None = None  # as the run has kept them; else they are made when asked for
 
     @cached_property
     def parts(self) -> dict[str, Part]:
         """By the names of blocks."""
-        return {part.block: Part(part, datasets) for part, datasets in self.found}
+        return {part.block: Part(part, datasets, self.findings) for part, datasets in self.found}
 
     @property
     def outcome(self) -> tuple[Path | None, Path | None]:
@@ -254,12 +256,10 @@ class Run:
 
     @cached_property
     def claims(self) -> pd.DataFrame:
-        """The paper's claims, tested: as the run has written them, or from its cube alone."""
-        from scoregap.analysis import claims
+        """The paper's claims, tested."""
+        from scoregap import analysis
 
-        if self.folder and (self.folder / "claims.csv").exists():
-            return claims.read(self.study, self.folder)
-        return claims.claims(self.found)
+        return self.findings[analysis.CLAIMS] if self.findings else analysis.claims.claims(self.found)
 
     def draw(self, name: str) -> Drawing:
         """One of FIGURES, with a footer that says where it comes from; BLOCK/NAME where there are several blocks."""
@@ -301,7 +301,12 @@ def open_run(cube: Any) -> Run:
         own = [of_d[part.block, d] for d in part.axes["ambient_dim"] if (part.block, d) in of_d]
         if own:
             found.append((part, own))
-    return Run(study, found, folder)
+    kept = None
+    if isinstance(cube, str | Path) and (Path(cube) / "findings.jsonl").exists():
+        from scoregap import analysis
+
+        kept = analysis.read(study, Path(cube) / "findings.jsonl")
+    return Run(study, found, folder, findings=kept)
 
 
 def draw(name: str, cube: Any) -> Drawing:

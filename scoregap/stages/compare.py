@@ -1,7 +1,7 @@
 """Compare fitted phase times with theory, and test the paper's claims.
 
-study, cube -> comparison.csv (every number), claims.csv (the paper's claims), their checksums NAME.csv.json, and
-comparison.txt (the tables for a terminal)
+study, cube -> comparison.csv (every number), claims.csv (the paper's claims), their checksums NAME.csv.json,
+findings.jsonl (all tables, as data for the report), and comparison.txt (the tables for a terminal)
 """
 
 from pathlib import Path
@@ -10,24 +10,25 @@ from scoregap import analysis, cubes
 from scoregap.analysis import comparison
 from scoregap.store.files import manifest_of, write_text
 from scoregap.store.ownership import Kind, claim, text_with
-from scoregap.store.tables import files_of_table, write_table
+from scoregap.store.tables import TABLES, files_of_table, write_table, write_tables
 from scoregap.study import load
 
-TABLES = Kind("the tables of a comparison", text_with(r"\nmade by scoregap compare: [^\n]+\n\Z"), r"comparison\.txt")
+TEXT = Kind("the tables of a comparison", text_with(r"\nmade by scoregap compare: [^\n]+\n\Z"), r"comparison\.txt")
 
 
-def run(study: Path, cube: Path, out: Path, table: Path, claims: Path) -> list[Path]:
+def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings: Path) -> list[Path]:
     """Compare CUBE of study STUDY; every number goes to OUT (CSV), the paper's claims to CLAIMS (CSV), the readable
-    tables to TABLE."""
+    tables to TABLE, and what the study says as a whole to FINDINGS (JSON Lines)."""
     loaded = load(study)
-    claim(*files_of_table(out), *files_of_table(claims), (table, TABLES))
+    claim(*files_of_table(out), *files_of_table(claims), (table, TEXT), (findings, TABLES))
     parts = cubes.datasets(loaded, cube)
-    frame = comparison.compare(parts)
-    tested = analysis.claims.claims(parts)
-    found = [line for part, datasets in parts for line in analysis.Tables(part, datasets).lines()]
-    found += ["", *analysis.claims.lines(tested)] if len(tested) else []
-    found += ["", f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
-    write_text(table, comparison.as_text(loaded, frame) + "".join(f"{line}\n" for line in found), TABLES)
+    frame, tables = comparison.compare(parts), analysis.every_table(parts)
+    tested = tables[analysis.CLAIMS]
+    said = [line for part, datasets in parts for line in analysis.Tables(part, datasets, tables).lines()]
+    said += ["", *analysis.claims.lines(tested)] if len(tested) else []
+    said += ["", f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
+    write_text(table, comparison.as_text(loaded, frame) + "".join(f"{line}\n" for line in said), TEXT)
+    write_tables(findings, tables, loaded.hash)
     write_table(claims, tested.to_csv(index=False, float_format="%.6g"), loaded.hash)
     write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)
-    return [table, claims, manifest_of(claims), out, manifest_of(out)]
+    return [table, findings, claims, manifest_of(claims), out, manifest_of(out)]

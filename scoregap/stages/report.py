@@ -1,6 +1,6 @@
 """Draw the figures of a study and write its report.
 
-study, cube, comparison.csv, baseline if there is one -> figures (SVG and PDF) in a folder, and the report (HTML)
+study, cube, comparison.csv, findings.jsonl, a baseline -> figures (SVG and PDF) in a folder, and the report (HTML)
 
 A figure that cannot be drawn costs none of the others, and not the report: its files say why, and so does the page.
 """
@@ -10,7 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from scoregap import DamagedFile, InputError, cubes
+from scoregap import DamagedFile, InputError, analysis, cubes
 from scoregap.analysis import comparison
 from scoregap.regression import baselines
 from scoregap.report import figures, page, registry
@@ -19,8 +19,11 @@ from scoregap.store.ownership import claim
 from scoregap.study import load
 
 
-def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline: Path | None = None) -> list[Path]:
-    """Draw the figures of study STUDY from CUBE and the comparison NUMBERS (CSV) into folder OUT; the report is HTML.
+def run(
+    study: Path, cube: Path, numbers: Path, findings: Path, out: Path, html: Path, baseline: Path | None = None
+) -> list[Path]:
+    """Draw the figures of study STUDY from CUBE, the comparison NUMBERS (CSV) and FINDINGS, as compare made them, into
+    folder OUT; the report is HTML.
 
     The cube and the comparison are in the folder of the run, which is compared with BASELINE.
     """
@@ -29,7 +32,7 @@ def run(study: Path, cube: Path, numbers: Path, out: Path, html: Path, baseline:
     claim((html, page.KIND), *((path, figures.KIND) for name in names for path in files(out, name)))
     frame = comparison.read(loaded, numbers)
     parts = cubes.datasets(loaded, cube)
-    drawn = registry.Run(loaded, parts, cube.parent, baseline)
+    drawn = registry.Run(loaded, parts, cube.parent, baseline, analysis.read(loaded, findings))
     failed = {name: draw(drawn, name, out) for name in names}
     attrs = parts[0][1][0].attrs
     device = baselines.device(loaded, cube.parent, attrs["machine"])

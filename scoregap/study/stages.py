@@ -53,7 +53,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        7,
+        8,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tiny import edited, run_stages
 
-from scoregap import InputError, cubes
+from scoregap import cubes
 from scoregap.analysis import claims
 from scoregap.laws import times
 from scoregap.study import load
@@ -158,15 +158,6 @@ def test_a_study_without_networks_has_no_claims(tmp_path):
     run_stages(study, tmp_path)
     assert claims.claims(cubes.datasets(load(study), tmp_path / "cube.zarr")).empty
     assert pd.read_csv(tmp_path / "claims.csv").empty
-
-
-def test_the_file_of_a_run_is_read_and_not_that_of_another_study(blocks, tmp_path):
-    study, folder = load(blocks[0]), blocks[1]
-    found, computed = claims.read(study, folder), claims.claims(cubes.datasets(study, folder / "cube.zarr"))
-    pd.testing.assert_frame_equal(found, computed, check_dtype=False, rtol=1e-5)
-    other = load(edited(tmp_path))
-    with pytest.raises(InputError, match=r"claims\.csv: is not of this study as it is now: rerun compare"):
-        claims.read(other, folder)
 
 
 def test_lines_count_verdicts_and_reasons():

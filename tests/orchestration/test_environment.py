@@ -84,7 +84,8 @@ def test_a_users_environment_changes_no_byte_and_gets_no_file(tmp_path):
     assert manifest_of(found / "cube.zarr").read_text() == manifest_of(wanted / "cube.zarr").read_text()
     figures = sorted(path.name for path in (wanted / "figures").iterdir())
     assert figures == sorted(path.name for path in (found / "figures").iterdir())
-    for name in ("comparison.csv", "comparison.txt", "claims.csv", *(f"figures/{figure}" for figure in figures)):
+    products = ("comparison.csv", "comparison.txt", "claims.csv", "findings.jsonl")
+    for name in (*products, *(f"figures/{figure}" for figure in figures)):
         assert (found / name).read_bytes() == (wanted / name).read_bytes(), name
 
 
@@ -93,7 +94,8 @@ def test_a_report_by_hand_is_the_same_in_any_environment(done, tmp_path):
     study, results = done
     user = {name: value for name, value in hostile(tmp_path).items() if name not in ("PYTHONPATH", "PYTHONWARNINGS")}
     command = [sys.executable, "-P", "-m", "scoregap", "report", "--study", study, "--cube", results / "cube.zarr"]
-    command += ["--numbers", results / "comparison.csv", "--out", tmp_path / "figures", "--html", tmp_path / "r.html"]
+    command += ["--numbers", results / "comparison.csv", "--findings", results / "findings.jsonl"]
+    command += ["--out", tmp_path / "figures", "--html", tmp_path / "r.html"]
     ran = subprocess.run(command, env=user, cwd=tmp_path / "home" / "cwd", capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     for figure in (results / "figures").iterdir():

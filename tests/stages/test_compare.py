@@ -3,6 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tiny import edited
+
+from scoregap import InputError, analysis, cubes
+from scoregap.study import load
 
 
 def test_every_cell_has_its_rows(done):
@@ -66,3 +70,15 @@ def test_families_without_a_law(tmp_path):
     assert set(frame[frame.quantity != "consistency"].reason) == {"no law"}
     page = (tmp_path / "report.html").read_text()
     assert "The random-matrix law could be judged at no phase time: no law." in page
+
+
+def test_what_the_study_says_as_a_whole_is_kept_bit_for_bit(blocks, tmp_path):
+    study, folder = load(blocks[0]), blocks[1]
+    kept = analysis.read(study, folder / "findings.jsonl")
+    made = analysis.every_table(cubes.datasets(study, folder / "cube.zarr"))
+    assert list(kept) == list(made)
+    assert {"claims", "curved/curvature", "schedules/cost", "curved/small_curvature", "one/mean_cost"} <= set(kept)
+    for name, table in made.items():
+        pd.testing.assert_frame_equal(kept[name], table.reset_index(drop=True), check_exact=True)
+    with pytest.raises(InputError, match=r"findings\.jsonl: is not of this study as it is now: rerun compare"):
+        analysis.read(load(edited(tmp_path)), folder / "findings.jsonl")

@@ -7,9 +7,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from tiny import FLAT, LINEAR, WITH_DIMENSION, WITH_SAMPLING, edited, run_stages
+from tiny import COMPARED, FLAT, LINEAR, READ_BY_REPORT, WITH_DIMENSION, WITH_SAMPLING, edited, run_stages
 
-from scoregap import DamagedFile, InputError, cubes, variables
+from scoregap import DamagedFile, InputError, analysis, cubes, variables
 from scoregap.regression import baselines
 from scoregap.report import figures, registry
 from scoregap.report.figures import cells
@@ -62,8 +62,13 @@ def write(study, folder, ok, status, ranks):
         ds["boundary"].values[...] = np.arange(2, 2 + ds.sizes["gap"])
         groups[name] = ds.assign_attrs(cube.provenance(study) | ({"block": part.block} if part.block else {}))
     write_cube(folder / "cube.zarr", groups)
-    names = ("comparison.csv", "comparison.txt", "claims.csv")
-    compare.run(study.path, folder / "cube.zarr", *(folder / name for name in names))
+    compare.run(study.path, folder / "cube.zarr", *(folder / name for name in COMPARED))
+
+
+def draw(study, results, folder):
+    """The report of these results, in another folder."""
+    inputs = [results / name for name in READ_BY_REPORT]
+    report.run(study, *inputs, folder / "figures", folder / "report.html")
 
 
 EDGES = {
@@ -94,9 +99,8 @@ def test_cubes_with_few_results_are_drawn(tmp_path, monkeypatch, ranks, edge, ch
     monkeypatch.setattr(registry, "FORMATS", ("svg",))
     study = load(edited(tmp_path, *changes))
     write(study, tmp_path, EDGES[edge], 2 if edge == "networks diverged" else 0, ranks)
-    html = tmp_path / "report.html"
-    report.run(study.path, tmp_path / "cube.zarr", tmp_path / "comparison.csv", tmp_path / "figures", html)
-    assert "Not drawn" not in html.read_text()
+    draw(study.path, tmp_path, tmp_path)
+    assert "Not drawn" not in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("place", ["drawing", "saving"])
@@ -111,10 +115,9 @@ def test_a_figure_that_cannot_be_drawn_is_named_and_costs_no_other(done, tmp_pat
         return figure
 
     monkeypatch.setattr(cells, "spectra", broken)
-    html = tmp_path / "report.html"
-    report.run(study, results / "cube.zarr", results / "comparison.csv", tmp_path / "figures", html)
+    draw(study, results, tmp_path)
     why = "ZeroDivisionError: of $a_ \\frac <b>" if place == "drawing" else "ValueError: "
-    page, log = html.read_text(), capsys.readouterr().err
+    page, log = (tmp_path / "report.html").read_text(), capsys.readouterr().err
     assert f"Not drawn</b>: Spectra ({escape(why)}" in page
     assert "Traceback (most recent call last):" in log
     assert f"\nspectra: cannot be drawn: {why}" in log
@@ -134,9 +137,7 @@ def test_what_is_no_matter_of_a_figure_stops_the_report(done, tmp_path, monkeypa
 
     monkeypatch.setattr(cells, "spectra", full)
     with pytest.raises(type(error)):
-        report.run(
-            study, results / "cube.zarr", results / "comparison.csv", tmp_path / "figures", tmp_path / "report.html"
-        )
+        draw(study, results, tmp_path)
     assert not (tmp_path / "report.html").exists()
 
 
@@ -201,9 +202,24 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tm
     assert "is damaged or no baseline" in drawn(tmp_path / "damaged.json")
 
 
+def test_the_report_computes_no_finding(done, tmp_path, monkeypatch):
+    """They are computed once, by the compare stage."""
+
+    def never(*_):
+        raise AssertionError("computed again")
+
+    for tables in (analysis.TABLES, analysis.DERIVED):
+        for name, one in tables.items():
+            monkeypatch.setitem(tables, name, never if callable(one) else (one[0], never))
+    monkeypatch.setattr(analysis.claims, "claims", never)
+    study, results = done
+    draw(study, results, tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == (results / "report.html").read_bytes()
+
+
 def test_the_same_results_give_the_same_bytes(done, tmp_path):
     study, results = done
-    report.run(study, results / "cube.zarr", results / "comparison.csv", tmp_path / "figures", tmp_path / "report.html")
+    draw(study, results, tmp_path)
     for name in FIGURES:
         for kind in ("svg", "pdf"):
             file = f"figures/{name}.{kind}"

@@ -9,7 +9,7 @@ import pytest
 from foreign import ARRAYS, FOREIGN, OURS, contents, cubes, listed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import WITH_DIMENSION, WITH_SAMPLING, edited, read_job, write_job
+from tiny import READ_BY_REPORT, WITH_DIMENSION, WITH_SAMPLING, edited, read_job, write_job
 
 from scoregap import InputError, __main__, receipts
 from scoregap.regression import accepting, baselines, rendering
@@ -20,13 +20,14 @@ from scoregap.store.cube import CUBE, MANIFEST
 from scoregap.store.jobs import job_kind, job_path
 from scoregap.store.ownership import MARK
 from scoregap.store.results import mark
-from scoregap.store.tables import CHECKSUM, TABLE
+from scoregap.store.tables import CHECKSUM, TABLE, TABLES
 from scoregap.store.weights import WEIGHTS
 from scoregap.study import load
 
 KINDS = {
     "job": job_kind("fit"), "weights": WEIGHTS, "table": TABLE, "checksum": CHECKSUM,
-    "cube": CUBE, "manifest": MANIFEST, "metrics": train.METRICS, "tables": compare.TABLES,
+    "cube": CUBE, "manifest": MANIFEST, "metrics": train.METRICS, "text": compare.TEXT,
+    "tables": TABLES,
     "figure": figures.KIND, "page": page.KIND, "junit": rendering.JUNIT, "baseline": baselines.KIND,
     "published": published.KIND,
 }  # fmt: skip
@@ -40,12 +41,14 @@ def writers(done, tmp_path_factory):
     loaded = load(study)
     trained = next(job for job in loaded.jobs.values() if job.trained)
     weights, spectra = (job_path(results, trained.id, stage) for stage in ("train", "spectrum"))
-    of_cube, numbers = results / "cube.zarr", results / "comparison.csv"
+    of_report = [results / name for name in READ_BY_REPORT]
+    of_cube = of_report[0]
     closed = next(job.id for job in load(more).jobs.values() if not job.trained)
 
     def comparing(which):
         def run(path):
-            names = {name: path.with_name(f"new-{name}") for name in ("out", "table", "claims")} | {which: path}
+            names = {name: path.with_name(f"new-{name}") for name in ("out", "table", "claims", "findings")}
+            names[which] = path
             compare.run(study, of_cube, **names)
 
         return run
@@ -71,9 +74,10 @@ def writers(done, tmp_path_factory):
         "compare, checksum": (comparing("out"), ".json"),
         "compare, table": (comparing("table"), ""),
         "compare, claims": (comparing("claims"), ""),
-        "report": (lambda path: report.run(study, of_cube, numbers, path.with_name("new"), path), ""),
+        "compare, findings": (comparing("findings"), ""),
+        "report": (lambda path: report.run(study, *of_report, path.with_name("new"), path), ""),
         "report, figure": (
-            lambda path: report.run(study, of_cube, numbers, path, path.with_name("new.html")), "/cost.pdf"),
+            lambda path: report.run(study, *of_report, path, path.with_name("new.html")), "/cost.pdf"),
         "check, junit": (checking("junit"), ""),
         "check, figure": (checking("figure"), ""),
         "baseline accept": (accepting_at, ""),
@@ -122,7 +126,9 @@ def test_outputs_of_a_stage_have_different_paths(done, tmp_path):
     (tmp_path / "link").symlink_to("out.csv")
     for second in ("out.csv", "./out.csv", "link", "out.csv.json"):
         with pytest.raises(InputError, match="is named twice"):
-            compare.run(study, results / "cube.zarr", tmp_path / "out.csv", tmp_path / "t", tmp_path / second)
+            compare.run(
+                study, results / "cube.zarr", tmp_path / "out.csv", tmp_path / "t", tmp_path / "c", tmp_path / second
+            )
         assert [path.name for path in tmp_path.iterdir()] == ["link"]
 
 
@@ -138,7 +144,7 @@ def test_a_stage_does_not_take_another_s_file_for_its_own(done, tmp_path):
         lambda: fit.run(study, job, spectra, spectra),
         lambda: spectrum.run(study, job, weights, weights),
         lambda: train.run(study, job, spectra),
-        lambda: compare.run(study, tmp_path / "copy" / "cube.zarr", spectra, tmp_path / "t", tmp_path / "c"),
+        lambda: compare.run(study, tmp_path / "copy" / "cube.zarr", spectra, *(tmp_path / name for name in "tcf")),
         lambda: cube.run(study, spectra.parent, tmp_path / "copy" / "fit", tmp_path / "copy"),
         lambda: cube.run(study, spectra.parent, tmp_path / "copy" / "fit", spectra.parent),
     ):

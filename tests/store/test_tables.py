@@ -1,10 +1,14 @@
-"""Tables and their checksums."""
+"""Tables and their checksums; data frames come back bit for bit."""
 
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scoregap import DamagedFile
 from scoregap.store.files import manifest_of
-from scoregap.store.tables import read_table, write_table
+from scoregap.store.tables import read_table, read_tables, write_table, write_tables
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[]", "5", '{"format": 1}', '{"format": 1, "of": 5, "sha256": ""}'])
@@ -19,3 +23,41 @@ def test_tables(tmp_path):
     write_table(tmp_path / "a.csv", "x,y\n", "hash")
     assert read_table(tmp_path / "a.csv") == ("x,y\n", "hash")
     assert (tmp_path / "a.csv").read_text() == "x,y\n"
+
+
+NUMBERS = st.floats(width=64) | st.sampled_from([0.1, -0.0, 5e-324, np.inf, -np.inf, np.nan])
+COLUMNS = {
+    "float64": NUMBERS,
+    "float32": st.floats(width=32),
+    "int64": st.integers(-(2**63), 2**63 - 1),
+    "bool": st.booleans(),
+    "str": st.text(),
+    "object": st.text() | st.integers(-9, 9),
+}
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.integers(0, 4))
+def test_data_frames_come_back_with_the_same_bits_and_types(tmp_path, data, rows):
+    frame = pd.DataFrame(
+        {name: pd.Series(data.draw(st.lists(one, min_size=rows, max_size=rows)), dtype=name)
+         for name, one in COLUMNS.items()}
+    )  # fmt: skip
+    tables = {"a": frame, "block/b": frame[frame.columns[::-1]], "none": pd.DataFrame()}
+    write_tables(tmp_path / "f.jsonl", tables, "hash")
+    found, of = read_tables(tmp_path / "f.jsonl")
+    assert of == "hash"
+    assert list(found) == list(tables)
+    for name, one in tables.items():
+        assert list(found[name].columns) == list(one.columns)
+        assert (found[name].dtypes == one.dtypes).all()
+        for column in one:
+            assert list(map(repr, found[name][column].tolist())) == list(map(repr, one[column].tolist()))
+
+
+def test_tables_of_another_version_are_refused(tmp_path):
+    write_tables(tmp_path / "f.jsonl", {}, "hash")
+    text = (tmp_path / "f.jsonl").read_text()
+    (tmp_path / "f.jsonl").write_text(text.replace('"format": 1', '"format": 2'))
+    with pytest.raises(DamagedFile, match="another version"):
+        read_tables(tmp_path / "f.jsonl")

@@ -17,4 +17,4 @@ rule report:
             f"--baseline {shlex.quote(str(BASELINE))}" if BASELINE.exists() else ""
         ),
     shell:
-        "{SCOREGAP} report --study {STUDY_FILE} --cube cube.zarr --numbers comparison.csv --out figures --html report.html {params.baseline} --receipt {output:q} 2> {log:q}"
+        "{SCOREGAP} report --study {STUDY_FILE} --cube cube.zarr --numbers comparison.csv --findings findings.jsonl --out figures --html report.html {params.baseline} --receipt {output:q} 2> {log:q}"
