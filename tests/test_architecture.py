@@ -170,6 +170,37 @@ def test_figures_compute_no_law_and_no_interval():
             assert not known | (GRAPH[name] & {"scoregap.analysis.intervals"}), name
 
 
+COMPUTING = {
+    "mean", "median", "std", "var", "quantile", "percentile", "nanmedian", "nanmean", "histogram", "interp", "polyfit",
+    "log", "exp", "sum", "nansum", "cumsum", "diff", "groupby_bins", "resample", "sel", "isel", "eigvalsh",
+}  # fmt: skip
+
+
+def test_figures_compute_no_statistic_and_read_no_cube():
+    """They draw what they are given; only ends of axes, which are no result, are their own."""
+    found = {
+        f"{path.stem}: {node.func.attr}"
+        for path in (PACKAGE / "report" / "figures").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in COMPUTING
+    }
+    counts = {"forest: sum"}  # how many arrows there are
+    assert found - counts == set()
+    for name in GRAPH:
+        if name.startswith("scoregap.report.figures"):
+            assert not GRAPH[name] & {"scoregap.cubes", "scoregap.store.cube", "scoregap.stages"}, name
+
+
+def test_mistakes_say_where_they_are_as_data():
+    """File, key, value and what is allowed are told apart, so that they are put into words once."""
+    for path in MODULES:
+        if "orchestration" in path.parts:  # which has a test of its own, or should
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InputError":
+                assert {one.arg for one in node.keywords} & {"file", "key"}, f"{path}:{node.lineno}"
+
+
 def test_nobody_parses_our_own_text():
     """Verdicts, tables and mistakes are data; regular expressions are for what users write."""
     for path in MODULES:

@@ -74,6 +74,16 @@ def published_of(rows: pd.DataFrame) -> dict[str, float]:
     return PUBLISHED.get(tuple(rows[["family", "ambient_dim", "dimension"]].iloc[0]), {})
 
 
+def true_dimension(rows: pd.DataFrame) -> float:
+    """The true dimension of the set that these rows of `estimators` are about: mean over its points."""
+    return rows.dimension.mean()
+
+
+def published_biases(rows: pd.DataFrame) -> dict[str, float]:
+    """PUBLISHED numbers less the true dimension."""
+    return {name: value - true_dimension(rows) for name, value in published_of(rows).items()}
+
+
 def estimator_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `estimators` in words."""
     times = np.unique(frame.t.dropna())

@@ -60,8 +60,8 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 
     bias: mean over draws of realised / law - 1, with its standard error; spread: relative standard deviation over
     draws, and as Tracy-Widom predicts it. *_amplitude, *_exponent, *_exponent_error: a and p of a d^p through the
-    values at all d, and the standard error of p; NaN where the values do not say (`_power_law`). They take the
-    standard errors as known, so they want ten draws or more.
+    values at all d, and the standard error of p; NaN where the values do not say (`_power_law`); *_fit: |a| d^p. They
+    take the standard errors as known, so they want ten draws or more.
     """
     names = (*EDGES, *(f"{prefix}{name}" for prefix in ("", "law_", "corrected_") for name in PHASES))
     rows = []
@@ -93,7 +93,10 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                 zip((f"{column}_{part}" for part in ("amplitude", "exponent", "exponent_error")), law, strict=True)
             )
         fits.append(fit)
-    return frame.merge(pd.DataFrame(fits), on=keys)
+    frame = frame.merge(pd.DataFrame(fits), on=keys)
+    for column in errors:
+        frame[f"{column}_fit"] = abs(frame[f"{column}_amplitude"]) * frame.ambient_dim ** frame[f"{column}_exponent"]
+    return frame
 
 
 def _power_law(d, values, errors) -> tuple[float, float, float]:

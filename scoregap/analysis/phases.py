@@ -1,13 +1,37 @@
 """Which gap leads at which noise, and where the law has one phase end and the next begin.
 
-study, a dataset of one cell -> differences of gaps over t, boundaries of the phases
+study, panels -> differences of gaps over t, boundaries of the phases, along an axis of the study
 """
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from scoregap.analysis.claims import boundaries
+from scoregap.analysis.panels import PANELS, Panel, along_axis, numbered_axis
 from scoregap.study import Study
+
+
+class Leads(NamedTuple):
+    """Which gap leads along an axis. values: of the other axes that vary. x: its values. leads: of the law and every
+    score, at every x, see `leading`. ends: at every x, see `law_boundaries`."""
+
+    values: dict[str, Any]
+    x: list[float]
+    leads: dict[str, list[tuple[np.ndarray, np.ndarray]]]
+    ends: list[list[float]]
+
+
+def along(study: Study, panels: list[Panel]) -> list[Leads]:
+    """Whose gap leads over noise, against `numbered_axis`."""
+    axis, found = numbered_axis(study), []
+    for values, members in along_axis(study, panels[:PANELS], axis):
+        arms = ["law", *study.references, *study.evaluated_scores]
+        leads = {arm: [leading(ds, arm) for ds in members] for arm in arms}
+        ends = [law_boundaries(study, ds) for ds in members]
+        found.append(Leads(values, [ds[axis].item() for ds in members], leads, ends))
+    return found
 
 
 def leading(ds: xr.Dataset, arm: str) -> tuple[np.ndarray, np.ndarray]:

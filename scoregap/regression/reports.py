@@ -6,6 +6,7 @@ study, folder of its results, file of its baseline -> Report (rows of both, wors
 from pathlib import Path
 from typing import NamedTuple
 
+from scoregap import DamagedFile
 from scoregap.regression import baselines, theory
 from scoregap.regression.baselines import Record
 from scoregap.regression.theory import NO_THEORY
@@ -22,6 +23,7 @@ from scoregap.regression.verdicts import (
 )
 from scoregap.study import Study
 
+NO_BASELINE = "no baseline has been accepted"
 OK, WORSE, INCONCLUSIVE, INCOMPARABLE = 0, 1, 3, 4  # exit statuses
 
 
@@ -64,3 +66,19 @@ def check_run(study: Study, folder: Path, path: Path | None) -> tuple[Report | N
     rows = [row._replace(theory=agreements.pop(row.name, NO_THEORY)) for row in found.rows]
     rows += [Row(name, "", theory=one) for name, one in agreements.items()]
     return Report(study, old, worst_first(rows), found.apart), []
+
+
+def outcome(study: Study, folder: Path, path: Path | None) -> tuple[Report, str]:
+    """The same for a figure: where a run cannot be compared with its baseline it is alone, and the text says why.
+
+    Raises InputError, and DamagedFile where the run itself is damaged.
+    """
+    try:
+        report, why = check_run(study, folder, path)
+    except DamagedFile as error:
+        report, why = None, [str(error)]
+    if report:
+        return report, NO_BASELINE
+    alone, _ = check_run(study, folder, None)
+    assert alone
+    return alone, f"cannot be compared with its baseline: {'; '.join(why)}"

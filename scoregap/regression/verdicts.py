@@ -69,6 +69,11 @@ class Row(NamedTuple):
         """The difference in units of the margin; 0 if there is none, or it is not known."""
         return self.difference / self.margin if abs(self.difference) > 0 else 0.0
 
+    @property
+    def interval_in_margins(self) -> tuple[float, float]:
+        """The interval of the difference in units of the margin."""
+        return self.low / self.margin, self.high / self.margin
+
 
 class Check(NamedTuple):
     """Rows, worst first, and the closed forms' numbers that cannot be compared since no seed is the same."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scoregap import InputError
 from scoregap.scores import EXACT
 from scoregap.study import Study, load
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
     from scoregap.analysis import Tables
+    from scoregap.analysis.panels import Panel
+    from scoregap.regression.reports import Report
 
 FORMATS = ("svg", "pdf")
 WHOLE = ("claims", "outcome")
@@ -52,7 +55,8 @@ def _found(study: Study, name: str) -> bool:
 
 class Figure(NamedTuple):
     """where: function (study, *what it takes) -> figure. takes: one of WHOLE, attributes of `Run`, for a figure of the
-    whole study; tables of `analysis.Tables`, or "panels", for one of every part. applies: to which studies, parts."""
+    whole study; for one of every part tables of `analysis.Tables`, or the place of a function (study, panels) -> what
+    is drawn. applies: to which studies, parts."""
 
     where: str
     takes: str | tuple[str, ...]
@@ -76,7 +80,7 @@ FIGURES: dict[str, Figure] = {
         "farthest come first.",
     ),
     "gaps": Figure(
-        "scoregap.report.figures.cells:gaps", "panels", _always,
+        "scoregap.report.figures.cells:gaps", "scoregap.analysis.cells:gaps", _always,
         "Width of the gap at every true group boundary against noise variance t; time runs from right to left. "
         "law: random-matrix law of the flat manifold. gaussian: score of the Gaussian with the data's covariance, "
         "what a network sees that sees no curvature. exact: exact score on the same points. Thin lines are seeds, "
@@ -85,13 +89,13 @@ FIGURES: dict[str, Figure] = {
         "missed.",
     ),
     "phase_times": Figure(
-        "scoregap.report.figures.cells:phase_times", "panels", _always,
+        "scoregap.report.figures.cells:phase_times", "scoregap.analysis.cells:phase_times", _always,
         "Opening, maximum and closing of the first intermediate gap, and consolidation of the final gap, against "
         "curvature, or the first other axis of numbers. A network is drawn at the median exact time multiplied by "
         "its mean ratio to exact; bars are Student intervals of that ratio over seeds.",
     ),
     "phases": Figure(
-        "scoregap.report.figures.phases:diagram", "panels", _scanned,
+        "scoregap.report.figures.phases:diagram", "scoregap.analysis.phases:along", _scanned,
         "Phase diagram: the final gap less the widest intermediate one, median over seeds, by noise variance t and an "
         "axis of the study. White: no gap is open (trivial phase); blue: an intermediate gap leads (coverage); red: "
         "the final gap leads (consolidation). Black: where the law of the flat manifold has one phase end and the next "
@@ -159,13 +163,13 @@ FIGURES: dict[str, Figure] = {
         "closing (below). Bands are Student's intervals over seeds.",
     ),
     "dimension": Figure(
-        "scoregap.report.figures.cells:dimension", "panels", _always,
+        "scoregap.report.figures.cells:dimension", "scoregap.analysis.cells:dimension", _always,
         "Modes above the widest visible gap, found without the true groups, against noise variance t. Shading: the "
         "phases of the exact score. Trivial: no gap has opened; coverage: intermediate gaps are open; "
         "consolidation: the final gap is wider than one half. 0: no visible gap.",
     ),
     "histograms": Figure(
-        "scoregap.report.figures.cells:histograms", "panels", _always,
+        "scoregap.report.figures.cells:histograms", "scoregap.analysis.cells:histograms", _always,
         "Eigenvalues gamma of G = I + t J over all seeds and points, near the exact times at which the first gap "
         "is widest and at which the final gap opens, and well inside the last phase: 0 normal to the manifold, 1 "
         "along it. Grey: exact; lines: networks. Black, for flat manifolds: the random-matrix density of gamma = v "
@@ -173,13 +177,13 @@ FIGURES: dict[str, Figure] = {
         "edges.",
     ),
     "spectra": Figure(
-        "scoregap.report.figures.cells:spectra", "panels", _always,
+        "scoregap.report.figures.cells:spectra", "scoregap.analysis.cells:spectra", _always,
         "Eigenvalues of the symmetric part of t J (J the Jacobian of the score) against their index, one line per "
         "noise variance t, dark for small t. Tangent directions rise to 0 and normal directions fall to -1 as t "
         "falls. Dotted: ends of the true variance groups; red: the true dimension m. One seed, mean over points.",
     ),
     "alignment": Figure(
-        "scoregap.report.figures.cells:alignment", "panels", _always,
+        "scoregap.report.figures.cells:alignment", "scoregap.analysis.cells:alignment", _always,
         "Mean cosine of the principal angles between the true tangents of every variance group and the "
         "eigenvectors of t J that stand in their place, against noise variance t; 1 is the same subspace. "
         "Networks: mean over seeds with the range as a band. Markers lie on the threshold, at the median time at "
@@ -195,7 +199,7 @@ FIGURES: dict[str, Figure] = {
         "means over seeds.",
     ),
     "training": Figure(
-        "scoregap.report.figures.cells:training", "panels", _trained,
+        "scoregap.report.figures.cells:training", "scoregap.analysis.cells:training", _trained,
         "Mean squared distance of the denoised points from Bayes' optimum, divided by t, per coordinate, on held- "
         "out points against optimiser steps. Every seed is a line.",
     ),
@@ -220,11 +224,11 @@ class Part:
     findings: Mapping[str, pd.DataFrame] | None = None  # of all parts
 
     @cached_property
-    def panels(self) -> list[tuple[str, xr.Dataset]]:
-        """Title and dataset of every combination of the axes other than network and seed."""
-        from scoregap.report import figures
+    def panels(self) -> list[Panel]:
+        """The cells of every combination of the axes other than network and seed."""
+        from scoregap.analysis.panels import panels
 
-        return [panel for ds in self.datasets for panel in figures.panels(self.study, ds)]
+        return [panel for ds in self.datasets for panel in panels(self.study, ds)]
 
     @cached_property
     def tables(self) -> Tables:
@@ -250,9 +254,14 @@ class Run:
         return {part.block: Part(part, datasets, self.findings) for part, datasets in self.found}
 
     @property
-    def outcome(self) -> tuple[Path | None, Path | None]:
-        """Where the comparison is, and the baseline."""
-        return self.folder, self.baseline
+    def outcome(self) -> tuple[Report, str]:
+        """How the run compares with theory and its baseline, and why not with that. Raises InputError, DamagedFile."""
+        from scoregap.regression import reports
+
+        if self.folder is None:
+            problem, allowed = "needs the folder of a run", "open its cube by its path"
+            raise InputError(problem, key="figure forest", allowed=allowed)
+        return reports.outcome(self.study, self.folder, self.baseline)
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -271,9 +280,12 @@ class Run:
             if isinstance(one.takes, str) and one.takes in WHOLE:
                 return figures.signed(resolve_name(one.where)(self.study, getattr(self, one.takes)), self.study)
             part = self.parts[block or (next(iter(self.parts)) if len(self.parts) == 1 else "")]
-            given = [part.panels] if one.takes == "panels" else [part.tables[table] for table in one.takes]
-            figure = resolve_name(one.where)(part.study, *given)
-            return figures.signed(figure, part.study, len(part.panels) if one.takes == "panels" else 0)
+            if isinstance(one.takes, str):
+                given = resolve_name(one.takes)(part.study, part.panels)
+                figure = resolve_name(one.where)(part.study, given)
+                return figures.signed(figure, part.study, len(part.panels))
+            figure = resolve_name(one.where)(part.study, *(part.tables[table] for table in one.takes))
+            return figures.signed(figure, part.study)
 
 
 def open_run(cube: Any) -> Run:

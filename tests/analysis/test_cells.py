@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 from scipy import stats
+from tiny import FLAT, edited
 
 from scoregap.analysis import cells
+from scoregap.analysis.panels import Panel
+from scoregap.analysis.panels import panels as panels_of
 from scoregap.laws import random_matrix
-from scoregap.report import figures
 from scoregap.store.cube import read_cube
+from scoregap.study import load
 
 
 @pytest.fixture(scope="module")
 def panels(results):
     study, folder = results
-    return figures.panels(study, read_cube(folder / "cube.zarr")[""])
+    return panels_of(study, read_cube(folder / "cube.zarr")[""])
 
 
 def test_the_band_over_seeds_is_students():
@@ -40,3 +43,65 @@ def test_the_density_of_the_law_is_that_of_gamma(results, panels):
     v = np.concatenate([np.linspace(*pair, 4001) for pair in ends.reshape(2, 2)])
     p = random_matrix.density(v, 8, [1, 1], [1.0, 0.1])
     assert np.trapezoid(gamma * density, gamma) == pytest.approx(np.trapezoid(p * v / (v + t), v), rel=0.02)
+
+
+def test_one_group_has_no_first_gap(results, panels, tmp_path):
+    study = load(edited(tmp_path, FLAT))
+    ds = panels[0][1].isel(gap=[1])
+    assert [name for name, _ in cells.moments(study, ds)] == ["t_consolidation", "0.1 t_consolidation"]
+
+
+def test_times_of_a_network_are_the_exact_ones_times_its_mean_ratio(results, panels):
+    study = results[0]
+    (row,) = cells.phase_times(study, panels)
+    assert list(row.references) == ["t_open", "t_max", "t_close", "t_consolidation"]
+    np.testing.assert_array_equal(row.x, [0.0, 0.5])
+    for i, (_, ds) in enumerate(panels):
+        own, exact = (ds.t_max.isel(gap=0).sel(network=name).values for name in ("gated-8", "exact"))
+        assert row.references["t_max"]["exact"][i] == np.median(exact)
+        logs = np.log(own / exact)
+        logs = logs[np.isfinite(logs)]
+        at, low, high = row.networks["t_max"]["gated-8"][:, i]
+        np.testing.assert_allclose(at, np.median(exact) * np.exp(logs.mean()) if logs.size else np.nan)
+        if logs.size > 1:
+            ends = stats.t.interval(study.document.compare.confidence, logs.size - 1, logs.mean(), stats.sem(logs))
+            np.testing.assert_allclose([low, high], np.median(exact) * np.exp(ends))
+
+
+def test_marks_are_at_median_times_on_the_mean_curve(results, panels):
+    study, (_, ds) = results[0], panels[0]
+    assert cells.marked_score(study) == "gated-8"
+    for gap, one in enumerate(cells.gaps(study, panels)[0].gaps):
+        names = ("t_consolidation", "t_resolution") if gap else ("t_open", "t_max", "t_close")
+        medians = {name: float(ds[name].sel(network="gated-8").isel(gap=gap).median()) for name in names}
+        assert {name: at for name, (at, _) in one.marks.items()} == {
+            name: at for name, at in medians.items() if np.isfinite(at)
+        }
+        curve = ds.gap_width.sel(network="gated-8").isel(gap=gap).mean("seed")
+        for at, height in one.marks.values():
+            assert height == pytest.approx(np.interp(np.log(at), np.log(ds.time), curve))
+
+
+def test_phases_end_at_the_exact_times_and_have_no_width_without(results, panels):
+    study, (values, ds) = results[0], panels[0]
+    exact, t = ds.sel(network="exact"), ds.time.values
+    (one,) = cells.dimension(study, panels[:1])
+    opened = exact.t_open.isel(gap=0).median("seed").item()
+    assert one.ends == [t[0], exact.t_consolidation.isel(gap=-1).median().item(), opened, t[-1]]
+    (one,) = cells.dimension(study, [Panel(values, ds.assign(t_open=np.nan * ds.t_open))])
+    assert one.ends[1] == one.ends[2]
+    (one,) = cells.dimension(study, [Panel(values, ds.assign(t_consolidation=np.nan * ds.t_consolidation))])
+    assert one.ends == [t[0], t[0], opened, t[-1]]
+
+
+def test_alignment_has_the_range_over_seeds(results, panels):
+    study, (_, ds) = results[0], panels[1]
+    one = cells.alignment(study, panels)[1]
+    assert one.threshold == study.document.fit.alignment
+    for group, scores in enumerate(one.groups):
+        assert list(scores) == ["exact", "gaussian", "gated-8"]
+        cosines = ds.alignment.isel(group=group).sel(network="gated-8").transpose("seed", "time").values
+        found = scores["gated-8"]
+        np.testing.assert_array_equal([found.least, found.most], [cosines.min(0), cosines.max(0)])
+        np.testing.assert_allclose(found.mean, cosines.mean(0), rtol=1e-6)
+        np.testing.assert_array_equal(found.at, ds.t_alignment.isel(group=group).sel(network="gated-8").median())

@@ -12,8 +12,8 @@ import yaml
 from tiny import FLAT, LINEAR, WITH_DIMENSION, WITH_SAMPLING, edited, measured
 
 from scoregap import InputError, analysis
+from scoregap.analysis import cells, panels
 from scoregap.report import figures, registry
-from scoregap.report.figures import cells
 from scoregap.study import load
 
 ALWAYS = {"forest", "gaps", "phase_times", "dimension", "histograms", "spectra", "alignment"}
@@ -47,8 +47,10 @@ def test_which_figures_a_study_has(tmp_path, changes, more):
 def test_every_figure_has_a_function_and_a_caption():
     for name, one in registry.FIGURES.items():
         assert callable(resolve_name(one.where)), name
-        if isinstance(one.takes, str):
-            assert hasattr(registry.Run if one.takes in registry.WHOLE else registry.Part, one.takes), name
+        if one.takes in registry.WHOLE:
+            assert hasattr(registry.Run, one.takes), name
+        elif isinstance(one.takes, str):
+            assert callable(resolve_name(one.takes)), name
         else:
             assert set(one.takes) <= analysis.TABLES.keys() | analysis.DERIVED.keys(), name
         assert 60 < len(one.caption) < 700, name
@@ -71,7 +73,7 @@ def test_a_run_is_known_from_its_cube_and_from_its_folder(results):
         assert run.study.hash == study.hash
         assert run.study.axes == study.axes
         assert run.folder == folder
-        assert [title for title, _ in run.parts[""].panels] == ["c 0.0", "c 0.5"]
+        assert [one.values for one in run.parts[""].panels] == [{"curvature": 0.0}, {"curvature": 0.5}]
 
 
 def test_figures_of_a_cube_are_those_of_the_report(results, tmp_path):
@@ -95,7 +97,7 @@ def test_several_ambient_dimensions_come_in_the_order_of_the_study(tmp_path):
     named = [ds.assign_attrs(study=yaml.safe_dump(study.resolved, sort_keys=False)) for ds in datasets]
     run = registry.open_run(named[::-1])
     assert [ds.ambient_dim.item() for ds in run.parts[""].datasets] == [16, 8]
-    assert [title for title, _ in run.parts[""].panels] == ["d 16", "d 8"]
+    assert [one.values for one in run.parts[""].panels] == [{"ambient_dim": 16}, {"ambient_dim": 8}]
     assert run.study.hash == study.hash
     assert np.isfinite(registry.draw("finite_size", named).get_size_inches()).all()
 
@@ -115,7 +117,7 @@ def test_blocks_have_figures_of_their_own(blocks):
 
 
 def test_only_some_of_many_cells_are_drawn_and_the_footer_says_so(results, monkeypatch):
-    for module in (figures, cells):
+    for module in (figures, panels, cells):
         monkeypatch.setattr(module, "PANELS", 1)
     assert registry.draw("training", results[1]).get_supxlabel().endswith("; the first 1 of 2 cells")
     assert "the first" not in registry.draw("curvature", results[1]).get_supxlabel()

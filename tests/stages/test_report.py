@@ -10,6 +10,8 @@ import xarray as xr
 from tiny import COMPARED, FLAT, LINEAR, READ_BY_REPORT, WITH_DIMENSION, WITH_SAMPLING, edited, run_stages
 
 from scoregap import DamagedFile, InputError, analysis, cubes, variables
+from scoregap.analysis import cells as cells_of
+from scoregap.analysis import panels, phases
 from scoregap.regression import baselines
 from scoregap.report import figures, registry
 from scoregap.report.figures import cells
@@ -163,7 +165,7 @@ def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):
 
 def test_studies_at_the_edge_are_drawn_too(tmp_path, monkeypatch):
     """Every member diverges; one variance group; two ambient dimensions; more cells than panels."""
-    for module in (figures, cells):
+    for module in (figures, panels, cells_of, phases):
         monkeypatch.setattr(module, "PANELS", 3)
     study = edited(
         tmp_path,

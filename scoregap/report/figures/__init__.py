@@ -1,6 +1,6 @@
 """What all figures share: style, panels, axes, legends.
 
-study, cube -> panels; figure -> SVG and PDF
+study, values -> titles, axes, legends; figure -> SVG and PDF
 """
 
 import textwrap
@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from scoregap.analysis.panels import PANELS
 from scoregap.scores import REFERENCES
 from scoregap.store.files import replacing
 from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
 
-PANELS = 8  # columns of a figure
 REFERENCE_STYLE: dict[Any, Any] = {
     "law": {"color": "0.55", "ls": ":", "lw": 1.8},
     "gaussian": {"color": "tab:green", "ls": "-.", "lw": 1.4},
@@ -53,20 +52,14 @@ def styled() -> AbstractContextManager[None]:
     return rc_context(STYLE)
 
 
-def panels(study: Study, ds: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
-    """(title, dataset with dimensions network, seed, ...) for every combination of the other axes.
+def titled(study: Study, values: dict[str, Any]) -> str:
+    """The title of a panel with these values of the axes that vary, in lines that fit above it."""
+    return wrapped(labelled_values(values) or study.name)
 
-    From PANELS on, none of which is drawn alone, without what has a time: it may be larger than memory.
-    """
-    axes = study.condition_axes
-    varied = [axis for axis in axes if len(study.axes[axis]) > 1]
-    timeless = ds[[name for name, one in ds.data_vars.items() if not {"time", "evaluation"} & set(one.dims)]].load()
-    result: list[tuple[str, xr.Dataset]] = []
-    for values in ds.status.stack(facet=axes).facet.values:
-        chosen = dict(zip(axes, values, strict=True))
-        title = ", ".join(f"{label(axis)} {chosen[axis]}" for axis in varied) or study.name
-        result.append((wrapped(title), (ds if len(result) < PANELS else timeless).sel(chosen).load()))
-    return result
+
+def labelled_values(values: dict[str, Any]) -> str:
+    """Values of axes in words."""
+    return ", ".join(f"{label(axis)} {value}" for axis, value in values.items())
 
 
 def wrapped(title: str) -> str:
@@ -77,25 +70,6 @@ def wrapped(title: str) -> str:
 def label(axis: str) -> str:
     """An axis as figures call it."""
     return {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
-
-
-def numbered_axis(study: Study) -> str:
-    """What a figure has along an axis of numbers: the curvature if it varies, or else the first axis that does, of
-    training last."""
-    varied = [axis for axis in study.condition_axes if len(study.axes[axis]) > 1]
-    numeric = [axis for axis in varied if not isinstance(study.axes[axis][0], str)]
-    if "curvature" in numeric or not numeric:
-        return "curvature"
-    return min(numeric, key=lambda axis: axis.startswith("train."))
-
-
-def along_axis(study: Study, facets: list, along: str) -> dict[str, list[xr.Dataset]]:
-    """Panels that differ in one axis only, by the values of the others that vary."""
-    others = [axis for axis in study.condition_axes if axis != along and len(study.axes[axis]) > 1]
-    groups: dict[str, list[xr.Dataset]] = {}
-    for _, ds in facets:
-        groups.setdefault(", ".join(f"{label(axis)} {ds[axis].item()}" for axis in others), []).append(ds)
-    return groups
 
 
 def networks(study: Study) -> tuple[list[str], dict[str, str]]:
@@ -140,11 +114,6 @@ def shared_legend(figure, axes) -> None:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     figure.legend(entries.values(), entries.keys(), loc="outside right center", fontsize=8)
-
-
-def of_cell(array: xr.DataArray) -> xr.DataArray:
-    """What all networks and seeds of a cell share, as its boundaries and its law: of those that have a result."""
-    return array.median(("network", "seed"))
 
 
 def of_block(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:

@@ -4,13 +4,11 @@ report of `regression.reports` -> figure, a line per metric with its difference 
 """
 
 import textwrap
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from scoregap import DamagedFile, InputError
 from scoregap.analysis.verdicts import Verdict
 from scoregap.regression import reports
 from scoregap.regression.reports import Report
@@ -35,26 +33,12 @@ class Line(NamedTuple):
     high: float
 
 
-def of_run(study: Study, outcome: tuple[Path | None, Path | None]) -> Figure:
-    """The figure of a finished run. outcome: its folder, with the comparison, and the file of its baseline.
-
-    Where the run cannot be compared with its baseline, the figure says why.
-    """
-    folder, baseline = outcome
-    if folder is None:
-        raise InputError("needs the folder of a run", key="figure forest", allowed="open its cube by its path")
-    try:
-        report, why = reports.check_run(study, folder, baseline)
-    except DamagedFile as error:
-        report, why = None, [str(error)]
-    if report:
-        return draw(report)
-    alone, _ = reports.check_run(study, folder, None)
-    assert alone
-    return draw(alone, f"cannot be compared with its baseline: {'; '.join(why)}")
+def of_run(study: Study, outcome: tuple[Report, str]) -> Figure:
+    """The figure of a finished run. outcome: how it compares with theory and its baseline, and why not with that."""
+    return draw(*outcome)
 
 
-def draw(report: Report, why: str = "no baseline has been accepted") -> Figure:
+def draw(report: Report, why: str = reports.NO_BASELINE) -> Figure:
     """Theory on the left, the baseline on the right. why: said where there is no baseline, or none to compare with."""
     theory, baseline = against_theory(report.rows), against_baseline(report.rows)
     height = 0.19 * min(max(len(theory), len(baseline), 5), MOST) + 1.4
@@ -77,7 +61,7 @@ def against_theory(rows: list[Row]) -> list[Line]:
 def against_baseline(rows: list[Row]) -> list[Line]:
     """What scatters, and of the rest what is worse, in the order of the rows: worst first."""
     shown = [row for row in rows if np.isfinite(row.difference) and (np.isfinite(row.p) or row.verdict != Change.SAME)]
-    return [Line(row.name, row.verdict, row.in_margins, row.low / row.margin, row.high / row.margin) for row in shown]
+    return [Line(row.name, row.verdict, row.in_margins, *row.interval_in_margins) for row in shown]
 
 
 def forest(ax, lines: list[Line], title: str) -> None:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from scoregap.analysis import learning, tables
+from scoregap.analysis.panels import PANELS
 from scoregap.report.figures import (
-    PANELS,
     coloured,
     grid,
     label,

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scoregap.analysis import tables
+from scoregap.analysis.panels import PANELS
 from scoregap.report.figures import (
-    PANELS,
     REFERENCE_STYLE,
     coloured,
     grid,

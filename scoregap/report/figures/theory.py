@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from scoregap.analysis import dimensions, laws, tables
-from scoregap.report.figures import PANELS, grid, label, left_out, nothing, of_block, shared_legend
+from scoregap.analysis.panels import PANELS
+from scoregap.report.figures import grid, label, left_out, nothing, of_block, shared_legend
 from scoregap.scores import EXACT
 from scoregap.study import Study
 
@@ -63,7 +64,7 @@ def _finite_size_panel(ax, group) -> None:
         )
         ax.plot(d[bias < 0], -bias[bias < 0], "o", color=colour, mfc="white", ms=4, zorder=3)
         if len(d) and np.isfinite(exponent := group[f"{column}_exponent"].iloc[0]):
-            line = abs(group[f"{column}_amplitude"].iloc[0]) * d**exponent
+            line = group[f"{column}_fit"].to_numpy()
             ax.plot(d, line, color=colour, lw=1)
             ax.text(d[-1], line[-1], f" {exponent:.2f}", color=colour, fontsize=7, va="bottom")
     ax.plot(d, group.spread, color="0.5", marker=".", lw=1, label="spread over draws")
@@ -216,7 +217,7 @@ def estimators(study: Study, frame: pd.DataFrame) -> Figure:
 
 
 def _true(block) -> str:
-    return f"true dimension {block.dimension.mean():g}"
+    return f"true dimension {dimensions.true_dimension(block):g}"
 
 
 def _marks_at_the_edge(ax, block, methods: list[str]) -> None:
@@ -229,8 +230,8 @@ def _marks_at_the_edge(ax, block, methods: list[str]) -> None:
                 at, data.bias[method], transform=ax.get_yaxis_transform(), marker="X<>^vs"[i % 6], ms=5, ls="",
                 mfc="none", color=f"C{6 + i % 4}", clip_on=False, label=f"{method} (data)",
             )  # fmt: skip
-    for name, value in list(dimensions.published_of(block).items())[:1]:
+    for name, bias in list(dimensions.published_biases(block).items())[:1]:
         ax.plot(
-            0.97, value - block.dimension.mean(), transform=ax.get_yaxis_transform(), marker="D", ms=5, ls="",
+            0.97, bias, transform=ax.get_yaxis_transform(), marker="D", ms=5, ls="",
             color="black", label=f"{name}, published",
         )  # fmt: skip

@@ -4,19 +4,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy import stats
-from tiny import FLAT, edited
 
-from scoregap.analysis.cells import moments
-from scoregap.report import figures
-from scoregap.report.figures import cells
+from scoregap.analysis import cells
+from scoregap.analysis.panels import Panel
+from scoregap.analysis.panels import panels as panels_of
+from scoregap.report.figures import cells as figures
 from scoregap.store.cube import read_cube
-from scoregap.study import load
 
 
 @pytest.fixture(scope="module")
 def panels(results):
     study, folder = results
-    return figures.panels(study, read_cube(folder / "cube.zarr")[""])
+    return panels_of(study, read_cube(folder / "cube.zarr")[""])
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +24,14 @@ def close():
     plt.close("all")
 
 
+def drawn(name, study, panels):
+    """The figure of this name, of these panels."""
+    return getattr(figures, name)(study, getattr(cells, name)(study, panels))
+
+
 @pytest.mark.parametrize("name", ["spectra", "histograms", "gaps", "phase_times", "alignment", "dimension", "training"])
 def test_axes_are_labelled(results, panels, name):
-    figure = getattr(cells, name)(results[0], panels)
+    figure = drawn(name, results[0], panels)
     axes = figure.get_axes()
     assert any(ax.get_xlabel() for ax in axes)
     assert any(ax.get_ylabel() for ax in axes)
@@ -40,7 +44,7 @@ def test_axes_are_labelled(results, panels, name):
 
 
 def test_spectra_mark_the_true_dimension(results, panels):
-    figure = cells.spectra(results[0], panels)
+    figure = drawn("spectra", results[0], panels)
     ax = figure.get_axes()[0]
     assert [text.get_text() for text in ax.texts] == ["m = 2"]
     red = [line.get_xdata()[0] for line in ax.lines if line.get_color() == "tab:red"]
@@ -50,14 +54,14 @@ def test_spectra_mark_the_true_dimension(results, panels):
 
 def test_gaps_draw_every_seed_their_mean_and_its_interval(results, panels):
     study, ds = results[0], panels[1][1]
-    ax = cells.gaps(study, panels).get_axes()[1]
+    ax = drawn("gaps", study, panels).get_axes()[1]
     for network, colour in (("gated-8", "tab:blue"), ("exact", "black"), ("gaussian", "tab:green")):
         widths = ds.gap_width.sel(network=network).isel(gap=0).transpose("seed", "time").values
         thin = [line.get_ydata() for line in ax.lines if line.get_linewidth() == 0.5 and line.get_color() == colour]
         np.testing.assert_array_equal(thin, widths)
         (mean,) = [line for line in ax.lines if line.get_label() == network]
         np.testing.assert_allclose(mean.get_ydata(), widths.mean(0))
-    band = ax.collections[list(cells.styles(study)).index("gated-8")].get_paths()[0].vertices
+    band = ax.collections[list(figures.styles(study)).index("gated-8")].get_paths()[0].vertices
     error = stats.sem(widths := ds.gap_width.sel(network="gated-8").isel(gap=0).transpose("seed", "time").values)
     half = error * stats.t.ppf(0.95, 1)
     assert band[:, 1].max() == pytest.approx(min(1, (widths.mean(0) + half).max()), rel=1e-5)
@@ -65,7 +69,7 @@ def test_gaps_draw_every_seed_their_mean_and_its_interval(results, panels):
 
 def test_histograms_are_of_all_seeds_and_points_at_their_times(results, panels):
     study, ds = results[0], panels[1][1]
-    figure = cells.histograms(study, panels)
+    figure = drawn("histograms", study, panels)
     axes = np.reshape(figure.get_axes(), (3, 2))
     times = [
         float(ds.exact_t_max.isel(gap=0, network=0).median()),
@@ -85,15 +89,9 @@ def test_histograms_are_of_all_seeds_and_points_at_their_times(results, panels):
 
 
 def test_without_the_exact_time_a_histogram_says_so(results, panels):
-    title, ds = panels[0]
-    figure = cells.histograms(results[0], [(title, ds.assign(t_max=np.nan * ds.t_max))])
+    values, ds = panels[0]
+    figure = drawn("histograms", results[0], [Panel(values, ds.assign(t_max=np.nan * ds.t_max))])
     first = figure.get_axes()[0]
     assert "no such time" in first.texts[0].get_text()
     assert not first.patches
     assert figure.get_axes()[1].patches
-
-
-def test_one_group_has_no_first_gap(results, panels, tmp_path):
-    study = load(edited(tmp_path, FLAT))
-    ds = panels[0][1].isel(gap=[1])
-    assert [name for name, _ in moments(study, ds)] == ["t_consolidation", "0.1 t_consolidation"]

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pytest
 
-from scoregap import InputError
 from scoregap.regression.theory import Theory
 from scoregap.regression.verdicts import Row
 from scoregap.report.figures import forest
@@ -83,8 +82,3 @@ def test_where_there_is_no_baseline_it_is_said():
     figure = forest.draw(SimpleNamespace(baseline=object(), rows=ROWS))
     assert len(figure.axes[1].get_yticklabels()) == len(ROWS)
     plt.close(figure)
-
-
-def test_a_run_without_a_folder_is_refused():
-    with pytest.raises(InputError, match="needs the folder of a run"):
-        forest.of_run(None, (None, None))

@@ -1,0 +1,59 @@
+"""Cells as figures show them, one by one or along an axis.
+
+study, dataset of its cube -> a panel per combination of the axes other than network and seed; panels along an axis
+"""
+
+from typing import Any, NamedTuple
+
+import xarray as xr
+
+from scoregap.study import Study
+
+PANELS = 8  # that a figure shows
+
+
+class Panel(NamedTuple):
+    """values: of the axes that vary, other than network and seed. ds: with the dimensions network, seed, ..."""
+
+    values: dict[str, Any]
+    ds: xr.Dataset
+
+
+def panels(study: Study, ds: xr.Dataset) -> list[Panel]:
+    """A panel for every combination of the axes other than network and seed.
+
+    From PANELS on, none of which is drawn alone, without what has a time: it may be larger than memory.
+    """
+    axes = study.condition_axes
+    varied = [axis for axis in axes if len(study.axes[axis]) > 1]
+    timeless = ds[[name for name, one in ds.data_vars.items() if not {"time", "evaluation"} & set(one.dims)]].load()
+    result: list[Panel] = []
+    for values in ds.status.stack(facet=axes).facet.values:
+        chosen = dict(zip(axes, values, strict=True))
+        here = (ds if len(result) < PANELS else timeless).sel(chosen).load()
+        result.append(Panel({axis: chosen[axis] for axis in varied}, here))
+    return result
+
+
+def numbered_axis(study: Study) -> str:
+    """What a figure has along an axis of numbers: the curvature if it varies, or else the first axis that does, of
+    training last."""
+    varied = [axis for axis in study.condition_axes if len(study.axes[axis]) > 1]
+    numeric = [axis for axis in varied if not isinstance(study.axes[axis][0], str)]
+    if "curvature" in numeric or not numeric:
+        return "curvature"
+    return min(numeric, key=lambda axis: axis.startswith("train."))
+
+
+def along_axis(study: Study, panels: list[Panel], along: str) -> list[tuple[dict[str, Any], list[xr.Dataset]]]:
+    """Panels that differ in one axis only, and the values of the others that vary."""
+    others = [axis for axis in study.condition_axes if axis != along and len(study.axes[axis]) > 1]
+    groups: dict[tuple, list[xr.Dataset]] = {}
+    for _, ds in panels:
+        groups.setdefault(tuple(ds[axis].item() for axis in others), []).append(ds)
+    return [(dict(zip(others, values, strict=True)), members) for values, members in groups.items()]
+
+
+def of_cell(array: xr.DataArray) -> xr.DataArray:
+    """What all networks and seeds of a cell share, as its boundaries and its law: of those that have a result."""
+    return array.median(("network", "seed"))
