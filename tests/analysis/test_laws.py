@@ -94,6 +94,7 @@ def test_edges_converge_as_they_should(finite):
     # Three standard errors of 60 draws, and what is left of d^(-4/3) at these dimensions.
     assert low.law_bias_exponent == pytest.approx(-2 / 3, abs=3 * low.law_bias_exponent_error + 0.05)
     assert low.spread_exponent == pytest.approx(-2 / 3, abs=3 * low.spread_exponent_error + 0.05)
+    assert low.law_bias_fit == pytest.approx(abs(low.law_bias_amplitude) * low.ambient_dim**low.law_bias_exponent)
     assert max(low.law_bias_exponent_error, low.spread_exponent_error) < 0.12
     assert (frame.corrected_bias.abs() < 4 * frame.corrected_error + 0.02).all()
     text = "\n".join(analysis.Tables(study, datasets).lines())

@@ -96,6 +96,7 @@ def test_finite_size_draws_the_fitted_law(tmp_path):
         {"ambient_dim": d, "quantity": "t_max", "law_error": 0.1, "corrected_error": 0.1, "spread": 1.0}
         | {"predicted_spread": 1.0, "law_bias": -3 / d, "law_bias_amplitude": -3.0, "law_bias_exponent": -1.0}
         | {"corrected_bias": 0.1, "corrected_bias_amplitude": np.nan, "corrected_bias_exponent": np.nan}
+        | {"law_bias_fit": 3 / d, "corrected_bias_fit": np.nan}
     )
     (ax,) = drawn(theory.finite_size(load(edited(tmp_path, *LINEAR)), frame))
     hollow = [line for line in ax.get_lines() if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
