@@ -11,6 +11,7 @@ from tiny import edited
 
 from scoregap import receipts
 from scoregap.store.cube import read_cube
+from scoregap.store.results import mark
 from scoregap.study import load
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
@@ -54,7 +55,7 @@ def test_failures_are_told_and_the_rest_completes(tmp_path):
     jobs = {(job.cells[0]["curvature"], job.trained): id for id, job in load(study).jobs.items()}
     results = tmp_path / "results" / "tiny"
     weights = results / "train" / f"{jobs[0.0, True]}.safetensors"
-    storage.mark(results)
+    mark(results)
     receipt = results / receipts.place("train", jobs[0.0, True])
     begun = receipts.begin(receipt, study, "train", jobs[0.0, True])
     weights.parent.mkdir(parents=True)
