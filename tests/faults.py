@@ -133,7 +133,7 @@ def victims(process: subprocess.Popen, target: str) -> list[psutil.Process]:
         below = list(jobs(process))
         if target == "run":
             return [psutil.Process(process.pid), *below]
-        words = " -m snakemake " if target == "snakemake" else f" -m scoregap {target} "
+        words = " -m scoregap.orchestration.logger " if target == "snakemake" else f" -m scoregap {target} "
         return [one for one in below if words in " ".join(one.cmdline())]
     except psutil.NoSuchProcess:
         return []

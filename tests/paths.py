@@ -19,7 +19,8 @@ from pathlib import Path
 
 from tiny import TINY
 
-from scoregap.orchestration import environment, handover
+from scoregap.orchestration import environment, handover, logger
+from scoregap.orchestration.events import DESCRIPTOR
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "results" / "benchmarks" / "paths.csv"
@@ -74,19 +75,17 @@ def _dry_run(out: Path, said: int) -> None:
     """What `scoregap run` has Snakemake do, but for its jobs. Never returns."""
     status = 70
     try:
-        from snakemake import cli
-
-        variables = environment.of_run(os.environ, out)
+        variables = environment.of_run(os.environ, out) | {DESCRIPTOR: str(os.open(os.devnull, os.O_WRONLY))}
         os.environ.clear()
         os.environ.update(variables)
         os.chdir(out)
         os.dup2(said, 1)
         os.dup2(said, 2)
-        python = [sys.executable, "-m", "snakemake"]
+        python = [sys.executable, "-m", "scoregap.orchestration.logger"]
         command = handover.command(None, 0)
         assert command[: len(python)] == python
         try:
-            cli.main([*command[len(python) :], "--dry-run"])
+            logger.main([*command[len(python) :], "--dry-run"])
             status = 0
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else 1
@@ -98,8 +97,6 @@ def _dry_run(out: Path, said: int) -> None:
 
 def main(count: int, seed: int) -> int:
     """Plan under `count` names. Returns an exit status."""
-    import snakemake.cli  # noqa: F401 (once, for all forks)
-
     rng, failed = random.Random(seed), 0
     for _ in range(count):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,10 @@
 """What a run shows while it works: bars on a terminal, lines elsewhere.
 
-lines of Snakemake, metrics of trainings -> stdout
+events of Snakemake, metrics of trainings -> stdout
 """
 
 import errno
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scoregap.orchestration.events import Events
+from scoregap.orchestration.events import Event, Events
 from scoregap.progress import INTERVAL, clock, last, metrics_of, summary
 from scoregap.study.stages import STAGES
 
@@ -63,16 +62,32 @@ class Lines:
     def __exit__(self, *_):
         pass
 
-    def add(self, line: str) -> None:
-        """Show what there is to see in a line of Snakemake."""
-        self.events.add(line)
-        if finished := re.match(r"Finished jobid: \d+ \(Rule: (\w+)\)", line):
-            self.rule = finished[1]
-        elif done := re.fullmatch(r"(\d+) of (\d+) steps \((\d+)%\) done", line):
-            rule = self.rule if self.rule != "all" else ""
-            self.say(f"  {done[3]:>3}%  {done[1]} of {done[2]}  {rule}".rstrip())
-        elif line.startswith(("Nothing to be done", "Error in rule")):
-            self.say(line)
+    def add(self, event: Event) -> None:
+        """Show what there is to see in an event of Snakemake."""
+        self.events.add(event)
+        self.tell_of(event)
+
+    def tell_of(self, event: Event) -> None:
+        """The line, if any, for an event."""
+        match event.event:
+            case "job_finished" if event.job in self.events.jobs:
+                self.rule = self.events.jobs[event.job].rule
+            case "progress":
+                percent = 100 if event.done == event.total else min(99, round(100 * event.done / event.total))
+                rule = self.rule if self.rule != "all" else ""
+                self.say(f"  {percent:>3}%  {event.done} of {event.total}  {rule}".rstrip())
+            case _:
+                self.tell_of_trouble(event)
+
+    def tell_of_trouble(self, event: Event) -> None:
+        """The line for an error, or where there is nothing to do."""
+        match event.event:
+            case "job_error":
+                self.say(f"Error in rule {event.rule}:")
+            case "group_error":
+                self.say(f"Error in rules {', '.join(sorted({one.rule for one in event.jobs}))}:")
+            case "nothing":
+                self.say(event.message)
 
     def say(self, text: str) -> None:
         """Print one line."""
@@ -109,11 +124,10 @@ class Bars(Lines):
         self.draw()
         self.live.stop()
 
-    def add(self, line: str) -> None:
-        """Take note of a line of Snakemake; errors are shown above the bars."""
-        self.events.add(line)
-        if line.startswith(("Nothing to be done", "Error in rule")):
-            self.say(line)
+    def add(self, event: Event) -> None:
+        """Take note of an event of Snakemake; errors are shown above the bars."""
+        self.events.add(event)
+        self.tell_of_trouble(event)
         if time.monotonic() - self.drawn >= self.silence:
             self.silent()
 

@@ -11,6 +11,7 @@ import pytest
 
 from scoregap import InputError, receipts, storage
 from scoregap.orchestration import workflow
+from scoregap.orchestration.events import Events
 from scoregap.study import load
 
 
@@ -62,10 +63,10 @@ def longer(tiny, tmp_path):
     return tiny, tmp_path / "results"
 
 
-def stopped(command, folder, lock, log):
+def stopped(command, folder, lock, logs):
     """As `workflow.follow`, of a run that is stopped at once."""
     os.close(lock)
-    return workflow.INTERRUPTED, []
+    return workflow.Ended(workflow.INTERRUPTED, [], Events())
 
 
 def everything(folder):
@@ -150,7 +151,9 @@ def test_a_run_names_what_is_damaged_and_forgets_its_receipt(tiny, tmp_path, mon
     (folder / "cube.zarr" / "zarr.json").write_text("")
     (folder / "comparison.txt").write_text("the table")
     there = []
-    monkeypatch.setattr(workflow, "follow", lambda *_: (there.append(path.exists()), (0, []))[1])
+    monkeypatch.setattr(
+        workflow, "follow", lambda *_: (there.append(path.exists()), workflow.Ended(0, [], Events()))[1]
+    )
     assert workflow.run(str(tiny), tmp_path / "results", None, workflow.PROFILE) == 0
     assert there == [False]
     said = capsys.readouterr()
