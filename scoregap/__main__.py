@@ -24,9 +24,13 @@ from pathlib import Path  # noqa: E402
 from typing import Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402
+from typer.core import TyperGroup  # noqa: E402
+from typer.main import get_command  # noqa: E402
 
 from scoregap import DamagedFile, InputError, receipts  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
+
+_STAGES = {stage.name: stage for stage in STAGES}
 
 
 def _reporting_errors(command):
@@ -56,31 +60,32 @@ def _line(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
-def _app(asked: str | None) -> typer.Typer:
-    """The commands. A stage's module is imported only when it is asked for: some import torch."""
-    app = typer.Typer(
-        help="Does a diffusion model's learned score have the geometry that theory predicts?",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.command("run")(run_study)
-    app.command("stop")(stop)
-    app.command("status")(status)
-    app.command("studies")(list_studies)
-    app.command("theory")(theory)
-    app.command("check")(check)
-    baseline = typer.Typer(no_args_is_help=True, help="What `check` compares with.")
-    baseline.command("accept")(accept)
-    baseline.callback()(lambda: None)  # so that `accept` stays a command of its own
-    app.add_typer(baseline, name="baseline")
-    for stage in STAGES:
-        command = import_module(f"scoregap.stages.{stage.name}").run if stage.name == asked else lambda: None
-        app.command(stage.name, help=stage.summary, rich_help_panel="Stages, by hand on files")(
-            _keyword(stage.name, command)
-        )
-    return app
+class _Commands(TyperGroup):
+    """A stage's module is imported when its command is asked for, not for a line of help: some import torch."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _stage(name) if name in _STAGES else command, rest
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Does a diffusion model's learned score have the geometry that theory predicts?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_baseline = typer.Typer(no_args_is_help=True, help="What `check` compares with.")
+_baseline.callback()(lambda: None)  # so that `accept` stays a command of its own
+
+
+def _stage(name: str) -> Any:
+    """The command of a stage, by hand on files, as typer makes it of the stage's function."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    run = import_module(f"scoregap.stages.{name}").run
+    alone.command(name, help=_STAGES[name].summary)(_keyword(name, run))
+    return get_command(alone)
 
 
 def _keyword(stage: str, command):
@@ -110,6 +115,7 @@ def _keyword(stage: str, command):
     return run
 
 
+@app.command("run")
 @_reporting_errors
 def run_study(
     study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
@@ -133,6 +139,7 @@ def run_study(
     )
 
 
+@app.command()
 @_reporting_errors
 def stop(
     study: Annotated[str, typer.Argument(help="a study file, its name, or the folder of its results")] = "quickstart",
@@ -152,6 +159,7 @@ def stop(
     raise typer.Exit(status)
 
 
+@app.command()
 @_reporting_errors
 def status(
     study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
@@ -167,6 +175,7 @@ def status(
     typer.echo(status.render(status.look(load(workflow.find(study)), results)))
 
 
+@app.command("studies")
 @_reporting_errors
 def list_studies() -> None:
     """List the studies that come with the project."""
@@ -182,6 +191,7 @@ def list_studies() -> None:
             typer.echo(f"{path.stem:16} {error}")
 
 
+@app.command()
 @_reporting_errors
 def theory(
     ambient: Annotated[int, typer.Option(help="ambient dimension d")],
@@ -210,6 +220,7 @@ def theory(
     typer.echo(json.dumps(result, indent=1) if as_json else summary.render(result))
 
 
+@app.command()
 @_reporting_errors
 def check(
     study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
@@ -256,6 +267,7 @@ def check(
     raise typer.Exit(report.status(strict))
 
 
+@_baseline.command()
 @_reporting_errors
 def accept(
     study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")],
@@ -279,6 +291,11 @@ def accept(
     typer.echo(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 
+app.add_typer(_baseline, name="baseline")
+for _one in STAGES:  # only their lines of help: what they do is `_stage`
+    app.command(_one.name, help=_one.summary, rich_help_panel="Stages, by hand on files")(lambda: None)
+
+
 def _open_streams() -> None:
     """What the user's encoding cannot say is replaced; a stream that is closed leads nowhere."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
@@ -293,8 +310,7 @@ def _open_streams() -> None:
 def main() -> None:
     """The command `scoregap`."""
     _open_streams()
-    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
-    _app(asked)(prog_name="scoregap")
+    app(prog_name="scoregap")
 
 
 if __name__ == "__main__":
