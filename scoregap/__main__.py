@@ -154,6 +154,7 @@ def stop(
     from scoregap.study import load
 
     given = any((Path(study) / name).is_file() for name in (storage.MARK, locking.LOCK))
+    given |= os.sep in study and not study.endswith((".yaml", ".yml"))  # no name of a study, whatever is there
     status, text = locking.stop(Path(study) if given else results / load(workflow.find(study)).name)
     typer.echo(text, err=status != 0)
     raise typer.Exit(status)

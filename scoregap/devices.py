@@ -66,8 +66,9 @@ def check(study: Path, name: str, count: int) -> None:
     there = ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
     if name != "auto" and name not in there:
         raise InputError(
-            f"{study}: train.device: {name!r} is not on this machine: allowed here are auto, {', '.join(there)}"
-        )
+            f"{name!r} is not on this machine", file=study, key="train.device", value=name,
+            allowed=f"allowed here are auto, {', '.join(there)}",
+        )  # fmt: skip
 
 
 def usable(name: str) -> int:

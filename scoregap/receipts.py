@@ -108,7 +108,7 @@ def write(path: Path, begun: dict[str, Any], products: list[Path]) -> None:
     files, folders = {}, []
     for product in (Path(os.path.abspath(one)) for one in products):
         if not product.is_relative_to(folder):
-            raise InputError(f"--receipt: {str(path)!r} is not allowed: {product} is not in its results folder")
+            raise InputError(key="--receipt", value=path, allowed=f"{product} is not in its results folder")
         if product.is_dir():
             folders.append(product.relative_to(folder).as_posix())
         for file in _files(product) if product.is_dir() else (product,):
@@ -128,7 +128,7 @@ def folder_of(path: Path, stage: str, job: str = "") -> Path:
     own = Path(place(stage, job))
     path = Path(os.path.abspath(path))
     if path.parts[-len(own.parts) :] != own.parts:
-        raise InputError(f"--receipt: {str(path)!r} is not allowed: should end in {own}")
+        raise InputError(key="--receipt", value=path, allowed=f"should end in {own}")
     return path.parents[len(own.parts) - 1]
 
 

@@ -53,7 +53,7 @@ def look(study: Study, results: Path) -> Report:
     folder = results / study.name
     for path in (results, folder):
         if path.exists() and not path.is_dir():
-            raise InputError(f"--results: {str(results)!r} is not allowed: {path} is not a folder")
+            raise InputError(key="--results", value=results, allowed=f"{path} is not a folder")
     attempts = Attempts(folder)
     report = Report(study, folder, attempts.going)
     report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}

@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 
 import yaml
 
-from scoregap import InputError, devices, receipts
+from scoregap import InputError, brief, devices, receipts
 from scoregap.installation import BASELINES, WORKFLOW
 from scoregap.orchestration import display, environment, handover
 from scoregap.orchestration.display import tell
@@ -52,7 +52,10 @@ def find(study: str) -> Path:
         return Path(study)
     names = {path.stem: path for path in studies()}
     if study not in names:
-        raise InputError(f"study {study!r} is not known: allowed are {', '.join(names)}, or the path of a YAML file")
+        raise InputError(
+            f"{study!r} is not known", key="study", value=study,
+            allowed=f"allowed are {', '.join(names)}, or the path of a YAML file",
+        )  # fmt: skip
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
@@ -76,29 +79,31 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     Returns the number of jobs that may compute on GPUs at once.
     """
     if cores not in (None, "all") and not re.fullmatch("0*[1-9][0-9]{0,5}", cores):
-        raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
+        raise InputError(key="--cores", value=cores, allowed="should be a number from 1, or all")
     if not os.path.isfile(profile / "config.yaml"):
-        raise InputError(f"--profile: {str(profile)!r} is not allowed: should be a folder with a config.yaml")
+        raise InputError(key="--profile", value=profile, allowed="should be a folder with a config.yaml")
     existing = _check_results(results, results / study.name)
     executor, settings = _executor(profile)
     if executor != "local":  # its jobs run on machines that we do not see
         if not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
             raise InputError(
-                f"--profile: {str(profile)!r} is not allowed yet: it needs snakemake-executor-plugin-{executor}: "
-                "install that, for Slurm as `pip install -c envs/constraints.txt '.[slurm]'`"
-            )
+                f"{brief(profile)} is not allowed yet", key="--profile", value=profile,
+                allowed=f"it needs snakemake-executor-plugin-{executor}: install that, for Slurm as "
+                "`pip install -c envs/constraints.txt '.[slurm]'`",
+            )  # fmt: skip
         for path in (sys.executable, str(WORKFLOW)):
             if shlex.quote(path) != path:
                 raise InputError(
-                    f"--profile: {str(profile)!r} is not allowed: Snakemake cannot submit jobs from {path!r}: should "
-                    "be installed under names of letters, digits and _@%+=:,./-"
-                )
+                    key="--profile", value=profile, allowed=f"Snakemake cannot submit jobs from {path!r}: should be "
+                    "installed under names of letters, digits and _@%+=:,./-",
+                )  # fmt: skip
         command = _submit_command(executor, settings)
         if command and not _is_command(command, existing):
             raise InputError(
-                f"--profile: {str(profile)!r} is not allowed here: {executor} submits jobs by {command}, which is not "
-                "on PATH: run where it is, as on a login node of the cluster"
-            )
+                f"{brief(profile)} is not allowed here", key="--profile", value=profile,
+                allowed=f"{executor} submits jobs by {command}, which is not on PATH: run where it is, as on a login "
+                "node of the cluster",
+            )  # fmt: skip
         return 0
     train = study.document.train
     if train is None or not study.trained_networks:
@@ -117,10 +122,8 @@ def _check_results(results: Path, folder: Path) -> Path:
         with suppress(FileNotFoundError):
             (folder.absolute() / ("x" * LONGEST)).stat()
     except OSError as error:
-        raise InputError(
-            f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
-            "should be a folder one can write to"
-        ) from None
+        why = f"{existing}: {error.strerror}; should be a folder one can write to"
+        raise InputError(key="--results", value=results, allowed=why) from None
     return existing
 
 
@@ -148,13 +151,12 @@ def _executor(profile: Path) -> tuple[str, dict]:
     except (ValueError, yaml.YAMLError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise InputError(f"--profile: {str(profile)!r} is not allowed: {path}: should be a mapping, in YAML")
+        raise InputError(key="--profile", value=profile, allowed=f"{path}: should be a mapping, in YAML")
     executor = content.get("executor", "local")
     if not isinstance(executor, str) or not re.fullmatch(r"[a-z0-9]+([_-][a-z0-9]+)*", executor):
-        raise InputError(
-            f"--profile: {str(profile)!r} is not allowed: {path}: executor: {str(executor)[:60]!r} is not allowed: "
-            "should be the name of an executor of Snakemake, as slurm"
-        )
+        allowed = "should be the name of an executor of Snakemake, as slurm"
+        inside = InputError(file=path, key="executor", value=executor, allowed=allowed)
+        raise InputError(key="--profile", value=profile, allowed=str(inside))
     return executor, content
 
 
@@ -200,11 +202,12 @@ def _agree_to_losses(study: Study, folder: Path) -> None:
         return
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError(
-            f"{study.path}: study: {study.name!r}: in {folder} {found}: allowed with --yes, or another name"
-        )
+            f"{study.name!r}: in {folder} {found}", file=study.path, key="study", value=study.name,
+            allowed="allowed with --yes, or another name",
+        )  # fmt: skip
     print(f"{folder}: {found}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise InputError(f"{folder}: nothing is changed")
+        raise InputError("nothing is changed", file=folder)
 
 
 class Ended(NamedTuple):

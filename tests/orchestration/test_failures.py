@@ -109,13 +109,11 @@ def test_in_a_group_the_first_stage_that_did_not_finish_is_named(told):
 
 def test_in_a_group_the_stage_that_was_at_work_is_named_whatever_the_order_of_stages(told):
     """`fit` may run before `dimension`: both need only what is before them."""
-    log = "log: logs/dimension/b-2.log (check log file(s) for error details)"
-    group = GROUP.replace(
-        "    jobs:\n", f"    jobs:\n        rule dimension:\n            jobid: 9\n            {log}\n"
-    )
+    dimension = Event(event="job_error", job=9, rule="dimension", logs=["logs/dimension/b-2.log"])
+    three = group().model_copy(update={"jobs": [dimension, *group().jobs]})
     ran = "localrule spectrum:\nFinished jobid: 7 (Rule: spectrum)\nlocalrule {}:\nexceeded memory limit"
     for stage in ("fit", "dimension"):
-        (line,) = told(group, {"b-2": ran.format(stage)})
+        (line,) = told(three, logs={"b-2": ran.format(stage)})
         assert line.startswith(f"scoregap: {stage} b-2: ran out of memory")
         assert f"[{stage}:mem_mb=MB]" in line
 

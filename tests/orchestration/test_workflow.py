@@ -69,6 +69,31 @@ def stopped(command, folder, lock, logs):
     return workflow.Ended(workflow.INTERRUPTED, [], Events())
 
 
+@pytest.mark.parametrize(
+    ("change", "key", "allowed"),
+    [
+        ({"cores": "0"}, "--cores", "should be a number from 1, or all"),
+        ({"profile": Path("x" * 70)}, "--profile", "should be a folder with a config.yaml"),
+        ({"results": Path("/proc/scoregap")}, "--results", "should be a folder one can write to"),
+    ],
+)
+def test_a_refusal_names_the_option_the_value_and_what_is_allowed(tiny, tmp_path, change, key, allowed):
+    given = {"study": load(tiny), "results": tmp_path / "results", "cores": None, "profile": workflow.PROFILE} | change
+    with pytest.raises(InputError) as caught:
+        workflow.check(**given)
+    (value,) = change.values()
+    assert (caught.value.key, caught.value.value) == (key, value)
+    assert allowed in caught.value.allowed
+    assert str(caught.value).startswith(f"{key}: {str(value)!r} is not allowed: ")  # a path as a whole
+
+
+def test_a_study_that_is_not_known_is_named(tmp_path):
+    with pytest.raises(InputError) as caught:
+        workflow.find("quikstart")
+    assert (caught.value.key, caught.value.value) == ("study", "quikstart")
+    assert str(caught.value).startswith("study: 'quikstart' is not known: allowed are accuracy_curved, ")
+
+
 def everything(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
