@@ -7,7 +7,7 @@ that stops the work (a damaged file, a full disk, a failed job), and of `check`:
 import os
 import sys
 
-from scoregap.orchestration.environment import OF_LIBRARIES
+from scoregap.runtime.environment import OF_LIBRARIES
 
 for _name in filter(OF_LIBRARIES.fullmatch, list(os.environ)):
     del os.environ[_name]  # results depend on the study, not on whose shell this is; also by hand
@@ -27,7 +27,8 @@ import typer  # noqa: E402
 from typer.core import TyperGroup  # noqa: E402
 from typer.main import get_command  # noqa: E402
 
-from scoregap import DamagedFile, InputError, receipts  # noqa: E402
+from scoregap import DamagedFile, InputError  # noqa: E402
+from scoregap.runtime import receipts  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
 
 _STAGES = {stage.name: stage for stage in STAGES}
@@ -129,10 +130,10 @@ def run_study(
     yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
-    from scoregap.orchestration import environment
+    from scoregap.runtime import environment
 
     environment.leave_strangers()
-    from scoregap.orchestration import workflow
+    from scoregap.runtime import workflow
 
     raise typer.Exit(
         workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
@@ -150,7 +151,7 @@ def stop(
     Exit status 0: it has ended, or there was none; 1: it is not yours to stop, or runs on another machine.
     """
     from scoregap import storage
-    from scoregap.orchestration import locking, workflow
+    from scoregap.runtime import locking, workflow
     from scoregap.study import load
 
     given = any((Path(study) / name).is_file() for name in (storage.MARK, locking.LOCK))
@@ -170,7 +171,7 @@ def status(
 
     May be asked at any time, also while a run is going on; writes nothing. Exit status 0 whatever it finds.
     """
-    from scoregap.orchestration import status, workflow
+    from scoregap.runtime import status, workflow
     from scoregap.study import load
 
     typer.echo(status.render(status.look(load(workflow.find(study)), results)))
@@ -180,7 +181,7 @@ def status(
 @_reporting_errors
 def list_studies() -> None:
     """List the studies that come with the project."""
-    from scoregap.orchestration import workflow
+    from scoregap.runtime import workflow
     from scoregap.study import load
 
     for path in workflow.studies():
@@ -240,8 +241,8 @@ def check(
     comparable (another study, data or class of device). compare.require of the study says which verdicts count.
     """
     from scoregap import storage
-    from scoregap.orchestration import workflow
     from scoregap.regression import rendering, reports
+    from scoregap.runtime import workflow
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
@@ -281,8 +282,8 @@ def accept(
     inconclusive.
     """
     from scoregap.installation import CHECKOUT
-    from scoregap.orchestration import workflow
     from scoregap.regression import accepting
+    from scoregap.runtime import workflow
     from scoregap.study import load
 
     loaded = load(workflow.find(study))

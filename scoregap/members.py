@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from scoregap import DamagedFile, storage, variables
-from scoregap.progress import Heartbeat
+from scoregap.runtime.progress import Heartbeat
 from scoregap.study import Cell, Job
 
 PADDED = ("gap", "group")  # dimensions in which members of a job may differ in size

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scoregap import InputError, devices, scores, storage
+from scoregap import InputError, scores, storage
+from scoregap.runtime import devices
 from scoregap.scores.base import Score
 from scoregap.study import Cell, Job
 

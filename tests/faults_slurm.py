@@ -19,7 +19,8 @@ import patched
 import yaml
 from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import receipts, storage
+from scoregap import storage
+from scoregap.runtime import receipts
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]

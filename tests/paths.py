@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tiny import TINY
 
-from scoregap.orchestration import environment, handover, logger
-from scoregap.orchestration.events import DESCRIPTOR
+from scoregap.runtime import environment, handover, logger
+from scoregap.runtime.events import DESCRIPTOR
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "results" / "benchmarks" / "paths.csv"
@@ -81,7 +81,7 @@ def _dry_run(out: Path, said: int) -> None:
         os.chdir(out)
         os.dup2(said, 1)
         os.dup2(said, 2)
-        python = [sys.executable, "-m", "scoregap.orchestration.logger"]
+        python = [sys.executable, "-m", "scoregap.runtime.logger"]
         command = handover.command(None, 0)
         assert command[: len(python)] == python
         try:

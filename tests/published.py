@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from scoregap import InputError, cubes, storage
-from scoregap.orchestration.workflow import find
+from scoregap.runtime.workflow import find
 from scoregap.study import Study, load
 
 RESULTS = Path(__file__).parents[1] / "results"

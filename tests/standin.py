@@ -19,7 +19,7 @@ sys.exit(status)
 RUN = """
 import sys
 from pathlib import Path
-from scoregap.orchestration import display, locking, workflow
+from scoregap.runtime import display, locking, workflow
 folder = Path(sys.argv[1])
 command = [sys.executable, "-c", sys.argv[2]]
 ended = workflow.follow(command, folder, locking.take(folder), folder / "logs")

@@ -180,7 +180,7 @@ def test_an_executor_that_is_not_installed_is_refused(tiny, tmp_path):
 def test_an_executor_without_its_scheduler_is_refused_at_once(tiny, tmp_path, monkeypatch, profile, command):
     """Its plugin is there: for the test, all of them are."""
     from scoregap import InputError
-    from scoregap.orchestration import workflow
+    from scoregap.runtime import workflow
 
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "config.yaml").write_text(profile)

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from tiny import WITH_DIMENSION, WITH_SAMPLING, edited, read_job, write_job
 
-from scoregap import InputError, __main__, receipts, storage
-from scoregap.orchestration import workflow
+from scoregap import InputError, __main__, storage
 from scoregap.regression import accepting, baselines, rendering
 from scoregap.report import figures, page
+from scoregap.runtime import receipts, workflow
 from scoregap.stages import compare, cube, dimension, fit, report, sample, spectrum, train
 from scoregap.study import load
 

@@ -9,7 +9,8 @@ import pytest
 from faults_slurm import SMALL, failing, finished, grow, hashes, members, run
 from tiny import edited
 
-from scoregap import receipts, storage
+from scoregap import storage
+from scoregap.runtime import receipts
 from scoregap.study import load
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slurm]

@@ -22,9 +22,9 @@ import pytest
 import xarray as xr
 from tiny import DIMENSION, EXACT, FLAT, SAMPLING, TINY, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import receipts, storage
-from scoregap.orchestration import display, locking, status, workflow
+from scoregap import storage
 from scoregap.regression import baselines
+from scoregap.runtime import display, locking, receipts, status, workflow
 from scoregap.study import load, stages
 
 ROOT = Path(__file__).parents[1]

@@ -11,9 +11,8 @@ import pytest
 from rich.console import Console
 from told import FAILURE, GROUP, NOTHING, START, SUCCESS
 
-from scoregap import progress
-from scoregap.orchestration import display, events
-from scoregap.orchestration.events import Event
+from scoregap.runtime import display, events, progress
+from scoregap.runtime.events import Event
 
 
 def feed(shown, *texts):
@@ -121,7 +120,7 @@ def test_many_trainings_are_shortened(bars):
 CODE = """
 import sys, time
 from pathlib import Path
-from scoregap.orchestration import locking, workflow
+from scoregap.runtime import locking, workflow
 folder = Path({folder!r})
 code = {code!r}
 print(workflow.follow([sys.executable, "-c", code], folder, locking.take(folder), folder / "logs").status)

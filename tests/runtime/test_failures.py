@@ -2,8 +2,8 @@
 
 import pytest
 
-from scoregap.orchestration.events import Event, Events
-from scoregap.orchestration.failures import explain
+from scoregap.runtime.events import Event, Events
+from scoregap.runtime.failures import explain
 
 OWN, SCHEDULERS = "logs/train/a-1.log", "{folder}/.snakemake/slurm_logs/rule_train/a-1/3.log"
 

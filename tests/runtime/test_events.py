@@ -3,8 +3,8 @@
 import pytest
 from told import FAILURE, GROUP, START, SUCCESS
 
-from scoregap.orchestration import events
-from scoregap.orchestration.events import Event, Events
+from scoregap.runtime import events
+from scoregap.runtime.events import Event, Events
 
 
 def after(*texts):

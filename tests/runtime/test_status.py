@@ -10,8 +10,8 @@ import xarray as xr
 from tiny import DIMENSION, SAMPLING, TINY, edited, write_job
 from told import FAILURE
 
-from scoregap import InputError, progress, receipts, storage
-from scoregap.orchestration import locking, status
+from scoregap import InputError, storage
+from scoregap.runtime import locking, progress, receipts, status
 from scoregap.study import load
 
 JOBS = 6  # of the tiny study, of two cells each; two are trained

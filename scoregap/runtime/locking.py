@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap import InputError
-from scoregap.orchestration.guard import GRACE
+from scoregap.runtime.guard import GRACE
 
 LOCK = ".lock"  # in a results folder; its date is when the last run began
 PAUSE = 0.2  # seconds between looks

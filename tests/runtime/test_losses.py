@@ -6,8 +6,8 @@ import pytest
 from tiny import WITH_DIMENSION, edited
 
 from scoregap import storage
-from scoregap.orchestration import losses
-from scoregap.progress import metrics_of
+from scoregap.runtime import losses
+from scoregap.runtime.progress import metrics_of
 from scoregap.study import load
 
 

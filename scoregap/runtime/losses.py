@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap import DamagedFile, storage
-from scoregap.progress import metrics_of
+from scoregap.runtime.progress import metrics_of
 from scoregap.study import Study
 
 

@@ -8,7 +8,7 @@ What a scheduler says of limits, and of the jobs of a group, no event carries: t
 import re
 from pathlib import Path
 
-from scoregap.orchestration.events import Event, Events
+from scoregap.runtime.events import Event, Events
 from scoregap.study.stages import STAGES
 
 LIMITS = (

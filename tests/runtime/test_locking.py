@@ -10,7 +10,7 @@ import pytest
 from standin import below, left, start
 
 from scoregap import InputError, storage
-from scoregap.orchestration import locking
+from scoregap.runtime import locking
 
 
 @pytest.fixture

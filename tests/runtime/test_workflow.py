@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scoregap import InputError, receipts, storage
-from scoregap.orchestration import workflow
-from scoregap.orchestration.events import Events
+from scoregap import InputError, storage
+from scoregap.runtime import receipts, workflow
+from scoregap.runtime.events import Events
 from scoregap.study import load
 
 

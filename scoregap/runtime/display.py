@@ -16,8 +16,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scoregap.orchestration.events import Event, Events
-from scoregap.progress import INTERVAL, clock, last, metrics_of, summary
+from scoregap.runtime.events import Event, Events
+from scoregap.runtime.progress import INTERVAL, clock, last, metrics_of, summary
 from scoregap.study.stages import STAGES
 
 ROWS = 8  # trainings shown at once

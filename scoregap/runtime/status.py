@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import DamagedFile, InputError, receipts, storage
-from scoregap.orchestration import events, locking, workflow
-from scoregap.progress import INTERVAL, last, metrics_of, summary
+from scoregap import DamagedFile, InputError, storage
+from scoregap.runtime import events, locking, receipts, workflow
+from scoregap.runtime.progress import INTERVAL, last, metrics_of, summary
 from scoregap.study import Job, Study
 from scoregap.study.stages import STAGES
 

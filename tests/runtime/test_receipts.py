@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tiny import TINY, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import InputError, receipts, storage
+from scoregap import InputError, storage
+from scoregap.runtime import receipts
 from scoregap.study import load
 from scoregap.study.stages import STAGES
 

@@ -2,7 +2,7 @@
 
 records in Snakemake's log -> events, one line of JSON each, into the descriptor that the environment names
 
-`python -m scoregap.orchestration.logger ...` is `python -m snakemake --logger scoregap ...`. Snakemake looks for
+`python -m scoregap.runtime.logger ...` is `python -m snakemake --logger scoregap ...`. Snakemake looks for
 plugins right on the path, where an editable install has no packages, so this one is registered here. What Snakemake
 starts for its jobs, here or on a cluster, is a plain `python -m snakemake`: only this process tells, and each event
 once. All that is printed stays as it is.
@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent, logger_plugin_module_prefix
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
-from scoregap.orchestration.events import DESCRIPTOR, Event
+from scoregap.runtime.events import DESCRIPTOR, Event
 
 NAME = "scoregap"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scoregap import InputError, devices
+from scoregap import InputError
+from scoregap.runtime import devices
 
 UUIDS = ["8f2c-0", "8f2c-1"]
 
@@ -30,7 +31,7 @@ def names(request, monkeypatch):
 
 JOB = """
 import os, sys, time
-from scoregap import devices
+from scoregap.runtime import devices
 devices.NAME, devices.PAUSE = {names!r}, 0.02
 if {user}:
     os.setgid({user})

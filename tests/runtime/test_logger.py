@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from scoregap.orchestration import events
-from scoregap.orchestration.events import DESCRIPTOR, Event, Events
-from scoregap.orchestration.logger import event_of
+from scoregap.runtime import events
+from scoregap.runtime.events import DESCRIPTOR, Event, Events
+from scoregap.runtime.logger import event_of
 
 # A job in the scheduler's own process, one in a process of its own (`run:`), one that is tried again, one that fails,
 # and a group, which is one job for an executor.
@@ -58,7 +58,7 @@ rule broken:
 def snakemake(folder, *arguments):
     """(what it printed, what it told) of the workflow in a folder."""
     told, tells = os.pipe()
-    command = [sys.executable, "-m", "scoregap.orchestration.logger", "--cores", "2", "--keep-going", *arguments]
+    command = [sys.executable, "-m", "scoregap.runtime.logger", "--cores", "2", "--keep-going", *arguments]
     environment = {**os.environ, DESCRIPTOR: str(tells)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "pass_fds": [tells]}
     with subprocess.Popen(command, cwd=folder, env=environment, **pipes) as process, os.fdopen(told) as lines:

@@ -20,14 +20,14 @@ from typing import IO, NamedTuple
 
 import yaml
 
-from scoregap import InputError, brief, devices, receipts
+from scoregap import InputError, brief
 from scoregap.installation import BASELINES, WORKFLOW
-from scoregap.orchestration import display, environment, handover
-from scoregap.orchestration.display import tell
-from scoregap.orchestration.events import DESCRIPTOR, Event, Events, parse
-from scoregap.orchestration.failures import explain
-from scoregap.orchestration.guard import GRACE
-from scoregap.orchestration.locking import refusal, take
+from scoregap.runtime import devices, display, environment, handover, receipts
+from scoregap.runtime.display import tell
+from scoregap.runtime.events import DESCRIPTOR, Event, Events, parse
+from scoregap.runtime.failures import explain
+from scoregap.runtime.guard import GRACE
+from scoregap.runtime.locking import refusal, take
 from scoregap.study import Study, load
 
 STUDIES = WORKFLOW / "studies"
@@ -195,7 +195,7 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
 
 def _agree_to_losses(study: Study, folder: Path) -> None:
     """Ask the user whether trained networks may be lost, if any would be. Raises InputError without a yes."""
-    from scoregap.orchestration import losses  # with numpy, which Snakemake does not need
+    from scoregap.runtime import losses  # with numpy, which Snakemake does not need
 
     found = losses.look(study, folder)
     if not found.lost:
@@ -239,7 +239,7 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
     environment.prepare(folder)
     seen, alive = os.pipe()  # the guard waits for its end
     told, tells = os.pipe()
-    guard = [sys.executable, "-m", "scoregap.orchestration.guard", str(seen)]
+    guard = [sys.executable, "-m", "scoregap.runtime.guard", str(seen)]
     try:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
         with (
