@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -56,10 +56,10 @@ class Lines:
     def __init__(self, folder: Path):
         self.folder, self.events, self.rule = folder, Events(), ""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         pass
 
     def add(self, event: Event) -> None:
@@ -116,11 +116,11 @@ class Bars(Lines):
         self.console, self.began, self.drawn = console, time.time(), 0.0
         self.live = Live(get_renderable=self.render, console=console, auto_refresh=False)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.live.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.draw()
         self.live.stop()
 
