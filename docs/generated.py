@@ -154,22 +154,27 @@ def cube_variables() -> str:
 
 def command(name: str) -> Any:
     """A command of `scoregap`, as typer parses it."""
+    from typer import Context
+
+    root = commands()
+    return root.resolve_command(Context(root, info_name="scoregap"), [name])[1]
+
+
+def commands() -> Any:
+    """All of them, as one."""
     from typer.main import get_command
 
-    from scoregap.__main__ import _app
+    from scoregap.__main__ import app
 
-    return get_command(_app(name)).commands[name]  # type: ignore[attr-defined]
+    return get_command(app)
 
 
 def command_line() -> str:
     """The help of every command."""
     from typer import Context
     from typer.cli import get_docs_for_click
-    from typer.main import get_command
 
-    from scoregap.__main__ import _app
-
-    root = get_command(_app(None))
+    root = commands()
     context = Context(root, info_name="scoregap")
     return "\n".join(
         get_docs_for_click(obj=command(name), ctx=context, name=name, call_prefix="scoregap", indent=1)

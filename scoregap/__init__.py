@@ -52,7 +52,12 @@ def dotted(key: str | tuple[str | int, ...]) -> str:
 
 
 def brief(value: object) -> str:
-    """The beginning of a value, on one line; however deep it is nested, since aliases make that cheap to write."""
+    """The beginning of a value, on one line; however deep it is nested, since aliases make that cheap to write.
+
+    A path is said as a whole: its end is what tells it from others.
+    """
+    if isinstance(value, Path):
+        return repr(str(value))
     text = " ".join(_BEGINNING.repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."
 

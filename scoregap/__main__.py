@@ -7,7 +7,7 @@ that stops the work (a damaged file, a full disk, a failed job), and of `check`:
 import os
 import sys
 
-from scoregap.orchestration.environment import OF_LIBRARIES
+from scoregap.runtime.environment import OF_LIBRARIES
 
 for _name in filter(OF_LIBRARIES.fullmatch, list(os.environ)):
     del os.environ[_name]  # results depend on the study, not on whose shell this is; also by hand
@@ -24,9 +24,14 @@ from pathlib import Path  # noqa: E402
 from typing import Annotated, Any  # noqa: E402
 
 import typer  # noqa: E402
+from typer.core import TyperGroup  # noqa: E402
+from typer.main import get_command  # noqa: E402
 
-from scoregap import DamagedFile, InputError, receipts  # noqa: E402
+from scoregap import DamagedFile, InputError  # noqa: E402
+from scoregap.runtime import receipts  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
+
+_STAGES = {stage.name: stage for stage in STAGES}
 
 
 def _reporting_errors(command):
@@ -56,31 +61,32 @@ def _line(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
-def _app(asked: str | None) -> typer.Typer:
-    """The commands. A stage's module is imported only when it is asked for: some import torch."""
-    app = typer.Typer(
-        help="Does a diffusion model's learned score have the geometry that theory predicts?",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.command("run")(run_study)
-    app.command("stop")(stop)
-    app.command("status")(status)
-    app.command("studies")(list_studies)
-    app.command("theory")(theory)
-    app.command("check")(check)
-    baseline = typer.Typer(no_args_is_help=True, help="What `check` compares with.")
-    baseline.command("accept")(accept)
-    baseline.callback()(lambda: None)  # so that `accept` stays a command of its own
-    app.add_typer(baseline, name="baseline")
-    for stage in STAGES:
-        command = import_module(f"scoregap.stages.{stage.name}").run if stage.name == asked else lambda: None
-        app.command(stage.name, help=stage.summary, rich_help_panel="Stages, by hand on files")(
-            _keyword(stage.name, command)
-        )
-    return app
+class _Commands(TyperGroup):
+    """A stage's module is imported when its command is asked for, not for a line of help: some import torch."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _stage(name) if name in _STAGES else command, rest
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Does a diffusion model's learned score have the geometry that theory predicts?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_baseline = typer.Typer(no_args_is_help=True, help="What `check` compares with.")
+_baseline.callback()(lambda: None)  # so that `accept` stays a command of its own
+
+
+def _stage(name: str) -> Any:
+    """The command of a stage, by hand on files, as typer makes it of the stage's function."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    run = import_module(f"scoregap.stages.{name}").run
+    alone.command(name, help=_STAGES[name].summary)(_keyword(name, run))
+    return get_command(alone)
 
 
 def _keyword(stage: str, command):
@@ -111,6 +117,7 @@ def _keyword(stage: str, command):
     return run
 
 
+@app.command("run")
 @_reporting_errors
 def run_study(
     study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
@@ -124,16 +131,17 @@ def run_study(
     yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
-    from scoregap.orchestration import environment
+    from scoregap.runtime import environment
 
     environment.leave_strangers()
-    from scoregap.orchestration import workflow
+    from scoregap.runtime import workflow
 
     raise typer.Exit(
         workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
     )
 
 
+@app.command()
 @_reporting_errors
 def stop(
     study: Annotated[str, typer.Argument(help="a study file, its name, or the folder of its results")] = "quickstart",
@@ -143,16 +151,18 @@ def stop(
 
     Exit status 0: it has ended, or there was none; 1: it is not yours to stop, or runs on another machine.
     """
-    from scoregap.orchestration import locking, workflow
+    from scoregap.runtime import locking, workflow
     from scoregap.store.ownership import MARK
     from scoregap.study import load
 
     given = any((Path(study) / name).is_file() for name in (MARK, locking.LOCK))
+    given |= os.sep in study and not study.endswith((".yaml", ".yml"))  # no name of a study, whatever is there
     status, text = locking.stop(Path(study) if given else results / load(workflow.find(study)).name)
     typer.echo(text, err=status != 0)
     raise typer.Exit(status)
 
 
+@app.command()
 @_reporting_errors
 def status(
     study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
@@ -162,16 +172,17 @@ def status(
 
     May be asked at any time, also while a run is going on; writes nothing. Exit status 0 whatever it finds.
     """
-    from scoregap.orchestration import status, workflow
+    from scoregap.runtime import status, workflow
     from scoregap.study import load
 
     typer.echo(status.render(status.look(load(workflow.find(study)), results)))
 
 
+@app.command("studies")
 @_reporting_errors
 def list_studies() -> None:
     """List the studies that come with the project."""
-    from scoregap.orchestration import workflow
+    from scoregap.runtime import workflow
     from scoregap.study import load
 
     for path in workflow.studies():
@@ -183,6 +194,7 @@ def list_studies() -> None:
             typer.echo(f"{path.stem:16} {error}")
 
 
+@app.command()
 @_reporting_errors
 def theory(
     ambient: Annotated[int, typer.Option(help="ambient dimension d")],
@@ -211,6 +223,7 @@ def theory(
     typer.echo(json.dumps(result, indent=1) if as_json else summary.render(result))
 
 
+@app.command()
 @_reporting_errors
 def check(
     study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
@@ -228,8 +241,8 @@ def check(
     Exit status 0: same or better; 1: worse, or missing; 2: not usable input; 3: inconclusive, with --strict; 4: not
     comparable (another study, data or class of device). compare.require of the study says which verdicts count.
     """
-    from scoregap.orchestration import workflow
     from scoregap.regression import rendering, reports
+    from scoregap.runtime import workflow
     from scoregap.store.files import write_text
     from scoregap.store.ownership import claim
     from scoregap.study import load
@@ -258,6 +271,7 @@ def check(
     raise typer.Exit(report.status(strict))
 
 
+@_baseline.command()
 @_reporting_errors
 def accept(
     study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")],
@@ -270,8 +284,8 @@ def accept(
     inconclusive.
     """
     from scoregap.installation import CHECKOUT
-    from scoregap.orchestration import workflow
     from scoregap.regression import accepting
+    from scoregap.runtime import workflow
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
@@ -279,6 +293,11 @@ def accept(
     before = workflow.baseline(loaded.name, results)
     record = accepting.accept(loaded, results / loaded.name, reason, path, before, CHECKOUT)
     typer.echo(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
+
+
+app.add_typer(_baseline, name="baseline")
+for _one in STAGES:  # only their lines of help: what they do is `_stage`
+    app.command(_one.name, help=_one.summary, rich_help_panel="Stages, by hand on files")(lambda: None)
 
 
 def _open_streams() -> None:
@@ -295,8 +314,7 @@ def _open_streams() -> None:
 def main() -> None:
     """The command `scoregap`."""
     _open_streams()
-    asked = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
-    _app(asked)(prog_name="scoregap")
+    app(prog_name="scoregap")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from scoregap import DamagedFile, variables
-from scoregap.progress import Heartbeat
+from scoregap.runtime.progress import Heartbeat
 from scoregap.store.arrays import Arrays
 from scoregap.store.jobs import job_kind, read_job, write_job
 from scoregap.store.ownership import claim

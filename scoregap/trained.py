@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scoregap import InputError, devices, scores
+from scoregap import InputError, scores
+from scoregap.runtime import devices
 from scoregap.scores.base import Score
 from scoregap.store.weights import read_weights
 from scoregap.study import Cell, Job

@@ -25,8 +25,8 @@ import psutil
 from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
 
 from scoregap import DamagedFile
-from scoregap.orchestration import status
-from scoregap.progress import metrics_of
+from scoregap.runtime import status
+from scoregap.runtime.progress import metrics_of
 from scoregap.store.files import manifest_of
 from scoregap.store.weights import weights_members
 from scoregap.study import load
@@ -135,7 +135,7 @@ def victims(process: subprocess.Popen, target: str) -> list[psutil.Process]:
         below = list(jobs(process))
         if target == "run":
             return [psutil.Process(process.pid), *below]
-        words = " -m snakemake " if target == "snakemake" else f" -m scoregap {target} "
+        words = " -m scoregap.runtime.logger " if target == "snakemake" else f" -m scoregap {target} "
         return [one for one in below if words in " ".join(one.cmdline())]
     except psutil.NoSuchProcess:
         return []

@@ -19,7 +19,7 @@ import patched
 import yaml
 from tiny import FLAT, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import receipts
+from scoregap.runtime import receipts
 from scoregap.store.cube import read_cube
 from scoregap.store.files import manifest_of
 from scoregap.store.jobs import job_path, read_job

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoregap.orchestration.status import OF_JOBS
 from scoregap.regression import baselines, reports
+from scoregap.runtime.status import OF_JOBS
 from scoregap.store.jobs import job_path
 from scoregap.study import Study, load
 

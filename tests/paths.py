@@ -3,9 +3,9 @@
     make paths        # or: python tests/paths.py [PATHS] [SEED]; 300, a minute or two on one core
 
 Each has four names: of the folder of results, of the study file, of its folder, and of the profile. Snakemake plans the
-study as `scoregap run` lets it, in a fork of one process that has imported it. Prints what went wrong, adds a line
-to results/benchmarks/paths.csv; exit status 1 if the plan is not that of the study, or if anything lies under another
-name than it should.
+study as `scoregap run` lets it, in a fork of one process that has imported it. Prints what went wrong; from 100 paths
+on it adds a line to results/benchmarks/paths.csv. Exit status 1 if the plan is not that of the study, or if anything
+lies under another name than it should.
 """
 
 import csv
@@ -19,7 +19,8 @@ from pathlib import Path
 
 from tiny import TINY
 
-from scoregap.orchestration import environment, handover
+from scoregap.runtime import environment, handover, logger
+from scoregap.runtime.events import DESCRIPTOR
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "results" / "benchmarks" / "paths.csv"
@@ -74,19 +75,17 @@ def _dry_run(out: Path, said: int) -> None:
     """What `scoregap run` has Snakemake do, but for its jobs. Never returns."""
     status = 70
     try:
-        from snakemake import cli
-
-        variables = environment.of_run(os.environ, out)
+        variables = environment.of_run(os.environ, out) | {DESCRIPTOR: str(os.open(os.devnull, os.O_WRONLY))}
         os.environ.clear()
         os.environ.update(variables)
         os.chdir(out)
         os.dup2(said, 1)
         os.dup2(said, 2)
-        python = [sys.executable, "-m", "snakemake"]
+        python = [sys.executable, "-m", "scoregap.runtime.logger"]
         command = handover.command(None, 0)
         assert command[: len(python)] == python
         try:
-            cli.main([*command[len(python) :], "--dry-run"])
+            logger.main([*command[len(python) :], "--dry-run"])
             status = 0
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else 1
@@ -96,10 +95,19 @@ def _dry_run(out: Path, said: int) -> None:
         os._exit(status)
 
 
+def record(count: int, seed: int, failed: int, spent: float) -> None:
+    """Add a line to the record."""
+    asked = ["git", "describe", "--always", "--dirty"]
+    revision = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+    new = not RECORD.exists()
+    with RECORD.open("a", newline="") as file:
+        heads = ("date", "revision", "times four names", "seed", "failed", "seconds of one core")
+        row = (datetime.datetime.now(datetime.UTC).date().isoformat(), revision, count, seed, failed, round(spent))
+        csv.writer(file, lineterminator="\n").writerows([*([heads] if new else []), row])
+
+
 def main(count: int, seed: int) -> int:
     """Plan under `count` names. Returns an exit status."""
-    import snakemake.cli  # noqa: F401 (once, for all forks)
-
     rng, failed = random.Random(seed), 0
     for _ in range(count):
         with tempfile.TemporaryDirectory() as folder:
@@ -111,13 +119,8 @@ def main(count: int, seed: int) -> int:
                 failed += 1
                 print(f"{names!r}: {wrong}".encode(errors="backslashreplace").decode(), flush=True)
     spent = sum(os.times()[:4])
-    asked = ["git", "describe", "--always", "--dirty"]
-    revision = subprocess.run(asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
-    new = not RECORD.exists()
-    with RECORD.open("a", newline="") as file:
-        heads = ("date", "revision", "times four names", "seed", "failed", "seconds of one core")
-        row = (datetime.datetime.now(datetime.UTC).date().isoformat(), revision, count, seed, failed, round(spent))
-        csv.writer(file, lineterminator="\n").writerows([*([heads] if new else []), row])
+    if count >= 100:
+        record(count, seed, failed, spent)
     print(f"{count} times four names, seed {seed}: {failed} failed; {spent:.0f} s of one core")
     return int(failed > 0)
 

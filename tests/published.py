@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from scoregap import InputError, cubes
-from scoregap.orchestration.workflow import find
+from scoregap.runtime.workflow import find
 from scoregap.store import ownership
 from scoregap.store.ownership import Kind
 from scoregap.store.tables import read_table

@@ -9,22 +9,22 @@ import psutil
 
 JOB = "import sys, time; time.sleep({seconds})  # job"
 SNAKEMAKE = """
-import subprocess, sys
+import os, subprocess, sys
 job = subprocess.Popen(["sh", "-c", f'"{{sys.executable}}" -c "$0"; true', {job!r}])
 print("started", flush=True)
 status = job.wait()
-print("Nothing to be done")  # which is shown
+os.write(int(os.environ["SCOREGAP_EVENTS"]), b'{{"event":"nothing","message":"Nothing to be done"}}\\n')  # is shown
 sys.exit(status)
 """
 RUN = """
 import sys
 from pathlib import Path
-from scoregap.orchestration import display, locking, workflow
+from scoregap.runtime import display, locking, workflow
 folder = Path(sys.argv[1])
 command = [sys.executable, "-c", sys.argv[2]]
-status, lines = workflow.follow(command, folder, locking.take(folder), folder / "logs" / "run.log")
-display.tell(f"status {status}")
-sys.exit(status)
+ended = workflow.follow(command, folder, locking.take(folder), folder / "logs")
+display.tell(f"status {ended.status}")
+sys.exit(ended.status)
 """
 
 

@@ -53,6 +53,20 @@ def test_no_stage_imports_another():
     assert {name: GRAPH[name] & stages for name in stages if GRAPH[name] & stages} == {}
 
 
+def test_jobs_run_without_snakemake():
+    """Of what runs a study, stages and what they import know the device and the progress of their own process."""
+    known = {"scoregap.runtime.devices", "scoregap.runtime.progress"}
+    seen: set[str] = set()
+    todo = {f"scoregap.stages.{stage.name}" for stage in STAGES}
+    while todo := todo - seen:
+        seen |= todo
+        todo = set().union(*(GRAPH[name] for name in todo))
+    assert {name for name in seen if name.startswith("scoregap.runtime")} == known
+    imports = {name: re.findall(r"^ *(?:from|import) (snakemake\w*)", path.read_text(), re.MULTILINE)
+               for name, path in PLACES.items()}  # fmt: skip
+    assert [name for name, found in imports.items() if found] == ["scoregap.runtime.logger"]
+
+
 def test_nobody_but_the_registry_names_a_module_of_scores_that_is_one_kind():
     """Stages know the exact score, which they compare with, and finite differences, which a study asks for."""
     kinds = {"scoregap.scores.closed", "scoregap.scores.network", "scoregap.scores.differences"}
@@ -92,8 +106,8 @@ def test_imports_have_no_cycle():
         ("scoregap.study", {"numpy", "torch"}),
         ("scoregap.scores", {"numpy", "torch"}),
         ("scoregap.__main__", {"numpy", "torch"}),
-        ("scoregap.orchestration.workflow", {"numpy", "torch"}),
-        ("scoregap.orchestration.resources", {"numpy", "torch"}),
+        ("scoregap.runtime.workflow", {"numpy", "torch"}),
+        ("scoregap.runtime.resources", {"numpy", "torch"}),
         ("scoregap.data.summary", {"torch", "xarray", "zarr"}),
         ("scoregap.stages.fit", {"torch", "xarray", "sklearn", "scipy.optimize", "scipy.stats"}),
         ("scoregap.stages.spectrum, scoregap.data.manifolds.arcs", {"torch", "xarray", "sklearn", "scipy"}),
@@ -146,7 +160,7 @@ def test_modules_open_with_inputs_and_outputs():
         text = ast.get_docstring(ast.parse(path.read_text()))
         assert text, path
         if (
-            path.parent.name in ("data", "laws", "scores", "measure", "stages", "regression", "orchestration")
+            path.parent.name in ("data", "laws", "scores", "measure", "stages", "regression", "runtime")
             and path.name != "__init__.py"
         ):
             assert "->" in text, f"{path}: the docstring does not say inputs -> outputs"
@@ -239,7 +253,7 @@ def sources(stage):
     total = hashlib.sha256()
     # The registry of stages holds the revisions themselves; reading, writing and telling do not change results.
     of_study = ("study", "study.checks", "study.grid", "study.schema", "study.stages")
-    silent = {"devices", "progress", *of_study}
+    silent = {"runtime.devices", "runtime.progress", *of_study}
     stored = {name for name in seen if name.startswith("scoregap.store")}
     for name in sorted(seen - stored - {f"scoregap.{one}" for one in silent}):
         path = PLACES[name]

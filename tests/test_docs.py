@@ -20,8 +20,8 @@ import yaml
 
 from scoregap.data import FAMILIES
 from scoregap.measure import DATA_ESTIMATORS, NETWORKS, SCORE_ESTIMATORS
-from scoregap.orchestration import workflow
 from scoregap.report import registry
+from scoregap.runtime import workflow
 from scoregap.study import load
 from scoregap.study.schema import AXES, Document, Section
 from scoregap.study.stages import STAGES

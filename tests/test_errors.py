@@ -1,5 +1,7 @@
 """Mistakes of the input are data, and one line of text is made of them."""
 
+from pathlib import Path
+
 import pytest
 
 from scoregap import InputError, brief, data, dotted
@@ -21,6 +23,8 @@ def test_long_and_deep_values_stay_on_a_line():
     assert len(str(InputError(key="k", value=value, allowed="a"))) < 100
     assert "\n" not in brief("a\nb")
     assert brief([1.5, "a"]) == "[1.5, 'a']"
+    long = Path("/a b" * 30) / "the\nend"
+    assert brief(long) == repr(str(long))  # the end is what tells a path from others
     assert dotted(("groups", 1, "law")) == "groups[1].law"
 
 

@@ -42,6 +42,33 @@ def test_help_names_every_command():
         assert f" {name} " in result.stdout
 
 
+ASKED = """
+import sys
+from scoregap.__main__ import app
+
+heavy = {"torch", "xarray", "snakemake", "matplotlib", "sklearn"}
+stages = {f"scoregap.stages.{name}" for name in sys.argv[2:]}
+for words in (["--help"], ["studies"], ["status", sys.argv[1]], ["stop", sys.argv[1]], ["run", "--help"], ["trian"],
+              ["baseline", "accept", "--help"], ["check", "--help"], ["--", "--help"], ["fit", "--help"]):
+    try:
+        app(words)
+    except SystemExit:
+        pass
+    there = (heavy | stages) & set(sys.modules)
+    print("imported", words, *there, file=sys.stderr)
+"""
+
+
+def test_a_command_imports_its_own_stage_and_no_other(tiny, tmp_path):
+    """Nor what only stages need, and not for a line of help, a name that is none, or an option in front."""
+    command = [sys.executable, "-c", ASKED, str(tiny), *(stage.name for stage in STAGES)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    told = [line for line in result.stderr.splitlines() if line.startswith("imported ")]
+    assert len(told) == 10
+    assert [line.rpartition("]")[2] for line in told[:-1]] == [""] * 9
+    assert told[-1] == "imported ['fit', '--help'] scoregap.stages.fit"
+
+
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
 def test_every_stage_explains_itself(stage):
     result = scoregap(stage, "--help")
@@ -153,7 +180,7 @@ def test_an_executor_that_is_not_installed_is_refused(tiny, tmp_path):
 def test_an_executor_without_its_scheduler_is_refused_at_once(tiny, tmp_path, monkeypatch, profile, command):
     """Its plugin is there: for the test, all of them are."""
     from scoregap import InputError
-    from scoregap.orchestration import workflow
+    from scoregap.runtime import workflow
 
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "config.yaml").write_text(profile)

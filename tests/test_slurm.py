@@ -9,7 +9,7 @@ import pytest
 from faults_slurm import SMALL, failing, finished, grow, hashes, members, run
 from tiny import edited
 
-from scoregap import receipts
+from scoregap.runtime import receipts
 from scoregap.store.cube import read_cube
 from scoregap.store.results import mark
 from scoregap.study import load

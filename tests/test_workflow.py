@@ -22,9 +22,8 @@ import pytest
 import xarray as xr
 from tiny import DIMENSION, EXACT, FLAT, SAMPLING, TINY, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import receipts
-from scoregap.orchestration import display, locking, status, workflow
 from scoregap.regression import baselines
+from scoregap.runtime import display, locking, receipts, status, workflow
 from scoregap.store.cube import read_cube
 from scoregap.store.files import manifest_of
 from scoregap.store.results import mark
@@ -584,12 +583,14 @@ def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
     (tmp_path / "logs" / "train").mkdir(parents=True)
     (tmp_path / "logs" / "train" / "job.log").write_text("step 1/9\nstep 2/9\n")
     monkeypatch.setattr(display.Lines, "silence", 0.2)
-    lock, log = locking.take(tmp_path), tmp_path / "logs" / "run.log"
-    lines = ["rule train:", "    log: logs/train/job.log", "    jobid: 1"]
-    code = f"import time; print({chr(10).join(lines)!r}, flush=True); time.sleep(0.5)"
-    assert workflow.follow([sys.executable, "-c", code], tmp_path, lock, log) == (0, lines)
+    told = '{"event":"job_info","job":1,"rule":"train","logs":["logs/train/job.log"]}'
+    code = f"import os, time; print('words'); os.write(int(os.environ['SCOREGAP_EVENTS']), b{told + chr(10)!r}); "
+    command = [sys.executable, "-c", f"{code} time.sleep(0.5)"]
+    ended = workflow.follow(command, tmp_path, locking.take(tmp_path), tmp_path / "logs")
+    assert (ended.status, ended.lines, ended.events.counts("running")) == (0, ["words"], {"train": 1})
     assert "train job: step 2/9" in capsys.readouterr().out
-    assert log.read_text().splitlines() == lines
+    assert (tmp_path / "logs" / workflow.RECORD).read_text() == "words\n"
+    assert (tmp_path / "logs" / workflow.EVENTS).read_text() == f"{told}\n"
 
 
 def test_two_signals_at_once_leave_nothing_running(tmp_path):
@@ -605,8 +606,8 @@ def test_two_signals_at_once_leave_nothing_running(tmp_path):
     command = [sys.executable, "-c", f"import os; os.chdir({str(tmp_path)!r}); {code}"]
     threading.Thread(target=both, daemon=True).start()
     start = time.monotonic()
-    status, _ = workflow.follow(command, tmp_path, locking.take(tmp_path), tmp_path / "logs" / "run.log")
-    assert status == 130
+    ended = workflow.follow(command, tmp_path, locking.take(tmp_path), tmp_path / "logs")
+    assert ended.status == 130
     assert time.monotonic() - start < 30
     alive = [one for one in psutil.Process().children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
     assert not [one for one in alive if str(tmp_path) in " ".join(one.cmdline())]

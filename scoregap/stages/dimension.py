@@ -20,7 +20,7 @@ import numpy as np
 from scoregap import InputError, members, trained, variables
 from scoregap.data.capabilities import Groups
 from scoregap.measure import dimension
-from scoregap.progress import Heartbeat
+from scoregap.runtime.progress import Heartbeat
 from scoregap.scores import EXACT
 from scoregap.scores.base import Score
 from scoregap.study import Cell, load

@@ -12,7 +12,7 @@ from scoregap.data.capabilities import Groups, Law
 from scoregap.laws import random_matrix
 from scoregap.laws import times as theory
 from scoregap.measure import gaps, phases
-from scoregap.progress import Heartbeat
+from scoregap.runtime.progress import Heartbeat
 from scoregap.store.jobs import read_job
 from scoregap.study import Cell, load
 

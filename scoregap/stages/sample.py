@@ -21,7 +21,7 @@ import numpy as np
 from scoregap import InputError, members, trained, variables
 from scoregap.data.capabilities import Nearest, Posterior
 from scoregap.measure import distances, trajectories
-from scoregap.progress import Heartbeat
+from scoregap.runtime.progress import Heartbeat
 from scoregap.scores.closed import Exact
 from scoregap.study import Cell, load
 from scoregap.study.schema import Sampling

@@ -20,7 +20,7 @@ import numpy as np
 from scoregap import members, trained, variables
 from scoregap.data.capabilities import Groups, Posterior, Tangents
 from scoregap.measure import spectra, trajectories
-from scoregap.progress import Heartbeat
+from scoregap.runtime.progress import Heartbeat
 from scoregap.scores.base import Local, Score, at_once
 from scoregap.scores.closed import Exact
 from scoregap.scores.differences import Differences

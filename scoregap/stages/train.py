@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from scoregap import DamagedFile, InputError, devices, variables
+from scoregap import DamagedFile, InputError, variables
 from scoregap.data.capabilities import Posterior
 from scoregap.measure import networks, schedules, training
-from scoregap.progress import Heartbeat, append, last, metrics_of
+from scoregap.runtime import devices
+from scoregap.runtime.progress import Heartbeat, append, last, metrics_of
 from scoregap.scores.closed import Exact
 from scoregap.scores.network import ensemble
 from scoregap.store.ownership import Kind, claim

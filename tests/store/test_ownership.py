@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import READ_BY_REPORT, WITH_DIMENSION, WITH_SAMPLING, edited, read_job, write_job
 
-from scoregap import InputError, __main__, receipts
+from scoregap import InputError, __main__
 from scoregap.regression import accepting, baselines, rendering
 from scoregap.report import figures, page
+from scoregap.runtime import receipts
 from scoregap.stages import compare, cube, dimension, fit, report, sample, spectrum, train
 from scoregap.store import ownership
 from scoregap.store.cube import CUBE, MANIFEST

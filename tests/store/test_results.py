@@ -8,8 +8,8 @@ from foreign import ARRAYS, FOREIGN, OURS, listed
 from tiny import write_job
 
 from scoregap import InputError
-from scoregap.orchestration import workflow
 from scoregap.report import page
+from scoregap.runtime import workflow
 from scoregap.store.files import write_text
 from scoregap.store.ownership import MARK
 from scoregap.store.results import OF_ALL, OF_JOBS

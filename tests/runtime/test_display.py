@@ -1,4 +1,4 @@
-"""Bars on a terminal, lines elsewhere, from the same lines of Snakemake."""
+"""Bars on a terminal, lines elsewhere, from the same events of Snakemake."""
 
 import io
 import os
@@ -8,23 +8,25 @@ import sys
 import time
 
 import pytest
-from printed import FAILURE, START, SUCCESS
 from rich.console import Console
+from told import FAILURE, GROUP, NOTHING, START, SUCCESS
 
-from scoregap import progress
-from scoregap.orchestration import display
+from scoregap.runtime import display, events, progress
+from scoregap.runtime.events import Event
 
 
 def feed(shown, *texts):
     for text in texts:
         for line in text.splitlines():
-            shown.add(line)
+            shown.add(events.parse(line))
 
 
 def test_lines_say_what_is_finished_and_what_has_failed(tmp_path, capsys):
     with display.on(tmp_path) as shown:
-        feed(shown, "Nothing to be done (all requested files are present and up to date).", START, FAILURE, SUCCESS)
-        feed(shown, "Finished jobid: 5 (Rule: all)\n18 of 18 steps (100%) done")
+        feed(shown, NOTHING, START, FAILURE, SUCCESS)
+        shown.add(Event(event="job_info", job=5, rule="all"))
+        shown.add(Event(event="job_finished", job=5))
+        shown.add(Event(event="progress", done=18, total=18))
     assert capsys.readouterr().out.splitlines() == [
         "Nothing to be done (all requested files are present and up to date).",
         "Error in rule train:",
@@ -33,22 +35,33 @@ def test_lines_say_what_is_finished_and_what_has_failed(tmp_path, capsys):
     ]
 
 
+@pytest.mark.parametrize(("done", "percent"), [(1, 0), (49, 0), (51, 1), (5000, 50), (9999, 99), (10000, 100)])
+def test_a_hundred_percent_is_all_of_it(tmp_path, capsys, done, percent):
+    """A bug: of ten thousand jobs the first fifty and the last ones were not told, as Snakemake prints 0.01%."""
+    display.Lines(tmp_path).add(Event(event="progress", done=done, total=10000))
+    assert capsys.readouterr().out == f"  {percent:>3}%  {done} of 10000\n"
+
+
+def test_a_failing_group_of_jobs_names_its_rules(tmp_path, capsys):
+    feed(display.Lines(tmp_path), GROUP)
+    assert capsys.readouterr().out == "Error in rules fit, spectrum:\n"
+
+
 def test_silence_is_broken_by_the_newest_log_of_a_running_job_that_says_something(tmp_path, capsys):
     """A bug: while the report was drawn, it was that of a training long finished."""
     shown = display.Lines(tmp_path)
     shown.silent()
     names = [("train/a", "step 1/9\n"), ("fit/b", "cell 1/9\ncell 2/9\n"), ("train/c", ""), ("fit/d", "cell 9/9\n")]
     for i, (name, text) in enumerate(names):
-        for line in (f"rule {name[:-2]}:", f"    log: logs/{name}.log", f"    jobid: {i}"):
-            shown.events.add(line)
+        shown.events.add(Event(event="job_info", job=i, rule=name[:-2], logs=[f"logs/{name}.log"]))
         log = tmp_path / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(text)
         os.utime(log, (i, i))
-    shown.add("Finished jobid: 3 (Rule: fit)")
+    shown.add(Event(event="job_finished", job=3))
     shown.silent()
     for i in (0, 1):
-        shown.add(f"Finished jobid: {i} (Rule: fit)")
+        shown.add(Event(event="job_finished", job=i))
     shown.silent()
     assert capsys.readouterr().out.splitlines() == ["  ... running", "  ... fit b: cell 2/9", "  ... train running"]
 
@@ -98,7 +111,7 @@ def test_errors_stand_above_the_bars(bars):
 
 def test_many_trainings_are_shortened(bars):
     for i in range(display.ROWS + 3):
-        feed(bars, f"rule train:\n    log: logs/train/job-{i}.log\n    jobid: {i}")
+        bars.add(Event(event="job_info", job=i, rule="train", logs=[f"logs/train/job-{i}.log"]))
     lines = drawn(bars)
     assert sum("starting" in line for line in lines) == display.ROWS
     assert lines[-1] == "and 3 more"
@@ -107,16 +120,17 @@ def test_many_trainings_are_shortened(bars):
 CODE = """
 import sys, time
 from pathlib import Path
-from scoregap.orchestration import locking, workflow
+from scoregap.runtime import locking, workflow
 folder = Path({folder!r})
 code = {code!r}
-print(workflow.follow([sys.executable, "-c", code], folder, locking.take(folder), folder / "logs" / "run.log")[0])
+print(workflow.follow([sys.executable, "-c", code], folder, locking.take(folder), folder / "logs").status)
 """
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_run_draws_bars_on_a_terminal_only(tmp_path, terminal):
-    code = f"import time\nprint({START!r}, flush=True)\ntime.sleep(1.2)\nprint({SUCCESS!r})\n"
+    code = "import os, time\ntell = open(int(os.environ['SCOREGAP_EVENTS']), 'w', buffering=1).write\n"
+    code += f"tell({START!r})\ntime.sleep(1.2)\ntell({SUCCESS!r})\n"
     command = [sys.executable, "-c", CODE.format(folder=str(tmp_path), code=code)]
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "100"}
     if not terminal:

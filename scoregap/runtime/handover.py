@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from scoregap.installation import WORKFLOW
-from scoregap.orchestration.environment import FOLDER
+from scoregap.runtime.environment import FOLDER
 
 CONFIGURATION = f"{FOLDER}/config.json"  # in a results folder
 PROFILE = f"{FOLDER}/profile"
@@ -51,7 +51,8 @@ def command(cores: str | None, gpus: int) -> list[str]:
     # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
     # Receipts say what is done, whatever a killed Snakemake has marked as incomplete, and whatever text a rule had.
     return [
-        sys.executable, "-m", "snakemake", "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime",
+        sys.executable, "-m", "scoregap.runtime.logger",
+        "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime",
         "--snakefile", str(WORKFLOW / "Snakefile"),
         "--profile", "none", "--workflow-profile", PROFILE, "--configfile", CONFIGURATION,
         *(("--cores", cores) if cores else ()), *(("--resources", f"gpu={gpus}") if gpus else ()),

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scoregap import InputError, devices
+from scoregap import InputError
+from scoregap.runtime import devices
 
 UUIDS = ["8f2c-0", "8f2c-1"]
 
@@ -30,7 +31,7 @@ def names(request, monkeypatch):
 
 JOB = """
 import os, sys, time
-from scoregap import devices
+from scoregap.runtime import devices
 devices.NAME, devices.PAUSE = {names!r}, 0.02
 if {user}:
     os.setgid({user})
@@ -123,7 +124,7 @@ def test_users_exclude_each_other(names, users):
 def test_holding_touches_no_file():
     """A FIFO, a link, a folder without permissions: whatever others lay into a shared folder cannot be in the way."""
     code = (
-        "import os, sys\nfrom scoregap import devices\nseen = []\n"
+        "import os, sys\nfrom scoregap.runtime import devices\nseen = []\n"
         "sys.addaudithook(lambda event, _: seen.append(event) if event[:3] in ('ope', 'os.') else None)\n"
         f"assert devices.hold({[f'audited-{os.getpid()}']!r}) == 0\nprint(*seen)"
     )

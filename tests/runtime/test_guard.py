@@ -6,7 +6,7 @@ import signal
 import pytest
 from standin import below, left, start
 
-from scoregap.orchestration import locking
+from scoregap.runtime import locking
 
 
 @pytest.mark.parametrize("victim", ["the run", "the guard", "Snakemake", "the run and Snakemake"])
@@ -14,7 +14,7 @@ def test_whichever_process_is_killed_nothing_is_left(tmp_path, victim):
     process = start(tmp_path)
     all_below = below(process)
     guard, snakemake = all_below[:2]
-    assert "scoregap.orchestration.guard" in guard.cmdline()
+    assert "scoregap.runtime.guard" in guard.cmdline()
     assert len(all_below) >= 3
     for one in {
         "the run": [process], "the guard": [guard], "Snakemake": [snakemake],

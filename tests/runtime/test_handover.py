@@ -16,7 +16,7 @@ from snakemake.common.configfile import load_configfile
 from snakemake.utils import format as formatted
 from snakemake_interface_executor_plugins.utils import format_cli_arg
 
-from scoregap.orchestration import handover
+from scoregap.runtime import handover
 
 ROOT = Path(__file__).parents[2]
 FIRST = ("é", "runs #2", "a: b", "-x", "~", "{job}", "$(touch x)", "a\nb", " ", os.fsdecode(b"\xff"), "'", '"', "[a]*")
@@ -76,7 +76,7 @@ def test_paths_are_handed_over_from_a_latin_1_terminal(tmp_path):
     code = """if True:
         import os, sys
         from pathlib import Path
-        from scoregap.orchestration import handover
+        from scoregap.runtime import handover
         assert sys.getfilesystemencoding() == 'iso8859-1'
         place = Path(sys.argv[1])
         handover.write(place, place / os.fsdecode(b'\\xc3\\xa9.yaml'), place / os.fsdecode(b'\\xe9'), place, 0)

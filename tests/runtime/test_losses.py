@@ -5,8 +5,8 @@ import json
 import pytest
 from tiny import WITH_DIMENSION, edited
 
-from scoregap.orchestration import losses
-from scoregap.progress import metrics_of
+from scoregap.runtime import losses
+from scoregap.runtime.progress import metrics_of
 from scoregap.store.jobs import job_path
 from scoregap.store.weights import write_weights
 from scoregap.study import load

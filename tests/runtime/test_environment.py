@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import EXACT, FLAT, edited, run_stages
 
-from scoregap.orchestration import environment
+from scoregap.runtime import environment
 from scoregap.store.files import manifest_of
 
 ROOT = Path(__file__).parents[2]
@@ -132,7 +132,7 @@ def test_what_reaches_results_is_dropped_and_all_else_is_passed_on(kept, dropped
 def test_of_the_modules_elsewhere_only_the_package_itself_is_passed_on(tmp_path):
     """A copy of the package that is in front by PYTHONPATH is in front in the jobs too."""
     shutil.copytree(ROOT / "scoregap", tmp_path / "tree" / "scoregap")
-    code = "import os, pathlib; from scoregap.orchestration.environment import of_run\n"
+    code = "import os, pathlib; from scoregap.runtime.environment import of_run\n"
     code += "print(of_run(os.environ, pathlib.Path('x')).get('PYTHONPATH'))"
     for path, wanted in ((f"/a:{tmp_path}/tree:/b", f"{tmp_path}/tree"), (f"/a:{tmp_path}", "None")):
         user = os.environ | {"PYTHONPATH": path}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap import DamagedFile
-from scoregap.progress import metrics_of
+from scoregap.runtime.progress import metrics_of
 from scoregap.store.jobs import job_path
 from scoregap.store.weights import weights_members
 from scoregap.study import Study

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from scoregap import InputError, receipts
-from scoregap.orchestration import workflow
+from scoregap import InputError
+from scoregap.runtime import receipts, workflow
+from scoregap.runtime.events import Events
 from scoregap.store.jobs import job_path
 from scoregap.store.results import mark
 from scoregap.store.weights import write_weights
@@ -65,10 +66,35 @@ def longer(tiny, tmp_path):
     return tiny, tmp_path / "results"
 
 
-def stopped(command, folder, lock, log):
+def stopped(command, folder, lock, logs):
     """As `workflow.follow`, of a run that is stopped at once."""
     os.close(lock)
-    return workflow.INTERRUPTED, []
+    return workflow.Ended(workflow.INTERRUPTED, [], Events())
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "allowed"),
+    [
+        ({"cores": "0"}, "--cores", "should be a number from 1, or all"),
+        ({"profile": Path("x" * 70)}, "--profile", "should be a folder with a config.yaml"),
+        ({"results": Path("/proc/scoregap")}, "--results", "should be a folder one can write to"),
+    ],
+)
+def test_a_refusal_names_the_option_the_value_and_what_is_allowed(tiny, tmp_path, change, key, allowed):
+    given = {"study": load(tiny), "results": tmp_path / "results", "cores": None, "profile": workflow.PROFILE} | change
+    with pytest.raises(InputError) as caught:
+        workflow.check(**given)
+    (value,) = change.values()
+    assert (caught.value.key, caught.value.value) == (key, value)
+    assert allowed in caught.value.allowed
+    assert str(caught.value).startswith(f"{key}: {str(value)!r} is not allowed: ")  # a path as a whole
+
+
+def test_a_study_that_is_not_known_is_named(tmp_path):
+    with pytest.raises(InputError) as caught:
+        workflow.find("quikstart")
+    assert (caught.value.key, caught.value.value) == ("study", "quikstart")
+    assert str(caught.value).startswith("study: 'quikstart' is not known: allowed are accuracy_curved, ")
 
 
 def everything(folder):
@@ -153,7 +179,9 @@ def test_a_run_names_what_is_damaged_and_forgets_its_receipt(tiny, tmp_path, mon
     (folder / "cube.zarr" / "zarr.json").write_text("")
     (folder / "comparison.txt").write_text("the table")
     there = []
-    monkeypatch.setattr(workflow, "follow", lambda *_: (there.append(path.exists()), (0, []))[1])
+    monkeypatch.setattr(
+        workflow, "follow", lambda *_: (there.append(path.exists()), workflow.Ended(0, [], Events()))[1]
+    )
     assert workflow.run(str(tiny), tmp_path / "results", None, workflow.PROFILE) == 0
     assert there == [False]
     said = capsys.readouterr()

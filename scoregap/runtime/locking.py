@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap import InputError
-from scoregap.orchestration.guard import GRACE
+from scoregap.runtime.guard import GRACE
 
 LOCK = ".lock"  # in a results folder; its date is when the last run began
 PAUSE = 0.2  # seconds between looks
@@ -69,7 +69,7 @@ def _open(folder: Path, flags: int) -> int:
     """The lock file. Raises InputError if that is a link, or no regular file: it is written to, and a FIFO waits."""
     path = folder / LOCK
     if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-        raise InputError(f"{path}: is not allowed: should be a regular file, or absent")
+        raise InputError("is not allowed", file=path, allowed="should be a regular file, or absent")
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 

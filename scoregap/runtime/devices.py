@@ -17,8 +17,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scoregap import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 NAME = "\0scoregap/device/"  # before the UUID; the zero byte stands for the abstract namespace
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # one of them is there where CUDA (or ROCm) is
@@ -28,7 +32,7 @@ REMIND = 30.0  # seconds
 _held: dict[str, socket.socket] = {}  # what this process holds, by UUID
 
 
-def take(study: Path, name: str):
+def take(study: Path, name: str) -> "torch.device":
     """The torch device for `train.device: name`, kept from other jobs until this process ends.
 
     auto, cuda: the first GPU that is free; cuda:K: that one. If it is taken, waits until it is free. auto without any

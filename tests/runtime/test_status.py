@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 import xarray as xr
-from printed import FAILURE
 from tiny import DIMENSION, SAMPLING, TINY, edited, write_job
+from told import FAILURE
 
-from scoregap import InputError, progress, receipts
-from scoregap.orchestration import locking, status
+from scoregap import InputError
+from scoregap.runtime import locking, progress, receipts, status
 from scoregap.store.jobs import job_path
 from scoregap.store.weights import write_weights
 from scoregap.study import load
@@ -63,7 +63,7 @@ def trained(study, curvature="0.5"):
 
 
 def say(folder, name, text, date=None):
-    log = folder / "logs" / f"{name}.log"
+    log = folder / "logs" / (name if name.endswith(".jsonl") else f"{name}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(text)
     if date is not None:
@@ -162,13 +162,14 @@ def test_a_job_that_was_killed_is_known_from_what_snakemake_said(study, folder):
     job = trained(study)
     log = say(folder, f"train/{job.id}", "step 3/40\n", date=1000)
     error = FAILURE.replace("arcs-0.5-gated-8", job.id)
-    record = say(folder, "run", error, date=2000)
+    record = say(folder, "events.jsonl", error, date=2000)
     (attempt,) = (one for _, _, one in look(study, folder).begun)
     assert attempt == ("failed", log, "ended without a message, perhaps killed or out of memory, last line: step 3/40")
-    started = f"rule train:\n    log: logs/train/{job.id}.log\n    jobid: 2\n"
+    started = f'{{"event":"job_info","job":2,"rule":"train","logs":["logs/train/{job.id}.log"]}}\n'
     record.write_text(error + started)  # tried again in that run
     assert look(study, folder).begun == []
-    say(folder, "run", error, date=2000)
+    record.write_text(error + "{half a li")
+    os.utime(record, (2000, 2000))
     os.utime(log, (3000, 3000))  # tried again by other means since
     assert look(study, folder).begun == []
     log.unlink()  # Snakemake could not even start it
@@ -265,7 +266,7 @@ def test_a_strange_receipt_of_the_cube_is_damaged(study, folder, text):
     assert look(study, folder).cube == "is damaged: done/cube.json: is damaged"
 
 
-@pytest.mark.parametrize("name", ["logs", "logs/train", "logs/run.log/x", "logs/train/JOB.log/x"])
+@pytest.mark.parametrize("name", ["logs", "logs/train", "logs/events.jsonl/x", "logs/train/JOB.log/x"])
 def test_files_for_folders_and_folders_for_files_are_no_logs(study, folder, name):
     path = folder / name.replace("JOB", trained(study).id)
     path.parent.mkdir(parents=True)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from scoregap import progress
+from scoregap.runtime import progress
 
 
 @pytest.fixture

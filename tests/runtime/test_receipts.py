@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from tiny import TINY, WITH_DIMENSION, WITH_SAMPLING, edited
 
-from scoregap import InputError, receipts
+from scoregap import InputError
+from scoregap.runtime import receipts
 from scoregap.store.jobs import job_path
 from scoregap.store.results import mark
 from scoregap.study import load
@@ -321,7 +322,7 @@ def test_a_stage_names_the_parameters_that_say_where_it_writes(stage):
 
 
 def test_receipts_are_read_without_numpy():
-    code = "import sys, scoregap.receipts; print(*({'numpy', 'torch', 'zarr'} & set(sys.modules)))"
+    code = "import sys, scoregap.runtime.receipts; print(*({'numpy', 'torch', 'zarr'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
 
 

@@ -1,15 +1,14 @@
 """What a run shows while it works: bars on a terminal, lines elsewhere.
 
-lines of Snakemake, metrics of trainings -> stdout
+events of Snakemake, metrics of trainings -> stdout
 """
 
 import errno
 import os
-import re
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,8 +16,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from scoregap.orchestration.events import Events
-from scoregap.progress import INTERVAL, clock, last, metrics_of, summary
+from scoregap.runtime.events import Event, Events
+from scoregap.runtime.progress import INTERVAL, clock, last, metrics_of, summary
 from scoregap.study.stages import STAGES
 
 ROWS = 8  # trainings shown at once
@@ -57,22 +56,38 @@ class Lines:
     def __init__(self, folder: Path):
         self.folder, self.events, self.rule = folder, Events(), ""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         pass
 
-    def add(self, line: str) -> None:
-        """Show what there is to see in a line of Snakemake."""
-        self.events.add(line)
-        if finished := re.match(r"Finished jobid: \d+ \(Rule: (\w+)\)", line):
-            self.rule = finished[1]
-        elif done := re.fullmatch(r"(\d+) of (\d+) steps \((\d+)%\) done", line):
-            rule = self.rule if self.rule != "all" else ""
-            self.say(f"  {done[3]:>3}%  {done[1]} of {done[2]}  {rule}".rstrip())
-        elif line.startswith(("Nothing to be done", "Error in rule")):
-            self.say(line)
+    def add(self, event: Event) -> None:
+        """Show what there is to see in an event of Snakemake."""
+        self.events.add(event)
+        self.tell_of(event)
+
+    def tell_of(self, event: Event) -> None:
+        """The line, if any, for an event."""
+        match event.event:
+            case "job_finished" if event.job in self.events.jobs:
+                self.rule = self.events.jobs[event.job].rule
+            case "progress":
+                percent = 100 if event.done == event.total else min(99, round(100 * event.done / event.total))
+                rule = self.rule if self.rule != "all" else ""
+                self.say(f"  {percent:>3}%  {event.done} of {event.total}  {rule}".rstrip())
+            case _:
+                self.tell_of_trouble(event)
+
+    def tell_of_trouble(self, event: Event) -> None:
+        """The line for an error, or where there is nothing to do."""
+        match event.event:
+            case "job_error":
+                self.say(f"Error in rule {event.rule}:")
+            case "group_error":
+                self.say(f"Error in rules {', '.join(sorted({one.rule for one in event.jobs}))}:")
+            case "nothing":
+                self.say(event.message)
 
     def say(self, text: str) -> None:
         """Print one line."""
@@ -101,19 +116,18 @@ class Bars(Lines):
         self.console, self.began, self.drawn = console, time.time(), 0.0
         self.live = Live(get_renderable=self.render, console=console, auto_refresh=False)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.live.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.draw()
         self.live.stop()
 
-    def add(self, line: str) -> None:
-        """Take note of a line of Snakemake; errors are shown above the bars."""
-        self.events.add(line)
-        if line.startswith(("Nothing to be done", "Error in rule")):
-            self.say(line)
+    def add(self, event: Event) -> None:
+        """Take note of an event of Snakemake; errors are shown above the bars."""
+        self.events.add(event)
+        self.tell_of_trouble(event)
         if time.monotonic() - self.drawn >= self.silence:
             self.silent()
 

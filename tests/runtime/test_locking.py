@@ -10,7 +10,7 @@ import pytest
 from standin import below, left, start
 
 from scoregap import InputError
-from scoregap.orchestration import locking
+from scoregap.runtime import locking
 from scoregap.store.results import mark
 
 
@@ -116,6 +116,41 @@ def test_no_run_is_going_on_where_there_can_be_no_results(tmp_path, place):
     (tmp_path / "file").write_text("mine")
     assert not locking.taken(tmp_path / place)
     assert locking.stop(tmp_path / place) == (0, f"{tmp_path / place}: no run is going on: nothing to stop")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [
+        (["stop", "file/x"], "file/x"),
+        (["stop", "./absent"], "absent"),
+        (["stop", "absent/deeper"], "absent/deeper"),
+        (["stop", "tiny.yaml", "--results", "file/x"], "file/x/tiny"),
+        (["stop", "tiny.yaml", "--results", "tiny.yaml"], "tiny.yaml/tiny"),
+        (["status", "tiny.yaml", "--results", "file/x"], "file/x/tiny"),
+        (["status", "tiny.yaml", "--results", "absent"], "absent/tiny"),
+    ],
+)
+def test_where_there_can_be_no_results_the_commands_say_so(tiny, tmp_path, arguments, folder):
+    """Exit status 0 and a plain line; nothing is made there."""
+    (tmp_path / "file").write_text("mine")
+    before = sorted(tmp_path.iterdir())
+    command = [sys.executable, "-m", "scoregap", *arguments]
+    asked = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (asked.returncode, asked.stderr) == (0, "")
+    if arguments[0] == "stop":
+        assert asked.stdout == f"{folder}: no run is going on: nothing to stop\n"
+    else:
+        assert asked.stdout.startswith(f"tiny: 12 cells in 6 jobs, in {folder}: no run is going on; the cube is not ")
+        assert re.search(r"^cells( +0){4} +12$", asked.stdout, re.MULTILINE)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("study", ["quikstart", "absent/x.yaml", "file"])
+def test_what_is_no_folder_of_results_is_a_mistake(tmp_path, study):
+    (tmp_path / "file").write_text("mine")
+    command = [sys.executable, "-m", "scoregap", "stop", study]
+    asked = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (asked.returncode, asked.stdout, len(asked.stderr.splitlines())) == (2, "", 1)
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling link", "FIFO", "folder"])

@@ -12,26 +12,29 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import yaml
 
-from scoregap import InputError, devices, receipts
+from scoregap import InputError, brief
 from scoregap.installation import BASELINES, WORKFLOW
-from scoregap.orchestration import display, environment, handover
-from scoregap.orchestration.display import tell
-from scoregap.orchestration.failures import explain
-from scoregap.orchestration.guard import GRACE
-from scoregap.orchestration.locking import refusal, take
+from scoregap.runtime import devices, display, environment, handover, receipts
+from scoregap.runtime.display import tell
+from scoregap.runtime.events import DESCRIPTOR, Event, Events, parse
+from scoregap.runtime.failures import explain
+from scoregap.runtime.guard import GRACE
+from scoregap.runtime.locking import refusal, take
 from scoregap.study import Study, load
 
 STUDIES = WORKFLOW / "studies"
 PROFILES = WORKFLOW / "profiles"
 PROFILE = PROFILES / "default"
 RECORD = "run.log"  # in its logs: all that Snakemake has printed
+EVENTS = "events.jsonl"  # likewise: what it has told of its jobs
 STOP = object()  # an event: the user wants the run to end
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)  # signals that say so
 LONGEST = 250  # bytes of names in a results folder
@@ -49,7 +52,10 @@ def find(study: str) -> Path:
         return Path(study)
     names = {path.stem: path for path in studies()}
     if study not in names:
-        raise InputError(f"study {study!r} is not known: allowed are {', '.join(names)}, or the path of a YAML file")
+        raise InputError(
+            f"{study!r} is not known", key="study", value=study,
+            allowed=f"allowed are {', '.join(names)}, or the path of a YAML file",
+        )  # fmt: skip
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
@@ -73,29 +79,31 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     Returns the number of jobs that may compute on GPUs at once.
     """
     if cores not in (None, "all") and not re.fullmatch("0*[1-9][0-9]{0,5}", cores):
-        raise InputError(f"--cores: {cores!r} is not allowed: should be a number from 1, or all")
+        raise InputError(key="--cores", value=cores, allowed="should be a number from 1, or all")
     if not os.path.isfile(profile / "config.yaml"):
-        raise InputError(f"--profile: {str(profile)!r} is not allowed: should be a folder with a config.yaml")
+        raise InputError(key="--profile", value=profile, allowed="should be a folder with a config.yaml")
     existing = _check_results(results, results / study.name)
     executor, settings = _executor(profile)
     if executor != "local":  # its jobs run on machines that we do not see
         if not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
             raise InputError(
-                f"--profile: {str(profile)!r} is not allowed yet: it needs snakemake-executor-plugin-{executor}: "
-                "install that, for Slurm as `pip install -c envs/constraints.txt '.[slurm]'`"
-            )
+                f"{brief(profile)} is not allowed yet", key="--profile", value=profile,
+                allowed=f"it needs snakemake-executor-plugin-{executor}: install that, for Slurm as "
+                "`pip install -c envs/constraints.txt '.[slurm]'`",
+            )  # fmt: skip
         for path in (sys.executable, str(WORKFLOW)):
             if shlex.quote(path) != path:
                 raise InputError(
-                    f"--profile: {str(profile)!r} is not allowed: Snakemake cannot submit jobs from {path!r}: should "
-                    "be installed under names of letters, digits and _@%+=:,./-"
-                )
+                    key="--profile", value=profile, allowed=f"Snakemake cannot submit jobs from {path!r}: should be "
+                    "installed under names of letters, digits and _@%+=:,./-",
+                )  # fmt: skip
         command = _submit_command(executor, settings)
         if command and not _is_command(command, existing):
             raise InputError(
-                f"--profile: {str(profile)!r} is not allowed here: {executor} submits jobs by {command}, which is not "
-                "on PATH: run where it is, as on a login node of the cluster"
-            )
+                f"{brief(profile)} is not allowed here", key="--profile", value=profile,
+                allowed=f"{executor} submits jobs by {command}, which is not on PATH: run where it is, as on a login "
+                "node of the cluster",
+            )  # fmt: skip
         return 0
     train = study.document.train
     if train is None or not study.trained_networks:
@@ -114,10 +122,8 @@ def _check_results(results: Path, folder: Path) -> Path:
         with suppress(FileNotFoundError):
             (folder.absolute() / ("x" * LONGEST)).stat()
     except OSError as error:
-        raise InputError(
-            f"--results: {str(results)!r} is not allowed: {existing}: {error.strerror}; "
-            "should be a folder one can write to"
-        ) from None
+        why = f"{existing}: {error.strerror}; should be a folder one can write to"
+        raise InputError(key="--results", value=results, allowed=why) from None
     return existing
 
 
@@ -145,13 +151,12 @@ def _executor(profile: Path) -> tuple[str, dict]:
     except (ValueError, yaml.YAMLError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise InputError(f"--profile: {str(profile)!r} is not allowed: {path}: should be a mapping, in YAML")
+        raise InputError(key="--profile", value=profile, allowed=f"{path}: should be a mapping, in YAML")
     executor = content.get("executor", "local")
     if not isinstance(executor, str) or not re.fullmatch(r"[a-z0-9]+([_-][a-z0-9]+)*", executor):
-        raise InputError(
-            f"--profile: {str(profile)!r} is not allowed: {path}: executor: {str(executor)[:60]!r} is not allowed: "
-            "should be the name of an executor of Snakemake, as slurm"
-        )
+        allowed = "should be the name of an executor of Snakemake, as slurm"
+        inside = InputError(file=path, key="executor", value=executor, allowed=allowed)
+        raise InputError(key="--profile", value=profile, allowed=str(inside))
     return executor, content
 
 
@@ -174,12 +179,12 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
     for line in receipts.settle(loaded, out, baseline(loaded.name, results)):
         tell(f"scoregap: {line}", to=sys.stderr)
     handover.write(out, path, results, profile, gpus)
-    status, lines = follow(handover.command(cores, gpus), out, lock, out / "logs" / RECORD)
+    status, lines, events = follow(handover.command(cores, gpus), out, lock, out / "logs")
     if status == INTERRUPTED:
         tell("stopped; the same command goes on from here", to=sys.stderr)
         return status
     if status:
-        why = explain(lines, out) or lines[-40:]
+        why = explain(events, out) or lines[-40:]
         tell("\n".join(["", *why, f"the study is not complete; logs are in {out / 'logs'}"]), to=sys.stderr)
         return 1
     tell(f"\n{(out / 'comparison.txt').read_text(encoding='utf-8')}")
@@ -190,30 +195,39 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
 
 def _agree_to_losses(study: Study, folder: Path) -> None:
     """Ask the user whether trained networks may be lost, if any would be. Raises InputError without a yes."""
-    from scoregap.orchestration import losses  # with numpy, which Snakemake does not need
+    from scoregap.runtime import losses  # with numpy, which Snakemake does not need
 
     found = losses.look(study, folder)
     if not found.lost:
         return
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError(
-            f"{study.path}: study: {study.name!r}: in {folder} {found}: allowed with --yes, or another name"
-        )
+            f"{study.name!r}: in {folder} {found}", file=study.path, key="study", value=study.name,
+            allowed="allowed with --yes, or another name",
+        )  # fmt: skip
     print(f"{folder}: {found}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise InputError(f"{folder}: nothing is changed")
+        raise InputError("nothing is changed", file=folder)
 
 
-def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int, list[str]]:
-    """Run Snakemake on a results folder and show its progress. Returns (exit status, all it printed).
+class Ended(NamedTuple):
+    """How Snakemake has ended: its exit status, the lines that it has printed, and what it has told of its jobs."""
 
-    It runs in that folder, under a guard that ends it and its jobs with this process. All it prints is also written to
-    `log`. Ctrl-C, SIGTERM, SIGQUIT and SIGHUP (unless ignored, as by nohup) stop Snakemake by SIGINT, which it takes
-    cleanly, and by SIGKILL if that takes long or the user asks again; the status is then INTERRUPTED. Files are whole
-    or absent either way. Where stdout is gone, as a terminal may be, the run goes on.
+    status: int
+    lines: list[str]
+    events: Events
+
+
+def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
+    """Run Snakemake on a results folder and show its progress.
+
+    It runs in that folder, under a guard that ends it and its jobs with this process. All it prints, and its events,
+    are written to files in `logs`. Ctrl-C, SIGTERM, SIGQUIT and SIGHUP (unless ignored, as by nohup) stop Snakemake by
+    SIGINT, which it takes cleanly, and by SIGKILL if that takes long or the user asks again; the status is then
+    INTERRUPTED. Files are whole or absent either way. Where stdout is gone, as a terminal may be, the run goes on.
     """
     lines: list[str] = []
-    events: queue.SimpleQueue = queue.SimpleQueue()  # lines, STOP, and None at the end of lines
+    events: queue.SimpleQueue = queue.SimpleQueue()  # lines, Events, STOP, and None at the end of lines and of events
 
     def ask(*_) -> None:  # no exception: that could come at any place, and leave Snakemake running
         events.put(STOP)
@@ -221,14 +235,18 @@ def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int,
     # Before the child starts: a shell starts background commands with SIGINT ignored, and children inherit that.
     ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     previous = {one: signal.signal(one, ask) for one in STOPS if not (one == signal.SIGHUP and ignored)}
-    log.parent.mkdir(exist_ok=True)
+    logs.mkdir(exist_ok=True)
     environment.prepare(folder)
     seen, alive = os.pipe()  # the guard waits for its end
-    guard = [sys.executable, "-m", "scoregap.orchestration.guard", str(seen)]
+    told, tells = os.pipe()
+    guard = [sys.executable, "-m", "scoregap.runtime.guard", str(seen)]
     try:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
         with (
-            log.open("w", encoding="utf-8", buffering=1) as record,
+            (logs / RECORD).open("w", encoding="utf-8", buffering=1) as record,
+            (logs / EVENTS).open("w", encoding="utf-8", buffering=1) as record_of_events,
+            os.fdopen(told, encoding="utf-8", errors="replace") as ours,
+            os.fdopen(tells, "w", encoding="utf-8") as theirs,
             display.on(folder) as shown,
             subprocess.Popen(
                 [*guard, *command],
@@ -238,38 +256,44 @@ def follow(command: list[str], folder: Path, lock: int, log: Path) -> tuple[int,
                 encoding="utf-8",
                 errors="replace",
                 cwd=folder,
-                env=environment.of_run(os.environ, folder),
-                pass_fds=[lock, seen],
+                env=environment.of_run(os.environ, folder) | {DESCRIPTOR: str(tells)},
+                pass_fds=[lock, seen, tells],
                 start_new_session=True,
             ) as process,
             closing(alive),
         ):
-            threading.Thread(target=_read, args=(process, events), daemon=True).start()
+            theirs.close()  # or ours would not end
+            assert process.stdout is not None
+            open_ends: tuple[tuple[IO[str], Callable[[str], object]], ...] = (process.stdout, str.rstrip), (ours, parse)
+            for stream, what in open_ends:
+                threading.Thread(target=_read, args=(stream, what, events), daemon=True).start()
             ending = threading.Thread(target=_end, args=(process,), daemon=True)
             ending.start()
             impatience = threading.Timer(GRACE, _signal, (process, signal.SIGKILL))
-            asked = False
-            while True:
+            asked, reading = False, len(open_ends)
+            while reading:
                 try:
                     event = events.get(timeout=shown.silence)
                 except queue.Empty:
                     shown.silent()
                     continue
                 if event is None:
-                    break
-                if event is STOP:
+                    reading -= 1
+                elif event is STOP:
                     _signal(process, signal.SIGKILL if asked else signal.SIGINT)
                     if not asked:
                         impatience.start()
                     asked = True
-                    continue
-                lines.append(event)
-                record.write(f"{event}\n")
-                shown.add(event)
+                elif isinstance(event, Event):
+                    record_of_events.write(f"{event.line()}\n")
+                    shown.add(event)
+                else:
+                    lines.append(event)
+                    record.write(f"{event}\n")
             ending.join()
             process.wait()
             impatience.cancel()
-        return INTERRUPTED if asked else process.returncode, lines
+        return Ended(INTERRUPTED if asked else process.returncode, lines, shown.events)
     finally:
         os.close(seen)
         environment.clear(folder)
@@ -286,11 +310,11 @@ def closing(descriptor: int) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _read(process: subprocess.Popen, events: queue.SimpleQueue) -> None:
-    """Lines of the process as they come, and None after the last."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        events.put(line.rstrip())
+def _read(stream: IO[str], what: Callable[[str], object], events: queue.SimpleQueue) -> None:
+    """What lines of a stream are, as they come, and None after the last."""
+    for line in stream:
+        if (event := what(line)) is not None:
+            events.put(event)
     events.put(None)
 
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import DamagedFile, InputError, receipts
-from scoregap.orchestration import locking, workflow
-from scoregap.orchestration.events import Events
-from scoregap.progress import INTERVAL, last, metrics_of, summary
+from scoregap import DamagedFile, InputError
+from scoregap.runtime import events, locking, receipts, workflow
+from scoregap.runtime.progress import INTERVAL, last, metrics_of, summary
 from scoregap.store.jobs import job_members, job_path
 from scoregap.store.weights import weights_members
 from scoregap.study import Job, Study
@@ -56,7 +55,7 @@ def look(study: Study, results: Path) -> Report:
     folder = results / study.name
     for path in (results, folder):
         if path.exists() and not path.is_dir():
-            raise InputError(f"--results: {str(results)!r} is not allowed: {path} is not a folder")
+            raise InputError(key="--results", value=results, allowed=f"{path} is not a folder")
     attempts = Attempts(folder)
     report = Report(study, folder, attempts.going)
     report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}
@@ -132,11 +131,9 @@ class Attempts:
         self.since = _date(folder / locking.LOCK)
         self.by_hand = not self.taken and any((folder / ".snakemake" / "locks").glob("*"))
         self.going = self.taken or (self.by_hand and any(map(self._fresh, (folder / "logs").glob("*/*"))))
-        record = folder / "logs" / workflow.RECORD
-        self.told, events = _date(record), Events()
-        for line in _lines(record):  # of all of it: a failure may be the first of ten thousand jobs
-            events.add(line)
-        self.failed = {job.log for job in events.jobs.values() if job.state == "failed"}
+        record = folder / "logs" / workflow.EVENTS
+        self.told = _date(record)
+        self.failed = {job.log for job in events.read(record).jobs.values() if job.state == "failed"}
 
     def _fresh(self, path: Path) -> bool:
         return time.time() - _date(path) < 2.5 * INTERVAL  # every job has a heartbeat
@@ -157,7 +154,7 @@ class Attempts:
 
 def meaning(log: Path) -> tuple[bool, str]:
     """Whether a log ends in an error, and its last meaningful line."""
-    lines = [line for line in _lines(log, TAIL) if line.strip()]
+    lines = [line for line in _lines(log) if line.strip()]
     ours = [line for line in lines if line.startswith("scoregap: ")]
     if ours:
         return True, ours[-1]
@@ -204,11 +201,10 @@ def _date(path: Path) -> float:
         return 0.0
 
 
-def _lines(path: Path, tail: int | None = None) -> list[str]:
+def _lines(path: Path) -> list[str]:
     try:
         with path.open("rb") as file:
-            if tail:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - tail))
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
             return file.read().decode(errors="replace").splitlines()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return []
