@@ -43,6 +43,7 @@ def test_damaged_files_are_named(kind, how, tmp_path):
             "spectrum",
             "dimension",
             "fit",
+            "findings",
             "cube: metadata of a variable",
         ),
         "truncated by a byte": ("cube: manifest", "comparison: checksum"),  # a line break
