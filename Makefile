@@ -1,5 +1,6 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
-# make test   the tests; as root or by sudo it installs Chromium, which opens the report in one of them
+# make test   the tests, some minutes; as root or by sudo it installs Chromium, which opens the report in one of them
+# make test-all   those and the slow ones, half an hour; make test-slow   the slow ones alone
 # make test-slurm   those of them that run on a Slurm of one machine, which they install (as root or by sudo) and stop
 # make check  the quickstart study against its baseline, results/baselines/quickstart.json; STUDY=NAME
 # make lint   ruff, snakefmt, mypy
@@ -30,7 +31,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run check test test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm paths bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm paths bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -41,7 +42,12 @@ check: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	@sh tests/browser.sh
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+test-slow: $(VENV)/installed-test
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+
+test-all: test test-slow
 
 test-slurm: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slurm -n 3
