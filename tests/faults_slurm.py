@@ -26,6 +26,7 @@ from scoregap.store.jobs import job_path, read_job
 from scoregap.store.tables import read_table, read_tables
 from scoregap.store.weights import read_weights
 from scoregap.study import Study, load
+from scoregap.study.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "results" / "benchmarks" / "faults_slurm.csv"
@@ -50,7 +51,7 @@ def run(*args, **kwargs):
     if {late}:
         _run(*args, **kwargs)
     {end}
-    _time.sleep(300)
+    _time.sleep(600)
 """
 MEMORY = "_eaten = [bytearray(b'x') * 2**20 for _ in range(8192)]"  # MB; a node has less
 CANCEL = "_subprocess.run(['scancel', _os.environ['SLURM_JOB_ID']], check=True)"
@@ -62,7 +63,7 @@ NODE = (
 )
 FAULTS = {  # how a stage ends, and what the profile says otherwise
     "memory": ((MEMORY, False), {}),
-    "time": (("pass", False), {"set-resources": ["{stage}:runtime=1"]}),
+    "time": (("pass", False), {"set-resources": [f"{stage.name}:runtime=1" for stage in STAGES]}),  # groups add them up
     "scancel": ((CANCEL, True), {}),
     "node": ((NODE, True), {}),
 }
@@ -85,9 +86,8 @@ def failing(study: Path, stages: list[str], fault: str) -> tuple[int, str]:
     (end, late), changes = FAULTS[fault]
     code = FAILING.format(end=end, late=late)
     python = patched.python(study.parent, {f"scoregap.stages.{stage}": code for stage in stages})
-    own = {key: [text.format(stage=stage) for text in texts for stage in stages] for key, texts in changes.items()}
     try:
-        return run(study, python, retries=0, **own)
+        return run(study, python, retries=0, **changes)
     finally:
         if fault == "node":
             cluster.mend()
@@ -146,8 +146,7 @@ def chain(study: Path, fault: str) -> dict[str, str]:
 
 
 def main(*faults: str) -> None:
-    """Every fault, or those that are named; writes the record."""
-    rows = []
+    """Every fault, or those that are named; adds each to the record."""
     revision = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=True)
     with tempfile.TemporaryDirectory() as name, cluster.shared():
         changes = *SMALL, WITH_DIMENSION, WITH_SAMPLING
@@ -161,14 +160,13 @@ def main(*faults: str) -> None:
             )
             assert same, f"the cube differs after {fault}"
             date = datetime.datetime.now(datetime.UTC).date().isoformat()
-            rows += [
+            rows = [
                 (date, revision.stdout.strip(), fault, stage, outcome, "same cube") for stage, outcome in kept.items()
             ]
-            print(*rows[-len(kept) :], sep="\n", file=sys.stderr, flush=True)
-    with RECORD.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(
-            [("date", "revision", "fault", "stage", "earlier results", "in the end"), *rows]
-        )
+            print(*rows, sep="\n", file=sys.stderr, flush=True)
+            heads = [] if RECORD.exists() else [("date", "revision", "fault", "stage", "earlier results", "in the end")]
+            with RECORD.open("a", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([*heads, *rows])
 
 
 if __name__ == "__main__":
