@@ -5,10 +5,12 @@ import os
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
+from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import cluster  # noqa: E402
 import pytest  # noqa: E402
+from filelock import FileLock  # noqa: E402
 from tiny import BLOCKS, TINY, edited, run_stages  # noqa: E402
 
 from scoregap.study import load  # noqa: E402
@@ -23,13 +25,33 @@ def tiny(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def done(tmp_path_factory) -> tuple[Path, Path]:
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """(name, make) -> a folder that `make` has filled, once for all processes of the tests."""
+    place = tmp_path_factory.getbasetemp()
+    place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder, finished = place / name, place / f"{name}.finished"
+        with FileLock(place / f"{name}.lock"):
+            if not finished.exists():
+                folder.mkdir()
+                make(folder)
+                finished.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def done(once) -> tuple[Path, Path]:
     """(study file, folder with the results of every stage) of the tiny study."""
-    folder = tmp_path_factory.mktemp("done")
-    study = folder / "tiny.yaml"
-    study.write_text(TINY)
-    run_stages(study, folder / "results")
-    return study, folder / "results"
+
+    def make(folder):
+        (folder / "tiny.yaml").write_text(TINY)
+        run_stages(folder / "tiny.yaml", folder / "results")
+
+    folder = once("done", make)
+    return folder / "tiny.yaml", folder / "results"
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +62,10 @@ def results(done):
 
 
 @pytest.fixture(scope="session")
-def blocks(tmp_path_factory) -> tuple[Path, Path]:
+def blocks(once) -> tuple[Path, Path]:
     """(study file, folder with the results of every stage) of a study with a block per question."""
-    folder = tmp_path_factory.mktemp("blocks")
-    study = edited(folder, *BLOCKS)
-    run_stages(study, folder)
-    return study, folder
+    folder = once("blocks", lambda folder: run_stages(edited(folder, *BLOCKS), folder))
+    return folder / "edited.yaml", folder
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -100,6 +100,7 @@ def test_imports_have_no_cycle():
         visit(name, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
@@ -271,6 +272,7 @@ def record():
     return {stage.name: {"revision": stage.revision, "code": sources(stage.name)} for stage in STAGES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
 def test_whoever_edits_a_stage_is_reminded_of_its_revision(stage):
     """Snakemake does not see edits of the package: only a raised revision reruns a stage."""

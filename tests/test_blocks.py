@@ -1,6 +1,7 @@
 """Studies of several grids: what their blocks share, what the cube and the figures are, what is refused."""
 
 import pandas as pd
+import pytest
 import xarray as xr
 from tiny import BLOCKS, edited
 
@@ -69,6 +70,7 @@ def test_an_axis_may_point_to_every_group(tmp_path):
     assert widths == {(0.0, 0.0), (0.3, 0.3)}
 
 
+@pytest.mark.slow
 def test_every_block_is_a_group_of_the_cube_and_a_folder_of_figures(blocks):
     path, folder = blocks
     study = load(path)
@@ -101,6 +103,7 @@ def test_shared_cells_are_compared_once(blocks):
     assert "c 0, law" not in (folder / "comparison.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_study_of_blocks_has_a_baseline(blocks, tmp_path):
     study, folder = load(blocks[0]), blocks[1]
     record = baselines.take(study, folder)

@@ -89,6 +89,7 @@ def copy(done, tmp_path_factory):
     return done[0], folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["a flipped bit", *damage.WHOLE])
 @pytest.mark.parametrize(
     "stage",
@@ -173,6 +174,7 @@ def mounted(folder, megabytes):
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["No space left on device", "Read-only file system"])
 @pytest.mark.parametrize("stage", ["train", "spectrum", "dimension", "sample", "fit", "cube", "compare", "report"])
 def test_what_cannot_be_written_is_one_line_and_leaves_what_was_there(stage, trouble, copy, tmp_path, capsys):

@@ -110,6 +110,7 @@ def scoregap_in(project):
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_a_wheel_runs_a_study_in_an_empty_folder(project, scoregap_in):
     empty, run = scoregap_in
@@ -133,6 +134,7 @@ def test_a_wheel_runs_a_study_in_an_empty_folder(project, scoregap_in):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 def test_a_wheel_has_the_studies_the_profiles_and_the_baselines(project, scoregap_in):
     empty, run = scoregap_in
     listed = run("studies").stdout

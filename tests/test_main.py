@@ -69,6 +69,7 @@ def test_a_command_imports_its_own_stage_and_no_other(tiny, tmp_path):
     assert told[-1] == "imported ['fit', '--help'] scoregap.stages.fit"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
 def test_every_stage_explains_itself(stage):
     result = scoregap(stage, "--help")
@@ -212,6 +213,7 @@ def test_an_unknown_study_and_an_unwritable_folder_are_refused(tiny, tmp_path):
         refused(scoregap("run", tiny, "--results", "/proc/scoregap"), "--results: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["latin-1", "cp037", "shift_jis", "utf-8", "ascii"])
 def test_what_the_users_encoding_cannot_say_is_replaced(tiny, tmp_path, encoding):
     name = "res \N{GREEK SMALL LETTER OMEGA}\N{SNOWMAN}"
@@ -224,6 +226,7 @@ def test_what_the_users_encoding_cannot_say_is_replaced(tiny, tmp_path, encoding
     assert result.stdout.decode(spoken).startswith(f"tiny: 12 cells in 6 jobs, in {said}/tiny: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_lead_nowhere(tiny, tmp_path, closed):
     command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-m", "scoregap", "stop", tiny]
@@ -298,6 +301,7 @@ def test_a_run_is_checked_and_every_report_written(checked, tmp_path):
     assert sorted(results.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_what_got_worse_is_exit_status_1_and_first(checked, tmp_path):
     study, results, baseline = checked
     text = baseline.read_text()
@@ -310,6 +314,7 @@ def test_what_got_worse_is_exit_status_1_and_first(checked, tmp_path):
     assert result.stdout.splitlines()[2].startswith("curvature=0.5 exact: t_max[0]")
 
 
+@pytest.mark.slow
 def test_what_is_inconclusive_fails_if_strict(checked, tmp_path):
     study, results, baseline = checked
     content = json.loads(baseline.read_text())
@@ -320,6 +325,7 @@ def test_what_is_inconclusive_fails_if_strict(checked, tmp_path):
     assert scoregap(*arguments, "--strict").returncode == 3
 
 
+@pytest.mark.slow
 def test_what_is_not_comparable_is_exit_status_4(checked, tmp_path):
     study, results, baseline = checked
     (tmp_path / "b.json").write_text(baseline.read_text().replace('"device": "Linux', '"device": "Plan 9'))
@@ -329,6 +335,7 @@ def test_what_is_not_comparable_is_exit_status_4(checked, tmp_path):
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_check_and_accept_refuse_in_one_line(checked, tmp_path):
     study, results, _ = checked
     refused(scoregap("check", study, "--baseline", tmp_path / "b.json", "--results", results), "is no baseline")
@@ -341,6 +348,7 @@ def test_check_and_accept_refuse_in_one_line(checked, tmp_path):
     assert "is missing" in result.stderr
 
 
+@pytest.mark.slow
 def test_stages_run_by_hand_on_files(tiny, tmp_path):
     from scoregap.study import load
 

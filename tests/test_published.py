@@ -12,6 +12,7 @@ from scoregap.study import load
 FINDINGS = RESULTS / "findings"
 
 
+@pytest.mark.slow
 def test_tables_pictures_and_where_they_come_from(blocks, tmp_path):
     study, folder = load(blocks[0]), blocks[1]
     publish(study, folder, tmp_path / "out", ["claims", "curved/gaps"])

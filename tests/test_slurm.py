@@ -14,7 +14,7 @@ from scoregap.store.cube import read_cube
 from scoregap.store.results import mark
 from scoregap.study import load
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slurm]
+pytestmark = [pytest.mark.slow, pytest.mark.workflow, pytest.mark.slurm]
 
 
 @pytest.fixture(scope="session", autouse=True)

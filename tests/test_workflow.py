@@ -60,10 +60,13 @@ def planned(folder, *arguments):
     return counts
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+@pytest.fixture(scope="session")
+def finished(once):
     """A folder with the tiny study, run through the command line as a user would."""
-    folder = tmp_path_factory.mktemp("finished")
+    return once("finished", run_tiny)
+
+
+def run_tiny(folder):
     (folder / "tiny.yaml").write_text(TINY)
     command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
     nowhere = dict.fromkeys(("HOME", "TMPDIR"), "/proc/nowhere")  # which root cannot make either
@@ -72,7 +75,6 @@ def finished(tmp_path_factory):
     assert sorted(path.name for path in folder.iterdir()) == ["results", "tiny.yaml"]
     assert [path.name for path in (folder / "results").iterdir()] == ["tiny"]
     (folder / "output.txt").write_text(result.stdout)
-    return folder
 
 
 @pytest.fixture
@@ -107,15 +109,16 @@ def test_the_report_is_one_file_with_captions(finished):
     assert "https://" not in text
 
 
-def test_a_second_run_does_nothing(finished):
+def test_a_second_run_does_nothing(folder):
     command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
-    before = (finished / "results" / "tiny" / "report.html").stat().st_mtime
-    result = subprocess.run(command, capture_output=True, text=True, cwd=finished, check=True)
+    before = (folder / "results" / "tiny" / "report.html").stat().st_mtime
+    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
     assert "Nothing to be done" in result.stdout
     assert "trained/exact" in result.stdout
-    assert (finished / "results" / "tiny" / "report.html").stat().st_mtime == before
+    assert (folder / "results" / "tiny" / "report.html").stat().st_mtime == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("deleted", "first"),
     [
@@ -140,6 +143,7 @@ def test_whatever_is_deleted_is_made_again(folder, deleted, first):
     assert next(iter(sorted(planned(folder), key=STAGES.index))) == first
 
 
+@pytest.mark.slow
 def test_results_without_snakemakes_records_are_followed_all_the_same(folder):
     shutil.rmtree(folder / "results" / "tiny" / ".snakemake")
     assert planned(folder) == {}
@@ -147,6 +151,7 @@ def test_results_without_snakemakes_records_are_followed_all_the_same(folder):
     assert planned(folder) == {"fit": 6, "cube": 1, "compare": 1, "report": 1}
 
 
+@pytest.mark.slow
 def test_results_may_be_moved_and_paths_may_have_spaces(folder, tmp_path):
     (tmp_path / "a folder").mkdir()
     shutil.move(folder / "results", tmp_path / "a folder" / "re sults")
@@ -163,6 +168,7 @@ STRANGE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "results", "name"), STRANGE)
 def test_a_run_under_strange_names_is_the_run(tmp_path, place, results, name):
     """Of study, results and profile. By hundreds, without the jobs: `tests/paths.py`."""
@@ -186,12 +192,14 @@ def test_a_run_under_strange_names_is_the_run(tmp_path, place, results, name):
     assert b"100%  1 of 1  report" in again.stdout or b"100%  2 of 2" in again.stdout, again.stdout
 
 
+@pytest.mark.slow
 def test_touching_the_study_runs_nothing(folder):
     edit(folder, "study: tiny", "# a comment\nstudy:   tiny")
     edit(folder, "depth: 1", "depth: 1\n  device: cpu")
     assert planned(folder) == {}
 
 
+@pytest.mark.slow
 def test_a_new_curvature_runs_only_its_cells_and_the_gather(folder):
     edit(folder, "[0.0, 0.5]", "[0.0, 0.25, 0.5]")
     gather = {"cube": 1, "compare": 1, "report": 1}
@@ -210,6 +218,7 @@ def test_a_new_curvature_runs_only_its_cells_and_the_gather(folder):
     xr.testing.assert_equal(after.sel(curvature=before.curvature), before)
 
 
+@pytest.mark.slow
 def test_a_new_seed_trains_only_the_new_member(folder):
     job = next(job for job in load(folder / "tiny.yaml").jobs.values() if "0.5-gated-8" in job.id)
     weights = folder / "results" / "tiny" / "train" / f"{job.id}.safetensors"
@@ -224,6 +233,7 @@ def test_a_new_seed_trains_only_the_new_member(folder):
     assert all(np.array_equal(tensors[name], array, equal_nan=True) for name, array in marked.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "first"),
     [
@@ -238,12 +248,14 @@ def test_a_changed_section_reruns_its_stage_and_those_after_it(folder, old, new,
     assert planned(folder) == dict(list(all_jobs.items())[list(all_jobs).index(first) :])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "section"), [("dimension", DIMENSION), ("sample", SAMPLING)])
 def test_an_optional_section_adds_its_jobs_and_keeps_spectra_and_fits(folder, stage, section):
     edit(folder, "fit:\n", section)
     assert planned(folder) == {stage: 6, "cube": 1, "compare": 1, "report": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["train", "fit", "report"])
 def test_a_raised_revision_reruns_its_stage_and_those_after_it(folder, tmp_path, stage):
     """The package is copied, the revision raised in the copy, and Snakemake asked with the copy in front."""
@@ -281,6 +293,7 @@ def test_a_bad_study_stops_snakemake_with_one_sentence(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_a_failing_job_is_named_costs_no_other_and_the_rest_completes(folder):
     results = folder / "results" / "tiny"
     job = next(job for job in load(folder / "tiny.yaml").jobs.values() if "0.5-gated-8" in job.id)
@@ -307,15 +320,17 @@ def test_a_failing_job_is_named_costs_no_other_and_the_rest_completes(folder):
     assert line.startswith(f"scoregap: results/tiny/train/{weights.name}: is damaged")
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
+@pytest.fixture(scope="session")
+def small(once):
     """A folder with a finished study of every stage: a network and the exact score, one seed."""
-    folder = tmp_path_factory.mktemp("small")
+    return once("small", run_small)
+
+
+def run_small(folder):
     changes = FLAT, ("[exact, gaussian, gated-8]", "[exact, gated-8]"), ("seed: 2", "seed: 1")
     edited(folder, *changes, WITH_DIMENSION, WITH_SAMPLING).rename(folder / "tiny.yaml")
     code, errors = run(folder)
     assert code == 0, errors
-    return folder
 
 
 @pytest.fixture
@@ -370,6 +385,7 @@ def run(*args, **kwargs):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "dying", "late"),
     [
@@ -398,6 +414,7 @@ def test_a_job_that_dies_over_a_file_that_exists_is_run_again(every, old, new, d
     assert (cube.status == 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moved", ["source", "target"])
 def test_a_stop_in_the_cube_stage_while_there_is_an_old_cube(every, moved):
     """SIGKILL to Snakemake and its jobs when the old cube has been put aside, and when the new one is in its place."""
@@ -423,6 +440,7 @@ _os.replace = _dying
     assert next_run(every) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("victims", "first"),
     [
@@ -449,6 +467,7 @@ def test_what_is_damaged_is_named_and_the_same_command_makes_it_again(every, vic
     assert next_run(every) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hours", "old", "new"), [(3, "seed: 1", "seed: 2"), (-3, "resamples: 50", "resamples: 60")])
 def test_clocks_that_are_wrong_do_not_matter(every, hours, old, new):
     """All that an earlier run has left is three hours old, or of the future; the study grows or is edited."""
@@ -462,6 +481,7 @@ def test_clocks_that_are_wrong_do_not_matter(every, hours, old, new):
     assert planned(every) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "profile"), [("train", "default"), ("spectrum", "a user's"), ("cube", "default")])
 def test_a_kill_between_a_receipt_and_snakemakes_note_of_it_costs_nothing(every, stage, profile):
     """Snakemake then holds a stage that is done for incomplete; those after it had not begun."""
@@ -487,6 +507,7 @@ def test_a_kill_between_a_receipt_and_snakemakes_note_of_it_costs_nothing(every,
     assert next_run(every) == {}
 
 
+@pytest.mark.slow
 def test_results_from_before_receipts_are_taken_over(every):
     """Products without receipts: every stage finds them, and nothing is trained or measured again."""
     results = every / "results" / "tiny"
@@ -521,6 +542,7 @@ def read_until(process, word):
     raise AssertionError(f"{word!r} was not printed: {process.stderr.read()}")
 
 
+@pytest.mark.slow
 def test_killed_anywhere_it_goes_on_and_the_cube_is_the_same(finished, tmp_path):
     """SIGKILL to everything after some jobs, SIGTERM after some more, then to the end."""
     (tmp_path / "tiny.yaml").write_text(TINY)
@@ -550,6 +572,7 @@ def test_killed_anywhere_it_goes_on_and_the_cube_is_the_same(finished, tmp_path)
     assert not (tmp_path / "results" / "tiny" / ".runtime" / "tmp").exists()
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_do_not_mix(tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     first = start(tmp_path)
@@ -578,6 +601,7 @@ def test_two_runs_at_once_do_not_mix(tmp_path):
     assert report.begun == []  # stopped, not failed
 
 
+@pytest.mark.slow
 def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
     mark(tmp_path)
     (tmp_path / "logs" / "train").mkdir(parents=True)
@@ -593,6 +617,7 @@ def test_progress_is_told_in_silence(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "logs" / workflow.EVENTS).read_text() == f"{told}\n"
 
 
+@pytest.mark.slow
 def test_two_signals_at_once_leave_nothing_running(tmp_path):
     """Also where they come before anything is ready for them."""
 

@@ -30,6 +30,7 @@ def test_the_band_over_seeds_is_students():
     assert np.isnan([low[2], high[2]]).all()
 
 
+@pytest.mark.slow
 def test_the_density_of_the_law_is_that_of_gamma(results, panels):
     """Mass m / d, between the edges; and the mean of gamma over all d is that of Gaussian quadrature over variances."""
     study, ds = results[0], panels[0][1]

@@ -114,6 +114,7 @@ def test_margins_are_those_of_the_study():
     assert judged("shift", [1.0] * 3, [1.0] * 3, [1.0] * 3)["margin"] == MARGINS.t_consolidation
 
 
+@pytest.mark.slow
 def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     study, folder = blocks
     frame = claims.claims(cubes.datasets(load(study), folder / "cube.zarr"))
@@ -139,6 +140,7 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     assert claims.CLAIMS["schedule"].says in text
 
 
+@pytest.mark.slow
 def test_numbers_of_closed_forms_are_exact(blocks):
     study, folder = blocks
     frame = claims.claims(cubes.datasets(load(study), folder / "cube.zarr")).set_index("claim")
@@ -153,6 +155,7 @@ def test_numbers_of_closed_forms_are_exact(blocks):
     np.testing.assert_allclose(flat.loc["schedule", "exact"], 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_study_without_networks_has_no_claims(tmp_path):
     study = edited(tmp_path, ("[exact, gaussian, gated-8]", "[exact, gaussian]"))
     run_stages(study, tmp_path)

@@ -30,6 +30,7 @@ def test_without_further_draws_the_interval_is_that_of_the_sum():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", [0.0, -0.8, 0.8])
 def test_with_further_draws_intervals_are_narrow_and_hold_the_truth_as_often_as_they_say(link):
     """10,000 repeats: the share that holds it scatters by .003."""

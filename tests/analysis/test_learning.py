@@ -50,6 +50,7 @@ def test_which_tables_apply(tmp_path):
     assert names(FLAT) == []
 
 
+@pytest.mark.slow
 def test_costs_of_every_seed(flat):
     study, (ds,) = flat
     late = ds.load().copy(deep=True)

@@ -198,6 +198,7 @@ def test_the_expansion_is_of_arcs_where_it_holds():
     assert two[1]["t_consolidation_over_flat"] < alone  # the wide arc's ghost is the larger one
 
 
+@pytest.mark.slow
 def test_density_adds_up_to_the_bulk():
     table = summary.describe(100, groups_of((40, 1.0)), densities=4001)["density"]
     assert table["atom_at_zero"] == pytest.approx(0.6)

@@ -155,6 +155,7 @@ UNSTABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", UNSTABLE, ids=str)
 def test_a_rate_that_is_too_high_ends_below_no_training(how):
     """On fresh points the averaged network is finite and better than an untrained one, which has loss 1."""

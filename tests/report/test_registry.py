@@ -102,6 +102,7 @@ def test_several_ambient_dimensions_come_in_the_order_of_the_study(tmp_path):
     assert np.isfinite(registry.draw("finite_size", named).get_size_inches()).all()
 
 
+@pytest.mark.slow
 def test_blocks_have_figures_of_their_own(blocks):
     path, folder = blocks
     study = load(path)

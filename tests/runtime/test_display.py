@@ -127,6 +127,7 @@ print(workflow.follow([sys.executable, "-c", code], folder, locking.take(folder)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_run_draws_bars_on_a_terminal_only(tmp_path, terminal):
     code = "import os, time\ntell = open(int(os.environ['SCOREGAP_EVENTS']), 'w', buffering=1).write\n"

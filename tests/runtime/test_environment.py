@@ -65,6 +65,7 @@ def listing(folder):
     return {path: path.lstat().st_mtime_ns for path in folder.rglob("*")}
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_a_users_environment_changes_no_byte_and_gets_no_file(tmp_path):
     """The same as all stages by hand, in this process."""
@@ -89,6 +90,7 @@ def test_a_users_environment_changes_no_byte_and_gets_no_file(tmp_path):
         assert (found / name).read_bytes() == (wanted / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_report_by_hand_is_the_same_in_any_environment(done, tmp_path):
     """As far as the library decides it: modules and warnings of Python are those of who calls."""
     study, results = done

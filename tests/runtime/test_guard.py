@@ -9,6 +9,7 @@ from standin import below, left, start
 from scoregap.runtime import locking
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["the run", "the guard", "Snakemake", "the run and Snakemake"])
 def test_whichever_process_is_killed_nothing_is_left(tmp_path, victim):
     process = start(tmp_path)
@@ -27,6 +28,7 @@ def test_whichever_process_is_killed_nothing_is_left(tmp_path, victim):
     assert not locking.taken(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
 def test_a_signal_stops_the_run_and_its_jobs(tmp_path, number):
     process = start(tmp_path)
@@ -39,6 +41,7 @@ def test_a_signal_stops_the_run_and_its_jobs(tmp_path, number):
     assert not (tmp_path / ".runtime" / "tmp").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_ignores_hangups_goes_on(tmp_path):
     """As nohup has it."""
     previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which the child inherits
@@ -51,6 +54,7 @@ def test_a_run_that_ignores_hangups_goes_on(tmp_path):
     assert (process.returncode, "status 0" in output) == (0, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["a pipe", "a terminal"])
 def test_a_run_whose_output_nobody_reads_any_more_goes_on(tmp_path, how):
     ours, theirs = os.pipe() if how == "a pipe" else os.openpty()

@@ -37,6 +37,7 @@ def names_first(test):
     return test
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @names_first
 @given(name=NAMES)
@@ -54,6 +55,7 @@ def test_the_snakefile_reads_the_paths_that_were_given(tmp_path_factory, name):
     assert os.fsencode(Path(config["study"]).resolve()) == os.fsencode(folder / name / f"{name[:200]}.yaml")
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @names_first
 @given(name=NAMES)
@@ -110,6 +112,7 @@ def test_a_run_replaces_what_an_earlier_one_has_handed_over(tmp_path):
     assert config == {"study": str(tmp_path / "a.yaml"), "results": str(tmp_path / "results 2"), "gpus": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_snakemake_plans_under_names_of_all_kinds():
     """A sample of `tests/paths.py`."""

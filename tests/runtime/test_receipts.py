@@ -128,6 +128,7 @@ def fill(path):
 DAMAGES = {"absent": Path.unlink, "shorter": shorten, "a flipped bit": flip, "a folder": fill}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
 def test_a_damaged_product_is_named_and_its_stage_and_those_after_it_run(stage, how, study, folder):
@@ -177,6 +178,7 @@ def test_many_damaged_products_are_a_few_lines(study, folder):
     assert lines[-1] == f"{folder / 'fit'}: {jobs - receipts.NAMED} more products of this stage likewise"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [-HOURS, HOURS, 13 * 365 * 24 * HOURS, -17 * 365 * 24 * HOURS])
 def test_dates_decide_nothing(study, folder, shift, monkeypatch):
     for path in folder.rglob("*"):
@@ -240,6 +242,7 @@ def test_a_baseline_that_comes_changes_or_goes_runs_the_report(study, folder, tm
     assert missing(study, folder, baseline) == {"report": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["train", "cube"])
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "[" * 100_000, '{"format": 0}', "\xff\xfe", '{"format": 1, "files": {"x": []}}', None]
@@ -326,6 +329,7 @@ def test_receipts_are_read_without_numpy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
 
 
+@pytest.mark.slow
 def test_a_stage_by_hand_leaves_a_receipt_only_if_asked_and_last(tmp_path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     job = next(id for id in load(tmp_path / "tiny.yaml").jobs if "0.0-exact" in id)

@@ -183,6 +183,7 @@ def test_networks_on_a_gpu_ask_for_one_and_its_host_memory(tmp_path, on_gpu):
             assert (request.memory > plain.memory + 1000) == bool(gpus)
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 @pytest.mark.parametrize(
     ("device", "here", "asks"),

@@ -32,6 +32,7 @@ def test_every_cell_has_its_rows(done):
     assert "family arcs" in table
 
 
+@pytest.mark.slow
 def test_without_networks_the_law_is_compared(tiny, tmp_path):
     from tiny import TINY, run_stages
 
@@ -49,6 +50,7 @@ def test_without_networks_the_law_is_compared(tiny, tmp_path):
     assert not (tmp_path / "figures" / "training.svg").exists()
 
 
+@pytest.mark.slow
 def test_without_an_exact_arm_nothing_is_judged(tiny, tmp_path):
     from tiny import TINY, run_stages
 
@@ -59,6 +61,7 @@ def test_without_an_exact_arm_nothing_is_judged(tiny, tmp_path):
     assert set(zip(frame[judged].verdict, frame[judged].reason, strict=True)) == {("not testable", "no exact arm")}
 
 
+@pytest.mark.slow
 def test_families_without_a_law(tmp_path):
     from tiny import edited, run_stages
 
@@ -72,6 +75,7 @@ def test_families_without_a_law(tmp_path):
     assert "The random-matrix law could be judged at no phase time: no law." in page
 
 
+@pytest.mark.slow
 def test_what_the_study_says_as_a_whole_is_kept_bit_for_bit(blocks, tmp_path):
     study, folder = load(blocks[0]), blocks[1]
     kept = analysis.read(study, folder / "findings.jsonl")

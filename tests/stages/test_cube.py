@@ -72,6 +72,7 @@ def test_missing_jobs_are_missing_cells(done, tmp_path):
     assert ds.exact_t_max.sel(curvature=0.5, network="gated-8").notnull().any()
 
 
+@pytest.mark.slow
 def test_damaged_and_foreign_jobs_are_refused_and_the_old_cube_stays(done, tmp_path):
     study, results = done
     for stage in ("spectrum", "fit"):
@@ -100,6 +101,7 @@ def test_damaged_and_foreign_jobs_are_refused_and_the_old_cube_stays(done, tmp_p
     read_cube(tmp_path / "cube.zarr")
 
 
+@pytest.mark.slow
 def test_ragged_and_several_ambient_dimensions(tmp_path):
     """Two manifold dimensions are padded, two ambient dimensions are groups, three groups have three gaps."""
     study = tmp_path / "ragged.yaml"
@@ -124,6 +126,7 @@ def test_ragged_and_several_ambient_dimensions(tmp_path):
     assert (tmp_path / "figures" / "gaps.svg").exists()
 
 
+@pytest.mark.slow
 def test_axes_of_texts_go_through_every_stage(tmp_path):
     """One inside a job and one between jobs: coordinates, tables, figures."""
     study = tmp_path / "texts.yaml"

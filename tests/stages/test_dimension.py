@@ -237,6 +237,7 @@ def test_points_of_a_mixture_have_the_dimension_of_their_component(tmp_path):
     np.testing.assert_array_equal(ds.estimate[:, 0, :, 0], ds.point_dimension)
 
 
+@pytest.mark.slow
 def test_the_cube_has_the_estimates_of_studies_that_ask_for_them(asked, done, tmp_path):
     study, results = asked
     ds = xr.open_zarr(results / "cube.zarr")

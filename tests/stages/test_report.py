@@ -85,6 +85,7 @@ EDGES = {
 STEPS = ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edge", "changes"),
     [
@@ -105,6 +106,7 @@ def test_cubes_with_few_results_are_drawn(tmp_path, monkeypatch, ranks, edge, ch
     assert "Not drawn" not in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["drawing", "saving"])
 def test_a_figure_that_cannot_be_drawn_is_named_and_costs_no_other(done, tmp_path, monkeypatch, capsys, place):
     study, results = done
@@ -130,6 +132,7 @@ def test_a_figure_that_cannot_be_drawn_is_named_and_costs_no_other(done, tmp_pat
             assert drawn.stat().st_size > 2000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [InputError("x"), DamagedFile("x"), OSError("x"), MemoryError()])
 def test_what_is_no_matter_of_a_figure_stops_the_report(done, tmp_path, monkeypatch, error):
     study, results = done
@@ -143,6 +146,7 @@ def test_what_is_no_matter_of_a_figure_stops_the_report(done, tmp_path, monkeypa
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):
     study, folder = results
     run = registry.open_run(folder)
@@ -163,6 +167,7 @@ def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_studies_at_the_edge_are_drawn_too(tmp_path, monkeypatch):
     """Every member diverges; one variance group; two ambient dimensions; more cells than panels."""
     for module in (figures, panels, cells_of, phases):
@@ -219,6 +224,7 @@ def test_the_report_computes_no_finding(done, tmp_path, monkeypatch):
     assert (tmp_path / "report.html").read_bytes() == (results / "report.html").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(done, tmp_path):
     study, results = done
     draw(study, results, tmp_path)

@@ -153,6 +153,7 @@ def job_of(study, curvature, network):
     )
 
 
+@pytest.mark.slow
 def test_the_cube_has_the_errors_of_every_cell(asked, done):
     study, results = asked
     ds = xr.open_zarr(results / "cube.zarr").load()

@@ -379,6 +379,7 @@ def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, monkeypatch, capsys, s
     assert not (tmp_path / "w.safetensors.checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
     study = edited(tmp_path, LONG)
     job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"

@@ -96,6 +96,7 @@ for number in range(4):  # in children, so that the parent has no threads yet: b
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_instant_leaves_the_old_cube_the_new_one_or_what_is_refused(tmp_path):
     subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=True)
     outcomes = []

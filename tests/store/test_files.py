@@ -22,6 +22,7 @@ from scoregap.store.weights import read_weights, weights_members, write_weights
 TEXT = Kind("a text", lambda path: True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", damage.KINDS)
 def test_no_flipped_bit_is_silent(kind, tmp_path):
     """A flip is named, or it lies in bytes that do not matter (zip dates) and what is read is the same."""

@@ -86,6 +86,7 @@ def writers(done, tmp_path_factory):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("foreign", FOREIGN)
 def test_no_stage_touches_what_it_did_not_make(writers, done, tmp_path, foreign):
     """Whatever lies where it would write, in a folder of a user or in a results folder: one line, nothing touched."""
@@ -104,6 +105,7 @@ def test_no_stage_touches_what_it_did_not_make(writers, done, tmp_path, foreign)
     assert listed(done[1]) == inputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=30, deadline=None)
 @given(content=st.binary(max_size=200) | st.text().map(lambda text: json.dumps({"format": 1, text: text}).encode()))
@@ -233,6 +235,7 @@ def test_a_link_to_ours_stays_and_what_it_leads_to_is_replaced(tmp_path, name):
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(f".{top}")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("foreign", ["of a stranger", "damaged"])
 def test_a_link_at_the_place_of_a_product_to_what_is_not_known_to_be_ours_stays_and_so_does_that(

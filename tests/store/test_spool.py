@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ print(build(1000), build(cells))
 """
 
 
+@pytest.mark.slow
 def test_a_cube_is_built_in_bounded_memory(tmp_path):
     """320 MB of numbers after 40 MB, in the memory of less than two shards and their copies more."""
     command = [sys.executable, "-c", MEMORY, tmp_path / "cube.zarr", "8000"]
