@@ -49,6 +49,7 @@ JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
 GresTypes=gpu
 ReturnToService=2
+JobRequeue=0
 MinJobAge=3600
 KillWait=5
 StateSaveLocation={state}/controller
