@@ -17,8 +17,8 @@ import torch
 
 from scoregap import data, trained
 from scoregap.data import posteriors
-from scoregap.measure import DIFFERENCES, differences, lanczos, pullback, spectra
-from scoregap.measure.jacobian import denoiser_jacobian as automatic
+from scoregap.measure import DIFFERENCES, differences, lanczos, spectra
+from scoregap.networks.jacobian import denoiser_jacobian as automatic
 from scoregap.report import figures
 from scoregap.stages import train
 from scoregap.study import load
@@ -281,7 +281,7 @@ def jacobians(path):
 
     def by_hand(x, t):
         x = torch.tensor(x[None], dtype=torch.float32)
-        return pullback.network_jacobian(network, x, torch.tensor([t], dtype=torch.float32))[1][0]
+        return analytic.network_jacobian(network, x, torch.tensor([t], dtype=torch.float32))[1][0]
 
     def in_numpy(x, t):
         with torch.no_grad():

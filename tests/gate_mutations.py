@@ -44,11 +44,11 @@ FAULTS = (
           "above = np.asarray(boundaries) - 2"),
     Fault("half the training", "train", "study/grid.py", "        return self.train\n",
           '        return self.train.model_copy(update={"steps": self.train.steps // 2})\n'),
-    Fault("a stale EMA: it forgets nothing", "train", "measure/training.py", "max(1.0 / step, 1.0 / (1 + ema * steps))",
-          "1.0 / step"),
-    Fault("a wrong noise weighting: 10^level", "train", "measure/networks.py", "distance.mul_(2 / distance[0].numel())",
-          "distance.mul_(2 / distance[0].numel() * 10.0 ** level[..., None, None])"),
-    Fault("a missing sqrt in the schedule", "train", "measure/networks.py", "addcmul(clean, spread.sqrt(), noise)",
+    Fault("a stale EMA: it forgets nothing", "train", "networks/training.py",
+          "max(1.0 / step, 1.0 / (1 + ema * steps))", "1.0 / step"),
+    Fault("a wrong noise weighting: 10^level", "train", "networks/denoiser.py", "noise, spread)).square()",
+          "noise, spread)).square().mul(10.0 ** self.level(spread))"),
+    Fault("a missing sqrt in the schedule", "train", "networks/denoiser.py", "addcmul(clean, spread.sqrt(), noise)",
           "addcmul(clean, spread, noise)"),
 )  # fmt: skip
 

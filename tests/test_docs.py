@@ -19,7 +19,8 @@ import pytest
 import yaml
 
 from scoregap.data import FAMILIES
-from scoregap.measure import DATA_ESTIMATORS, NETWORKS, SCORE_ESTIMATORS
+from scoregap.measure import DATA_ESTIMATORS, SCORE_ESTIMATORS
+from scoregap.networks import NETWORKS
 from scoregap.report import registry
 from scoregap.runtime import workflow
 from scoregap.study import load

@@ -28,7 +28,7 @@ def test_a_trained_cell_has_the_curves_and_the_weights_of_its_key(done):
         for i, name in enumerate(("step", "loss", "excess", "flops")):
             np.testing.assert_array_equal(curves[f"training_{name}"], tensors[f"{key}/curve"][:, i])
         np.testing.assert_array_equal(curves["training_excess_by_level"], tensors[f"{key}/levels"])
-        for name, parameter in found.denoiser(cell).network_parameters():
+        for name, parameter in found.denoiser(cell).network.state_dict().items():
             np.testing.assert_array_equal(parameter[0], tensors[f"{key}/network.{name}"])
         denoised.append(found.score(cell, None).denoise(x, 0.1))
     assert np.abs(denoised[0] - denoised[1]).max() > 1e-3

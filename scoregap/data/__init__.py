@@ -6,7 +6,8 @@
     mean, jacobian = sphere.exact(x + t**0.5 * noise, t)    # E[x0|x_t] and G = Cov[x0|x_t] / t, float64
 
 This file is light (no numpy), because Snakemake parses studies: a family is registered by name here
-and loaded from its module on first use. A new family is one file in `manifolds` and one line in FAMILIES.
+and loaded from its module on first use. A new family is one file in `manifolds` and one line in FAMILIES; or a
+`Family` of another package (`scoregap.plugins`), which is admitted where a study names it.
 """
 
 import math
@@ -17,7 +18,7 @@ from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from scoregap import InputError
+from scoregap import InputError, plugins
 from scoregap.laws import VARIANCE_LAWS
 
 
@@ -176,12 +177,33 @@ FAMILIES |= {f"skdim-{name}": _benchmark(name, *sizes) for name, sizes in BENCHM
 SETTINGS = {"frame": ("random", "orthonormal"), "sign": ("random", "positive", "negative")}  # allowed values
 
 
+def admit(name: str) -> None:
+    """Make a family of another package known, `PACKAGE.NAME` or `PACKAGE.MODULE:NAME`: its `Family` is imported.
+
+    Raises InputError if there is none.
+    """
+    if name in FAMILIES:
+        return
+    where = plugins.path(name, plugins.FAMILIES)
+    plugins.digest(where)
+    try:
+        found = resolve_name(where)
+    except (ImportError, AttributeError) as error:
+        raise InputError(key="family", value=name, allowed=f"{where} cannot be imported: {error}") from None
+    if not isinstance(found, Family):
+        raise InputError(key="family", value=name, allowed=f"{where} should be a scoregap.data.Family")
+    plugins.digest(found.where)
+    FAMILIES[name] = found
+
+
 def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed: int = 0, **settings):
     """A manifold of a registered family; `scoregap.data.manifolds.Manifold` says what it offers.
 
     groups: `Group`s, or tuples (count, std, ...). settings: those that the family reads. Raises InputError, in the
     words of a study file.
     """
+    if plugins.is_outside(family) and not plugins.is_path(family):
+        admit(family)
     if family not in FAMILIES:
         raise InputError(key="family", value=family, allowed=f"should be one of {', '.join(FAMILIES)}")
     try:

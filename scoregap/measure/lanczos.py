@@ -2,7 +2,7 @@
 
 product with G (or its symmetric part) -> spectral density, number of eigenvalues above a level, extreme eigenpairs
 
-A product maps an array (k, d) whose rows are vectors to the array of their images, as `scoregap.measure.jacobian`
+A product maps an array (k, d) whose rows are vectors to the array of their images, as `scoregap.networks.jacobian`
 and `scoregap.measure.differences` give it. The eigenvalues of t J are those of G less 1: a shift that the caller makes.
 """
 

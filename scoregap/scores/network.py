@@ -6,7 +6,9 @@ weights of a member -> denoiser -> Score
 import numpy as np
 import torch
 
-from scoregap.measure import jacobian, networks, pullback
+from scoregap.networks import analytic, jacobian
+from scoregap.networks import ensemble as ensembles
+from scoregap.networks.denoiser import Denoiser
 from scoregap.scores import Source
 from scoregap.scores.base import Score
 
@@ -36,7 +38,7 @@ class Network(Score):
     def jacobian(self, x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
         """Denoised points (n, d) and exact G (n, d, d)."""
         levels, variances = by_level(x, t)
-        mean, found = pullback.network_jacobian(self.denoiser, self._tensor(levels), self._tensor(variances))
+        mean, found = analytic.network_jacobian(self.denoiser, self._tensor(levels), self._tensor(variances))
         return mean.reshape(x.shape), found.reshape(*x.shape, x.shape[1])
 
     def products(self, x: np.ndarray, t: float):
@@ -60,19 +62,18 @@ def by_level(x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
     return x.reshape(len(starts), len(x) // max(1, len(starts)), x.shape[1]), t[starts]
 
 
-def ensemble(name: str, dim: int, training, data_std: list[float], generators: list[torch.Generator]):
-    """An untrained ensemble, one member per generator. name: of the axis network; training: a study's section train.
+def ensemble(name: str, dim: int, training, data_std: list[float], seeds: list[int]) -> Denoiser:
+    """An untrained ensemble, one member per seed. name: of the axis network; training: a study's section train.
 
     data_std: (members,) root mean variance of their data.
     """
-    network = networks.build(name, generators, dim, training.depth)
+    network = ensembles.build(name, seeds, dim, training.depth)
     noise_range = (training.noise.start, training.noise.stop)
-    return networks.Denoiser(network, data_std, noise_range, training.preconditioning, training.schedule)
+    return Denoiser(network, data_std, noise_range, training.preconditioning, training.schedule)
 
 
-def member(name: str, dim: int, training, data_std: float, weights: dict[str, np.ndarray]):
-    """The denoiser of a trained member, an ensemble of one. weights: its parameters by name, from training."""
-    denoiser = ensemble(name, dim, training, [data_std], [torch.Generator()])
-    for key, parameter in denoiser.network_parameters():
-        parameter.data = torch.from_numpy(weights[key][None])
+def member(name: str, dim: int, training, data_std: float, weights: dict[str, np.ndarray]) -> Denoiser:
+    """The denoiser of a trained member, an ensemble of one. weights: the state of its network, from training."""
+    denoiser = ensemble(name, dim, training, [data_std], [0])
+    denoiser.network.load_state_dict({key: torch.from_numpy(np.asarray(array)[None]) for key, array in weights.items()})
     return denoiser.requires_grad_(False)

@@ -10,6 +10,7 @@ the output, at every evaluation and heartbeat: one JSON object per line with `ti
 (steps/s) and `eta` (s). After a resumption steps since the last checkpoint come twice.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -21,7 +22,8 @@ import torch
 
 from scoregap import DamagedFile, InputError, variables
 from scoregap.data.capabilities import Posterior
-from scoregap.measure import networks, schedules, training
+from scoregap.networks import schedules, training
+from scoregap.networks.denoiser import Denoiser
 from scoregap.runtime import devices
 from scoregap.runtime.progress import Heartbeat, append, last, metrics_of
 from scoregap.scores.closed import Exact
@@ -100,11 +102,10 @@ def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weig
     return members, of_members(tensors, members.keys())
 
 
-def build(cells: list[Cell], data_std: list[float]) -> networks.Denoiser:
+def build(cells: list[Cell], data_std: list[float]) -> Denoiser:
     """Untrained ensemble for these cells, each member initialised from its own seed."""
-    generators = [torch.Generator().manual_seed(cell.seed("weights") % 2**63) for cell in cells]
-    one, settings = cells[0], cells[0].training
-    return ensemble(one["network"], one["ambient_dim"], settings, data_std, generators)
+    one, seeds = cells[0], [cell.seed("weights") % 2**63 for cell in cells]
+    return ensemble(one["network"], one["ambient_dim"], one.training, data_std, seeds)
 
 
 def sampler_of(cell: Cell, truth) -> Callable:
@@ -147,7 +148,7 @@ class HeldOut:
         self.levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(cells), -1)
 
     @torch.no_grad()
-    def __call__(self, denoiser: networks.Denoiser) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, denoiser: Denoiser) -> tuple[np.ndarray, np.ndarray]:
         denoised = denoiser(self.inputs, self.levels).double().cpu().numpy()
         error = (denoised - self.clean[:, None]) ** 2
         weight = denoiser.loss_weight(self.levels[..., None, None]).double().cpu().numpy()
@@ -180,7 +181,8 @@ def train(
         state = {name: np.concatenate([tensors[f"{key}/{name}"] for key in keys]) for name in names}
         record.restore(state)
         print(f"resumed after step {state['step'][0]}", file=sys.stderr)
-    flops = denoiser.flops(settings.levels, settings.samples)  # of a step of one member
+    alone = build(cells[:1], data_std[:1])
+    flops = alone.flops(settings.levels, settings.samples, cells[0]["ambient_dim"])  # of a step of one member
     taken = int(state["step"][0]) if state else 0
     share = state["share"] if state else np.ones(len(cells))
     beat, saved = Heartbeat("step", settings.steps, taken), time.monotonic()
@@ -208,7 +210,7 @@ def train(
         if aloud:
             beat.say(
                 f"{beat.rate * per_step[0]:.0f} samples/s",
-                f"{beat.rate * per_step[1] / 1e9:.1f} GFLOP/s",
+                *([] if math.isnan(flops) else [f"{beat.rate * per_step[1] / 1e9:.1f} GFLOP/s"]),
                 f"loss {np.median(progress.recent):.4f}",
                 *([] if excess is None else [f"excess {np.median(excess):.5f}"]),
             )
@@ -236,7 +238,7 @@ def train(
             "device": device.type,
             "rate_share": float(share[i]),  # of the learning rate, at the end
         }
-        tensors |= {f"{key}/network.{name}": array[i] for name, array in weights.items()}
+        tensors |= {f"{key}/network.{name}": array[i, ...] for name, array in weights.items()}
         tensors |= {f"{key}/{name}": record.arrays[name][i] for name in ("curve", "levels")}
     return members, tensors
 
@@ -303,7 +305,7 @@ class Record:
         """(members,) whether the weights to keep are better than no training; never so where a number is not finite."""
         return self.arrays["last" if self.patience is None else "lowest"] < self.untrained
 
-    def add(self, progress: training.Progress, flops: int, loss, excess) -> None:
+    def add(self, progress: training.Progress, flops: float, loss, excess) -> None:
         """Note one evaluation: its progress (a report), operations per member, and what `HeldOut` says."""
         assert progress.loss is not None
         curve, levels, count, stale, lowest, last = self.arrays.values()
@@ -315,8 +317,8 @@ class Record:
             last[i] = loss[i]
             if loss[i] < lowest[i]:
                 lowest[i], stale[i] = loss[i], 0
-                for name, array in progress.averaged.network_parameters() if self.patience else ():
-                    self.best.setdefault(name, np.zeros(array.shape, np.float32))[i] = array[i].cpu().numpy()
+                for name, array in state_of(progress.averaged).items() if self.patience else ():
+                    self.best.setdefault(name, np.zeros_like(array))[i] = array[i]
 
     def state(self) -> dict[str, np.ndarray]:
         """All of it, arrays with leading dimension member, for `restore`."""
@@ -327,9 +329,14 @@ class Record:
         self.arrays = {name: state[name] for name in self.arrays}
         self.best = {name.removeprefix("best/"): array for name, array in state.items() if name.startswith("best/")}
 
-    def weights(self, averaged: networks.Denoiser) -> dict[str, np.ndarray]:
+    def weights(self, averaged: Denoiser) -> dict[str, np.ndarray]:
         """The weights to keep, by name."""
-        return self.best or {name: array.cpu().numpy() for name, array in averaged.network_parameters()}
+        return self.best or state_of(averaged)
+
+
+def state_of(denoiser: Denoiser) -> dict[str, np.ndarray]:
+    """What is kept of networks, by name: weights and buffers (members, ...)."""
+    return {name: array.cpu().numpy() for name, array in denoiser.network.state_dict().items()}
 
 
 def over_known(squares, known):

@@ -18,20 +18,11 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core.core_schema import no_info_after_validator_function
 
-from scoregap import InputError, brief, dotted
+from scoregap import InputError, brief, data, dotted, networks, plugins
 from scoregap.data import FAMILIES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
-from scoregap.measure import (
-    DATA_ESTIMATORS,
-    DECAYS,
-    DIFFERENCES,
-    NETWORKS,
-    OPTIMISERS,
-    PRECONDITIONINGS,
-    SCHEDULES,
-    SCORE_ESTIMATORS,
-    VP_MOST_NOISE,
-)
+from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
+from scoregap.networks import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, VP_MOST_NOISE
 from scoregap.scores import UNTRAINED
 
 # In the order of the fields of a `Cell`.
@@ -51,14 +42,14 @@ Proportion = Annotated[float, Field(gt=0, lt=1)]
 
 @dataclass(frozen=True)
 class _Matching:
-    """A text that a pattern matches whole; names: all texts that do, where there are few."""
+    """A text that a pattern matches whole, or one of a few names, or either."""
 
     pattern: str
     allowed: str
     names: tuple[str, ...] = ()
 
     def _check(self, text: str) -> str:
-        if not re.fullmatch(self.pattern, text):
+        if text not in self.names and not re.fullmatch(self.pattern, text):
             raise ValueError(f"should be {self.allowed}")
         return text
 
@@ -66,11 +57,14 @@ class _Matching:
         return no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, core, handler):
-        return handler(core) | ({"enum": list(self.names)} if self.names else {"pattern": f"^({self.pattern})$"})
+        names, pattern = {"enum": list(self.names)}, {"pattern": f"^({self.pattern})$"}
+        if self.names and self.pattern:
+            return handler(core) | {"anyOf": [names, pattern]}
+        return handler(core) | (names if self.names else pattern)
 
 
-def _one_of(names) -> _Matching:
-    return _Matching("|".join(names), f"one of {', '.join(names)}", tuple(names))
+def _one_of(names, pattern: str = "", also: str = "") -> _Matching:
+    return _Matching(pattern, f"one of {', '.join(names)}{also}", tuple(names))
 
 
 _UNIQUE: dict[str, Any] = {"uniqueItems": True}  # what `_distinct` is in JSON Schema
@@ -370,6 +364,13 @@ class Document(Section):
         _Matching(r"[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, - and _, at most 64"),
         Field(description="name of the study, and of its folder of results"),
     ]
+    trusted: Annotated[
+        bool,
+        Field(
+            description="whether the study may run code that it names by its path, as the network `MODULE:CLASS`, "
+            "of a module that is installed or lies beside it; what installed packages offer needs no trust"
+        ),
+    ] = False
     axes: Annotated[
         dict[str, Any], Field(description="every key is one dimension of the cube, in this order, with its values")
     ]
@@ -409,16 +410,25 @@ class Document(Section):
 def _networks() -> _Matching:
     sized = [family for family, network in NETWORKS.items() if network.has_width]
     bare = [*UNTRAINED, *(family for family in NETWORKS if family not in sized)]
-    return _Matching(
-        rf"{'|'.join(bare)}|({'|'.join(sized)})-[1-9][0-9]{{0,4}}",
-        f"one of {', '.join(bare)}, or with a width {', '.join(sized)}, as gated-64",
+    own = rf"({'|'.join(sized)})-{_WIDTH}"
+    return _one_of(
+        bare,
+        rf"{own}|({plugins.NAME})(-{_WIDTH})?",
+        f", or with a width {', '.join(sized)}, as gated-64, or of another package, as PACKAGE.NAME-64",
     )
+
+
+_WIDTH = "[1-9][0-9]{0,4}"
 
 
 class Axis(Section):
     """Allowed values of the axes that every study has."""
 
-    family: Annotated[str, _one_of(FAMILIES), Field(description="what the data lie on")]
+    family: Annotated[
+        str,
+        _one_of(FAMILIES, plugins.NAME, ", or of another package, PACKAGE.NAME"),
+        Field(description="what the data lie on; also families of other packages, as `PACKAGE.NAME`"),
+    ]
     ambient_dim: Annotated[int, Field(ge=2, le=100_000, description="dimension of the data space, d")]
     manifold_dim: Annotated[Count | Proportion, Field(description="dimension of the manifold, m; below 1 a share of d")]
     # At 100 a typical latent is wrapped round 16 times.
@@ -439,6 +449,7 @@ class Axis(Section):
             + ", ".join(f"`{name}-64`" for name, one in NETWORKS.items() if one.has_width)
             + " at any width, "
             + ", ".join(f"`{name}`" for name, one in NETWORKS.items() if not one.has_width)
+            + "; also networks of other packages, as `PACKAGE.NAME-64` or `PACKAGE.MODULE:CLASS-64`"
         ),
     ]
     seed: Annotated[
@@ -479,7 +490,26 @@ def read_document(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dic
                     "unknown axis", file=path, key=f"blocks.{name}.{axis}", allowed=f"allowed are {some(axes)}"
                 )
         blocks[name] = {axis: _axis_values(path, f"blocks.{name}", axis, values) for axis, values in own.items()}
+    for where, values in (("axes", axes), *((f"blocks.{name}", own) for name, own in blocks.items())):
+        _admit(path, where, values, document.trusted)
     return document, axes, blocks
+
+
+def _admit(path: Path, where: str, axes: dict[str, tuple], trusted: bool) -> None:
+    """Find the code of other packages that axes name; of families it is run."""
+    for axis, found in (("family", data.admit), ("network", lambda name: plugins.digest(networks.import_path(name)))):
+        for name in filter(plugins.is_outside, axes.get(axis, ())):
+            if plugins.is_path(name):
+                if not trusted:
+                    raise InputError(
+                        f"{name!r} is code that would be run", file=path, key=f"{where}.{axis}", value=name,
+                        allowed="allowed in a study that says trusted: true",
+                    )  # fmt: skip
+                plugins.look_in(path.resolve().parent)
+            try:
+                found(name)
+            except InputError as error:
+                raise InputError(file=path, key=f"{where}.{axis}", value=name, allowed=error.allowed) from None
 
 
 class _Loader(yaml.SafeLoader):

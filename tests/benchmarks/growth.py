@@ -19,7 +19,9 @@ import numpy as np
 import torch
 
 from scoregap import data
-from scoregap.measure import networks, pullback, spectra
+from scoregap.measure import spectra
+from scoregap.networks import analytic, ensemble
+from scoregap.networks.denoiser import Denoiser
 from scoregap.stages import fit, spectrum
 from scoregap.study import load
 from scoregap.trained import Trained
@@ -70,10 +72,10 @@ class Cost(NamedTuple):
 def jacobians(size):
     """Exact Jacobians of a gated network at all times and points."""
     g = torch.Generator().manual_seed(0)
-    network = networks.build(f"gated-{size.width}", [g], size.d, DEPTH)
-    module = networks.Denoiser(network, [1.0], (1e-4, 30.0)).requires_grad_(False)
+    network = ensemble.build(f"gated-{size.width}", [0], size.d, DEPTH)
+    module = Denoiser(network, [1.0], (1e-4, 30.0)).requires_grad_(False)
     t, x = torch.linspace(0.01, 3, size.times), torch.randn(size.times, size.points, size.d, generator=g)
-    return lambda: [pullback.network_jacobian(module, x, t) for _ in range(size.cells)]
+    return lambda: [analytic.network_jacobian(module, x, t) for _ in range(size.cells)]
 
 
 def decompositions(size):

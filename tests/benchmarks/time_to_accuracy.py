@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from bench import Row, record
 
-from scoregap.measure import training
+from scoregap.networks import training
 from scoregap.stages import fit, spectrum, train
 from scoregap.study import Cell, load
 from scoregap.trained import Trained
@@ -76,7 +76,7 @@ class Task:
             settings.ema, reports, settings.optimiser, settings.decay,
         ):  # fmt: skip
             spent += time.process_time() - start
-            yield progress.step, spent / SEEDS, self.errors(data_std, dict(progress.averaged.network_parameters()))
+            yield progress.step, spent / SEEDS, self.errors(data_std, progress.averaged.network.state_dict())
             start = time.process_time()
 
     def errors(self, data_std: list[float], weights: dict[str, torch.Tensor]) -> np.ndarray:

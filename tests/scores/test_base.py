@@ -19,7 +19,7 @@ TRAIN = Train(steps=1, levels=1, samples=1, depth=1, noise=Noise(start=1e-3, sto
 
 def denoiser():
     """Of a network with the weights that it starts with, but for the last layer, which starts at 0."""
-    built = ensemble("gated-16", D, TRAIN, [0.8], [torch.Generator().manual_seed(3)])
+    built = ensemble("gated-16", D, TRAIN, [0.8], [3])
     last = built.network.leave.weight
     last.data = 0.3 * torch.randn(last.shape, generator=torch.Generator().manual_seed(4))
     return built.requires_grad_(False)

@@ -13,8 +13,8 @@ TRAIN = Train(steps=1, levels=1, samples=1, depth=1, noise=Noise(start=1e-3, sto
 
 def moved(name, data_std):
     """An ensemble some way from where training starts, at which the last layer is 0."""
-    both = ensemble(name, D, TRAIN, data_std, [torch.Generator().manual_seed(i) for i in range(len(data_std))])
-    for _, parameter in both.network_parameters():
+    both = ensemble(name, D, TRAIN, data_std, list(range(len(data_std))))
+    for _, parameter in both.network.named_parameters():
         parameter.data += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3))
     return both.requires_grad_(False)
 
@@ -50,7 +50,7 @@ def test_a_member_is_what_its_weights_say(name):
     with torch.no_grad():
         whole = both(x, t)
         for i, std in enumerate((0.5, 0.9)):
-            weights = {key: parameter.data[i].numpy() for key, parameter in both.network_parameters()}
+            weights = {key: array[i].numpy() for key, array in both.network.state_dict().items()}
             alone = member(name, D, TRAIN, std, weights)
             torch.testing.assert_close(alone(x[i : i + 1], t[i : i + 1])[0], whole[i])
             assert not any(parameter.requires_grad for parameter in alone.parameters())

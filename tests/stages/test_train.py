@@ -15,7 +15,8 @@ from tiny import TINY, edited
 
 from scoregap import InputError
 from scoregap.data import posteriors
-from scoregap.measure import networks
+from scoregap.networks import ensemble
+from scoregap.networks.denoiser import Denoiser
 from scoregap.stages import train
 from scoregap.store.results import mark
 from scoregap.store.weights import read_weights, write_weights
@@ -535,15 +536,15 @@ def test_a_network_converges_to_the_score_of_its_training_set(tmp_path):
 def record_of(losses, patience):
     """A record fed with held-out losses (evaluations, members)."""
     members = len(losses[0])
-    network = networks.build("linear", [torch.Generator().manual_seed(i) for i in range(members)], 2, 1)
-    averaged = networks.Denoiser(network, [1.0] * members, (0.1, 1.0)).requires_grad_(False)
+    network = ensemble.build("linear", range(members), 2, 1)
+    averaged = Denoiser(network, [1.0] * members, (0.1, 1.0)).requires_grad_(False)
     record = train.Record(np.full(members, 10.0), patience)
     for step, loss in enumerate(losses, 1):
         for parameter in averaged.parameters():
             parameter.fill_(step)
         progress = train.training.Progress(step, *np.ones((3, members)), averaged, dict)
         record.add(progress, step, np.array(loss), np.ones((members, train.variables.LEVELS)))
-    return record, {name: array[:, 0, 0].tolist() for name, array in record.weights(averaged).items()}
+    return record, {name: array.reshape(members, -1)[:, 0].tolist() for name, array in record.weights(averaged).items()}
 
 
 def test_patience_stops_a_member_and_keeps_its_best_weights():

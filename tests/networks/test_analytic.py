@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from scoregap.measure import NETWORKS, PRECONDITIONINGS, SCHEDULES, jacobian, networks, pullback
+from scoregap.networks import NETWORKS, PRECONDITIONINGS, SCHEDULES, analytic, ensemble, jacobian
+from scoregap.networks.denoiser import Denoiser
+from scoregap.networks.residual import Gated
 
 T = (0.01, 0.3, 5.0)
 
@@ -12,8 +14,8 @@ T = (0.01, 0.3, 5.0)
 def denoiser(name, dim=5, preconditioning="edm", schedule="ve", dtype=torch.float64):
     """One network whose weights and biases are all random, those of conditions and output included."""
     g = torch.Generator().manual_seed(3)
-    network = networks.build(name, [g], dim, 2)
-    module = networks.Denoiser(network, [0.8], (1e-3, 10.0), preconditioning, schedule)
+    network = ensemble.build(name, [3], dim, 2)
+    module = Denoiser(network, [0.8], (1e-3, 10.0), preconditioning, schedule)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=g)
@@ -30,7 +32,7 @@ def automatic(module, x, t):
 
 
 def same(module, x, t, **how):
-    denoised, g = pullback.network_jacobian(module, x, t)
+    denoised, g = analytic.network_jacobian(module, x, t)
     expected, whole = automatic(module, x, t)
     assert denoised.dtype == g.dtype == np.float64
     np.testing.assert_array_equal(denoised, expected)
@@ -42,7 +44,7 @@ def same(module, x, t, **how):
 def test_every_network_is_differentiated_exactly(family):
     name = f"{family}-12" if NETWORKS[family].has_width else family
     module, (x, t) = denoiser(name), inputs()
-    assert type(module.network) in pullback.STEPS
+    assert type(module.network) in analytic.STEPS
     g = same(module, x, t, rtol=1e-10, atol=1e-12)
     assert np.abs(g - np.swapaxes(g, -1, -2)).max() > 0.01  # so rows and columns are told apart
     assert np.abs(np.diff(g, axis=0)).max() > 0.01  # and noise levels
@@ -61,7 +63,7 @@ def test_every_preconditioning(preconditioning, schedule):
 def test_points_in_parts(name, points_at_once, monkeypatch):
     """12 points, in parts that divide them and in parts that do not."""
     module = denoiser(name)
-    monkeypatch.setattr(pullback, "CACHE", points_at_once * module.network.leave.weight.numel())
+    monkeypatch.setattr(analytic, "CACHE", points_at_once * module.network.leave.weight.numel())
     same(module, *inputs(), rtol=1e-10, atol=1e-12)
 
 
@@ -69,18 +71,18 @@ def test_single_precision_is_kept():
     """float32 in and through; its rounding is what is left between the two."""
     module, (x, t) = denoiser("gated-32", dtype=torch.float32), inputs(dtype=torch.float32)
     exact = automatic(module.double(), x.double(), t.double())[1]
-    found = pullback.network_jacobian(module.float(), x, t)[1]
+    found = analytic.network_jacobian(module.float(), x, t)[1]
     assert 1e-9 < np.abs(found - exact).max() < 1e-5 * np.abs(exact).max()
 
 
 def test_a_network_that_is_not_known_is_differentiated_automatically(monkeypatch):
-    monkeypatch.delitem(pullback.STEPS, networks.Gated)
+    monkeypatch.delitem(analytic.STEPS, Gated)
     same(denoiser("gated-8"), *inputs(), rtol=0)
 
 
 def test_weights_and_points_are_left_as_they_were():
     module, (x, t) = denoiser("gated-8"), inputs()
     before = [p.clone() for p in (*module.parameters(), x, t)]
-    first = pullback.network_jacobian(module, x, t)[1]
+    first = analytic.network_jacobian(module, x, t)[1]
     assert all(torch.equal(one, two) for one, two in zip(before, (*module.parameters(), x, t), strict=True))
-    np.testing.assert_array_equal(pullback.network_jacobian(module, x, t)[1], first)
+    np.testing.assert_array_equal(analytic.network_jacobian(module, x, t)[1], first)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from scoregap.measure import jacobian, networks
+from scoregap.networks import ensemble, jacobian
+from scoregap.networks.denoiser import Denoiser
 
 
-def ensemble(dim=5, seed=0):
+def denoiser(dim=5, seed=0):
     """A double-precision denoiser at one noise level per row of points: (levels, n, d) -> like it."""
     g = torch.Generator().manual_seed(seed)
-    module = networks.Denoiser(networks.build("gated-12", [g], dim, 2), [0.8], (1e-3, 10.0))
+    module = Denoiser(ensemble.build("gated-12", [seed], dim, 2), [0.8], (1e-3, 10.0))
     with torch.no_grad():
         for parameter in module.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=g)
@@ -38,7 +39,7 @@ def test_a_linear_map_is_its_own_jacobian(mode):
 
 @MODES
 def test_matches_torch(mode):
-    denoise, x = ensemble(), points()
+    denoise, x = denoiser(), points()
     denoised, g = jacobian.denoiser_jacobian(denoise, x, mode=mode)
     assert torch.equal(torch.from_numpy(denoised), denoise(x))
     whole = torch.autograd.functional.jacobian(denoise, x).numpy()  # (3, 4, 5, 3, 4, 5)
@@ -49,7 +50,7 @@ def test_matches_torch(mode):
 
 
 def test_matches_finite_differences():
-    denoise, x, h = ensemble(), points(), 1e-5
+    denoise, x, h = denoiser(), points(), 1e-5
     _, g = jacobian.denoiser_jacobian(denoise, x)
     for j in range(5):
         step = torch.zeros(5, dtype=torch.float64)
@@ -61,12 +62,12 @@ def test_matches_finite_differences():
 @MODES
 @pytest.mark.parametrize("chunk", [1, 2, 5, 64])
 def test_chunks_do_not_matter(chunk, mode):
-    expected = jacobian.denoiser_jacobian(ensemble(), points())[1]
-    np.testing.assert_allclose(jacobian.denoiser_jacobian(ensemble(), points(), chunk, mode)[1], expected, atol=1e-13)
+    expected = jacobian.denoiser_jacobian(denoiser(), points())[1]
+    np.testing.assert_allclose(jacobian.denoiser_jacobian(denoiser(), points(), chunk, mode)[1], expected, atol=1e-13)
 
 
 def test_products_are_those_of_the_jacobian_and_of_its_transpose():
-    module, x = ensemble(), points()[1, 0]
+    module, x = denoiser(), points()[1, 0]
     _, g = jacobian.denoiser_jacobian(module, points())
 
     def one_level(z):  # (1, d) at the second noise level

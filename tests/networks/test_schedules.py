@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from scoregap import diffusion
-from scoregap.measure import SCHEDULES, VP_BETA, VP_MOST_NOISE, schedules
+from scoregap.networks import SCHEDULES, VP_BETA, VP_MOST_NOISE, schedules
 
 
 @pytest.mark.parametrize("t", [1e-10, 1e-4, 0.3, 5.0, 2e4])

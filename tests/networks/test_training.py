@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from scoregap.measure import OPTIMISERS, PRECONDITIONINGS, jacobian, networks, schedules, training
+from scoregap.networks import OPTIMISERS, PRECONDITIONINGS, jacobian, schedules, training
+from scoregap.networks import ensemble as ensembles
+from scoregap.networks.denoiser import Denoiser
 
 RANGE = (1e-3, 30.0)
 DIM = 2
@@ -28,8 +30,7 @@ def data(seeds, samplers=None, levels=4, samples=8, **noise):
 
 
 def ensemble(seeds, name="gated-16", depth=1, std=1.0, **how):
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return networks.Denoiser(networks.build(name, generators, DIM, depth), [std] * len(seeds), RANGE, **how)
+    return Denoiser(ensembles.build(name, seeds, DIM, depth), [std] * len(seeds), RANGE, **how)
 
 
 def run(seeds, samplers=None, steps=100, reports=None, rate=5e-3, warmup=0.1, ema=0.1, **more):
@@ -311,8 +312,8 @@ def test_the_linear_control_learns_the_gaussian_score():
     root = frame * np.sqrt(variances)
     samplers = [lambda rng, n: rng.standard_normal((n, d)) @ root.T]
     std = float(np.sqrt(variances.mean()))
-    network = networks.build("linear", [torch.Generator().manual_seed(1)], d, 1)
-    module = networks.Denoiser(network, [std], RANGE)
+    network = ensembles.build("linear", [1], d, 1)
+    module = Denoiser(network, [std], RANGE)
     (progress,) = training.train(module, data([1], samplers, levels=32, samples=16), 1200, 3e-2, 0.05, 0.1, [1200])
     t = torch.tensor([[0.005, 0.03, 0.2, 1.0, 6.0]])
     x = torch.zeros(1, 5, 1, d)

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from scoregap.measure import schedules
-from scoregap.measure.networks import Denoiser
+from scoregap.networks import schedules
+from scoregap.networks.denoiser import Denoiser
 
 BLOCK = 32  # steps whose random draws are made at once, and that are set back at once
 LIMIT = 2.0  # of a block's mean loss, over that of no training
@@ -90,11 +90,12 @@ def train(
     averaged = copy.deepcopy(denoiser).requires_grad_(False)
     weights, averages = torch.nn.Parameter(flattened(denoiser)), flattened(averaged)
     weights.grad = torch.zeros_like(weights)
-    for parameter, part in zip(denoiser.parameters(), parts(denoiser, weights.grad), strict=True):
-        parameter.grad = part
+    parameters, gradients = list(denoiser.parameters()), parts(denoiser, weights.grad)
     descent = optimiser_of(optimiser, [weights])
     start = (
-        {name: torch.zeros_like(weights) for name in MOMENTS} if state is None else _restore(state, denoiser, averaged)
+        {name: torch.zeros_like(weights) for name in MOMENTS}
+        if state is None
+        else _restore(state, denoiser, averaged, weights.detach())
     )
     taken, wanted = 0 if state is None else int(state["step"][0]), set(reports)
     held = descent.state_dict()
@@ -113,7 +114,9 @@ def train(
         fallen = 0.5 * (1 + math.cos(math.pi * done)) if decay == "cosine" else 1.0
         risen = 1.0 if done >= warmup else done / warmup
         descent.param_groups[0]["lr"] = learning_rate * risen * fallen
-        trial.add(denoiser.gradient(clean, noise, t))
+        loss = denoiser.loss(clean, noise, t)
+        torch._foreach_copy_(gradients, torch.autograd.grad(loss.sum(), parameters, materialize_grads=True))
+        trial.add(loss.detach())
         with trial.slowed():
             descent.step()
         averages.lerp_(weights.detach(), max(1.0 / step, 1.0 / (1 + ema * steps)))
@@ -222,24 +225,22 @@ MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam and RAdam remember of every wei
 
 
 def _state(denoiser, averaged, remembered) -> dict[str, np.ndarray]:
-    names = [name for name, _ in denoiser.network_parameters()]
     kinds = {"weight": list(denoiser.parameters()), "average": list(averaged.parameters())}
     kinds |= {moment: parts(denoiser, remembered[moment]) for moment in MOMENTS}
     return {
         f"{kind}/{name}": array.detach().cpu().numpy().copy()
         for kind, arrays in kinds.items()
-        for name, array in zip(names, arrays, strict=True)
+        for (name, _), array in zip(denoiser.network.named_parameters(), arrays, strict=True)
     }
 
 
-def _restore(state, denoiser, averaged) -> dict[str, torch.Tensor]:
-    """Put back the weights of a state; the moments of them all."""
-    names = [name for name, _ in denoiser.network_parameters()]
+def _restore(state, denoiser, averaged, vector) -> dict[str, torch.Tensor]:
+    """Put back the weights of a state; the moments of them all, vectors like that of the weights."""
+    moments = {moment: torch.zeros_like(vector) for moment in MOMENTS}
+    kinds = {"weight": list(denoiser.parameters()), "average": list(averaged.parameters())}
+    kinds |= {moment: parts(denoiser, vector) for moment, vector in moments.items()}
     with torch.no_grad():
-        for kind, one in (("weight", denoiser), ("average", averaged)):
-            for name, parameter in one.network_parameters():
-                parameter.copy_(torch.from_numpy(state[f"{kind}/{name}"]))
-    return {
-        moment: torch.cat([torch.from_numpy(state[f"{moment}/{name}"]).flatten() for name in names])
-        for moment in MOMENTS
-    }
+        for kind, arrays in kinds.items():
+            for (name, _), array in zip(denoiser.network.named_parameters(), arrays, strict=True):
+                array.copy_(torch.from_numpy(state[f"{kind}/{name}"]))
+    return moments

@@ -2,24 +2,28 @@
 
 (ensemble of one network, noisy points, noise variances) -> denoised points and denoiser Jacobian G = I + t J
 
-Automatic differentiation (`scoregap.measure.jacobian`) takes 2 to 4 times the time of its products, most of it to move
+Automatic differentiation (`scoregap.networks.jacobian`) takes 2 to 4 times the time of its products, most of it to move
 cotangents to and from memory. Here one forward pass keeps the slopes of the nonlinearities, and the d rows of the
 identity are pulled back through the layers for as many points at a time as fit into the cache: a block is two large
-matrix products and a few multiplications in place. Other networks are differentiated automatically.
+matrix products and a few multiplications in place. Classes of networks are registered in STEPS; others are differentiated
+automatically.
 """
 
 import math
 
 import torch
+from torch.nn.functional import silu
 
-from scoregap.measure import jacobian, networks
+from scoregap.networks import jacobian
+from scoregap.networks.residual import Gated, Normed, Paper, ResMLP, inverse_rms, normed
+from scoregap.networks.time_linear import TimeLinear
 
 CACHE, DEVICE = 2**16, 2**26  # numbers of one buffer of cotangents, on a CPU and on a GPU
 
 
 @torch.no_grad()
 def network_jacobian(denoiser, x, t):
-    """Denoised points and exact Jacobians of an ensemble of one `networks.Denoiser`, in the precision of x.
+    """Denoised points and exact Jacobians of an ensemble of one, a `denoiser.Denoiser`, in the precision of x.
 
     x: (T, points, d) noisy points; t: (T,) noise variances, of the same type and device.
     Returns float64 arrays (T, points, d) and G (T, points, d, d) with G[..., i, j] = d D_i / d x_j, equal to those of
@@ -29,11 +33,10 @@ def network_jacobian(denoiser, x, t):
     if type(network) not in STEPS:
         return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], t[None])[0], x)
     skip, outer, inner = (one[0].expand(*x.shape[:2], 1) for one in denoiser.coefficients(t[None, :, None, None]))
-    outputs, kept = network.run((x * inner)[None], denoiser.noise(t[None]))
-    denoised = skip * x + outer * outputs[0]
+    steps, gate = STEPS[type(network)](network, (x * inner)[None], denoiser.noise(t[None])[..., None, None])
+    denoised = denoiser(x[None], t[None])[0]
     skip, outer, inner = (one.reshape(-1, 1, 1) for one in (skip, outer, inner))
 
-    steps, gate = STEPS[type(network)](network, kept)
     gate = gate[0].expand(*x.shape[:2], -1).flatten(0, 1)
     leave = network.leave.weight[0].T.contiguous()  # row i: the cotangent of output i
     enter = network.enter.weight[0].T.contiguous()
@@ -60,39 +63,55 @@ def _slope(h):
     return gate * (1 + h * (1 - gate))
 
 
-# What a family's layers do between `leave` and `enter`: (network, what its `run` has kept) -> (steps, gate).
+# What a family's layers do between `leave` and `enter`: (network of one member, x, level) -> (steps, gate).
 # A step pulls cotangents rows (k, d, width) of the points i back through one block, in place, with two buffers
 # of their size, the second one twice that. gate: (1, T, points or 1, width), of the features just before `leave`.
 
 
-def _gated(network, kept):
-    *_, conditions, blocks, _, _, _ = kept
-    steps = []
-    for (_, _, (value, before, gate)), values, gates, mix in zip(
-        blocks, network.values, network.gates, network.mix, strict=True
-    ):
+def _blocks(network, x, level, step_of):
+    """step_of: (network, k, features h, condition) -> the step of block k."""
+    conditions, h, steps = network.conditions(level), network.enter(x), []
+    for k in range(network.depth):
+        steps.append(step_of(network, k, h, conditions[k]))
+        h = h + network.mix[k](network.inside(k, h, conditions[k]))
+    return steps, 1 + conditions[-1] if network.output_gate else torch.ones_like(conditions[-1]), h
+
+
+def _gated(network, x, level):
+    def step_of(network, k, h, condition):
+        values, gates = network.values[k], network.gates[k]
+        value, before = values(h), gates(h) + condition
         back = torch.cat([values.weight[0].T, gates.weight[0].T])
-        steps.append(_residual(mix, (gate[0], (value * _slope(before))[0]), back))
-    return steps, 1 + conditions[-1]
+        return _residual(network.mix[k], (_rows(silu(before)), _rows(value * _slope(before))), back)
+
+    return _blocks(network, x, level, step_of)[:2]
 
 
-def _silu(network, kept, normalise=False):
-    *_, conditions, blocks, last, _, _ = kept
-    steps = []
-    for (h, _, before), linear, mix in zip(blocks, network.linear, network.mix, strict=True):
-        norm = _through_norm(h[0]) if normalise else None
-        steps.append(_residual(mix, (_slope(before)[0],), linear.weight[0].T.contiguous(), norm))
-    if normalise:
-        steps.append(_through_norm(last[0]))
-    return steps, 1 + conditions[-1] if network.output_gate else torch.ones_like(conditions[-1])
+def _silu(network, x, level):
+    def step_of(network, k, h, condition):
+        linear = network.linear[k]
+        return _residual(network.mix[k], (_rows(_slope(linear(h) + condition)),), linear.weight[0].T.contiguous())
+
+    return _blocks(network, x, level, step_of)[:2]
 
 
-def _normed(network, kept):
-    return _silu(network, kept, normalise=True)
+def _normed(network, x, level):
+    def step_of(network, k, h, condition):
+        linear = network.linear[k]
+        slope = _rows(_slope(linear(normed(h)) + condition))
+        return _residual(network.mix[k], (slope,), linear.weight[0].T.contiguous(), _through_norm(_rows(h)))
+
+    steps, gate, h = _blocks(network, x, level, step_of)
+    return [*steps, _through_norm(_rows(h))], gate
 
 
-def _linear(network, kept):
-    return [], kept[3]
+def _linear(network, x, level):
+    return [], 1 + network.condition(network.embedded(level))
+
+
+def _rows(h):
+    """Features (1, T, points, width) as (T points, width)."""
+    return h.flatten(0, 2)
 
 
 def _residual(mix, factors, back, through_norm=None):
@@ -120,20 +139,20 @@ def _residual(mix, factors, back, through_norm=None):
 
 
 def _through_norm(h):
-    """The step of `networks.normed`: y = r h, r = (mean h^2 + eps)^-1/2 has the Jacobian r (I - y y' / width)."""
-    scale, normed = networks.inverse_rms(h), networks.normed(h)
+    """The step of `normed`: y = r h, r = (mean h^2 + eps)^-1/2 has the Jacobian r (I - y y' / width)."""
+    scale, unit = inverse_rms(h), normed(h)
 
     def step(rows, i, *_):
-        y = normed[i, :, None]
+        y = unit[i, :, None]
         rows.baddbmm_(rows @ y, y.mT, alpha=-1 / rows.shape[-1]).mul_(scale[i, None])
 
     return step
 
 
 STEPS = {
-    networks.Gated: _gated,
-    networks.ResMLP: _silu,
-    networks.Normed: _normed,
-    networks.Paper: _silu,
-    networks.TimeLinear: _linear,
+    Gated: _gated,
+    ResMLP: _silu,
+    Normed: _normed,
+    Paper: _silu,
+    TimeLinear: _linear,
 }

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from scoregap.measure import VP_BETA
+from scoregap.networks import VP_BETA
 
 
 def clock(schedule, t, arrays=np):

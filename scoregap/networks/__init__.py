@@ -1,0 +1,50 @@
+"""Trained denoisers: networks, ensembles of them, their training and their Jacobians. Never imports `data` or `laws`.
+
+A network is an ordinary `nn.Module` of one member (`scoregap.networks.ensemble`); a new one is a class and a line in
+NETWORKS, or a class of another package (`scoregap.plugins`).
+
+This file is light (no torch), because Snakemake parses studies: a network is registered by name here and loaded from
+its module on first use. `gated-64` is `gated` at width 64; `linear` has no width.
+"""
+
+import math
+from typing import NamedTuple
+
+from scoregap import plugins
+
+
+class Network(NamedTuple):
+    """A network: where its class is, and whether its name carries a width."""
+
+    import_path: str
+    has_width: bool
+
+
+NETWORKS = {
+    "gated": Network("scoregap.networks.residual:Gated", True),
+    "resmlp": Network("scoregap.networks.residual:ResMLP", True),
+    "normed": Network("scoregap.networks.residual:Normed", True),
+    "linear": Network("scoregap.networks.time_linear:TimeLinear", False),
+    "paper": Network("scoregap.networks.residual:Paper", False),
+}
+
+# Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training.train`.
+PRECONDITIONINGS = ("edm", "epsilon", "x0")
+SCHEDULES = ("ve", "vp")
+OPTIMISERS = ("adam", "radam")
+DECAYS = ("cosine", "none")
+
+VP_BETA = (0.1, 20.0)  # of the schedule vp: beta rises linearly from s = 0 to s = 1 (Song et al. 2021)
+VP_MOST_NOISE = math.expm1(sum(VP_BETA) / 2)  # noise variance at s = 1
+
+
+def width(name: str) -> int | None:
+    """The width in a name, None if it has none."""
+    given = name.partition("-")[2]
+    return int(given) if given else None
+
+
+def import_path(name: str) -> str:
+    """Where the class of a network of the axis `network` is. Raises InputError if nobody offers it."""
+    family = name.partition("-")[0]
+    return NETWORKS[family].import_path if family in NETWORKS else plugins.path(family, plugins.NETWORKS)

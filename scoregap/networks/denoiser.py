@@ -1,0 +1,103 @@
+"""Networks as denoisers: preconditioning, noise as they are told it, and the loss of training.
+
+(stacked members, scale of their data) -> D(x, t) = c_skip x + c_out F(c_in x, level), and its denoising loss
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from scoregap.networks import ensemble, schedules
+
+
+class Denoiser(nn.Module):
+    """An ensemble of networks F as denoisers D(x, t) = c_skip x + c_out F(c_in x, level).
+
+    network: of `ensemble.stack`. data_std: (members,) root mean variance v per coordinate. noise_range: variances t
+    that `schedules.level` maps to [-1, 1]. preconditioning (Karras et al. 2022, Table 1):
+
+    edm      c_skip = v / (t + v), c_out = sqrt(t v / (t + v)), c_in = 1 / sqrt(t + v) under any schedule
+    epsilon  D = x - sqrt(t) F: the network predicts the noise
+    x0       D = sqrt(v) F: the network predicts the clean point
+
+    For the last two the schedule says what the network sees, c_in = 1 / sqrt(v) or 1 / sqrt(v (1 + t)): data are of
+    unit variance for it, whatever their units. (An x0 network that is given data of a tenth of that, and has to
+    return them, learns far worse: Adam's steps have one size.)
+    """
+
+    data_var: torch.Tensor
+
+    def __init__(self, network, data_std, noise_range, preconditioning="edm", schedule="ve"):
+        super().__init__()
+        self.network = network
+        self.register_buffer("data_var", torch.as_tensor(data_std, dtype=torch.float32)[:, None, None, None] ** 2)
+        self.noise_range = noise_range
+        self.preconditioning = preconditioning
+        self.schedule = schedule
+
+    def level(self, t):
+        """Noise level in [-1, 1] as networks see it, like t."""
+        return schedules.level(self.schedule, t, self.noise_range, torch)
+
+    def forward(self, x, t):
+        """x: (members, levels, n, dim); t: (members, levels) noise variances -> E[x0 | x], like x."""
+        skip, out, inner = self.coefficients(t[..., None, None])
+        return skip * x + out * self.outputs(x * inner, t)
+
+    def outputs(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """F at what the network sees, x (members, levels, n, dim), and noise variances t (members, levels); like x."""
+        return ensemble.apply(self.network, x, self.noise(t)[..., None, None])
+
+    def loss(self, clean: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """The denoising loss (members,) at clean + sqrt(t) noise.
+
+        clean, noise: (members, levels, n, dim); t: (members, levels). It is the mean of `loss_weight` times the squared
+        error, which is the squared distance of F from its `target`.
+        """
+        spread = t[..., None, None]
+        x = torch.addcmul(clean, spread.sqrt(), noise).mul_(self.coefficients(spread)[2])
+        return (self.outputs(x, t) - self.target(clean, noise, spread)).square().mean((1, 2, 3))
+
+    def target(self, clean, noise, t):
+        """What F would have to be for D to be the clean points; t: (members, levels, 1, 1)."""
+        if self.preconditioning == "edm":
+            total = t + self.data_var
+            return (t / (self.data_var * total)).sqrt() * clean - (self.data_var / total).sqrt() * noise
+        return noise if self.preconditioning == "epsilon" else self.data_var.rsqrt() * clean
+
+    def noise(self, t):
+        """What the network is told of noise variances t: their level, or sigma."""
+        return t.sqrt() if getattr(self.network, "sees_sigma", False) else self.level(t)
+
+    def coefficients(self, t):
+        """c_skip, c_out and c_in at noise variances t (members, levels, 1, 1); they broadcast with t."""
+        if self.preconditioning == "edm":
+            total = t + self.data_var
+            return self.data_var / total, (t * self.data_var / total).sqrt(), total.rsqrt()
+        seen = self.data_var * (1 + t) if self.schedule == "vp" else self.data_var
+        if self.preconditioning == "epsilon":
+            return torch.ones_like(t), -t.sqrt(), seen.rsqrt()
+        return torch.zeros_like(t), self.data_var.sqrt(), seen.rsqrt()
+
+    def loss_weight(self, t):
+        """Weight of the squared error at noise variances t (members, levels, 1, 1): 1 / c_out^2; broadcasts with t.
+
+        One over the mean squared error of a fresh network, whose F is 0, so that its loss is one at every noise
+        level. For edm that is its own weight (Karras et al. 2022); for epsilon 1 / t, the usual |F - w|^2; for x0
+        1 / v, up to a constant the usual |F - x_0|^2. A weight 1 / t would give a fresh x0 network the loss v / t,
+        nearly all of it at the least noise.
+        """
+        return self.coefficients(t)[1] ** -2
+
+    def flops(self, levels: int, samples: int, dim: int) -> float:
+        """Floating-point operations of one training step, `samples` points at each of `levels` levels.
+
+        Those of matrix products and convolutions, forward and backward, as torch counts them for an ensemble of one:
+        two per multiply-add. The rest is not counted. NaN if there are none. Leaves gradients behind.
+        """
+        x = self.data_var.new_zeros(len(self.data_var), levels, samples, dim)
+        with FlopCounterMode(display=False) as counter:
+            self.loss(x, x, x.new_full(x.shape[:2], self.noise_range[0])).sum().backward()
+        return float(counter.get_total_flops()) or math.nan

@@ -1,0 +1,149 @@
+"""Denoisers: preconditioning, what networks are told, the loss and its cost."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from scoregap.networks import PRECONDITIONINGS, SCHEDULES, ensemble
+from scoregap.networks.denoiser import Denoiser
+
+RANGE, DIM = (1e-4, 100.0), 4
+
+
+def shaken(name, seeds=(1, 2), dim=DIM, depth=2):
+    """Members with weights away from special starts as zero."""
+    network, g = ensemble.build(name, seeds, dim, depth), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=g)
+    return network
+
+
+def inputs(members=2, levels=2, n=5, dim=DIM, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    t = 10 ** (6 * torch.rand(members, levels, generator=g) - 4)
+    return torch.randn(members, levels, n, dim, generator=g), t
+
+
+@pytest.mark.parametrize("name", ["gated-8", "paper", "plain:Features-8"])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_denoiser_written_out_for_one_point(name, schedule, preconditioning):
+    std = [0.7, 1.3]
+    module = Denoiser(shaken(name), std, RANGE, schedule=schedule, preconditioning=preconditioning).double()
+    x, t = inputs()
+    out = module(x.double(), t.double())
+
+    def clock(noise):
+        return np.log(noise) if schedule == "ve" else (-0.1 + np.sqrt(0.01 + 39.8 * np.log1p(noise))) / 19.9
+
+    for j in range(2):
+        noise, point, v = float(t[1, j]), x[1, j, 4].double(), float(np.float32(std[1])) ** 2
+        low, high = clock(RANGE[0]), clock(RANGE[1])
+        level = 2 * (clock(noise) - low) / (high - low) - 1
+        scale = 1 / np.sqrt(v * (1 + noise)) if schedule == "vp" else 1 / np.sqrt(v)
+        skip, gain, scale = {
+            "edm": (v / (v + noise), np.sqrt(v * noise / (v + noise)), 1 / np.sqrt(v + noise)),
+            "epsilon": (1, -np.sqrt(noise), scale),
+            "x0": (0, np.sqrt(v), scale),
+        }[preconditioning]
+        told = torch.full((2, 1, 1, 1), level if name == "gated-8" else np.sqrt(noise), dtype=torch.float64)
+        raw = ensemble.apply(module.network, (scale * point).expand(2, 1, 1, DIM), told)[1, 0, 0]
+        expected = skip * point + gain * raw
+        np.testing.assert_allclose(out[1, j, 4].detach().numpy(), expected.detach(), rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_the_loss_is_the_weighted_error_of_the_denoiser(preconditioning, schedule):
+    module = Denoiser(shaken("gated-8"), [0.7, 1.3], RANGE, preconditioning, schedule).double()
+    noise, t = inputs()
+    clean, noise, t = inputs(seed=1)[0].double(), noise.double(), t.double()
+    spread = t[..., None, None]
+    error = (module(clean + spread.sqrt() * noise, t) - clean).square()
+    expected = (module.loss_weight(spread) * error).mean((1, 2, 3))
+    torch.testing.assert_close(module.loss(clean, noise, t), expected, rtol=1e-9, atol=0.0)
+
+
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_networks_do_not_know_the_units_of_data(preconditioning):
+    """The same network for data in other units: D(a x, a^2 t; a std) = a D(x, t; std), levels with their range."""
+    network = shaken("resmlp-8", [1])
+    one = Denoiser(network, [0.7], RANGE, preconditioning)
+    other = Denoiser(network, [70.0], [1e4 * t for t in RANGE], preconditioning)
+    x, t = inputs(members=1)
+    torch.testing.assert_close(other(100 * x, 1e4 * t), 100 * one(x, t), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name", ["gated-8", "resmlp-8", "normed-8", "linear", "paper", "plain:MLP-8", "plain:Features-8"]
+)
+def test_operations_of_a_step_are_torch_s_own_count(name):
+    """Of a forward and a backward pass at other numbers than those of the count."""
+    module = Denoiser(ensemble.build(name, [1], 5, 2), [1.0], RANGE)
+    x, t = inputs(members=1, levels=3, n=7, dim=5)
+    with FlopCounterMode(display=False) as counter:
+        module(x, t).square().sum().backward()
+    assert module.flops(3, 7, 5) == counter.get_total_flops() > 0
+
+
+def test_operations_of_a_layer_by_hand():
+    """MLP(5, width 8) at 3 levels of 7 points: 21 rows through 6 x 8, of which no gradient of the inputs, and 8 x 5."""
+    module = Denoiser(ensemble.build("plain:MLP-8", [1], 5, 2), [1.0], RANGE)
+    assert module.flops(3, 7, 5) == 21 * (4 * 6 * 8 + 6 * 8 * 5)
+
+
+def test_operations_that_nobody_counts_are_not_zero():
+    assert np.isnan(Denoiser(ensemble.build("plain:Shift", [1], 5, 2), [1.0], RANGE).flops(3, 7, 5))
+
+
+def test_level_maps_the_noise_range_to_one():
+    module = Denoiser(torch.nn.Identity(), [1.0], RANGE)
+    low, middle, high = module.level(torch.tensor([1e-4, 1e-1, 100.0], dtype=torch.float64)).tolist()
+    assert (low, middle, high) == pytest.approx((-1, 0, 1), abs=1e-12)
+
+
+@pytest.mark.parametrize("t", [1e-4, 0.3, 50.0])
+def test_untrained_denoiser_is_the_posterior_of_a_white_gaussian(t):
+    """c_skip x, the best denoiser for data of that variance in every direction (Karras et al. 2022)."""
+    module = Denoiser(ensemble.build("gated-8", [1, 2], DIM, 1), [0.5, 2.0], RANGE)
+    x, _ = inputs()
+    out = module(x, torch.full((2, 2), t))
+    for i, std in enumerate((0.5, 2.0)):
+        torch.testing.assert_close(out[i], x[i] * (std**2 / (std**2 + t)))
+
+
+class Spy(torch.nn.Module):
+    """Keeps what the network is given, and answers one."""
+
+    def forward(self, x, level):
+        self.seen, self.told = x, level
+        return torch.ones_like(x)
+
+
+@pytest.mark.parametrize("t", [1e-3, 1.0, 1e3])
+def test_preconditioning_has_unit_variance(t):
+    """The network's input and target are of unit variance at every noise level (Karras et al. 2022, B.6)."""
+    spy, std, n = ensemble.stack([Spy()]), 0.7, 20_000
+    module = Denoiser(spy, [std], RANGE)
+    g = torch.Generator().manual_seed(0)
+    clean, noise = std * torch.randn(1, 1, n, 1, generator=g), t**0.5 * torch.randn(1, 1, n, 1, generator=g)
+    level = torch.tensor([[t]])
+    c_out = module(torch.zeros(1, 1, 1, 1), level).item()
+    assert c_out == pytest.approx(np.sqrt(t) * std / np.sqrt(t + std**2), rel=1e-5)
+    skipped = module(clean + noise, level) - c_out
+    target = (clean - skipped) / c_out
+    assert spy.seen.std().item() == pytest.approx(1, rel=0.02)
+    assert target.std().item() == pytest.approx(1, rel=0.02)
+    assert spy.told.shape == (1, 1, 1)
+
+
+def test_sigma_is_told_where_a_network_asks_for_it():
+    spy = ensemble.stack([Spy()])
+    module, t = Denoiser(spy, [1.0], RANGE), torch.tensor([[1e-4, 4.0]])
+    module(torch.zeros(1, 2, 3, 1), t)
+    torch.testing.assert_close(spy.told.flatten(), module.level(t)[0])
+    spy.sees_sigma = True
+    module(torch.zeros(1, 2, 3, 1), t)
+    torch.testing.assert_close(spy.told.flatten(), torch.tensor([1e-2, 2.0]))

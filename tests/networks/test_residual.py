@@ -1,0 +1,106 @@
+"""The residual networks, written out once more in numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from scoregap.networks import ensemble
+from scoregap.networks.residual import Gated, Normed, Paper, ResMLP, normed
+
+CLASSES = {"gated": Gated, "resmlp": ResMLP, "normed": Normed, "paper": Paper}
+DIM, WIDTH, DEPTH = 4, 6, 2
+
+
+def network(name):
+    """With weights away from special starts as zero, in double precision."""
+    torch.manual_seed(1)
+    module = CLASSES[name](DIM) if name == "paper" else CLASSES[name](DIM, WIDTH, DEPTH)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.3 / parameter.shape[-1] ** 0.5 * torch.randn(parameter.shape)
+    return module.double().requires_grad_(False)
+
+
+def silu(v):
+    return v / (1 + np.exp(-v))
+
+
+def written_out(name, w, x, level):
+    """One point x (DIM,); level: the level, or sigma of `paper`. w: weights by name."""
+
+    def affine(layer, v):
+        return w[f"{layer}.weight"] @ v + w[f"{layer}.bias"]
+
+    multiples = np.float32(np.pi / 2) * np.arange(1, 17, dtype=np.float32)  # as torch rounds them
+    phase = level * (10_000.0 ** -(np.arange(64) / 63) if name == "paper" else multiples.astype(float))
+    embedded = silu(affine("embed", np.concatenate([np.sin(phase), np.cos(phase)])))
+    condition, h = affine("condition", embedded), affine("enter", x)
+    condition = condition.reshape(-1, len(h))
+    assert len(condition) == (2 if name == "paper" else 3)
+
+    def seen(h):
+        return h / np.sqrt(np.mean(h**2) + 1e-6) if name == "normed" else h
+
+    for k in range(2):
+        if name == "gated":
+            inside = affine(f"values.{k}", h) * silu(affine(f"gates.{k}", h) + condition[k])
+        else:
+            inside = silu(affine(f"linear.{k}", seen(h)) + condition[k])
+        h = h + affine(f"mix.{k}", inside)
+    return affine("leave", h if name == "paper" else seen(h) * (1 + condition[2]))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_forward_written_out(name):
+    module = network(name)
+    w = {key: value.numpy() for key, value in module.named_parameters()}
+    x, level = torch.randn(3, 5, DIM, dtype=torch.float64), torch.tensor([-0.9, 0.1, 0.7], dtype=torch.float64)
+    out = module(x, level[:, None, None])
+    for j in range(3):
+        expected = [written_out(name, w, point.numpy(), float(level[j])) for point in x[j]]
+        np.testing.assert_allclose(out[j], expected, rtol=1e-6, atol=1e-7)  # frequencies are float32
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_fresh_network_answers_nothing(name):
+    """So the loss of no training is one at every level."""
+    module = CLASSES[name](DIM) if name == "paper" else CLASSES[name](DIM, WIDTH, DEPTH)
+    assert not module(torch.randn(3, 2, DIM), torch.rand(3, 1, 1)).any()
+
+
+def test_sizes_follow_width_and_depth():
+    module = Gated(5, 24, 3)
+    assert module.enter.weight.shape == (24, 5)
+    assert len(module.values) == len(module.gates) == len(module.mix) == 3
+    assert len(ResMLP(5, 24, 3).linear) == 3
+
+
+def test_the_paper_s_network_has_the_paper_s_sizes():
+    module = Paper(100)
+    shapes = {name: tuple(value.shape) for name, value in module.named_parameters() if "weight" in name}
+    assert shapes["embed.weight"] == (512, 128)
+    assert shapes["enter.weight"] == (128, 100)
+    assert shapes["condition.weight"] == (2 * 128, 512)
+    assert shapes["leave.weight"] == (100, 128)
+    assert len(module.linear) == 2
+    assert module.sees_sigma
+    assert module.frequencies[[0, -1]].tolist() == pytest.approx([1, 1e-4])
+
+
+def test_first_weights_of_gated_are_drawn_in_a_fixed_order():
+    """Results of a seed rest on it."""
+    state, g = ensemble.build("gated-6", [3], DIM, DEPTH).state_dict(), torch.Generator().manual_seed(3)
+    for name in ("embed", "enter", "condition", "values.0", "values.1", "gates.0", "gates.1", "mix.0", "mix.1"):
+        outputs, inputs = state[f"{name}.weight"].shape[1:]
+        gain = 0.5 if name.startswith("mix") else 1.0
+        drawn = torch.randn(inputs, outputs, generator=g) * (gain / inputs**0.5)
+        assert torch.equal(state[f"{name}.weight"][0], drawn.T), name
+    weights = {key.removesuffix(".weight") for key in state if key.endswith("weight")}
+    assert weights == {
+        "embed", "enter", "condition", "values.0", "values.1", "gates.0", "gates.1", "mix.0", "mix.1", "leave"
+    }  # fmt: skip
+
+
+def test_normed_features_have_length_one():
+    h = torch.randn(7, 5, dtype=torch.float64)
+    np.testing.assert_allclose(normed(100 * h).square().mean(-1), 1, rtol=1e-9)

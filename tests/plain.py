@@ -1,0 +1,91 @@
+"""Networks as a user writes them, each with something that the project's own do not have."""
+
+import torch
+from torch import nn
+
+
+class MLP(nn.Module):
+    """The plainest one: no zero output, no embedding."""
+
+    def __init__(self, dim, width=16):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(dim + 1, width), nn.SiLU(), nn.Linear(width, dim))
+
+    def forward(self, x, level):
+        return self.layers(torch.cat([x, level.expand(*x.shape[:-1], 1)], -1))
+
+
+class Features(nn.Module):
+    """Random features that are a buffer, weights that take no gradient, a layer in two places, weights in two layers, a
+    lone number; it sees sigma."""
+
+    sees_sigma = True
+
+    def __init__(self, dim, width, depth=2):
+        super().__init__()
+        self.register_buffer("frequencies", torch.randn(width // 2))
+        self.enter = nn.Linear(dim, width)
+        self.enter.weight.requires_grad_(False)
+        self.shared = nn.Linear(width, width, bias=False)
+        self.again = self.shared
+        self.tied = nn.Linear(width, width)
+        self.tied.weight = self.shared.weight
+        self.scale = nn.Parameter(torch.tensor(0.7))
+        self.leave = nn.Linear(width, dim)
+
+    def forward(self, x, level):
+        waves = torch.cat([(level * self.frequencies).sin(), (level * self.frequencies).cos()], -1)
+        h = torch.tanh(self.enter(x) + waves)
+        return self.leave(h + self.scale * self.again(torch.tanh(self.tied(self.shared(h)))))
+
+
+class Shift(nn.Module):
+    """Nothing in it is a product of matrices."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.ones(dim)), nn.Parameter(torch.zeros(dim))
+
+    def forward(self, x, level):
+        return x * self.scale + level * self.shift
+
+
+class Stacked(MLP):
+    """`MLP`, with the layers of all members at once."""
+
+    stacks = True
+
+
+class Mixes(Shift):
+    """Wrong: a point's answer depends on the others."""
+
+    def forward(self, x, level):
+        return x - x.mean(-2, keepdim=True)
+
+
+class Short(Shift):
+    """Wrong: too few coordinates."""
+
+    def forward(self, x, level):
+        return x[..., :1]
+
+
+class Random(Shift):
+    """Wrong: draws at random."""
+
+    def forward(self, x, level):
+        return x + torch.rand(())
+
+
+class Crossed(Stacked):
+    """Wrong: says that it stacks, and its dimensions do not broadcast over members."""
+
+    def forward(self, x, level):
+        return self.layers(torch.cat([x, level.expand(*x.shape[:-1], 1)], -1)) * (2.0 if x.ndim > 3 else 1.0)
+
+
+class Needs(Shift):
+    """Wrong: needs what nobody gives."""
+
+    def __init__(self, dim, heads):
+        super().__init__(dim)
