@@ -59,12 +59,11 @@ def digest(import_path: str) -> str:
     Raises InputError if there is no such module.
     """
     module = import_path.partition(":")[0]
-    spec = None
-    for k in range(1, module.count(".") + 2):
+    top, *parts = module.split(".")
+    spec = PathFinder.find_spec(top)
+    for part in parts:
         folders = spec.submodule_search_locations if spec else None
-        spec = PathFinder.find_spec(".".join(module.split(".")[:k]), folders)
-        if spec is None:
-            break
+        spec = PathFinder.find_spec(part, folders) if folders else None
     if spec is None or spec.origin is None:
         raise InputError(value=import_path, allowed=f"there is no module {module}")
     return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:12]

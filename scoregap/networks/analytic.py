@@ -5,8 +5,8 @@
 Automatic differentiation (`scoregap.networks.jacobian`) takes 2 to 4 times the time of its products, most of it to move
 cotangents to and from memory. Here one forward pass keeps the slopes of the nonlinearities, and the d rows of the
 identity are pulled back through the layers for as many points at a time as fit into the cache: a block is two large
-matrix products and a few multiplications in place. Classes of networks are registered in STEPS; others are differentiated
-automatically.
+matrix products and a few multiplications in place. Classes of networks are registered in STEPS; others are
+differentiated automatically.
 """
 
 import math
