@@ -104,9 +104,9 @@ def _allowed(one: dict) -> str:
         return " or ".join(_allowed(choice) for choice in one["anyOf"] if choice.get("type") != "null")
     if "enum" in one:
         return ", ".join(map(_code, one["enum"]))
-    if one["type"] == "array":
+    if one.get("type") == "array":
         return f"list of {_allowed(one['items'])}"
-    words = {"integer": "whole number", "number": "number", "string": "text", "object": "mapping"}[one["type"]]
+    words = {"integer": "whole number", "number": "number", "string": "text", "object": "mapping"}[one.get("type", "string")]
     limits = [
         f"{sign} {one[key]:g}" if isinstance(one[key], float) else f"{sign} {one[key]}"
         for key, sign in (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<"))

@@ -190,7 +190,7 @@ def plateau(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 def transition(group: pd.DataFrame) -> float:
     """Cost at which the position rises through HALF for good, interpolated in log cost; NaN if it is below at the end.
 
-    group: rows of `plateau` of one network in one cell, sorted by cost. A spectrum OFF the line counts as below, and
+    group: rows of `plateau` of one network in one cell, sorted by steps. A spectrum OFF the line counts as below, and
     there is nothing to interpolate from it. The least cost if it is never below.
     """
     cost, position, off = group.cost.to_numpy(), group.position.to_numpy(), group.away.to_numpy() > OFF
@@ -212,7 +212,7 @@ def transitions(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     """
     return pd.DataFrame(
         [
-            values | {"network": network, "left": transition(group.sort_values("cost"))}
+            values | {"network": network, "left": transition(group.sort_values("steps"))}
             for values, block in ([] if frame.empty else blocks(study, frame, "train.steps"))
             for network, group in block.groupby("network", sort=False)
         ]
@@ -306,7 +306,7 @@ def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 
 def _cheapest(rows: pd.DataFrame) -> str:
-    row = rows.iloc[rows.cost.argmin()]
+    row = rows.sort_values(["cost", "steps"]).iloc[0]  # costs that nobody has counted come last
     return f"{row.network}, {row.steps:g} steps"
 
 
@@ -323,13 +323,13 @@ def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             f"    {'':<18}{'TFLOP':>8}" + "".join(f"{f'{s:g} steps':>20}" for s in steps) + f"{'left by':>16}",
         ]
         for network, group in block.groupby("network", sort=False):
-            group = group.sort_values("cost")
+            group = group.sort_values("steps")
             columns = group[["steps", "position", "away", "dimension"]].values
             cells = {s: f"{'off' if away > OFF else f'{p:.2f}'} (dim {d:g})" for s, p, away, d in columns}
-            left = transition(group)
+            left, counted = transition(group), np.isfinite(group.cost).all()
             lines.append(
                 f"    {network:<18}{group.cost.max() / 1e12:>8.3g}"
                 + "".join(f"{cells.get(s, '-'):>20}" for s in steps)
-                + f"{f'{left / 1e12:.3g} TFLOP' if np.isfinite(left) else 'not':>16}"
+                + f"{f'{left / 1e12:.3g} TFLOP' if np.isfinite(left) else 'not' if counted else '-':>16}"
             )
     return lines

@@ -11,15 +11,14 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scoregap import InputError, plugins
+from scoregap import InputError
 from scoregap.data import FAMILIES, Group
-from scoregap.networks import import_path
 from scoregap.scores import EXACT, REFERENCES, kind
 from scoregap.study.checks import check_study
 from scoregap.study.schema import (
@@ -33,6 +32,7 @@ from scoregap.study.schema import (
     Sampling,
     Spectrum,
     Train,
+    code_of,
     read_document,
     resolve,
     some,
@@ -130,7 +130,7 @@ class Cell:
         Axes that point into sections are in the sections, so an axis of `fit` does not retrain. Training is evaluated
         over the range of the spectra's times. Nothing reads the section of an optional stage but that stage.
         """
-        content = {axis: json.dumps(self[axis]) for axis in AXES} | _code([self["family"]], [self["network"]])
+        content = {axis: json.dumps(self[axis]) for axis in AXES} | code_of([self["family"]], [self["network"]])
         return _digest_through(stage, self.has, content, self.spectrum, lambda name: self._as_json[name])
 
     @cached_property
@@ -213,7 +213,7 @@ class Job:
     def fingerprint(self, stage: str) -> str:
         """Changes when the keys of its cells' results of this stage do, or their order, without making the cells."""
         content = {axis: json.dumps(self.axes[axis]) for axis in AXES}
-        content |= _code(self.axes["family"], self.axes["network"])
+        content |= code_of(self.axes["family"], self.axes["network"])
         content["order"] = json.dumps([axis for axis, values in self.axes.items() if len(values) > 1])
 
         def sections(name: str) -> str:
@@ -222,15 +222,6 @@ class Job:
             return "[" + ",".join(_read(section, self.axes["network"][0]) for section in found) + "]"
 
         return _digest_through(stage, self.has, content, self.study.document.spectrum, sections)
-
-
-def _code(families: Iterable[str], networks: Iterable[str]) -> dict[str, str]:
-    """Hashes of the code of other packages, by axis, as JSON; nothing where there is none."""
-    paths = {
-        "family code": [FAMILIES[name].where for name in families if plugins.is_outside(name)],
-        "network code": [import_path(name) for name in networks if plugins.is_outside(name)],
-    }
-    return {key: json.dumps([plugins.digest(one) for one in found]) for key, found in paths.items() if found}
 
 
 def _has(stage: str, trained: bool, sections: Cell | Document) -> bool:
@@ -455,7 +446,7 @@ class Study:
         stages = [one for one in STAGES if _has(one.name, True, self.document)]
         names = [one.name for one in stages]
         grids = (self.axes, *self.blocks.values())
-        code = [_code(axes.get("family", ()), axes.get("network", ())) for axes in grids]
+        code = [code_of(axes.get("family", ()), axes.get("network", ())) for axes in grids]
         return digest([self.hash, [one.revision for one in stages[: names.index(stage) + 1]], *filter(None, code)])
 
 

@@ -8,6 +8,7 @@ Light, as `scoregap.study`: Snakemake parses studies.
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -510,6 +511,15 @@ def _admit(path: Path, where: str, axes: dict[str, tuple], trusted: bool) -> Non
                 found(name)
             except InputError as error:
                 raise InputError(file=path, key=f"{where}.{axis}", value=name, allowed=error.allowed) from None
+
+
+def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, str]:
+    """Hashes of the code of other packages, by axis, as JSON: results depend on it. Nothing where there is none."""
+    paths = {
+        "family code": [FAMILIES[name].where for name in families if plugins.is_outside(name)],
+        "network code": [networks.import_path(name) for name in network_names if plugins.is_outside(name)],
+    }
+    return {key: json.dumps([plugins.digest(one) for one in found]) for key, found in paths.items() if found}
 
 
 class _Loader(yaml.SafeLoader):

@@ -71,6 +71,27 @@ def test_costs_of_every_seed(flat):
     np.testing.assert_allclose(np.unique(frame.cost), np.unique(spent))
 
 
+def test_costs_that_nobody_has_counted_are_told_as_such(flat, bent):
+    """A network without matrix products: its errors are there, and no cost is made up."""
+    for study, (ds,) in (flat, bent):
+        uncounted = ds.load().copy(deep=True)
+        uncounted["training_flops"] = uncounted.training_flops * np.nan
+        for name in study.findings:
+            frame = analysis.TABLES[name](study, [uncounted])
+            counted = analysis.TABLES[name](study, [ds])
+            assert len(frame) == len(counted) > 0
+            assert frame.cost.isna().all()
+            pd.testing.assert_frame_equal(frame.drop(columns="cost"), counted.drop(columns="cost"))
+            if name == "capacity":  # one that is sharp enough
+                frame = frame.assign(spike=0.01, gap=1.0)
+            if name == "plateau":  # one that has left
+                frame = frame.assign(position=np.linspace(0, 1, len(frame)), away=0.0)
+            text = "\n".join(analysis.LINES[name](study, frame))
+            assert "nan" in text
+            assert " not" not in text
+        assert learning.mean_costs(study, learning.costs(study, [uncounted])).empty
+
+
 def test_costs_need_no_axis_of_steps_and_no_result_that_is_missing(flat):
     study, (ds,) = flat
     one = dataclasses.replace(study, axes={name: some for name, some in study.axes.items() if name != "train.steps"})

@@ -1,0 +1,270 @@
+"""Networks and families of other packages: offered by entry points, named by a path, trusted or refused, and run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import FLAT, edited, run_stages
+
+from scoregap import InputError, cubes, data, plugins
+from scoregap.study import load
+
+NETWORKS = '''\
+"""Networks of another package."""
+
+import torch
+from torch import nn
+
+
+class MLP(nn.Module):
+    def __init__(self, dim, width):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(dim + 1, width), nn.SiLU(), nn.Linear(width, dim))
+
+    def forward(self, x, level):
+        return self.layers(torch.cat([x, level.expand(*x.shape[:-1], 1)], -1))
+
+
+class Shrink(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, x, level):
+        return x * self.scale * (1 + level)
+'''
+FAMILY = '''\
+"""The family of another package, light."""
+
+from scoregap.data import Family
+
+PLANE = Family("acme_data:Plane", lambda counts, c: sum(counts), "never")
+NOTHING = 3
+'''
+DATA = '''\
+"""Gaussian latents along coordinate axes."""
+
+import numpy as np
+from scoregap.data.manifolds import Manifold
+
+
+class Plane(Manifold):
+    def sample(self, rng, n):
+        latents = rng.standard_normal((n, self.manifold_dim))
+        return latents * self._scales @ np.eye(self.manifold_dim, self.ambient_dim), latents
+
+    @property
+    def _scales(self):
+        return np.repeat([group.std for group in self.ordered], self.sizes)
+
+    @property
+    def principal_axes(self):
+        return np.eye(self.ambient_dim, self.manifold_dim), self._scales**2
+
+    def exact(self, x, t):
+        return self.gaussian(x, t)
+'''
+ENTRY_POINTS = """\
+[scoregap.networks]
+acme.mlp = acme_nets:MLP
+acme.lost = acme_lost:MLP
+[scoregap.families]
+acme.plane = acme_family:PLANE
+acme.nothing = acme_family:NOTHING
+"""
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """A folder with the modules of another package, which is on no path; what is imported is forgotten afterwards."""
+    folder = tmp_path / "acme"
+    folder.mkdir()
+    for name, text in (("acme_nets", NETWORKS), ("acme_family", FAMILY), ("acme_data", DATA)):
+        (folder / f"{name}.py").write_text(text)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    own = set(data.FAMILIES)
+    forget()
+    yield folder
+    for name in set(data.FAMILIES) - own:
+        del data.FAMILIES[name]
+    for name in ("acme_nets", "acme_family", "acme_data"):
+        sys.modules.pop(name, None)
+    forget()
+
+
+def forget():
+    plugins.path.cache_clear()
+    plugins.digest.cache_clear()
+
+
+@pytest.fixture
+def installed(beside):
+    """The same folder as a place where packages are installed, with the entry points of one."""
+    about = beside / "acme-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(ENTRY_POINTS)
+    sys.path.append(str(beside))
+    return beside
+
+
+def study_with(folder, network="gated-8", family="arcs", *changes):
+    """The tiny study with this network and family."""
+    return edited(folder, ("gated-8", network), ("[arcs]", f"[{family}]"), FLAT, *changes)
+
+
+TRUSTED = ("study: tiny\n", "study: tiny\ntrusted: true\n")
+
+
+def test_networks_and_a_family_of_another_package_are_trained_measured_and_reported(installed, tmp_path):
+    """By entry points and by a path; one whose operations nobody counts."""
+    study = study_with(tmp_path, "acme.mlp-8, acme_nets:Shrink", "acme.plane", TRUSTED, ("steps: 40", "steps: 300"))
+    run_stages(study, tmp_path / "results")
+    ((_, (ds,)),) = cubes.datasets(load(study), tmp_path / "results" / "cube.zarr")
+    cells = ds.squeeze(["family", "ambient_dim", "manifold_dim", "curvature"])
+    assert (cells.status == 1).all()  # ok
+    mlp, shrink = (cells.sel(network=name) for name in ("acme.mlp-8", "acme_nets:Shrink"))
+    assert np.isfinite(mlp.eigenvalue).all()
+    step = 8 * 4 * (4 * 9 * 8 + 6 * 8 * 8)  # 8 levels of 4 points through 9 x 8 and 8 x 8
+    assert mlp.training_flops.max() == 300 * step
+    assert np.isfinite(shrink.excess_loss).all()
+    assert np.isnan(shrink.training_flops).all()
+    excess = cells.training_excess_by_level.mean("level").sel(network="acme.mlp-8")
+    assert (excess.isel(evaluation=slice(-6, None)).min("evaluation") < excess.isel(evaluation=0)).all()
+    page = (tmp_path / "results" / "report.html").read_text()
+    assert "acme.mlp-8" in page
+    assert "acme_nets:Shrink" in page
+
+
+def test_code_beside_the_study_is_found_by_a_job(beside):
+    """In a process of its own, as Snakemake starts it."""
+    study = study_with(beside, "acme_nets:MLP-8", "arcs", TRUSTED)
+    job = next(job for job in load(study).jobs.values() if job.trained)
+    assert job.id.startswith("arcs-8-2-0.0-acme-nets-MLP-8-")
+    out = beside / "weights.safetensors"
+    command = [sys.executable, "-P", "-m", "scoregap", "train", "--study", str(study), "--job", job.id]
+    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr
+    assert out.exists()
+
+
+def test_nothing_of_a_study_that_is_not_trusted_is_run(beside, tmp_path):
+    (beside / "acme_nets.py").write_text("raise SystemExit('was run')")
+    (beside / "acme_family.py").write_text("raise SystemExit('was run')")
+    network = study_with(beside, "acme_nets:MLP-8").read_text()
+    family = study_with(beside, "gated-8", "acme_family:PLANE").read_text()
+    for key, value, text in (
+        ("axes.network", "acme_nets:MLP-8", network),
+        ("axes.family", "acme_family:PLANE", family),
+        ("blocks.one.network", "acme_nets:MLP", network.replace("acme_nets:MLP-8", "gated-8").replace(
+            "batch:", "blocks: {one: {network: ['acme_nets:MLP']}}\nbatch:")),
+    ):  # fmt: skip
+        for trusted in ("", "trusted: false\n"):
+            path = beside / "untrusted.yaml"
+            path.write_text(trusted + text)
+            with pytest.raises(InputError) as caught:
+                load(path)
+            assert str(caught.value) == (
+                f"{path}: {key}: {value!r} is code that would be run: allowed in a study that says trusted: true"
+            )
+    with pytest.raises(InputError, match=r"family: 'acme_family:PLANE' is not allowed"):
+        data.manifold("acme_family:PLANE", 8, [(2, 1.0)])
+    assert str(beside) not in sys.path
+
+
+def test_a_trusted_network_is_not_imported_by_reading_the_study(beside):
+    (beside / "acme_nets.py").write_text("raise SystemExit('was run')")
+    assert load(study_with(beside, "acme_nets:MLP-8", "arcs", TRUSTED)).trained_networks == ["acme_nets:MLP-8"]
+
+
+@pytest.mark.parametrize(
+    ("network", "family", "why"),
+    [
+        ("acme.gated-8", "arcs", r"axes\.network: 'acme\.gated-8' is not allowed: no installed package offers it: "
+         r"offered in the group scoregap\.networks is acme\.lost, acme\.mlp"),
+        ("acme.lost-8", "arcs", r"axes\.network: 'acme\.lost-8' is not allowed: there is no module acme_lost"),
+        ("acme_lost:MLP-8", "arcs", r"axes\.network: 'acme_lost:MLP-8' is not allowed: there is no module acme_lost"),
+        ("gated-8", "acme.sphere", r"axes\.family: 'acme\.sphere' is not allowed: no installed package offers it: "
+         r"offered in the group scoregap\.families is acme\.nothing, acme\.plane"),
+        ("gated-8", "acme.nothing", r"axes\.family: 'acme\.nothing' is not allowed: acme_family:NOTHING should be a "
+         r"scoregap\.data\.Family"),
+        ("gated-8", "acme_family:SPHERE", r"axes\.family: 'acme_family:SPHERE' is not allowed: acme_family:SPHERE "
+         r"cannot be imported: "),
+        ("acme.mlp-0", "arcs", r"axes\.network\[2\]: 'acme\.mlp-0' is not allowed: should be one of exact"),
+        ("acme_nets:MLP-8-8", "arcs", r"axes\.network\[2\]: 'acme_nets:MLP-8-8' is not allowed: should be one of"),
+        ("../acme:MLP", "arcs", r"axes\.network\[2\]: '\.\./acme:MLP' is not allowed: should be one of exact"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_refused_in_one_line(installed, tmp_path, network, family, why):
+    with pytest.raises(InputError, match=rf"^\S+edited\.yaml: {why}[^\n]*$"):
+        load(study_with(tmp_path, network, family, TRUSTED))
+
+
+def test_a_name_that_two_packages_offer_is_refused(installed, tmp_path):
+    other = installed / "other-1.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (other / "entry_points.txt").write_text("[scoregap.networks]\nacme.mlp = other:MLP\n")
+    with pytest.raises(InputError, match="several installed packages offer it: acme_nets:MLP, other:MLP"):
+        load(study_with(tmp_path, "acme.mlp-8"))
+
+
+def test_own_names_are_nobody_else_s(installed):
+    """An entry point without a point in its name is not seen."""
+    (installed / "acme-1.0.dist-info" / "entry_points.txt").write_text("[scoregap.networks]\ngated = acme_nets:MLP\n")
+    from scoregap.networks import NETWORKS as OWN
+    from scoregap.networks import import_path
+
+    assert import_path("gated-8") == OWN["gated"].import_path
+    assert not plugins.is_outside("gated-8")
+
+
+def test_other_code_is_another_network(installed, tmp_path):
+    """Its results are made again when its module changes; all others stay."""
+    path = study_with(tmp_path, "gated-8, acme.mlp-8", "arcs")
+
+    def of(study):
+        jobs = {job.axes["network"][0]: job for job in study.jobs.values()}
+        jobs = {name: (job.fingerprint("spectrum"), job.keys("spectrum")) for name, job in jobs.items()}
+        return jobs, study.fingerprint("cube"), study.hash
+
+    before, cube, study_hash = of(load(path))
+    (installed / "acme_nets.py").write_text(NETWORKS.replace("nn.SiLU()", "nn.Tanh()"))
+    forget()
+    after, other_cube, same_hash = of(load(path))
+    assert {name for name in before if before[name] != after[name]} == {"acme.mlp-8"}
+    assert all(a != b for a, b in zip(before["acme.mlp-8"], after["acme.mlp-8"], strict=True))
+    assert other_cube != cube
+    assert same_hash == study_hash
+
+
+def test_trust_changes_no_result(tmp_path):
+    plain = load(edited(tmp_path))
+    keys = [job.keys("fit") for job in plain.jobs.values()]
+    trusted = load(edited(tmp_path, TRUSTED))
+    assert [job.keys("fit") for job in trusted.jobs.values()] == keys
+    assert trusted.hash == plain.hash
+
+
+def test_a_family_of_an_installed_package_is_made_by_hand(installed):
+    plane = data.manifold("acme.plane", 8, [(2, 1.0), (1, 0.3)])
+    assert plane.sample(np.random.default_rng(0), 5)[0].shape == (5, 8)
+    with pytest.raises(InputError, match=r"ambient_dim: 2 is not allowed: acme\.plane needs at least 3"):
+        data.manifold("acme.plane", 2, [(2, 1.0), (1, 0.3)])
+
+
+def test_digests_are_of_the_module_alone(beside):
+    sys.path.append(str(beside))
+    (beside / "pack").mkdir()
+    (beside / "pack" / "__init__.py").write_text("raise SystemExit('was run')")
+    (beside / "pack" / "inner.py").write_text("raise SystemExit('inner was run')")
+    first = plugins.digest("pack.inner:One")
+    assert first != plugins.digest("pack:One")
+    Path(beside / "pack" / "__init__.py").write_text("")
+    forget()
+    assert plugins.digest("pack.inner:One") == first
+    for lost in ("pack.other:One", "pack.inner.more:One", "acme_nets.more:One"):
+        with pytest.raises(InputError, match="there is no module"):
+            plugins.digest(lost)
