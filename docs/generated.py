@@ -88,6 +88,8 @@ def _default(one: dict) -> str:
     value = one.get("default")
     if value is None or isinstance(value, dict):
         return "-"
+    if isinstance(value, bool):
+        return _code(str(value).lower())
     return _code(value if not isinstance(value, list) else f"[{', '.join(map(str, value))}]")
 
 
@@ -106,7 +108,9 @@ def _allowed(one: dict) -> str:
         return ", ".join(map(_code, one["enum"]))
     if one.get("type") == "array":
         return f"list of {_allowed(one['items'])}"
-    words = {"integer": "whole number", "number": "number", "string": "text", "object": "mapping"}[one.get("type", "string")]
+    words = {
+        "integer": "whole number", "number": "number", "string": "text", "object": "mapping", "boolean": "true, false"
+    }[one.get("type", "string")]  # fmt: skip
     limits = [
         f"{sign} {one[key]:g}" if isinstance(one[key], float) else f"{sign} {one[key]}"
         for key, sign in (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<"))

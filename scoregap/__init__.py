@@ -5,7 +5,8 @@ study.yaml -> cells -> train -> spectrum -> dimension -> sample -> fit -> cube -
 
 data, laws   what is known         manifolds, exact posteriors, random-matrix laws, phase times
 scores       who knows E[x0|x]     exact, gaussian, empirical, trained, finite differences of any
-measure      what is estimated     networks, training, Jacobian spectra, gaps, phase times, dimensions
+networks     what is trained       plain modules, ensembles of them, training, Jacobians
+measure      what is estimated     spectra, gaps, phase times, dimensions
 stages       files in, files out; the only place where what is known and what is estimated meet
 """
 

@@ -1,7 +1,8 @@
 """The documents are true: their code runs, or says why not; what they name exists; generated parts leave nothing out.
 
-Code blocks of a page run in order, in a folder in which the finished quickstart is the tiny study of the tests. A block
-after a comment `not run: REASON` does not, but its commands are parsed. Lines `make TARGET` are run by `.ci/run`.
+Code blocks of a page run in order, in a folder in which the finished quickstart is the tiny study of the tests. One
+that begins with the name of a file is that file, too. A block after a comment `not run: REASON` does not run, but its
+commands are parsed. Lines `make TARGET` are run by `.ci/run`.
 """
 
 import doctest
@@ -15,14 +16,18 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 import yaml
 
+from scoregap import data
 from scoregap.data import FAMILIES
 from scoregap.measure import DATA_ESTIMATORS, SCORE_ESTIMATORS
 from scoregap.networks import NETWORKS
 from scoregap.report import registry
 from scoregap.runtime import workflow
+from scoregap.stages import train
+from scoregap.store.weights import read_weights
 from scoregap.study import load
 from scoregap.study.schema import AXES, Document, Section
 from scoregap.study.stages import STAGES
@@ -77,6 +82,7 @@ def clone(done, tmp_path, monkeypatch):
     (tmp_path / "results" / "tiny").symlink_to(results)
     (tmp_path / "tiny.yaml").write_text(study.read_text())
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))  # which a trusted study adds its folder to
     return tmp_path
 
 
@@ -162,10 +168,44 @@ def the_figure(names, folder):
     assert [line.get_label() for line in axes.lines] == ["gated-8"]
 
 
+def study_with(folder, old, new):
+    """The flat tiny study, trusted, with the name of code that a page has left in the folder."""
+    path = folder / "mine.yaml"
+    path.write_text(
+        "trusted: true\n" + (folder / "tiny.yaml").read_text().replace("[0.0, 0.5]", "[0.0]").replace(old, new)
+    )
+    return path
+
+
+def the_network(names, folder):
+    """The class is a network: it is trained from a study beside which its file lies, as the page says."""
+    path = study_with(folder, "gated-8", "nets:MLP-8")
+    job = next(job for job in load(path).jobs.values() if job.trained)
+    train.run(path, job.id, folder / "weights.safetensors")
+    members, _ = read_weights(folder / "weights.safetensors")
+    assert len(members) == 2
+
+
+def the_family(names, folder):
+    """The class is a family: a study beside which its files lie has data of it, with the posterior that is promised."""
+    study = load(study_with(folder, "[arcs]", "[plane_family:PLANE]"))
+    plane = next(iter(study.jobs.values())).first.truth()
+    clean, latents = plane.sample(np.random.default_rng(0), 5)
+    mean, jacobian = plane.exact(clean, 0.5)
+    assert clean.shape == mean.shape == (5, 8)
+    np.testing.assert_allclose(
+        np.diag(jacobian[0])[:3], [*(plane.scales**2 / (plane.scales**2 + 0.5)), 0.0], atol=1e-12
+    )
+    assert plane.tangents(latents).shape == (5, 8, 2)
+    del data.FAMILIES["plane_family:PLANE"]
+
+
 # What a page's code must have left behind: its names in Python, and files.
 LEFT = {
     "docs/how_to/by_hand.md": by_hand,
     "docs/how_to/add_a_figure.md": the_figure,
+    "docs/how_to/add_a_network.md": the_network,
+    "docs/how_to/add_a_family.md": the_family,
     "docs/tutorials/read_the_cube.md": the_cube,
 }
 
@@ -182,6 +222,8 @@ def test_the_code_of_a_page_runs(page, clone):
         elif block.language == "pycon":
             run_session(block, names)
         elif block.language == "python":
+            if file := re.match(r"# (\w+\.py)\n", block.code):
+                (clone / file[1]).write_text(block.code)
             exec(compile(of_tiny(block.code), f"{page}, line {block.line}", "exec"), names)
         else:
             assert block.language in SHOWN, f"line {block.line}: what is {block.language!r}?"

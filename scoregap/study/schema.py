@@ -365,13 +365,6 @@ class Document(Section):
         _Matching(r"[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, - and _, at most 64"),
         Field(description="name of the study, and of its folder of results"),
     ]
-    trusted: Annotated[
-        bool,
-        Field(
-            description="whether the study may run code that it names by its path, as the network `MODULE:CLASS`, "
-            "of a module that is installed or lies beside it; what installed packages offer needs no trust"
-        ),
-    ] = False
     axes: Annotated[
         dict[str, Any], Field(description="every key is one dimension of the cube, in this order, with its values")
     ]
@@ -390,6 +383,13 @@ class Document(Section):
             "not given: `[seed]` where networks are trained, and otherwise all axes but family, dimensions and network"
         ),
     ] = None  # where the study does not say: `Study.batch`
+    trusted: Annotated[
+        bool,
+        Field(
+            description="whether the study may run code that it names by its path, as the network `MODULE:CLASS`, "
+            "of a module that is installed or lies beside it; what installed packages offer needs no trust"
+        ),
+    ] = False
     manifold: Annotated[Manifold, Field(description="what the data are")]
     train: Annotated[Train | None, Field(description="how networks are trained")] = None
     spectrum: Annotated[Spectrum, Field(description="where and how spectra are measured")]

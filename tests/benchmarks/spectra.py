@@ -11,7 +11,9 @@ import bench
 import numpy as np
 import torch
 
-from scoregap.measure import jacobian, lanczos, networks, pullback, spectra
+from scoregap.measure import lanczos, spectra
+from scoregap.networks import analytic, ensemble, jacobian
+from scoregap.networks.denoiser import Denoiser
 
 CASES = (("gated-256", 100, 32), ("gated-128", 100, 32), ("gated-64", 32, 256), ("resmlp-128", 100, 32))
 LARGE = (100, 300, 784, 3072)
@@ -22,7 +24,7 @@ T = 0.3
 def network(name, d, preconditioning="edm"):
     """A network with random weights everywhere."""
     g = torch.Generator().manual_seed(0)
-    module = networks.Denoiser(networks.build(name, [g], d, 3), [1.0], (1e-4, 30.0), preconditioning)
+    module = Denoiser(ensemble.build(name, [0], d, 3), [1.0], (1e-4, 30.0), preconditioning)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter += 0.02 * torch.randn(parameter.shape, generator=g)
@@ -32,9 +34,11 @@ def network(name, d, preconditioning="edm"):
 def products(module, rows):
     """A function that makes `rows` cotangents pass every layer that sees the points, and nothing else."""
     layers = {
-        name: layer.weight[0] for name, layer in module.network.named_modules() if isinstance(layer, networks.Linear)
+        name: layer.weight[0]
+        for name, layer in module.network.named_modules()
+        if isinstance(layer, ensemble.StackedLinear)
     }
-    weights = [w.T.contiguous() for name, w in layers.items() if name not in networks.Conditioned.SEE_NOISE]
+    weights = [w.T.contiguous() for name, w in layers.items() if name not in ("embed", "condition")]  # see the noise
     arrays = {w.shape: (torch.randn(rows, len(w)), torch.empty(rows, w.shape[1])) for w in weights}
 
     def run():
@@ -56,7 +60,7 @@ def exact(name, d, points) -> list[bench.Row]:
     def vectorised():
         jacobian.denoiser_jacobian(lambda y: module(y[None], t[None])[0], x)
 
-    matrices = pullback.network_jacobian(module, x, t)[1]
+    matrices = analytic.network_jacobian(module, x, t)[1]
     scaled = matrices - np.eye(d)
     symmetric = 0.5 * (scaled + np.swapaxes(scaled, -1, -2))
 
@@ -65,8 +69,8 @@ def exact(name, d, points) -> list[bench.Row]:
         np.linalg.svd(scaled, compute_uv=False)
 
     ours, whole, automatic, one, least, decomposed = bench.in_turn(
-        lambda: pullback.network_jacobian(module, x, t),
-        lambda: spectra.spectra(pullback.network_jacobian(module, x, t)[1]),
+        lambda: analytic.network_jacobian(module, x, t),
+        lambda: spectra.spectra(analytic.network_jacobian(module, x, t)[1]),
         vectorised, loop, products(module, points * d), lapack, rounds=5,
     )  # fmt: skip
     what, peer = f"{name}, d {d}, {points} points", one * points / SOME
@@ -99,7 +103,7 @@ def large(d) -> list[bench.Row]:
         return 0.5 * (forward(rows) + back(rows))
 
     def whole():
-        g = pullback.network_jacobian(module, x, t)[1][0, 0]
+        g = analytic.network_jacobian(module, x, t)[1][0, 0]
         return np.linalg.eigvalsh(0.5 * (g + g.T))[::-1]
 
     def krylov():
