@@ -217,10 +217,9 @@ def plan() -> list[Mutant]:
 
 def main() -> int:
     if "--choose" in sys.argv:
+        chosen = choose([one for one in plan() if place(one)])  # before the plan is opened, and empty
         with PLAN.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(
-                [Mutant._fields, *choose([one for one in plan() if place(one)])]
-            )
+            csv.writer(file, lineterminator="\n").writerows([Mutant._fields, *chosen])
         return 0
     revision = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
