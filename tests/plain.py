@@ -87,5 +87,5 @@ class Crossed(Stacked):
 class Needs(Shift):
     """Wrong: needs what nobody gives."""
 
-    def __init__(self, dim, heads):
+    def __init__(self, dim, *more, heads, **others):
         super().__init__(dim)

@@ -33,8 +33,9 @@ def network_jacobian(denoiser, x, t):
     if type(network) not in STEPS:
         return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], t[None])[0], x)
     skip, outer, inner = (one[0].expand(*x.shape[:2], 1) for one in denoiser.coefficients(t[None, :, None, None]))
-    steps, gate = STEPS[type(network)](network, (x * inner)[None], denoiser.noise(t[None])[..., None, None])
-    denoised = denoiser(x[None], t[None])[0]
+    level = denoiser.noise(t[None])[..., None, None]
+    steps, gate, outputs = STEPS[type(network)](network, (x * inner)[None], level)
+    denoised = skip * x + outer * outputs[0]
     skip, outer, inner = (one.reshape(-1, 1, 1) for one in (skip, outer, inner))
 
     gate = gate[0].expand(*x.shape[:2], -1).flatten(0, 1)
@@ -63,50 +64,55 @@ def _slope(h):
     return gate * (1 + h * (1 - gate))
 
 
-# What a family's layers do between `leave` and `enter`: (network of one member, x, level) -> (steps, gate).
+# What a family's layers do between `leave` and `enter`: (network of one member, x, level) -> (steps, gate, outputs).
 # A step pulls cotangents rows (k, d, width) of the points i back through one block, in place, with two buffers
 # of their size, the second one twice that. gate: (1, T, points or 1, width), of the features just before `leave`.
 
 
-def _blocks(network, x, level, step_of):
-    """step_of: (network, k, features h, condition) -> the step of block k."""
+def _blocks(network, x, level, block, last=lambda h: (h, [])):
+    """block: (k, features h, condition) -> what `mix` adds, and the step. last: features -> those that are read, and
+    steps."""
     conditions, h, steps = network.conditions(level), network.enter(x), []
     for k in range(network.depth):
-        steps.append(step_of(network, k, h, conditions[k]))
-        h = h + network.mix[k](network.inside(k, h, conditions[k]))
-    return steps, 1 + conditions[-1] if network.output_gate else torch.ones_like(conditions[-1]), h
+        inside, step = block(k, h, conditions[k])
+        steps.append(step)
+        h = h + network.mix[k](inside)
+    h, more = last(h)
+    gate = 1 + conditions[-1] if network.output_gate else torch.ones_like(conditions[-1])
+    return [*steps, *more], gate, network.leave(h * gate)
 
 
 def _gated(network, x, level):
-    def step_of(network, k, h, condition):
+    def block(k, h, condition):
         values, gates = network.values[k], network.gates[k]
         value, before = values(h), gates(h) + condition
-        back = torch.cat([values.weight[0].T, gates.weight[0].T])
-        return _residual(network.mix[k], (_rows(silu(before)), _rows(value * _slope(before))), back)
+        gate, back = silu(before), torch.cat([values.weight[0].T, gates.weight[0].T])
+        return value * gate, _residual(network.mix[k], (_rows(gate), _rows(value * _slope(before))), back)
 
-    return _blocks(network, x, level, step_of)[:2]
+    return _blocks(network, x, level, block)
 
 
 def _silu(network, x, level):
-    def step_of(network, k, h, condition):
-        linear = network.linear[k]
-        return _residual(network.mix[k], (_rows(_slope(linear(h) + condition)),), linear.weight[0].T.contiguous())
+    def block(k, h, condition):
+        before = network.linear[k](h) + condition
+        back = network.linear[k].weight[0].T.contiguous()
+        return silu(before), _residual(network.mix[k], (_rows(_slope(before)),), back)
 
-    return _blocks(network, x, level, step_of)[:2]
+    return _blocks(network, x, level, block)
 
 
 def _normed(network, x, level):
-    def step_of(network, k, h, condition):
-        linear = network.linear[k]
-        slope = _rows(_slope(linear(normed(h)) + condition))
-        return _residual(network.mix[k], (slope,), linear.weight[0].T.contiguous(), _through_norm(_rows(h)))
+    def block(k, h, condition):
+        before = network.linear[k](normed(h)) + condition
+        back = network.linear[k].weight[0].T.contiguous()
+        return silu(before), _residual(network.mix[k], (_rows(_slope(before)),), back, _through_norm(_rows(h)))
 
-    steps, gate, h = _blocks(network, x, level, step_of)
-    return [*steps, _through_norm(_rows(h))], gate
+    return _blocks(network, x, level, block, lambda h: (normed(h), [_through_norm(_rows(h))]))
 
 
 def _linear(network, x, level):
-    return [], 1 + network.condition(network.embedded(level))
+    gate = 1 + network.condition(network.embedded(level))
+    return [], gate, network(x, level)
 
 
 def _rows(h):

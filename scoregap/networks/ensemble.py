@@ -36,9 +36,9 @@ def build(name: str, seeds: Sequence[int], dim: int, depth: int) -> nn.Module:
     if wanted["width"] is not None and "width" not in taken:
         raise _refused(name, f"{class_.__name__} takes no width")
     wanted = {key: value for key, value in wanted.items() if key in taken and value is not None}
-    missing = [key for key, one in taken.items() if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
-    if unknown := set(missing) - set(wanted):
-        raise _refused(name, f"{class_.__name__} needs {', '.join(sorted(unknown))}, which is not given here")
+    needed = {key for key, one in taken.items() if one.default is one.empty and "VAR" not in one.kind.name}
+    if unknown := sorted(needed - set(wanted)):
+        raise _refused(name, f"{class_.__name__} needs {', '.join(unknown)}, which is not given here")
     members = []
     with torch.random.fork_rng(devices=[]):
         for seed in seeds:
