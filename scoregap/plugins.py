@@ -18,6 +18,7 @@ from pathlib import Path
 from scoregap import InputError
 
 NETWORKS, FAMILIES = "scoregap.networks", "scoregap.families"  # groups of entry points
+KEYS = {NETWORKS: "network", FAMILIES: "family"}  # what they are values of
 NAME = r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*|[A-Za-z_]\w*(\.\w+)+"  # a path or an entry point
 
 
@@ -47,9 +48,13 @@ def path(name: str, group: str) -> str:
     if len(found) == 1:
         return found.pop().replace(" ", "")
     if found:
-        raise InputError(value=name, allowed=f"several installed packages offer it: {', '.join(sorted(found))}")
+        raise InputError(
+            key=KEYS[group], value=name, allowed=f"several installed packages offer it: {', '.join(sorted(found))}"
+        )
     known = ", ".join(sorted(offered)) or "nothing"
-    raise InputError(value=name, allowed=f"no installed package offers it: offered in the group {group} is {known}")
+    raise InputError(
+        key=KEYS[group], value=name, allowed=f"no installed package offers it: offered in the group {group} is {known}"
+    )
 
 
 @cache
@@ -65,5 +70,5 @@ def digest(import_path: str) -> str:
         folders = spec.submodule_search_locations if spec else None
         spec = PathFinder.find_spec(part, folders) if folders else None
     if spec is None or spec.origin is None:
-        raise InputError(value=import_path, allowed=f"there is no module {module}")
+        raise InputError(key="code", value=import_path, allowed=f"there is no module {module}")
     return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:12]

@@ -251,6 +251,8 @@ def test_trust_changes_no_result(tmp_path):
 def test_a_family_of_an_installed_package_is_made_by_hand(installed):
     plane = data.manifold("acme.plane", 8, [(2, 1.0), (1, 0.3)])
     assert plane.sample(np.random.default_rng(0), 5)[0].shape == (5, 8)
+    with pytest.raises(InputError, match=r"^family: 'acme\.sphere' is not allowed: no installed package offers it"):
+        data.manifold("acme.sphere", 8, [(2, 1.0)])
     with pytest.raises(InputError, match=r"ambient_dim: 2 is not allowed: acme\.plane needs at least 3"):
         data.manifold("acme.plane", 2, [(2, 1.0), (1, 0.3)])
 
