@@ -87,18 +87,19 @@ def test_the_paper_s_network_has_the_paper_s_sizes():
     assert module.frequencies[[0, -1]].tolist() == pytest.approx([1, 1e-4])
 
 
-def test_first_weights_of_gated_are_drawn_in_a_fixed_order():
-    """Results of a seed rest on it."""
-    state, g = ensemble.build("gated-6", [3], DIM, DEPTH).state_dict(), torch.Generator().manual_seed(3)
-    for name in ("embed", "enter", "condition", "values.0", "values.1", "gates.0", "gates.1", "mix.0", "mix.1"):
-        outputs, inputs = state[f"{name}.weight"].shape[1:]
-        gain = 0.5 if name.startswith("mix") else 1.0
+@pytest.mark.parametrize("name", ["gated-6", "resmlp-6", "normed-6", "paper"])
+def test_first_weights_are_drawn_in_a_fixed_order(name):
+    """Results of a seed rest on it; what is added is half as large as what it is made of, and the output is zero."""
+    state, g = ensemble.build(name, [3], DIM, DEPTH).state_dict(), torch.Generator().manual_seed(3)
+    parts = ("values", "gates", "mix") if name == "gated-6" else ("linear", "mix")
+    layers = ["embed", "enter", "condition", *(f"{part}.{k}" for part in parts for k in range(DEPTH))]
+    for layer in layers:
+        outputs, inputs = state[f"{layer}.weight"].shape[1:]
+        gain = 0.5 if layer.startswith("mix") else 1.0
         drawn = torch.randn(inputs, outputs, generator=g) * (gain / inputs**0.5)
-        assert torch.equal(state[f"{name}.weight"][0], drawn.T), name
-    weights = {key.removesuffix(".weight") for key in state if key.endswith("weight")}
-    assert weights == {
-        "embed", "enter", "condition", "values.0", "values.1", "gates.0", "gates.1", "mix.0", "mix.1", "leave"
-    }  # fmt: skip
+        assert torch.equal(state[f"{layer}.weight"][0], drawn.T), layer
+    assert not state["leave.weight"].any()
+    assert {key.removesuffix(".weight") for key in state if key.endswith("weight")} == {*layers, "leave"}
 
 
 def test_normed_features_have_length_one():
