@@ -188,7 +188,10 @@ def mend() -> None:
             daemon(name, f"slurmd -D -N {name}")
     deadline = time.monotonic() + START
     while states() != ["idle"] * NODES:
-        root("scontrol", "update", f"nodename={','.join(NODE_NAMES)}", "state=resume")
+        for name, state in zip(NODE_NAMES, states(), strict=False):
+            if state != "idle":
+                with contextlib.suppress(Unavailable):  # it is on its way by itself
+                    root("scontrol", "update", f"nodename={name}", "state=resume")
         time.sleep(0.5)
         if time.monotonic() > deadline:
             raise Unavailable(f"nodes are {', '.join(states())}")

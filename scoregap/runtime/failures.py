@@ -15,6 +15,10 @@ LIMITS = (
     (re.compile(r"due to time limit|'TIMEOUT'", re.IGNORECASE), "time", "runtime=MINUTES"),
     (re.compile(r"oom.?kill|out.of.memory|exceeded .*memory limit", re.IGNORECASE), "memory", "mem_mb=MB"),
 )
+ENDS = (  # that a job has not met by itself
+    (re.compile(r"node_fail|due to node failure", re.IGNORECASE), "its node failed"),
+    (re.compile(r"'CANCELLED|\bCANCELLED AT\b"), "was cancelled"),
+)
 
 
 def explain(events: Events, folder: Path) -> list[str]:
@@ -39,18 +43,21 @@ def _reasons(error: Event, folder: Path) -> list[str]:
     if not own:
         return []
     name = _stage(own[0]) if _stage(own[0]) == own[0].stem else f"{_stage(own[0])} {own[0].stem}"
-    messages = [job.message for job in error.of_jobs]
+    outside = "\n".join([*(job.message for job in error.of_jobs), said])
     for limit, what, resource in LIMITS:
-        if limit.search("\n".join([*messages, said])):
+        if limit.search(outside):
             return [
                 f"scoregap: {name}: ran out of {what}: run again, or allow more in the profile, "
                 f"set-resources: [{_stage(own[0])}:{resource}]; log: {schedulers[-1] if schedulers else own[0]}"
             ]
     told = [line for log in own for line in _read(log).splitlines()]
+    if ours := [line for line in told if line.startswith("scoregap: ")]:
+        return ours
+    for end, what in ENDS:
+        if end.search(outside):
+            return [f"scoregap: {name}: {what}: run again; log: {schedulers[-1] if schedulers else own[0]}"]
     last = next((line for line in reversed(_read(own[0]).splitlines()) if line.strip()), "nothing in its log")
-    return [line for line in told if line.startswith("scoregap: ")] or [
-        f"scoregap: {name}: failed: {last.strip()}; log: {own[0]}"
-    ]
+    return [f"scoregap: {name}: failed: {last.strip()}; log: {own[0]}"]
 
 
 def _stage(log: Path) -> str:

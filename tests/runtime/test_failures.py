@@ -82,6 +82,27 @@ def test_limits_are_named_with_what_to_change_and_the_log(told, state, slurm, wh
     assert line.endswith("rule_train/a-1/3.log")
 
 
+@pytest.mark.parametrize(
+    ("state", "slurm", "what"),
+    [
+        ("NODE_FAIL", "", "its node failed: run again; log: "),
+        (
+            "FAILED",
+            "slurmstepd: error: *** JOB 3 ON n1 CANCELLED AT 2026-11-28T07:06:22 DUE TO NODE FAILURE ***",
+            "its node",
+        ),
+        ("CANCELLED", "", "was cancelled: run again; log: "),
+        ("CANCELLED by 0", "", "was cancelled"),
+        ("FAILED", "slurmstepd: error: *** JOB 3 ON n1 CANCELLED AT 2026-11-28T07:06:22 ***", "was cancelled"),
+    ],
+)
+def test_an_end_from_outside_is_named_rather_than_the_last_step(told, state, slurm, what):
+    (line,) = told(single(state), logs={"a-1": slurm, "train/a-1": "step 5/9\n"})
+    assert line.startswith(f"scoregap: train a-1: {what}")
+    assert line.endswith("rule_train/a-1/3.log")
+    assert told(single(state), logs={"train/a-1": "scoregap: w: is damaged\n"}) == ["scoregap: w: is damaged"]
+
+
 def test_a_limit_comes_before_what_an_earlier_attempt_wrote(told):
     (line,) = told(single("TIMEOUT"), logs={"train/a-1": "scoregap: old\n"})
     assert "ran out of time" in line
