@@ -35,7 +35,7 @@ class Attempt(NamedTuple):
 
 
 @dataclass
-class Report:
+class Overview:
     """cells: states of cells by stage, and by "cells", over all stages. begun: attempts by stage and job (empty for
     the stages that gather all jobs) that are running, failed or diverged. cube: what is to be said of it. next: jobs
     per stage that a run would run now: those of cells that wait, and of some whose results are not known to be whole.
@@ -50,14 +50,14 @@ class Report:
     next: Counter[str] = field(default_factory=Counter)
 
 
-def look(study: Study, results: Path) -> Report:
+def look(study: Study, results: Path) -> Overview:
     """What there is of a study in a folder of results. Raises InputError if that is not a folder."""
     folder = results / study.name
     for path in (results, folder):
         if path.exists() and not path.is_dir():
             raise InputError(key="--results", value=results, allowed=f"{path} is not a folder")
     attempts = Attempts(folder)
-    report = Report(study, folder, attempts.going)
+    report = Overview(study, folder, attempts.going)
     report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}
     for job in study.jobs.values():
         states: list[list[str]] = [[] for _ in range(job.size)]
@@ -171,7 +171,7 @@ def cube(folder: Path, receipt: receipts.State) -> str:
     return CUBE.get(receipt.state, "is not known to be whole")
 
 
-def render(report: Report) -> str:
+def render(report: Overview) -> str:
     """The report as text."""
     study, counts = report.study, report.cells
     lines = [
