@@ -58,11 +58,20 @@ def naming(path: Path):
 
 
 def _prefix(path: Path) -> str:
-    return f".{path.name}.{os.uname().nodename}."
+    return f".{path.name}.{os.uname().nodename}.{_space()}"
+
+
+def _space() -> str:
+    """What tells process numbers of this container from those of others under the same name of a machine: the kernel's
+    number of their space, and a point; empty where there is no /proc, and no container that shares a name."""
+    try:
+        return f"{os.stat('/proc/self/ns/pid').st_ino}."
+    except OSError:
+        return ""
 
 
 def _sweep(path: Path) -> None:
-    """Delete what killed processes of this machine have left of `path`; those of others may be alive."""
+    """Delete what killed processes of this machine and container have left of `path`; those of others may be alive."""
     prefix = _prefix(path)
     for name in os.listdir(path.parent):
         if name.startswith(prefix) and (pid := name.removeprefix(prefix)).isdecimal():

@@ -89,8 +89,10 @@ def test_folders_are_made(tmp_path):
 
 
 def test_what_killed_processes_left_is_swept_and_what_others_write_is_not(tmp_path):
-    here, dead = os.uname().nodename, 2**30
+    machine, dead = os.uname().nodename, 2**30
+    here = f"{machine}.{os.stat('/proc/self/ns/pid').st_ino}"
     kept = [
+        f".a.txt.{machine}.1.{dead}",  # of another container with this machine's name: its numbers are others
         f".a.txt.{here}.{os.getppid()}",
         f".a.txt.elsewhere.{dead}",
         f".b.txt.{here}.{dead}",
