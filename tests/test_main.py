@@ -110,6 +110,7 @@ def test_theory_as_a_table():
     assert "does not exist" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -235,6 +236,7 @@ def test_closed_streams_lead_nowhere(tiny, tmp_path, closed):
     assert result.stdout == ("" if " >" in f" {closed}" else "results/tiny: no run is going on: nothing to stop\n")
 
 
+@pytest.mark.slow
 def test_status_of_a_study_at_any_time(tiny, tmp_path):
     result = scoregap("status", tiny, cwd=tmp_path)
     assert result.returncode == 0
@@ -258,6 +260,7 @@ def test_damaged_files_are_one_line_and_status_1(tiny, tmp_path):
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["no room", "no folder"])
 def test_an_output_that_cannot_be_written_is_one_line_and_leaves_nothing(tiny, tmp_path, trouble):
     from scoregap.study import load

@@ -118,6 +118,7 @@ def study_with(folder, network="gated-8", family="arcs", *changes):
 TRUSTED = ("study: tiny\n", "study: tiny\ntrusted: true\n")
 
 
+@pytest.mark.slow
 def test_networks_and_a_family_of_another_package_are_trained_measured_and_reported(installed, tmp_path):
     """By entry points and by a path; one whose operations nobody counts."""
     study = study_with(tmp_path, "acme.mlp-8, acme_nets:Shrink", "acme.plane", TRUSTED, ("steps: 40", "steps: 300"))

@@ -90,6 +90,7 @@ def edit(folder, old, new):
     (folder / "tiny.yaml").write_text(text.replace(old, new, 1))
 
 
+@pytest.mark.slow
 def test_the_run_prints_progress_the_table_and_where_things_lie(finished):
     text = (finished / "output.txt").read_text()
     assert "tiny: 12 cells in 6 jobs" in text
@@ -100,6 +101,7 @@ def test_the_run_prints_progress_the_table_and_where_things_lie(finished):
     assert len(text.splitlines()) < 80
 
 
+@pytest.mark.slow
 def test_the_report_is_one_file_with_captions(finished):
     text = (finished / "results" / "tiny" / "report.html").read_text()
     assert len(text) > 1_000_000  # the figures are inside
@@ -109,6 +111,7 @@ def test_the_report_is_one_file_with_captions(finished):
     assert "https://" not in text
 
 
+@pytest.mark.slow
 def test_a_second_run_does_nothing(folder):
     command = [sys.executable, "-m", "scoregap", "run", "tiny.yaml"]
     before = (folder / "results" / "tiny" / "report.html").stat().st_mtime
@@ -276,6 +279,7 @@ def test_a_raised_revision_reruns_its_stage_and_those_after_it(folder, tmp_path,
     assert ran == set(names[names.index(stage) :])
 
 
+@pytest.mark.slow
 def test_plain_snakemake_plans_without_profile(folder):
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "-c2", "--dry-run"]
     command += ["--config", "study=tiny.yaml"]
@@ -367,6 +371,20 @@ def products(results, names):
 
 def next_run(folder):
     return status.look(load(folder / "tiny.yaml"), folder / "results").next
+
+
+def test_a_study_runs_through_every_stage(small):
+    """The one run of Snakemake among the fast tests."""
+    results = small / "results" / "tiny"
+    assert next_run(small) == {}
+    (cube,) = read_cube(results / "cube.zarr").values()
+    assert (cube.status == 1).all()
+    assert "trained/exact" in (results / "comparison.txt").read_text()
+    assert "data:image/svg+xml" in (results / "report.html").read_text()
+    assert {path.name for path in (results / "done").iterdir()} == {
+        *(stage.name for stage in stages.STAGES if not stage.gathers),
+        *(f"{stage.name}.json" for stage in stages.STAGES if stage.gathers),
+    }
 
 
 # After a stage's module: its process dies before it has done anything, or when all is done but the receipt.

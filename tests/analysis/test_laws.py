@@ -64,6 +64,7 @@ def test_families_with_a_law_have_its_edges():
         assert np.isfinite(truth.law_edges()).all()
 
 
+@pytest.mark.slow
 def test_finite_size_against_the_edges_themselves(finite):
     study, datasets = finite
     frame = laws.finite_size(study, datasets)
@@ -152,6 +153,7 @@ def test_nothing_is_rarely_taken_for_a_law():
     assert np.isfinite(draws).mean() < 0.03
 
 
+@pytest.mark.slow
 def test_finite_size_by_facet(tmp_path):
     """Every m has rows and lines of its own; what is missing has none, whatever the other draws say."""
     study, datasets = measured(

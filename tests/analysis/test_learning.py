@@ -156,6 +156,7 @@ def with_networks(ds, eigenvalue):
     return ds.assign(eigenvalue=values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("position", [-0.5, 0.0, 0.4, 1.0])
 def test_position_on_the_line_is_recovered(bent, position):
     study, (ds,) = bent

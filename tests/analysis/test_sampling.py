@@ -271,6 +271,7 @@ def test_in_lines(study):
     assert f"{SWITCH[1]:.2g} or less" in line
 
 
+@pytest.mark.slow
 def test_the_tiny_study_without_networks(tmp_path):
     study, datasets = measured(tmp_path, ("[exact]", "[exact, gaussian]"), WITH_SAMPLING)
     frame = sampling.noise_attribution(study, datasets)

@@ -254,6 +254,7 @@ SIMULATED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("d", "counts", "stds", "spreads", "n", "bias", "width"), SIMULATED)
 def test_tracy_widom_edges_of_simulated_matrices(d, counts, stds, spreads, n, bias, width):
     """Means and spreads of the extreme eigenvalues; Tracy-Widom errs by O(p^(-2/3)), well under its own spread.
@@ -432,6 +433,7 @@ def test_density_has_the_mass_and_moments(d, counts, stds, spreads):
     assert found[0] + random_matrix.atom(d, counts) == pytest.approx(1, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spread", [VarianceLaw("lognormal", 0.5), VarianceLaw("lognormal", 1.5), VarianceLaw("power", 0.3)]
 )

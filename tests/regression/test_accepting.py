@@ -37,6 +37,7 @@ def accept(results, tree, reason="first"):
     return accepting.accept(*results, reason, path, path, tree), path
 
 
+@pytest.mark.slow
 def test_a_baseline_is_accepted_and_the_run_is_the_same_as_it(results, tree):
     made, path = accept(results, tree, " the\n first ")
     assert baselines.read(path) == made

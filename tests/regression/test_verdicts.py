@@ -232,6 +232,7 @@ def test_what_cannot_be_compared_says_which():
 # ---------------------------------------------------------------- error rates
 
 
+@pytest.mark.slow
 def test_unchanged_runs_are_worse_in_at_most_one_of_a_hundred_runs():
     """240 unchanged runs of 80 metrics; of 240 with a probability of .01, more than 7 have one of .006."""
     worse = sum(error_rates.unchanged(scenario, 24, seed=7)[0] for scenario in error_rates.SCENARIOS)

@@ -208,6 +208,7 @@ def test_usable_asks_only_where_there_may_be_gpus(monkeypatch):
     assert devices.usable("cpu") == 0
 
 
+@pytest.mark.slow
 def test_usable_is_what_torch_says(monkeypatch):
     import torch
 

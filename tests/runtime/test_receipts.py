@@ -195,6 +195,7 @@ def test_a_copy_without_dates_elsewhere_holds(study, folder, tmp_path):
     assert missing(study, tmp_path / "é #: copy") == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "stages"),
     [
@@ -347,6 +348,7 @@ def test_a_stage_by_hand_leaves_a_receipt_only_if_asked_and_last(tmp_path):
     assert not (tmp_path / receipt).exists()
 
 
+@pytest.mark.slow
 def test_a_product_found_damaged_gets_another_date(tmp_path):
     """So that the next run compares its content, also where the disk has changed it without a trace."""
     (tmp_path / "tiny.yaml").write_text(TINY)

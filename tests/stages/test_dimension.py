@@ -63,6 +63,7 @@ def result(asked, curvature, network):
     return ds.assign_coords(variables.of_dimension(settings)), job
 
 
+@pytest.mark.slow
 def test_estimates_of_the_flat_exact_score_are_closed_forms(asked):
     """Everything by hand from F's singular values: G = U diag(g) U', g = v / (v + t)."""
     ds, job = result(asked, 0.0, "exact")

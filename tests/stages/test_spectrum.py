@@ -85,6 +85,7 @@ def test_weights_are_needed_and_must_be_of_the_study(done, tmp_path):
     assert not (tmp_path / "s.zarr.zip").exists()
 
 
+@pytest.mark.slow
 def test_points_of_a_mixture_have_the_gap_and_the_tangents_of_their_component(tmp_path):
     """Far apart and at little noise the exact score has at every point the dimension and tangents of its component."""
     from tiny import edited, run_stages
@@ -109,6 +110,7 @@ def test_points_of_a_mixture_have_the_gap_and_the_tangents_of_their_component(tm
     assert np.isnan(ds.t_max).all()
 
 
+@pytest.mark.slow
 def test_an_empirical_score_of_two_points_has_one_direction(tmp_path):
     from tiny import edited, run_stages
 

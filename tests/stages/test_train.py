@@ -356,6 +356,7 @@ def same(one, two):
     return members == others and tensors.keys() == arrays.keys() and all(equal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -33,6 +33,7 @@ def test_no_flipped_bit_is_silent(kind, tmp_path):
         assert found["harmless"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in damage.KINDS if "alone" not in kind])
 @pytest.mark.parametrize("how", damage.WHOLE)
 def test_damaged_files_are_named(kind, how, tmp_path):
