@@ -275,6 +275,14 @@ def record():
     return {stage.name: {"revision": stage.revision, "code": sources(stage.name)} for stage in STAGES}
 
 
+def test_a_long_module_says_why():
+    """Nobody keeps 400 lines in mind."""
+    for path in PLACES.values():
+        text = path.read_text()
+        if len(text.splitlines()) > 400:
+            assert "Over 400 lines, as " in (ast.get_docstring(ast.parse(text)) or ""), path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", [stage.name for stage in STAGES])
 def test_whoever_edits_a_stage_is_reminded_of_its_revision(stage):

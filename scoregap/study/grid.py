@@ -4,6 +4,8 @@ study.yaml -> Study -> cells (one point of the grid) -> jobs (cells that differ 
 
 Imports neither numpy nor torch: Snakemake parses studies. Every mistake in a study is an `InputError` whose
 text is one line: file, key, value, what is allowed.
+
+Over 400 lines, as a cell, its job and its study refer to one another and mean little alone.
 """
 
 import hashlib

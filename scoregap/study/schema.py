@@ -3,6 +3,8 @@
 study.yaml -> Document (typed sections) and axis values, or an InputError of one line: file, key, value, allowed
 
 Light, as `scoregap.study`: Snakemake parses studies.
+
+Over 400 lines, as half of them describe keys, which the reference and editors show.
 """
 
 import json
