@@ -8,17 +8,23 @@ that say `trusted: true` only (`scoregap.study.schema`). Own names have no point
 imported here.
 """
 
+import ast
 import hashlib
+import re
 import sys
+import traceback
+from collections.abc import Iterator
 from functools import cache
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 from scoregap import InputError
 
 NETWORKS, FAMILIES = "scoregap.networks", "scoregap.families"  # groups of entry points
 KEYS = {NETWORKS: "network", FAMILIES: "family"}  # what they are values of
+NOT_THEIRS = re.compile(rf"^<|pkgutil|[/\\](importlib|torch)[/\\]|^{re.escape(str(Path(__file__).parent))}")  # files
 NAME = r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*|[A-Za-z_]\w*(\.\w+)+"  # a path or an entry point
 
 
@@ -32,10 +38,25 @@ def is_outside(name: str) -> bool:
     return is_path(name) or "." in name
 
 
+_beside: set[Path] = set()  # folders of studies that are trusted
+
+
 def look_in(folder: Path) -> None:
-    """Find modules there too, after all others."""
+    """Find modules there too, after all others, and leave nothing beside them."""
+    _beside.add(folder)
+    sys.dont_write_bytecode = True
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
+
+
+def told(error: Exception) -> str:
+    """An error of somebody else's code in a line, which says where it is."""
+    if isinstance(error, SyntaxError):
+        return f"{Path(error.filename or '').name}:{error.lineno}: {error.msg}"
+    places = [one for one in traceback.extract_tb(error.__traceback__) if not NOT_THEIRS.search(one.filename)]
+    where = f"{Path(places[-1].filename).name}:{places[-1].lineno}: " if places else ""
+    kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+    return where + kind + " ".join(str(error).split())
 
 
 @cache
@@ -59,16 +80,66 @@ def path(name: str, group: str) -> str:
 
 @cache
 def digest(import_path: str) -> str:
-    """Hash of the source of the module in a path, without running it: results of changed code are made again.
+    """Hash of the sources that a path means, without running them: results of changed code are made again.
 
-    Raises InputError if there is no such module.
+    Of the module, and of those that it imports, itself or by others, and that are of its package or lie beside the
+    study. Raises InputError if there is no such module, or what it says is not Python.
     """
     module = import_path.partition(":")[0]
+    found: dict[str, bytes] = {}
+    wanted = [module]
+    while wanted:
+        name = wanted.pop()
+        spec = _spec(name) if name == module or _is_near(name, module) else None
+        if name in found or spec is None or not spec.has_location or spec.origin is None:
+            continue
+        found[name] = Path(spec.origin).read_bytes()
+        if spec.origin.endswith(".py"):
+            try:
+                wanted += _imported(found[name], name if spec.submodule_search_locations else name.rpartition(".")[0])
+            except (SyntaxError, ValueError) as error:  # the second, of a zero byte
+                why = f"{spec.origin} is not Python: {error}"
+                raise InputError(key="code", value=import_path, allowed=why) from None
+    if module not in found:
+        raise InputError(key="code", value=import_path, allowed=f"there is no module {module}")
+    total = hashlib.sha256()
+    for source in (found.pop(module), *(found[name] for name in sorted(found))):
+        total.update(hashlib.sha256(source).digest())
+    return total.hexdigest()[:12]
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    """Where a module is, as import would find it, but without importing the packages that it is in."""
     top, *parts = module.split(".")
-    spec = PathFinder.find_spec(top)
+    try:
+        spec = find_spec(top)  # by all finders: those of editable installs are not on the path
+    except ValueError:  # of a module that was not imported, as __main__
+        return None
     for part in parts:
         folders = spec.submodule_search_locations if spec else None
         spec = PathFinder.find_spec(part, folders) if folders else None
-    if spec is None or spec.origin is None:
-        raise InputError(key="code", value=import_path, allowed=f"there is no module {module}")
-    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:12]
+    return spec
+
+
+def _is_near(module: str, to: str) -> bool:
+    """Whether a module is of the same package, or beside the study."""
+    top = module.partition(".")[0]
+    if top == to.partition(".")[0]:
+        return True
+    spec = _spec(top) if _beside else None
+    places = [spec.origin] if spec and spec.origin else []
+    if spec and spec.submodule_search_locations:
+        places = list(spec.submodule_search_locations)
+    return any(Path(place).parent in _beside for place in places)
+
+
+def _imported(source: bytes, package: str) -> Iterator[str]:
+    """Names that may be modules, of import statements anywhere in a source. package: that it is in."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{one.name}" for one in node.names)

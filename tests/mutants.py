@@ -36,7 +36,7 @@ TARGETS = {
     "laws": ("laws", "truth.laws", "truth.times", "truth.variances", "truth.expansions"),
     "fits": ("measure.gaps", "measure.phases", "measure.detector", "measure.lanczos", "measure.differences",
              "measure.dimension", "measure.distances", "analysis.intervals", "agreement"),
-    "networks": ("networks", "measure.networks", "measure.schedules", "measure.training"),
+    "networks": ("networks",),
     "stages": ("stages.train", "stages.spectrum", "stages.dimension", "stages.sample", "stages.fit", "stages.cube",
                "scores", "trained"),
 }  # fmt: skip

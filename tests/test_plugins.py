@@ -1,11 +1,14 @@
 """Networks and families of other packages: offered by entry points, named by a path, trusted or refused, and run."""
 
+import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from tiny import FLAT, edited, run_stages
 
 from scoregap import InputError, cubes, data, plugins
@@ -84,6 +87,7 @@ def beside(tmp_path, monkeypatch):
     for name, text in (("acme_nets", NETWORKS), ("acme_family", FAMILY), ("acme_data", DATA)):
         (folder / f"{name}.py").write_text(text)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
     own = set(data.FAMILIES)
     forget()
     yield folder
@@ -97,6 +101,8 @@ def beside(tmp_path, monkeypatch):
 def forget():
     plugins.path.cache_clear()
     plugins.digest.cache_clear()
+    plugins._beside.clear()
+    importlib.invalidate_caches()
 
 
 @pytest.fixture
@@ -146,9 +152,13 @@ def test_code_beside_the_study_is_found_by_a_job(beside):
     assert job.id.startswith("arcs-8-2-0.0-acme-nets-MLP-8-")
     out = beside / "weights.safetensors"
     command = [sys.executable, "-P", "-m", "scoregap", "train", "--study", str(study), "--job", job.id]
-    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, check=False, cwd="/")
+    names = set(os.listdir(beside))
+    user = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, check=False, cwd="/", env=user)
     assert done.returncode == 0, done.stderr
     assert out.exists()
+    made = set(os.listdir(beside)) - names
+    assert made == {"weights.safetensors", "weights.metrics.jsonl"}  # nothing of the code
 
 
 def test_nothing_of_a_study_that_is_not_trusted_is_run(beside, tmp_path):
@@ -271,3 +281,96 @@ def test_digests_are_of_the_module_alone(beside):
     for lost in ("pack.other:One", "pack.inner.more:One", "acme_nets.more:One"):
         with pytest.raises(InputError, match="there is no module"):
             plugins.digest(lost)
+
+
+@pytest.mark.parametrize("name", ["acme_nets:MLP", "pack:MLP", "pack.nets:MLP"])
+def test_digests_are_of_what_a_module_imports_too(beside, name):
+    """Of its package, or beside the study; not of what is installed, nor of what nobody imports."""
+    plugins.look_in(beside)
+    (beside / "pack").mkdir()
+    sources = {
+        "acme_nets": "def late():\n    import acme_layers as layers\n",
+        "acme_layers": "import torch\nfrom pack import inner\n",
+        "pack/__init__": "from .nets import MLP\n",
+        "pack/nets": "from . import inner\nfrom ..lost import nothing\n",
+        "pack/inner": "from .deeper import *\n",
+        "pack/deeper": "import pack.nets\nimport no_such_module\n",
+        "other": "",
+    }
+    for one, text in sources.items():
+        (beside / f"{one}.py").write_text(text)
+
+    def digest():
+        plugins.digest.cache_clear()
+        importlib.invalidate_caches()
+        return plugins.digest(name)
+
+    reached = set(sources) - {"other"} - ({"acme_nets", "acme_layers"} if name.startswith("pack") else set())
+    first = digest()
+    for one in sources:
+        (beside / f"{one}.py").write_text(sources[one] + "# edited\n")
+        assert (digest() != first) == (one in reached), one
+        (beside / f"{one}.py").write_text(sources[one])
+    assert digest() == first
+    (beside / "pack/inner.py").write_text("def (")
+    with pytest.raises(InputError, match=r"inner\.py is not Python: "):
+        digest()
+
+
+def test_what_an_editable_install_finds_is_there(beside, monkeypatch):
+    """By a finder of its own: the folder is on no path."""
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            folder = beside / "src"
+            if name != "elsewhere":
+                return None
+            return importlib.util.spec_from_file_location(
+                name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+            )
+
+    (beside / "src").mkdir()
+    (beside / "src" / "__init__.py").write_text("")
+    (beside / "src" / "nets.py").write_text(NETWORKS)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder()])
+    assert plugins.digest("elsewhere.nets:MLP") != plugins.digest("elsewhere:MLP")
+
+
+@pytest.mark.parametrize(
+    ("family", "why"),
+    [
+        ("1 / 0", r"cannot be imported: acme_family\.py:1: ZeroDivisionError: division by zero"),
+        ("import no_such_module", r"cannot be imported: acme_family\.py:1: No module named 'no_such_module'"),
+        ("def (", r"acme_family\.py is not Python: invalid syntax"),
+    ],
+)
+def test_a_family_whose_code_fails_is_refused_in_one_line(beside, family, why):
+    (beside / "acme_family.py").write_text(family)
+    with pytest.raises(InputError, match=rf"^\S+edited\.yaml: axes\.family: [^\n]*{why}[^\n]*$"):
+        load(study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED))
+
+
+def test_a_class_of_a_family_that_is_not_there_is_said(beside):
+    (beside / "acme_family.py").write_text(FAMILY.replace("acme_data:Plane", "acme_data:Plain"))
+    study = load(study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED))
+    with pytest.raises(InputError, match=r"^family: 'acme_data:Plain' is not allowed: cannot be imported: "):
+        study.cells[0].truth()
+
+
+def test_results_depend_on_what_is_said_of_a_family(beside):
+    path = study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED)
+    before = load(path).cells[0].key("spectrum")
+    (beside / "acme_family.py").write_text(FAMILY + "# edited\n")
+    forget()
+    assert load(path).cells[0].key("spectrum") != before
+
+
+def test_a_cube_of_trusted_networks_is_opened_without_their_code(beside):
+    """It has run; to draw what it has found runs none of it again."""
+    study = load(study_with(beside, "acme_nets:MLP-8", "arcs", TRUSTED))
+    path = beside / "of_cube.yaml"
+    path.write_text(yaml.safe_dump(study.resolved, sort_keys=False))
+    with pytest.raises(InputError, match="trusted: true"):
+        load(path)
+    (beside / "acme_nets.py").unlink()
+    assert load(path, run=False).trained_networks == ["acme_nets:MLP-8"]

@@ -65,8 +65,12 @@ class Family(NamedTuple):
     check: Callable[[Sequence[int], Mapping[str, Any]], InputError | None] = lambda counts, settings: None
 
     def load(self):
-        """The family's class."""
-        return resolve_name(self.where)
+        """The family's class. Raises InputError if it cannot be imported."""
+        try:
+            return resolve_name(self.where)
+        except Exception as error:  # whatever the code of somebody else raises
+            why = f"cannot be imported: {plugins.told(error)}"
+            raise InputError(key="family", value=self.where, allowed=why) from error
 
 
 def _sign(counts, settings):
@@ -188,8 +192,9 @@ def admit(name: str) -> None:
     plugins.digest(where)
     try:
         found = resolve_name(where)
-    except (ImportError, AttributeError) as error:
-        raise InputError(key="family", value=name, allowed=f"{where} cannot be imported: {error}") from None
+    except Exception as error:  # whatever the code of somebody else raises
+        why = f"{where} cannot be imported: {plugins.told(error)}"
+        raise InputError(key="family", value=name, allowed=why) from None
     if not isinstance(found, Family):
         raise InputError(key="family", value=name, allowed=f"{where} should be a scoregap.data.Family")
     plugins.digest(found.where)

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from scoregap import InputError, networks
+from scoregap import InputError, networks, plugins
 
 
 def build(name: str, seeds: Sequence[int], dim: int, depth: int) -> nn.Module:
@@ -39,13 +39,20 @@ def build(name: str, seeds: Sequence[int], dim: int, depth: int) -> nn.Module:
     needed = {key for key, one in taken.items() if one.default is one.empty and "VAR" not in one.kind.name}
     if unknown := sorted(needed - set(wanted)):
         raise _refused(name, f"{class_.__name__} needs {', '.join(unknown)}, which is not given here")
-    members = []
+
+    def drawn(seed: int) -> nn.Module:
+        torch.default_generator.manual_seed(seed)
+        return class_(**wanted)
+
     with torch.random.fork_rng(devices=[]):
-        for seed in seeds:
-            torch.default_generator.manual_seed(seed)
-            members.append(class_(**wanted))
-        check(name, members[0], dim)
-    return stack(members)
+        try:
+            members = [drawn(seed) for seed in seeds]
+            check(name, members[0], drawn(seeds[0]), drawn(seeds[0] + 1), dim)
+            return stack(members)
+        except InputError:
+            raise
+        except Exception as error:  # whatever a class of somebody else raises
+            raise _refused(name, plugins.told(error)) from error
 
 
 def load(name: str) -> type[nn.Module]:
@@ -53,26 +60,42 @@ def load(name: str) -> type[nn.Module]:
     path = networks.import_path(name)
     try:
         class_ = resolve_name(path)
-    except (ImportError, AttributeError) as error:
-        raise _refused(name, f"{path} cannot be imported: {error}") from None
+    except Exception as error:  # whatever the code of somebody else raises
+        raise _refused(name, f"{path} cannot be imported: {plugins.told(error)}") from None
     if not (isinstance(class_, type) and issubclass(class_, nn.Module)):
         raise _refused(name, f"{path} is not a class of torch modules")
     return class_
 
 
 @torch.no_grad()
-def check(name: str, member: nn.Module, dim: int) -> None:
-    """Raises InputError unless answers are like points, each from its own alone, the same again and in an ensemble."""
+def check(name: str, member: nn.Module, again: nn.Module, other: nn.Module, dim: int) -> None:
+    """Raises InputError unless answers are like points, each from its own alone, the same again and in an ensemble, and
+    members are made of their seeds and of their state. again, other: drawn from the same seed, and from another one.
+
+    Weights of zero, as many a network's last ones, would hide all else: they are moved in copies.
+    """
+    if not any(weight.requires_grad for weight in member.parameters()):
+        raise _refused(name, "has no weights to train")
+    start, repeated = member.state_dict(), again.state_dict()
+    if not all(torch.equal(value, repeated[key]) for key, value in start.items()):
+        raise _refused(name, "first weights differ for the same seed: should be drawn by torch")
+    member = copy.deepcopy(member)
+    for weight in member.parameters():
+        if not weight.any():
+            weight.copy_(0.1 * torch.randn_like(weight))
     x, level = torch.randn(3, 2, dim), torch.linspace(0.1, 1, 3)[:, None, None]
     answer = member(x, level)
     if answer.shape != x.shape or answer.dtype != x.dtype:
         raise _refused(name, f"answers {tuple(answer.shape)} to points {tuple(x.shape)}: should be like them")
     if not torch.equal(answer, member(x, level)):
         raise _refused(name, "answers differ from call to call: should not be drawn at random")
+    kept, restored = stack([member]), stack([other])
+    restored.load_state_dict(kept.state_dict())
     two = apply(stack([member, member]), x.expand(2, *x.shape), level.expand(2, *level.shape))
     for one, why in (
         (member(x[:1, 1:], level[:1]), "the answer at a point depends on other points"),
         (two[1, :1, 1:], "answers of one member and of an ensemble differ"),
+        (apply(restored, x[None], level[None])[0, :1, 1:], "not all that is drawn is a parameter or a kept buffer"),
     ):
         if not torch.allclose(one, answer[:1, 1:], rtol=1e-3, atol=1e-4):
             raise _refused(name, why)
@@ -89,9 +112,12 @@ def stack(members: Sequence[nn.Module]) -> nn.Module:
     """
     network = copy.deepcopy(members[0])
     if stacks(network):
-        for name, layer in members[0].named_modules():
-            if isinstance(layer, nn.Linear):
-                network.set_submodule(name, StackedLinear([one.get_submodule(name) for one in members]))
+        layers: dict[nn.Module, StackedLinear] = {}  # a layer of the first member, which may have several places
+        for name, layer in members[0].named_modules(remove_duplicate=False):
+            if type(layer) is nn.Linear and all(weight.requires_grad for weight in layer.parameters()):
+                if layer not in layers:
+                    layers[layer] = StackedLinear([one.get_submodule(name) for one in members])
+                network.set_submodule(name, layers[layer])
             elif layer._parameters:
                 raise TypeError(f"{type(network).__name__} stacks, but {name or 'it'} has weights of its own")
             for key, buffer in layer.named_buffers(recurse=False):
@@ -133,9 +159,7 @@ def apply(network: nn.Module, x: torch.Tensor, level: torch.Tensor) -> torch.Ten
     for prefix, module in network.named_modules():
         tensors |= dict(module.named_parameters(prefix, recurse=False))
         tensors |= dict(module.named_buffers(prefix, recurse=False))
-    if len(x) == 1:
-        return one({name: tensor[0] for name, tensor in tensors.items()}, x[0], level[0])[None]
-    return vmap(one)(tensors, x, level)
+    return vmap(one)(tensors, x, level)  # of one member, too: its bits are then those that it has in company
 
 
 class StackedLinear(nn.Module):

@@ -306,7 +306,7 @@ def open_run(cube: Any) -> Run:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "study.yaml"
         path.write_text(datasets[0].attrs["study"], encoding="utf-8")
-        study = load(path)
+        study = load(path, run=False)
     found = []
     for part in study.parts:
         of_d = {(ds.attrs.get("block", ""), int(ds.ambient_dim.values[0])): ds for ds in datasets}

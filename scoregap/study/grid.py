@@ -452,9 +452,10 @@ class Study:
         return digest([self.hash, [one.revision for one in stages[: names.index(stage) + 1]], *filter(None, code)])
 
 
-def load(path: Path | str) -> Study:
-    """Read and check a study file. Raises InputError."""
+def load(path: Path | str, run: bool = True) -> Study:
+    """Read and check a study file. run: whether it may be run, for which networks of other packages have to be there.
+    Raises InputError."""
     path = Path(path)
-    study = Study(path, *read_document(path))
+    study = Study(path, *read_document(path, run))
     check_study(study)
     return study

@@ -460,10 +460,10 @@ class Axis(Section):
     ]
 
 
-def read_document(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tuple]]]:
+def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tuple]]]:
     """The document of a study file, the values of its axes and those of its blocks, each checked on its own.
 
-    Raises InputError.
+    run: as for `load`. Raises InputError.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
@@ -494,7 +494,7 @@ def read_document(path: Path) -> tuple[Document, dict[str, tuple], dict[str, dic
                 )
         blocks[name] = {axis: _axis_values(path, f"blocks.{name}", axis, values) for axis, values in own.items()}
     for where, values in (("axes", axes), *((f"blocks.{name}", own) for name, own in blocks.items())):
-        _admit(path, where, values, document.trusted)
+        _admit(path, where, values if run else values | {"network": ()}, document.trusted)
     return document, axes, blocks
 
 
@@ -518,7 +518,12 @@ def _admit(path: Path, where: str, axes: dict[str, tuple], trusted: bool) -> Non
 def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, str]:
     """Hashes of the code of other packages, by axis, as JSON: results depend on it. Nothing where there is none."""
     paths = {
-        "family code": [FAMILIES[name].where for name in families if plugins.is_outside(name)],
+        "family code": [
+            where
+            for name in families
+            if plugins.is_outside(name)
+            for where in (plugins.path(name, plugins.FAMILIES), FAMILIES[name].where)
+        ],
         "network code": [networks.import_path(name) for name in network_names if plugins.is_outside(name)],
     }
     return {key: json.dumps([plugins.digest(one) for one in found]) for key, found in paths.items() if found}

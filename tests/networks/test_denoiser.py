@@ -115,7 +115,9 @@ def test_untrained_denoiser_is_the_posterior_of_a_white_gaussian(t):
 
 
 class Spy(torch.nn.Module):
-    """Keeps what the network is given, and answers one."""
+    """Keeps what the network is given, of all members, and answers one."""
+
+    stacks = True
 
     def forward(self, x, level):
         self.seen, self.told = x, level
@@ -136,7 +138,7 @@ def test_preconditioning_has_unit_variance(t):
     target = (clean - skipped) / c_out
     assert spy.seen.std().item() == pytest.approx(1, rel=0.02)
     assert target.std().item() == pytest.approx(1, rel=0.02)
-    assert spy.told.shape == (1, 1, 1)
+    assert spy.told.shape == (1, 1, 1, 1)
 
 
 def test_sigma_is_told_where_a_network_asks_for_it():

@@ -14,7 +14,8 @@ from scoregap.networks import NETWORKS, ensemble
 from scoregap.networks.denoiser import Denoiser
 
 EXAMPLES = ("gated-8", "resmlp-8", "normed-8", "linear", "paper")
-OUTSIDE = ("plain:MLP-8", "plain:Features-8", "plain:Shift", "plain:Stacked-8")  # as a user writes them
+# As a user writes them.
+OUTSIDE = ("plain:MLP-8", "plain:Features-8", "plain:Shift", "plain:Stacked-8", "plain:Zero-8", "plain:Twice-8")
 DIM, DEPTH, SEEDS = 4, 2, (1, 2, 3)
 
 every = pytest.mark.parametrize("name", [*EXAMPLES, *OUTSIDE])
@@ -114,6 +115,20 @@ def test_a_member_s_bits_do_not_depend_on_the_others(name):
 
 
 @every
+def test_a_member_s_bits_are_the_same_alone(name):
+    """In float32, in which networks are trained. (Of ten points or so a matrix product may be done otherwise.)"""
+    members, (x, level) = [one.float() for one in plain_members(name)], inputs(n=32)
+    x, level, found = x.float(), level.float(), []
+    for some in (slice(1), slice(2), slice(3)):
+        network = ensemble.stack(members[some])
+        out = ensemble.apply(network, x[some], level[some])
+        slopes = torch.autograd.grad(out.square().sum(), list(network.parameters()))
+        found.append([out[0], *(slope[0] for slope in slopes)])
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@every
 def test_first_weights_come_from_the_member_s_seed_alone(name):
     together = ensemble.build(name, SEEDS, DIM, DEPTH).state_dict()
     torch.manual_seed(77)
@@ -199,6 +214,15 @@ def test_no_special_case_of_one_member_is_a_number_of_members():
         ("plain:Needs", "Needs needs heads, which is not given here"),
         ("plain:Features", "Features needs width, which is not given here"),
         ("plain:Shift-8", "Shift takes no width"),
+        ("plain:Waves", "not all that is drawn is a parameter or a kept buffer"),
+        ("plain:Loose", "not all that is drawn is a parameter or a kept buffer"),
+        ("plain:Drawn", "not all that is drawn is a parameter or a kept buffer"),
+        ("plain:Dropped", "answers differ from call to call: should not be drawn at random"),
+        ("plain:Batched", "the answer at a point depends on other points"),
+        ("plain:Elsewhere", "first weights differ for the same seed: should be drawn by torch"),
+        ("plain:Fails", r"plain\.py:\d+: RuntimeError: Sizes of tensors must match"),
+        ("plain:Bends", r"plain\.py:\d+: RuntimeError: vmap: "),
+        ("plain:Empty", "has no weights to train"),
         ("plain:Nobody", "plain:Nobody cannot be imported"),
         ("plain:torch", "plain:torch is not a class of torch modules"),
         ("no_such_module:MLP", "no_such_module:MLP cannot be imported: No module named 'no_such_module'"),
@@ -220,6 +244,13 @@ def test_a_class_that_stacks_has_nothing_but_linear_layers():
             super().__init__(dim)
             self.register_buffer("drawn", torch.rand(dim))
 
+    class Frozen(plain.Stacked):
+        def __init__(self, dim):
+            super().__init__(dim)
+            self.layers[0].weight.requires_grad_(False)
+
+    with pytest.raises(TypeError, match=r"Frozen stacks, but layers\.0 has weights of its own"):
+        ensemble.stack([Frozen(DIM)])
     with pytest.raises(TypeError, match="Lone stacks, but it has weights of its own"):
         ensemble.stack([Lone(DIM)])
     with pytest.raises(TypeError, match="Drawn stacks, but drawn differs from member to member"):
