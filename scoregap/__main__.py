@@ -7,7 +7,7 @@ that stops the work (a damaged file, a full disk, a failed job), and of `check`:
 import os
 import sys
 
-from scoregap.runtime.environment import OF_LIBRARIES
+from scoregap.runtime.environment import OF_LIBRARIES, leave_strangers
 
 for _name in filter(OF_LIBRARIES.fullmatch, list(os.environ)):
     del os.environ[_name]  # results depend on the study, not on whose shell this is; also by hand
@@ -131,9 +131,6 @@ def run_study(
     yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
-    from scoregap.runtime import environment
-
-    environment.leave_strangers()
     from scoregap.runtime import workflow
 
     raise typer.Exit(
@@ -314,6 +311,7 @@ def _open_streams() -> None:
 def main() -> None:
     """The command `scoregap`."""
     _open_streams()
+    leave_strangers()
     app(prog_name="scoregap")
 
 

@@ -374,3 +374,14 @@ def test_a_cube_of_trusted_networks_is_opened_without_their_code(beside):
         load(path)
     (beside / "acme_nets.py").unlink()
     assert load(path, run=False).trained_networks == ["acme_nets:MLP-8"]
+
+
+def test_what_lies_beside_a_study_is_no_installed_package(installed):
+    """Though it looks like one: neither in the current folder nor on PYTHONPATH, by any command."""
+    (installed / "acme_family.py").write_text("raise SystemExit('was run')")
+    study = study_with(installed, "gated-8", "acme.plane")
+    command = [sys.executable, "-m", "scoregap", "status", str(study)]
+    user = os.environ | {"PYTHONPATH": str(installed)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=installed, env=user)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "axes.family: 'acme.plane' is not allowed: no installed package offers it" in done.stderr

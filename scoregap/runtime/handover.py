@@ -49,10 +49,11 @@ def _text(path: Path) -> str:
 def command(cores: str | None, gpus: int) -> list[str]:
     """Snakemake's command, to be given in a results folder. cores: None leaves their number to the profile."""
     # Our own lock instead of Snakemake's: the kernel drops it with the last process, so nothing is left by a kill.
+    # In place of a profile's `quiet`: with `progress` in that Snakemake would not tell which jobs have finished.
     # Receipts say what is done, whatever a killed Snakemake has marked as incomplete, and whatever text a rule had.
     return [
         sys.executable, "-m", "scoregap.runtime.logger",
-        "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime",
+        "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime", "--quiet", "host",
         "--snakefile", str(WORKFLOW / "Snakefile"),
         "--profile", "none", "--workflow-profile", PROFILE, "--configfile", CONFIGURATION,
         *(("--cores", cores) if cores else ()), *(("--resources", f"gpu={gpus}") if gpus else ()),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from scoregap.runtime import events
+from scoregap.runtime import events, handover
 from scoregap.runtime.events import DESCRIPTOR, Event, Events
 from scoregap.runtime.logger import event_of
 
@@ -65,6 +65,19 @@ def snakemake(folder, *arguments):
         os.close(tells)
         printed, _ = process.communicate()
         return printed, [events.parse(line) for line in lines]
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize("quiet", ["progress", "all"])
+def test_events_come_whatever_a_profile_says_of_quiet(tmp_path, quiet):
+    """By the words of a run's command: Snakemake that is quiet about progress does not say which jobs have finished."""
+    (tmp_path / "Snakefile").write_text("rule one:\n    shell: 'true'\n")
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile" / "config.yaml").write_text(f"quiet: [{quiet}]\n")
+    command = handover.command(None, 0)
+    first = command.index("--nolock")
+    _, told = snakemake(tmp_path, "--workflow-profile", "profile", *command[first : command.index("--snakefile")])
+    assert Counter(one.event for one in told) == {"run_info": 1, "job_info": 1, "job_finished": 1, "progress": 1}
 
 
 @pytest.mark.workflow
