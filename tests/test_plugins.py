@@ -374,6 +374,10 @@ def test_a_cube_of_trusted_networks_is_opened_without_their_code(beside):
         load(path)
     (beside / "acme_nets.py").unlink()
     assert load(path, run=False).trained_networks == ["acme_nets:MLP-8"]
+    (beside / "acme_family.py").write_text("raise SystemExit('was run')")
+    path.write_text(study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED).read_text())
+    with pytest.raises(InputError, match="is code that would be run"):  # a cube is data, whatever it says of itself
+        load(path, run=False)
 
 
 def test_what_lies_beside_a_study_is_no_installed_package(installed):

@@ -124,6 +124,9 @@ def stack(members: Sequence[nn.Module]) -> nn.Module:
                 if not all(torch.equal(one.get_submodule(name).get_buffer(key), buffer) for one in members):
                     raise TypeError(f"{type(network).__name__} stacks, but {key} differs from member to member")
                 network.get_submodule(name)._non_persistent_buffers_set.add(key)
+        weights = [id(weight) for layer in layers for weight in layer.parameters()]
+        if len(set(weights)) < len(weights):
+            raise TypeError(f"{type(network).__name__} stacks, but two of its layers share a weight")
         return network
     made: dict[int, torch.Tensor] = {}  # a tensor of the first member, which may have several places -> stacked
     for into, *own in zip(network.modules(), *(one.modules() for one in members), strict=True):

@@ -494,7 +494,7 @@ def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tup
                 )
         blocks[name] = {axis: _axis_values(path, f"blocks.{name}", axis, values) for axis, values in own.items()}
     for where, values in (("axes", axes), *((f"blocks.{name}", own) for name, own in blocks.items())):
-        _admit(path, where, values if run else values | {"network": ()}, document.trusted)
+        _admit(path, where, values if run else values | {"network": ()}, document.trusted and run)
     return document, axes, blocks
 
 

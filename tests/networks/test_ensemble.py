@@ -251,6 +251,15 @@ def test_a_class_that_stacks_has_nothing_but_linear_layers():
 
     with pytest.raises(TypeError, match=r"Frozen stacks, but layers\.0 has weights of its own"):
         ensemble.stack([Frozen(DIM)])
+
+    class Tied(plain.Stacked):
+        def __init__(self, dim):
+            super().__init__(dim)
+            self.more = nn.Linear(dim, 16)
+            self.more.bias = self.layers[0].bias
+
+    with pytest.raises(TypeError, match="Tied stacks, but two of its layers share a weight"):
+        ensemble.stack([Tied(DIM)])
     with pytest.raises(TypeError, match="Lone stacks, but it has weights of its own"):
         ensemble.stack([Lone(DIM)])
     with pytest.raises(TypeError, match="Drawn stacks, but drawn differs from member to member"):
