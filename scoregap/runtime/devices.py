@@ -80,7 +80,7 @@ def usable(name: str) -> int:
     if name == "cpu" or (name == "auto" and not any(map(os.path.exists, DRIVERS))):
         return 0
     code = "import torch; print(torch.cuda.device_count())"
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    asked = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     return int(asked.stdout)
 
 

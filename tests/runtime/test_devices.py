@@ -209,8 +209,10 @@ def test_usable_asks_only_where_there_may_be_gpus(monkeypatch):
 
 
 @pytest.mark.slow
-def test_usable_is_what_torch_says(monkeypatch):
+def test_usable_is_what_torch_says_and_not_what_lies_in_the_current_folder(tmp_path, monkeypatch):
     import torch
 
+    (tmp_path / "torch.py").write_text("print(7)\nraise SystemExit")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(devices, "DRIVERS", ("/dev/null",))
     assert devices.usable("auto") == torch.cuda.device_count()
