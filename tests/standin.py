@@ -1,5 +1,6 @@
 """Runs of a stand-in for Snakemake, in a process of its own: what it starts is a shell and a job that only waits."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -28,11 +29,16 @@ sys.exit(ended.status)
 """
 
 
-def start(folder, seconds=60, **options):
-    """A run of one job in a process of its own, once the job has been started."""
+def start(folder, seconds=60, hangups=signal.SIG_DFL, **options):
+    """A run of one job in a process of its own, once the job has been started. hangups: what it does at SIGHUP, whatever
+    the tests were started with."""
     code = SNAKEMAKE.format(job=JOB.format(seconds=seconds))
     command = [sys.executable, "-c", RUN, str(folder), code]
-    process = subprocess.Popen(command, **({"stdout": subprocess.PIPE, "text": True} | options))
+    previous = signal.signal(signal.SIGHUP, hangups)  # which the child inherits
+    try:
+        process = subprocess.Popen(command, **({"stdout": subprocess.PIPE, "text": True} | options))
+    finally:
+        signal.signal(signal.SIGHUP, previous)
     deadline = time.monotonic() + 60
     while not any(one.cmdline()[-1:] and one.cmdline()[-1].endswith("# job") for one in below(process)):
         assert time.monotonic() < deadline

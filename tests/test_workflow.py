@@ -266,7 +266,7 @@ def test_a_raised_revision_reruns_its_stage_and_those_after_it(folder, tmp_path,
     shutil.copytree(ROOT / "scoregap", package / "scoregap")
     registry = package / "scoregap" / "study" / "stages.py"
     text = registry.read_text()
-    raised, count = re.subn(rf'Stage\("{stage}", \d+,', f'Stage("{stage}", 99,', text)
+    raised, count = re.subn(rf'Stage\(\s*"{stage}",\s*\d+,', f'Stage("{stage}", 99,', text)
     assert count == 1
     registry.write_text(raised)
     # Snakemake puts the Snakefile's folder first, so the copy has to be imported before.

@@ -44,11 +44,7 @@ def test_a_signal_stops_the_run_and_its_jobs(tmp_path, number):
 @pytest.mark.slow
 def test_a_run_that_ignores_hangups_goes_on(tmp_path):
     """As nohup has it."""
-    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which the child inherits
-    try:
-        process = start(tmp_path, seconds=3)
-    finally:
-        signal.signal(signal.SIGHUP, previous)
+    process = start(tmp_path, seconds=3, hangups=signal.SIG_IGN)
     process.send_signal(signal.SIGHUP)
     output, _ = process.communicate(timeout=60)
     assert (process.returncode, "status 0" in output) == (0, True)
