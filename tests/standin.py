@@ -30,8 +30,10 @@ sys.exit(ended.status)
 
 
 def start(folder, seconds=60, hangups=signal.SIG_DFL, **options):
-    """A run of one job in a process of its own, once the job has been started. hangups: what it does at SIGHUP, whatever
-    the tests were started with."""
+    """A run of one job in a process of its own, once the job has been started.
+
+    hangups: what it does at SIGHUP, however the tests were started.
+    """
     code = SNAKEMAKE.format(job=JOB.format(seconds=seconds))
     command = [sys.executable, "-c", RUN, str(folder), code]
     previous = signal.signal(signal.SIGHUP, hangups)  # which the child inherits
