@@ -64,15 +64,15 @@ def path(name: str, group: str) -> str:
     """The path of what a name means. Raises InputError if no installed package offers it, or several do."""
     if is_path(name):
         return name
-    offered = {one.name: one for one in entry_points(group=group)}
-    found = {one.value for one in entry_points(group=group, name=name)}
+    offered = entry_points(group=group)
+    found = {one.value for one in offered if one.name == name}
     if len(found) == 1:
         return found.pop().replace(" ", "")
     if found:
         raise InputError(
             key=KEYS[group], value=name, allowed=f"several installed packages offer it: {', '.join(sorted(found))}"
         )
-    known = ", ".join(sorted(offered)) or "nothing"
+    known = ", ".join(sorted(offered.names)) or "nothing"
     raise InputError(
         key=KEYS[group], value=name, allowed=f"no installed package offers it: offered in the group {group} is {known}"
     )

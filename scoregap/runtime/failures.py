@@ -43,19 +43,20 @@ def _reasons(error: Event, folder: Path) -> list[str]:
     if not own:
         return []
     name = _stage(own[0]) if _stage(own[0]) == own[0].stem else f"{_stage(own[0])} {own[0].stem}"
+    outer = schedulers[-1] if schedulers else own[0]  # the log that says how the job ended
     outside = "\n".join([*(job.message for job in error.of_jobs), said])
     for limit, what, resource in LIMITS:
         if limit.search(outside):
             return [
                 f"scoregap: {name}: ran out of {what}: run again, or allow more in the profile, "
-                f"set-resources: [{_stage(own[0])}:{resource}]; log: {schedulers[-1] if schedulers else own[0]}"
+                f"set-resources: [{_stage(own[0])}:{resource}]; log: {outer}"
             ]
     told = [line for log in own for line in _read(log).splitlines()]
     if ours := [line for line in told if line.startswith("scoregap: ")]:
         return ours
     for end, what in ENDS:
         if end.search(outside):
-            return [f"scoregap: {name}: {what}: run again; log: {schedulers[-1] if schedulers else own[0]}"]
+            return [f"scoregap: {name}: {what}: run again; log: {outer}"]
     last = next((line for line in reversed(_read(own[0]).splitlines()) if line.strip()), "nothing in its log")
     return [f"scoregap: {name}: failed: {last.strip()}; log: {own[0]}"]
 
