@@ -39,13 +39,19 @@ STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
 
 
 class State(IntEnum):
-    """Whether a phase time is known, and why not; a gap is visible from fit.visibility on."""
+    """Whether a phase time is known, and why not; a gap is visible from fit.visibility on.
+
+    A gap opens and closes at a share of its largest width: where the grid does not show that, it says nothing of the
+    one of the two that may be on it, but which end the widest point is beyond.
+    """
 
     NOT_APPLICABLE = 0
     MEASURED = 1
     ABOVE = 2
     BELOW = 3
     ABSENT = 4
+    MAXIMUM_ABOVE = 5
+    MAXIMUM_BELOW = 6
 
     @property
     def text(self) -> str:
@@ -53,13 +59,16 @@ class State(IntEnum):
         return _STATE_TEXTS[self]
 
 
-NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT = State
+NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT, MAXIMUM_ABOVE, MAXIMUM_BELOW = State
+OFF_THE_GRID = (ABOVE, BELOW, MAXIMUM_ABOVE, MAXIMUM_BELOW)  # there may be such a time, and the grid does not show it
 _STATE_TEXTS = {
     NOT_APPLICABLE: "not applicable",
     MEASURED: "measured",
     ABOVE: "above the grid",
     BELOW: "below the grid",
     ABSENT: "no visible gap",
+    MAXIMUM_ABOVE: "widest above the grid",
+    MAXIMUM_BELOW: "widest below the grid",
 }
 _STATES = ", ".join(f"{state.value} {state.text}" for state in State)
 VARIANCE = "data_unit^2"

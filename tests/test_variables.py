@@ -73,5 +73,8 @@ def test_codes_say_what_they_mean_as_the_cf_conventions_have_it():
         assert bool(flags) == (name in codes), name
     attrs = ds.t_open_state.attrs
     meanings = dict(zip(attrs["flag_values"], attrs["flag_meanings"].split(), strict=True))
-    assert meanings == {0: "not_applicable", 1: "measured", 2: "above", 3: "below", 4: "absent"}
+    assert meanings == {
+        0: "not_applicable", 1: "measured", 2: "above", 3: "below", 4: "absent", 5: "maximum_above",
+        6: "maximum_below",
+    }  # fmt: skip
     assert all(f"{state.value} {state.text}" in attrs["long_name"] for state in variables.State)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from scoregap.analysis.verdicts import Verdict, of_states
-from scoregap.variables import ABOVE, BELOW
+from scoregap.variables import OFF_THE_GRID
 
 
 def compare_to_exact(
@@ -68,7 +68,7 @@ def mean(times: np.ndarray, states: np.ndarray, confidence: float) -> tuple[floa
     logs = np.log(times[np.isfinite(times)])
     if not logs.size:
         return math.nan, math.nan, math.nan
-    hidden = np.isin(states, (ABOVE, BELOW)).any()
+    hidden = np.isin(states, OFF_THE_GRID).any()
     low, high = (math.nan, math.nan) if hidden else interval(logs, confidence)
     return math.exp(logs.mean()), math.exp(low), math.exp(high)
 

@@ -11,7 +11,7 @@ t_max and closes at t_close < t_max. What the grid does not show is NaN, and a s
 import numpy as np
 from scipy.special import stdtrit
 
-from scoregap.variables import ABOVE, ABSENT, BELOW, MEASURED, NOT_APPLICABLE
+from scoregap.variables import ABOVE, ABSENT, BELOW, MAXIMUM_ABOVE, MAXIMUM_BELOW, MEASURED, NOT_APPLICABLE
 
 INTERMEDIATE = ("t_open", "t_max", "t_close")
 FINAL = ("t_consolidation", "t_resolution")
@@ -198,7 +198,7 @@ def fit(times, width, level, visibility=0.0, nested=True):
             shown = np.isfinite(t_max)
             found["consistency"][..., columns] = opening * closing / t_max**2
         modelled = [value[..., columns] for value in modelled]
-        censored = _censor(times, here, visibility)
+        censored = _censor(times, here, visibility, names is INTERMEDIATE)
         for method, values, seen in (("", crossed, shown), ("model_", modelled, np.isfinite(modelled[0]))):
             for name, value in zip(names, values, strict=True):
                 side = {names[0]: ABOVE, names[-1]: BELOW}.get(name)
@@ -207,20 +207,23 @@ def fit(times, width, level, visibility=0.0, nested=True):
     return found
 
 
-def _censor(times, width, visibility):
+def _censor(times, width, visibility, of_maximum):
     """A function (time, side, seen) -> (time, state) for gaps of these widths (..., T).
 
-    The time if it is among the known ones (else NaN), and what there is to say of it. time: (...); side: where a flank
-    is that is not on the grid, None for the top; seen: (...) whether the top is on it.
+    The time if it is among the known ones (else NaN), and what there is to say of it. of_maximum: whether flanks are at
+    a share of the largest width, so that without that one of them may be on the grid and not be known. time: (...);
+    side: where a flank is that is not on the grid, None for the top; seen: (...) whether the top is on it.
     """
     known = np.isfinite(width)
     start, stop = np.where(known, times, np.inf).min(-1), np.where(known, times, -np.inf).max(-1)
     top, largest = (one[..., 0] for one in _top(np.where(known, width, -np.inf)))
     edge = np.where(times[top] == start, BELOW, np.where(times[top] == stop, ABOVE, ABSENT))
     unknown, invisible = ~known.any(-1), largest < visibility
+    # By the side of a flank, where the top is beyond the other end.
+    beyond = {ABOVE: np.where(edge == BELOW, MAXIMUM_BELOW, edge), BELOW: np.where(edge == ABOVE, MAXIMUM_ABOVE, edge)}
 
     def censored(value, side, seen):
-        state = edge if side is None else np.where(seen, side, edge)
+        state = edge if side is None else np.where(seen, side, beyond[side] if of_maximum else edge)
         after, before = value > stop, value < start
         for holds, means in (  # the last that holds
             (np.isfinite(value), MEASURED), (before, BELOW), (after, ABOVE), (invisible, ABSENT),

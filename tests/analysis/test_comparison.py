@@ -10,7 +10,7 @@ from scoregap.analysis import comparison, verdicts
 from scoregap.store.cube import read_cube
 from scoregap.store.tables import read_table, write_table
 from scoregap.study import load
-from scoregap.variables import ABOVE, MEASURED, NOT_APPLICABLE
+from scoregap.variables import ABOVE, MAXIMUM_BELOW, MEASURED, NOT_APPLICABLE
 
 
 def test_members_that_are_not_ok_are_named(done):
@@ -67,6 +67,24 @@ def test_what_lies_off_the_grid_is_said(done):
     table = comparison.as_text(load(study), frame)
     assert "1 both above the grid" in table
     assert max(map(len, table.splitlines())) <= 130
+
+
+def test_where_the_maximum_is_beyond_the_grid_it_is_said_and_the_law_is_shown(done):
+    """The law has its maximum on the grid, exact and trained have not: the opening itself may be on it."""
+    study, results = done
+    ds = read_cube(results / "cube.zarr")[""].load()
+    where = {"curvature": 0.0, "gap": 0}
+    for name in ("t_open", "exact_t_open", "gaussian_t_open"):
+        ds[name].loc[where] = np.nan
+    ds.law_t_open.loc[where] = 3.654321
+    ds.t_open_state.loc[where] = MAXIMUM_BELOW
+    frame = comparison.compare([(load(study), [ds])])
+    row = frame[(frame.curvature == 0) & (frame.quantity == "t_open")].iloc[0]
+    assert row.law == pytest.approx(3.654321)
+    assert row.state == row.exact_state == "widest below the grid"
+    (line,) = (one for one in comparison.as_text(load(study), frame).splitlines() if "widest below the grid" in one
+               and "t_open" in one)  # fmt: skip
+    assert "3.65" in line
 
 
 def test_alignment_times_are_compared_and_not_judged(done):

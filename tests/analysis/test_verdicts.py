@@ -10,7 +10,7 @@ from scoregap.analysis import verdicts
 from scoregap.analysis.verdicts import Detail, Reason, Verdict
 from scoregap.variables import State
 
-NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT = State
+NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT, MAXIMUM_ABOVE, MAXIMUM_BELOW = State
 AGREES, INCONCLUSIVE, DISAGREES = verdicts.JUDGED
 
 
@@ -24,6 +24,9 @@ def row(verdict, network="gated-8", **detail):
         ([ABOVE] * 2, [ABOVE] * 2, AGREES, "both above the grid"),
         ([BELOW] * 2, [BELOW] * 2, AGREES, "both below the grid"),
         ([BELOW, NOT_APPLICABLE], [BELOW] * 2, AGREES, "both below the grid"),  # one seed diverged
+        ([MAXIMUM_BELOW] * 2, [MAXIMUM_BELOW] * 2, AGREES, "both widest below the grid"),
+        ([MAXIMUM_ABOVE] * 2, [MEASURED] * 2, DISAGREES, "seen in 0, exact in 2"),
+        ([ABOVE] * 2, [MAXIMUM_BELOW] * 2, DISAGREES, "trained above the grid, exact widest below the grid"),
         ([ABSENT] * 2, [ABSENT] * 2, AGREES, "no visible gap in either"),
         ([ABSENT] * 2, [ABOVE] * 2, DISAGREES, "trained no visible gap, exact above the grid"),
         ([ABOVE, ABSENT], [ABOVE] * 2, DISAGREES, "trained above the grid or no visible gap, exact above the grid"),

@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from scoregap.measure import phases
-from scoregap.variables import ABOVE, ABSENT, BELOW, MEASURED, NOT_APPLICABLE
+from scoregap.variables import ABOVE, ABSENT, BELOW, MAXIMUM_ABOVE, MAXIMUM_BELOW, MEASURED, NOT_APPLICABLE, OFF_THE_GRID
 
 GRID = np.geomspace(1e-4, 30, 40)  # that of the quickstart study
 nan = np.nan
@@ -347,17 +347,39 @@ def test_states_say_where_a_time_is():
     for low, high, expected in (
         (1e-4, 4, [ABOVE, MEASURED, MEASURED]),
         (0.3, 30, [MEASURED, MEASURED, BELOW]),
-        (1e-4, 0.8, [ABOVE, ABOVE, None]),
-        (1.5, 60, [None, BELOW, BELOW]),
+        (1e-4, 0.8, [ABOVE, ABOVE, MAXIMUM_ABOVE]),
+        (1e-4, 0.2, [ABOVE, ABOVE, MAXIMUM_ABOVE]),
+        (1.5, 60, [MAXIMUM_BELOW, BELOW, BELOW]),
+        (7.0, 200, [MAXIMUM_BELOW, BELOW, BELOW]),
     ):
         times = np.geomspace(low, high, 30)
         found = states(times, [bump(times, 4.0, 0.25), rise(times, 1e-9)])
-        for method in ("", "model_"):
-            for name, state in zip(phases.INTERMEDIATE, expected, strict=True):
-                assert state is None or found[method + name][0] == state, (low, high, method, name)
-    # One side of the top is not enough for the crossing, but it is for the model.
-    assert found["t_open"][0] == BELOW
-    assert found["model_t_open"][0] == MEASURED
+        for name, state, true in zip(phases.INTERMEDIATE, expected, (8.1, 1, 0.12), strict=True):
+            assert found[name][0] == state, (low, high, name)
+            # One side of the top is not enough for the crossing, but it is for the model.
+            by_model = BELOW if true < low else ABOVE if true > high else MEASURED
+            assert found[f"model_{name}"][0] == by_model, (low, high, name)
+
+
+@settings(max_examples=200, derandomize=True)
+@given(
+    a=st.floats(1e-3, 1e3), ratio=st.floats(0.01, 0.5), low=st.floats(-4, 3), decades=st.floats(0.3, 5),
+    count=st.integers(8, 40), final=st.floats(1e-6, 1e-3),
+)  # fmt: skip
+def test_no_state_of_a_gap_says_that_a_time_is_where_it_is_not(a, ratio, low, decades, count, final):
+    """Whatever grid shows it: what is above or below is, and what may be on the grid is not said to be beyond it."""
+    times = np.geomspace(10**low, 10 ** (low + decades), count)
+    width = bump(times, a, ratio * a)
+    found = phases.fit(times, np.stack([width, rise(times, final * a)], -1), 0.5, 0.0)
+    for name, true in zip(phases.INTERMEDIATE, truth(a, ratio * a), strict=True):
+        state = found[f"{name}_state"][0]
+        if state == ABOVE:
+            assert true > times[-2], name  # the top may be between the last two
+        elif state == BELOW:
+            assert true < times[1], name
+        elif state in (MAXIMUM_ABOVE, MAXIMUM_BELOW):
+            assert name == ("t_close" if state == MAXIMUM_ABOVE else "t_open")
+            assert found["t_max_state"][0] == (ABOVE if state == MAXIMUM_ABOVE else BELOW)
 
 
 def test_states_of_final_gaps():
@@ -413,9 +435,9 @@ def test_any_curve_has_an_answer(seed, count, kind, points):
     found = phases.fit(times, phases.pooled(width, has_gap), 0.5, 0.3)
     for name in (*phases.TIMES, *phases.MODEL):
         values, state = found[name], found[f"{name}_state"]
-        assert set(state) <= {NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT}
+        assert set(state) <= {NOT_APPLICABLE, MEASURED, ABSENT, *OFF_THE_GRID}
         assert (np.isfinite(values) | (state != MEASURED)).all()
-        assert np.isnan(values[np.isin(state, [NOT_APPLICABLE, ABOVE, BELOW])]).all()
+        assert np.isnan(values[np.isin(state, [NOT_APPLICABLE, *OFF_THE_GRID])]).all()
         assert ((values >= times[0]) & (values <= times[-1]) | np.isnan(values)).all()
     intervals = phases.bootstrap(times, width, has_gap, 50, 0.9, rng, level=0.5, visibility=0.3)
     for name, (low, high) in intervals.items():
