@@ -21,7 +21,15 @@ import xarray as xr
 from scoregap import InputError, variables
 from scoregap.analysis import verdicts
 from scoregap.analysis.intervals import compare_to_exact, median
-from scoregap.analysis.tables import distinguishing_axes, plain, rows_of_evaluated_scores, text, written
+from scoregap.analysis.tables import (
+    distinguishing_axes,
+    exactly,
+    plain,
+    rows_of_evaluated_scores,
+    text,
+    with_interval,
+    written,
+)
 from scoregap.analysis.verdicts import Detail, Reason, Verdict
 from scoregap.data import FAMILIES
 from scoregap.scores import EXACT, REFERENCES
@@ -208,7 +216,7 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
         quantity = row.quantity if row.quantity == "dimension" else f"{row.quantity} ({row.boundary})"
         ratio = position = margin = ""
         if row.quantity != "dimension":
-            ratio = "-" if math.isnan(row.ratio) else f"{row.ratio:.2f} [{row.ratio_low:.2f}, {row.ratio_high:.2f}]"
+            ratio = with_interval(row.ratio, row.ratio_low, row.ratio_high, ".2f")
             position = "" if math.isnan(row.position) else f"{row.position:.2f}"
             margin = "" if math.isnan(row.margin) else f"{row.margin:.0%}"
         verdict = verdicts.words(row) + (f" ({row.not_ok})" if row.not_ok else "")
@@ -236,7 +244,7 @@ def _counts(rows: pd.DataFrame) -> str:
 
 def _axis_value(axis: str, value: Any) -> str:
     short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis.split(".")[-1])
-    return f"{short} {value}" if isinstance(value, str) else f"{short} {value:g}"
+    return f"{short} {exactly(value)}"
 
 
 def _short(value: float) -> str:

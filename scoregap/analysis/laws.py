@@ -244,9 +244,9 @@ def finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         ]
         for _, row in block[block.ambient_dim == last].iterrows():
             columns = [
-                f"{row.law_bias:+.5f} +- {row.law_error:.5f}",
+                plus_minus(row.law_bias, row.law_error, "+.5f"),
                 plus_minus(row.law_bias_exponent, row.law_bias_exponent_error),
-                f"{row.corrected_bias:+.5f} +- {row.corrected_error:.5f}",
+                plus_minus(row.corrected_bias, row.corrected_error, "+.5f"),
                 plus_minus(row.corrected_bias_exponent, row.corrected_bias_exponent_error),
             ]
             spread = plus_minus(row.spread_exponent, row.spread_exponent_error)

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from scoregap.analysis.intervals import interval
-from scoregap.analysis.tables import PHASES, blocks, labelled, or_dash
+from scoregap.analysis.tables import PHASES, blocks, exactly, labelled, or_dash
 from scoregap.study import Study
 from scoregap.variables import MEASURED
 
@@ -264,7 +264,7 @@ def accuracy_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         for (network, steps), rows in block.groupby(["network", "steps"], sort=False):
             ratios = dict(zip(rows["quantity"], rows.ratio, strict=True))
             lines.append(
-                f"    {network:<18}{steps:>8g}{rows.cost.iloc[0] / 1e12:>9.3g}"
+                f"    {network:<18}{exactly(steps):>8}{rows.cost.iloc[0] / 1e12:>9.3g}"
                 + "".join(f"{or_dash(ratios.get(name, np.nan)):>22}" for name in names)
             )
     return lines
@@ -291,7 +291,7 @@ def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             else:
                 when = f"{row.resolution:.2e}, consolidation at {row.t_consolidation:.2e}"
             lines.append(
-                f"    {row.network:<32}{row.steps:>8g}{row.cost / 1e12:>9.3g}{row.spike:>9.4f}{row.gap:>8.3f}"
+                f"    {row.network:<32}{exactly(row.steps):>8}{row.cost / 1e12:>9.3g}{row.spike:>9.4f}{row.gap:>8.3f}"
                 f"{row.exact_gap:>8.3f}  {when}"
             )
         p, error = exponent(block)
@@ -307,7 +307,7 @@ def capacity_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 def _cheapest(rows: pd.DataFrame) -> str:
     row = rows.sort_values(["cost", "steps"]).iloc[0]  # costs that nobody has counted come last
-    return f"{row.network}, {row.steps:g} steps"
+    return f"{row.network}, {exactly(row.steps)} steps"
 
 
 def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
@@ -320,7 +320,7 @@ def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         steps = sorted(set(block.steps))
         lines += [
             f"  {labelled(values)}" if values else "",
-            f"    {'':<18}{'TFLOP':>8}" + "".join(f"{f'{s:g} steps':>20}" for s in steps) + f"{'left by':>16}",
+            f"    {'':<18}{'TFLOP':>8}" + "".join(f"{f'{exactly(s)} steps':>20}" for s in steps) + f"{'left by':>16}",
         ]
         for network, group in block.groupby("network", sort=False):
             group = group.sort_values("steps")

@@ -17,7 +17,7 @@ import xarray as xr
 from scipy import stats
 
 from scoregap.analysis.intervals import interval
-from scoregap.analysis.tables import blocks, labelled, or_dash
+from scoregap.analysis.tables import blocks, labelled, with_interval
 from scoregap.analysis.verdicts import Reason, Verdict
 from scoregap.scores import EXACT
 from scoregap.study import Study
@@ -243,11 +243,11 @@ def _line(row: dict, seeds: int) -> str:
     error = row["error"] + (f", group {row['group'] + 1}" if row["group"] >= 0 else "")
     half = between = inside = ""
     if np.isfinite(row["decided"]):
-        half = f"{row['decided']:.3g} [{or_dash(row['decided_low'])}, {or_dash(row['decided_high'])}]"
+        half = with_interval(row["decided"], row["decided_low"], row["decided_high"], ".3g")
         half = f"{row['first_step']:.2g} or less" if row["decided"] < row["first_step"] else half
         between = f"{row['begins']:.2g} to {row['ends']:.2g}"
         if np.isfinite(row["inside"]):
-            inside = f"{row['inside']:.0%} [{row['inside_low']:.0%}, {row['inside_high']:.0%}]"
+            inside = with_interval(row["inside"], row["inside_low"], row["inside_high"], ".0%")
     window = "-" if np.isnan(row["window_high"]) else f"{row['window_low']:.2g} to {row['window_high']:.2g}"
     return (
         f"    {row['network']:<12}{row['order']:<11}{error:<27}{row['own']:>8.2g}{row['exact']:>9.2g}  {half:<28}"
@@ -258,4 +258,4 @@ def _line(row: dict, seeds: int) -> str:
 
 def _in_brackets(row: dict, sampler: str, name: str) -> str:
     mean, low, high = (row[f"{sampler}_from_truth{end}"] for end in ("", "_low", "_high"))
-    return f"{name} {mean:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{name} {with_interval(mean, low, high, '.3f')}"

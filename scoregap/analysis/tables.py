@@ -5,6 +5,7 @@ rows of a table -> blocks of them, one per setting; labels and numbers as text
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,9 +72,26 @@ def distinguishing_axes(study: Study, values: dict) -> dict:
 
 def labelled(values: dict, name=str) -> str:
     """A block in words. name: axis -> what to call it."""
-    return ", ".join(
-        f"{name(axis)} {value if isinstance(value, str) else f'{value:g}'}" for axis, value in values.items()
-    )
+    return ", ".join(f"{name(axis)} {exactly(value)}" for axis, value in values.items())
+
+
+def exactly(value: Any) -> str:
+    """A value of an axis as a text that no other value has, and that gives it back: six digits, or as many as it takes.
+
+    Cells are found again, and told apart, by such texts: in names of metrics, tables and figures.
+    """
+    if isinstance(value, str):
+        return value
+    plain_value = value.item() if isinstance(value, np.generic) else value
+    short = format(plain_value, "g")
+    return short if float(short) == plain_value else repr(plain_value).removesuffix(".0")
+
+
+def as_csv(study: Study, frame: pd.DataFrame) -> str:
+    """A table as CSV: six digits of what is measured, and exactly the values of axes, by which its cells are found."""
+    axes = [axis for axis in study.axes if axis in frame and frame[axis].dtype.kind == "f"]
+    exact = frame.assign(**{axis: frame[axis].map(exactly) for axis in axes})
+    return exact.to_csv(index=False, float_format="%.6g")
 
 
 def listed(values: pd.Series) -> str:
@@ -81,9 +99,18 @@ def listed(values: pd.Series) -> str:
     return ", ".join(str(value) for value in sorted(set(values)))
 
 
-def plus_minus(value: float, error: float) -> str:
-    """A value and its error, unless it is NaN."""
-    return f"{value:.2f} +- {error:.2f}" if np.isfinite(value) else "not resolved"
+def plus_minus(value: float, error: float, form: str = ".2f") -> str:
+    """A value and its error, which is not known of one seed; "not resolved" for NaN. form: of both, as for `format`."""
+    if not np.isfinite(value):
+        return "not resolved"
+    return f"{value:{form}}" + (f" +- {error:{form.lstrip('+')}}" if np.isfinite(error) else "")
+
+
+def with_interval(value: float, low: float, high: float, form: str) -> str:
+    """A value and its interval, which is not known of one seed; a dash for NaN. form: of all, as for `format`."""
+    if np.isnan(value):
+        return "-"
+    return f"{value:{form}}" + ("" if np.isnan(low) or np.isnan(high) else f" [{low:{form}}, {high:{form}}]")
 
 
 def or_dash(value: float) -> str:

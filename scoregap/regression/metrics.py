@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
+from scoregap.analysis.tables import exactly
 from scoregap.scores import EXACT, kind
 from scoregap.study import Study
 from scoregap.variables import STATUS
@@ -76,7 +77,7 @@ class Metric(Strict):
 
 def named(values: dict, network: str, quantity: str) -> str:
     """The name of a metric. values: of the axes other than network and seed that the study varies."""
-    cell = [f"{axis}={value if isinstance(value, str) else format(value, 'g')}" for axis, value in values.items()]
+    cell = [f"{axis}={exactly(value)}" for axis, value in values.items()]
     return f"{' '.join([*cell, network])}: {quantity}"
 
 

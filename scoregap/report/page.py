@@ -16,7 +16,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scoregap.analysis.comparison import known_curves
-from scoregap.analysis.tables import distinguishing_axes, labelled, rows_of_evaluated_scores
+from scoregap.analysis.tables import distinguishing_axes, exactly, labelled, rows_of_evaluated_scores, with_interval
 from scoregap.analysis.verdicts import JUDGED, Verdict, words
 from scoregap.regression.metrics import PHASES
 from scoregap.report import registry
@@ -273,13 +273,15 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
     if tested.empty:
         return None
     tested = tested.assign(
-        **{f"over_{of}": [f"[{low:.3g}, {high:.3g}]" for low, high in zip(tested[f"{of}_low"], tested[f"{of}_high"],
-                                                                        strict=True)] for of in ("law", "exact")}
+        **{f"over_{of}": ["" if math.isnan(low) else f"[{low:.3g}, {high:.3g}]"
+                          for low, high in zip(tested[f"{of}_low"], tested[f"{of}_high"], strict=True)]
+           for of in ("law", "exact")}
     )  # fmt: skip
-    columns = [*_varied(study, tested), "network", "law", "gaussian", "exact", "trained", "over_law", "over_exact",
+    axes = _varied(study, tested)
+    columns = [*axes, "network", "law", "gaussian", "exact", "trained", "over_law", "over_exact",
                "margin", "of_exact", "verdict", "why"]  # fmt: skip
     rows = [
-        _row([row.says, row.source, *(_number(row[column]) for column in columns)],
+        _row([row.says, row.source, *(_of_column(row[column], column in axes) for column in columns)],
              {len(columns): KINDS.get(row.verdict, ""), len(columns) - 1: KINDS.get(row.of_exact, "")})
         for _, row in tested.iterrows()
     ]  # fmt: skip
@@ -298,13 +300,16 @@ def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
     names = {"ratio": f"{subject} / exact", "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
              "position": "between gaussian 0, exact 1", "boundary": "gap below mode",
              "not_ok": "members not ok"}  # fmt: skip
-    columns = [*_varied(study, frame), "network", "quantity", "boundary", *known_curves(frame), "ratio", "ratio_low",
+    axes = _varied(study, frame)
+    columns = [*axes, "network", "quantity", "boundary", *known_curves(frame), "ratio", "ratio_low",
                "ratio_high", "margin", "verdict", "law_to_exact", "position", "not_ok"]  # fmt: skip
     at, rows = columns.index("verdict"), []
     for _, row in frame.head(MOST_ROWS).iterrows():
         said = row.copy()
         said["verdict"] = words(row)
-        rows.append(_row([_number(said[column]) for column in columns], {at: KINDS.get(row.verdict, "")}))
+        rows.append(
+            _row([_of_column(said[column], column in axes) for column in columns], {at: KINDS.get(row.verdict, "")})
+        )
     left_out = f"; the first {MOST_ROWS} of {len(frame)} rows" if len(frame) > MOST_ROWS else ""
     note = f"From comparison.csv{left_out}. model_: the same times by a fit to the whole curve of a gap."
     return {"note": note, "table": Table([names.get(column, column) for column in columns], rows)}
@@ -323,9 +328,12 @@ def _row(texts: list[str], kinds: dict[int, str] | None = None) -> list[Cell]:
 
 
 def _ratio(row: pd.Series) -> str:
-    if math.isnan(row.ratio):
-        return ""
-    return f"{row.ratio:.2f}" + ("" if math.isnan(row.ratio_low) else f" [{row.ratio_low:.2f}, {row.ratio_high:.2f}]")
+    return "" if math.isnan(row.ratio) else with_interval(row.ratio, row.ratio_low, row.ratio_high, ".2f")
+
+
+def _of_column(value: Any, axis: bool) -> str:
+    """A value of a table; those of axes exactly."""
+    return exactly(value) if axis else _number(value)
 
 
 def _number(value: Any, digits: int = 4) -> str:

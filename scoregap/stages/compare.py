@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scoregap import analysis, cubes
 from scoregap.analysis import comparison
+from scoregap.analysis.tables import as_csv
 from scoregap.store.files import manifest_of, write_text
 from scoregap.store.ownership import Kind, claim, text_with
 from scoregap.store.tables import TABLES, files_of_table, write_table, write_tables
@@ -29,6 +30,6 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings:
     said += ["", f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
     write_text(table, comparison.as_text(loaded, frame) + "".join(f"{line}\n" for line in said), TEXT)
     write_tables(findings, tables, loaded.hash)
-    write_table(claims, tested.to_csv(index=False, float_format="%.6g"), loaded.hash)
-    write_table(out, frame.to_csv(index=False, float_format="%.6g"), loaded.hash)
+    write_table(claims, as_csv(loaded, tested), loaded.hash)
+    write_table(out, as_csv(loaded, frame), loaded.hash)
     return [table, findings, claims, manifest_of(claims), out, manifest_of(out)]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy import stats
+from tiny import edited
 
 from scoregap import InputError
 from scoregap.analysis import comparison, verdicts
@@ -85,6 +86,18 @@ def test_where_the_maximum_is_beyond_the_grid_it_is_said_and_the_law_is_shown(do
     (line,) = (one for one in comparison.as_text(load(study), frame).splitlines() if "widest below the grid" in one
                and "t_open" in one)  # fmt: skip
     assert "3.65" in line
+
+
+def test_a_ratio_of_one_seed_has_no_interval(done, tmp_path):
+    _, results = done
+    study = load(edited(tmp_path, ("seed: 2", "seed: 1")))
+    ds = read_cube(results / "cube.zarr")[""].isel(seed=[0])
+    frame = comparison.compare([(study, [ds])])
+    assert frame.ratio.notna().any()
+    table = comparison.as_text(study, frame)
+    assert "nan" not in table
+    row = frame[frame.ratio.notna() & ~frame.quantity.str.startswith("model_")].iloc[0]
+    assert f" {row.ratio:.2f} " in table
 
 
 def test_alignment_times_are_compared_and_not_judged(done):

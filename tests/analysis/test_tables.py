@@ -1,7 +1,13 @@
 """Blocks of tables, and numbers as text."""
 
+import io
+import math
+
 import numpy as np
 import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from tiny import edited
 
 from scoregap.analysis import tables
@@ -40,4 +46,44 @@ def test_texts():
     assert tables.listed(pd.Series([3, 1, 3])) == "1, 3"
     assert tables.plus_minus(-0.666, 0.0312) == "-0.67 +- 0.03"
     assert tables.plus_minus(np.nan, np.nan) == "not resolved"
+    assert tables.plus_minus(0.00123, 0.0004, "+.5f") == "+0.00123 +- 0.00040"
+    assert tables.plus_minus(0.00123, np.nan, "+.5f") == "+0.00123"
+    assert tables.with_interval(1.051, 1.0, 1.1, ".2f") == "1.05 [1.00, 1.10]"
+    assert tables.with_interval(0.24, np.nan, np.nan, ".0%") == "24%"
+    assert tables.with_interval(np.nan, np.nan, np.nan, ".2f") == "-"
     assert [tables.or_dash(value) for value in (0.12345, np.nan)] == ["0.123", "-"]
+
+
+NUMBERS = st.one_of(st.integers(0, 2**63 - 1), st.floats(0, allow_nan=False, allow_infinity=False))
+
+
+@given(NUMBERS, NUMBERS)
+@example(0.5, 0.50000001)
+@example(1000001, 1000002)
+@example(0.3, 0.1 + 0.2)
+@example(2**53, 2**53 + 1)
+@example(0.0, 5e-324)
+def test_values_of_axes_have_texts_of_their_own(one, other):
+    for value in (one, other):
+        text = tables.exactly(value)
+        assert float(text) == value if isinstance(value, float) else int(float(text)) == value or int(text) == value
+        assert tables.exactly(np.array(value)[()]) == text
+        if value == int(value) < 2**53:
+            assert tables.exactly(float(value)) == tables.exactly(int(value)) == text  # as a file may give it back
+    assert (tables.exactly(one) == tables.exactly(other)) == (one == other)
+
+
+def test_six_digits_are_kept_where_they_are_enough():
+    """So that names in accepted baselines are what they were."""
+    for value, text in ((0.0, "0"), (0.5, "0.5"), (4, "4"), (100000, "100000"), (10**6, "1e+06"), (1e-9, "1e-09")):
+        assert tables.exactly(value) == text
+    assert tables.exactly("edm") == "edm"
+
+
+@pytest.mark.parametrize("values", [(0.5, 0.50000001), (0.3, 0.1 + 0.2), (0.7, math.nextafter(0.7, 1))])
+def test_a_file_gives_axes_back_to_the_last_bit(tmp_path, values):
+    study = load(edited(tmp_path, ("curvature: [0.0, 0.5]", f"curvature: {list(values)}")))
+    frame = pd.DataFrame({"curvature": values, "manifold_dim": [2, 2], "time": [1.23456789, np.nan]})
+    text = tables.as_csv(study, frame)
+    assert text.splitlines()[1].endswith(",2,1.23457")
+    assert tuple(pd.read_csv(io.StringIO(text)).curvature) == values

@@ -11,7 +11,16 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from scoregap.measure import phases
-from scoregap.variables import ABOVE, ABSENT, BELOW, MAXIMUM_ABOVE, MAXIMUM_BELOW, MEASURED, NOT_APPLICABLE, OFF_THE_GRID
+from scoregap.variables import (
+    ABOVE,
+    ABSENT,
+    BELOW,
+    MAXIMUM_ABOVE,
+    MAXIMUM_BELOW,
+    MEASURED,
+    NOT_APPLICABLE,
+    OFF_THE_GRID,
+)
 
 GRID = np.geomspace(1e-4, 30, 40)  # that of the quickstart study
 nan = np.nan

@@ -1,15 +1,20 @@
 """What the comparison says of metrics: its verdicts, and its rows under the metrics' names."""
 
+import math
+
 import numpy as np
 import pytest
+from tiny import edited
 
 from scoregap import InputError
 from scoregap.analysis import comparison, verdicts
+from scoregap.analysis.tables import as_csv
 from scoregap.analysis.verdicts import Detail
-from scoregap.regression import theory
+from scoregap.regression import metrics, theory
 from scoregap.regression.metrics import PHASES
 from scoregap.store.cube import read_cube
 from scoregap.store.tables import read_table, write_table
+from scoregap.study import load
 
 
 def test_theory_is_the_comparison_under_the_names_of_metrics(results):
@@ -33,3 +38,21 @@ def test_a_comparison_of_another_study_is_refused(results, tmp_path):
     write_table(tmp_path / "comparison.csv", text, "other")
     with pytest.raises(InputError, match="rerun compare"):
         theory.agreements(study, tmp_path)
+
+
+@pytest.mark.parametrize("curvatures", [(0.5, 0.50000001), (0.3, 0.1 + 0.2)])
+def test_cells_that_differ_in_the_last_digits_keep_their_metrics_and_what_theory_says(results, tmp_path, curvatures):
+    """Names are exact: of both records and comparison, which is a file in between."""
+    _, folder = results
+    study = load(edited(tmp_path, ("curvature: [0.0, 0.5]", f"curvature: {list(curvatures)}")))
+    (ds,) = read_cube(folder / "cube.zarr").values()
+    ds = ds.assign_coords(curvature=list(curvatures))
+    found = {}
+    metrics.reduce(study, ds, found, [], metrics.varied(study), [0, 1])
+    names = {f"curvature={curvature!r} gated-8: excess" for curvature in curvatures}
+    assert names <= found.keys()
+    frame = comparison.compare([(study, [ds])])
+    write_table(tmp_path / "comparison.csv", as_csv(study, frame), study.hash)
+    said = theory.agreements(study, tmp_path)
+    assert {name.split()[0] for name in said} == {f"curvature={curvature!r}" for curvature in curvatures}
+    assert {name for name in said if not math.isnan(said[name].at)} <= found.keys()

@@ -116,7 +116,7 @@ def capacity(study: Study, frame: pd.DataFrame) -> Figure:
     shared_legend(figure, axes)
     figure.suptitle(
         "Capacity: the normal spike of trained networks (0 in theory); faint to full: "
-        f"{', '.join(f'{one:g}' for one in steps)} steps"
+        f"{', '.join(map(tables.exactly, steps))} steps"
     )
     return figure
 

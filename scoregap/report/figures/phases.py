@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from scoregap.analysis.panels import numbered_axis
 from scoregap.analysis.phases import Leads
+from scoregap.analysis.tables import exactly
 from scoregap.report.figures import grid, label, labelled_values, log_time, wrapped
 from scoregap.study import Study
 
@@ -41,7 +42,7 @@ def diagram(study: Study, shown: list[Leads]) -> Figure:
             log_time(ax)
             ax.spines[:].set_visible(False)
             ax.set_title(wrapped(": ".join(filter(None, (labelled_values(one.values), arm)))))
-        row[0].set_yticks(range(len(one.x)), [f"{x:g}" for x in one.x])
+        row[0].set_yticks(range(len(one.x)), [exactly(x) for x in one.x])
         row[0].set_ylim(-0.5, len(one.x) - 0.5)
         row[0].set_ylabel(label(along))
     for ax in axes[-1]:
