@@ -304,7 +304,12 @@ def against_law_and_exact(
 
 
 def cause(learning: float, finite: float, margin: float) -> Cause:
-    """Which of two distances is beyond the margin: trained from exact, exact from the law; what is not known is."""
+    """Which of two distances is beyond the margin: trained from exact, exact from the law.
+
+    A network that has no such number where the exact score has one, as one that diverged, has not learned it.
+    """
+    if math.isnan(learning):
+        return Cause.LEARNING
     by_learning, by_finite = (not abs(one) <= margin for one in (learning, finite))
     if by_learning and by_finite:
         return Cause.BOTH

@@ -102,6 +102,14 @@ def test_what_is_not_seen():
     assert judged("t_max", [1.0], [1.0], [1.0])["verdict"] == "inconclusive"  # one seed
 
 
+@pytest.mark.parametrize("name", ["t_max", "t_consolidation", "spike", "dimension"])
+@pytest.mark.parametrize("exact", [[1.0, 1.01, 0.99], [3.0, 3.03, 2.97], [3.0, np.nan, 3.03]])
+def test_a_network_that_has_no_such_number_is_not_excused_by_the_finite_size(name, exact):
+    """All its seeds have diverged: however far the exact score is from the law, that is not why."""
+    row = judged(name, [1.0] * 3, exact, [np.nan] * 3)
+    assert (row["verdict"], row["of_exact"], row["why"]) == ("disagrees", "disagrees", "learning")
+
+
 def test_a_margin_of_one_or_more_allows_any_time_below():
     """A bug: its logarithm was taken."""
     wide = MARGINS.model_copy(update={"t_max": 1.5})
