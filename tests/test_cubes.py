@@ -9,9 +9,10 @@ from scoregap.study import load
 
 def test_groups_are_named_by_block_and_by_ambient_dim_where_there_are_several(tiny, tmp_path):
     study = load(tiny)
-    assert cubes.groups(study) == {"": (study, 8)}
+    assert study.groups == [("", study, 8)]
     study = load(edited(tmp_path, *BLOCKS, ("one: {", "one: {ambient_dim: [8, 12], ")))
-    assert list(cubes.groups(study)) == ["curved", "one_ambient_dim_8", "one_ambient_dim_12", "schedules", "draws"]
+    names = [name for name, _, _ in study.groups]
+    assert names == ["curved", "one_ambient_dim_8", "one_ambient_dim_12", "schedules", "draws"]
 
 
 def test_parts_have_their_datasets_in_the_order_of_the_study(blocks):

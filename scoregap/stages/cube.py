@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from scoregap import DamagedFile, InputError, cubes, variables
+from scoregap import DamagedFile, InputError, variables
 from scoregap.installation import revision
 from scoregap.scores import REFERENCES
 from scoregap.store.arrays import SHARD
@@ -43,7 +43,7 @@ def run(
             )
     attrs = provenance(loaded)
     groups, spool = {}, Spool(out)
-    for name, (part, d) in cubes.groups(loaded).items():
+    for name, part, d in loaded.groups:
         ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool))
         ds = ds.assign_attrs(attrs | ({"block": part.block} if part.block else {}))
         if wrong := invalid(ds, part, spool):

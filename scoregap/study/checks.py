@@ -41,6 +41,13 @@ def _blocks(study) -> None:
                     "is not allowed", file=study.path, key=("blocks", name, axis),
                     allowed=f"it is an axis along which cells share a job: should be one of {some(free)}",
                 )  # fmt: skip
+    groups: dict[str, str] = {}
+    for group, part, _ in study.groups:
+        if (other := groups.setdefault(group, part.block)) != part.block:
+            raise InputError(
+                "is not allowed", file=study.path, key=("blocks", part.block),
+                allowed=f"the block {other} has a group {group} in the cube too: should have another name",
+            )  # fmt: skip
 
 
 def _batch(study) -> None:

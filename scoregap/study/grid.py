@@ -289,6 +289,16 @@ class Study:
                 self.blocks.items()] or [self]  # fmt: skip
 
     @property
+    def groups(self) -> list[tuple[str, "Study", int]]:
+        """The groups of the cube: name, part of the study, ambient_dim; without a name, if there is one only."""
+        found = []
+        for part in self.parts:
+            dims = part.axes["ambient_dim"]
+            for d in dims:
+                found.append(("_".join(filter(None, [part.block, f"ambient_dim_{d}" * (len(dims) > 1)])), part, d))
+        return found
+
+    @property
     def condition_axes(self) -> list[str]:
         """Axes other than network and seed: a combination of their values is one panel, one block of a table."""
         return [axis for axis in self.axes if axis not in ("network", "seed")]

@@ -481,7 +481,7 @@ def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tup
         keys = some(Document.model_fields)
         raise InputError("is not a study", file=path, allowed=f"allowed is a mapping with {keys}")
     document = _validated(path, "", Document, content)
-    axes = {axis: _axis_values(path, "axes", axis, values) for axis, values in document.axes.items()}
+    axes = {axis: _axis_values(path, document, "axes", axis, values) for axis, values in document.axes.items()}
     for axis in AXES:
         if axis not in axes:
             raise InputError(f"key {axis!r} is missing", file=path, key="axes", allowed=f"needed are {', '.join(AXES)}")
@@ -492,7 +492,9 @@ def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tup
                 raise InputError(
                     "unknown axis", file=path, key=f"blocks.{name}.{axis}", allowed=f"allowed are {some(axes)}"
                 )
-        blocks[name] = {axis: _axis_values(path, f"blocks.{name}", axis, values) for axis, values in own.items()}
+        blocks[name] = {
+            axis: _axis_values(path, document, f"blocks.{name}", axis, values) for axis, values in own.items()
+        }
     for where, values in (("axes", axes), *((f"blocks.{name}", own) for name, own in blocks.items())):
         _admit(path, where, values if run else values | {"network": ()}, document.trusted and run)
     return document, axes, blocks
@@ -530,7 +532,10 @@ def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, 
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice."""
+    """SafeLoader that refuses a key written twice, and knows one zero: -0.0 is no other study than 0.0."""
+
+    def construct_yaml_float(self, node) -> float:
+        return super().construct_yaml_float(node) + 0.0
 
     def construct_mapping(self, node, deep=False) -> dict[Any, Any]:
         seen = set()
@@ -544,6 +549,9 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=f"key {key!r} is written twice", problem_mark=key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 
 
 def some(names) -> str:
@@ -592,7 +600,8 @@ def _field_model(owner, part) -> Any:
     return annotation
 
 
-def _axis_values(path: Path, where: str, axis: str, values) -> tuple:
+def _axis_values(path: Path, document: Document, where: str, axis: str, values) -> tuple:
+    """The values of an axis as cells have them, so that 1 and 1.0 are one value where a number is read as a float."""
     if axis == "seed" and isinstance(values, int) and not isinstance(values, bool):
         if not 1 <= values <= MOST_SEEDS:
             allowed = f"a count should be from 1 to {MOST_SEEDS}"
@@ -611,6 +620,9 @@ def _axis_values(path: Path, where: str, axis: str, values) -> tuple:
         )  # fmt: skip
     elif not all(isinstance(value, (int, float, str)) and not isinstance(value, bool) for value in values):
         raise InputError(file=path, key=f"{where}.{axis}", value=values, allowed="should be numbers or texts")
+    else:
+        section, *rest = axis.split(".")
+        values = [_at(resolve(path, document, section, {axis: value}), rest) for value in values]
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise InputError(
@@ -623,24 +635,46 @@ def _axis_values(path: Path, where: str, axis: str, values) -> tuple:
 def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]) -> Any:
     """One section of the cells at these values of the axes that point into it."""
     content = document.model_dump(include={section})
+    taken: dict[tuple[int, str], str] = {}
     for axis, value in changes.items():
-        *parents, last = axis.split(".")
-        places: list = [content]
-        try:
-            if any(part.isdigit() and part != str(int(part)) for part in parents) or "-" in axis:
-                raise KeyError(axis)  # another spelling of the same place
-            for part in parents:
-                if part == ALL and all(isinstance(place, list) for place in places):
-                    places = [inner for place in places for inner in place]
-                else:
-                    places = [place[int(part)] if isinstance(place, list) else place[part] for place in places]
-            for place in places:
-                if not isinstance(place[last], (int, float, str, NoneType)) or axis in NO_AXIS:
-                    raise KeyError(last)  # a section, or what changes no result
-                place[last] = value
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise InputError(
-                "unknown axis", file=path, key=f"axes.{axis}", allowed="the study has no number or text there"
-            ) from None
+        for place, last in _places(path, content, axis):
+            if (other := taken.setdefault((id(place), last), axis)) != axis:
+                allowed = f"it points where the axis {other} does: should be one axis for a place in the study"
+                raise InputError("is not allowed", file=path, key=f"axes.{axis}", allowed=allowed)
+            place[last] = value
     where = "".join(f"axes.{axis} = {brief(value)}: " for axis, value in changes.items())
     return _validated(path, f"{where}{section}.", Document.model_fields[section].annotation, content[section])
+
+
+def _index(part: str) -> int:
+    """A place in a list. Raises ValueError for any other spelling, as +0, 00, 0_0 or -1."""
+    if not re.fullmatch("0|[1-9][0-9]*", part):
+        raise ValueError(part)
+    return int(part)
+
+
+def _at(section: Any, parts: list[str]) -> Any:
+    """The value in a section at the path of an axis, of which it has one."""
+    for part in parts:
+        section = section[0 if part == ALL else int(part)] if isinstance(section, list) else getattr(section, part)
+    return section
+
+
+def _places(path: Path, content: dict[str, Any], axis: str) -> list[tuple[dict, str]]:
+    """The mappings that an axis points into, and its key there."""
+    *parents, last = axis.split(".")
+    places: list = [content]
+    try:
+        for part in parents:
+            if part == ALL and all(isinstance(place, list) for place in places):
+                places = [inner for place in places for inner in place]
+            else:
+                places = [place[_index(part)] if isinstance(place, list) else place[part] for place in places]
+        for place in places:
+            if not isinstance(place[last], (int, float, str, NoneType)) or axis in NO_AXIS:
+                raise KeyError(last)  # a section, or what changes no result
+    except (KeyError, IndexError, ValueError, TypeError):
+        raise InputError(
+            "unknown axis", file=path, key=f"axes.{axis}", allowed="the study has no number or text there"
+        ) from None
+    return [(place, last) for place in places]

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from tiny import COMPARED, FLAT, LINEAR, READ_BY_REPORT, WITH_DIMENSION, WITH_SAMPLING, edited, run_stages
 
-from scoregap import DamagedFile, InputError, analysis, cubes, variables
+from scoregap import DamagedFile, InputError, analysis, variables
 from scoregap.analysis import cells as cells_of
 from scoregap.analysis import panels, phases
 from scoregap.regression import baselines
@@ -53,7 +53,7 @@ def ranks():
 def write(study, folder, ok, status, ranks):
     """A cube, and its comparison, in which only the cells that `ok` chooses have a result, and others this status."""
     groups = {}
-    for name, (part, d) in cubes.groups(study).items():
+    for name, part, d in study.groups:
         ds = variables.annotate(cube.gather(part, d, folder, folder))
         chosen = xr.apply_ufunc(np.vectorize(ok), ds.network, ds.seed).broadcast_like(ds.status)
         for one, array in ds.data_vars.items():

@@ -20,6 +20,21 @@ from scoregap.study import checks, load
         ("{curvature: [0.0, 0.5]}", "{curvature: []}", "blocks.curved.curvature: \\[\\] is not allowed"),
         ("{curvature: [0.0, 0.5]}", "{curvature: [0.5], manifold_dim: [6]}", "manifold_dim: 6 is not allowed"),
         ("  curved:", "  Curved!:", "blocks.Curved!"),
+        (
+            "  curved: {curvature: [0.0, 0.5]}",
+            "  a: {ambient_dim: [8, 12]}\n  a_ambient_dim_8: {curvature: [0.0, 0.5]}",
+            "blocks.a_ambient_dim_8: is not allowed: the block a has a group a_ambient_dim_8 in the cube too",
+        ),
+        (
+            "  curved: {curvature: [0.0, 0.5]}",
+            "  a_ambient_dim_12: {curvature: [0.0, 0.5]}\n  a: {ambient_dim: [8, 16, 12]}",
+            "blocks.a: is not allowed: the block a_ambient_dim_12 has a group a_ambient_dim_12 in the cube too",
+        ),
+        (
+            "  curved: {curvature: [0.0, 0.5]}",
+            "  a_ambient_dim_8: {ambient_dim: [8, 12]}\n  a_ambient_dim_8_ambient_dim_12: {curvature: [0.0, 0.5]}",
+            "blocks.a_ambient_dim_8_ambient_dim_12: is not allowed: the block a_ambient_dim_8 has a group",
+        ),
         ("{curvature: [0.0, 0.5]}", "3", "blocks.curved: 3 is not allowed: should be a mapping"),
     ],
 )
@@ -28,6 +43,13 @@ def test_what_a_block_cannot_be_is_one_line(tmp_path, old, new, says):
     with pytest.raises(InputError, match=says) as caught:
         load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_blocks_whose_groups_are_told_apart_are_allowed(tmp_path):
+    blocks = "  a: {ambient_dim: [8, 12]}\n  a_ambient_dim_16: {}\n  a_ambient_dim: {ambient_dim: [8, 12]}"
+    study = load(edited(tmp_path, *BLOCKS, ("  curved: {curvature: [0.0, 0.5]}", blocks)))
+    names = [name for name, _, _ in study.groups]
+    assert len(set(names)) == len(names) == 8
 
 
 def test_a_study_may_not_be_too_large(tmp_path, monkeypatch):

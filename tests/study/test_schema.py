@@ -1,5 +1,8 @@
 """A study file is refused with one line, or means what it says."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,6 +102,25 @@ MISTAKES = {
     "too many times": ("count: 24", "count: 1000000000", "spectrum.times.count: 1000000000 is not allowed"),
     "too many points": ("points: 4", "points: 1000000000000", "spectrum.points: 1000000000000 is not allowed"),
     "an axis spelt otherwise": ("  seed: 2", "  manifold.groups.-1.std: [0.1]\n  seed: 2", "unknown axis"),
+    **{
+        f"an axis of the member {member!r}": (
+            "  seed: 2", f'  "manifold.groups.{member}.bend": [0.5, 1.0]\n  seed: 2',
+            f"axes.manifold.groups.{member}.bend: unknown axis: the study has no number or text there",
+        )
+        for member in (*"2+", "+0", "-0", " 0", "0 ", "00", "0_0", "0.0", "1e0", "", "\u0660", "\uff10", "\u00b2")
+    },
+    "two axes on one place": (
+        "  seed: 2", "  manifold.groups.1.bend: [0.5]\n  manifold.groups.all.bend: [1.0]\n  seed: 2",
+        "axes.manifold.groups.all.bend: is not allowed: it points where the axis manifold.groups.1.bend does"),
+    "two axes on one place, the general one first": (
+        "  seed: 2", "  manifold.groups.all.std: [0.5, 1.0]\n  manifold.groups.0.std: [2.0]\n  seed: 2",
+        "axes.manifold.groups.0.std: is not allowed: it points where the axis manifold.groups.all.std does"),
+    "duplicate as floats": (
+        "  seed: 2", "  train.learning_rate: [9007199254740992, 9007199254740993]\n  seed: 2",
+        "axes.train.learning_rate: 9007199254740992.0 is not allowed twice"),
+    "duplicate zeros": ("[0.0, 0.5]", "[0.0, -0.0]", "axes.curvature: 0.0 is not allowed twice"),
+    "duplicate zeros of an inner axis": (
+        "  seed: 2", "  manifold.groups.0.bend: [0, -0.0]\n  seed: 2", "groups.0.bend: 0.0 is not allowed twice"),
     "a list as a key": ("batch:", "[1, 2]: 3\nbatch:", "a list or a mapping is no key"),
     "unknown estimator": ("fit:", "dimension: {estimators: [gap], times: {start: 0.1, stop: 1.0, count: 8}}\nfit:",
                           "dimension.estimators[0]: 'gap' is not allowed: should be one of final_gap, slq_count"),
@@ -213,3 +235,59 @@ def test_counts_sum_to_the_manifold_dimension_and_follow_the_fractions(weights, 
     counts = Manifold(groups=groups).counts(m)
     assert sum(counts) == m
     assert all(abs(count - m * group.fraction) < 1 + 1e-9 for count, group in zip(counts, groups, strict=True))
+
+
+def identity(path):
+    """All by which a study and what is made of it are found again."""
+    study = load(path)
+    cells = [(cell.values, cell.key("fit"), cell.seed("data")) for cell in study.cells]
+    return study.hash, study.fingerprint("cube"), list(study.jobs), cells
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("curvature: [0.0, 0.5]", "curvature: [-0.0, 0.5]"),
+        ("curvature: [0.0, 0.5]", "curvature: [0, 0.5]"),
+        ("curvature: [0.0, 0.5]", "curvature: [-1.0e-400, .5]"),
+        ("warmup: 0.0", "warmup: -0.0"),
+        ("warmup: 0.0", "warmup: 0"),
+        ("std: 1.0,", "std: 1,"),
+        ("std: 1.0, width: 0.0", "std: 1.0, width: -0.0"),
+        ("{fraction: 0.5, std: 0.1}]", "{fraction: !!float 0.5, std: 1.0e-1}]\n  separation: -0.0"),
+        ("groups.1.std: [1.0]", "groups.1.std: [1]"),
+        ("groups.0.width: [0.0]", "groups.0.width: [-0.0]"),
+        ("groups.0.width: [0.0]", "groups.0.width: [!!float -0]"),
+    ],
+)
+def test_another_spelling_of_the_same_numbers_is_the_same_study(tmp_path, change):
+    text = TINY.replace("depth: 1", "depth: 1\n  warmup: 0.0").replace("std: 1.0}", "std: 1.0, width: 0.0}")
+    text = text.replace("  seed: 2", "  manifold.groups.1.std: [1.0]\n  manifold.groups.0.width: [0.0]\n  seed: 2")
+    text = text.replace("batch: [seed]", "batch: [seed, manifold.groups.0.width]")
+    assert change[0] in text
+    (tmp_path / "one.yaml").write_text(text)
+    (tmp_path / "other.yaml").write_text(text.replace(*change))
+    assert identity(tmp_path / "one.yaml") == identity(tmp_path / "other.yaml")
+
+
+@given(
+    st.lists(st.sampled_from(["0", "1", "all", "+0", "01", "0_1", " 1"]), min_size=1, max_size=3, unique=True),
+    st.sampled_from(["std", "bend", "width"]),
+)
+def test_axes_of_members_are_refused_or_every_cell_shows_what_its_labels_say(members, name):
+    """Of lists: whatever the axes are called, a label and what the cell was given are the same."""
+    axes = [f"manifold.groups.{member}.{name}" for member in members]
+    lines = "\n".join(f'  "{axis}": [0.25, 0.5]' for axis in axes)
+    laws = [(f"std: {std}}}", f"std: {std}, law: uniform}}") for std in ("1.0", "0.1")]  # which have a width
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            study = load(edited(Path(folder), ("  seed: 2", f"{lines}\n  seed: 2"), *laws))
+        except InputError:
+            assert set(members) - {"0", "1", "all"} or ("all" in members and len(members) > 1)
+            return
+    assert set(members) <= {"0", "1"} or members == ["all"]
+    for cell in study.cells:
+        for axis in axes:
+            member = axis.split(".")[2]
+            groups = cell.manifold.groups if member == "all" else [cell.manifold.groups[int(member)]]
+            assert {getattr(group, name) for group in groups} == {cell[axis]}
