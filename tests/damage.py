@@ -5,6 +5,7 @@ A kind is a file, or a file in a cube, and a function that reads it. Positions o
 bytes, then anywhere. A minute.
 """
 
+import io
 import pickle
 import random
 import sys
@@ -31,7 +32,7 @@ from scoregap.store.weights import read_weights, write_weights
 FLIPS = 216
 WHOLE = (
     "truncated by a byte", "truncated", "empty", "text", "pickle", "a zip of something else",
-    "safetensors of something else", "another of its kind", "absent", "folder",
+    "safetensors of something else", "another of its kind", "absent", "folder", "a part missing",
 )  # fmt: skip
 
 
@@ -194,6 +195,16 @@ def flips(kind, folder, count=FLIPS):
     return found
 
 
+def rewrite(path, change):
+    """Make a zip again of its entries, {name: content}, after a change to them."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    change(entries)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+
+
 def replace(victim, damage, other):
     """Put something else in the place of a file; other: a whole one of the same kind."""
     whole = victim.read_bytes()
@@ -207,8 +218,12 @@ def replace(victim, damage, other):
         from safetensors.numpy import save_file
 
         save_file({"x": np.zeros(3)}, victim)
+    elif damage == "a part missing" and zipfile.is_zipfile(io.BytesIO(whole)):
+        victim.write_bytes(whole)
+        rewrite(victim, lambda entries: entries.pop(next(name for name in entries if "/c" in name)))
     elif damage != "absent":
         content = {
+            "a part missing": whole[: len(whole) // 2 - 4] + whole[len(whole) // 2 + 4 :],
             "truncated by a byte": whole[:-1],
             "truncated": whole[: len(whole) // 2],
             "empty": b"",

@@ -1,12 +1,16 @@
 """The file of a job of a stage: arrays whose first dimension is `member`, with the key of every member.
 
-arrays, keys <-> one zip of a zarr store (`.zarr.zip`)
+arrays, keys <-> one zip of a zarr store (`.zarr.zip`), in its root the list of what else is in it, with checksums
+
+zarr reads an array or a chunk that is not there as missing values, and a zip knows of no entry that it has lost: so a
+file is read only if it holds what is on its list.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,8 @@ import numpy as np
 from scoregap.store.arrays import SHARD, Arrays, create_array, plain_zarr
 from scoregap.store.files import FORMAT, damaged, reading, replacing
 from scoregap.store.ownership import Kind
+
+ROOT, HOLDS = "zarr.json", "holds"  # the entry that has the list, and its attribute: {entry: CRC-32 of its content}
 
 
 def job_path(folder: Path, job: str, stage: str) -> Path:
@@ -48,9 +54,11 @@ def write_job(path: Path, arrays: Arrays, members: list[str], stage: str) -> Non
         # all members in a chunk, or each in one of its own: Blosc takes 2 GiB
         chunks = array.shape if array.nbytes <= SHARD else (1, *array.shape[1:])
         create_array(group, name, array, dims, chunks=chunks)[...] = array
+    contents = {name: entries[name].to_bytes() for name in sorted(entries) if name != ROOT}
+    group.attrs[HOLDS] = {name: zlib.crc32(content) for name, content in contents.items()}
     with replacing(path, job_kind(stage)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name in sorted(entries):
-            archive.writestr(zipfile.ZipInfo(name), entries[name].to_bytes())
+        for name, content in (contents | {ROOT: entries[ROOT].to_bytes()}).items():
+            archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def read_job(path: Path) -> tuple[Arrays, list[str]]:
@@ -65,8 +73,6 @@ def read_job(path: Path) -> tuple[Arrays, list[str]]:
                 raise damaged(path, f"is damaged: checksum of {broken} is wrong")
         with zarr.storage.ZipStore(path, mode="r") as store:
             group: Any = zarr.open_group(store, mode="r", zarr_format=3)
-            if group.attrs["format"] != FORMAT:
-                raise damaged(path, "is of another version of scoregap")
             arrays = {name: (tuple(one.metadata.dimension_names), one[...]) for name, one in sorted(group.arrays())}
             return arrays, _keys(path, group, (array for _, array in arrays.values()))
 
@@ -82,22 +88,37 @@ def _keys(path: Path, group, arrays) -> list[str]:
 
 
 def _check_contents(path: Path, archive: zipfile.ZipFile) -> None:
-    """Refuse comments in the table of contents, which no checksum covers: ours has none, and a flip in the length of
-    one makes it hide the entries that follow, whose arrays or chunks would then seem never to have been written."""
-    if any(one.comment for one in archive.infolist()):
+    """Refuse a file that does not hold what its list says, and that without more: by the table of contents, in which
+    every entry has the checksum of its content.
+
+    Comments in that table are covered by no checksum: ours has none, and a flip in the length of one makes it hide the
+    entries that follow.
+    """
+    entries = archive.infolist()
+    if any(one.comment for one in entries) or len({one.filename for one in entries}) < len(entries):
         raise damaged(path, "is damaged: its table of contents is wrong")
+    attributes = json.loads(archive.read(ROOT))["attributes"]
+    if attributes["format"] != FORMAT or HOLDS not in attributes:
+        raise damaged(path, "is of another version of scoregap")
+    wanted, found = attributes[HOLDS], {one.filename: one.CRC for one in entries if one.filename != ROOT}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            how = "has no" if name not in found else "has a foreign" if name not in wanted else "has another"
+            raise damaged(path, f"is damaged: it {how} {name}")
 
 
 def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
     """Keys of the members of a job's file, and their `status` if it has that, without the rest. Raises DamagedFile."""
     import zarr
 
-    with reading(path), zipfile.ZipFile(path) as archive, zarr.storage.ZipStore(path, mode="r") as store:
-        _check_contents(path, archive)
-        group = zarr.open_group(store, mode="r", zarr_format=3)
-        status = group.get("status")
-        if not isinstance(status, zarr.Array):
-            return _keys(path, group, ()), None
-        if status.dtype.kind != "i" or status.ndim != 1:
-            raise damaged(path, "is damaged: its status is no number per member")
-        return _keys(path, group, (status,)), np.asarray(status[...])
+    with reading(path):
+        with zipfile.ZipFile(path) as archive:
+            _check_contents(path, archive)
+        with zarr.storage.ZipStore(path, mode="r") as store:
+            group = zarr.open_group(store, mode="r", zarr_format=3)
+            status = group.get("status")
+            if not isinstance(status, zarr.Array):
+                return _keys(path, group, ()), None
+            if status.dtype.kind != "i" or status.ndim != 1:
+                raise damaged(path, "is damaged: its status is no number per member")
+            return _keys(path, group, (status,)), np.asarray(status[...])

@@ -27,4 +27,5 @@ def test_a_job_file_opens_with_xarray_alone(job):
     assert json.loads(ds.attrs.pop("members")) == ["a", "b"]
     assert ds.attrs.pop("format") == FORMAT
     assert ds.attrs.pop("stage") == "fit"
+    assert "t_max/zarr.json" in ds.attrs.pop("holds")
     xr.testing.assert_identical(ds, job[1])
