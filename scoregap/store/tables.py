@@ -63,9 +63,13 @@ def write_tables(path: Path, tables: Mapping[str, pd.DataFrame], of: str) -> Non
     """Tables by name, without their indices, as JSON Lines: a header with what they are of, a study's hash, and the
     SHA-256 of all; then a table per line, `{"name": NAME, "columns": {COLUMN: {"type": TYPE, "values": [...]}}}`.
 
-    Numbers that are not finite are the texts nan, inf and -inf. Raises InputError if `path` is not scoregap's own.
+    Numbers that are not finite, which JSON does not know, are the texts nan, inf and -inf; in columns that may have
+    texts too, `{"float": TEXT}`. Raises InputError if `path` is not scoregap's own.
     """
-    lines = [json.dumps({"name": name, "columns": dict(_columns(table))}) + "\n" for name, table in tables.items()]
+    lines = [
+        json.dumps({"name": name, "columns": dict(_columns(table))}, allow_nan=False) + "\n"
+        for name, table in tables.items()
+    ]
     body = "".join(lines)
     header = {"format": FORMAT, "of": of, "sha256": _table_digest(body.encode(), of)}
     write_text(path, json.dumps(header) + "\n" + body, TABLES)
@@ -73,10 +77,19 @@ def write_tables(path: Path, tables: Mapping[str, pd.DataFrame], of: str) -> Non
 
 def _columns(table: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, column in table.items():
-        values = column.tolist()
-        if column.dtype.kind == "f":
-            values = [value if math.isfinite(value) else str(value) for value in values]
+        numbers = column.dtype.kind == "f"
+        values = [value.item() if hasattr(value, "item") else value for value in column.tolist()]  # of NumPy
+        values = [
+            value if not isinstance(value, float) or math.isfinite(value)
+            else str(value) if numbers
+            else {"float": str(value)}
+            for value in values
+        ]  # fmt: skip
         yield str(name), {"type": str(column.dtype), "values": values}
+
+
+def _value(value: Any) -> Any:
+    return float(value["float"]) if isinstance(value, dict) else value
 
 
 def read_tables(path: Path) -> tuple[dict[str, pd.DataFrame], str]:
@@ -95,7 +108,7 @@ def read_tables(path: Path) -> tuple[dict[str, pd.DataFrame], str]:
         found = {}
         for line in map(json.loads, body.splitlines()):
             columns = {
-                name: pd.Series(np.array(one["values"], object), dtype=one["type"])
+                name: pd.Series(np.array([*map(_value, one["values"])], object), dtype=one["type"])
                 for name, one in line["columns"].items()
             }
             found[line["name"]] = pd.DataFrame(columns)

@@ -1,5 +1,7 @@
 """Tables and their checksums; data frames come back bit for bit."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,8 +33,8 @@ COLUMNS = {
     "float32": st.floats(width=32),
     "int64": st.integers(-(2**63), 2**63 - 1),
     "bool": st.booleans(),
-    "str": st.text(),
-    "object": st.text() | st.integers(-9, 9),
+    "str": st.text() | st.just(np.nan),
+    "object": st.text() | st.integers(-9, 9) | NUMBERS | st.none() | st.booleans() | st.just("nan") | st.just("inf"),
 }
 
 
@@ -53,6 +55,32 @@ def test_data_frames_come_back_with_the_same_bits_and_types(tmp_path, data, rows
         assert (found[name].dtypes == one.dtypes).all()
         for column in one:
             assert list(map(repr, found[name][column].tolist())) == list(map(repr, one[column].tolist()))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series([1.0, np.nan, np.inf]),
+        pd.Series(["a", np.nan], dtype=object),
+        pd.Series(["a", np.nan], dtype="str"),
+        pd.Series([True, np.nan, -np.inf, "nan"], dtype=object),
+        pd.Series([np.float32("nan"), np.int64(3), np.float64(0.1), np.bool_(True)], dtype=object),
+        pd.Series([np.nan, "x"], dtype="category"),
+    ],
+)
+def test_every_line_is_json(tmp_path, column):
+    """Which knows no NaN: other readers than Python's refuse it."""
+
+    def refuse(text):
+        raise AssertionError(text)
+
+    write_tables(tmp_path / "f.jsonl", {"a": pd.DataFrame({"x": column})}, "hash")
+    for line in (tmp_path / "f.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=refuse)
+    found = read_tables(tmp_path / "f.jsonl")[0]["a"].x
+    assert found.dtype == column.dtype
+    for one, other in zip(found.tolist(), column.tolist(), strict=True):
+        assert one == other or (one != one and other != other)
 
 
 def test_tables_of_another_version_are_refused(tmp_path):
