@@ -350,6 +350,49 @@ def test_a_family_whose_code_fails_is_refused_in_one_line(beside, family, why):
         load(study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED))
 
 
+@pytest.mark.parametrize(
+    ("room", "more", "why"),
+    [
+        ("1 / 0", "", r"its code fails: acme_family\.py:5: ZeroDivisionError: division by zero"),
+        (
+            "counts.total",
+            "",
+            r"its code fails: acme_family\.py:5: AttributeError: 'list' object has no",
+        ),
+        ("None", "", r"its code fails: TypeError: room gives None, no dimension"),
+        ("float('nan')", "", r"its code fails: TypeError: room gives nan, no dimension"),
+        ("[]", "", r"its code fails: TypeError: room gives \[\], no dimension"),
+        ("1", "check=lambda counts, settings: settings['hue']", r"its code fails: acme_family\.py:5: KeyError: 'hue'"),
+        ("1", "check=lambda counts: None", r"its code fails: TypeError: .*lambda.* takes 1 positional argument but 2"),
+        (
+            "1",
+            "check=lambda counts, settings: 'no'",
+            r"its code fails: TypeError: check gives 'no', neither None nor",
+        ),
+        (
+            "1",
+            "check=lambda counts, settings: __import__('scoregap').InputError('no')",
+            "neither None nor an InputError",
+        ),
+        ("1", "check=3", r"acme_family:PLANE has check 3: should be a function"),
+        ("1", "curved='sometimes'", "has curved 'sometimes': should be one of may, never, always"),
+        ("1", "exact=True", "has exact True: should be one of closed form, sampled, unknown"),
+        ("1", "reads=None", "has reads None: should be a set of names of settings"),
+    ],
+)
+def test_a_family_that_does_not_say_what_it_needs_is_refused_in_one_line(beside, room, more, why):
+    """By its functions, which are called for every manifold of a study, and by its fields."""
+    text = FAMILY.replace("sum(counts)", room).replace('"never")', f"{more})" if more else '"never")')
+    (beside / "acme_family.py").write_text(text)
+    with pytest.raises(
+        InputError, match=rf"^\S+edited\.yaml: axes\.family: 'acme_family:PLANE' is not allowed: [^\n]*{why}"
+    ):
+        load(study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED))
+    if "its code fails" in why:
+        with pytest.raises(InputError, match=f"^family: {said}"):
+            raise data.refusal("acme_family:PLANE", 8, [data.Group(2, 1.0)], 0.0, {})
+
+
 def test_a_class_of_a_family_that_is_not_there_is_said(beside):
     (beside / "acme_family.py").write_text(FAMILY.replace("acme_data:Plane", "acme_data:Plain"))
     study = load(study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED))

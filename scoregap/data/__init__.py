@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from scoregap import InputError, plugins
+from scoregap import InputError, brief, plugins
 from scoregap.laws import VARIANCE_LAWS
 
 
@@ -181,6 +181,21 @@ FAMILIES |= {f"skdim-{name}": _benchmark(name, *sizes) for name, sizes in BENCHM
 SETTINGS = {"frame": ("random", "orthonormal"), "sign": ("random", "positive", "negative")}  # allowed values
 
 
+def _one_of(*texts: str) -> tuple[Callable[[Any], bool], str]:
+    return (lambda value: value in texts), f"one of {', '.join(texts)}"
+
+
+# What the fields of a family of another package should be, and its name.
+_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "where": (lambda value: isinstance(value, str) and plugins.is_path(value), "the path of its class, MODULE:NAME"),
+    "room": (callable, "a function"),
+    "check": (callable, "a function"),
+    "curved": _one_of("may", "never", "always"),
+    "exact": _one_of("closed form", "sampled", "unknown"),
+    "reads": (lambda value: isinstance(value, set | frozenset), "a set of names of settings"),
+}
+
+
 def admit(name: str) -> None:
     """Make a family of another package known, `PACKAGE.NAME` or `PACKAGE.MODULE:NAME`: its `Family` is imported.
 
@@ -197,6 +212,10 @@ def admit(name: str) -> None:
         raise InputError(key="family", value=name, allowed=why) from None
     if not isinstance(found, Family):
         raise InputError(key="family", value=name, allowed=f"{where} should be a scoregap.data.Family")
+    for field, (is_right, allowed) in _FIELDS.items():
+        if not is_right(value := getattr(found, field)):
+            said = f"{where} has {field} {brief(value)}: should be {allowed}"
+            raise InputError(key="family", value=name, allowed=said)
     plugins.digest(found.where)
     FAMILIES[name] = found
 
@@ -224,7 +243,17 @@ def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed
 
 
 def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> InputError | None:
-    """Why a family cannot be built so, the key a path as (groups, 0, std); None if it can."""
+    """Why a family cannot be built so, the key a path as (groups, 0, std); None if it can. Of a family of another
+    package, also that its code cannot say so."""
+    try:
+        return _refusal(family, ambient_dim, groups, curvature, settings)
+    except Exception as error:  # whatever the code of somebody else raises
+        if not plugins.is_outside(family):
+            raise
+        return InputError(key="family", value=family, allowed=f"its code fails: {plugins.told(error)}")
+
+
+def _refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> InputError | None:
     entry = FAMILIES[family]
 
     def wrong(*key: str | int, value: Any, allowed: str) -> InputError:
@@ -267,10 +296,15 @@ def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: f
             return wrong(name, value=value, allowed="should be from 0 to 1e6")
     counts = [group.count for group in groups]
     needed = entry.room(counts, curvature)
+    if not _within(needed, 0, math.inf):
+        raise TypeError(f"room gives {brief(needed)}, no dimension")
     if needed > ambient_dim:
         curved = f" at curvature {curvature!r}" if curvature else ""
         return wrong("ambient_dim", value=ambient_dim, allowed=f"{family}{curved} needs at least {needed}")
-    return entry.check(counts, settings)
+    found = entry.check(counts, settings)
+    if not (found is None or (isinstance(found, InputError) and found.key)):
+        raise TypeError(f"check gives {brief(found)}, neither None nor an InputError with a key")
+    return found
 
 
 def _within(value, low, high) -> bool:
