@@ -16,6 +16,7 @@ def datasets(study: Study, cube: Path) -> list[tuple[Study, list[xr.Dataset]]]:
     """For every part of a study its datasets in the cube, one per ambient_dim, in the order of the study."""
     found = read_cube(cube)
     groups = {name: part.block for name, part, _ in study.groups}
-    if any(ds.attrs.get("config_hash") != study.hash for ds in found.values()) or found.keys() != groups.keys():
+    of = {ds.attrs.get("fingerprint") for ds in found.values()}
+    if of != {study.fingerprint("cube")} or found.keys() != groups.keys():
         raise InputError("is not of this study as it is now", file=cube, allowed="rerun cube")
     return [(part, [found[name] for name, of in groups.items() if of == part.block]) for part in study.parts]

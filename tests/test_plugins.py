@@ -11,7 +11,9 @@ import pytest
 import yaml
 from tiny import FLAT, edited, run_stages
 
-from scoregap import InputError, cubes, data, plugins
+from scoregap import InputError, analysis, cubes, data, plugins
+from scoregap.analysis import comparison
+from scoregap.regression import accepting, reports
 from scoregap.study import load
 
 NETWORKS = '''\
@@ -251,6 +253,36 @@ def test_other_code_is_another_network(installed, tmp_path):
     assert same_hash == study_hash
 
 
+@pytest.mark.parametrize("edited_module", ["acme_family", "acme_data"])
+def test_what_other_code_has_made_is_of_no_study_with_the_code_as_it_is_now(beside, edited_module):
+    """Neither the cube nor the tables: check, accept and report refuse them."""
+    path = study_with(beside, "acme_nets:MLP-8", "acme_family:PLANE", TRUSTED)
+    path.write_text(path.read_text().replace("exact, gaussian, acme_nets:MLP-8", "exact, gaussian"))
+    run_stages(path, folder := beside / "results", drawn=False)
+    study = load(path)
+    assert reports.check_run(study, folder, None)[0]
+    module = beside / f"{edited_module}.py"
+    source = module.read_text()
+    module.write_text(source.replace("sum(counts)", "2 * sum(counts)").replace("group.std for", "2 * group.std for"))
+    assert module.read_text() != source
+    forget()
+    study = load(path)
+    assert study.hash == load(path).hash
+    for read in (
+        lambda: cubes.datasets(study, folder / "cube.zarr"),
+        lambda: comparison.read(study, folder / "comparison.csv"),
+        lambda: analysis.read(study, folder / "findings.jsonl"),
+        lambda: reports.check_run(study, folder, None),
+        lambda: accepting.accept(study, folder, "why not", beside / "baseline.json", beside / "baseline.json", None),
+    ):
+        with pytest.raises(InputError, match=r"is not of this study as it is now: rerun (cube|compare)$"):
+            read()
+    assert not (beside / "baseline.json").exists()
+    module.write_text(source)
+    forget()
+    assert reports.check_run(load(path), folder, None)[0]
+
+
 def test_trust_changes_no_result(tmp_path):
     plain = load(edited(tmp_path))
     keys = [job.keys("fit") for job in plain.jobs.values()]
@@ -384,9 +416,8 @@ def test_a_family_that_does_not_say_what_it_needs_is_refused_in_one_line(beside,
     """By its functions, which are called for every manifold of a study, and by its fields."""
     text = FAMILY.replace("sum(counts)", room).replace('"never")', f"{more})" if more else '"never")')
     (beside / "acme_family.py").write_text(text)
-    with pytest.raises(
-        InputError, match=rf"^\S+edited\.yaml: axes\.family: 'acme_family:PLANE' is not allowed: [^\n]*{why}"
-    ):
+    said = rf"'acme_family:PLANE' is not allowed: [^\n]*{why}"
+    with pytest.raises(InputError, match=rf"^\S+edited\.yaml: axes\.family: {said}"):
         load(study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED))
     if "its code fails" in why:
         with pytest.raises(InputError, match=f"^family: {said}"):

@@ -107,6 +107,6 @@ def every_table(parts: list[tuple[Study, list[xr.Dataset]]]) -> dict[str, pd.Dat
 def read(study: Study, path: Path) -> dict[str, pd.DataFrame]:
     """The same of a finished run, from its file. Raises DamagedFile, InputError."""
     found, of = read_tables(path)
-    if of != study.hash:
+    if of != study.fingerprint("compare"):
         raise InputError("is not of this study as it is now", file=path, allowed="rerun compare")
     return found

@@ -35,7 +35,7 @@ def text(table: Table) -> list[str]:
 def written(study: Study, path: Path) -> str:
     """The text of a table of a study's run, as stage compare wrote it. Raises DamagedFile, InputError."""
     content, of = read_table(path)
-    if of != study.hash:
+    if of != study.fingerprint("compare"):
         raise InputError("is not of this study as it is now", file=path, allowed="rerun compare")
     return content
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from pkgutil import resolve_name
@@ -306,7 +306,7 @@ def open_run(cube: Any) -> Run:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "study.yaml"
         path.write_text(datasets[0].attrs["study"], encoding="utf-8")
-        study = load(path, run=False)
+        study = replace(load(path, run=False), of_cube=datasets[0].attrs.get("fingerprint", ""))
     found = []
     for part in study.parts:
         of_d = {(ds.attrs.get("block", ""), int(ds.ambient_dim.values[0])): ds for ds in datasets}

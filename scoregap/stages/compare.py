@@ -29,7 +29,8 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings:
     said += ["", *analysis.claims.lines(tested)] if len(tested) else []
     said += ["", f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
     write_text(table, comparison.as_text(loaded, frame) + "".join(f"{line}\n" for line in said), TEXT)
-    write_tables(findings, tables, loaded.hash)
-    write_table(claims, as_csv(loaded, tested), loaded.hash)
-    write_table(out, as_csv(loaded, frame), loaded.hash)
+    of = loaded.fingerprint("compare")
+    write_tables(findings, tables, of)
+    write_table(claims, as_csv(loaded, tested), of)
+    write_table(out, as_csv(loaded, frame), of)
     return [table, findings, claims, manifest_of(claims), out, manifest_of(out)]

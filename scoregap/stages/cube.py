@@ -74,6 +74,7 @@ def provenance(study: Study) -> dict[str, str]:
         "contract": str(FORMAT),
         "study": yaml.safe_dump(study.resolved, sort_keys=False),
         "config_hash": study.hash,
+        "fingerprint": study.fingerprint("cube"),
         "stage_revisions": ", ".join(f"{stage.name} {stage.revision}" for stage in STAGES[:STAGE]),
         "revision": revision(),
         "versions": ", ".join([f"python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]),

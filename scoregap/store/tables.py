@@ -1,7 +1,7 @@
 """Tables of a study, with a checksum.
 
-text, hash of the study <-> a file for people (CSV), and its checksum beside it
-data frames, hash of the study <-> one file (JSON Lines) that gives back the same bits and types
+text, fingerprint of the study <-> a file for people (CSV), and its checksum beside it
+data frames, fingerprint of the study <-> one file (JSON Lines) that gives back the same bits and types
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def files_of_table(path: Path) -> tuple[tuple[Path, Kind], ...]:
 
 
 def write_table(path: Path, text: str, of: str) -> None:
-    """A text file, and beside it `<path>.json` with what it is of, a study's hash, and the SHA-256 of both.
+    """A text file, and beside it `<path>.json` with what it is of, the fingerprint of a study, and the SHA-256 of both.
 
     Raises InputError, before it writes, if one of the two is not scoregap's own.
     """
@@ -60,8 +60,9 @@ TABLES = Kind("the tables of a study", lambda path: bool(_header(path.read_bytes
 
 
 def write_tables(path: Path, tables: Mapping[str, pd.DataFrame], of: str) -> None:
-    """Tables by name, without their indices, as JSON Lines: a header with what they are of, a study's hash, and the
-    SHA-256 of all; then a table per line, `{"name": NAME, "columns": {COLUMN: {"type": TYPE, "values": [...]}}}`.
+    """Tables by name, without their indices, as JSON Lines: a header with what they are of, the fingerprint of a
+    study, and the SHA-256 of all; then a table per line, `{"name": NAME, "columns": {COLUMN: {"type": TYPE,
+    "values": [...]}}}`.
 
     Numbers that are not finite, which JSON does not know, are the texts nan, inf and -inf; in columns that may have
     texts too, `{"float": TEXT}`. Raises InputError if `path` is not scoregap's own.

@@ -268,7 +268,8 @@ class Study:
     """A checked study: the file it came from, its sections, and the values of every axis.
 
     blocks: of a study that is more than one grid, the axes that each block has otherwise, by its name. block, whole:
-    of one of its `parts`, its name and the study.
+    of one of its `parts`, its name and the study. of_cube: of a study that is read from a cube, the fingerprint of
+    that: it is of code of other packages as it was then, which may not be there any more.
     """
 
     path: Path
@@ -277,6 +278,7 @@ class Study:
     blocks: dict[str, dict[str, tuple[Any, ...]]] = field(default_factory=dict)
     block: str = ""
     whole: "Study | None" = None
+    of_cube: str = ""
 
     @property
     def name(self) -> str:
@@ -454,12 +456,24 @@ class Study:
         return self.whole.hash if self.whole else digest([self.resolved, list(self.axes)])
 
     def fingerprint(self, stage: str) -> str:
-        """For the stages that gather all jobs: changes when the study does, or a revision up to this stage."""
-        stages = [one for one in STAGES if _has(one.name, True, self.document)]
-        names = [one.name for one in stages]
+        """For the stages that gather all jobs: changes when the study does, code of other packages that it names, or a
+        revision up to this stage. What such a stage has made is of this study as it is now if it has the same."""
+        if self.whole:
+            return self.whole.fingerprint(stage)
+        found = self.of_cube or self._of_jobs()
+        for one in (one for one in STAGES if one.gathers):
+            if not (self.of_cube and one.name == "cube"):
+                found = digest([found, one.revision])
+            if one.name == stage:
+                return found
+        raise KeyError(stage)
+
+    def _of_jobs(self) -> str:
+        """Changes when any of what jobs make does."""
+        revisions = [one.revision for one in STAGES if not one.gathers and _has(one.name, True, self.document)]
         grids = (self.axes, *self.blocks.values())
         code = [code_of(axes.get("family", ()), axes.get("network", ())) for axes in grids]
-        return digest([self.hash, [one.revision for one in stages[: names.index(stage) + 1]], *filter(None, code)])
+        return digest([self.hash, revisions, *filter(None, code)])
 
 
 def load(path: Path | str, run: bool = True) -> Study:

@@ -52,7 +52,7 @@ def test_cells_that_differ_in_the_last_digits_keep_their_metrics_and_what_theory
     names = {f"curvature={curvature!r} gated-8: excess" for curvature in curvatures}
     assert names <= found.keys()
     frame = comparison.compare([(study, [ds])])
-    write_table(tmp_path / "comparison.csv", as_csv(study, frame), study.hash)
+    write_table(tmp_path / "comparison.csv", as_csv(study, frame), study.fingerprint("compare"))
     said = theory.agreements(study, tmp_path)
     assert {name.split()[0] for name in said} == {f"curvature={curvature!r}" for curvature in curvatures}
     assert {name for name in said if not math.isnan(said[name].at)} <= found.keys()

@@ -15,6 +15,7 @@ from scoregap import InputError, analysis
 from scoregap.analysis import cells, panels
 from scoregap.report import figures, registry
 from scoregap.study import load
+from scoregap.study.stages import STAGES
 
 ALWAYS = {"forest", "gaps", "phase_times", "dimension", "histograms", "spectra", "alignment"}
 
@@ -74,6 +75,18 @@ def test_a_run_is_known_from_its_cube_and_from_its_folder(results):
         assert run.study.axes == study.axes
         assert run.folder == folder
         assert [one.values for one in run.parts[""].panels] == [{"curvature": 0.0}, {"curvature": 0.5}]
+
+
+def test_a_run_of_an_earlier_revision_is_drawn_as_it_is(results, monkeypatch):
+    """Its cube and what was made of that; `check` would refuse it (test_cubes)."""
+    stages = [one._replace(revision=one.revision + (one.name == "fit")) for one in STAGES]
+    monkeypatch.setattr("scoregap.study.grid.STAGES", stages)
+    run = registry.open_run(results[1])
+    assert run.findings is not None
+    assert run.outcome[0].rows
+    monkeypatch.setattr("scoregap.study.grid.STAGES", [one._replace(revision=one.revision + 1) for one in STAGES])
+    with pytest.raises(InputError, match="is not of this study as it is now: rerun compare"):
+        registry.open_run(results[1])
 
 
 def test_figures_of_a_cube_are_those_of_the_report(results, tmp_path):

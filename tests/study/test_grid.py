@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tiny import TINY, WITH_DIMENSION, WITH_SAMPLING, edited
 
 from scoregap import InputError
 from scoregap.data import FAMILIES
-from scoregap.study import digest, load
+from scoregap.study import digest, grid, load
 from scoregap.study.schema import AXES
 from scoregap.study.stages import STAGES
 
@@ -102,6 +103,25 @@ def test_a_section_changes_the_fingerprint_of_its_stage_and_of_those_after_it(tm
     changed = [name for name in names if before.job(job).fingerprint(name) != after.job(job).fingerprint(name)]
     assert changed == (names[names.index(first) :] if first else [])
     assert (before.hash == after.hash) == (first is None)
+
+
+def test_fingerprints_of_gathering_stages_change_with_revisions_up_to_them(tiny, monkeypatch):
+    study, gathering = load(tiny), [stage.name for stage in STAGES if stage.gathers]
+    before = {name: study.fingerprint(name) for name in gathering}
+    assert len(set(before.values())) == len(gathering)
+    of_cube = replace(study, of_cube=before["cube"])
+    for changed in STAGES:
+        stages = [one._replace(revision=one.revision + (one is changed)) for one in STAGES]
+        monkeypatch.setattr(grid, "STAGES", stages)
+        after = {name: study.fingerprint(name) for name in gathering}
+        reached = gathering if not changed.gathers else gathering[gathering.index(changed.name) :]
+        reached = [] if changed.optional else reached
+        assert [name for name in gathering if after[name] != before[name]] == reached
+        recorded = [name for name in gathering if of_cube.fingerprint(name) != before[name]]
+        assert recorded == ([name for name in reached if name != "cube"] if changed.gathers and changed.name != "cube"
+                            else [])  # fmt: skip
+    with pytest.raises(KeyError):
+        study.fingerprint("fit")
 
 
 OPTIONAL = pytest.mark.parametrize(
