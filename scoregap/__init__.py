@@ -12,9 +12,22 @@ stages       files in, files out; the only place where what is known and what is
 
 import reprlib
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 __version__ = "0.1.0"
+
+
+def open(study: str | Path, results: str | Path = "results") -> Any:
+    """The cube of a run as it is now: an xarray.Dataset, or, of several blocks or ambient dimensions, an
+    xarray.DataTree of them.
+
+    study: the name of a study or its file, whose results are in the folder `results`; or the folder of its results, as
+    "results/quickstart". It is checked against its manifest, arrays are read when they are asked for, and stay what
+    they are: a run that makes another cube there changes nothing of this one. Raises DamagedFile; InputError for a
+    study file that is not that of the cube as it is now.
+    """
+    return resolve_name("scoregap.cubes:open_cube")(study, results)
 
 
 class InputError(ValueError):

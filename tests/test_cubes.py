@@ -1,12 +1,22 @@
 """A finished cube is read as its study orders it, and only by that study."""
 
+import os
+import shutil
+import subprocess
+import sys
+import time
 from contextlib import nullcontext
 
 import pytest
+import xarray as xr
 from tiny import BLOCKS, edited
 
-from scoregap import InputError, cubes
+import scoregap
+from scoregap import DamagedFile, InputError, cubes, variables
 from scoregap.analysis import comparison
+from scoregap.report import registry
+from scoregap.store import cube as cube_files
+from scoregap.store.cube import read_cube, write_cube
 from scoregap.study import load
 from scoregap.study.stages import STAGES
 
@@ -40,6 +50,96 @@ def test_what_an_earlier_revision_of_a_stage_has_made_is_refused(results, monkey
             cubes.datasets(study, folder / "cube.zarr")
         with nullcontext() if name == "report" else pytest.raises(InputError, match="as it is now: rerun compare"):
             comparison.read(study, folder / "comparison.csv")
+
+
+def test_a_cube_is_opened_by_the_study_or_its_results(results, tmp_path, monkeypatch):
+    study, folder = results
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / study.name).symlink_to(folder)
+    (wanted,) = read_cube(folder / "cube.zarr").values()
+    monkeypatch.chdir(tmp_path)
+    ways = [(folder,), (str(folder),), (study.name, "runs"), (f"runs/{study.name}",), (study.path, tmp_path / "runs")]
+    for given in ways:
+        ds = scoregap.open(*given)
+        assert ds.attrs == wanted.attrs
+        assert ds.sizes == wanted.sizes
+    assert registry.open_run(ds).folder == tmp_path / "runs" / study.name  # figures of it, also those of its tables
+    other = edited(tmp_path, ("curvature: [0.0, 0.5]", "curvature: [0.0, 0.25]"))
+    with pytest.raises(InputError, match="is not of this study as it is now: rerun cube"):
+        scoregap.open(other, "runs")
+    for absent in ("quickstart", "results/quickstart", tmp_path / "nothing"):
+        with pytest.raises(DamagedFile, match=r"cube\.zarr\.json: is missing; run the study again"):
+            scoregap.open(absent)
+
+
+def test_a_cube_of_groups_is_opened_as_a_tree(tmp_path):
+    ds = variables.mock({"network": ["exact"], "seed": [0, 1]}, {})[["status", "t_max"]]
+    groups = {name: (ds + i).assign_attrs(config_hash="x", contract="1") for i, name in enumerate(("one", "two_8"))}
+    write_cube(tmp_path / "cube.zarr", groups)
+    tree = scoregap.open(tmp_path)
+    write_cube(tmp_path / "cube.zarr", {"": groups["one"] + 5})
+    assert tree.attrs == groups["one"].attrs
+    assert list(tree.children) == ["one", "two_8"]
+    for name, wanted in groups.items():
+        xr.testing.assert_identical(tree[name].to_dataset().load(), wanted)
+
+
+def test_a_cube_that_a_run_is_about_to_replace_is_waited_for(tmp_path, monkeypatch):
+    """Between the renames of a swap there is no cube, or one that is not that of its manifest."""
+    ds = variables.mock({"network": ["exact"], "seed": [0]}, {})[["status", "t_max"]]
+    place, attrs = tmp_path / "cube.zarr", {"config_hash": "x", "contract": "1"}
+    write_cube(place, {"": ds.assign_attrs(attrs)})
+    write_cube(tmp_path / "new.zarr", {"": (ds + 1).assign_attrs(attrs)})
+    shutil.rmtree(place)
+    ends = iter((("new.zarr", "cube.zarr"), ("new.zarr.json", "cube.zarr.json")))
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        os.replace(*(tmp_path / name for name in next(ends)))
+
+    monkeypatch.setattr(cubes.time, "sleep", sleep)
+    xr.testing.assert_identical(scoregap.open(tmp_path).load(), (ds + 1).assign_attrs(attrs))
+    assert len(waited) == 2
+    monkeypatch.setattr(cubes.time, "sleep", waited.append)
+    (place / "status" / "zarr.json").write_text("{}")  # damage is not waited for
+    with pytest.raises(DamagedFile, match=r"status/zarr\.json: is damaged"):
+        scoregap.open(tmp_path)
+    assert len(waited) == 3
+
+
+SWAPS = """
+import sys
+import numpy as np, xarray as xr
+from pathlib import Path
+from scoregap.store.cube import write_cube
+value = 0
+while True:
+    value += 1
+    size = 1 + value % 3
+    ds = xr.Dataset({name: ("seed", np.full(size, value)) for name in "abc"}, {"seed": np.full(size, value)})
+    write_cube(Path(sys.argv[1]) / "cube.zarr", {"": ds.assign_attrs(config_hash=str(value), contract="1")})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", [cube_files.IN_MEMORY, 0])
+def test_what_is_opened_while_runs_replace_it_is_one_of_their_cubes(tmp_path, memory, monkeypatch):
+    """Opened, and read later, while another process makes one cube after another; then that process is killed."""
+    monkeypatch.setattr(cube_files, "IN_MEMORY", memory)
+    seen, earlier = set(), []
+    with subprocess.Popen([sys.executable, "-c", SWAPS, tmp_path]) as process:
+        while not (tmp_path / "cube.zarr.json").exists():
+            time.sleep(0.1)
+        for _ in range(60):
+            earlier.append(scoregap.open(tmp_path))
+            ds = earlier.pop(0) if len(earlier) > 10 else earlier[0]
+            value = int(ds.attrs["config_hash"])
+            for name in ("seed", "a", "b", "c"):
+                assert ds[name].values.tolist() == [value] * (1 + value % 3)
+            seen.add(value)
+        process.kill()
+    assert len(seen) > 5
 
 
 def test_the_cube_of_another_study_is_refused(results, tmp_path):

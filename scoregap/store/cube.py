@@ -2,15 +2,19 @@
 
 datasets by group <-> `cube.zarr`, and its manifest `cube.zarr.json` with the SHA-256 of every file
 
-A cube may be larger than memory: it is built from a `Spool`, block by block.
+A cube may be larger than memory: it is built from a `Spool`, block by block, and its files are mapped when it is read.
+Files of a cube are never written again, only their folder is replaced; who has them open reads on what there was.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
+import mmap
 import os
+import resource
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 CHUNK = 2**17  # bytes of an inner chunk: one time of as many cells as fit
+IN_MEMORY = 2**26  # bytes of files that are held as they are; what is more is mapped
 
 
 def layout(array: xr.DataArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -77,7 +82,7 @@ def write_cube(path: Path, groups: dict[str, xr.Dataset], forget: Callable[[], N
         with warnings.catch_warnings():  # zarr announces that format 3 does not specify consolidation yet
             warnings.filterwarnings("ignore", message=".*[Cc]onsolidated metadata.*")
             zarr.consolidate_metadata(building)
-        content = {"format": FORMAT, "files": _hashes(building, sync=True)}
+        content = {"format": FORMAT, "files": _synced_hashes(building)}
         new_manifest.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         sync(new_manifest)
         try:
@@ -115,28 +120,71 @@ def _write_group(store: Path, group: str, ds: xr.Dataset, forget: Callable[[], N
             forget()
 
 
-def _hashes(folder: Path, sync: bool = False) -> dict[str, str]:
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    """The files of a cube, by their names in it."""
+    found = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    ours = (file for file in found if file.name != ".snakemake_timestamp")  # Snakemake's, of before receipts
+    return [(file.relative_to(folder).as_posix(), file) for file in ours]
+
+
+def _synced_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a cube, which is on the disk then."""
     hashes = {}
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.name != ".snakemake_timestamp":  # Snakemake's, in cubes from before receipts
-            with file.open("rb") as stream:
-                hashes[file.relative_to(folder).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
-                if sync:
-                    os.fsync(stream.fileno())
+    for name, file in _files(folder):
+        with file.open("rb") as stream:
+            hashes[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+            os.fsync(stream.fileno())
     return hashes
 
 
 def read_cube(path: Path) -> dict[str, xr.Dataset]:
-    """Datasets of a cube by group, checked against the manifest and opened lazily. Raises DamagedFile."""
+    """Datasets of a cube by group, checked against the manifest and opened lazily. Raises DamagedFile.
+
+    They are of the cube as it is now, whatever becomes of the path: all its files are held, and given back to the disk,
+    if they have been replaced, with the last of the datasets.
+    """
     import xarray as xr
     import zarr
 
     (wanted,) = read_manifest(path, ("files",))
     with reading(path):
-        found = _hashes(path)
+        found, contents = _held(path)
         for name in sorted(wanted.keys() | found.keys()):
             if wanted.get(name) != found.get(name):
                 raise damaged(path / name, f"is damaged, missing or foreign, by {manifest_of(path).name}")
-        tree = zarr.open_group(path, mode="r", zarr_format=3)
+        buffer = zarr.core.buffer.default_buffer_prototype().buffer
+        held = {name: buffer.from_bytes(content) for name, content in contents.items()}
+        store = zarr.storage.MemoryStore(held, read_only=True)
+        tree = zarr.open_group(store, mode="r", zarr_format=3)
         names = sorted(tree.group_keys()) or [""]
-        return {name: xr.open_zarr(path, group=name or None, chunks=None, zarr_format=3) for name in names}
+        datasets = {name: xr.open_zarr(store, group=name or None, chunks=None, zarr_format=3) for name in names}
+    for ds in datasets.values():
+        ds.encoding["source"] = str(path)
+    return datasets
+
+
+def _held(folder: Path) -> tuple[dict[str, str], dict[str, memoryview]]:
+    """SHA-256 and content of every file of a cube: the smallest ones, IN_MEMORY bytes of them, as they are, the others
+    mapped."""
+    files = sorted((file.stat().st_size, name, file) for name, file in _files(folder))
+    totals = itertools.accumulate(size for size, _, _ in files)
+    few = sum(total <= IN_MEMORY for total in totals)
+    _allow(len(files) - few)
+    hashes, contents = {}, {}
+    for i, (_, name, file) in enumerate(files):
+        with file.open("rb") as stream:
+            hashes[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+            size = stream.tell()
+            stream.seek(0)
+            mapped = i >= few and size  # nothing cannot be mapped
+            content = mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ) if mapped else stream.read(size)
+            contents[name] = memoryview(content)
+    return hashes, contents
+
+
+def _allow(count: int) -> None:
+    """Let this process map so many files more, each of which Python keeps open, as far as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if count and soft != resource.RLIM_INFINITY:
+        wanted = soft + count if hard == resource.RLIM_INFINITY else min(soft + count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,8 +1,10 @@
 """A cube is whole, the old one, or refused."""
 
 import errno
+import gc
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +134,83 @@ def test_an_error_at_any_instant_leaves_the_old_cube(cube, number, monkeypatch):
     monkeypatch.undo()
     xr.testing.assert_identical(read_cube(cube[0])[""].load(), cube[1])
     assert sorted(path.name for path in cube[0].parent.iterdir()) == ["cube.zarr", "cube.zarr.json"]
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A cube of a few variables: its path, and what is in it."""
+    ds = variables.mock({"network": ["exact", "gated-8"], "seed": [0, 1]}, {})[["status", "eigenvalue", "t_max"]]
+    ds = ds.assign_attrs(config_hash="x", contract="1")
+    write_cube(tmp_path / "cube.zarr", {"": ds})
+    return tmp_path / "cube.zarr", ds
+
+
+@pytest.mark.parametrize("memory", [cube_files.IN_MEMORY, 3000, 0])
+@pytest.mark.parametrize("change", ["another cube", "a smaller cube", "a cube of groups", "nothing", "a damaged cube"])
+def test_an_open_cube_is_what_it_was_whatever_becomes_of_its_path(small, change, memory, monkeypatch):
+    """In memory or mapped, nothing of it having been read."""
+    path, written = small
+    monkeypatch.setattr(cube_files, "IN_MEMORY", memory)
+    held = read_cube(path)[""]
+    other = (written + 1).assign_attrs(written.attrs)
+    if change == "another cube":
+        write_cube(path, {"": other.assign_coords(seed=[7, 8])})
+    elif change == "a smaller cube":
+        write_cube(path, {"": other.isel(seed=[0], network=[1])})
+    elif change == "a cube of groups":
+        write_cube(path, {"a": other, "b": other})
+    else:
+        for file in [file for file in path.rglob("*") if file.is_file()]:
+            file.unlink()
+            if change == "a damaged cube":
+                file.write_bytes(b"damaged")
+    xr.testing.assert_identical(held.load(), written)
+    if change in ("nothing", "a damaged cube"):
+        with pytest.raises(DamagedFile):
+            read_cube(path)
+    else:
+        now = read_cube(path)
+        assert not now[min(now)].identical(written)
+    assert sorted(one.name for one in path.parent.iterdir()) == ["cube.zarr", "cube.zarr.json"]
+
+
+def test_a_bare_path_reads_what_is_there_when_it_is_read(small):
+    """What the documents say: labels of the old cube, values of the new one; `scoregap.open` is for that."""
+    path, written = small
+    held, bare = read_cube(path)[""], xr.open_zarr(path, chunks=None)
+    write_cube(path, {"": written.assign(t_max=written.t_max + 1).assign_coords(seed=[7, 8])})
+    xr.testing.assert_identical(held.t_max.load(), written.t_max)
+    assert bare.seed.values.tolist() == [0, 1]
+    np.testing.assert_array_equal(bare.t_max, written.t_max + 1)
+
+
+def test_what_has_been_replaced_is_given_back_with_the_last_reader(small, monkeypatch):
+    """No name is left of it, as a kill would leave none: only what is mapped holds the old files."""
+    path, written = small
+
+    def deleted():
+        maps = Path("/proc/self/maps").read_text().splitlines()
+        return [line for line in maps if "(deleted)" in line and str(path.parent) in line]
+
+    for memory, mapped in ((cube_files.IN_MEMORY, False), (0, True)):
+        monkeypatch.setattr(cube_files, "IN_MEMORY", memory)
+        held = read_cube(path)[""]
+        write_cube(path, {"": written})
+        assert bool(deleted()) == mapped
+        del held
+        gc.collect()
+        assert not deleted()
+
+
+def test_more_files_may_be_mapped_than_a_process_may_open_at_first(small, monkeypatch):
+    monkeypatch.setattr(cube_files, "IN_MEMORY", 0)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    count = sum(1 for file in small[0].rglob("*") if file.is_file())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + count // 2, before[1]))
+    try:
+        xr.testing.assert_identical(read_cube(small[0])[""].load(), small[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_the_manifest_is_plain(cube):
