@@ -25,10 +25,10 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage("train", 5, ("manifold", "train"), "Train the networks of one job together.", ()),
-    Stage("spectrum", 4, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points.", ("train",)),
+    Stage("spectrum", 5, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points.", ("train",)),
     Stage(
         "dimension",
-        1,
+        2,
         ("dimension",),
         "Dimensions of one job by several estimators, where the study asks for them.",
         ("train",),
@@ -36,16 +36,16 @@ STAGES = (
     ),
     Stage(
         "sample",
-        1,
+        2,
         ("sampling",),
         "Errors of samples whose score changes hands at a noise variance, likewise.",
         ("train",),
         optional=True,
     ),
-    Stage("fit", 5, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
+    Stage("fit", 6, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
     Stage(
         "cube",
-        4,
+        5,
         (),
         "Gather every job into one labelled zarr cube.",
         ("spectrum", "dimension", "sample", "fit"),
@@ -53,7 +53,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        8,
+        9,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),
@@ -62,7 +62,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        7,
+        8,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),
