@@ -253,6 +253,7 @@ def test_other_code_is_another_network(installed, tmp_path):
     assert same_hash == study_hash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edited_module", ["acme_family", "acme_data"])
 def test_what_other_code_has_made_is_of_no_study_with_the_code_as_it_is_now(beside, edited_module):
     """Neither the cube nor the tables: check, accept and report refuse them."""

@@ -67,7 +67,8 @@ def read_job(path: Path) -> tuple[Arrays, list[str]]:
 
     with reading(path):
         with zipfile.ZipFile(path) as archive:
-            _check_contents(path, archive)
+            if not _is_ours(path, archive):
+                raise damaged(path, "is of another version of scoregap")
             broken = archive.testzip()
             if broken:
                 raise damaged(path, f"is damaged: checksum of {broken} is wrong")
@@ -87,9 +88,9 @@ def _keys(path: Path, group, arrays) -> list[str]:
     return keys
 
 
-def _check_contents(path: Path, archive: zipfile.ZipFile) -> None:
-    """Refuse a file that does not hold what its list says, and that without more: by the table of contents, in which
-    every entry has the checksum of its content.
+def _is_ours(path: Path, archive: zipfile.ZipFile) -> bool:
+    """Whether a file is of this version, and so has a list; one that does not hold what that says, and that without
+    more, is damaged: by the table of contents, in which every entry has the checksum of its content.
 
     Comments in that table are covered by no checksum: ours has none, and a flip in the length of one makes it hide the
     entries that follow.
@@ -99,21 +100,24 @@ def _check_contents(path: Path, archive: zipfile.ZipFile) -> None:
         raise damaged(path, "is damaged: its table of contents is wrong")
     attributes = json.loads(archive.read(ROOT))["attributes"]
     if attributes["format"] != FORMAT or HOLDS not in attributes:
-        raise damaged(path, "is of another version of scoregap")
+        return False
     wanted, found = attributes[HOLDS], {one.filename: one.CRC for one in entries if one.filename != ROOT}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
             how = "has no" if name not in found else "has a foreign" if name not in wanted else "has another"
             raise damaged(path, f"is damaged: it {how} {name}")
+    return True
 
 
 def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
-    """Keys of the members of a job's file, and their `status` if it has that, without the rest. Raises DamagedFile."""
+    """Keys of the members of a job's file, and their `status` if it has that, without the rest; no keys in a file of
+    another version. Raises DamagedFile."""
     import zarr
 
     with reading(path):
         with zipfile.ZipFile(path) as archive:
-            _check_contents(path, archive)
+            if not _is_ours(path, archive):
+                return [], None
         with zarr.storage.ZipStore(path, mode="r") as store:
             group = zarr.open_group(store, mode="r", zarr_format=3)
             status = group.get("status")
