@@ -243,8 +243,8 @@ def _counts(rows: pd.DataFrame) -> str:
 
 
 def _axis_value(axis: str, value: Any) -> str:
-    short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis.split(".")[-1])
-    return f"{short} {exactly(value)}"
+    short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
+    return f"{short.removeprefix('manifold.groups.').removeprefix('train.')} {exactly(value)}"  # no two alike
 
 
 def _short(value: float) -> str:

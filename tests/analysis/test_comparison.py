@@ -1,6 +1,7 @@
 """The comparison: known times give known verdicts, the table says what the numbers say, and a file holds all of it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
@@ -98,6 +99,19 @@ def test_a_ratio_of_one_seed_has_no_interval(done, tmp_path):
     assert "nan" not in table
     row = frame[frame.ratio.notna() & ~frame.quantity.str.startswith("model_")].iloc[0]
     assert f" {row.ratio:.2f} " in table
+
+
+def test_axes_of_the_same_name_in_different_places_are_told_apart(done, tmp_path):
+    _, results = done
+    axes = "  manifold.groups.0.bend: [0.5, 1.0]\n  manifold.groups.1.bend: [0.25, 0.250001]\n  seed: 2"
+    study = load(edited(tmp_path, ("  seed: 2", axes), ("network: [exact, gaussian, gated-8]", "network: [exact]")))
+    base = comparison.compare([(load(done[0]), [read_cube(results / "cube.zarr")[""]])])
+    cells = [(one, other) for one in (0.5, 1.0) for other in (0.25, 0.250001)]
+    frame = pd.concat([base.assign(**{"manifold.groups.0.bend": one, "manifold.groups.1.bend": other})
+                       for one, other in cells])  # fmt: skip
+    table = " ".join(comparison.as_text(study, frame[frame["quantity"] == "t_max"]).split())
+    for one, other in cells:
+        assert f"0.bend {one:g}, 1.bend {other}, gated-8" in table
 
 
 def test_alignment_times_are_compared_and_not_judged(done):
