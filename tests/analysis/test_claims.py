@@ -7,6 +7,7 @@ from tiny import edited, run_stages
 
 from scoregap import cubes
 from scoregap.analysis import claims
+from scoregap.analysis.verdicts import Seeds
 from scoregap.laws import times
 from scoregap.study import load
 from scoregap.study.schema import Margins
@@ -34,11 +35,11 @@ def test_boundaries_that_are_not_there_are_nan():
     assert np.isnan(claims.boundaries(T, beyond, 0.1)["coverage_begins"]).all()
 
 
-def judged(name, law, exact, trained, gaussian=None, more=None):
+def judged(name, law, exact, trained, gaussian=None, more=None, states=None):
     arrays = {"law": law, "gaussian": gaussian, "exact": exact, "trained": trained}
-    arrays = {arm: None if one is None else np.asarray(one, float) for arm, one in arrays.items()}
+    arms = {arm: Seeds.of(one, (states or {}).get(arm)) for arm, one in arrays.items() if one is not None}
     further = np.empty((2, 0)) if more is None else np.array([more, np.ones(len(more))])
-    return claims.against_law_and_exact(name, arrays, MARGINS, 0.9, further)
+    return claims.against_law_and_exact(name, arms, MARGINS, 0.9, further)
 
 
 def test_verdict_is_of_trained_against_the_law_and_says_why():
@@ -105,8 +106,9 @@ def test_what_is_not_seen():
 def test_a_margin_of_one_or_more_allows_any_time_below():
     """A bug: its logarithm was taken."""
     wide = MARGINS.model_copy(update={"t_max": 1.5})
-    arrays = dict.fromkeys(("law", "gaussian", "exact"), np.ones(3)) | {"trained": np.array([0.01, 0.011, 0.009])}
-    assert claims.against_law_and_exact("t_max", arrays, wide, 0.9)["verdict"] == "agrees"
+    arms = dict.fromkeys(("law", "gaussian", "exact"), Seeds.of(np.ones(3)))
+    arms["trained"] = Seeds.of([0.01, 0.011, 0.009])
+    assert claims.against_law_and_exact("t_max", arms, wide, 0.9)["verdict"] == "agrees"
 
 
 def test_margins_are_those_of_the_study():
