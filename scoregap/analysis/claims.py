@@ -20,6 +20,7 @@ import pandas as pd
 import xarray as xr
 
 from scoregap.analysis.comparison import seeds_of
+from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attribute
 from scoregap.analysis.intervals import interval, interval_with_draws, median
 from scoregap.analysis.learning import INSIDE
 from scoregap.analysis.tables import PHASES, plain, text
@@ -75,6 +76,7 @@ CLAIMS = {
                       SHARED),
 }  # fmt: skip
 ARMS = ("law", "gaussian", "exact", "trained")
+CONTROLS = {"shift": "t_consolidation"}  # claims of curved cells -> what of the flat control stands for them
 
 
 class Cell(NamedTuple):
@@ -92,6 +94,18 @@ class Cell(NamedTuple):
         values = self.arms.get(arm, {}).get(claim)
         return None if values is None else Seeds.of(values, self.states[arm].get(claim))
 
+    def pair(self, claim: str, network: str, seeds: list[int], margin: float) -> Pair:
+        """A claim of a network and of the exact score, in these seeds."""
+        places = [self.seeds.index(seed) for seed in seeds]
+        found = (Seeds.of(self.arms[arm][claim], self.states[arm].get(claim)) for arm in (network, EXACT))
+        trained, exact = (Seeds(one.values[places], one.states[places]) for one in found)
+        return Pair(trained, exact, margin)
+
+    @property
+    def without_curvature(self) -> tuple:
+        """What it has in common with its flat control."""
+        return tuple((axis, value) for axis, value in self.values.items() if axis != "curvature")
+
     @property
     def untrained(self) -> tuple:
         """What tells its manifolds and spectra from those of other cells."""
@@ -105,7 +119,8 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     interval of trained's mean, of its logarithm for ratios; law_low, law_high, exact_low, exact_high: intervals of
     trained over law and over exact, or, of what is no ratio, less them; margin; draws: of the exact score; learning:
     trained against exact, finite: exact against law, as relative differences for ratios; of_exact, verdict: against
-    exact and against law; why: a `Cause`, where it disagrees.
+    exact and against law; of, seen: seeds that are compared with the law, and in how many the network has it; why: a
+    `Cause`; and, of curved cells, `controls.Controlled`, with an attribution where the network misses the exact score.
     """
     cells = [
         cell
@@ -120,7 +135,13 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
         for name in law.keys() & exact.keys():
             pairs = zip(exact[name], law[name], strict=True)
             drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=True))
-    rows = [row for cell in cells for row in _rows(cell, drawn)]
+    flat = {
+        (cell.without_curvature, network): cell
+        for cell in cells
+        if not cell.values["curvature"]
+        for network in cell.study.evaluated_scores
+    }
+    rows = [row for cell in cells for row in _rows(cell, drawn, flat)]
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
     frame = pd.DataFrame(rows)
@@ -147,8 +168,9 @@ def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
         yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms, {arm: states(cell, arm) for arm in arms})
 
 
-def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[dict]:
-    """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}."""
+def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: dict[tuple, Cell]) -> Iterator[dict]:
+    """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}. flat: cells without
+    curvature, by what a curved one has in common with them, and network."""
     settings = cell.study.document.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
     for network in cell.study.evaluated_scores:
@@ -162,7 +184,31 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
                 found = against_law_and_exact(
                     name, arms, margins, settings.confidence, np.array(more, float).reshape(-1, 2).T
                 )
-                yield label | cell.values | {"network": network} | found
+                controlled = control(name, cell, flat.get((cell.without_curvature, network)), network)
+                if found["of_exact"] not in MISSED:
+                    controlled = controlled._replace(attribution="")
+                yield label | cell.values | {"network": network} | found | controlled._asdict()
+
+
+def control(name: str, cell: Cell, flat: Cell | None, network: str) -> Controlled:
+    """What the flat control says of a network in a curved cell; nothing of a flat one."""
+    claim, settings = CONTROLS.get(name, name), cell.study.document.compare
+    if not cell.values["curvature"]:
+        return Controlled()
+    if flat is None or not all(flat.of(arm, claim) for arm in (network, EXACT)):
+        return Controlled(attribution=Attribution.NO_CONTROL)
+    seeds = [seed for seed in cell.seeds if seed in flat.seeds]
+    curved, straight = (
+        one.pair(claim, network, seeds, margin_of(name, margins))
+        for one, margins in ((cell, settings.curved), (flat, settings.flat))
+    )
+    return attribute(curved, straight, CLAIMS[name].log, settings.confidence)
+
+
+def margin_of(name: str, margins: Margins) -> float:
+    """The margin of a claim: its own, or that of the study."""
+    own = CLAIMS[name].margin
+    return getattr(margins, CONTROLS.get(name, name)) if own is None else own
 
 
 def states(cell: xr.Dataset, network: str) -> dict[str, np.ndarray]:
@@ -287,10 +333,7 @@ def against_law_and_exact(
     more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
     score's is not known are left out.
     """
-    claim = CLAIMS[name]
-    margin = claim.margin
-    if margin is None:
-        margin = getattr(margins, "t_consolidation" if name == "shift" else name)
+    claim, margin = CLAIMS[name], margin_of(name, margins)
     scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
     known = arms["exact"].states != NOT_APPLICABLE
     law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
@@ -329,12 +372,12 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 
 def lines(frame: pd.DataFrame) -> list[str]:
-    """The table in words: a line per claim, with the counts of verdicts and what lies behind those that disagree."""
+    """The table in words: a line per claim, with the counts of verdicts and what lies behind them."""
     table = plain()
     table.add_column("the paper's claims", max_width=94)
     for column in ("law", "exact"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("disagrees for")
+    table.add_column("why")
     for name, rows in frame.groupby("claim", sort=False):
         tested = rows[rows.verdict != Verdict.NOT_TESTABLE]
         if len(tested):
@@ -347,8 +390,12 @@ def lines(frame: pd.DataFrame) -> list[str]:
             )
     if not table.row_count:
         return []
-    return [
+    found = [
         *text(table),
         f"cells and networks ({' / '.join(JUDGED)}): trained against the law, and against the exact score of the same "
         "F; all of them in claims.csv",
     ]
+    if len(missed := frame[frame["attribution"] != ""]):
+        blamed = ", ".join(f"{word} ({count})" for word, count in missed["attribution"].value_counts().items())
+        found.append(f"what is missed of the exact score at c > 0, against the flat control: {blamed}")
+    return found
