@@ -331,12 +331,13 @@ def against_law_and_exact(
 ) -> dict[str, Any]:
     """Medians, intervals, verdicts and why. arms: of ARMS; without gaussian where the study does not have it.
     more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
-    score's is not known are left out.
+    score's is not known are left out; of medians, unless it is known in none.
     """
     claim, margin = CLAIMS[name], margin_of(name, margins)
     scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
     known = arms["exact"].states != NOT_APPLICABLE
     law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
+    shown = {arm: one.scaled(False)[known | (not known.any())] for arm, one in arms.items()}
     learning = trained.scaled(claim.log) - exact.scaled(claim.log)
     finite = exact.scaled(claim.log) - law.scaled(claim.log)
     further = _finite(np.subtract(*scale(more)))
@@ -348,9 +349,9 @@ def against_law_and_exact(
     of_exact = decide(trained, exact, margin, claim.log, confidence)
     exact_of_law = decide(exact, law, margin, claim.log, confidence)
     finite = np.concatenate([finite, further])
-    row = {arm: median(arms[arm].scaled(False)) if arm in arms else math.nan for arm in ARMS}
+    row = {arm: median(shown[arm]) if arm in arms else math.nan for arm in ARMS}
     for of, two in (
-        ("", interval(_finite(arms["trained"].scaled(claim.log)), confidence)),
+        ("", interval(_finite(scale(shown["trained"])), confidence)),
         ("law_", (of_law.low, of_law.high)),
         ("exact_", (of_exact.low, of_exact.high)),
     ):
