@@ -39,7 +39,8 @@ STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
 
 
 class State(IntEnum):
-    """Whether a phase time is known, and why not; a gap is visible from fit.visibility on.
+    """Whether a phase time is known, and why not; a gap is visible from fit.visibility on. A time is NaN unless it is
+    MEASURED. NONE_PREDICTED is of the law only: its bulks have merged, or reach down to 0.
 
     A gap opens and closes at a share of its largest width: where the grid does not show that, it says nothing of the
     one of the two that may be on it, but which end the widest point is beyond.
@@ -50,8 +51,9 @@ class State(IntEnum):
     ABOVE = 2
     BELOW = 3
     ABSENT = 4
-    MAXIMUM_ABOVE = 5
-    MAXIMUM_BELOW = 6
+    NONE_PREDICTED = 5
+    MAXIMUM_ABOVE = 6
+    MAXIMUM_BELOW = 7
 
     @property
     def text(self) -> str:
@@ -59,7 +61,7 @@ class State(IntEnum):
         return _STATE_TEXTS[self]
 
 
-NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT, MAXIMUM_ABOVE, MAXIMUM_BELOW = State
+NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT, NONE_PREDICTED, MAXIMUM_ABOVE, MAXIMUM_BELOW = State
 OFF_THE_GRID = (ABOVE, BELOW, MAXIMUM_ABOVE, MAXIMUM_BELOW)  # there may be such a time, and the grid does not show it
 _STATE_TEXTS = {
     NOT_APPLICABLE: "not applicable",
@@ -67,6 +69,7 @@ _STATE_TEXTS = {
     ABOVE: "above the grid",
     BELOW: "below the grid",
     ABSENT: "no visible gap",
+    NONE_PREDICTED: "no gap predicted",
     MAXIMUM_ABOVE: "widest above the grid",
     MAXIMUM_BELOW: "widest below the grid",
 }

@@ -3,11 +3,10 @@
 parts of a study with the datasets of its cube -> a row per claim, cell and trained network
 
 Every quantity is read off the curves and spectra of law, Gaussian, exact and trained score by the same operator. The
-claim is what the law says. **agrees**: the interval of trained against law over seeds lies inside the margin;
-**disagrees**: wholly outside, or never seen; **inconclusive**: neither; **not testable**: the law has no such number in
-this cell. The exact score needs no training, so a block of the study may draw it more often than networks are trained:
-all its draws of a cell say how far it is from the law. `why` splits the distance: trained from exact is learning error,
-exact from law is what finite size and curvature do (THEORY.md 5).
+claim is what the law says; `verdicts.decide` says whether the network agrees with it, and with the exact score. The
+exact score needs no training, so a block of the study may draw it more often than networks are trained: all its draws
+of a cell say how far it is from the law. `why` splits the distance: trained from exact is learning error, exact from
+law is what finite size and curvature do (THEORY.md 5).
 """
 
 import itertools
@@ -20,13 +19,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap.analysis.intervals import interval, interval_with_draws, logarithms, median, within
+from scoregap.analysis.comparison import seeds_of
+from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attribute
+from scoregap.analysis.intervals import interval, interval_with_draws, median
 from scoregap.analysis.learning import INSIDE
 from scoregap.analysis.tables import PHASES, plain, text
-from scoregap.analysis.verdicts import JUDGED, Cause, Verdict
+from scoregap.analysis.verdicts import JUDGED, Seeds, Verdict, cause, decide
 from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.study.schema import Margins
+from scoregap.variables import NONE_PREDICTED, NOT_APPLICABLE
 
 WIDTH = 0.05  # margin of widths of gaps, of the spike and of eigenvalues of G, all between 0 and 1
 BOUNDARY = 0.15  # relative margin of phase boundaries
@@ -74,15 +76,35 @@ CLAIMS = {
                       SHARED),
 }  # fmt: skip
 ARMS = ("law", "gaussian", "exact", "trained")
+CONTROLS = {"shift": "t_consolidation"}  # claims of curved cells -> what of the flat control stands for them
 
 
 class Cell(NamedTuple):
-    """The claims of every score in one cell. arms: law and scores -> {claim: (seeds,)}."""
+    """The claims of every score in one cell. arms: law and scores -> {claim: (seeds,)}. states: the same, of those
+    claims that are phase times."""
 
     study: Study
     values: dict
     seeds: tuple[int, ...]
     arms: dict[str, dict[str, np.ndarray]]
+    states: dict[str, dict[str, np.ndarray]]
+
+    def of(self, arm: str, claim: str) -> Seeds | None:
+        """A claim of the law or of a score; None where there is none."""
+        values = self.arms.get(arm, {}).get(claim)
+        return None if values is None else Seeds.of(values, self.states[arm].get(claim))
+
+    def pair(self, claim: str, network: str, seeds: list[int], margin: float) -> Pair:
+        """A claim of a network and of the exact score, in these seeds."""
+        places = [self.seeds.index(seed) for seed in seeds]
+        found = (Seeds.of(self.arms[arm][claim], self.states[arm].get(claim)) for arm in (network, EXACT))
+        trained, exact = (Seeds(one.values[places], one.states[places]) for one in found)
+        return Pair(trained, exact, margin)
+
+    @property
+    def without_curvature(self) -> tuple:
+        """What it has in common with its flat control."""
+        return tuple((axis, value) for axis, value in self.values.items() if axis != "curvature")
 
     @property
     def untrained(self) -> tuple:
@@ -97,7 +119,8 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     interval of trained's mean, of its logarithm for ratios; law_low, law_high, exact_low, exact_high: intervals of
     trained over law and over exact, or, of what is no ratio, less them; margin; draws: of the exact score; learning:
     trained against exact, finite: exact against law, as relative differences for ratios; of_exact, verdict: against
-    exact and against law; why: a `Cause`, where it disagrees.
+    exact and against law; of, seen: seeds that are compared with the law, and in how many the network has it; why: a
+    `Cause`; and, of curved cells, `controls.Controlled`, with an attribution where the network misses the exact score.
     """
     cells = [
         cell
@@ -112,7 +135,13 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
         for name in law.keys() & exact.keys():
             pairs = zip(exact[name], law[name], strict=True)
             drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=True))
-    rows = [row for cell in cells for row in _rows(cell, drawn)]
+    flat = {
+        (cell.without_curvature, network): cell
+        for cell in cells
+        if not cell.values["curvature"]
+        for network in cell.study.evaluated_scores
+    }
+    rows = [row for cell in cells for row in _rows(cell, drawn, flat)]
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
     frame = pd.DataFrame(rows)
@@ -136,26 +165,55 @@ def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
             relate("schedule", arms, loaded.sel(chosen | {"train.schedule": "ve"}))
         if chosen["curvature"] and 0 in study.axes["curvature"]:
             relate("shift", arms, loaded.sel(chosen | {"curvature": 0.0}))
-        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms)
+        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms, {arm: states(cell, arm) for arm in arms})
 
 
-def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[dict]:
-    """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}."""
+def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: dict[tuple, Cell]) -> Iterator[dict]:
+    """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}. flat: cells without
+    curvature, by what a curved one has in common with them, and network."""
     settings = cell.study.document.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
     for network in cell.study.evaluated_scores:
-        known = {"law": cell.arms["law"], "gaussian": cell.arms.get("gaussian", {}), "exact": cell.arms["exact"],
-                 "trained": cell.arms[network]}  # fmt: skip
+        names = {arm: network if arm == "trained" else arm for arm in ARMS}
         for name, claim in CLAIMS.items():
-            if name in known["trained"] and name in known["law"]:
+            arms = {arm: one for arm, own in names.items() if (one := cell.of(own, name))}
+            if {"law", "exact", "trained"} <= arms.keys():
                 draws = drawn[name, *cell.untrained]
                 more = [pair for seed, pair in draws.items() if seed not in cell.seeds]
                 label = {"claim": name, "says": claim.says, "source": claim.source}
                 found = against_law_and_exact(
-                    name, {arm: known[arm].get(name) for arm in ARMS}, margins, settings.confidence,
-                    np.array(more, float).reshape(-1, 2).T,
-                )  # fmt: skip
-                yield label | cell.values | {"network": network} | found
+                    name, arms, margins, settings.confidence, np.array(more, float).reshape(-1, 2).T
+                )
+                controlled = control(name, cell, flat.get((cell.without_curvature, network)), network)
+                if found["of_exact"] not in MISSED:
+                    controlled = controlled._replace(attribution="")
+                yield label | cell.values | {"network": network} | found | controlled._asdict()
+
+
+def control(name: str, cell: Cell, flat: Cell | None, network: str) -> Controlled:
+    """What the flat control says of a network in a curved cell; nothing of a flat one."""
+    claim, settings = CONTROLS.get(name, name), cell.study.document.compare
+    if not cell.values["curvature"]:
+        return Controlled()
+    if flat is None or not all(flat.of(arm, claim) for arm in (network, EXACT)):
+        return Controlled(attribution=Attribution.NO_CONTROL)
+    seeds = [seed for seed in cell.seeds if seed in flat.seeds]
+    curved, straight = (
+        one.pair(claim, network, seeds, margin_of(name, margins))
+        for one, margins in ((cell, settings.curved), (flat, settings.flat))
+    )
+    return attribute(curved, straight, CLAIMS[name].log, settings.confidence)
+
+
+def margin_of(name: str, margins: Margins) -> float:
+    """The margin of a claim: its own, or that of the study."""
+    own = CLAIMS[name].margin
+    return getattr(margins, CONTROLS.get(name, name)) if own is None else own
+
+
+def states(cell: xr.Dataset, network: str) -> dict[str, np.ndarray]:
+    """{claim: (seeds,)} the states of phase times of one score, or of the law."""
+    return {name: seeds_of(cell, network, name, -1 if name == PHASES[-1] else 0).states for name in PHASES}
 
 
 def measured(cell: xr.Dataset, network: str, study: Study) -> dict[str, np.ndarray]:
@@ -209,8 +267,9 @@ def of_law(cell: xr.Dataset, study: Study) -> dict[str, np.ndarray]:
 
 
 def two_groups(cell: xr.Dataset) -> bool:
-    """Whether the law has a gap between the first groups of a cell."""
-    return bool(cell.sizes["gap"] > 1 and np.isfinite(cell.law_t_max.isel(gap=0).sel(network=EXACT)).any())
+    """Whether the law has a gap between the first groups of a cell, if only a narrow one."""
+    of_law = cell.law_t_max_state.isel(gap=0).sel(network=EXACT)
+    return bool(cell.sizes["gap"] > 1 and (~of_law.isin((NONE_PREDICTED, NOT_APPLICABLE))).any())
 
 
 def boundaries(t: np.ndarray, widths: np.ndarray, visibility: float) -> dict[str, np.ndarray]:
@@ -265,55 +324,43 @@ def relate(claim: str, arms: dict[str, dict], other: xr.Dataset) -> None:
 
 def against_law_and_exact(
     name: str,
-    values: dict[str, np.ndarray | None],
+    arms: dict[str, Seeds],
     margins: Margins,
     confidence: float,
     more: np.ndarray = np.empty((2, 0)),
 ) -> dict[str, Any]:
-    """Medians, intervals, verdicts and why. values: (seeds,) of every arm, None where the study does not have it.
-    more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained.
+    """Medians, intervals, verdicts and why. arms: of ARMS; without gaussian where the study does not have it.
+    more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
+    score's is not known are left out; of medians, unless it is known in none.
     """
-    claim = CLAIMS[name]
-    margin = claim.margin
-    if margin is None:
-        margin = getattr(margins, "t_consolidation" if name == "shift" else name)
-    allowed = logarithms(margin) if claim.log else (-margin, margin)
+    claim, margin = CLAIMS[name], margin_of(name, margins)
     scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
-    known = {arm: scale(one) for arm, one in values.items() if one is not None}
-    learning, finite = known["trained"] - known["exact"], known["exact"] - known["law"]
+    known = arms["exact"].states != NOT_APPLICABLE
+    law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
+    shown = {arm: one.scaled(False)[known | (not known.any())] for arm, one in arms.items()}
+    learning = trained.scaled(claim.log) - exact.scaled(claim.log)
+    finite = exact.scaled(claim.log) - law.scaled(claim.log)
     further = _finite(np.subtract(*scale(more)))
-    both = np.isfinite(learning) & np.isfinite(finite)
-    ends = {
-        "": interval(_finite(known["trained"]), confidence),
-        "law_": interval_with_draws(learning[both], finite[both], further, confidence),
-        "exact_": interval(_finite(learning), confidence),
-    }
-    row = {arm: math.nan if (one := values[arm]) is None else median(one) for arm in ARMS}
-    row |= {f"{of}{end}": float(back(one)) for of, two in ends.items() for end, one in zip(("low", "high"), two,
-                                                                                          strict=True)}  # fmt: skip
+    # By way of the exact score, if it has what the network has.
+    both = trained.seen & law.seen
+    by_exact = bool((exact.seen | ~both).all())
+    ends = interval_with_draws(learning[both], finite[both], further, confidence) if by_exact else None
+    of_law = decide(trained, law, margin, claim.log, confidence, ends)
+    of_exact = decide(trained, exact, margin, claim.log, confidence)
+    exact_of_law = decide(exact, law, margin, claim.log, confidence)
     finite = np.concatenate([finite, further])
+    row = {arm: median(shown[arm]) if arm in arms else math.nan for arm in ARMS}
+    for of, two in (
+        ("", interval(_finite(scale(shown["trained"])), confidence)),
+        ("law_", (of_law.low, of_law.high)),
+        ("exact_", (of_exact.low, of_exact.high)),
+    ):
+        row |= {f"{of}low": float(back(two[0])), f"{of}high": float(back(two[1]))}
     row |= {"margin": margin, "draws": int(np.isfinite(finite).sum())}
     row |= {"learning": float(less(median(learning))), "finite": float(less(median(finite)))}
-    verdict, of_exact = (within(*ends[of], *allowed) for of in ("law_", "exact_"))
-    if not np.isfinite(known["law"]).any():
-        verdict = Verdict.NOT_TESTABLE
-    elif not np.isfinite(known["trained"]).any():
-        verdict = of_exact = Verdict.DISAGREES if np.isfinite(known["exact"]).any() else Verdict.NOT_TESTABLE
-    why = cause(row["learning"], row["finite"], margin) if verdict == Verdict.DISAGREES else ""
-    return row | {"of_exact": of_exact, "verdict": verdict, "why": why}
-
-
-def cause(learning: float, finite: float, margin: float) -> Cause:
-    """Which of two distances is beyond the margin: trained from exact, exact from the law.
-
-    A network that has no such number where the exact score has one, as one that diverged, has not learned it.
-    """
-    if math.isnan(learning):
-        return Cause.LEARNING
-    by_learning, by_finite = (not abs(one) <= margin for one in (learning, finite))
-    if by_learning and by_finite:
-        return Cause.BOTH
-    return Cause.LEARNING if by_learning else Cause.FINITE if by_finite else Cause.A_LITTLE
+    row |= {"of": of_law.detail.of, "seen": of_law.detail.seen}
+    why = cause(of_law, of_exact, exact_of_law, row["learning"], row["finite"], margin)
+    return row | {"of_exact": of_exact.verdict, "verdict": of_law.verdict, "why": why}
 
 
 def _log(values) -> np.ndarray:
@@ -326,12 +373,12 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 
 def lines(frame: pd.DataFrame) -> list[str]:
-    """The table in words: a line per claim, with the counts of verdicts and what lies behind those that disagree."""
+    """The table in words: a line per claim, with the counts of verdicts and what lies behind them."""
     table = plain()
     table.add_column("the paper's claims", max_width=94)
     for column in ("law", "exact"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("disagrees for")
+    table.add_column("why")
     for name, rows in frame.groupby("claim", sort=False):
         tested = rows[rows.verdict != Verdict.NOT_TESTABLE]
         if len(tested):
@@ -344,8 +391,12 @@ def lines(frame: pd.DataFrame) -> list[str]:
             )
     if not table.row_count:
         return []
-    return [
+    found = [
         *text(table),
         f"cells and networks ({' / '.join(JUDGED)}): trained against the law, and against the exact score of the same "
         "F; all of them in claims.csv",
     ]
+    if len(missed := frame[frame["attribution"] != ""]):
+        blamed = ", ".join(f"{word} ({count})" for word, count in missed["attribution"].value_counts().items())
+        found.append(f"what is missed of the exact score at c > 0, against the flat control: {blamed}")
+    return found
