@@ -14,6 +14,7 @@ import numpy as np
 
 from scoregap.store.arrays import SHARD, Arrays, create_array, plain_zarr
 from scoregap.store.files import FORMAT, damaged, reading, replacing
+from scoregap.store.opening import regular
 from scoregap.store.ownership import Kind
 
 
@@ -26,7 +27,7 @@ def job_kind(stage: str) -> Kind:
     """Of the files of jobs of a stage other than train."""
 
     def says(path: Path) -> bool:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(regular(path)) as archive:
             attributes = json.loads(archive.read("zarr.json"))["attributes"]
         return attributes.keys() >= {"format", "members"} and attributes.get("stage", stage) == stage
 
@@ -58,7 +59,7 @@ def read_job(path: Path) -> tuple[Arrays, list[str]]:
     import zarr
 
     with reading(path):
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(regular(path)) as archive:
             _check_contents(path, archive)
             broken = archive.testzip()
             if broken:
@@ -92,7 +93,7 @@ def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
     """Keys of the members of a job's file, and their `status` if it has that, without the rest. Raises DamagedFile."""
     import zarr
 
-    with reading(path), zipfile.ZipFile(path) as archive, zarr.storage.ZipStore(path, mode="r") as store:
+    with reading(path), zipfile.ZipFile(regular(path)) as archive, zarr.storage.ZipStore(path, mode="r") as store:
         _check_contents(path, archive)
         group = zarr.open_group(store, mode="r", zarr_format=3)
         status = group.get("status")

@@ -17,7 +17,6 @@ from pathlib import Path
 from types import GenericAlias, NoneType
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core.core_schema import no_info_after_validator_function
 
@@ -27,6 +26,7 @@ from scoregap.laws import VARIANCE_LAWS
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
 from scoregap.networks import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, VP_MOST_NOISE
 from scoregap.scores import UNTRAINED
+from scoregap.study.yaml_file import read_yaml
 
 # In the order of the fields of a `Cell`.
 SECTIONS = ("manifold", "train", "spectrum", "dimension", "sampling", "fit", "compare")
@@ -465,18 +465,7 @@ def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tup
 
     run: as for `load`. Raises InputError.
     """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
-    except UnicodeDecodeError:
-        raise InputError("is not UTF-8 text", file=path) from None
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f"line {place.line + 1}" if place else ""
-        raise InputError("is not YAML", file=path, key=where, allowed=str(getattr(error, "problem", error))) from None
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
-        raise InputError(f"is not a study: {brief(str(error))}", file=path) from None
+    content = read_yaml(path)
     if not isinstance(content, dict):
         keys = some(Document.model_fields)
         raise InputError("is not a study", file=path, allowed=f"allowed is a mapping with {keys}")
@@ -527,23 +516,6 @@ def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, 
         "network code": [networks.import_path(name) for name in network_names if plugins.is_outside(name)],
     }
     return {key: json.dumps([plugins.digest(one) for one in found]) for key, found in paths.items() if found}
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice."""
-
-    def construct_mapping(self, node, deep=False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (list, dict)):
-                raise yaml.MarkedYAMLError(problem="a list or a mapping is no key", problem_mark=key_node.start_mark)
-            if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key!r} is written twice", problem_mark=key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 def some(names) -> str:
