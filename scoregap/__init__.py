@@ -55,7 +55,7 @@ def dotted(key: str | tuple[str | int, ...]) -> str:
     """A path into a file as text: ("groups", 0, "std") is groups[0].std. Of long parts only the beginning is said."""
     if isinstance(key, str):
         return _cut(key, LONGEST_KEY)
-    parts = (f"[{part}]" if isinstance(part, int) else f".{_cut(part, LONGEST)}" for part in islice(key, LONGEST))
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_cut(part, LONGEST)}" for part in islice(key, LONGEST_KEY))
     return _cut("".join(parts).removeprefix("."), LONGEST_KEY)
 
 

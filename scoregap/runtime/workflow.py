@@ -52,7 +52,7 @@ def find(study: str) -> Path:
     names = {path.stem: path for path in studies()}
     if study not in names:
         raise InputError(
-            f"{study!r} is not known", key="study", value=study,
+            f"{brief(study)} is not known", key="study", value=study,
             allowed=f"allowed are {', '.join(names)}, or the path of a YAML file",
         )  # fmt: skip
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]

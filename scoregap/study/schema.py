@@ -20,7 +20,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core.core_schema import no_info_after_validator_function
 
-from scoregap import InputError, brief, data, dotted, networks, plugins
+from scoregap import LONGEST, InputError, brief, data, dotted, networks, plugins
 from scoregap.data import FAMILIES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
@@ -494,7 +494,7 @@ def _admit(path: Path, where: str, axes: dict[str, tuple], trusted: bool) -> Non
             if plugins.is_path(name):
                 if not trusted:
                     raise InputError(
-                        f"{name!r} is code that would be run", file=path, key=f"{where}.{axis}", value=name,
+                        f"{brief(name)} is code that would be run", file=path, key=f"{where}.{axis}", value=name,
                         allowed="allowed in a study that says trusted: true",
                     )  # fmt: skip
                 plugins.look_in(path.resolve().parent)
@@ -520,7 +520,7 @@ def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, 
 
 def some(names) -> str:
     """The first names of a list, for a message."""
-    names = [str(name) for name in names]
+    names = [name if len(name) <= LONGEST else brief(name) for name in map(str, names)]
     return ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
 
 
@@ -586,7 +586,7 @@ def _axis_values(path: Path, where: str, axis: str, values) -> tuple:
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise InputError(
-            f"{twice!r} is not allowed twice", file=path, key=f"{where}.{axis}", value=twice,
+            f"{brief(twice)} is not allowed twice", file=path, key=f"{where}.{axis}", value=twice,
             allowed="axis values should be distinct",
         )  # fmt: skip
     return tuple(values)
