@@ -73,6 +73,14 @@ def positive(name: str, value: Any, *shape: int | str) -> np.ndarray:
     return found
 
 
+def ranged(name: str, value: Any, low: float, high: float, *shape: int | str) -> np.ndarray:
+    """An `array` of numbers from `low` to `high`."""
+    found = known(name, value, *shape)
+    if not ((found >= low) & (found <= high)).all():
+        raise InputError(key=name, value=value, allowed=f"should be from {low:g} to {high:g}")
+    return found
+
+
 def not_negative(name: str, value: Any) -> np.ndarray:
     """Numbers of any shape, none of them negative; NaN stays."""
     found = _numbers(name, value)

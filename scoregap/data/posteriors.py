@@ -339,7 +339,7 @@ def empirical(x, t, data, block: int = 4096) -> Deferred:
     and covariance use offsets from the nearest training point and so keep their relative accuracy down to times where
     one point has all the weight. G has rank N - 1 at most. Its eigenvalues cost N d^2 + d^3 per point, on demand.
     """
-    data, block = np.asarray(data), whole("block", block)
+    data, block = data if hasattr(data, "ndim") else np.asarray(data), whole("block", block)
     d = np.shape(x)[-1] if np.ndim(x) else 1
     if data.ndim != 2 or data.shape[1] != d or not len(data):
         raise InputError(
@@ -394,7 +394,7 @@ def _within_reach(x, t, data, block):
         own = np.einsum("ij,ij->i", away, away)
         square[:, part] = own - 2 * y @ away.T
         size = max(size, own.max())
-        if not np.isfinite(size):
+        if not np.isfinite(own).all():
             raise InputError("is not allowed", key="data", value=data, allowed="training points should be finite")
     rounding = 1e-12 * (size + np.einsum("ij,ij->i", y, y))
     reach = square.min(1) + 2 * t * _UNDERFLOW + rounding

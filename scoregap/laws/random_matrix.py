@@ -18,12 +18,15 @@ from typing import NamedTuple
 import numpy as np
 
 from scoregap import InputError
-from scoregap.arguments import array, between, positive
+from scoregap.arguments import array, ranged
 from scoregap.laws.variances import CONSTANT
 
 # Mean and standard deviation of the Tracy-Widom law for real matrices (Tracy and Widom 1996; Bornemann 2010).
 TRACY_WIDOM_MEAN = -1.2065335745820
 TRACY_WIDOM_STD = 1.2680340580
+
+# What may be given: numbers of dimensions and of columns, standard deviations (whose squares are used).
+_NUMBERS, _STDS = (1e-6, 1e15), (1e-50, 1e50)
 
 # Factor between the heights above the real line at which `density` follows its solution.
 _FALL = 4.0
@@ -31,14 +34,18 @@ _FALL = 4.0
 
 def _sorted(counts, stds, spreads=None):
     """Groups from the largest standard deviation to the smallest; spreads only where they were asked for."""
-    counts = positive("counts", counts, "groups")
-    stds = positive("stds", stds, len(counts))
+    counts = ranged("counts", counts, *_NUMBERS, "groups")
+    stds = ranged("stds", stds, *_STDS, len(counts))
     order = np.argsort(-stds, kind="stable")
     spreads = [CONSTANT] * len(stds) if spreads is None else list(spreads)
     if len(spreads) != len(stds):
         allowed = f"should be {len(stds)}, one for each group"
         raise InputError(f"{len(spreads)} are not allowed", key="spreads", value=spreads, allowed=allowed)
     return counts[order], stds[order], [spreads[k] for k in order]
+
+
+def _dimension(ambient_dim) -> float:
+    return float(ranged("ambient_dim", ambient_dim, *_NUMBERS))
 
 
 def _sorted_constant(counts, stds, spreads):
@@ -127,7 +134,7 @@ def silverstein_edges(ambient_dim, counts, stds, spreads=None):
     merged: a merged side is NaN. The top of an unbounded law is inf; the lower edge of a law that
     reaches 0, and of m = d, is 0.
     """
-    d = between("ambient_dim", ambient_dim, 0)
+    d = _dimension(ambient_dim)
     columns = _columns(d, *_sorted(counts, stds, spreads))
     points = np.array([_critical_points(columns, k) for k in range(len(columns.low) + 1)])
     edges = points.copy()
@@ -147,7 +154,7 @@ def repaired_edges(ambient_dim, counts, stds, spreads=None):
     std_k^2 / m (sqrt(d - sum of larger groups) pm sqrt(m_k))^2 (THEORY.md 2): close to Silverstein's edges
     where the groups are well apart, and defined where they merge.
     """
-    ambient_dim = between("ambient_dim", ambient_dim, 0)
+    ambient_dim = _dimension(ambient_dim)
     counts, stds = _sorted_constant(counts, stds, spreads)
     if counts[:-1].sum() > ambient_dim:
         allowed = f"the larger groups have {counts[:-1].sum():g} columns: should be at least as much"
@@ -159,7 +166,7 @@ def repaired_edges(ambient_dim, counts, stds, spreads=None):
 
 def detached_edges(ambient_dim, counts, stds, spreads=None):
     """The paper's approximation: every group alone, std_k^2 (alpha^-1/2 pm f_k^1/2)^2, (groups, 2)."""
-    ambient_dim = between("ambient_dim", ambient_dim, 0)
+    ambient_dim = _dimension(ambient_dim)
     counts, stds = _sorted_constant(counts, stds, spreads)
     m = counts.sum()
     root = np.sqrt(ambient_dim / m)
@@ -176,7 +183,7 @@ def density(x, ambient_dim, counts, stds, spreads=None):
     (`VarianceLaw.nodes`), so z(w) is exact at and near the real line too. 0 outside the support, also where
     less than 1e-12 of the mass of an unbounded law is left.
     """
-    d = between("ambient_dim", ambient_dim, 0)
+    d = _dimension(ambient_dim)
     counts, stds, spreads = _sorted(counts, stds, spreads)
     columns = _columns(d, counts, stds, spreads, below=True)
     x = array("x", x, "...")
@@ -198,13 +205,13 @@ def density(x, ambient_dim, counts, stds, spreads=None):
 
 def atom(ambient_dim, counts):
     """Mass at 0 of the spectrum of FF'."""
-    return 1 - positive("counts", counts, "groups").sum() / between("ambient_dim", ambient_dim, 0)
+    return 1 - ranged("counts", counts, *_NUMBERS, "groups").sum() / _dimension(ambient_dim)
 
 
 def marchenko_pastur_edges(ambient_dim, count, std):
     """Edges (low, high) of one group of constant variance: std^2 (alpha^-1/2 -+ 1)^2."""
-    count, std = between("count", count, 0), between("std", std, 0)
-    root = np.sqrt(between("ambient_dim", ambient_dim, 0) / count)
+    count, std = float(ranged("count", count, *_NUMBERS)), float(ranged("std", std, *_STDS))
+    root = np.sqrt(_dimension(ambient_dim) / count)
     return std**2 * (root - 1) ** 2, std**2 * (root + 1) ** 2
 
 
@@ -252,7 +259,7 @@ def tracy_widom_edges(ambient_dim, counts, stds, spreads=None):
     the spread; the mean of a lower edge that is nearly hard (uniform law of width 1) is 0.3 spreads low.
     Returns (means, standard deviations): NaN where bulks have merged and at a hard edge (m = d).
     """
-    d = between("ambient_dim", ambient_dim, 0.5) - 0.5
+    d = float(ranged("ambient_dim", ambient_dim, 1, _NUMBERS[1])) - 0.5
     counts, stds, spreads = _sorted(counts, stds, spreads)
     groups = [
         s**2 / counts.sum() * (law.columns(int(n)) if law.width else np.ones(1))

@@ -5,7 +5,7 @@ edges (a above a gap, b below it; variances) -> width at noise variance t, openi
 In the spectrum of the denoiser Jacobian G = I + t J a direction of variance a has eigenvalue a / (a + t), so
 a gap between variances a > b has width t (a - b) / ((t + a) (t + b)). The final gap has b = 0.
 All functions broadcast; a gap that does not exist has NaN edges and NaN answers. Variances are not negative, and a
-level, a share of a width, lies between 0 and 1: InputError otherwise.
+level, a share of a width, is greater than 0, and at most 1: InputError otherwise.
 """
 
 import numpy as np
@@ -15,10 +15,10 @@ from scoregap.arguments import not_negative
 
 
 def _share(name, value):
-    """Numbers between 0 and 1; NaN stays."""
+    """Numbers above 0, to 1; NaN stays."""
     found = not_negative(name, value)
-    if ((found == 0) | (found >= 1)).any():
-        raise InputError(key=name, value=value, allowed="should be between 0 and 1")
+    if ((found == 0) | (found > 1)).any():
+        raise InputError(key=name, value=value, allowed="should be greater than 0, and at most 1")
     return found
 
 

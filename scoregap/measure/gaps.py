@@ -30,7 +30,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval
 
 from scoregap import InputError
-from scoregap.arguments import array, between, known
+from scoregap.arguments import array, between, known, ranged
 
 NOISE = -1.0  # eigenvalue of t J along a direction that is noise alone
 WINDOW = 24  # spacings on either side that a spacing is compared with
@@ -49,10 +49,10 @@ def widths(eigenvalues, boundaries):
     eigenvalues: (..., modes) of t J, descending. boundaries: for each gap the number of modes above it.
     Returns (..., gaps).
     """
-    eigenvalues, above = array("eigenvalues", eigenvalues, "...", "modes"), np.asarray(boundaries) - 1
-    if above.dtype.kind not in "iu" or (above < 0).any() or (above >= eigenvalues.shape[-1]).any():
-        allowed = f"should be whole numbers from 1 to {eigenvalues.shape[-1]}"
-        raise InputError(key="boundaries", value=boundaries, allowed=allowed)
+    eigenvalues = array("eigenvalues", eigenvalues, "...", "modes")
+    above = ranged("boundaries", boundaries, 1, eigenvalues.shape[-1], "gaps").astype(int) - 1
+    if (above + 1 != np.asarray(boundaries)).any():
+        raise InputError(key="boundaries", value=boundaries, allowed="should be whole numbers")
     eigenvalues = _with_floor(eigenvalues)
     return eigenvalues[..., above] - eigenvalues[..., above + 1]
 

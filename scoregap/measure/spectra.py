@@ -17,7 +17,10 @@ def spectra(jacobian):
     Returns (eigenvalues of the symmetric part (..., d) descending, their eigenvectors (..., d, d) as columns
     in the same order, singular values (..., d) descending, asymmetry |J - J'|_F / |J|_F (...)).
     """
-    jacobian = array("jacobian", jacobian, "...", "d", np.shape(jacobian)[-1] if np.ndim(jacobian) else 1, empty=True)
+    jacobian = array("jacobian", jacobian, "...", "d", "d", empty=True)
+    if jacobian.shape[-1] != jacobian.shape[-2]:
+        allowed = "should be (..., d, d)"
+        raise InputError(f"the shape {jacobian.shape} is not allowed", key="jacobian", value=jacobian, allowed=allowed)
     scaled = jacobian - np.eye(jacobian.shape[-1])  # t J
     transposed = np.swapaxes(scaled, -1, -2)
     eigenvalues, vectors = np.linalg.eigh(0.5 * (scaled + transposed))
