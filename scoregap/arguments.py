@@ -1,4 +1,4 @@
-"""What library calls refuse, so that nothing wrong is computed of it: an InputError of argument, value, what is allowed.
+"""What library calls refuse, so that nothing is computed of it: an InputError of argument, value, what is allowed.
 
 name of an argument, its value, what it should be -> the value as numpy takes it
 
@@ -24,10 +24,14 @@ def whole(name: str, value: Any, least: int = 1) -> int:
 
 def between(name: str, value: Any, low: float, high: float = math.inf) -> float:
     """A finite number above `low` and below `high`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real) or not low < value < high:
+    try:
+        found = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # of whole numbers of more than 308 digits
+        found = math.nan
+    if not low < found < high:
         allowed = f"should be a number greater than {low:g}" + ("" if high == math.inf else f" and less than {high:g}")
         raise InputError(key=name, value=value, allowed=allowed)
-    return float(value)
+    return found
 
 
 def array(name: str, value: Any, *shape: int | str, empty: bool = False) -> np.ndarray:

@@ -87,7 +87,8 @@ def test_unknown_keys_of_a_study_are_plain(tmp_path):
         for old, new in (
             ("batch:", f"{quoted}: 1\nbatch:"), ("  seed: 2", f"  seed: 2\n  {quoted}: [1]"),
             ("steps: 40", f"steps: 40\n  {quoted}: 1"), ("batch: [seed]", f"batch: [{quoted}]"),
-            ("batch:", f"blocks: {{{quoted}: {{seed: 1}}}}\nbatch:"), ("batch:", f"blocks: {{a: {{{quoted}: 1}}}}\nbatch:"),
+            ("batch:", f"blocks: {{{quoted}: {{seed: 1}}}}\nbatch:"),
+            ("batch:", f"blocks: {{a: {{{quoted}: 1}}}}\nbatch:"),
             ("[arcs]", f"[{quoted}, {quoted}]"), ("  seed: 2", f"  seed: 2\n  train.optimiser: [{quoted}, {quoted}]"),
             ("depth: 1", f"{quoted}: 1\n  {quoted}: 1"),
         ):  # fmt: skip

@@ -282,4 +282,9 @@ def _is_whole(value) -> bool:
 
 def _within(value, low, high) -> bool:
     """Whether a number lies in a range; NaN and what is no number do not."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+    return (
+        isinstance(value, numbers.Real)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and low <= value <= high
+    )

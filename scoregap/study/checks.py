@@ -135,8 +135,8 @@ def _geometry(study) -> None:
         if cell.sampling and not family.nearest:
             near = ", ".join(one for one in FAMILIES if FAMILIES[one].nearest)
             raise InputError(
-                f"{brief(name)} is not allowed with the section sampling", file=study.path, key="axes.family", value=name,
-                allowed=f"the distance from its manifold is not known: should be one of {near}",
+                f"{brief(name)} is not allowed with the section sampling", file=study.path, key="axes.family",
+                value=name, allowed=f"the distance from its manifold is not known: should be one of {near}",
             )  # fmt: skip
         fractions = [group.fraction for group in cell.manifold.groups]
         total = math.fsum(fractions)

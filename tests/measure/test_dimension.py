@@ -226,7 +226,9 @@ class Recorded:
 def test_peers_are_given_distinct_rows_of_float64_in_their_order(monkeypatch, kind):
     monkeypatch.setattr(dimension, "find_spec", lambda name: True)
     monkeypatch.setattr(dimension, "skdim", lambda module: SimpleNamespace(MLE=Recorded))
-    rows = np.array([[200, 3], [1, 2], [0, 255]], kind) if kind != "int16" else np.array([[9, 3], [1, 2], [-4, 0]], kind)
+    rows = (
+        np.array([[200, 3], [1, 2], [0, 255]], kind) if kind != "int16" else np.array([[9, 3], [1, 2], [-4, 0]], kind)
+    )
     assert dimension.peer("skdim_mle_5", rows) == 3
     assert Recorded.given.dtype == np.float64
     np.testing.assert_array_equal(Recorded.given, rows)

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import warnings
 
 import pytest
 from bounded import SPECIAL, at_once, no_more_descriptors
@@ -128,7 +127,7 @@ def written(done, tmp_path):
 
 @pytest.mark.parametrize("read", [*REFUSING, "cube"])
 def test_a_lack_of_descriptors_is_no_damage(written, read):
-    """"Is damaged" would have people delete weeks of training."""
+    """ "Is damaged" would have people delete weeks of training."""
     call = {**REFUSING, "cube": read_cube}[read]
     call(written[read])  # all is imported, and it is whole
     with pytest.raises((OSError, InputError), match="Too many open files") as caught, no_more_descriptors():
@@ -138,7 +137,8 @@ def test_a_lack_of_descriptors_is_no_damage(written, read):
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError("Unable to allocate 7 TiB"), RuntimeError("can't start new thread"), PermissionError(13, "No")]
+    "error",
+    [MemoryError("Unable to allocate 7 TiB"), RuntimeError("can't start new thread"), PermissionError(13, "No")],
 )
 @pytest.mark.parametrize("read", ["table", "tables", "job", "members"])
 def test_other_lacks_are_no_damage_either(written, read, error, monkeypatch):
@@ -154,8 +154,7 @@ def test_other_lacks_are_no_damage_either(written, read, error, monkeypatch):
     with pytest.raises(type(error)):
         call(written[read])
     for kind in (TABLES, job_kind("spectrum")):
-        with pytest.raises(type(error)), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of archives left open by the error
+        with pytest.raises(type(error)):
             says_so(written["tables" if kind is TABLES else "job"], kind)
 
 

@@ -78,7 +78,7 @@ MISTAKES = {
     "float for a count": ("ambient_dim: [8]", "ambient_dim: [8.0]", "axes.ambient_dim[0]: 8.0 is not allowed"),
     "bool on an axis": ("[0.0, 0.5]", "[true]", "axes.curvature[0]: True is not allowed"),
     "seed beyond 64 bits": ("seed: 2", "seed: [10000000000000000000000]", "axes.seed[0]: "),
-    "number of 5000 digits": ("seed: 2", f"seed: [{'9' * 5000}]", "line 8: a number of more than 400 characters is not"),
+    "number of 5000 digits": ("seed: 2", f"seed: [{'9' * 5000}]", "line 8: a number of more than 400 characters"),
     "3000 brackets": ("seed: 2", f"seed: {'[' * 3000}", "line 8: a depth of more than 30 levels is not allowed"),
     "curvature of what is flat": ("[arcs]", "[linear]", "axes.curvature: 0.5 is not allowed: linear has"),
     "setting of another family": ("manifold:", "manifold:\n  separation: 2.0", "manifold.separation: 2.0 is not"),

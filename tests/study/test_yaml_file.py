@@ -41,10 +41,8 @@ def test_a_tag_with_any_content_means_something_or_is_refused(tmp_path, tag, con
     try:
         found = read_yaml(path)
     except InputError as error:
-        assert str(error).startswith(f"{path}: line ")
-        assert str(error).isprintable()
-    else:
-        assert found["a"] == 1
+        found, said = {}, str(error)
+    assert found.get("a") == 1 or (said.startswith(f"{path}: line ") and said.isprintable())
 
 
 @pytest.mark.parametrize(
@@ -102,7 +100,9 @@ def test_values_count_as_often_as_aliases_repeat_them(tmp_path, monkeypatch, tex
     monkeypatch.setattr(yaml_file, "MOST_VALUES", values)
     assert read_yaml(tmp_path / "a.yaml") == yaml.safe_load(text)
     monkeypatch.setattr(yaml_file, "MOST_VALUES", values - 1)
-    refused(tmp_path / "a.yaml", text, f"a file of more than {values - 1} values (aliases repeat what they name) is not")
+    refused(
+        tmp_path / "a.yaml", text, f"a file of more than {values - 1} values (aliases repeat what they name) is not"
+    )
 
 
 def test_the_bound_holds_for_lists_merges_and_keys(tmp_path):
