@@ -12,6 +12,7 @@
 # make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
 # make paths    plans a study under 300 times four names of files with every kind of character
+# make fuzz     study files with every kind of fault: accepted, or refused in one line with status 2; STUDIES=N
 # make faults-slurm   lets jobs on a Slurm of one machine fail, of every stage in every way; FAULTS='memory node ...'
 # make coverage   how often 95 % intervals of phase times hold the truth
 # make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
@@ -31,7 +32,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run check test test-slow test-all test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm paths bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -84,6 +85,9 @@ faults: $(VENV)/installed-test
 
 paths: $(VENV)/installed-test
 	@$(BIN)/python tests/paths.py
+
+fuzz: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py $(STUDIES)
 
 faults-slurm: $(VENV)/installed-test
 	@$(BIN)/python -u tests/faults_slurm.py $(FAULTS)

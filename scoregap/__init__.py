@@ -11,6 +11,7 @@ stages       files in, files out; the only place where what is known and what is
 """
 
 import reprlib
+from itertools import islice
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -43,7 +44,7 @@ class InputError(ValueError):
     ):  # fmt: skip
         self.file, self.key, self.value, self.allowed = file, key, value, allowed
         self.problem = problem or f"{brief(value)} is not allowed"
-        super().__init__(": ".join(filter(None, (str(file), dotted(key), self.problem, allowed))))
+        super().__init__(printable(": ".join(filter(None, (str(file), dotted(key), self.problem, allowed)))))
 
     def at(self, key: str | tuple[str | int, ...], file: object = "") -> "InputError":
         """The same mistake, in the words of whoever gave the value there."""
@@ -54,15 +55,21 @@ class DamagedFile(Exception):
     """A file is not what was written: missing, truncated, altered or foreign. The text is one line; path: the file."""
 
     def __init__(self, text: str, path: Path | None = None):
-        super().__init__(text)
+        super().__init__(printable(text))
         self.path = path
 
 
+def printable(text: str, also: str = "") -> str:
+    """A text as one line that no terminal takes for a command: what cannot be printed is escaped, but for `also`."""
+    return "".join(one if one.isprintable() or one in also else repr(one)[1:-1] for one in text)
+
+
 def dotted(key: str | tuple[str | int, ...]) -> str:
-    """A path into a file as text: ("groups", 0, "std") is groups[0].std."""
+    """A path into a file as text: ("groups", 0, "std") is groups[0].std. Of long parts only the beginning is said."""
     if isinstance(key, str):
-        return key
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
+        return _cut(key, LONGEST_KEY)
+    parts = (f"[{part}]" if isinstance(part, int) else f".{_cut(part, LONGEST)}" for part in islice(key, LONGEST_KEY))
+    return _cut("".join(parts).removeprefix("."), LONGEST_KEY)
 
 
 def brief(value: object) -> str:
@@ -72,10 +79,21 @@ def brief(value: object) -> str:
     """
     if isinstance(value, Path):
         return repr(str(value))
-    text = " ".join(_BEGINNING.repr(value).split())
-    return text if len(text) <= 60 else text[:57] + "..."
+    return _cut(" ".join(_BEGINNING.repr(value).split()), LONGEST)
 
 
-_BEGINNING = reprlib.Repr()
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+class _Beginning(reprlib.Repr):
+    def repr_int(self, value: int, level: int) -> str:
+        """Python refuses to write numbers of thousands of digits, as one in hexadecimal may have."""
+        digits = value.bit_length() * 3 // 10
+        return f"a number of about {digits} digits" if digits > self.maxlong else super().repr_int(value, level)
+
+
+LONGEST, LONGEST_KEY = 60, 200  # characters of a value or a part of a key, and of a whole key, in a message
+_BEGINNING = _Beginning()
 _BEGINNING.maxlevel, _BEGINNING.maxlist, _BEGINNING.maxtuple = 3, 12, 12
 _BEGINNING.maxstring = _BEGINNING.maxlong = _BEGINNING.maxother = 99

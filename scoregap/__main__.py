@@ -1,7 +1,8 @@
 """The command line: every stage by hand, whole studies, and theory without a workflow.
 
 Exit status: 0 done; 2 the input is not usable (one line says file, key, value, what is allowed); 1 anything else
-that stops the work (a damaged file, a full disk, a failed job), and of `check`: worse; 3 and 4: see `check`.
+that stops the work (a damaged file, a full disk, no memory, a failed job), and of `check`, where that is 2: worse; 3
+and 4: see `check`. Whoever stops reading what is printed changes none of it.
 """
 
 import os
@@ -18,6 +19,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import functools  # noqa: E402
 import json  # noqa: E402
+import re  # noqa: E402
 from contextlib import suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -27,15 +29,16 @@ import typer  # noqa: E402
 from typer.core import TyperGroup  # noqa: E402
 from typer.main import get_command  # noqa: E402
 
-from scoregap import DamagedFile, InputError  # noqa: E402
+from scoregap import DamagedFile, InputError, printable  # noqa: E402
 from scoregap.runtime import receipts  # noqa: E402
+from scoregap.runtime.terminal import Lasting, tell  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
 
 _STAGES = {stage.name: stage for stage in STAGES}
 
 
-def _reporting_errors(command):
-    """Errors that are the user's, or the machine's, as one line on stderr."""
+def _reporting_errors(command, stopped: int = 1):
+    """Errors that are the user's, or the machine's, as one line on stderr. stopped: the status of the latter."""
 
     @functools.wraps(command)
     def run(*args, **kwargs):
@@ -44,21 +47,27 @@ def _reporting_errors(command):
         except InputError as error:
             status, text = 2, str(error)
         except DamagedFile as error:
-            status, text = 1, str(error)
+            status, text = stopped, str(error)
             if error.path:  # a new date: its receipt is not believed, and the next run looks at the content
                 with suppress(OSError):
                     os.utime(error.path)
         except OSError as error:
-            status, text = 1, f"{error.filename or 'file'}: {error.strerror or error}"
-        typer.echo(f"scoregap: {_line(text)}", err=True)
+            status, text = stopped, f"{error.filename or 'file'}: {error.strerror or error}"
+        except (MemoryError, RuntimeError) as error:
+            if not _lacks_memory(error):
+                raise
+            status, text = stopped, f"out of memory: {str(error).strip() or 'no more is to be had'}"
+        tell(f"scoregap: {printable(text)}", to=sys.stderr)
         raise typer.Exit(status)
 
     return run
 
 
-def _line(text: str) -> str:
-    """One line: of names of files, what cannot be printed is escaped."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+def _lacks_memory(error: Exception) -> bool:
+    """Whether an error is a lack of memory or of threads, in Python, numpy or torch (whose is a RuntimeError)."""
+    return isinstance(error, MemoryError) or bool(
+        re.search(r"out of memory|can't (allocate memory|start new thread)", str(error), re.IGNORECASE)
+    )
 
 
 class _Commands(TyperGroup):
@@ -155,7 +164,7 @@ def stop(
     given = any((Path(study) / name).is_file() for name in (MARK, locking.LOCK))
     given |= os.sep in study and not study.endswith((".yaml", ".yml"))  # no name of a study, whatever is there
     status, text = locking.stop(Path(study) if given else results / load(workflow.find(study)).name)
-    typer.echo(text, err=status != 0)
+    tell(text, to=sys.stderr if status else None)
     raise typer.Exit(status)
 
 
@@ -172,7 +181,7 @@ def status(
     from scoregap.runtime import status, workflow
     from scoregap.study import load
 
-    typer.echo(status.render(status.look(load(workflow.find(study)), results)))
+    tell(status.render(status.look(load(workflow.find(study)), results)))
 
 
 @app.command("studies")
@@ -186,9 +195,9 @@ def list_studies() -> None:
         try:
             study = load(path)
             lead = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip()
-            typer.echo(f"{study.name:16} {study.size:6} cells in {len(study.jobs):5} jobs   {lead}")
+            tell(f"{study.name:16} {study.size:6} cells in {len(study.jobs):5} jobs   {lead}")
         except InputError as error:
-            typer.echo(f"{path.stem:16} {error}")
+            tell(f"{path.stem:16} {error}")
 
 
 @app.command()
@@ -217,11 +226,11 @@ def theory(
         ambient, groups, level, visibility, family, curvature, tuple(time or ()), density, points, seed,
         summary.parse_settings(settings or []),
     )  # fmt: skip
-    typer.echo(json.dumps(result, indent=1) if as_json else summary.render(result))
+    tell(json.dumps(result, indent=1) if as_json else summary.render(result))
 
 
 @app.command()
-@_reporting_errors
+@functools.partial(_reporting_errors, stopped=2)  # 1 means worse
 def check(
     study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
     baseline: Annotated[Path | None, typer.Option(help="if not RESULTS/baselines/STUDY.json or the project's")] = None,
@@ -235,8 +244,9 @@ def check(
 ) -> None:
     """Compare a finished run with its baseline and with theory, the worst first.
 
-    Exit status 0: same or better; 1: worse, or missing; 2: not usable input; 3: inconclusive, with --strict; 4: not
-    comparable (another study, data or class of device). compare.require of the study says which verdicts count.
+    Exit status 0: same or better; 1: worse, or missing from the run; 2: nothing can be said, as of input that is not
+    usable, no finished run, a damaged file; 3: inconclusive, with --strict; 4: not comparable (another study, data or
+    class of device). compare.require of the study says which verdicts count.
     """
     from scoregap.regression import rendering, reports
     from scoregap.runtime import workflow
@@ -256,9 +266,9 @@ def check(
     required = baseline or path.exists() or "baseline" in loaded.document.compare.require
     report, why = reports.check_run(loaded, results / loaded.name, path if required else None)
     if report is None:
-        typer.echo(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", err=True)
+        tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)
         raise typer.Exit(reports.INCOMPARABLE)
-    typer.echo(rendering.as_json(report, strict) if as_json else rendering.as_text(report))
+    tell(rendering.as_json(report, strict) if as_json else rendering.as_text(report))
     if junit:
         write_text(junit, rendering.as_junit(report, strict), rendering.JUNIT)
     if figure:
@@ -289,7 +299,7 @@ def accept(
     path = results / "baselines" / f"{loaded.name}.json"
     before = workflow.baseline(loaded.name, results)
     record = accepting.accept(loaded, results / loaded.name, reason, path, before, CHECKOUT)
-    typer.echo(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
+    tell(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 
 app.add_typer(_baseline, name="baseline")
@@ -298,21 +308,25 @@ for _one in STAGES:  # only their lines of help: what they do is `_stage`
 
 
 def _open_streams() -> None:
-    """What the user's encoding cannot say is replaced; a stream that is closed leads nowhere."""
+    """What the user's encoding cannot say is replaced; a stream that is closed, or whose reader goes, leads nowhere."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
         if stream is None:
             opened = os.open(os.devnull, os.O_RDWR)  # or the next file that is opened would take its number
             setattr(sys, name, os.fdopen(opened, "w" if number else "r", encoding="utf-8", errors="replace"))
         elif number:
-            stream.reconfigure(errors="replace")
+            setattr(sys, name, Lasting(number, stream.encoding))
 
 
 def main() -> None:
     """The command `scoregap`."""
     _open_streams()
     leave_strangers()
-    app(prog_name="scoregap")
+    try:
+        app(prog_name="scoregap")
+    except OSError as error:  # of help, on a full disk
+        tell(f"scoregap: {error.filename or 'file'}: {error.strerror or error}", to=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

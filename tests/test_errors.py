@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from tiny import edited
 
-from scoregap import InputError, brief, data, dotted
+from scoregap import DamagedFile, InputError, brief, data, dotted, printable
+from scoregap.study import load
 
 
 def test_the_line_is_file_key_value_and_what_is_allowed():
@@ -45,3 +47,52 @@ def test_what_a_manifold_refuses_names_the_key_and_the_value(changes, key, value
     with pytest.raises(InputError) as caught:
         data.manifold(**given)
     assert (caught.value.key, caught.value.value) == (key, value)
+
+
+ESCAPES = "a\n\r\x1b[31m\x00\x85\u2028\u202e\ud800\t"
+
+
+def test_no_message_is_of_two_lines_or_commands_a_terminal():
+    """Keys, values, names of files and what is allowed may be anybody's text."""
+    for error in (
+        InputError(ESCAPES, file=ESCAPES, key=ESCAPES, value=ESCAPES, allowed=ESCAPES),
+        InputError(file=Path(ESCAPES), key=("axes", ESCAPES, 0), value=[ESCAPES, {ESCAPES: ESCAPES}], allowed="x"),
+        InputError(value=Path(ESCAPES)).at((ESCAPES,), Path(ESCAPES)),
+        DamagedFile(f"{ESCAPES}: is damaged"),
+    ):
+        assert str(error).isprintable()
+        assert "a\\n\\r\\x1b[31m\\x00\\x85\\u2028\\u202e\\ud800" in str(error)
+    assert printable("a\tb\nc", also="\n") == "a\\tb\nc"
+    assert printable("é ✓ 日本") == "é ✓ 日本"
+
+
+@pytest.mark.parametrize("number", [16**5000, -(16**5000), 2**20000 - 1], ids=["+", "-", "2"])
+def test_numbers_that_python_does_not_write_out_are_said(number):
+    """Of more than 4300 digits str() is an error."""
+    assert brief(number).startswith("a number of about 60")
+    assert "a number of about 60" in brief([1, {"a": number}])
+    assert "a number of about 60" in str(InputError(key="k", value=number, allowed="a"))
+    assert brief(10**50) == f"1{'0' * 50}"
+
+
+def test_of_long_keys_the_beginning_is_said():
+    assert len(dotted("k" * 10**6)) == len(dotted(("a",) * 10**6)) == 200
+    assert len(str(InputError(key=("k" * 10**6, 3, "k" * 10**6), value=1, allowed="a"))) < 300
+    assert dotted(("manifold", "k" * 61, 2)) == f"manifold.{'k' * 57}...[2]"
+
+
+def test_unknown_keys_of_a_study_are_plain(tmp_path):
+    for key in (ESCAPES.replace("\ud800", ""), "k" * 10**4):
+        quoted = '"' + "".join(f"\\U{ord(c):08x}" for c in key) + '"'
+        for old, new in (
+            ("batch:", f"{quoted}: 1\nbatch:"), ("  seed: 2", f"  seed: 2\n  {quoted}: [1]"),
+            ("steps: 40", f"steps: 40\n  {quoted}: 1"), ("batch: [seed]", f"batch: [{quoted}]"),
+            ("batch:", f"blocks: {{{quoted}: {{seed: 1}}}}\nbatch:"),
+            ("batch:", f"blocks: {{a: {{{quoted}: 1}}}}\nbatch:"),
+            ("[arcs]", f"[{quoted}, {quoted}]"), ("  seed: 2", f"  seed: 2\n  train.optimiser: [{quoted}, {quoted}]"),
+            ("depth: 1", f"{quoted}: 1\n  {quoted}: 1"),
+        ):  # fmt: skip
+            with pytest.raises(InputError) as caught:
+                load(edited(tmp_path, (old, new)))
+            assert str(caught.value).isprintable()
+            assert len(str(caught.value)) < 900

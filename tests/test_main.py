@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bounded import SPECIAL, at_once
 from tiny import TINY, read_job
 
 from scoregap.study import load
@@ -346,9 +347,105 @@ def test_check_and_accept_refuse_in_one_line(checked, tmp_path):
     command = [sys.executable, "-m", "scoregap", "baseline", "accept", study, "--results", results, "--reason", "x"]
     answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     refused(answer, "baseline of tiny: is not accepted: CI is set")
-    result = scoregap("check", study, "--baseline", checked[2], "--results", tmp_path)
-    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
-    assert "is missing" in result.stderr
+    refused(scoregap("check", study, "--baseline", checked[2], "--results", tmp_path), "is missing")
+
+
+@pytest.fixture
+def called(capsys):
+    """A command in this process: (exit status, what is on stdout, what is on stderr)."""
+    from scoregap.__main__ import app
+
+    def call(*arguments):
+        capsys.readouterr()
+        with at_once(60), pytest.raises(SystemExit) as ended:
+            app([str(one) for one in arguments])
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.mark.parametrize("kind", [*SPECIAL, "half a file", "another file", "a list", "bytes"])
+def test_a_check_that_can_say_nothing_is_no_worse_run(checked, tmp_path, called, kind):
+    """Status 1 means worse: of whatever is not a baseline, nor a finished run, it is 2."""
+    study, results, baseline = checked
+    path = tmp_path / "b.json"
+    content = {
+        "half a file": baseline.read_text()[:500], "another file": '{"format": 1}', "a list": "[1]", "bytes": "\xff",
+    }.get(kind)  # fmt: skip
+    if kind in SPECIAL:
+        SPECIAL[kind](path)
+    else:
+        path.write_text(content, encoding="latin-1")
+    status, said, told = called("check", study, "--baseline", path, "--results", results)
+    assert (status, said) == (2, "")
+    assert told.startswith(f"scoregap: {path}: is ")
+    assert told.count("\n") == 1
+    if kind in SPECIAL:
+        (tmp_path / "results").mkdir()
+        SPECIAL[kind](tmp_path / "results" / "tiny")
+        status, said, told = called("check", study, "--baseline", baseline, "--results", tmp_path / "results")
+        assert (status, said, told.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("option", ["--figure", "--junit"])
+@pytest.mark.parametrize("path", [".", "..", "/", "", "a/..", *(f"a/{kind}" for kind in SPECIAL)])
+def test_a_report_of_a_check_is_no_folder_nor_anything_else(checked, tmp_path, called, monkeypatch, option, path):
+    study, results, baseline = checked
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    for kind in SPECIAL:
+        SPECIAL[kind](tmp_path / "a" / kind)
+    before = sorted(tmp_path.rglob("*"))
+    status, said, told = called("check", study, "--baseline", baseline, "--results", results, option, path)
+    assert (status, said, told.count("\n")) == (2, "", 1)
+    assert told.startswith("scoregap: ")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(), MemoryError("Unable to allocate 7.28 TiB for an array"), RuntimeError("can't start new thread"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 MiB"), OSError(12, "Cannot allocate memory"),
+        OSError(24, "Too many open files", "x"),
+    ],
+)  # fmt: skip
+def test_what_the_machine_lacks_is_said_in_its_own_words(error, capsys):
+    import typer
+
+    from scoregap.__main__ import _reporting_errors
+
+    def command():
+        raise error
+
+    with pytest.raises(typer.Exit) as ended:
+        _reporting_errors(command)()
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("scoregap: ")
+    assert said.count("\n") == 1
+    assert re.search("out of memory: .|Cannot allocate memory|x: Too many open files", said)
+
+
+def test_other_errors_of_ours_are_not_hidden():
+    from scoregap.__main__ import _reporting_errors
+
+    def command():
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        _reporting_errors(command)()
+
+
+def test_more_memory_than_there_is_is_one_line():
+    """40 GB for the matrix of a manifold."""
+    few = 3 * 2**30
+    arguments = "theory", "--ambient", 100_000, "--group", "50000:1", "--time", 1.0
+    result = scoregap(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (few, few)))
+    assert result.returncode == 1
+    assert result.stderr.startswith("scoregap: out of memory: ")
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -226,15 +226,15 @@ def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed
     groups: `Group`s, or tuples (count, std, ...). settings: those that the family reads. Raises InputError, in the
     words of a study file.
     """
-    if plugins.is_outside(family) and not plugins.is_path(family):
+    if isinstance(family, str) and plugins.is_outside(family) and not plugins.is_path(family):
         admit(family)
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise InputError(key="family", value=family, allowed=f"should be one of {', '.join(FAMILIES)}")
     try:
         groups = tuple(group if isinstance(group, Group) else Group(*group) for group in groups)
     except TypeError:
         raise InputError(key="groups", value=groups, allowed="should be a list of (count, std, ...)") from None
-    if not isinstance(seed, numbers.Integral) or seed < 0:
+    if not _is_whole(seed) or seed < 0:
         raise InputError(key="seed", value=seed, allowed="should be a whole number from 0")
     wrong = refusal(family, ambient_dim, groups, curvature, settings)
     if wrong:
@@ -259,6 +259,8 @@ def _refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: 
     def wrong(*key: str | int, value: Any, allowed: str) -> InputError:
         return InputError(key=key, value=value, allowed=allowed)
 
+    if not _is_whole(ambient_dim) or not 1 <= ambient_dim <= 10**9:
+        return wrong("ambient_dim", value=ambient_dim, allowed="should be a whole number from 1 to 10^9")
     if not _within(curvature, 0, 100):
         return wrong("curvature", value=curvature, allowed="should be from 0 to 100")
     if entry.curved == "never" and curvature:
@@ -268,9 +270,9 @@ def _refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: 
     if not groups:
         return wrong("groups", value=[], allowed="should be one or more")
     for k, group in enumerate(groups):
-        if not isinstance(group.count, numbers.Integral) or group.count < 1:
+        if not _is_whole(group.count) or group.count < 1:
             return wrong("groups", k, "count", value=group.count, allowed="should be a whole number from 1")
-        if group.law not in VARIANCE_LAWS:
+        if not isinstance(group.law, str) or group.law not in VARIANCE_LAWS:
             return wrong("groups", k, "law", value=group.law, allowed=f"should be one of {', '.join(VARIANCE_LAWS)}")
         least, most = VARIANCE_LAWS[group.law]
         if not _within(group.width, least, most):
@@ -288,7 +290,7 @@ def _refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: 
             if value != getattr(Group, name) and name not in entry.reads:
                 return wrong("groups", k, name, value=value, allowed=f"{family} does not use it")
     for name, value in settings.items():
-        if name not in entry.reads:
+        if name not in entry.reads or name in Group.__dataclass_fields__:  # those are of a group
             return wrong(name, value=value, allowed=f"{family} does not use it")
         if name in SETTINGS and value not in SETTINGS[name]:
             return wrong(name, value=value, allowed=f"should be one of {', '.join(SETTINGS[name])}")
@@ -307,6 +309,16 @@ def _refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: 
     return found
 
 
+def _is_whole(value) -> bool:
+    """Whether a value is a whole number; true and false are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def _within(value, low, high) -> bool:
     """Whether a number lies in a range; NaN and what is no number do not."""
-    return isinstance(value, numbers.Real) and math.isfinite(value) and low <= value <= high
+    return (
+        isinstance(value, numbers.Real)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and low <= value <= high
+    )

@@ -17,6 +17,9 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.polynomial.polynomial import polyval
 
+from scoregap import InputError
+from scoregap.arguments import array, known, not_negative, positive, whole
+
 # Log weight below which a wrap, or what lies beyond the ends of a sum, is dropped. Not log(eps): a far mode of mass
 # e^-60 still adds e^-60 to a variance as small as kappa^2 t.
 _NEGLIGIBLE = -60.0
@@ -94,14 +97,15 @@ class Deferred(Posterior):
 
 
 def points_and_times(x, t, d):
-    """x (n, d) and t as (n,) in float64. Raises ValueError for other shapes, t <= 0, or what is not finite."""
-    x = np.asarray(x, float)
-    if x.ndim != 2 or x.shape[1] != d:
-        raise ValueError(f"points have shape {x.shape}: should be (n, {d})")
-    t = np.broadcast_to(np.asarray(t, float), x.shape[:1])
-    if not np.isfinite(x).all() or not (np.isfinite(t) & (t > 0)).all():
-        raise ValueError("points should be finite, and noise variances t finite and positive")
-    return x, t
+    """x (n, d) and t as (n,) in float64. Raises InputError for other shapes, t <= 0, or what is not finite."""
+    x = array("x", x, "n", d, empty=True)
+    if not np.isfinite(x).all():
+        raise InputError(key="x", value=x, allowed="points should be finite")
+    t = positive("t", t, "...")
+    if t.ndim and t.shape not in ((1,), (len(x),)):
+        allowed = f"should be a number, or one for each of {len(x)} points"
+        raise InputError(f"the shape {t.shape} is not allowed", key="t", value=t, allowed=allowed)
+    return x, np.broadcast_to(t, x.shape[:1])
 
 
 def gaussian(x, t, directions, variances) -> Posterior:
@@ -125,7 +129,7 @@ def sphere(y, radius, t):
 
     The mean is R A(k) y / |y| with k = R |y| / t: it is y times the tangential eigenvalue R^2 A(k) / (t k).
     """
-    y = np.asarray(y, float)
+    y, radius, t = known("y", y, "...", "n"), positive("radius", radius, "..."), positive("t", t, "...")
     n = y.shape[-1]
     k = np.asarray(radius * np.linalg.norm(y, axis=-1) / t)
     ratio, slope = bessel_ratio(n, k)
@@ -141,7 +145,7 @@ def bessel_ratio(n, k):
     A is the mean cosine of the von Mises-Fisher law on the unit sphere of R^n. Both are relatively accurate (1e-11
     up to n = 3072): A' = 1 - A^2 - (n - 1) A / k loses 2 k^2 / n of its digits, so it serves for small k only.
     """
-    k = np.asarray(k, float)
+    n, k = whole("n", n, 2), not_negative("k", k)
     far = k > max(2 * n, 40)
     square = np.where(far, 0.0, k) ** 2
     ratio = np.zeros_like(k)  # I_{v+1}(k) / (k I_v(k)) at v = n/2 - 1 + level, by the continued fraction of Gauss
@@ -180,8 +184,9 @@ def arc(y, s, kappa, t):
     |u| <= pi, has a narrow peak of its own; elsewhere one sum runs over the whole line. Exact for every kappa
     (wrapping included) and from t = 1e-8 to 1e4.
     """
-    y = np.asarray(y, float)
+    y = known("y", y, "...", 2)
     shape = y.shape[:-1]
+    s, kappa, t = positive("s", s, "..."), positive("kappa", kappa, "..."), positive("t", t, "...")
     s, kappa, t = (np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (s, kappa, t))
     across, along = (kappa * y[..., 0].ravel()), 1.0 - kappa * y[..., 1].ravel()
     mean, cov = np.empty((s.size, 2)), np.empty((s.size, 2, 2))
@@ -334,10 +339,14 @@ def empirical(x, t, data, block: int = 4096) -> Deferred:
     and covariance use offsets from the nearest training point and so keep their relative accuracy down to times where
     one point has all the weight. G has rank N - 1 at most. Its eigenvalues cost N d^2 + d^3 per point, on demand.
     """
-    n, d = np.shape(x)
+    data, block = data if hasattr(data, "ndim") else np.asarray(data), whole("block", block)
+    d = np.shape(x)[-1] if np.ndim(x) else 1
     if data.ndim != 2 or data.shape[1] != d or not len(data):
-        raise ValueError(f"training points have shape {data.shape}: should be (N, {d}), N > 0")
+        raise InputError(
+            f"the shape {data.shape} is not allowed", key="data", value=data, allowed=f"should be (N, {d}), N > 0"
+        )
     x, t = points_and_times(x, t, d)
+    n = len(x)
     rank = min(len(data) - 1, d)
     mean = np.empty_like(x)
     for queries in _parts(n, _QUERIES):
@@ -385,6 +394,8 @@ def _within_reach(x, t, data, block):
         own = np.einsum("ij,ij->i", away, away)
         square[:, part] = own - 2 * y @ away.T
         size = max(size, own.max())
+        if not np.isfinite(own).all():
+            raise InputError("is not allowed", key="data", value=data, allowed="training points should be finite")
     rounding = 1e-12 * (size + np.einsum("ij,ij->i", y, y))
     reach = square.min(1) + 2 * t * _UNDERFLOW + rounding
     return [(row.argmin(), np.flatnonzero(row <= limit)) for row, limit in zip(square, reach, strict=True)]

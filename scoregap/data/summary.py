@@ -22,6 +22,13 @@ APPROXIMATIONS = {
 }
 
 
+# Arguments of a manifold, and the options of the command line that they are; all others are settings.
+_OPTIONS = {name: f"--{name}" for name in ("family", "curvature", "seed")} | {
+    "groups": "--group",
+    "ambient_dim": "--ambient",
+}
+
+
 def parse_groups(texts: list[str]) -> list[Group]:
     """["20:1.0", "20:0.1:law=uniform:width=0.5"] -> groups. Raises InputError."""
     groups = []
@@ -78,8 +85,12 @@ def describe(
             raise InputError(key=f"--{name}", value=share, allowed="should lie between 0 and 1")
     if any(not 1e-8 <= t <= 1e8 for t in times_of_spectra):
         raise InputError(key="--time", value=list(times_of_spectra), allowed="should be from 1e-8 to 1e8")
+    settings = settings or {}
+    for name in _OPTIONS.keys() & settings.keys():
+        allowed = f"{_OPTIONS[name]} says that: should be a setting of the family"
+        raise InputError(key="--set", value=f"{name}={settings[name]}", allowed=allowed)
     try:
-        truth = manifold(family, ambient_dim, groups, curvature, seed, **(settings or {}))
+        truth = manifold(family, ambient_dim, groups, curvature, seed, **settings)
     except InputError as error:  # its keys are those of a study
         raise error.at(_option(error.key)) from None
     result: dict = {"family": family, "curvature": curvature}
@@ -101,9 +112,9 @@ def describe(
 
 
 def _option(key: str | tuple[str | int, ...]) -> str:
-    """A key of a manifold as the command line has it: groups[0].std is of --group number 1."""
+    """A key of a manifold as the command line has it: groups[0].std is of --group number 1, a setting of --set."""
     first, *inner = (key,) if isinstance(key, str) else key
-    option = {"groups": "--group", "ambient_dim": "--ambient"}.get(str(first), f"--{first}")
+    option = _OPTIONS.get(str(first), f"--set {first}")
     if not inner:
         return option
     number, *field = inner

@@ -17,11 +17,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scoregap import InputError
+from scoregap.arguments import array, ranged
 from scoregap.laws.variances import CONSTANT
 
 # Mean and standard deviation of the Tracy-Widom law for real matrices (Tracy and Widom 1996; Bornemann 2010).
 TRACY_WIDOM_MEAN = -1.2065335745820
 TRACY_WIDOM_STD = 1.2680340580
+
+# What may be given: numbers of dimensions and of columns, standard deviations (whose squares are used).
+_NUMBERS, _STDS = (1e-6, 1e15), (1e-50, 1e50)
 
 # Factor between the heights above the real line at which `density` follows its solution.
 _FALL = 4.0
@@ -29,12 +34,18 @@ _FALL = 4.0
 
 def _sorted(counts, stds, spreads=None):
     """Groups from the largest standard deviation to the smallest; spreads only where they were asked for."""
-    counts, stds = np.asarray(counts, float), np.asarray(stds, float)
+    counts = ranged("counts", counts, *_NUMBERS, "groups")
+    stds = ranged("stds", stds, *_STDS, len(counts))
     order = np.argsort(-stds, kind="stable")
     spreads = [CONSTANT] * len(stds) if spreads is None else list(spreads)
     if len(spreads) != len(stds):
-        raise ValueError(f"{len(spreads)} spreads for {len(stds)} groups")
+        allowed = f"should be {len(stds)}, one for each group"
+        raise InputError(f"{len(spreads)} are not allowed", key="spreads", value=spreads, allowed=allowed)
     return counts[order], stds[order], [spreads[k] for k in order]
+
+
+def _dimension(ambient_dim) -> float:
+    return float(ranged("ambient_dim", ambient_dim, *_NUMBERS))
 
 
 def _sorted_constant(counts, stds, spreads):
@@ -123,7 +134,7 @@ def silverstein_edges(ambient_dim, counts, stds, spreads=None):
     merged: a merged side is NaN. The top of an unbounded law is inf; the lower edge of a law that
     reaches 0, and of m = d, is 0.
     """
-    d = float(ambient_dim)
+    d = _dimension(ambient_dim)
     columns = _columns(d, *_sorted(counts, stds, spreads))
     points = np.array([_critical_points(columns, k) for k in range(len(columns.low) + 1)])
     edges = points.copy()
@@ -143,7 +154,11 @@ def repaired_edges(ambient_dim, counts, stds, spreads=None):
     std_k^2 / m (sqrt(d - sum of larger groups) pm sqrt(m_k))^2 (THEORY.md 2): close to Silverstein's edges
     where the groups are well apart, and defined where they merge.
     """
+    ambient_dim = _dimension(ambient_dim)
     counts, stds = _sorted_constant(counts, stds, spreads)
+    if counts[:-1].sum() > ambient_dim:
+        allowed = f"the larger groups have {counts[:-1].sum():g} columns: should be at least as much"
+        raise InputError(key="ambient_dim", value=ambient_dim, allowed=allowed)
     free = np.sqrt(ambient_dim - np.concatenate([[0.0], np.cumsum(counts)[:-1]]))
     own = np.sqrt(counts)
     return (stds**2 / counts.sum())[:, None] * np.stack([free - own, free + own], -1) ** 2
@@ -151,6 +166,7 @@ def repaired_edges(ambient_dim, counts, stds, spreads=None):
 
 def detached_edges(ambient_dim, counts, stds, spreads=None):
     """The paper's approximation: every group alone, std_k^2 (alpha^-1/2 pm f_k^1/2)^2, (groups, 2)."""
+    ambient_dim = _dimension(ambient_dim)
     counts, stds = _sorted_constant(counts, stds, spreads)
     m = counts.sum()
     root = np.sqrt(ambient_dim / m)
@@ -167,10 +183,10 @@ def density(x, ambient_dim, counts, stds, spreads=None):
     (`VarianceLaw.nodes`), so z(w) is exact at and near the real line too. 0 outside the support, also where
     less than 1e-12 of the mass of an unbounded law is left.
     """
-    d = float(ambient_dim)
+    d = _dimension(ambient_dim)
     counts, stds, spreads = _sorted(counts, stds, spreads)
     columns = _columns(d, counts, stds, spreads, below=True)
-    x = np.asarray(x, float)
+    x = array("x", x, "...")
     target = x[x > 0] / d
     # Well above all bulks w = z is a good start; heights end where an edge is reached to rounding.
     start = 10 * np.sum(np.abs(columns.c * columns.h)) + 10 * np.abs(columns.h).max()
@@ -189,19 +205,20 @@ def density(x, ambient_dim, counts, stds, spreads=None):
 
 def atom(ambient_dim, counts):
     """Mass at 0 of the spectrum of FF'."""
-    return 1 - np.sum(counts) / ambient_dim
+    return 1 - ranged("counts", counts, *_NUMBERS, "groups").sum() / _dimension(ambient_dim)
 
 
 def marchenko_pastur_edges(ambient_dim, count, std):
     """Edges (low, high) of one group of constant variance: std^2 (alpha^-1/2 -+ 1)^2."""
-    root = np.sqrt(ambient_dim / count)
+    count, std = float(ranged("count", count, *_NUMBERS)), float(ranged("std", std, *_STDS))
+    root = np.sqrt(_dimension(ambient_dim) / count)
     return std**2 * (root - 1) ** 2, std**2 * (root + 1) ** 2
 
 
 def marchenko_pastur_density(x, ambient_dim, count, std):
     """`density` of one group of constant variance (Marchenko and Pastur 1967)."""
     low, high = marchenko_pastur_edges(ambient_dim, count, std)
-    x = np.asarray(x, float)
+    x = array("x", x, "...")
     inside = (x > low) & (x < high) & (x > 0)
     root = np.sqrt(np.where(inside, (x - low) * (high - x), 0.0))
     return count * root / (2 * np.pi * std**2 * ambient_dim * np.where(inside, x, 1.0))
@@ -242,7 +259,7 @@ def tracy_widom_edges(ambient_dim, counts, stds, spreads=None):
     the spread; the mean of a lower edge that is nearly hard (uniform law of width 1) is 0.3 spreads low.
     Returns (means, standard deviations): NaN where bulks have merged and at a hard edge (m = d).
     """
-    d = ambient_dim - 0.5
+    d = float(ranged("ambient_dim", ambient_dim, 1, _NUMBERS[1])) - 0.5
     counts, stds, spreads = _sorted(counts, stds, spreads)
     groups = [
         s**2 / counts.sum() * (law.columns(int(n)) if law.width else np.ones(1))
@@ -273,4 +290,5 @@ def gap_edges(edges):
 
     The last gap is the final one: below it lie the normal directions, b = 0.
     """
+    edges = array("edges", edges, "groups", 2)
     return np.stack([edges[:, 0], np.append(edges[1:, 1], 0.0)], -1)

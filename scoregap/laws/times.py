@@ -4,20 +4,33 @@ edges (a above a gap, b below it; variances) -> width at noise variance t, openi
 
 In the spectrum of the denoiser Jacobian G = I + t J a direction of variance a has eigenvalue a / (a + t), so
 a gap between variances a > b has width t (a - b) / ((t + a) (t + b)). The final gap has b = 0.
-All functions broadcast; a gap that does not exist has NaN edges and NaN answers.
+All functions broadcast; a gap that does not exist has NaN edges and NaN answers. Variances are not negative, and a
+level, a share of a width, is greater than 0, and at most 1: InputError otherwise.
 """
 
 import numpy as np
 
+from scoregap import InputError
+from scoregap.arguments import not_negative
+
+
+def _share(name, value):
+    """Numbers above 0, to 1; NaN stays."""
+    found = not_negative(name, value)
+    if ((found == 0) | (found > 1)).any():
+        raise InputError(key=name, value=value, allowed="should be greater than 0, and at most 1")
+    return found
+
 
 def gap_width(t, a, b):
     """Width of the gap between variances a > b at noise variance t (paper eq. 15-16 and 18)."""
+    t, a, b = not_negative("t", t), not_negative("a", a), not_negative("b", b)
     return (a - b) / (t + a) * (t / (t + b))
 
 
 def maximum(a, b):
     """(t_max, largest width) of an intermediate gap: sqrt(a b) and (sqrt a - sqrt b) / (sqrt a + sqrt b) (eq. 9)."""
-    root_a, root_b = np.sqrt(a), np.sqrt(b)
+    root_a, root_b = np.sqrt(not_negative("a", a)), np.sqrt(not_negative("b", b))
     return root_a * root_b, (root_a - root_b) / (root_a + root_b)
 
 
@@ -26,7 +39,7 @@ def opening_and_closing(a, b, level=0.5):
 
     Roots of t^2 + (a + b - (a - b) / (level L)) t + a b = 0, so t_open t_close = t_max^2 for every level.
     """
-    t_max, _ = maximum(a, b)
+    t_max, level = maximum(a, b)[0], _share("level", level)
     excess = 0.5 * (1 - level) / level * (np.sqrt(a) + np.sqrt(b)) ** 2  # half the sum of the roots, less t_max
     opening = t_max + excess + np.sqrt(excess * (excess + 2 * t_max))
     return opening, t_max**2 / opening
@@ -34,14 +47,14 @@ def opening_and_closing(a, b, level=0.5):
 
 def visible(a, b, visibility):
     """(t_open, t_close) at a fixed visible width instead of a share of the maximum; NaN if never so wide (eq. 17)."""
-    _, largest = maximum(a, b)
-    level = np.where(np.asarray(visibility) < largest, visibility / largest, np.nan)
+    largest, visibility = maximum(a, b)[1], _share("visibility", visibility)
+    level = np.where(visibility < largest, visibility / largest, np.nan)
     return opening_and_closing(a, b, level)
 
 
 def consolidation(g, level=0.5):
     """Time at which the final gap g / (t + g) reaches `level` (eq. 17); t = g at one half."""
-    return g * (1 / level - 1)
+    return not_negative("g", g) * (1 / _share("level", level) - 1)
 
 
 def coverage_to_consolidation(a, b, g):
@@ -49,5 +62,6 @@ def coverage_to_consolidation(a, b, g):
 
     The positive root of (a - b - g) t^2 - 2 g b t - g a b = 0; NaN where the final gap always leads.
     """
-    lead = np.where(np.asarray(a - b - g) > 0, a - b - g, np.nan)
+    a, b, g = not_negative("a", a), not_negative("b", b), not_negative("g", g)
+    lead = np.where(a - b - g > 0, a - b - g, np.nan)
     return (g * b + np.sqrt((g * b) ** 2 + lead * g * a * b)) / lead

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scoregap import InputError
 from scoregap.laws import VARIANCE_LAWS
 
 # Probability beyond which the quadratures are cut, as logit and as normal quantile.
@@ -34,10 +35,11 @@ class VarianceLaw:
     def __post_init__(self):
         """Refuse names and widths that are no law."""
         if self.name not in VARIANCE_LAWS:
-            raise ValueError(f"variance law {self.name!r} is not one of {', '.join(VARIANCE_LAWS)}")
+            raise InputError(key="name", value=self.name, allowed=f"should be one of {', '.join(VARIANCE_LAWS)}")
         least, most = VARIANCE_LAWS[self.name]
         if not least <= self.width <= most:
-            raise ValueError(f"width {self.width} of variance law {self.name!r} is outside [{least}, {most}]")
+            allowed = f"should be from {least} to {most} for the law {self.name!r}"
+            raise InputError(key="width", value=self.width, allowed=allowed)
 
     @property
     def support(self) -> tuple[float, float]:

@@ -8,6 +8,9 @@ the length over which a score changes.
 
 import numpy as np
 
+from scoregap import InputError
+from scoregap.arguments import array, between, known, positive
+
 
 def central(denoise, x, t, step, directions=None):
     """G by central differences (Algorithm 2): error O(step^2), none if the score is linear. 2 d evaluations per point.
@@ -16,13 +19,19 @@ def central(denoise, x, t, step, directions=None):
     t: broadcastable to x.shape[:-1]; directions: (d, d) orthonormal columns, by default the coordinates.
     Returns (..., d, d), float64; rounding of the denoiser by e appears as about e / (step sqrt(t)).
     """
-    return _jacobian(lambda v, h: (denoise(x + h * v) - denoise(x - h * v)) / (2 * h), x, t, step, directions)
+    x = known("x", x, "...", "d")
+
+    def along(v, h):
+        return (_denoised(denoise, x + h * v) - _denoised(denoise, x - h * v)) / (2 * h)
+
+    return _jacobian(along, x, t, step, directions)
 
 
 def one_sided(denoise, x, t, step, directions=None):
     """G by one-sided differences (Algorithm 1), as `central`: error O(step). d + 1 evaluations per point."""
-    here = denoise(x)
-    return _jacobian(lambda v, h: (denoise(x + h * v) - here) / h, x, t, step, directions)
+    x = known("x", x, "...", "d")
+    here = _denoised(denoise, x)
+    return _jacobian(lambda v, h: (_denoised(denoise, x + h * v) - here) / h, x, t, step, directions)
 
 
 JACOBIANS = {"central": central, "one-sided": one_sided}
@@ -30,10 +39,35 @@ JACOBIANS = {"central": central, "one-sided": one_sided}
 
 def _jacobian(along, x, t, step, directions):
     """G from its products with orthonormal directions: (G V) V'."""
-    h = step * np.sqrt(np.asarray(t, float))[..., None]
+    h = _lengths(x, t, step)
     if directions is None:
         return np.stack([along(v, h) for v in np.eye(x.shape[-1])], -1)
+    directions = _frame(directions, x.shape[-1])
     return np.stack([along(v, h) for v in directions.T], -1) @ directions.T
+
+
+def _denoised(denoise, x):
+    """Denoised points, NaN where they are not known."""
+    return array(f"denoise of points {x.shape}", denoise(x), *x.shape, empty=True)
+
+
+def _lengths(x, t, step):
+    """How far points are moved, (..., 1)."""
+    t = positive("t", t, "...")
+    try:
+        np.broadcast_to(t, x.shape[:-1])
+    except ValueError:
+        allowed = f"should be a number, or one for each of {x.shape[:-1]} points"
+        raise InputError(f"the shape {t.shape} is not allowed", key="t", value=t, allowed=allowed) from None
+    return between("step", step, 0) * np.sqrt(t)[..., None]
+
+
+def _frame(directions, d):
+    """Orthonormal columns (d, d)."""
+    directions = known("directions", directions, d, d)
+    if np.abs(directions.T @ directions - np.eye(d)).max() > 1e-6:
+        raise InputError("is not allowed", key="directions", value=directions, allowed="should be orthonormal columns")
+    return directions
 
 
 def drop_first(denoise, x, t, step, directions, subtract=False):
@@ -45,12 +79,12 @@ def drop_first(denoise, x, t, step, directions, subtract=False):
     part of the true spectrum elsewhere. subtract: take the score at x off first, so that what is dropped is always a
     value of the Jacobian. x: (..., d); returns (..., d - 1), descending.
     """
-    t = np.asarray(t, float)
-    h = step * np.sqrt(t)[..., None]
-    points = [x + h * v for v in directions.T]
-    scores = np.stack([(denoise(point) - point) / t[..., None] for point in points], -1)
+    x = known("x", x, "...", "d")
+    h, t = _lengths(x, t, step), np.asarray(t, float)
+    points = [x + h * v for v in _frame(directions, x.shape[-1]).T]
+    scores = np.stack([(_denoised(denoise, point) - point) / t[..., None] for point in points], -1)
     if subtract:
-        scores = scores - ((denoise(x) - x) / t[..., None])[..., None]
+        scores = scores - ((_denoised(denoise, x) - x) / t[..., None])[..., None]
     values = np.linalg.svd(scores, compute_uv=False)[..., 1:]
     return values / values[..., :1]
 
@@ -61,11 +95,11 @@ def product(denoise, x, t, step):
     denoise: (k, d) -> (k, d). The Jacobian of an exact score is symmetric, so this is all that
     `scoregap.measure.lanczos` needs; of a network it is not the symmetric part.
     """
-    h = step * np.sqrt(t)
+    x, h = known("x", x, "d"), between("step", step, 0) * np.sqrt(between("t", t, 0))
 
     def apply(rows):
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         unit = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
-        return length * (denoise(x + h * unit) - denoise(x - h * unit)) / (2 * h)
+        return length * (_denoised(denoise, x + h * unit) - _denoised(denoise, x - h * unit)) / (2 * h)
 
     return apply

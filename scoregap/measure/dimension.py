@@ -8,13 +8,17 @@ is fixed is fixed as published. Estimators of a score take leading dimensions, a
 each; NaN where their input is not finite.
 """
 
+import warnings
 from importlib.util import find_spec
 
 import numpy as np
 from scipy.spatial import KDTree
 
+from scoregap import InputError
+from scoregap.arguments import array, known, positive, whole
 from scoregap.measure import gaps
 from scoregap.measure.lanczos import quadrature
+from scoregap.peers import skdim
 
 TANGENT = 0.5  # eigenvalue of G from which a direction counts as tangent: half way between 0 and 1
 FUKUNAGA_OLSEN = 0.05  # share of the largest variance from which a direction counts
@@ -35,9 +39,10 @@ def final_gap(eigenvalues):
     manifold dimension once t is below the variance of every tangent direction: before that it is one between
     variance groups. No width is asked for, so it is never 0: `gaps` says which gaps are seen.
     """
+    eigenvalues = array("eigenvalues", eigenvalues, "...", "d")
     flat = eigenvalues.reshape(-1, eigenvalues.shape[-1])
-    known = np.isfinite(flat).all(1)
-    return np.where(known, gaps.widest(np.where(known[:, None], flat, 0.0)), np.nan).reshape(eigenvalues.shape[:-1])
+    finite = np.isfinite(flat).all(1)
+    return np.where(finite, gaps.widest(np.where(finite[:, None], flat, 0.0)), np.nan).reshape(eigenvalues.shape[:-1])
 
 
 def normal_bundle(scores, centred=False):
@@ -50,12 +55,16 @@ def normal_bundle(scores, centred=False):
     centred: about their mean, which is not of the authors. The mean is the score of the density smoothed twice. Where
     curvature has given it length, it is one large singular value on its own, and uncentred the answer is d - 1.
     """
-    known = np.isfinite(scores).all((-2, -1))
-    scores = np.where(known[..., None, None], scores, 0.0)
+    scores = array("scores", scores, "...", "K", "d")
+    if scores.shape[-2] < scores.shape[-1]:
+        allowed = f"should be (..., K, d), K at least d, {scores.shape[-1]}"
+        raise InputError(f"the shape {scores.shape} is not allowed", key="scores", value=scores, allowed=allowed)
+    finite = np.isfinite(scores).all((-2, -1))
+    scores = np.where(finite[..., None, None], scores, 0.0)
     if centred:
         scores = scores - scores.mean(-2, keepdims=True)
     drops = -np.diff(np.linalg.svd(scores, compute_uv=False), axis=-1)
-    return np.where(known, scores.shape[-1] - 1.0 - drops.argmax(-1), np.nan)
+    return np.where(finite, scores.shape[-1] - 1.0 - drops.argmax(-1), np.nan)
 
 
 def flipd(x, denoised, trace, t):
@@ -70,7 +79,9 @@ def flipd(x, denoised, trace, t):
     d + t tr J = tr G and t |s|^2 = |D - x|^2 / t. For a Gaussian with variances v_i at x = sum_i x_i u_i it is
     sum_i v_i / (v_i + t) + t x_i^2 / (v_i + t)^2.
     """
-    return trace + ((denoised - x) ** 2).sum(-1) / t
+    x = array("x", x, "...", "d")
+    denoised = array("denoised", denoised, "...", x.shape[-1])
+    return trace + ((denoised - x) ** 2).sum(-1) / positive("t", t, "...")
 
 
 def hutchinson(products, probes):
@@ -78,7 +89,8 @@ def hutchinson(products, probes):
 
     products, probes: (..., k, d), rows G z and z. Returns (...). Its variance is 2 sum_(i != j) G_ij^2 / k.
     """
-    return (products * probes).sum(-1).mean(-1)
+    products = array("products", products, "...", "k", "d")
+    return (products * array("probes", probes, "...", *products.shape[-2:])).sum(-1).mean(-1)
 
 
 def slq_count(product, dim, probes, steps, rng):
@@ -95,6 +107,9 @@ def local_pca(data, neighbours, at):
 
     data: (n, d). neighbours: of each point, which is not one of them. at: indices of the points. Returns a number.
     """
+    data, neighbours = known("data", data, "n", "d"), whole("neighbours", neighbours)
+    if len(data) < 2:
+        raise InputError("one point is not allowed", key="data", value=data, allowed="should be two or more")
     _, near = KDTree(data).query(data[at], min(neighbours, len(data) - 1) + 1)
     around = data[np.atleast_2d(near)[:, 1:]]
     variances = np.linalg.svd(around - around.mean(1, keepdims=True), compute_uv=False) ** 2
@@ -109,13 +124,21 @@ def has_peers():
 def peer(name, data):
     """An estimator of scikit-dimension with its own defaults, on data (n, d); NaN where it is not installed.
 
-    name: of PEERS. lPCA: Fukunaga and Olsen 1971, here on all data at once. MLE: Levina and Bickel 2004, mean over
-    points. TwoNN: Facco et al. 2017. FisherS: Albergante et al. 2019.
+    name: of PEERS. lPCA: Fukunaga and Olsen 1971, here on all data at once. MLE: Levina and Bickel 2004, harmonic mean
+    over points (MacKay and Ghahramani 2005). TwoNN: Facco et al. 2017. FisherS: Albergante et al. 2019.
+
+    Data are converted to float64, as integers stay integers there (and wrap around), and of rows that are copies of
+    others one is left, with a warning: where points coincide MLE is 0.
     """
+    if name not in PEERS:
+        raise InputError(key="name", value=name, allowed=f"should be one of {', '.join(PEERS)}")
+    data = known("data", data, "n", "d")
     if not has_peers():
         return np.nan
-    import skdim.id
-
+    rows = np.sort(np.unique(data, axis=0, return_index=True)[1])
+    if len(rows) < len(data):
+        said = f"{len(data) - len(rows)} of {len(data)} rows are copies of others, and are left out for {name}"
+        warnings.warn(said, stacklevel=2)
     estimator, options = PEERS[name]
     with np.errstate(all="ignore"):  # ratios of eigenvalues that are 0
-        return float(getattr(skdim.id, estimator)().fit(data, **options).dimension_)
+        return float(getattr(skdim("id"), estimator)().fit(data[rows], **options).dimension_)

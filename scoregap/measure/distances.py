@@ -5,6 +5,9 @@ two sets of points -> energy distance
 
 from scipy.spatial.distance import cdist, pdist
 
+from scoregap import InputError
+from scoregap.arguments import array
+
 
 def energy(x, y, paired=False):
     """Energy distance 2 E|X - Y| - E|X - X'| - E|Y - Y'| (Szekely and Rizzo 2013), without bias.
@@ -18,6 +21,11 @@ def energy(x, y, paired=False):
     cancels: if y = (1 + a) x, its error is of the order a^2 / sqrt(n), without pairs of the order of (a + 1 / sqrt(n))
     / sqrt(n).
     """
+    x = array("x", x, "n", "k")
+    y = array("y", y, len(x) if paired else "n", x.shape[1])
+    for name, points in (("x", x), ("y", y)):
+        if len(points) < 2:
+            raise InputError("one sample is not allowed", key=name, value=points, allowed="should be two or more")
     cross = cdist(x, y)
     if paired:
         n = len(x)

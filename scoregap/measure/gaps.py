@@ -29,6 +29,9 @@ from math import comb
 import numpy as np
 from numpy.polynomial.polynomial import polyval
 
+from scoregap import InputError
+from scoregap.arguments import array, between, known, ranged
+
 NOISE = -1.0  # eigenvalue of t J along a direction that is noise alone
 WINDOW = 24  # spacings on either side that a spacing is compared with
 CENSORED = 4  # one in so many of them
@@ -46,8 +49,11 @@ def widths(eigenvalues, boundaries):
     eigenvalues: (..., modes) of t J, descending. boundaries: for each gap the number of modes above it.
     Returns (..., gaps).
     """
+    eigenvalues = array("eigenvalues", eigenvalues, "...", "modes")
+    above = ranged("boundaries", boundaries, 1, eigenvalues.shape[-1], "gaps").astype(int) - 1
+    if (above + 1 != np.asarray(boundaries)).any():
+        raise InputError(key="boundaries", value=boundaries, allowed="should be whole numbers")
     eigenvalues = _with_floor(eigenvalues)
-    above = np.asarray(boundaries) - 1
     return eigenvalues[..., above] - eigenvalues[..., above + 1]
 
 
@@ -72,6 +78,7 @@ def blind(eigenvalues, significance, min_width):
     A gap counts overall if its p-value stands the choice among all times too (Bonferroni's factor), or if it is wider
     than one half: what noise leaves by chance at one of many times is narrow.
     """
+    eigenvalues = known("eigenvalues", eigenvalues, "times", "points", "modes")
     found = [find(one, significance, min_width) for one in eigenvalues.mean(1)]
     dimension = np.array([lowest(gaps) for gaps, _, _ in found])
     count = np.array([len(gaps) for gaps, _, _ in found])
@@ -87,6 +94,10 @@ def find(spectrum, significance, min_width):
     In every part the widest spacing is tested; if it is a gap, what is above and what is below it are parts again,
     each with half the probability of an error.
     """
+    spectrum = known("spectrum", spectrum, "modes")
+    significance, min_width = between("significance", significance, 0, 1), between("min_width", min_width, 0)
+    if (np.diff(spectrum) > 0).any():
+        raise InputError("is not allowed", key="spectrum", value=spectrum, allowed="should be descending")
     if spectrum[-1] > 0.5 * NOISE:  # every mode is nearer to 0 than to the noise: is this the whole space?
         spectrum = _with_floor(spectrum)
     spacings = -np.diff(spectrum)

@@ -11,6 +11,7 @@ t_max and closes at t_close < t_max. What the grid does not show is NaN, and a s
 import numpy as np
 from scipy.special import stdtrit
 
+from scoregap.arguments import array, ascending, between
 from scoregap.variables import ABOVE, ABSENT, BELOW, MAXIMUM_ABOVE, MAXIMUM_BELOW, MEASURED, NOT_APPLICABLE
 
 INTERMEDIATE = ("t_open", "t_max", "t_close")
@@ -180,6 +181,9 @@ def fit(times, width, level, visibility=0.0, nested=True):
     (`variables.State`): a gap that is never as wide as `visibility` has no times. `consistency`: t_open t_close /
     t_max^2, in theory 1; `model_misfit`, of every curve.
     """
+    times = ascending("times", times)
+    width = array("width", width, "...", len(times), "gaps")
+    level = between("level", level, 0, 1)
     w = _around_top(np.moveaxis(width, -1, -2))  # (..., gaps, T)
     last = (np.arange(w.shape[-2]) == w.shape[-2] - 1) | (not nested)
     found = {name: np.full(w.shape[:-1], np.nan) for name in (*QUANTITIES, "model_misfit")}
@@ -254,6 +258,9 @@ def aligned(times, cosine, threshold):
     Returns {"t_alignment": (..., groups), "t_alignment_state": (..., groups)}: NaN and ABOVE if aligned at the largest
     time, ABSENT if at none, NOT_APPLICABLE if the cosine is unknown before it rises.
     """
+    times = ascending("times", times)
+    cosine = array("cosine", cosine, "...", len(times), "groups")
+    threshold = between("threshold", threshold, 0, 1)
     falling, c = times[::-1], np.moveaxis(cosine, -1, -2)[..., ::-1]
     reached = ~(c < threshold)
     first = reached.argmax(-1)

@@ -7,6 +7,9 @@ A network's J need not be symmetric: eigenvalues are those of its symmetric part
 
 import numpy as np
 
+from scoregap import InputError
+from scoregap.arguments import array
+
 
 def spectra(jacobian):
     """Spectra of t J = G - I for denoiser Jacobians (..., d, d).
@@ -14,6 +17,10 @@ def spectra(jacobian):
     Returns (eigenvalues of the symmetric part (..., d) descending, their eigenvectors (..., d, d) as columns
     in the same order, singular values (..., d) descending, asymmetry |J - J'|_F / |J|_F (...)).
     """
+    jacobian = array("jacobian", jacobian, "...", "d", "d", empty=True)
+    if jacobian.shape[-1] != jacobian.shape[-2]:
+        allowed = "should be (..., d, d)"
+        raise InputError(f"the shape {jacobian.shape} is not allowed", key="jacobian", value=jacobian, allowed=allowed)
     scaled = jacobian - np.eye(jacobian.shape[-1])  # t J
     transposed = np.swapaxes(scaled, -1, -2)
     eigenvalues, vectors = np.linalg.eigh(0.5 * (scaled + transposed))
@@ -31,6 +38,10 @@ def alignment(vectors, tangents, spans):
     about sqrt(size / d). The smallest cosine is that of the largest angle: of the direction of the group that is
     measured worst.
     """
+    columns = min(np.shape(vectors)[-1], np.shape(tangents)[-1])
+    if not all(0 <= start < stop <= columns for start, stop in spans):
+        allowed = f"should be pairs of numbers, start < stop, from 0 to {columns}"
+        raise InputError(key="spans", value=spans, allowed=allowed)
     shared = _shared(vectors, tangents)
     shape = np.broadcast_shapes(vectors.shape[:-2], tangents.shape[:-2])
     means: list[np.ndarray] = []

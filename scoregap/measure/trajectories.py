@@ -12,6 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from scoregap.arguments import array, ascending, between
+
 RATIO = 1.1  # largest ratio of two noise variances one step apart
 
 
@@ -23,8 +25,10 @@ def reverse(denoise, x, times, ratio=RATIO):
     Gaussian of variance v, where x(t) = x(T) sqrt((v + t) / (v + T)), the relative error is below 3e-4 at the default
     ratio, for every v, and falls as (ratio - 1)^2.
     """
+    times, ratio = ascending("times", times), between("ratio", ratio, 1)
+    x = array("x", x, "n", "d", empty=True).copy()
     points = np.full((len(times), *x.shape), np.nan)
-    points[-1] = x = np.array(x, float)
+    points[-1] = x
     for k in range(len(times) - 1, 0, -1):
         steps = math.ceil(math.log(times[k] / times[k - 1]) / math.log(ratio) - 1e-9)
         sigma = np.sqrt(np.geomspace(times[k], times[k - 1], steps + 1))
@@ -52,13 +56,14 @@ def switched(above, below, x, times, ratio=RATIO):
     with the denoised point of the score in charge there, so that samples keep no noise: the first sample is wholly
     made by `above`, the last by `below`. What switches share, the way down to them, is gone once.
     """
-    upper, lower = np.array(x, float), np.empty((0, *x.shape))
+    times, upper = ascending("times", times), array("x", x, "n", "d", empty=True)
+    lower = np.empty((0, *upper.shape))
     for down in range(len(times) - 1, 0, -1):
         span = times[down - 1 : down + 1]
         lower = np.concatenate([upper[None], lower])  # of which the first changes hands here
-        lower = reverse(below, lower.reshape(-1, x.shape[1]), span, ratio)[0].reshape(lower.shape)
+        lower = reverse(below, lower.reshape(-1, upper.shape[1]), span, ratio)[0].reshape(lower.shape)
         upper = reverse(above, upper, span, ratio)[0]
-    last = _known(below, lower.reshape(-1, x.shape[1]), times[0]).reshape(lower.shape)
+    last = _known(below, lower.reshape(-1, upper.shape[1]), times[0]).reshape(lower.shape)
     return np.concatenate([_known(above, upper, times[0])[None], last])
 
 

@@ -18,6 +18,7 @@ from scoregap import DamagedFile, InputError, cubes
 from scoregap.regression.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
 from scoregap.store.files import write_text
 from scoregap.store.jobs import job_path
+from scoregap.store.opening import read_text
 from scoregap.store.ownership import Kind, json_with
 from scoregap.store.weights import weights_members
 from scoregap.study import Study, digest
@@ -111,12 +112,14 @@ def write(path: Path, record: Record) -> None:
 def read(path: Path) -> Record:
     """What `write` wrote. Raises InputError if there is no such file, DamagedFile if it is not a baseline."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
         if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
             raise DamagedFile(f"{path}: is of another version of scoregap: take its own, or accept the baseline again")
         record = Record.model_validate(content)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise InputError("is no baseline", file=path, allowed="make one with `scoregap baseline accept`") from None
+    except OSError as error:
+        raise InputError(f"is no baseline: {error.strerror}", file=path, allowed="should be a file of JSON") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

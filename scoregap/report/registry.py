@@ -271,15 +271,26 @@ class Run:
         return self.findings[analysis.CLAIMS] if self.findings else analysis.claims.claims(self.found)
 
     def draw(self, name: str) -> Drawing:
-        """One of FIGURES, with a footer that says where it comes from; BLOCK/NAME where there are several blocks."""
+        """One of FIGURES, with a footer that says where it comes from; BLOCK/NAME where there are several blocks.
+
+        Raises InputError if the study has no such figure.
+        """
         from scoregap.report import figures
 
-        block, _, short = name.rpartition("/")
+        alone = next(iter(self.parts)) if len(self.parts) == 1 else ""
+        whole = f"{alone}/{name}" if alone and "/" not in str(name) else name
+        there = names(self.study)
+        if name not in there and whole not in there:
+            raise InputError(key="figure", value=name, allowed=f"should be one of {', '.join(there)}")
+        block, _, short = (name if name in there else whole).rpartition("/")
         one = FIGURES[short]
         with figures.styled():
             if isinstance(one.takes, str) and one.takes in WHOLE:
                 return figures.signed(resolve_name(one.where)(self.study, getattr(self, one.takes)), self.study)
-            part = self.parts[block or (next(iter(self.parts)) if len(self.parts) == 1 else "")]
+            if block not in self.parts:
+                allowed = f"its datasets are not given: should be of {', '.join(self.parts)}"
+                raise InputError(key="figure", value=name, allowed=allowed)
+            part = self.parts[block]
             if isinstance(one.takes, str):
                 given = resolve_name(one.takes)(part.study, part.panels)
                 figure = resolve_name(one.where)(part.study, given)
@@ -301,6 +312,9 @@ def open_run(cube: Any) -> Run:
         datasets, folder = list(read_cube(Path(cube) / "cube.zarr").values()), Path(cube)
     else:
         datasets = list(cube) if isinstance(cube, Sequence) else [cube]
+        if not datasets or any("study" not in getattr(ds, "attrs", ()) for ds in datasets):
+            allowed = "should be the folder of a run, or datasets of its cube, which say of what study they are"
+            raise InputError(key="cube", value=type(cube).__name__, allowed=allowed)
         source = datasets[0].encoding.get("source")
         folder = Path(source).parent if source else None
     with tempfile.TemporaryDirectory() as place:

@@ -3,12 +3,10 @@
 events of Snakemake, metrics of trainings -> stdout
 """
 
-import errno
-import os
 import sys
 import time
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,29 +14,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from scoregap import printable
 from scoregap.runtime.events import Event, Events
 from scoregap.runtime.progress import INTERVAL, clock, last, metrics_of, summary
+from scoregap.runtime.terminal import lost, tell
 from scoregap.study.stages import STAGES
 
 ROWS = 8  # trainings shown at once
 WIDTH = 30  # of a bar
-
-
-def tell(text: str, to: TextIO | None = None) -> None:
-    """Print a line, to stdout if nothing else is said. A terminal that is gone costs the line, not the run."""
-    try:
-        print(text, file=to, flush=True)
-    except OSError as error:
-        lost(error, to or sys.stdout)
-
-
-def lost(error: OSError, stream: TextIO) -> None:
-    """Let a stream whose other end is gone lead nowhere from now on. Raises any other error, as of a full disk."""
-    if error.errno not in (errno.EPIPE, errno.EIO):
-        raise error
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
 
 
 def on(folder: Path) -> "Bars | Lines":
@@ -134,7 +117,7 @@ class Bars(Lines):
     def say(self, text: str) -> None:
         """Print one line above the bars."""
         try:
-            self.console.print(text, markup=False, highlight=False)
+            self.console.print(printable(text, also="\n"), markup=False, highlight=False)
         except OSError as error:
             lost(error, sys.stdout)
 

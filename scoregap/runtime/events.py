@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from scoregap.store.opening import read_bytes
+
 DESCRIPTOR = "SCOREGAP_EVENTS"  # a variable of the environment: the number of the descriptor that events go to
 
 
@@ -96,8 +98,8 @@ def read(path: Path) -> Events:
     """The events in a file, as far as there is one and its lines are events."""
     found = Events()
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        lines = read_bytes(path).decode(errors="replace").split("\n")
+    except OSError:
         return found
     for event in filter(None, map(parse, lines)):
         found.add(event)

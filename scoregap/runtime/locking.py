@@ -6,6 +6,7 @@ The lock file says who has locked it last; that is believed only while the kerne
 a process that is still the same one.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -22,6 +23,7 @@ from typing import NamedTuple
 
 from scoregap import InputError
 from scoregap.runtime.guard import GRACE
+from scoregap.store.opening import read_text
 
 LOCK = ".lock"  # in a results folder; its date is when the last run began
 PAUSE = 0.2  # seconds between looks
@@ -70,7 +72,12 @@ def _open(folder: Path, flags: int) -> int:
     path = folder / LOCK
     if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
         raise InputError("is not allowed", file=path, allowed="should be a regular file, or absent")
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENAMETOOLONG):
+            raise
+        raise InputError(f"is not allowed: {error.strerror}", file=path, allowed="should lie in a folder") from None
 
 
 def taken(folder: Path) -> bool:
@@ -93,7 +100,7 @@ def taken(folder: Path) -> bool:
 def holder(folder: Path) -> Holder | None:
     """Who has a results folder, by the lock file alone; None if that does not say."""
     try:
-        content = json.loads((folder / LOCK).read_text(encoding="utf-8"))
+        content = json.loads(read_text(folder / LOCK))
         found = Holder(**content)
     except (OSError, ValueError, TypeError, RecursionError):
         return None

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from scoregap import DamagedFile
 from scoregap.runtime.progress import metrics_of
 from scoregap.store.jobs import job_path
+from scoregap.store.opening import read_bytes
 from scoregap.store.weights import weights_members
 from scoregap.study import Study
 
@@ -69,7 +70,7 @@ def _training(metrics: Path, members: set[str]) -> float:
     """Seconds of training that these members have taken, by the metrics of their job; those of a group in shares."""
     groups: dict[tuple[str, ...], float] = {}
     try:
-        lines = metrics.read_bytes().splitlines()
+        lines = read_bytes(metrics).splitlines()
     except OSError:
         return 0.0
     for line in lines:

@@ -15,6 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from scoregap.store.opening import regular
+
 INTERVAL = 30.0  # seconds between heartbeats
 TAIL = 2**20  # bytes at the end of metrics in which the last whole line is looked for
 
@@ -94,7 +96,7 @@ def append(path: Path, record: dict[str, Any]) -> None:
 def last(path: Path) -> dict[str, Any] | None:
     """The last whole line of metrics; None if there is none. What is not a report is skipped, as half a line is."""
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
             lines = file.read().splitlines()
     except OSError:
@@ -110,9 +112,9 @@ def last(path: Path) -> dict[str, Any] | None:
 
 
 def _is_report(record) -> bool:
-    """Whether a line of metrics has the numbers that are shown: time, step and steps, of which eta and loss may be
-    null."""
-    if not isinstance(record, dict) or not isinstance(record.get("loss"), list):
+    """Whether a line of metrics has what is shown: the numbers time, step, steps and eta, and those of loss, of which
+    the last two may be null."""
+    if not isinstance(record, dict) or not isinstance(record.get("loss"), list) or "eta" not in record:
         return False
     needed = [record.get(name) for name in ("time", "step", "steps")]
     optional = [one for one in (record.get("eta"), *record["loss"]) if one is not None]

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from scoregap import InputError
 from scoregap.store.files import FORMAT, write_text
+from scoregap.store.opening import of_the_machine, read_bytes
 from scoregap.store.ownership import Kind, json_with, own
 from scoregap.study import Study, digest, load
 from scoregap.study.stages import STAGES
@@ -213,7 +214,7 @@ def identity(receipt: dict[str, Any]) -> str:
 def _read(path: Path) -> dict[str, Any] | None:
     """A receipt; None if there is none, empty if it is no receipt of this version."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_bytes(path))
         sound = (
             found["format"] == FORMAT
             and isinstance(found["fingerprint"], str)
@@ -223,7 +224,9 @@ def _read(path: Path) -> dict[str, Any] | None:
         )
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if of_the_machine(error):
+            raise
         return {}
     return found if sound else {}
 
@@ -246,6 +249,8 @@ def _compared(folder: Path, receipt: dict[str, Any]) -> tuple[str, dict | None]:
         except (FileNotFoundError, NotADirectoryError):
             wrong.append(f"{name}: is missing")
         except OSError as error:
+            if of_the_machine(error):
+                raise
             wrong.append(f"{name}: cannot be read: {error.strerror}")
         again[name] = dates
     for name in receipt["folders"]:

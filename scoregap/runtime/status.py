@@ -7,6 +7,7 @@ next run runs -> text
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from scoregap import DamagedFile, InputError
 from scoregap.runtime import events, locking, receipts, workflow
 from scoregap.runtime.progress import INTERVAL, last, metrics_of, summary
 from scoregap.store.jobs import job_members, job_path
+from scoregap.store.opening import regular
 from scoregap.store.weights import weights_members
 from scoregap.study import Job, Study
 from scoregap.study.stages import STAGES
@@ -51,11 +53,21 @@ class Overview:
 
 
 def look(study: Study, results: Path) -> Overview:
-    """What there is of a study in a folder of results. Raises InputError if that is not a folder."""
+    """What there is of a study in a folder of results. Raises InputError if that is no folder, or may not be read."""
     folder = results / study.name
-    for path in (results, folder):
-        if path.exists() and not path.is_dir():
-            raise InputError(key="--results", value=results, allowed=f"{path} is not a folder")
+    try:
+        for path in (results, folder):
+            if path.exists() and not path.is_dir():
+                raise InputError(key="--results", value=results, allowed=f"{path} is not a folder")
+            with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path):
+                pass
+        return _look(study, results, folder)
+    except OSError as error:
+        why = f"{error.filename or folder}: {error.strerror}; should be a folder one can read, or absent"
+        raise InputError(key="--results", value=results, allowed=why) from None
+
+
+def _look(study: Study, results: Path, folder: Path) -> Overview:
     attempts = Attempts(folder)
     report = Overview(study, folder, attempts.going)
     report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}
@@ -203,8 +215,8 @@ def _date(path: Path) -> float:
 
 def _lines(path: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
             return file.read().decode(errors="replace").splitlines()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except OSError:
         return []

@@ -18,17 +18,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NamedTuple
 
-import yaml
-
 from scoregap import InputError, brief
 from scoregap.installation import BASELINES, WORKFLOW
 from scoregap.runtime import devices, display, environment, handover, receipts
-from scoregap.runtime.display import tell
 from scoregap.runtime.events import DESCRIPTOR, Event, Events, parse
 from scoregap.runtime.failures import explain
 from scoregap.runtime.guard import GRACE
 from scoregap.runtime.locking import refusal, take
+from scoregap.runtime.terminal import tell
 from scoregap.study import Study, load
+from scoregap.study.yaml_file import read_yaml
 
 STUDIES = WORKFLOW / "studies"
 PROFILES = WORKFLOW / "profiles"
@@ -53,7 +52,7 @@ def find(study: str) -> Path:
     names = {path.stem: path for path in studies()}
     if study not in names:
         raise InputError(
-            f"{study!r} is not known", key="study", value=study,
+            f"{brief(study)} is not known", key="study", value=study,
             allowed=f"allowed are {', '.join(names)}, or the path of a YAML file",
         )  # fmt: skip
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
@@ -147,9 +146,9 @@ def _executor(profile: Path) -> tuple[str, dict]:
     """The executor of a profile, and all that it says. Raises InputError if that is not one."""
     path = profile / "config.yaml"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (ValueError, yaml.YAMLError, RecursionError):
-        content = None
+        content = read_yaml(path) or {}
+    except InputError as error:
+        raise InputError(key="--profile", value=profile, allowed=str(error)) from None
     if not isinstance(content, dict):
         raise InputError(key="--profile", value=profile, allowed=f"{path}: should be a mapping, in YAML")
     executor = content.get("executor", "local")

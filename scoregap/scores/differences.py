@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scoregap import InputError
+from scoregap.arguments import between
 from scoregap.measure import differences
 from scoregap.scores.base import Score
 
@@ -18,6 +20,13 @@ class Differences(Score):
     score: Score
     method: str
     step: float
+
+    def __post_init__(self):
+        """Refuse methods and steps that are none."""
+        between("step", self.step, 0)
+        if self.method not in differences.JACOBIANS:
+            allowed = f"should be one of {', '.join(differences.JACOBIANS)}"
+            raise InputError(key="method", value=self.method, allowed=allowed)
 
     @property
     def guarded(self) -> bool:  # type: ignore[override]

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from scoregap.store.arrays import SHARD, codecs, create_array, plain_zarr
 from scoregap.store.files import FORMAT, damaged, delete, manifest_of, read_manifest, reading, sync, temporary_beside
+from scoregap.store.opening import read_text
 from scoregap.store.ownership import Kind, json_with, own
 from scoregap.store.spool import block, regions
 
@@ -47,7 +48,7 @@ def layout(array: xr.DataArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _is_cube(path: Path) -> bool:
     """Whether a folder has the attributes of a cube of ours."""
-    content = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+    content = json.loads(read_text(path / "zarr.json"))
     return content["attributes"].keys() >= {"config_hash", "contract"}
 
 

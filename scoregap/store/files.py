@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scoregap import DamagedFile
+from scoregap.store.opening import of_the_machine, read_text
 from scoregap.store.ownership import Kind, own
 
 FORMAT = 1  # of all our files: those of another one are made again
@@ -107,15 +108,23 @@ def write_text(path: Path, text: str, kind: Kind) -> None:
 
 @contextmanager
 def reading(path: Path):
-    """Whatever a missing, damaged or foreign file raises, as a DamagedFile."""
+    """Whatever a missing, damaged or foreign file raises, as a DamagedFile.
+
+    What has nothing to do with the file is raised as it is, and names it: lack of memory, of descriptors, of rights.
+    """
     try:
         yield
     except DamagedFile:
         raise
     except Exception as error:  # zip (of something else: files missing in it), JSON, codec or header
+        if of_the_machine(error):
+            if isinstance(error, OSError):
+                error.filename = str(path)
+            raise
         if not path.exists():
             raise damaged(path, "is missing") from None
-        raise damaged(path, f"is damaged ({type(error).__name__}: {error})") from error
+        how = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
+        raise damaged(path, f"is damaged ({how})") from error
 
 
 def damaged(path: Path, how: str) -> DamagedFile:
@@ -129,14 +138,10 @@ def manifest_of(path: Path) -> Path:
 
 
 def read_manifest(path: Path, keys: tuple[str, ...]) -> list:
-    """What the manifest of `path` has under these keys."""
+    """What the manifest of `path` has under these keys. Raises DamagedFile."""
     place = manifest_of(path)
-    try:
-        manifest = json.loads(place.read_text(encoding="utf-8"))
+    with reading(place):
+        manifest = json.loads(read_text(place))
         if manifest["format"] != FORMAT:
             raise damaged(place, "is of another version of scoregap")
         return [manifest[key] for key in keys]
-    except FileNotFoundError:
-        raise damaged(place, "is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise damaged(place, "is damaged") from None

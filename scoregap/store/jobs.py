@@ -18,6 +18,7 @@ import numpy as np
 
 from scoregap.store.arrays import SHARD, Arrays, create_array, plain_zarr
 from scoregap.store.files import FORMAT, damaged, reading, replacing
+from scoregap.store.opening import regular
 from scoregap.store.ownership import Kind
 
 ROOT, HOLDS = "zarr.json", "holds"  # the entry that has the list, and its attribute: {entry: CRC-32 of its content}
@@ -32,7 +33,7 @@ def job_kind(stage: str) -> Kind:
     """Of the files of jobs of a stage other than train."""
 
     def says(path: Path) -> bool:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(regular(path)) as archive:
             attributes = json.loads(archive.read("zarr.json"))["attributes"]
         return attributes.keys() >= {"format", "members"} and attributes.get("stage", stage) == stage
 
@@ -66,7 +67,7 @@ def read_job(path: Path) -> tuple[Arrays, list[str]]:
     import zarr
 
     with reading(path):
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(regular(path)) as archive:
             if not _is_ours(path, archive):
                 raise damaged(path, "is of another version of scoregap")
             broken = archive.testzip()
@@ -115,7 +116,7 @@ def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
     import zarr
 
     with reading(path):
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(regular(path)) as archive:
             if not _is_ours(path, archive):
                 return [], None
         with zarr.storage.ZipStore(path, mode="r") as store:

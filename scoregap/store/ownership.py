@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from scoregap import InputError
+from scoregap.store.opening import of_the_machine, read_bytes, read_text
 
 MARK = ".scoregap"  # the file in a results folder by which it is one
 MARKED = "This folder and what scoregap has made in it are replaced by scoregap as it needs.\n"
@@ -36,8 +37,10 @@ class Kind(NamedTuple):
 def is_marked(folder: Path) -> bool:
     """Whether a folder bears the mark of a results folder."""
     try:
-        return stat.S_ISREG((folder / MARK).lstat().st_mode) and (folder / MARK).read_text() == MARKED
-    except (OSError, ValueError):
+        return stat.S_ISREG((folder / MARK).lstat().st_mode) and read_text(folder / MARK) == MARKED
+    except (OSError, ValueError) as error:
+        if of_the_machine(error):
+            raise
         return False
 
 
@@ -88,7 +91,9 @@ def says_so(path: Path, kind: Kind) -> bool:
     """Whether the content of a file or folder says that it is of this kind."""
     try:
         return kind.says(path)
-    except Exception:  # damaged, or of anybody: a zip, JSON, a codec
+    except Exception as error:  # damaged, or of anybody: a zip, JSON, a codec
+        if of_the_machine(error):
+            raise
         return False
 
 
@@ -103,9 +108,9 @@ def _placed(path: Path, kind: Kind) -> bool:
 
 def text_with(pattern: str) -> Callable[[Path], bool]:
     """Whether the content of a file has a text, by regular expression."""
-    return lambda path: bool(re.search(pattern.encode(), path.read_bytes()))
+    return lambda path: bool(re.search(pattern.encode(), read_bytes(path)))
 
 
 def json_with(*keys: str) -> Callable[[Path], bool]:
     """Whether a file is a mapping with these keys, as JSON."""
-    return lambda path: json.loads(path.read_text(encoding="utf-8")).keys() >= set(keys)
+    return lambda path: json.loads(read_text(path)).keys() >= set(keys)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoregap.store.files import FORMAT, damaged, manifest_of, read_manifest, reading, write_text
+from scoregap.store.opening import read_bytes
 from scoregap.store.ownership import Kind, claim, json_with
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def read_table(path: Path) -> tuple[str, str]:
     """(text, of) that `write_table` wrote. Raises DamagedFile."""
     of, digest = read_manifest(path, ("of", "sha256"))
     with reading(path):
-        content = path.read_bytes()
+        content = read_bytes(path)
         if digest != _table_digest(content, of):
             raise damaged(path, f"is damaged, by the checksum in {path.name}.json")
         return content.decode(), of
@@ -56,7 +57,7 @@ def read_table(path: Path) -> tuple[str, str]:
 # ---------------------------------------------------------------- several, of any types
 
 
-TABLES = Kind("the tables of a study", lambda path: bool(_header(path.read_bytes())), r"findings\.jsonl")
+TABLES = Kind("the tables of a study", lambda path: bool(_header(read_bytes(path))), r"findings\.jsonl")
 
 
 def write_tables(path: Path, tables: Mapping[str, pd.DataFrame], of: str) -> None:
@@ -99,7 +100,7 @@ def read_tables(path: Path) -> tuple[dict[str, pd.DataFrame], str]:
     import pandas as pd
 
     with reading(path):
-        content = path.read_bytes()
+        content = read_bytes(path)
         header = _header(content)
         if header["format"] != FORMAT:
             raise damaged(path, "is of another version of scoregap")

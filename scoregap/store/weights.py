@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from scoregap.store.files import FORMAT, damaged, reading, replacing
+from scoregap.store.opening import regular
 from scoregap.store.ownership import Kind
 
 WEIGHTS = Kind("weights", lambda path: bool(weights_members(path)), r"train/[^/]+\.safetensors(\.checkpoint)?")
@@ -45,7 +46,7 @@ def read_weights(path: Path) -> tuple[dict[str, dict], dict[str, np.ndarray]]:
     from safetensors import safe_open
 
     with reading(path):
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(regular(path), framework="numpy") as file:
             header = json.loads((file.metadata() or {})["scoregap"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         if header["format"] != FORMAT:
@@ -67,5 +68,5 @@ def weights_members(path: Path) -> dict[str, dict]:
     """What is known of every member by key, without reading or checking the weights. Raises DamagedFile."""
     from safetensors import safe_open
 
-    with reading(path), safe_open(path, framework="numpy") as file:
+    with reading(path), safe_open(regular(path), framework="numpy") as file:
         return _known(path, json.loads((file.metadata() or {})["scoregap"])["members"])

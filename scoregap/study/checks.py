@@ -8,7 +8,7 @@ Study -> InputError, one line: file, key, value, what is allowed
 import math
 from typing import Any, NoReturn
 
-from scoregap import InputError
+from scoregap import InputError, brief
 from scoregap.data import FAMILIES, refusal
 from scoregap.scores import EXACT, UNTRAINED
 from scoregap.study.schema import AXES, Range, some
@@ -142,8 +142,8 @@ def _geometry(study) -> None:
         if cell.sampling and not family.nearest:
             near = ", ".join(one for one in FAMILIES if FAMILIES[one].nearest)
             raise InputError(
-                f"{name!r} is not allowed with the section sampling", file=study.path, key="axes.family", value=name,
-                allowed=f"the distance from its manifold is not known: should be one of {near}",
+                f"{brief(name)} is not allowed with the section sampling", file=study.path, key="axes.family",
+                value=name, allowed=f"the distance from its manifold is not known: should be one of {near}",
             )  # fmt: skip
         fractions = [group.fraction for group in cell.manifold.groups]
         total = math.fsum(fractions)

@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scoregap import InputError
+from scoregap import InputError, brief
 from scoregap.data import FAMILIES, Group
 from scoregap.scores import EXACT, REFERENCES, kind
 from scoregap.study.checks import check_study
@@ -428,7 +428,7 @@ class Study:
     def job(self, id: str) -> Job:
         if id not in self.jobs:
             raise InputError(
-                f"job {id!r} is not in this study", file=self.path, allowed=f"allowed is one of {some(self.jobs)}"
+                f"job {brief(id)} is not in this study", file=self.path, allowed=f"allowed is one of {some(self.jobs)}"
             )
         return self.jobs[id]
 

@@ -17,16 +17,16 @@ from pathlib import Path
 from types import GenericAlias, NoneType
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core.core_schema import no_info_after_validator_function
 
-from scoregap import InputError, brief, data, dotted, networks, plugins
+from scoregap import LONGEST, InputError, brief, data, dotted, networks, plugins
 from scoregap.data import FAMILIES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
 from scoregap.networks import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, VP_MOST_NOISE
 from scoregap.scores import UNTRAINED
+from scoregap.study.yaml_file import read_yaml
 
 # In the order of the fields of a `Cell`.
 SECTIONS = ("manifold", "train", "spectrum", "dimension", "sampling", "fit", "compare")
@@ -465,18 +465,7 @@ def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tup
 
     run: as for `load`. Raises InputError.
     """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
-    except UnicodeDecodeError:
-        raise InputError("is not UTF-8 text", file=path) from None
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        where = f"line {place.line + 1}" if place else ""
-        raise InputError("is not YAML", file=path, key=where, allowed=str(getattr(error, "problem", error))) from None
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
-        raise InputError(f"is not a study: {brief(str(error))}", file=path) from None
+    content = read_yaml(path)
     if not isinstance(content, dict):
         keys = some(Document.model_fields)
         raise InputError("is not a study", file=path, allowed=f"allowed is a mapping with {keys}")
@@ -507,7 +496,7 @@ def _admit(path: Path, where: str, axes: dict[str, tuple], trusted: bool) -> Non
             if plugins.is_path(name):
                 if not trusted:
                     raise InputError(
-                        f"{name!r} is code that would be run", file=path, key=f"{where}.{axis}", value=name,
+                        f"{brief(name)} is code that would be run", file=path, key=f"{where}.{axis}", value=name,
                         allowed="allowed in a study that says trusted: true",
                     )  # fmt: skip
                 plugins.look_in(path.resolve().parent)
@@ -531,32 +520,9 @@ def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, 
     return {key: json.dumps([plugins.digest(one) for one in found]) for key, found in paths.items() if found}
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice, and knows one zero: -0.0 is no other study than 0.0."""
-
-    def construct_yaml_float(self, node) -> float:
-        return super().construct_yaml_float(node) + 0.0
-
-    def construct_mapping(self, node, deep=False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (list, dict)):
-                raise yaml.MarkedYAMLError(problem="a list or a mapping is no key", problem_mark=key_node.start_mark)
-            if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key!r} is written twice", problem_mark=key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
-
-
 def some(names) -> str:
     """The first names of a list, for a message."""
-    names = [str(name) for name in names]
+    names = [name if len(name) <= LONGEST else brief(name) for name in map(str, names)]
     return ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")
 
 
@@ -626,7 +592,7 @@ def _axis_values(path: Path, document: Document, where: str, axis: str, values) 
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise InputError(
-            f"{twice!r} is not allowed twice", file=path, key=f"{where}.{axis}", value=twice,
+            f"{brief(twice)} is not allowed twice", file=path, key=f"{where}.{axis}", value=twice,
             allowed="axis values should be distinct",
         )  # fmt: skip
     return tuple(values)

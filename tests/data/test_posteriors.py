@@ -384,7 +384,7 @@ def test_empirical_rank_and_mean_alone(monkeypatch):
 
 @pytest.mark.parametrize("data", [np.zeros((0, 3)), np.zeros((4, 2)), np.zeros(3)])
 def test_empirical_refuses_other_shapes(data):
-    with pytest.raises(ValueError, match=r"training points have shape .* \(N, 3\)"):
+    with pytest.raises(ValueError, match=r"^data: the shape .* is not allowed: should be \(N, 3\)"):
         posteriors.empirical(np.zeros((1, 3)), 1.0, data)
 
 

@@ -163,8 +163,11 @@ def test_curved_manifolds():
         ({"curvature": np.nan}, "--curvature: nan is not allowed: should be from 0 to 100"),
         ({"curvature": -1.0}, "--curvature: -1.0 is not allowed"),
         ({"curvature": 1e200}, "--curvature: 1e+200 is not allowed"),
-        ({"settings": {"frame": "square"}}, "--frame: 'square' is not allowed: should be one of random, orthonormal"),
-        ({"settings": {"colour": 1.0}}, "--colour: 1.0 is not allowed: arcs does not use it"),
+        (
+            {"settings": {"frame": "square"}},
+            "--set frame: 'square' is not allowed: should be one of random, orthonormal",
+        ),
+        ({"settings": {"colour": 1.0}}, "--set colour: 1.0 is not allowed: arcs does not use it"),
         ({"settings": {"frame": "orthonormal"}, "densities": 5}, "--density: 5 is not allowed"),
         ({"family": "sphere", "densities": 5}, "--density: 5 is not allowed: sphere"),
         ({"seed": -1}, "--seed: -1 is not allowed"),

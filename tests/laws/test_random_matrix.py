@@ -318,7 +318,7 @@ def test_gap_edges():
 
 
 def test_spreads_must_fit():
-    with pytest.raises(ValueError, match="2 spreads for 1 groups"):
+    with pytest.raises(ValueError, match="spreads: 2 are not allowed: should be 1"):
         random_matrix.silverstein_edges(100, (40,), (1.0,), (HALF, HALF))
     for law in (random_matrix.repaired_edges, random_matrix.detached_edges):
         with pytest.raises(ValueError, match="constant variance"):

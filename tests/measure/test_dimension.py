@@ -2,6 +2,7 @@
 
 import itertools
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate
 
-from scoregap import data
+from scoregap import InputError, data
 from scoregap.measure import DATA_ESTIMATORS, dimension
+from scoregap.peers import skdim
 
 needs_peers = pytest.mark.skipif(find_spec("skdim") is None, reason="needs scikit-dimension")
 
@@ -171,11 +173,9 @@ def test_local_pca_is_a_median():
 
 @needs_peers
 def test_local_pca_is_that_of_scikit_dimension():
-    import skdim.id
-
     points, _ = data.manifold("sphere", 12, [(3, 1.0)], curvature=1.0).sample(np.random.default_rng(6), 80)
     with np.errstate(all="ignore"):
-        theirs = skdim.id.lPCA().fit_pw(points, n_neighbors=40).dimension_pw_
+        theirs = skdim("id").lPCA().fit_pw(points, n_neighbors=40).dimension_pw_
     np.testing.assert_array_equal([dimension.local_pca(points, 40, np.array([i])) for i in range(80)], theirs)
 
 
@@ -189,6 +189,66 @@ def test_peers_on_the_10_sphere(name, expected, within):
     sphere = data.manifold("sphere", 100, [(10, 1.0)], curvature=1.0)
     points, _ = sphere.sample(np.random.default_rng(0), 2500)
     assert dimension.peer(name, points) == pytest.approx(expected, abs=within)
+
+
+@needs_peers
+def test_the_mle_of_scikit_dimension_is_the_harmonic_mean_over_points():
+    points, _ = data.manifold("sphere", 12, [(5, 1.0)], curvature=1.0).sample(np.random.default_rng(8), 300)
+    of_points = skdim("id").MLE().fit(points, n_neighbors=20).dimension_pw_
+    assert dimension.peer("skdim_mle_20", points) == pytest.approx(1 / np.mean(1 / of_points))
+    assert dimension.peer("skdim_mle_20", points) < of_points.mean() - 0.2
+
+
+@needs_peers
+@pytest.mark.parametrize("name", dimension.PEERS)
+def test_peers_are_given_numbers_that_do_not_wrap_and_points_that_do_not_coincide(name):
+    points = linear(3, 6).sample(np.random.default_rng(9), 200)[0]
+    grey = np.clip(np.round(40 * points / points.std() + 128), 0, 255)
+    answer = dimension.peer(name, grey)
+    assert answer > 1
+    for kind in ("uint8", "int64", "float32"):
+        assert dimension.peer(name, grey.astype(kind)) == answer
+    with pytest.warns(UserWarning, match=f"2 of 202 rows are copies of others, and are left out for {name}"):
+        assert dimension.peer(name, np.concatenate([grey, grey[[3, 7]]])) == answer
+
+
+class Recorded:
+    """An estimator that says what it was given."""
+
+    given: np.ndarray
+
+    def fit(self, given, **options):
+        Recorded.given, self.dimension_ = given, 3
+        return self
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16", "float32", "float64"])
+def test_peers_are_given_distinct_rows_of_float64_in_their_order(monkeypatch, kind):
+    monkeypatch.setattr(dimension, "find_spec", lambda name: True)
+    monkeypatch.setattr(dimension, "skdim", lambda module: SimpleNamespace(MLE=Recorded))
+    rows = (
+        np.array([[200, 3], [1, 2], [0, 255]], kind) if kind != "int16" else np.array([[9, 3], [1, 2], [-4, 0]], kind)
+    )
+    assert dimension.peer("skdim_mle_5", rows) == 3
+    assert Recorded.given.dtype == np.float64
+    np.testing.assert_array_equal(Recorded.given, rows)
+    with pytest.warns(UserWarning, match="1 of 4 rows are copies of others"):
+        dimension.peer("skdim_mle_5", np.concatenate([rows, rows[:1]]))
+    np.testing.assert_array_equal(Recorded.given, rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("skdim_mle", np.zeros((3, 2)), "name: 'skdim_mle' is not allowed: should be one of skdim_lpca, "),
+        ("skdim_mle_5", np.full((3, 2), np.nan), r"data: array\(\[\[nan, .* should be finite numbers"),
+        ("skdim_mle_5", np.zeros(3), r"data: the shape \(3,\) is not allowed: should be \(n, d\)"),
+        ("skdim_mle_5", [["a"]], "data: .* should be real numbers"),
+    ],
+)
+def test_peers_refuse_what_is_no_data(name, given, says):
+    with pytest.raises(InputError, match=says):
+        dimension.peer(name, given)
 
 
 def test_peers_that_are_not_installed_are_nan(monkeypatch):

@@ -105,6 +105,21 @@ def test_a_cube_in_memory_has_no_folder(results):
         registry.draw("forest", cube)
 
 
+@pytest.mark.parametrize("name", ["gap", "", "GAPS", "claims/gaps", "a/b/c", "estimators", "labour", None, 3, ["gaps"]])
+def test_a_figure_that_a_study_does_not_have_is_refused(results, name):
+    """Also one of FIGURES, as of estimators that the study does not compare."""
+    with pytest.raises(InputError) as caught:
+        registry.draw(name, xr.open_zarr(results[1] / "cube.zarr"))
+    assert str(caught.value).startswith("figure: ")
+    assert "should be one of claims, forest, gaps, phase_times, phases, curvature, " in str(caught.value)
+
+
+@pytest.mark.parametrize("cube", [[], xr.Dataset(), [xr.Dataset(attrs={"study": "x"}), xr.Dataset()], None, 3])
+def test_what_is_no_cube_is_refused(cube):
+    with pytest.raises(InputError, match=r"^cube: .* should be the folder of a run, or datasets of its cube"):
+        registry.draw("gaps", cube)
+
+
 def test_several_ambient_dimensions_come_in_the_order_of_the_study(tmp_path):
     study, datasets = measured(tmp_path, *LINEAR, ("[8]", "[16, 8]"))
     named = [ds.assign_attrs(study=yaml.safe_dump(study.resolved, sort_keys=False)) for ds in datasets]
@@ -128,6 +143,11 @@ def test_blocks_have_figures_of_their_own(blocks):
     figures.save(alone, folder / "again.svg")
     assert (folder / "again.svg").read_bytes() == (folder / "figures" / "one" / "gaps.svg").read_bytes()
     assert "block one" in registry.draw("one/gaps", folder).get_supxlabel()
+    for name in ("gaps", "two/gaps", "one/curvature", "one/forest"):
+        with pytest.raises(InputError, match=rf"^figure: '{name}' is not allowed: should be one of claims, forest"):
+            registry.draw(name, folder)
+    with pytest.raises(InputError, match="'curved/gaps' is not allowed: its datasets are not given: should be of one"):
+        registry.draw("curved/gaps", xr.open_zarr(folder / "cube.zarr", group="one"))
 
 
 def test_only_some_of_many_cells_are_drawn_and_the_footer_says_so(results, monkeypatch):

@@ -104,6 +104,7 @@ def test_half_a_line_is_skipped_and_closed(tmp_path):
             {"loss": 5}, {"loss": ["a"]}, {"loss": [True]}, {"loss": [[0.5]]}, {"loss": None}, {"eta": "soon"},
             {"eta": 1e300}, {"time": None}, {"step": "2"}, {"steps": {}}, {"time": 10**30},
         )),
+        *(json.dumps({key: value for key, value in REPORT.items() if key != absent}) for absent in REPORT),
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_report_is_skipped(tmp_path, line):

@@ -1,12 +1,16 @@
 """How far a study is, told from files that are made here: no training, no Snakemake."""
 
 import os
+import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from bounded import SPECIAL, at_once
 from tiny import DIMENSION, SAMPLING, TINY, edited, write_job
 from told import FAILURE
 
@@ -287,6 +291,52 @@ def test_looking_changes_nothing(study, folder):
     look(study, folder)
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*")} | {folder: folder.stat().st_mtime_ns}
     assert after == before
+
+
+@contextmanager
+def nobody():
+    """As a user who owns nothing, where one may become that."""
+    if os.geteuid():
+        pytest.skip("only root may be somebody else")
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("place", ["", "tiny", "tiny/logs", "tiny/train", "tiny/done", "tiny/.snakemake"])
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o700])
+def test_results_that_may_not_be_read_are_refused_or_told_of(study, tmp_path_factory, place, mode):
+    """Status 1 is for what goes wrong; here the input is not usable. What is not needed, as some logs, is left out."""
+    with tempfile.TemporaryDirectory() as one:
+        os.chmod(one, 0o755)
+        results = Path(one) / "results"
+        for name in ("tiny/logs/train", "tiny/train", "tiny/done/train", "tiny/.snakemake/locks"):
+            (results / name).mkdir(parents=True)
+        os.chmod(results / place, mode)
+        study.hash  # noqa: B018 (all is imported)
+        said = ""
+        with nobody():
+            try:
+                assert counts(status.look(study, results), "cells") == {"waiting": 12}
+            except InputError as error:
+                said = str(error)
+        if said or place in ("", "tiny"):
+            assert said.startswith(f"--results: {str(results)!r} is not allowed: {results / place}")
+            assert "Permission denied; should be a folder one can read" in said
+        os.chmod(results / place, 0o755)
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_whatever_results_are_is_said_at_once(study, tmp_path, kind):
+    SPECIAL[kind](tmp_path / "results")
+    with at_once():
+        if "folder" in kind:
+            look(study, tmp_path / "results" / "tiny")
+        else:
+            with pytest.raises(InputError, match=r"^--results: "):
+                look(study, tmp_path / "results" / "tiny")
 
 
 @pytest.mark.parametrize("name", ["results", "results/tiny"])

@@ -13,6 +13,7 @@ import numpy as np
 
 from scoregap.data import BENCHMARKS
 from scoregap.data.manifolds import Manifold
+from scoregap.peers import skdim
 
 # Points whose mean and covariance stand for the distribution's: the mean is known to 1/256 of a standard deviation.
 _REFERENCE = 2**16
@@ -31,13 +32,11 @@ class Benchmark(Manifold):
 
     def _points(self, rng, n):
         """n points in the package's coordinates and units."""
-        from skdim.datasets import BenchmarkManifolds
-
         m, d = BENCHMARKS[self.name]
         # The package draws cubes face by face and cuts off the end: ask for whole faces but one point, and shuffle.
         faces = 2 * (m + 1)
         asked = faces * (n // faces + 1) - 1
-        source = BenchmarkManifolds(random_state=np.random.RandomState(rng.integers(2**32)))
+        source = skdim("datasets").BenchmarkManifolds(random_state=np.random.RandomState(rng.integers(2**32)))
         return rng.permutation(source.generate(self.name, n=asked, dim=d, d=m))[:n]
 
     @cached_property

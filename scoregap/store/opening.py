@@ -1,0 +1,83 @@
+"""How files are opened to be read: regular ones only.
+
+path -> its content, or an OSError that names it
+
+A FIFO waits for a writer, a device may have no end, and to open a socket or a folder is an error of many words. Whoever
+reads a file that it has not just written asks here first, as readers of other packages do not.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+KINDS = (
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)  # fmt: skip
+
+
+# Errors of the machine or of rights: whether a file is what was written, they do not say.
+_OF_THE_MACHINE = {
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EIO,
+    errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ENOLCK,
+}  # fmt: skip
+
+
+class NotRegular(OSError):
+    """What is there is no regular file."""
+
+
+def of_the_machine(error: BaseException) -> bool:
+    """Whether an error that came of reading says nothing of the file: lack of memory, of descriptors, of rights."""
+    if isinstance(error, OSError):
+        return error.errno in _OF_THE_MACHINE
+    return isinstance(error, MemoryError) or "can't start new thread" in str(error)  # a RuntimeError of Python's
+
+
+def regular(path: Path) -> Path:
+    """The path, if a regular file is there, or a link leads to one, that may be read: for readers of other packages.
+
+    Raises OSError. Only what is regular is opened.
+    """
+    _check(os.stat(path).st_mode, path)
+    os.close(_opened(path))
+    return path
+
+
+def read_bytes(path: Path, most: int | None = None) -> bytes:
+    """All bytes of a regular file. Raises OSError: there is none, it may not be read, it has more than `most` bytes."""
+    _check(os.stat(path).st_mode, path)
+    with os.fdopen(_opened(path), "rb") as file:
+        found = file.read() if most is None else file.read(most + 1)
+    if most is not None and len(found) > most:
+        raise OSError(errno.EFBIG, f"has more than {most} bytes", str(path))
+    return found
+
+
+def read_text(path: Path) -> str:
+    """The same as UTF-8. Raises UnicodeDecodeError too."""
+    return read_bytes(path).decode("utf-8")
+
+
+def _opened(path: Path) -> int:
+    """A descriptor of a regular file, which does not wait should it have become something else since."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _check(os.fstat(descriptor).st_mode, path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check(mode: int, path: Path) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a folder; should be a regular file", str(path))
+    if not stat.S_ISREG(mode):
+        kind = next((name for holds, name in KINDS if holds(mode)), "of another kind")
+        raise NotRegular(errno.EINVAL, f"is {kind}; should be a regular file", str(path))

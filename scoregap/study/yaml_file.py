@@ -1,0 +1,102 @@
+"""A YAML file of plain data, read with bounds: a few lines can stand for more than any memory holds.
+
+path -> what stands there, or an InputError of one line: file, line, what is wrong
+
+By its aliases and merges a file of ten lines may mean 1e9 values, which whoever expands them would work on for hours.
+Here a file has at most MOST_BYTES bytes, MOST_VALUES values (those that aliases repeat count as often as they occur),
+DEEPEST levels, and numbers of MOST_DIGITS characters, and is refused at the first thing that is more.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scoregap import InputError, brief
+from scoregap.store.opening import read_bytes
+
+MOST_BYTES = 2**20
+MOST_VALUES = 100_000
+DEEPEST = 30
+MOST_DIGITS = 400  # float64 has none of more before the point
+NUMBERS = {f"tag:yaml.org,2002:{name}" for name in ("int", "float")}
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file, as `yaml.safe_load` has it; a key may be written once. Raises InputError."""
+    try:
+        return yaml.load(read_bytes(path, MOST_BYTES).decode("utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+    except UnicodeDecodeError:
+        raise InputError("is not UTF-8 text", file=path) from None
+    except _BeyondBoundsError as error:
+        raise InputError(f"{error} is not allowed", file=path, key=f"line {error.line}") from None
+    except yaml.YAMLError as error:
+        place, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        where = f"line {place.line + 1}" if place else ""
+        raise InputError("is not YAML", file=path, key=where, allowed=problem or " ".join(str(error).split())) from None
+
+
+class _BeyondBoundsError(Exception):
+    """What in a file is more than the bounds allow, and the line where that begins."""
+
+    def __init__(self, what: str, mark: yaml.Mark):
+        super().__init__(what)
+        self.line = mark.line + 1
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that keeps the bounds, refuses a key written twice, and says where a value is none of its tag."""
+
+    def __init__(self, stream: str):
+        super().__init__(stream)
+        self.count = self.depth = 0
+        self.sizes: dict[yaml.Node, int] = {}  # values of the nodes that are complete, with what aliases repeat
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """One node, after its bounds; a node that an alias stands for counts again, with all that is in it."""
+        mark, alias, before = self.peek_event().start_mark, self.check_event(yaml.AliasEvent), self.count
+        if self.depth == DEEPEST:
+            raise _BeyondBoundsError(f"a depth of more than {DEEPEST} levels", mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        if node is None:
+            return None
+        if alias and node not in self.sizes:
+            raise _BeyondBoundsError("an alias of what it is in", mark)
+        self.count += self.sizes[node] if alias else 1
+        if self.count > MOST_VALUES:
+            raise _BeyondBoundsError(f"a file of more than {MOST_VALUES} values (aliases repeat what they name)", mark)
+        self.sizes[node] = self.count - before
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value of a node; whatever its constructor raises, as an error with a place. There is one zero: a study
+        with -0.0 is no other study."""
+        if node.tag in NUMBERS and len(node.value) > MOST_DIGITS:
+            raise _BeyondBoundsError(f"a number of more than {MOST_DIGITS} characters", node.start_mark)
+        try:
+            value = super().construct_object(node, deep)
+            return value + 0.0 if isinstance(value, float) else value
+        except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):  # of !!timestamp x, !!bool x, ...
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"{brief(node.value)} is no {kind}", problem_mark=node.start_mark
+            ) from None
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping, each of whose keys is written once."""
+        seen = set()
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, (list, dict, set)):
+                raise yaml.MarkedYAMLError(problem="a list or a mapping is no key", problem_mark=key_node.start_mark)
+            if key in seen:
+                problem = f"key {brief(key)} is written twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
