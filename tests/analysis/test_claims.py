@@ -6,32 +6,11 @@ import pytest
 from tiny import edited, run_stages
 
 from scoregap import cubes
-from scoregap.analysis import claims
-from scoregap.laws import times
+from scoregap.analysis import claims, quantities
 from scoregap.study import load
 from scoregap.study.schema import Margins
 
-T = np.geomspace(1e-4, 1e3, 400)
 MARGINS = Margins(t_open=0.15, t_max=0.05, t_close=0.15, t_consolidation=0.1)
-
-
-@pytest.mark.parametrize(("a", "b", "g"), [(4.0, 0.25, 0.05), (1.0, 0.01, 0.002), (2.0, 0.3, 0.3)])
-def test_boundaries_are_those_of_the_closed_form(a, b, g):
-    """Linear interpolation on this grid of .04 in ln t is good to 1e-3."""
-    widths = np.stack([times.gap_width(T, a, b), g / (T + g)])[None]
-    found = claims.boundaries(T, widths, 0.1)
-    assert found["coverage_begins"] == pytest.approx(times.visible(a, b, 0.1)[0], rel=1e-3)
-    assert found["coverage_ends"] == pytest.approx(times.coverage_to_consolidation(a, b, g), rel=1e-3)
-
-
-def test_boundaries_that_are_not_there_are_nan():
-    never = np.stack([np.full_like(T, 0.05), 1 / (1 + T)])[None]
-    found = claims.boundaries(T, never, 0.1)
-    assert np.isnan([found["coverage_begins"], found["coverage_ends"]]).all()
-    early = np.stack([times.gap_width(T, 4.0, 0.25), 5 / (5 + T)])[None]  # the final gap leads from the start
-    assert np.isnan(claims.boundaries(T, early, 0.1)["coverage_ends"]).all()
-    beyond = np.stack([times.gap_width(T, 1e9, 1.0), 1e-9 / (T + 1e-9)])[None]  # visible at all of the grid above
-    assert np.isnan(claims.boundaries(T, beyond, 0.1)["coverage_begins"]).all()
 
 
 def judged(name, law, exact, trained, gaussian=None, more=None):
@@ -124,7 +103,7 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     assert counts["t_consolidation"] == 4
     assert counts["schedule"] == 1
     assert counts["shift"] == counts["ghost"] == 1
-    assert list(frame.claim.unique()) == [name for name in claims.CLAIMS if name in counts]
+    assert list(frame.claim.unique()) == [name for name in quantities.CLAIMS if name in counts]
     written = pd.read_csv(folder / "claims.csv")
     assert len(written) == len(frame)
     assert set(written.verdict) <= {"agrees", "disagrees", "inconclusive", "not testable"}
@@ -137,7 +116,7 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     assert set(frame[frame["manifold.groups.1.std"] == 1.0].draws) == {2}
     text = (folder / "comparison.txt").read_text()
     assert "the paper's claims" in text
-    assert claims.CLAIMS["schedule"].says in text
+    assert quantities.CLAIMS["schedule"].says in text
 
 
 @pytest.mark.slow
@@ -169,8 +148,8 @@ def test_lines_count_verdicts_and_reasons():
     frame = pd.DataFrame(rows, columns=["claim", "verdict", "of_exact", "why"])
     head, _, line, last = claims.lines(frame)
     assert head.split() == ["the", "paper's", "claims", "law", "exact", "disagrees", "for"]
-    assert line.startswith(claims.CLAIMS["t_max"].says)
-    counts = line.removeprefix(claims.CLAIMS["t_max"].says)
+    assert line.startswith(quantities.CLAIMS["t_max"].says)
+    counts = line.removeprefix(quantities.CLAIMS["t_max"].says)
     assert counts.split() == ["1", "/", "0", "/", "1", "1", "/", "1", "/", "0", "learning", "(1)"]
     assert "agrees / inconclusive / disagrees" in last
     assert claims.lines(frame[frame.claim == "order"]) == []
