@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from scoregap.analysis import quantities
 from scoregap.analysis.intervals import interval, interval_with_draws, logarithms, median, within
-from scoregap.analysis.quantities import CLAIMS, measured, of_law, relate
+from scoregap.analysis.quantities import CLAIMS
 from scoregap.analysis.tables import plain, text
 from scoregap.analysis.verdicts import JUDGED, Cause, Verdict
 from scoregap.scores import EXACT
@@ -32,12 +33,14 @@ ARMS = ("law", "gaussian", "exact", "trained")
 
 
 class Cell(NamedTuple):
-    """The claims of every score in one cell. arms: law and scores -> {claim: (seeds,)}."""
+    """The claims of every score in one cell. arms: law and scores -> {claim: (seeds, ...)}. redrawn: {claim: (draws,)}
+    of the exact score for F drawn anew."""
 
     study: Study
     values: dict
     seeds: tuple[int, ...]
     arms: dict[str, dict[str, np.ndarray]]
+    redrawn: dict[str, np.ndarray]
 
     @property
     def untrained(self) -> tuple:
@@ -61,6 +64,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
         for ds in datasets
         for cell in _cells(study, ds)
     ]
+    _related(cells)
     drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
     for cell in cells:
         law, exact = cell.arms["law"], cell.arms["exact"]
@@ -85,13 +89,27 @@ def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
         cell = loaded.sel(chosen).load()
         if not (cell.status == 1).any():
             continue
-        arms = {str(name): measured(cell, str(name), study) for name in cell.network.values}
-        arms["law"] = of_law(cell, study)
-        if len(study.axes.get("train.schedule", ())) > 1 and chosen["train.schedule"] == "vp":
-            relate("schedule", arms, loaded.sel(chosen | {"train.schedule": "ve"}))
-        if chosen["curvature"] and 0 in study.axes["curvature"]:
-            relate("shift", arms, loaded.sel(chosen | {"curvature": 0.0}))
-        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms)
+        cell = cell.isel(time=np.isfinite(cell.time.values))
+        one = quantities.cell_of(study, chosen)
+        arms = {str(name): quantities.measured(cell, str(name), one) for name in cell.network.values}
+        arms["law"] = quantities.of_law(cell, one)
+        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms, quantities.of_draws(cell, one))
+
+
+def _related(cells: list[Cell]) -> None:
+    """Add to cells the claims about others: of every block, wherever both are."""
+    places: defaultdict[tuple, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        places[_place(cell.values)].append(cell)
+    for cell in cells:
+        for related in quantities.RELATED:
+            if cell.values.get(related.axis, related.base) != related.base:
+                others = places[_place(cell.values | {related.axis: related.base})]
+                quantities.relate(related, cell.arms, cell.seeds, [(other.arms, other.seeds) for other in others])
+
+
+def _place(values: dict) -> tuple:
+    return tuple(sorted(values.items()))
 
 
 def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[dict]:
