@@ -39,13 +39,15 @@ STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
 
 
 class State(IntEnum):
-    """Whether a phase time is known, and why not; a gap is visible from fit.visibility on."""
+    """Whether a phase time is known, and why not; a gap is visible from fit.visibility on. A time is NaN unless it is
+    MEASURED. NONE_PREDICTED is of the law only: its bulks have merged, or reach down to 0."""
 
     NOT_APPLICABLE = 0
     MEASURED = 1
     ABOVE = 2
     BELOW = 3
     ABSENT = 4
+    NONE_PREDICTED = 5
 
     @property
     def text(self) -> str:
@@ -53,13 +55,14 @@ class State(IntEnum):
         return _STATE_TEXTS[self]
 
 
-NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT = State
+NOT_APPLICABLE, MEASURED, ABOVE, BELOW, ABSENT, NONE_PREDICTED = State
 _STATE_TEXTS = {
     NOT_APPLICABLE: "not applicable",
     MEASURED: "measured",
     ABOVE: "above the grid",
     BELOW: "below the grid",
     ABSENT: "no visible gap",
+    NONE_PREDICTED: "no gap predicted",
 }
 _STATES = ", ".join(f"{state.value} {state.text}" for state in State)
 VARIANCE = "data_unit^2"

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from scoregap.analysis import hypotheses
-from scoregap.analysis.quantities import WIDTH, widest_spacing
+from scoregap.analysis.quantities import WIDTH, WRONG, widest_spacing
 from scoregap.laws import draws
 from scoregap.laws.variances import VarianceLaw
 
@@ -85,10 +85,10 @@ def chance(name: str, width: float, studies: int, seed: int) -> list[Row]:
 def proportions(probability: float, studies: int, seed: int) -> list[Row]:
     """Found right with a probability."""
     rng = np.random.default_rng(seed)
-    error = "agrees" if probability <= hypotheses.MOSTLY else "disagrees" if probability >= hypotheses.USUALLY else ""
+    error = "agrees" if probability <= hypotheses.MOSTLY else "disagrees" if probability >= 1 - WRONG else ""
     return [
         counted("proportion", f"right in {probability:g}", k, error,
-                [hypotheses.proportion(rng.random(k) < probability, CONFIDENCE) for _ in range(studies)])
+                [hypotheses.proportion(rng.random(k) < probability, WRONG, CONFIDENCE) for _ in range(studies)])
         for k in SEEDS
     ]  # fmt: skip
 

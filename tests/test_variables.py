@@ -73,5 +73,6 @@ def test_codes_say_what_they_mean_as_the_cf_conventions_have_it():
         assert bool(flags) == (name in codes), name
     attrs = ds.t_open_state.attrs
     meanings = dict(zip(attrs["flag_values"], attrs["flag_meanings"].split(), strict=True))
-    assert meanings == {0: "not_applicable", 1: "measured", 2: "above", 3: "below", 4: "absent"}
+    names = ("not_applicable", "measured", "above", "below", "absent", "none_predicted")
+    assert meanings == dict(enumerate(names))
     assert all(f"{state.value} {state.text}" in attrs["long_name"] for state in variables.State)

@@ -3,44 +3,53 @@
 parts of a study with the datasets of its cube -> a row per claim, cell and trained network
 
 Every quantity is read off the curves and spectra of law, Gaussian, exact and trained score by the same operator. The
-claim is what the law says. **agrees**: the interval of trained against law over seeds lies inside the margin;
-**disagrees**: wholly outside, or never seen; **inconclusive**: neither; **not testable**: the law has no such number in
-this cell. The exact score needs no training, so a block of the study may draw it more often than networks are trained:
-all its draws of a cell say how far it is from the law. `why` splits the distance: trained from exact is learning error,
-exact from law is what finite size and curvature do (THEORY.md 5).
+claim is what the law says; `verdicts.decide` says whether the network agrees with it, and with the exact score. The
+exact score needs no training, so a block of the study may draw it more often than networks are trained: all its draws
+of a cell say how far it is from the law. `why` splits the distance: trained from exact is learning error, exact from
+law is what finite size and curvature do (THEORY.md 5).
 """
 
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap.analysis import quantities
-from scoregap.analysis.intervals import interval, interval_with_draws, logarithms, median, within
-from scoregap.analysis.quantities import CLAIMS
-from scoregap.analysis.tables import plain, text
-from scoregap.analysis.verdicts import JUDGED, Cause, Verdict
+from scoregap.analysis import hypotheses, quantities
+from scoregap.analysis.comparison import seeds_of
+from scoregap.analysis.hypotheses import Tested
+from scoregap.analysis.intervals import interval, interval_with_draws, median
+from scoregap.analysis.quantities import CLAIMS, Claim, Kind
+from scoregap.analysis.tables import PHASES, plain, text
+from scoregap.analysis.verdicts import JUDGED, Decision, Detail, Seeds, Verdict, cause, decide
 from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.study.schema import Margins
+from scoregap.variables import NOT_APPLICABLE
 
 ARMS = ("law", "gaussian", "exact", "trained")
+MEANS = (Kind.RATIO, Kind.DIFFERENCE)  # kinds of claims about a mean
 
 
 class Cell(NamedTuple):
-    """The claims of every score in one cell. arms: law and scores -> {claim: (seeds, ...)}. redrawn: {claim: (draws,)}
-    of the exact score for F drawn anew."""
+    """The claims of every score in one cell. arms: law and scores -> {claim: (seeds, ...)}. states: the same, of those
+    claims that are phase times. redrawn: {claim: (draws,)} of the exact score for F drawn anew."""
 
     study: Study
     values: dict
     seeds: tuple[int, ...]
     arms: dict[str, dict[str, np.ndarray]]
+    states: dict[str, dict[str, np.ndarray]]
     redrawn: dict[str, np.ndarray]
+
+    def of(self, arm: str, claim: str) -> Seeds | None:
+        """A claim of the law or of a score; None where there is none."""
+        values = self.arms.get(arm, {}).get(claim)
+        return None if values is None else Seeds.of(values, self.states[arm].get(claim))
 
     @property
     def untrained(self) -> tuple:
@@ -68,7 +77,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
     for cell in cells:
         law, exact = cell.arms["law"], cell.arms["exact"]
-        for name in law.keys() & exact.keys():
+        for name in (name for name in law.keys() & exact.keys() if CLAIMS[name].kind in MEANS):
             pairs = zip(exact[name], law[name], strict=True)
             drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=True))
     rows = [row for cell in cells for row in _rows(cell, drawn)]
@@ -93,7 +102,9 @@ def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
         one = quantities.cell_of(study, chosen)
         arms = {str(name): quantities.measured(cell, str(name), one) for name in cell.network.values}
         arms["law"] = quantities.of_law(cell, one)
-        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms, quantities.of_draws(cell, one))
+        of_times = {arm: states(cell, arm) for arm in arms}
+        redrawn = quantities.of_draws(cell, one)
+        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms, of_times, redrawn)
 
 
 def _related(cells: list[Cell]) -> None:
@@ -117,66 +128,163 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
     settings = cell.study.document.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
     for network in cell.study.evaluated_scores:
-        known = {"law": cell.arms["law"], "gaussian": cell.arms.get("gaussian", {}), "exact": cell.arms["exact"],
-                 "trained": cell.arms[network]}  # fmt: skip
+        names = {arm: network if arm == "trained" else arm for arm in ARMS}
         for name, claim in CLAIMS.items():
-            if name in known["trained"] and name in known["law"]:
-                draws = drawn[name, *cell.untrained]
-                more = [pair for seed, pair in draws.items() if seed not in cell.seeds]
+            arms = {arm: one for arm, own in names.items() if (one := cell.of(own, name))}
+            if {"law", "exact", "trained"} <= arms.keys():
                 label = {"claim": name, "says": claim.says, "source": claim.source}
-                found = against_law_and_exact(
-                    name, {arm: known[arm].get(name) for arm in ARMS}, margins, settings.confidence,
-                    np.array(more, float).reshape(-1, 2).T,
-                )  # fmt: skip
-                yield label | cell.values | {"network": network} | found
+                if claim.kind in MEANS:
+                    more = _further(cell, name, drawn[name, *cell.untrained])
+                    found = against_law_and_exact(name, arms, margins, settings.confidence, more)
+                else:
+                    values = {arm: one.values for arm, one in arms.items()}
+                    found = by_kind(claim, values, settings.confidence)
+                seeds = ", ".join(str(seed) for seed in cell.seeds)
+                yield label | cell.values | {"network": network} | found | {"seeds": seeds}
+
+
+def _further(cell: Cell, name: str, drawn: dict[int, tuple[float, float]]) -> np.ndarray:
+    """(2, draws) of exact and law, of draws of F on which nothing was trained: of the study, and of simulation."""
+    more = [pair for seed, pair in drawn.items() if seed not in cell.seeds]
+    if name in cell.redrawn:
+        more += [(one, cell.arms["law"][name][0]) for one in cell.redrawn[name]]
+    return np.array(more, float).reshape(-1, 2).T
+
+
+def states(cell: xr.Dataset, network: str) -> dict[str, np.ndarray]:
+    """{claim: (seeds,)} the states of phase times of one score, or of the law."""
+    return {name: seeds_of(cell, network, name, -1 if name == PHASES[-1] else 0).states for name in PHASES}
 
 
 def against_law_and_exact(
-    name: str,
-    values: dict[str, np.ndarray | None],
-    margins: Margins,
-    confidence: float,
-    more: np.ndarray = np.empty((2, 0)),
+    name: str, arms: dict[str, Seeds], margins: Margins, confidence: float, more: np.ndarray = np.empty((2, 0))
 ) -> dict[str, Any]:
-    """Medians, intervals, verdicts and why. values: (seeds,) of every arm, None where the study does not have it.
-    more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained.
+    """Medians, intervals, verdicts and why. arms: of ARMS; without gaussian where the study does not have it.
+    more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
+    score's is not known are left out.
     """
     claim = CLAIMS[name]
     margin = claim.margin
     if margin is None:
         margin = getattr(margins, "t_consolidation" if name == "shift" else name)
-    allowed = logarithms(margin) if claim.log else (-margin, margin)
     scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
-    known = {arm: scale(one) for arm, one in values.items() if one is not None}
-    learning, finite = known["trained"] - known["exact"], known["exact"] - known["law"]
+    known = arms["exact"].states != NOT_APPLICABLE
+    law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
+    learning = trained.scaled(claim.log) - exact.scaled(claim.log)
+    finite = exact.scaled(claim.log) - law.scaled(claim.log)
     further = _finite(np.subtract(*scale(more)))
-    both = np.isfinite(learning) & np.isfinite(finite)
-    ends = {
-        "": interval(_finite(known["trained"]), confidence),
-        "law_": interval_with_draws(learning[both], finite[both], further, confidence),
-        "exact_": interval(_finite(learning), confidence),
-    }
-    row = {arm: math.nan if (one := values[arm]) is None else median(one) for arm in ARMS}
-    row |= {f"{of}{end}": float(back(one)) for of, two in ends.items() for end, one in zip(("low", "high"), two,
-                                                                                          strict=True)}  # fmt: skip
-    finite = np.concatenate([finite, further])
-    row |= {"margin": margin, "draws": int(np.isfinite(finite).sum())}
-    row |= {"learning": float(less(median(learning))), "finite": float(less(median(finite)))}
-    verdict, of_exact = (within(*ends[of], *allowed) for of in ("law_", "exact_"))
-    if not np.isfinite(known["law"]).any():
-        verdict = Verdict.NOT_TESTABLE
-    elif not np.isfinite(known["trained"]).any():
-        verdict = of_exact = Verdict.DISAGREES if np.isfinite(known["exact"]).any() else Verdict.NOT_TESTABLE
-    why = cause(row["learning"], row["finite"], margin) if verdict == Verdict.DISAGREES else ""
-    return row | {"of_exact": of_exact, "verdict": verdict, "why": why}
+    # By way of the exact score, if it has what the network has.
+    both = trained.seen & law.seen
+    by_exact = bool((exact.seen | ~both).all())
+    ends = interval_with_draws(learning[both], finite[both], further, confidence) if by_exact else None
+    found = Decided(
+        decide(trained, law, margin, claim.log, confidence, ends),
+        decide(trained, exact, margin, claim.log, confidence),
+        decide(exact, law, margin, claim.log, confidence),
+        float(less(median(learning))),
+        float(less(median(np.concatenate([finite, further])))),
+        int(np.isfinite(finite).sum() + len(further)),
+    )
+    medians = {arm: median(arms[arm].scaled(False)) if arm in arms else math.nan for arm in ARMS}
+    return found.row(medians, interval(_finite(arms["trained"].scaled(claim.log)), confidence), margin, back)
 
 
-def cause(learning: float, finite: float, margin: float) -> Cause:
-    """Which of two distances is beyond the margin: trained from exact, exact from the law; what is not known is."""
-    by_learning, by_finite = (not abs(one) <= margin for one in (learning, finite))
-    if by_learning and by_finite:
-        return Cause.BOTH
-    return Cause.LEARNING if by_learning else Cause.FINITE if by_finite else Cause.A_LITTLE
+class Decided(NamedTuple):
+    """What is decided of a claim. of_law, of_exact: trained against the law and the exact score; exact_of_law: the
+    exact score against the law. learning, finite: medians of the distances; draws: of the exact score."""
+
+    of_law: Decision
+    of_exact: Decision
+    exact_of_law: Decision
+    learning: float
+    finite: float
+    draws: int
+
+    def row(
+        self, shown: dict[str, float], own: tuple[float, float], margin: float, back: Callable = float
+    ) -> dict[str, Any]:
+        """The columns of the table. shown: of every arm; own: interval of trained; back: of intervals to the table."""
+        row: dict[str, Any] = dict(shown)
+        law, exact = ((one.low, one.high) for one in (self.of_law, self.of_exact))
+        for of, (low, high) in (("", own), ("law_", law), ("exact_", exact)):
+            row |= {f"{of}low": float(back(low)), f"{of}high": float(back(high))}
+        row |= {"margin": margin, "draws": self.draws, "learning": self.learning, "finite": self.finite}
+        row |= {"of": self.of_law.detail.of, "seen": self.of_law.detail.seen}
+        why = cause(self.of_law, self.of_exact, self.exact_of_law, self.learning, self.finite, margin)
+        return row | {"of_exact": self.of_exact.verdict, "verdict": self.of_law.verdict, "why": why}
+
+
+def by_kind(claim: Claim, arms: dict[str, np.ndarray], confidence: float) -> dict[str, Any]:
+    """The same of claims that are not about a mean. arms: of ARMS, (seeds,), (seeds, n) of curves, (draws,) of chance.
+
+    law, gaussian, exact, trained are: of distances their medians from the law; proportions right; median widths.
+    """
+    law, exact, trained, margin = arms["law"], arms["exact"], arms["trained"], claim.margin
+    assert margin is not None  # the study has margins of phase times alone
+    if claim.kind is Kind.CHANCE:
+        of_trained, of_exact = (hypotheses.chance(one, law, margin, confidence) for one in (trained, exact))
+        found = Decided(
+            _decision(of_trained, np.isfinite(trained), np.isfinite(exact)),
+            decide(Seeds.of(trained), Seeds.of(exact), margin, False, confidence),
+            _decision(of_exact, np.isfinite(exact), np.isfinite(exact)),
+            median(trained - exact),
+            median(exact) - median(law),
+            int(np.isfinite(exact).sum()),
+        )
+        shown = {arm: median(arms[arm]) if arm in arms else math.nan for arm in ARMS}
+        return found.row(shown, interval(_finite(trained), confidence), margin)
+    if claim.kind is Kind.RIGHT:
+        compared, mean, true = _equal, _mean, 1.0
+
+        def test(values):
+            return hypotheses.proportion(values, margin, confidence)
+    else:
+        compared, mean, true = _largest if claim.kind is Kind.LARGEST else _rms, median, 0.0
+
+        def test(values):
+            return hypotheses.distance(values, margin, confidence)
+
+    known = [np.isfinite(one.reshape(len(one), -1)).all(1) for one in (trained, exact)]
+    to_law, learning, finite = compared(trained, law), compared(trained, exact), compared(exact, law)
+    found = Decided(
+        _decision(test(to_law), known[0], known[1], true),
+        _decision(test(learning), known[0], known[1], true),
+        _decision(test(finite), known[1], known[1], true),
+        mean(learning) - true,
+        mean(finite) - true,
+        int(np.isfinite(finite).sum()),
+    )
+    shown = {arm: mean(compared(arms[arm], law)) if arm in arms else math.nan for arm in ARMS}
+    return found.row(shown, (found.of_law.low + true, found.of_law.high + true), margin)
+
+
+def _decision(found: Tested, subject: np.ndarray, reference: np.ndarray, true: float = 0.0) -> Decision:
+    """What was tested, as a `Decision`; the interval less what is true. subject, reference: (seeds,) whether known."""
+    verdict, seen, known = found.verdict, int(subject.sum()), int(reference.sum())
+    if not seen or not known:
+        verdict = Verdict.DISAGREES if known > 1 else Verdict.NOT_TESTABLE
+    return Decision(verdict, Detail("", len(subject), seen, known), found.low - true, found.high - true)
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(seeds,) 1 where two are equal, 0 where not; NaN where one is not known."""
+    return np.where(np.isfinite(one) & np.isfinite(other), one == other, np.nan)
+
+
+def _largest(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(seeds,) largest distance of two curves (seeds, n); NaN where one is not known."""
+    return np.abs(one - other).max(1)
+
+
+def _rms(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(seeds,) root mean square distance of two curves (seeds, n); NaN where one is not known."""
+    return np.sqrt(np.square(one - other).mean(1))
+
+
+def _mean(values: np.ndarray) -> float:
+    """Mean of what is finite; NaN if nothing is."""
+    known = _finite(values)
+    return float(known.mean()) if known.size else math.nan
 
 
 def _log(values) -> np.ndarray:

@@ -5,7 +5,7 @@ study, datasets of its cube -> comparison (a row per phase time), the same from 
 Every row is one phase time of one gap in one cell, all seeds together. trained / exact is the learning error,
 exact / law the finite-size and curvature error of the law (THEORY.md 5). The verdict asks whether the network
 agrees with the exact score: the interval of the ratio over seeds lies wholly inside the study's margin (agrees),
-wholly outside (disagrees), or neither (inconclusive); where seeds lack the time, `verdicts.of_states`. Consistency and
+wholly outside (disagrees), or neither (inconclusive); where seeds lack the time, see `verdicts.decide`. Consistency and
 alignment times have no margin and no verdict, a dimension says in how many seeds it is right.
 """
 
@@ -20,13 +20,14 @@ import xarray as xr
 
 from scoregap import InputError, variables
 from scoregap.analysis import verdicts
-from scoregap.analysis.intervals import compare_to_exact, median
+from scoregap.analysis.intervals import mean, median
 from scoregap.analysis.tables import distinguishing_axes, plain, rows_of_evaluated_scores, text, written
-from scoregap.analysis.verdicts import Detail, Reason, Verdict
+from scoregap.analysis.verdicts import Detail, Reason, Seeds, Verdict, decide
 from scoregap.data import FAMILIES
 from scoregap.scores import EXACT, REFERENCES
 from scoregap.study import Study
 from scoregap.study.schema import Compare
+from scoregap.variables import MEASURED, NOT_APPLICABLE
 
 SHOWN = 80  # rows of the terminal table; the file has all
 TEXTS = ("verdict", "reason", "state", "exact_state", "not_ok")  # columns that may be empty
@@ -77,29 +78,24 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
     exact = cell.sel(network=EXACT) if EXACT in cell.network.values else None
     for gap in own.gap.values:
         final = gap == own.gap.values[-1] or not FAMILIES[values["family"]].shares
-        one, unknown = own.isel(gap=gap, group=gap), exact_unknown(cell.isel(gap=gap))  # the group above the gap
+        one = own.isel(gap=gap, group=gap)  # the group above the gap
         place = {"gap": int(gap), "boundary": _one(one.boundary.values)}
         seeds = _seeds(own.status)
         for method in ("", "model_"):
             for time in ("t_consolidation",) if final else ("t_open", "t_max", "t_close"):
                 name = method + time
-                curves = curves_of(one, name, network)
-                states = {
-                    subject: one[f"{'law_' if network == 'law' else ''}{name}_state"].values,
-                    "exact": exact[f"{name}_state"].isel(gap=gap).values
-                    if exact is not None
-                    else np.zeros(len(unknown)),
-                }
-                known = ~(unknown & np.isnan(curves["exact"]))
-                curves, states = ({key: some[known] for key, some in given.items()} for given in (curves, states))
-                row = compare_to_exact(curves, states, subject, getattr(margins, time), settings.confidence)
-                row["unknown"] = int((~known).sum())
+                pair = {who: seeds_of(cell, who, name, gap) for who in (network, EXACT)}
+                row = compare_to_exact(
+                    curves_of(one, name, network),
+                    {subject: pair[network], "exact": pair[EXACT]},
+                    subject,
+                    getattr(margins, time),
+                    settings.confidence,
+                )
                 if exact is None:
                     row |= _not_testable(Reason.NO_EXACT)
                 elif subject == "law" and own.law_edge.isnull().all():
                     row |= _not_testable(Reason.NO_LAW)
-                elif not known.any():
-                    row |= _not_testable(Reason.EXACT_UNKNOWN)
                 rows.append(label | place | {"quantity": name} | row | seeds)
             if not (final or method):
                 rows.append(label | place | {"quantity": "consistency"} | consistency(one, network, settings) | seeds)
@@ -131,29 +127,83 @@ def curves_of(one: xr.Dataset, name: str, network: str) -> dict[str, np.ndarray]
     return curves | {"trained": one[name].values if network != "law" else none}
 
 
+def seeds_of(cell: xr.Dataset, network: str, name: str, gap: int) -> Seeds:
+    """A phase time of a gap of one score, or of the law, in every seed of a cell.
+
+    Of the exact score it is NOT_APPLICABLE, so not known, where the cell does not have the score, and where its width
+    is unknown at some noise variance, as sampled truth is where its guard fails, and no time was found in the rest.
+    """
+    here = cell.isel(gap=gap)
+    if network == "law":
+        of_law = here.isel(network=0)
+        return Seeds(of_law[f"law_{name}"].values, of_law[f"law_{name}_state"].values)
+    if network not in cell.network.values:
+        return Seeds.of(np.full(cell.sizes["seed"], np.nan))
+    one = here.sel(network=network)
+    times, states = one[name].values, one[f"{name}_state"].values
+    if network == EXACT:
+        unknown = ((one.status == 1) & one.gap_width.isnull().any("time")).values
+        states = np.where(unknown & (states != MEASURED), NOT_APPLICABLE, states)
+    return Seeds(times, states)
+
+
+def compare_to_exact(
+    curves: dict[str, np.ndarray], pair: dict[str, Seeds], subject: str, margin: float, confidence: float
+) -> dict[str, Any]:
+    """Medians over seeds, ratio of the subject to exact with its Student interval in the logarithm, and the
+    verdict with its detail.
+
+    curves: law, gaussian, exact, trained; each (seeds,), NaN where there is no time. pair: the subject and exact; seeds
+    in which exact is not known are left out, unless it is known in none. subject: trained, or law.
+    ratio: median over seeds of the ratios, seed by seed; the interval is of their mean logarithm.
+    time, exact_time: geometric means over seeds, with Student intervals; see `mean`.
+    position: where trained lies between gaussian (0) and exact (1) in log t; NaN where they differ by less than
+    the margin.
+    """
+    found = decide(pair[subject], pair["exact"], margin, True, confidence)
+    known = pair["exact"].states != NOT_APPLICABLE
+    known |= not known.any()
+    curves |= {name: np.where(one.seen, one.values, np.nan) for name, one in pair.items()}
+    curves = {name: values[known] for name, values in curves.items()}
+    exact, trained = curves["exact"], curves[subject]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.log(exact / curves["gaussian"])
+        position = np.where(np.abs(apart) > math.log1p(margin), np.log(trained / curves["gaussian"]) / apart, np.nan)
+        ratio, law = np.log(trained / exact), np.log(curves["law"] / exact)
+    row = {name: median(values) for name, values in curves.items()}
+    row |= {
+        "ratio": math.exp(median(ratio)),
+        "ratio_low": math.exp(found.low),
+        "ratio_high": math.exp(found.high),
+        "law_to_exact": math.exp(median(law)),
+        "position": median(position),
+        "margin": margin,
+    }
+    for prefix, name in (("", subject), ("exact_", "exact")):
+        ends = mean(curves[name], pair[name].states[known], confidence)
+        row |= dict(zip((f"{prefix}time", f"{prefix}low", f"{prefix}high"), ends, strict=True))
+    return row | {"verdict": found.verdict} | found.detail._asdict()
+
+
 def consistency(one: xr.Dataset, network: str, settings: Compare) -> dict[str, Any]:
     """t_open t_close / t_max^2 of every curve, as `compare_to_exact` gives a time; the study has no margin for it."""
     t_open, t_max, t_close = (curves_of(one, name, network) for name in ("t_open", "t_max", "t_close"))
     curves = {name: t_open[name] * t_close[name] / t_max[name] ** 2 for name in t_open}
     subject = "trained" if network != "law" else "law"
-    states = {name: np.isfinite(curves[name]).astype(int) for name in (subject, "exact")}
-    return compare_to_exact(curves, states, subject, math.nan, settings.confidence) | NOT_JUDGED
+    pair = {name: Seeds.of(curves[name]) for name in (subject, "exact")}
+    return compare_to_exact(curves, pair, subject, math.nan, settings.confidence) | NOT_JUDGED
 
 
 def alignment(one: xr.Dataset, exact: xr.Dataset | None, network: str, settings: Compare) -> dict[str, Any]:
     """Alignment times of one group, as `compare_to_exact` gives a time; the study has no margin for them."""
     curves = curves_of(one, "t_alignment", network)
-    states = {"trained": one.t_alignment_state.values}
-    states["exact"] = np.zeros_like(states["trained"]) if exact is None else exact.t_alignment_state.values
-    return compare_to_exact(curves, states, "trained", math.nan, settings.confidence) | NOT_JUDGED
-
-
-def exact_unknown(cell: xr.Dataset) -> np.ndarray:
-    """(seed,) whether the exact width of a gap is unknown at some time, as sampled truth is where its guard fails."""
-    if EXACT not in cell.network.values:
-        return np.zeros(cell.sizes["seed"], bool)
-    exact = cell.sel(network=EXACT)
-    return ((exact.status == 1) & exact.gap_width.isnull().any("time")).values
+    pair = {"trained": Seeds(one.t_alignment.values, one.t_alignment_state.values)}
+    pair["exact"] = (
+        Seeds.of(np.full(one.sizes["seed"], np.nan))
+        if exact is None
+        else Seeds(exact.t_alignment.values, exact.t_alignment_state.values)
+    )
+    return compare_to_exact(curves, pair, "trained", math.nan, settings.confidence) | NOT_JUDGED
 
 
 def _not_testable(reason: Reason) -> dict[str, str]:

@@ -14,8 +14,7 @@ from scipy import stats
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.verdicts import Verdict
 
-MOSTLY = 0.5  # proportion from which a claim of "always" agrees
-USUALLY = 0.9  # and below which it disagrees
+MOSTLY = 0.5  # proportion above which a claim of "always" agrees
 MEANS = 20_000  # of draws of the null, of which a quantile is taken
 
 
@@ -38,18 +37,19 @@ def distance(distances: np.ndarray, margin: float, confidence: float) -> Tested:
     return Tested(Verdict.DISAGREES if low > margin else Verdict.INCONCLUSIVE, low, high)
 
 
-def proportion(right: np.ndarray, confidence: float) -> Tested:
-    """Is something right always? right: (seeds,) 1 or 0, NaN where not known.
+def proportion(right: np.ndarray, margin: float, confidence: float) -> Tested:
+    """Is something right always? right: (seeds,) 1 or 0, NaN where not known. margin: how rarely it may be wrong.
 
-    Clopper and Pearson's interval of the proportion, exact for binomial counts. Disagrees if it lies below USUALLY:
+    Clopper and Pearson's interval of the proportion, exact for binomial counts. Disagrees if it lies below 1 - margin:
     what is always right is not so rarely right by chance; agrees if it lies above MOSTLY, and does not disagree;
-    otherwise inconclusive. So none right of two seeds or more disagrees, and at 90 % five of five agree, four do not.
+    otherwise inconclusive. So with a margin of .1 and at 90 % none right of two seeds or more disagrees, five of five
+    agree, four of four are too few.
     """
     known = _known(right)
     if not known.size:
         return Tested(Verdict.INCONCLUSIVE, np.nan, np.nan)
     found = stats.binomtest(int(known.sum()), known.size).proportion_ci(confidence, method="exact")
-    if found.high < USUALLY:
+    if found.high < 1 - margin:
         return Tested(Verdict.DISAGREES, found.low, found.high)
     return Tested(Verdict.AGREES if found.low > MOSTLY else Verdict.INCONCLUSIVE, found.low, found.high)
 

@@ -1,66 +1,19 @@
-"""Does a phase time agree with the exact one, over seeds?
+"""Means over seeds, and what is known of them.
 
-times per seed of every curve and whether they were seen, margin, confidence -> times and ratio with their intervals,
-and a verdict with its detail
+values per seed, confidence -> mean, median and intervals; margin -> the ends of what it allows
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from scoregap.analysis.verdicts import Verdict, of_states
 from scoregap.variables import ABOVE, BELOW
-
-
-def compare_to_exact(
-    curves: dict[str, np.ndarray], states: dict[str, np.ndarray], subject: str, margin: float, confidence: float
-) -> dict[str, Any]:
-    """Medians over seeds, ratio of the subject to exact with its Student interval in the logarithm, and the
-    verdict with its detail.
-
-    curves: law, gaussian, exact, trained; each (seeds,), NaN where there is no time. states: of the subject and of
-    exact, (seeds,) of `variables.State`. subject: trained, or law.
-    ratio: median over seeds of the ratios, seed by seed; the interval is of their mean logarithm.
-    time, exact_time: geometric means over seeds, with Student intervals; see `mean`.
-    position: where trained lies between gaussian (0) and exact (1) in log t; NaN where they differ by less than
-    the margin.
-    """
-    exact, trained = curves["exact"], curves[subject]
-    both = np.isfinite(exact) & np.isfinite(trained)
-    ratios = np.log(trained[both] / exact[both])
-    low, high = interval(ratios, confidence)
-    apart = np.log(exact / curves["gaussian"])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        position = np.where(np.abs(apart) > math.log1p(margin), np.log(trained / curves["gaussian"]) / apart, np.nan)
-    row = {name: median(values) for name, values in curves.items()}
-    row |= {
-        "ratio": math.exp(median(ratios)),
-        "ratio_low": math.exp(low),
-        "ratio_high": math.exp(high),
-        "law_to_exact": math.exp(median(np.log(curves["law"] / exact))),
-        "position": median(position),
-        "margin": margin,
-    }
-    for prefix, name in (("", subject), ("exact_", "exact")):
-        values = mean(curves[name], states[name], confidence)
-        row |= dict(zip((f"{prefix}time", f"{prefix}low", f"{prefix}high"), values, strict=True))
-    verdict, detail = of_states(states[subject], states["exact"])
-    return row | {"verdict": verdict or within(low, high, *logarithms(margin))} | detail._asdict()
 
 
 def logarithms(margin: float) -> tuple[float, float]:
     """The ends of a relative margin, down and up, in the logarithm."""
     return math.log1p(-margin) if margin < 1 else -math.inf, math.log1p(margin)
-
-
-def within(low: float, high: float, least: float, most: float) -> Verdict:
-    """Whether an interval lies inside what is allowed (agrees), wholly outside (disagrees), or neither, as where it is
-    not known (inconclusive)."""
-    if least <= low and high <= most:
-        return Verdict.AGREES
-    return Verdict.DISAGREES if low > most or high < least else Verdict.INCONCLUSIVE
 
 
 def mean(times: np.ndarray, states: np.ndarray, confidence: float) -> tuple[float, float, float]:

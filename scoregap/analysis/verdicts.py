@@ -1,6 +1,10 @@
-"""What a comparison says, as data, and the one place where that becomes text.
+"""What a comparison says, as data: the one place where it is decided, and the one where it becomes text.
 
-what was seen in every seed -> a verdict with its detail (columns of a table) -> words
+a quantity of a subject and of a reference in every seed -> a verdict with its detail (columns of a table) -> words
+verdicts against the law and against the exact score -> what stands behind them
+
+`comparison` (trained or law against exact) and `claims` (trained against law, and against exact) both ask `decide`, so
+that no two tables can contradict each other.
 """
 
 from collections.abc import Mapping
@@ -10,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from scoregap.variables import State
+from scoregap.analysis.intervals import interval, logarithms
+from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED, NOT_APPLICABLE, State
 
 
 class Verdict(StrEnum):
@@ -31,27 +36,29 @@ class Reason(StrEnum):
     NO_EXACT = "no exact arm"
     NO_LAW = "no law"
     EXACT_UNKNOWN = "exact not known"
-    SEEN_IN_SOME = "seen in some seeds"  # and not in the same ones by both
+    NONE_PREDICTED = "law predicts no gap"
+    SEEN_IN_SOME = "seen in some seeds"  # and not in the same ones by both, or for other reasons not in the rest
     SEEN_IN_NONE = "seen in none"
     NO_WINDOW = "no window"
 
 
 class Cause(StrEnum):
-    """What stands behind a disagreement with the law."""
+    """What stands behind a verdict against the law."""
 
     LEARNING = "learning"
     FINITE = "finite size or curvature"
     BOTH = "learning and finite size or curvature"
     A_LITTLE = "both a little"  # neither is beyond the margin by itself
+    CANCEL = "errors cancel"  # it agrees, and does not agree with the exact score
 
 
 class Detail(NamedTuple):
     """What stands beside a verdict; the fields are columns of the comparison.
 
     reason: a `Reason`, empty where an interval decides. of: seeds that are compared. seen, exact_seen: in how many of
-    them the subject, and the exact score, have the time. state, exact_state: why the others have none, states of
-    `variables.State` in words, empty where that is not known. unknown: seeds left out since their exact time is not
-    known. right: of a dimension, how many seeds have the true one; NaN of all else.
+    them the subject, and the exact score (or what else it is compared with), have the time. state, exact_state: why the
+    others have none, states of `variables.State` in words, empty where that is not known. unknown: seeds left out since
+    their exact time is not known. right: of a dimension, how many seeds have the true one; NaN of all else.
     """
 
     reason: str = ""
@@ -64,25 +71,115 @@ class Detail(NamedTuple):
     right: float = np.nan
 
 
-def of_states(states: np.ndarray, exact: np.ndarray) -> tuple[Verdict | None, Detail]:
-    """What the states of a time say, (seeds,) of the subject and of the exact score; no verdict where both have it in
-    the same seeds, so that their ratio decides.
+class Seeds(NamedTuple):
+    """A quantity of one curve in every seed. values: (seeds,). states: (seeds,) of `variables.State`; a value counts
+    only where it is MEASURED."""
 
-    Neither in any seed: agrees if there is one and the same reason, and disagrees otherwise. Otherwise, seen by one in
-    two seeds or more and by the other in none disagrees; the rest is inconclusive.
+    values: np.ndarray
+    states: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray, states: np.ndarray | None = None) -> "Seeds":
+        """Of what has no states: known where it is finite."""
+        values = np.asarray(values, float)
+        found = np.where(np.isfinite(values), MEASURED, NOT_APPLICABLE) if states is None else np.asarray(states)
+        return cls(values, found)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(seeds,) where there is a value."""
+        return (self.states == MEASURED) & np.isfinite(self.values)
+
+    def scaled(self, log: bool) -> np.ndarray:
+        """(seeds,) the values, or their logarithms; NaN where there is none."""
+        values = np.where(self.seen, self.values, np.nan)
+        return np.log(values, where=values > 0, out=np.full_like(values, np.nan)) if log else values
+
+
+class Decision(NamedTuple):
+    """low, high: the interval of the mean difference, of logarithms if so, over the seeds in which both are seen."""
+
+    verdict: Verdict
+    detail: Detail
+    low: float
+    high: float
+
+
+def decide(
+    subject: Seeds,
+    reference: Seeds,
+    margin: float,
+    log: bool,
+    confidence: float,
+    ends: tuple[float, float] | None = None,
+) -> Decision:
+    """Does a quantity agree with its reference?
+
+    margin: largest difference that agrees, relative if `log`. ends: the interval over the seeds in which both are seen,
+    where it is known better than Student's of their differences.
+
+    Seeds in which the reference is NOT_APPLICABLE, so not known, are left out (`Detail.unknown`); without any other it
+    is not testable. Seen by neither in any seed: agrees if the sets of reasons are equal, and otherwise disagrees. Seen
+    by one in no seed and by the other in two or more: disagrees. Seen by one only in some seed, or unseen in the others
+    for different reasons: inconclusive. Otherwise `within` says where the interval lies. That the law predicts no gap
+    is the same reason as that none is visible.
     """
-    seen, known = (some == State.MEASURED for some in (states, exact))
-    missing = [sorted(set(some.tolist()) - {State.NOT_APPLICABLE, State.MEASURED}) for some in (states, exact)]
-    here, there = (" or ".join(State(code).text for code in codes) for codes in missing)
-    detail = Detail("", len(states), int(seen.sum()), int(known.sum()), here, there)
-    if not (seen | known).any():
-        same = missing[0] == missing[1] and len(missing[0]) == 1
-        return Verdict.AGREES if same else Verdict.DISAGREES, detail._replace(reason=Reason.SEEN_IN_NONE)
-    if (seen != known).any():
+    known = reference.states != NOT_APPLICABLE
+    unknown = int((~known).sum())
+    subject, reference = (Seeds(one.values[known], one.states[known]) for one in (subject, reference))
+    seen, there = subject.seen, reference.seen
+    if ends is None:
+        difference = subject.scaled(log) - reference.scaled(log)
+        ends = interval(difference[np.isfinite(difference)], confidence)
+    unseen = [np.unique(one.states[~one.seen & (one.states != NOT_APPLICABLE)]) for one in (subject, reference)]
+    here, missing = (" or ".join(State(code).text for code in codes) for codes in unseen)
+    detail = Detail("", int(known.sum()), int(seen.sum()), int(there.sum()), here, missing, unknown)
+    if not known.any():
+        return Decision(Verdict.NOT_TESTABLE, detail._replace(reason=Reason.EXACT_UNKNOWN), *ends)
+    # Of a subject that is not known nothing is to be said, as of a network that diverged.
+    of_both = [set(one.states[~one.seen & (subject.states != NOT_APPLICABLE)].tolist()) for one in (subject, reference)]
+    reasons = [{ABSENT if code == NONE_PREDICTED else code for code in codes} for codes in of_both]
+    reason = Reason.NONE_PREDICTED if any(NONE_PREDICTED in codes for codes in of_both) else Reason.SEEN_IN_NONE
+    if not (seen | there).any():
+        same = reasons[0] == reasons[1] and bool(reasons[0])
+        return Decision(Verdict.AGREES if same else Verdict.DISAGREES, detail._replace(reason=reason), *ends)
+    if (seen != there).any() or reasons[0] != reasons[1]:
         fewer, more = sorted((detail.seen, detail.exact_seen))
         verdict = Verdict.DISAGREES if fewer == 0 and more > 1 else Verdict.INCONCLUSIVE
-        return verdict, detail._replace(reason=Reason.SEEN_IN_SOME)
-    return None, detail
+        reason = reason if reason == Reason.NONE_PREDICTED else Reason.SEEN_IN_SOME
+        return Decision(verdict, detail._replace(reason=reason), *ends)
+    allowed = logarithms(margin) if log else (-margin, margin)
+    return Decision(within(*ends, *allowed), detail, *ends)
+
+
+def within(low: float, high: float, least: float, most: float) -> Verdict:
+    """Whether an interval lies inside what is allowed (agrees), wholly outside (disagrees), or neither, as where it is
+    not known (inconclusive)."""
+    if least <= low and high <= most:
+        return Verdict.AGREES
+    return Verdict.DISAGREES if low > most or high < least else Verdict.INCONCLUSIVE
+
+
+def cause(
+    of_law: Decision, of_exact: Decision, exact_of_law: Decision, learning: float, finite: float, margin: float
+) -> Cause | str:
+    """What stands behind a verdict against the law; empty where nothing is to be explained.
+
+    of_law, of_exact: of the subject; exact_of_law: of the exact score against the law. learning, finite: the distances
+    of the subject from exact, and of exact from the law, NaN where there are none: there the verdicts say whether they
+    are beyond the margin.
+    """
+    if of_law.verdict == Verdict.AGREES and of_exact.verdict in (Verdict.INCONCLUSIVE, Verdict.DISAGREES):
+        return Cause.CANCEL
+    if of_law.verdict != Verdict.DISAGREES:
+        return ""
+    by_learning, by_finite = (
+        abs(distance) > margin if np.isfinite(distance) else decision.verdict != Verdict.AGREES
+        for distance, decision in ((learning, of_exact), (finite, exact_of_law))
+    )
+    if by_learning and by_finite:
+        return Cause.BOTH
+    return Cause.LEARNING if by_learning else Cause.FINITE if by_finite else Cause.A_LITTLE
 
 
 def words(row: Mapping[Any, Any] | pd.Series) -> str:
@@ -95,6 +192,11 @@ def words(row: Mapping[Any, Any] | pd.Series) -> str:
 
 
 def _said(row: Mapping[Any, Any] | pd.Series) -> str:
+    if row["reason"] == Reason.NONE_PREDICTED:
+        if row["verdict"] == Verdict.AGREES:
+            return f"{Reason.NONE_PREDICTED}, none is visible"
+        said = f"seen in {row['exact_seen']:.0f}" if row["exact_seen"] else row["exact_state"]
+        return f"{Reason.NONE_PREDICTED}, exact {said}"
     if row["reason"] == Reason.SEEN_IN_SOME:
         return f"seen in {row['seen']:.0f}, exact in {row['exact_seen']:.0f}"
     if row["reason"] != Reason.SEEN_IN_NONE:

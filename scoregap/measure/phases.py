@@ -176,8 +176,9 @@ def fit(times, width, level, visibility=0.0, nested=True):
 
     times: (T,) ascending noise variances. width: (..., T, gaps), the last one the final gap (if not nested, every one);
     where it is NaN, only the run of known widths around the largest is used, and its ends cut a gap as the grid's do.
-    Returns {name: (..., gaps)}: for the names in TIMES and MODEL times, NaN where a time does not apply or is not seen,
-    and as NAME_state why (`variables.State`); `consistency`, t_open t_close / t_max^2, in theory 1; `model_misfit`.
+    Returns {name: (..., gaps)}: for the names in TIMES and MODEL times, NaN unless MEASURED, and as NAME_state why
+    (`variables.State`): a gap that is never as wide as `visibility` has no times. `consistency`: t_open t_close /
+    t_max^2, in theory 1; `model_misfit`, of every curve.
     """
     w = _around_top(np.moveaxis(width, -1, -2))  # (..., gaps, T)
     last = (np.arange(w.shape[-2]) == w.shape[-2] - 1) | (not nested)
@@ -194,9 +195,7 @@ def fit(times, width, level, visibility=0.0, nested=True):
             shown = np.where(np.isfinite(here), here, 0.0).max(-1) >= 0.5
         else:
             crossed, modelled = [*intermediate(times, here, level)], [outer, middle, inner]
-            opening, t_max, closing = crossed
-            shown = np.isfinite(t_max)
-            found["consistency"][..., columns] = opening * closing / t_max**2
+            shown = np.isfinite(crossed[1])
         modelled = [value[..., columns] for value in modelled]
         censored = _censor(times, here, visibility)
         for method, values, seen in (("", crossed, shown), ("model_", modelled, np.isfinite(modelled[0]))):
@@ -204,14 +203,15 @@ def fit(times, width, level, visibility=0.0, nested=True):
                 side = {names[0]: ABOVE, names[-1]: BELOW}.get(name)
                 value, state = censored(value, side, seen)
                 found[method + name][..., columns], found[f"{method}{name}_state"][..., columns] = value, state
+    found["consistency"] = found["t_open"] * found["t_close"] / found["t_max"] ** 2
     return found
 
 
 def _censor(times, width, visibility):
     """A function (time, side, seen) -> (time, state) for gaps of these widths (..., T).
 
-    The time if it is among the known ones (else NaN), and what there is to say of it. time: (...); side: where a flank
-    is that is not on the grid, None for the top; seen: (...) whether the top is on it.
+    The time if it is MEASURED (else NaN), and what there is to say of it. time: (...); side: where a flank is that is
+    not on the grid, None for the top; seen: (...) whether the top is on it.
     """
     known = np.isfinite(width)
     start, stop = np.where(known, times, np.inf).min(-1), np.where(known, times, -np.inf).max(-1)
@@ -227,7 +227,7 @@ def _censor(times, width, visibility):
             (unknown, NOT_APPLICABLE),
         ):  # fmt: skip
             state = np.where(holds, means, state)
-        return np.where(after | before, np.nan, value), state
+        return np.where(state == MEASURED, value, np.nan), state
 
     return censored
 

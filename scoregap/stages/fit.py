@@ -3,6 +3,7 @@
 study, job, spectrum file -> fit file (.zarr.zip), with the same operators applied to the random-matrix law
 """
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,8 @@ def fit_gaps(result: members.Result, cell: Cell, truth: Groups, measured: member
         for quantity, values in found.items():
             if f"{law}_{quantity}" in result:
                 result[f"{law}_{quantity}"][:] = values[i]
+    if laws:
+        predict_none(result, cell.nested)
     if measured["status"] != 1:
         return
 
@@ -103,3 +106,14 @@ def fit_gaps(result: members.Result, cell: Cell, truth: Groups, measured: member
     intervals |= phases.intervals(aligned, ("t_alignment",), *resampling)
     for name, (low, high) in intervals.items():
         result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
+
+
+def predict_none(result: members.Result, nested: bool) -> None:
+    """States of the law's times where it has no gap: bulks that have merged, a final gap of bulks that reach 0."""
+    above, below = random_matrix.gap_edges(result["law_edge"]).T
+    if not np.isfinite(result["law_edge"]).any():
+        return  # it says nothing of these data
+    for gap in np.flatnonzero(~(above > below)):
+        final = gap == len(above) - 1 or not nested
+        for method, time in itertools.product(variables.METHODS, phases.FINAL if final else phases.INTERMEDIATE):
+            result[f"law_{method}{time}_state"][gap] = variables.NONE_PREDICTED

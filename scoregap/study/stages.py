@@ -42,10 +42,10 @@ STAGES = (
         ("train",),
         optional=True,
     ),
-    Stage("fit", 5, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
+    Stage("fit", 6, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
     Stage(
         "cube",
-        4,
+        5,
         (),
         "Gather every job into one labelled zarr cube.",
         ("spectrum", "dimension", "sample", "fit"),
@@ -53,7 +53,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        8,
+        9,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),

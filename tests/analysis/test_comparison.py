@@ -3,14 +3,101 @@
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from scoregap import InputError
 from scoregap.analysis import comparison, verdicts
+from scoregap.analysis.verdicts import Seeds
 from scoregap.store.cube import read_cube
 from scoregap.store.tables import read_table, write_table
 from scoregap.study import load
-from scoregap.variables import ABOVE, MEASURED, NOT_APPLICABLE
+from scoregap.variables import ABOVE, ABSENT, MEASURED, NOT_APPLICABLE
+
+
+def judge(exact, trained, gaussian=None, margin=0.1, states=None):
+    """states: of trained and of exact; by default, that there is no visible gap where there is no time."""
+    exact, trained = np.asarray(exact, float), np.asarray(trained, float)
+    gaussian = exact if gaussian is None else np.asarray(gaussian, float)
+    states = states or [np.where(np.isfinite(times), MEASURED, ABSENT) for times in (trained, exact)]
+    curves = {"law": exact, "gaussian": gaussian, "exact": exact, "trained": trained}
+    given = {who: Seeds(curves[who], np.asarray(some)) for who, some in zip(("trained", "exact"), states, strict=True)}
+    return comparison.compare_to_exact(curves, given, "trained", margin, 0.9) | {"network": "gated-8"}
+
+
+@pytest.mark.parametrize(
+    ("trained", "verdict"),
+    [
+        ([1.01, 2.02, 3.03], "agrees"),
+        ([1.5, 3.05, 4.4], "disagrees"),
+        ([0.6, 1.25, 1.85], "disagrees"),
+        ([0.9, 2.0, 3.4], "inconclusive"),  # centred, but far too uncertain
+        ([1.099, 2.2, 3.301], "inconclusive"),  # on the margin
+        ([1.0, np.nan, 3.0], "seen in 2, exact in 3"),
+        ([np.nan] * 3, "seen in 0, exact in 3"),
+    ],
+)
+def test_verdicts(trained, verdict):
+    assert verdicts.words(judge([1, 2, 3], trained)) == verdict
+
+
+def test_one_seed_is_never_conclusive_and_absence_is_an_answer():
+    assert judge([1.0], [1.0])["verdict"] == "inconclusive"
+    assert verdicts.words(judge([np.nan] * 3, [np.nan] * 3)) == "no visible gap in either"
+    assert verdicts.words(judge([np.nan] * 3, [1, 1, 1])) == "seen in 3, exact in 0"
+    assert judge([1, 1, np.nan], [1, 1, np.nan])["verdict"] == "agrees"  # on where there is no gap, too
+
+
+def test_the_margin_is_a_relative_difference_either_way():
+    assert judge([1, 1, 1], [0.76, 0.76, 0.76], margin=0.25)["verdict"] == "agrees"
+    assert judge([1, 1, 1], [0.74, 0.74, 0.74], margin=0.25)["verdict"] == "disagrees"
+    assert judge([1, 1, 1], [1.24, 1.24, 1.24], margin=0.25)["verdict"] == "agrees"
+    assert judge([1, 1, 1], [1.26, 1.26, 1.26], margin=0.25)["verdict"] == "disagrees"
+
+
+def test_states_decide_what_is_seen():
+    """What is left in a cube of an earlier version, of a gap too narrow to be visible, is no time."""
+    row = judge([1.0, 1.0], [1.0, 1.01], states=([ABSENT] * 2, [ABSENT] * 2))
+    assert verdicts.words(row) == "no visible gap in either"
+    assert np.isnan([row[name] for name in ("ratio", "ratio_low", "exact", "trained", "time", "exact_time")]).all()
+    assert verdicts.words(judge([1, 1], [1, 1], states=([MEASURED] * 2, [MEASURED, ABSENT]))) == "seen in 2, exact in 1"
+
+
+def test_times_have_student_intervals_over_seeds_too():
+    row = judge([1, 2, 4], [1.1, 2.0, 4.2])
+    for prefix, times in (("", [1.1, 2.0, 4.2]), ("exact_", [1, 2, 4])):
+        logs = np.log(times)
+        expected = [logs.mean(), *stats.t.interval(0.9, 2, loc=logs.mean(), scale=stats.sem(logs))]
+        assert [row[f"{prefix}{name}"] for name in ("time", "low", "high")] == pytest.approx(np.exp(expected))
+    hidden = judge([1, 2, np.nan], [1, 2, 3], states=([MEASURED] * 3, [MEASURED, MEASURED, ABOVE]))
+    assert hidden["exact_time"] == pytest.approx(np.sqrt(2))
+    assert np.isnan([hidden["exact_low"], hidden["exact_high"]]).all()
+    assert hidden["high"] > 0
+    lost = judge([1, 2, np.nan], [1, 2, 3])  # a seed without the gap hides nothing
+    assert lost["exact_low"] > 0
+    assert np.isnan(judge([np.nan] * 2, [np.nan] * 2)["time"])
+
+
+def test_ratio_and_interval_by_hand():
+    row = judge([1, 2, 4], [1.1, 2.0, 4.2])
+    logs = np.log([1.1, 1.0, 1.05])
+    low, high = stats.t.interval(0.9, 2, loc=logs.mean(), scale=stats.sem(logs))
+    assert row["ratio"] == pytest.approx(1.05)  # the median
+    assert (row["ratio_low"], row["ratio_high"]) == pytest.approx((np.exp(low), np.exp(high)))
+
+
+def test_position_between_gaussian_and_exact():
+    assert judge([4] * 3, [4] * 3, [1] * 3)["position"] == pytest.approx(1)
+    assert judge([4] * 3, [1] * 3, [1] * 3)["position"] == pytest.approx(0)
+    assert judge([4] * 3, [2] * 3, [1] * 3)["position"] == pytest.approx(0.5)
+    assert np.isnan(judge([4] * 3, [4] * 3, [4.1] * 3)["position"])  # too close to tell apart
+
+
+@given(st.floats(0.01, 100), st.integers(0, 1000))
+def test_the_verdict_does_not_depend_on_units(scale, seed):
+    exact, trained = np.exp(np.random.default_rng(seed).normal(0, 0.05, (2, 4)))
+    assert judge(exact, trained)["verdict"] == judge(scale * exact, scale * trained)["verdict"]
 
 
 def test_members_that_are_not_ok_are_named(done):
