@@ -21,7 +21,8 @@ import xarray as xr
 
 from scoregap.analysis import hypotheses, quantities
 from scoregap.analysis.comparison import seeds_of
-from scoregap.analysis.hypotheses import Tested
+from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attribute
+from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import interval, interval_with_draws, median
 from scoregap.analysis.quantities import CLAIMS, Claim, Kind
 from scoregap.analysis.tables import PHASES, plain, text
@@ -33,6 +34,7 @@ from scoregap.variables import NOT_APPLICABLE
 
 ARMS = ("law", "gaussian", "exact", "trained")
 MEANS = (Kind.RATIO, Kind.DIFFERENCE)  # kinds of claims about a mean
+CONTROLS = {"shift": "t_consolidation"}  # claims of curved cells -> what of the flat control stands for them
 
 
 class Cell(NamedTuple):
@@ -51,6 +53,22 @@ class Cell(NamedTuple):
         values = self.arms.get(arm, {}).get(claim)
         return None if values is None else Seeds.of(values, self.states[arm].get(claim))
 
+    def pair(self, claim: str, network: str, seeds: list[int], margin: float) -> Pair:
+        """A claim of a network and of the exact score, in these seeds."""
+        places = [self.seeds.index(seed) for seed in seeds]
+        if compared := COMPARISONS.get(CLAIMS[claim].kind):
+            apart = compared.apart(*(self.arms[arm][claim][places] for arm in (network, EXACT)))
+            none = np.where(np.isfinite(apart), compared.true, np.nan)
+            return Pair(Seeds.of(apart), Seeds.of(none), margin)
+        found = (Seeds.of(self.arms[arm][claim], self.states[arm].get(claim)) for arm in (network, EXACT))
+        trained, exact = (Seeds(one.values[places], one.states[places]) for one in found)
+        return Pair(trained, exact, margin)
+
+    @property
+    def without_curvature(self) -> tuple:
+        """What it has in common with its flat control."""
+        return tuple((axis, value) for axis, value in self.values.items() if axis != "curvature")
+
     @property
     def untrained(self) -> tuple:
         """What tells its manifolds and spectra from those of other cells."""
@@ -64,7 +82,8 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     interval of trained's mean, of its logarithm for ratios; law_low, law_high, exact_low, exact_high: intervals of
     trained over law and over exact, or, of what is no ratio, less them; margin; draws: of the exact score; learning:
     trained against exact, finite: exact against law, as relative differences for ratios; of_exact, verdict: against
-    exact and against law; why: a `Cause`, where it disagrees.
+    exact and against law; of, seen: seeds that are compared with the law, and in how many the network has it; why: a
+    `Cause`; and, of curved cells, `controls.Controlled`, with an attribution where the network misses the exact score.
     """
     cells = [
         cell
@@ -80,7 +99,13 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
         for name in (name for name in law.keys() & exact.keys() if CLAIMS[name].kind in MEANS):
             pairs = zip(exact[name], law[name], strict=True)
             drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=True))
-    rows = [row for cell in cells for row in _rows(cell, drawn)]
+    flat = {
+        (cell.without_curvature, network): cell
+        for cell in cells
+        if not cell.values["curvature"]
+        for network in cell.study.evaluated_scores
+    }
+    rows = [row for cell in cells for row in _rows(cell, drawn, flat)]
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
     frame = pd.DataFrame(rows)
@@ -123,8 +148,9 @@ def _place(values: dict) -> tuple:
     return tuple(sorted(values.items()))
 
 
-def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[dict]:
-    """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}."""
+def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: dict[tuple, Cell]) -> Iterator[dict]:
+    """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}. flat: cells without
+    curvature, by what a curved one has in common with them, and network."""
     settings = cell.study.document.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
     for network in cell.study.evaluated_scores:
@@ -139,8 +165,11 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
                 else:
                     values = {arm: one.values for arm, one in arms.items()}
                     found = by_kind(claim, values, settings.confidence)
-                seeds = ", ".join(str(seed) for seed in cell.seeds)
-                yield label | cell.values | {"network": network} | found | {"seeds": seeds}
+                controlled = control(name, cell, flat.get((cell.without_curvature, network)), network)
+                if found["of_exact"] not in MISSED:
+                    controlled = controlled._replace(attribution="")
+                found |= {"seeds": ", ".join(str(seed) for seed in cell.seeds)}
+                yield label | cell.values | {"network": network} | found | controlled._asdict()
 
 
 def _further(cell: Cell, name: str, drawn: dict[int, tuple[float, float]]) -> np.ndarray:
@@ -149,6 +178,27 @@ def _further(cell: Cell, name: str, drawn: dict[int, tuple[float, float]]) -> np
     if name in cell.redrawn:
         more += [(one, cell.arms["law"][name][0]) for one in cell.redrawn[name]]
     return np.array(more, float).reshape(-1, 2).T
+
+
+def control(name: str, cell: Cell, flat: Cell | None, network: str) -> Controlled:
+    """What the flat control says of a network in a curved cell; nothing of a flat one."""
+    claim, settings = CONTROLS.get(name, name), cell.study.document.compare
+    if not cell.values["curvature"]:
+        return Controlled()
+    if flat is None or not all(flat.of(arm, claim) for arm in (network, EXACT)):
+        return Controlled(attribution=Attribution.NO_CONTROL)
+    seeds = [seed for seed in cell.seeds if seed in flat.seeds]
+    curved, straight = (
+        one.pair(claim, network, seeds, margin_of(name, margins))
+        for one, margins in ((cell, settings.curved), (flat, settings.flat))
+    )
+    return attribute(curved, straight, CLAIMS[name].log, settings.confidence)
+
+
+def margin_of(name: str, margins: Margins) -> float:
+    """The margin of a claim: its own, or that of the study."""
+    own = CLAIMS[name].margin
+    return getattr(margins, CONTROLS.get(name, name)) if own is None else own
 
 
 def states(cell: xr.Dataset, network: str) -> dict[str, np.ndarray]:
@@ -163,10 +213,7 @@ def against_law_and_exact(
     more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
     score's is not known are left out.
     """
-    claim = CLAIMS[name]
-    margin = claim.margin
-    if margin is None:
-        margin = getattr(margins, "t_consolidation" if name == "shift" else name)
+    claim, margin = CLAIMS[name], margin_of(name, margins)
     scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
     known = arms["exact"].states != NOT_APPLICABLE
     law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
@@ -233,29 +280,23 @@ def by_kind(claim: Claim, arms: dict[str, np.ndarray], confidence: float) -> dic
         )
         shown = {arm: median(arms[arm]) if arm in arms else math.nan for arm in ARMS}
         return found.row(shown, interval(_finite(trained), confidence), margin)
-    if claim.kind is Kind.RIGHT:
-        compared, mean, true = _equal, _mean, 1.0
-
-        def test(values):
-            return hypotheses.proportion(values, margin, confidence)
-    else:
-        compared, mean, true = _largest if claim.kind is Kind.LARGEST else _rms, median, 0.0
-
-        def test(values):
-            return hypotheses.distance(values, margin, confidence)
-
+    compared = COMPARISONS[claim.kind]
     known = [np.isfinite(one.reshape(len(one), -1)).all(1) for one in (trained, exact)]
-    to_law, learning, finite = compared(trained, law), compared(trained, exact), compared(exact, law)
+
+    def test(values: np.ndarray) -> Tested:
+        return compared.test(values, margin, confidence)
+
+    learning, finite = compared.apart(trained, exact), compared.apart(exact, law)
     found = Decided(
-        _decision(test(to_law), known[0], known[1], true),
-        _decision(test(learning), known[0], known[1], true),
-        _decision(test(finite), known[1], known[1], true),
-        mean(learning) - true,
-        mean(finite) - true,
+        _decision(test(compared.apart(trained, law)), known[0], known[1], compared.true),
+        _decision(test(learning), known[0], known[1], compared.true),
+        _decision(test(finite), known[1], known[1], compared.true),
+        compared.mean(learning) - compared.true,
+        compared.mean(finite) - compared.true,
         int(np.isfinite(finite).sum()),
     )
-    shown = {arm: mean(compared(arms[arm], law)) if arm in arms else math.nan for arm in ARMS}
-    return found.row(shown, (found.of_law.low + true, found.of_law.high + true), margin)
+    shown = {arm: compared.mean(compared.apart(arms[arm], law)) if arm in arms else math.nan for arm in ARMS}
+    return found.row(shown, (found.of_law.low + compared.true, found.of_law.high + compared.true), margin)
 
 
 def _decision(found: Tested, subject: np.ndarray, reference: np.ndarray, true: float = 0.0) -> Decision:
@@ -264,27 +305,6 @@ def _decision(found: Tested, subject: np.ndarray, reference: np.ndarray, true: f
     if not seen or not known:
         verdict = Verdict.DISAGREES if known > 1 else Verdict.NOT_TESTABLE
     return Decision(verdict, Detail("", len(subject), seen, known), found.low - true, found.high - true)
-
-
-def _equal(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(seeds,) 1 where two are equal, 0 where not; NaN where one is not known."""
-    return np.where(np.isfinite(one) & np.isfinite(other), one == other, np.nan)
-
-
-def _largest(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(seeds,) largest distance of two curves (seeds, n); NaN where one is not known."""
-    return np.abs(one - other).max(1)
-
-
-def _rms(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(seeds,) root mean square distance of two curves (seeds, n); NaN where one is not known."""
-    return np.sqrt(np.square(one - other).mean(1))
-
-
-def _mean(values: np.ndarray) -> float:
-    """Mean of what is finite; NaN if nothing is."""
-    known = _finite(values)
-    return float(known.mean()) if known.size else math.nan
 
 
 def _log(values) -> np.ndarray:
@@ -297,12 +317,12 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 
 def lines(frame: pd.DataFrame) -> list[str]:
-    """The table in words: a line per claim, with the counts of verdicts and what lies behind those that disagree."""
+    """The table in words: a line per claim, with the counts of verdicts and what lies behind them."""
     table = plain()
     table.add_column("the paper's claims", max_width=94)
     for column in ("law", "exact"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("disagrees for")
+    table.add_column("why")
     for name, rows in frame.groupby("claim", sort=False):
         tested = rows[rows.verdict != Verdict.NOT_TESTABLE]
         if len(tested):
@@ -315,8 +335,12 @@ def lines(frame: pd.DataFrame) -> list[str]:
             )
     if not table.row_count:
         return []
-    return [
+    found = [
         *text(table),
         f"cells and networks ({' / '.join(JUDGED)}): trained against the law, and against the exact score of the same "
         "F; all of them in claims.csv",
     ]
+    if len(missed := frame[frame["attribution"] != ""]):
+        blamed = ", ".join(f"{word} ({count})" for word, count in missed["attribution"].value_counts().items())
+        found.append(f"what is missed of the exact score at c > 0, against the flat control: {blamed}")
+    return found

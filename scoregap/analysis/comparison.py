@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from scoregap import InputError, variables
-from scoregap.analysis import verdicts
+from scoregap.analysis import controls, verdicts
 from scoregap.analysis.intervals import mean, median
 from scoregap.analysis.tables import distinguishing_axes, plain, rows_of_evaluated_scores, text, written
 from scoregap.analysis.verdicts import Detail, Reason, Seeds, Verdict, decide
@@ -30,22 +30,23 @@ from scoregap.study.schema import Compare
 from scoregap.variables import MEASURED, NOT_APPLICABLE
 
 SHOWN = 80  # rows of the terminal table; the file has all
-TEXTS = ("verdict", "reason", "state", "exact_state", "not_ok")  # columns that may be empty
+TEXTS = ("verdict", "reason", "state", "exact_state", "not_ok", "control")  # columns that may be empty
 
 NOT_JUDGED = {"verdict": "", "reason": ""}
 
 
 def compare(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
-    """The rows of all parts of a study; cells that blocks share have one."""
+    """The rows of all parts of a study; cells that blocks share have one. control: see `controls.of_rows`."""
     facets = parts[0][0].condition_axes
     rows = [row for study, datasets in parts for ds in datasets for row in compare_part(study, ds)]
-    return pd.DataFrame(rows).drop_duplicates([*facets, "network", "gap", "quantity"])
+    frame = pd.DataFrame(rows).drop_duplicates([*facets, "network", "gap", "quantity"])
+    return frame.assign(control=controls.of_rows(frame, facets))
 
 
 def read(study: Study, path: Path) -> pd.DataFrame:
     """The comparison of a finished run, from its file. Raises DamagedFile, InputError."""
     frame = pd.read_csv(io.StringIO(written(study, path)))
-    if missing := {"verdict", *Detail._fields} - set(frame.columns):
+    if missing := {"verdict", "control", *Detail._fields} - set(frame.columns):
         problem = f"is of another version of scoregap, without {min(missing)}"
         raise InputError(problem, file=path, allowed="rerun compare")
     return frame.assign(**{name: frame[name].astype(object).where(frame[name].notna(), "") for name in TEXTS})
@@ -235,6 +236,7 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
     frame = rows_of_evaluated_scores(frame[frame.quantity != "t_alignment"])  # which is in the file, and in a figure
     varied = [axis for axis in facets if frame[axis].nunique() > 1]
     fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)
+    attributed = controls.lines(frame)
     judged = {prefix: _counts(frame[frame.quantity.str.startswith(f"{prefix}t_")]) for prefix in ("", "model_")}
     frame = frame[~frame.quantity.str.startswith("model_")]
     table = plain()
@@ -275,6 +277,7 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
         *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
         f"phase times against exact: {judged['']}",
         f"the same by a fit to the whole curve (CSV file): {judged['model_']}",
+        *attributed,
     ]
     return "\n".join(lines) + "\n"
 

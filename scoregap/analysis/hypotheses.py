@@ -6,12 +6,14 @@ Each has two kinds of error, a false "agrees" and a false "disagrees". With the 
 the probability (1 - c) / 2; `make claim-error-rates` measures them.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from scoregap.analysis.intervals import interval
+from scoregap.analysis.intervals import interval, median
+from scoregap.analysis.quantities import Kind
 from scoregap.analysis.verdicts import Verdict
 
 MOSTLY = 0.5  # proportion above which a claim of "always" agrees
@@ -82,3 +84,41 @@ def threshold(null: np.ndarray, count: int, margin: float, confidence: float) ->
 
 def _known(values: np.ndarray) -> np.ndarray:
     return np.asarray(values, float)[np.isfinite(values)]
+
+
+def equal(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(seeds,) 1 where two are equal, 0 where not; NaN where one is not known."""
+    return np.where(np.isfinite(one) & np.isfinite(other), one == other, np.nan)
+
+
+def largest(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(seeds,) largest distance of two curves (seeds, n); NaN where one is not known."""
+    return np.abs(one - other).max(1)
+
+
+def rms(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(seeds,) root mean square distance of two curves (seeds, n); NaN where one is not known."""
+    return np.sqrt(np.square(one - other).mean(1))
+
+
+def proportion_of(values: np.ndarray) -> float:
+    """Mean of what is finite; NaN if nothing is."""
+    known = _known(values)
+    return float(known.mean()) if known.size else float("nan")
+
+
+class Comparison(NamedTuple):
+    """Of kinds of claims that are about two values in each seed. apart: how far they are, (seeds,) of two (seeds, ...);
+    true: where they are the same; mean: over seeds; test: of what it is."""
+
+    apart: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    true: float
+    mean: Callable[[np.ndarray], float]
+    test: Callable[[np.ndarray, float, float], Tested]
+
+
+COMPARISONS = {
+    Kind.LARGEST: Comparison(largest, 0.0, median, distance),
+    Kind.RMS: Comparison(rms, 0.0, median, distance),
+    Kind.RIGHT: Comparison(equal, 1.0, proportion_of, proportion),
+}

@@ -7,10 +7,12 @@ from tiny import edited, run_stages
 
 from scoregap import cubes
 from scoregap.analysis import claims, quantities
+from scoregap.analysis.intervals import interval
 from scoregap.analysis.verdicts import Seeds
 from scoregap.laws import draws
 from scoregap.study import load
 from scoregap.study.schema import Margins
+from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED
 
 MARGINS = Margins(t_open=0.15, t_max=0.05, t_close=0.15, t_consolidation=0.1)
 
@@ -152,11 +154,47 @@ def test_a_study_without_networks_has_no_claims(tmp_path):
 def test_lines_count_verdicts_and_reasons():
     rows = [("t_max", "agrees", "agrees", ""), ("t_max", "disagrees", "inconclusive", "learning")]
     rows += [("t_max", "not testable", "not testable", ""), ("order", "not testable", "agrees", "")]
-    frame = pd.DataFrame(rows, columns=["claim", "verdict", "of_exact", "why"])
+    frame = pd.DataFrame(rows, columns=["claim", "verdict", "of_exact", "why"]).assign(attribution="")
     head, _, line, last = claims.lines(frame)
-    assert head.split() == ["the", "paper's", "claims", "law", "exact", "disagrees", "for"]
+    assert head.split() == ["the", "paper's", "claims", "law", "exact", "why"]
     assert line.startswith(quantities.CLAIMS["t_max"].says)
     counts = line.removeprefix(quantities.CLAIMS["t_max"].says)
     assert counts.split() == ["1", "/", "0", "/", "1", "1", "/", "1", "/", "0", "learning", "(1)"]
     assert "agrees / inconclusive / disagrees" in last
     assert claims.lines(frame[frame.claim == "order"]) == []
+
+
+def test_agreement_by_two_errors_says_so():
+    """Finite size takes the exact score up, and training brings the network down to the law again."""
+    row = judged("t_consolidation", [1.0] * 3, [1.15, 1.16, 1.14], [1.02, 1.03, 1.01])
+    assert (row["verdict"], row["of_exact"], row["why"]) == ("agrees", "disagrees", "errors cancel")
+    assert judged("t_consolidation", [1.0] * 3, [1.01, 1.02, 1.0], [1.02, 1.03, 1.01])["why"] == ""
+
+
+def test_states_decide_claims_as_they_decide_the_comparison():
+    """Before, what was seen in 2 of 5 seeds agreed, if those two did."""
+    ones, some = [1.0] * 5, [1.0, 1.01, np.nan, np.nan, np.nan]
+    absent = {"trained": [MEASURED] * 2 + [ABSENT] * 3}
+    row = judged("t_max", ones, ones, some, states=absent)
+    assert (row["verdict"], row["of_exact"], row["seen"], row["of"]) == ("inconclusive", "inconclusive", 2, 5)
+    row = judged("t_max", ones, ones, [np.nan] * 5, states={"trained": [ABSENT] * 5})
+    assert (row["verdict"], row["of_exact"], row["why"]) == ("disagrees", "disagrees", "learning")
+    row = judged("t_max", ones, [np.nan] * 5, [np.nan] * 5, states=dict.fromkeys(("exact", "trained"), [ABSENT] * 5))
+    assert (row["verdict"], row["of_exact"], row["why"]) == ("disagrees", "agrees", "finite size or curvature")
+    row = judged(
+        "t_max", [np.nan] * 5, ones, [np.nan] * 5, states={"law": [NONE_PREDICTED] * 5, "trained": [ABSENT] * 5}
+    )
+    assert (row["verdict"], row["of_exact"], row["why"]) == ("agrees", "disagrees", "errors cancel")
+
+
+def test_seeds_of_which_the_exact_score_knows_nothing_are_left_out():
+    row = judged("spike", [0.0] * 3, [np.nan, 0.0, 0.0], [np.nan, 0.01, 0.012])
+    assert (row["verdict"], row["of_exact"], row["of"]) == ("agrees", "agrees", 2)
+    assert judged("spike", [0.0] * 3, [np.nan] * 3, [np.nan] * 3)["verdict"] == "not testable"
+
+
+def test_where_the_exact_score_has_no_such_gap_a_network_is_compared_with_the_law_itself():
+    states = {"exact": [MEASURED, ABSENT, ABSENT]}
+    row = judged("t_max", [1.0] * 3, [1.0, np.nan, np.nan], [1.0, 1.01, 0.99], states=states)
+    assert (row["verdict"], row["of_exact"], row["why"]) == ("agrees", "inconclusive", "errors cancel")
+    assert (row["law_low"], row["law_high"]) == pytest.approx(np.exp(interval(np.log([1.0, 1.01, 0.99]), 0.9)))

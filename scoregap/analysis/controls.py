@@ -1,0 +1,110 @@
+"""Flat controls: what a network misses on a curved manifold is blamed on curvature only if it does not miss it without.
+
+a network and the exact score with curvature, and without -> attribution, as columns of the claims
+rows of a comparison -> what their flat controls say -> lines
+
+The control of a curved cell is the cell of curvature 0 that is the same in all else, with the same F. Until the network
+agrees with the exact score there, nothing is attributed to curvature.
+"""
+
+import math
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from scoregap.analysis.intervals import median
+from scoregap.analysis.tables import PHASES
+from scoregap.analysis.verdicts import Seeds, Verdict, decide
+from scoregap.variables import NOT_APPLICABLE
+
+MISSED = (Verdict.INCONCLUSIVE, Verdict.DISAGREES)  # there is something to be attributed
+
+
+class Attribution(StrEnum):
+    """Whether what a network misses in a curved cell is to be blamed on curvature."""
+
+    CURVATURE = "curvature"
+    NOT_CURVATURE = "not curvature"  # it is as far from exact without it
+    UNCLEAR = "inconclusive"
+    CONTROL_DISAGREES = "not attributed: the flat control disagrees"
+    CONTROL_UNCLEAR = "not attributed: the flat control is inconclusive"
+    NO_CONTROL = "not attributed: no flat control"
+
+
+BY_CONTROL = {
+    Verdict.DISAGREES: Attribution.CONTROL_DISAGREES,
+    Verdict.INCONCLUSIVE: Attribution.CONTROL_UNCLEAR,
+    Verdict.NOT_TESTABLE: Attribution.NO_CONTROL,
+}
+BY_EXCESS = {Verdict.DISAGREES: Attribution.CURVATURE, Verdict.AGREES: Attribution.NOT_CURVATURE}
+
+
+class Pair(NamedTuple):
+    """A quantity of a network and of the exact score in one cell, in the same seeds; margin: of the cell."""
+
+    trained: Seeds
+    exact: Seeds
+    margin: float
+
+
+class Controlled(NamedTuple):
+    """Columns of the claims. control: whether trained agrees with exact in the flat cell; empty without one.
+    over_control, with its interval: trained over exact with curvature, over the same without; of what is no ratio, the
+    difference of the two distances."""
+
+    control: str = ""
+    over_control: float = math.nan
+    over_control_low: float = math.nan
+    over_control_high: float = math.nan
+    attribution: str = ""
+
+
+def attribute(curved: Pair, flat: Pair, log: bool, confidence: float) -> Controlled:
+    """Is it curvature that takes a network away from the exact score? curved, flat: in the same seeds, of one F each.
+
+    Where the network agrees with the exact score in the flat cell: is trained / exact the same in both, to the margin
+    of the curved one?
+    """
+    control = decide(flat.trained, flat.exact, flat.margin, log, confidence).verdict
+    here, there = (_distance(pair, log) for pair in (curved, flat))
+    excess = decide(here, there, curved.margin, log, confidence)
+    middle = median(here.scaled(log) - there.scaled(log))
+    back = np.exp if log else float
+    over, low, high = (float(back(value)) for value in (middle, excess.low, excess.high))
+    found = BY_CONTROL.get(control, BY_EXCESS.get(excess.verdict, Attribution.UNCLEAR))
+    return Controlled(control, over, low, high, found)
+
+
+def _distance(pair: Pair, log: bool) -> Seeds:
+    """Trained over exact, or less it, seed by seed: not known where the exact score is not seen."""
+    values = pair.trained.scaled(log) - pair.exact.scaled(log)
+    return Seeds(np.exp(values) if log else values, np.where(pair.exact.seen, pair.trained.states, NOT_APPLICABLE))
+
+
+def of_rows(frame: pd.DataFrame, axes: list[str]) -> list[str]:
+    """The verdict of the flat control of every row of a comparison; empty of flat cells, and where there is none.
+
+    axes: those of the cells.
+    """
+    keys = [*(axis for axis in axes if axis != "curvature"), "network", "gap", "quantity"]
+    curved = frame["curvature"] != 0
+    places = list(frame[keys].itertuples(index=False, name=None))
+    flat = {place: str(row) for place, row, bent in zip(places, frame["verdict"], curved, strict=True) if not bent}
+    return [flat.get(place, "") if bent else "" for place, bent in zip(places, curved, strict=True)]
+
+
+def lines(frame: pd.DataFrame) -> list[str]:
+    """What of a comparison is not to be blamed on curvature, in words; none where there is nothing."""
+    missed = frame[(frame["curvature"] != 0) & frame["quantity"].isin(PHASES) & frame["verdict"].isin(MISSED)]
+    flat_too = missed[missed["control"].isin(MISSED)]
+    without = missed[~missed["control"].isin([*MISSED, Verdict.AGREES])]
+    said = []
+    if len(flat_too):
+        counts = ", ".join(f"{name} ({count})" for name, count in flat_too["quantity"].value_counts(sort=False).items())
+        said.append(f"{len(flat_too)} whose flat controls (c = 0, all else the same) do not either: {counts}")
+    if len(without):
+        said.append(f"{len(without)} without a flat control")
+    head = f"at c > 0 {len(missed)} phase times do not agree with exact; not to be blamed on curvature are"
+    return [head, *(f"  {one}" for one in said)] if said else []
