@@ -25,7 +25,7 @@ from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, at
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import interval, interval_with_draws, median
 from scoregap.analysis.quantities import CLAIMS, Claim, Kind
-from scoregap.analysis.tables import PHASES, plain, text
+from scoregap.analysis.tables import DRAWN, PHASES, plain, text
 from scoregap.analysis.verdicts import JUDGED, Decision, Detail, Seeds, Verdict, cause, decide
 from scoregap.scores import EXACT
 from scoregap.study import Study
@@ -166,9 +166,9 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: 
                     values = {arm: one.values for arm, one in arms.items()}
                     found = by_kind(claim, values, settings.confidence)
                 controlled = control(name, cell, flat.get((cell.without_curvature, network)), network)
-                if found["of_exact"] not in MISSED:
+                if found["of_exact"] not in MISSED or (claim.kind is Kind.RIGHT and not found["learning"]):
                     controlled = controlled._replace(attribution="")
-                found |= {"seeds": ", ".join(str(seed) for seed in cell.seeds)}
+                found |= {"manifold_seeds": " ".join(str(seed) for seed in cell.seeds)}
                 yield label | cell.values | {"network": network} | found | controlled._asdict()
 
 
@@ -211,12 +211,13 @@ def against_law_and_exact(
 ) -> dict[str, Any]:
     """Medians, intervals, verdicts and why. arms: of ARMS; without gaussian where the study does not have it.
     more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
-    score's is not known are left out.
+    score's is not known are left out; of medians, unless it is known in none.
     """
     claim, margin = CLAIMS[name], margin_of(name, margins)
     scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
     known = arms["exact"].states != NOT_APPLICABLE
     law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
+    shown = {arm: one.scaled(False)[known | (not known.any())] for arm, one in arms.items()}
     learning = trained.scaled(claim.log) - exact.scaled(claim.log)
     finite = exact.scaled(claim.log) - law.scaled(claim.log)
     further = _finite(np.subtract(*scale(more)))
@@ -232,8 +233,8 @@ def against_law_and_exact(
         float(less(median(np.concatenate([finite, further])))),
         int(np.isfinite(finite).sum() + len(further)),
     )
-    medians = {arm: median(arms[arm].scaled(False)) if arm in arms else math.nan for arm in ARMS}
-    return found.row(medians, interval(_finite(arms["trained"].scaled(claim.log)), confidence), margin, back)
+    medians = {arm: median(shown[arm]) if arm in arms else math.nan for arm in ARMS}
+    return found.row(medians, interval(_finite(scale(shown["trained"])), confidence), margin, back)
 
 
 class Decided(NamedTuple):
@@ -322,6 +323,7 @@ def lines(frame: pd.DataFrame) -> list[str]:
     table.add_column("the paper's claims", max_width=94)
     for column in ("law", "exact"):
         table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("draws", justify="right")
     table.add_column("why")
     for name, rows in frame.groupby("claim", sort=False):
         tested = rows[rows.verdict != Verdict.NOT_TESTABLE]
@@ -330,17 +332,24 @@ def lines(frame: pd.DataFrame) -> list[str]:
                 " / ".join(str((column == one).sum()) for one in JUDGED) for column in (tested.verdict, tested.of_exact)
             )
             why = tested.why[tested.why != ""].value_counts()
-            table.add_row(
-                CLAIMS[str(name)].says, *counts, ", ".join(f"{word} ({count})" for word, count in why.items())
-            )
+            behind = ", ".join(f"{word} ({count})" for word, count in why.items())
+            table.add_row(CLAIMS[str(name)].says, *counts, str(len(_draws(tested))), behind)
     if not table.row_count:
         return []
     found = [
         *text(table),
         f"cells and networks ({' / '.join(JUDGED)}): trained against the law, and against the exact score of the same "
         "F; all of them in claims.csv",
+        "draws: independent draws of F behind the counts; cells that differ in other axes than family, ambient and "
+        "manifold dimension and seed share them",
     ]
     if len(missed := frame[frame["attribution"] != ""]):
         blamed = ", ".join(f"{word} ({count})" for word, count in missed["attribution"].value_counts().items())
         found.append(f"what is missed of the exact score at c > 0, against the flat control: {blamed}")
     return found
+
+
+def _draws(rows: pd.DataFrame) -> set[tuple]:
+    """The draws of F of which rows are, by what tells them apart (`tables.DRAWN`)."""
+    places = zip(*(rows[axis] for axis in DRAWN[:-1]), rows["manifold_seeds"].astype(str), strict=True)
+    return {(*place, seed) for *place, seeds in places for seed in seeds.split()}

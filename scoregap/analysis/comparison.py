@@ -21,7 +21,14 @@ import xarray as xr
 from scoregap import InputError, variables
 from scoregap.analysis import controls, verdicts
 from scoregap.analysis.intervals import mean, median
-from scoregap.analysis.tables import distinguishing_axes, plain, rows_of_evaluated_scores, text, written
+from scoregap.analysis.tables import (
+    distinguishing_axes,
+    independent_draws,
+    plain,
+    rows_of_evaluated_scores,
+    text,
+    written,
+)
 from scoregap.analysis.verdicts import Detail, Reason, Seeds, Verdict, decide
 from scoregap.data import FAMILIES
 from scoregap.scores import EXACT, REFERENCES
@@ -277,6 +284,7 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
         *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
         f"phase times against exact: {judged['']}",
         f"the same by a fit to the whole curve (CSV file): {judged['model_']}",
+        f"independent draws of the manifold behind these counts: {independent_draws(study)}",
         *attributed,
     ]
     return "\n".join(lines) + "\n"

@@ -16,7 +16,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scoregap.analysis.comparison import known_curves
-from scoregap.analysis.tables import distinguishing_axes, labelled, rows_of_evaluated_scores
+from scoregap.analysis.tables import distinguishing_axes, independent_draws, labelled, rows_of_evaluated_scores
 from scoregap.analysis.verdicts import JUDGED, Verdict, words
 from scoregap.regression.metrics import PHASES
 from scoregap.report import registry
@@ -134,6 +134,7 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         "where": where(study, frame, judged),
         "subject": "the network's" if study.evaluated_scores else "the law's",
         "seeds": len(study.axes["seed"]),
+        "draws": independent_draws(study),
         "confidence": f"{study.document.compare.confidence:.0%}",
     }
 

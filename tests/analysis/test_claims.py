@@ -122,7 +122,7 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
         (0.0, "vp"): 6 + simulated,  # the same manifolds
     }
     assert set(frame[frame["manifold.groups.1.std"] == 1.0].draws) == {2, 2 + simulated}
-    assert set(frame.seeds) == {"0, 1"}
+    assert set(frame.manifold_seeds) == {"0 1"}
     text = (folder / "comparison.txt").read_text()
     assert "the paper's claims" in text
     assert quantities.CLAIMS["schedule_curve"].says in text
@@ -151,16 +151,22 @@ def test_a_study_without_networks_has_no_claims(tmp_path):
     assert pd.read_csv(tmp_path / "claims.csv").empty
 
 
-def test_lines_count_verdicts_and_reasons():
-    rows = [("t_max", "agrees", "agrees", ""), ("t_max", "disagrees", "inconclusive", "learning")]
-    rows += [("t_max", "not testable", "not testable", ""), ("order", "not testable", "agrees", "")]
-    frame = pd.DataFrame(rows, columns=["claim", "verdict", "of_exact", "why"]).assign(attribution="")
-    head, _, line, last = claims.lines(frame)
-    assert head.split() == ["the", "paper's", "claims", "law", "exact", "why"]
+def test_lines_count_verdicts_reasons_and_independent_draws():
+    """Cells that differ in curvature or network share their F: counts of them are no counts of independent results."""
+    rows = [("t_max", 0.0, 8, "0 1", "agrees", "agrees", ""), ("t_max", 0.5, 8, "0 1", "disagrees", "inconclusive",
+            "learning"), ("t_max", 0.0, 8, "1 2", "not testable", "not testable", ""), ("t_open", 0.0, 8, "0 1", "agrees",
+            "agrees", ""), ("t_open", 0.0, 4, "1 5 7", "agrees", "agrees", "")]  # fmt: skip
+    rows += [("order", 0.0, 8, "0 1", "not testable", "agrees", "")]
+    columns = ["claim", "curvature", "manifold_dim", "manifold_seeds", "verdict", "of_exact", "why"]
+    frame = pd.DataFrame(rows, columns=columns).assign(attribution="", family="arcs", ambient_dim=32)
+    head, _, line, other, *last = claims.lines(frame)
+    assert head.split() == ["the", "paper's", "claims", "law", "exact", "draws", "why"]
     assert line.startswith(quantities.CLAIMS["t_max"].says)
     counts = line.removeprefix(quantities.CLAIMS["t_max"].says)
-    assert counts.split() == ["1", "/", "0", "/", "1", "1", "/", "1", "/", "0", "learning", "(1)"]
-    assert "agrees / inconclusive / disagrees" in last
+    assert counts.split() == ["1", "/", "0", "/", "1", "1", "/", "1", "/", "0", "2", "learning", "(1)"]
+    assert other.split()[-1] == "5"
+    assert "agrees / inconclusive / disagrees" in last[0]
+    assert "independent draws of F" in last[1]
     assert claims.lines(frame[frame.claim == "order"]) == []
 
 
@@ -188,9 +194,9 @@ def test_states_decide_claims_as_they_decide_the_comparison():
 
 
 def test_seeds_of_which_the_exact_score_knows_nothing_are_left_out():
-    row = judged("spike", [0.0] * 3, [np.nan, 0.0, 0.0], [np.nan, 0.01, 0.012])
+    row = judged("singular", [0.0] * 3, [np.nan, 0.0, 0.0], [np.nan, 0.01, 0.012])
     assert (row["verdict"], row["of_exact"], row["of"]) == ("agrees", "agrees", 2)
-    assert judged("spike", [0.0] * 3, [np.nan] * 3, [np.nan] * 3)["verdict"] == "not testable"
+    assert judged("singular", [0.0] * 3, [np.nan] * 3, [np.nan] * 3)["verdict"] == "not testable"
 
 
 def test_where_the_exact_score_has_no_such_gap_a_network_is_compared_with_the_law_itself():

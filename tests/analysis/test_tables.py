@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from tiny import edited
+from tiny import BLOCKS, EXACT, edited
 
 from scoregap.analysis import tables
 from scoregap.study import load
@@ -41,3 +41,12 @@ def test_texts():
     assert tables.plus_minus(-0.666, 0.0312) == "-0.67 +- 0.03"
     assert tables.plus_minus(np.nan, np.nan) == "not resolved"
     assert [tables.or_dash(value) for value in (0.12345, np.nan)] == ["0.123", "-"]
+
+
+def test_cells_that_share_a_manifold_are_one_draw(tmp_path):
+    """Curvature, network and variances do not matter; of blocks without networks nothing is compared."""
+    assert tables.independent_draws(load(edited(tmp_path))) == 2
+    several = load(edited(tmp_path, ("manifold_dim: [2]", "manifold_dim: [2, 4]")))
+    assert tables.independent_draws(several) == 4
+    assert tables.independent_draws(load(edited(tmp_path, *BLOCKS))) == 2  # and not 6
+    assert tables.independent_draws(load(edited(tmp_path, *EXACT))) == 2
