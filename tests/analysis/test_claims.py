@@ -153,9 +153,13 @@ def test_a_study_without_networks_has_no_claims(tmp_path):
 
 def test_lines_count_verdicts_reasons_and_independent_draws():
     """Cells that differ in curvature or network share their F: counts of them are no counts of independent results."""
-    rows = [("t_max", 0.0, 8, "0 1", "agrees", "agrees", ""), ("t_max", 0.5, 8, "0 1", "disagrees", "inconclusive",
-            "learning"), ("t_max", 0.0, 8, "1 2", "not testable", "not testable", ""), ("t_open", 0.0, 8, "0 1", "agrees",
-            "agrees", ""), ("t_open", 0.0, 4, "1 5 7", "agrees", "agrees", "")]  # fmt: skip
+    rows = [
+        ("t_max", 0.0, 8, "0 1", "agrees", "agrees", ""),
+        ("t_max", 0.5, 8, "0 1", "disagrees", "inconclusive", "learning"),
+        ("t_max", 0.0, 8, "1 2", "not testable", "not testable", ""),
+        ("t_open", 0.0, 8, "0 1", "agrees", "agrees", ""),
+        ("t_open", 0.0, 4, "1 5 7", "agrees", "agrees", ""),
+    ]
     rows += [("order", 0.0, 8, "0 1", "not testable", "agrees", "")]
     columns = ["claim", "curvature", "manifold_dim", "manifold_seeds", "verdict", "of_exact", "why"]
     frame = pd.DataFrame(rows, columns=columns).assign(attribution="", family="arcs", ambient_dim=32)
