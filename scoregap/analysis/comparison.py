@@ -136,21 +136,26 @@ def curves_of(one: xr.Dataset, name: str, network: str) -> dict[str, np.ndarray]
 
 
 def seeds_of(cell: xr.Dataset, network: str, name: str, gap: int) -> Seeds:
-    """A phase time of a gap of one score, or of the law, in every seed of a cell.
-
-    Of the exact score it is NOT_APPLICABLE, so not known, where the cell does not have the score, and where its width
-    is unknown at some noise variance, as sampled truth is where its guard fails, and no time was found in the rest.
-    """
-    here = cell.isel(gap=gap)
+    """A phase time of a gap of one score, or of the law, in every seed of a cell; not known of a score that the cell
+    does not have."""
     if network == "law":
-        of_law = here.isel(network=0)
+        of_law = cell.isel(gap=gap, network=0)
         return Seeds(of_law[f"law_{name}"].values, of_law[f"law_{name}_state"].values)
     if network not in cell.network.values:
         return Seeds.of(np.full(cell.sizes["seed"], np.nan))
-    one = here.sel(network=network)
-    times, states = one[name].values, one[f"{name}_state"].values
-    if network == EXACT:
-        unknown = ((one.status == 1) & one.gap_width.isnull().any("time")).values
+    return of_score(cell.sel(network=network), name, gap)
+
+
+def of_score(one: xr.Dataset, name: str, gap: int) -> Seeds:
+    """A phase time of a gap in every seed of one score in one cell.
+
+    Of the exact score it is NOT_APPLICABLE, so not known, where its width is unknown at some noise variance, as sampled
+    truth is where its guard fails, and no time was found in the rest.
+    """
+    here = one.isel(gap=gap)
+    times, states = here[name].values, here[f"{name}_state"].values
+    if one.network == EXACT:
+        unknown = ((one.status == 1) & here.gap_width.isnull().any("time")).values
         states = np.where(unknown & (states != MEASURED), NOT_APPLICABLE, states)
     return Seeds(times, states)
 

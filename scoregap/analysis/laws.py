@@ -12,6 +12,8 @@ import pandas as pd
 import xarray as xr
 from scipy import optimize, stats
 
+from scoregap.analysis.comparison import of_score
+from scoregap.analysis.controls import MISSED, Controlled, Pair, attribute
 from scoregap.analysis.tables import PHASES, blocks, labelled, listed, or_dash, plus_minus
 from scoregap.laws import expansions, random_matrix
 from scoregap.scores import EXACT
@@ -61,22 +63,23 @@ def finite_size(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     bias: mean over draws of realised / law - 1, with its standard error; spread: relative standard deviation over
     draws, and as Tracy-Widom predicts it. *_amplitude, *_exponent, *_exponent_error: a and p of a d^p through the
     values at all d, and the standard error of p; NaN where the values do not say (`_power_law`); *_fit: |a| d^p. They
-    take the standard errors as known, so they want ten draws or more.
+    take the standard errors as known, so they want ten draws or more. A time that some draw does not have has no row:
+    the mean over the others would be one of a selection.
     """
     names = (*EDGES, *(f"{prefix}{name}" for prefix in ("", "law_", "corrected_") for name in PHASES))
     rows = []
     for ds in datasets:
         for chosen, cell in _cells(study, ds, names):
             for name, realised, law, corrected, std in _quantities(cell.isel(seed=_present(cell))):
-                draws = int(np.isfinite(realised).sum())
-                if draws < 2 or not (law > 0).all():
+                draws = realised.size
+                if draws < 2 or not (np.isfinite(realised).all() and (law > 0).all()):
                     continue
                 row = chosen | {"quantity": name, "draws": draws}
-                spread = np.nanstd(realised, ddof=1)
+                spread = realised.std(ddof=1)
                 for column, theory in (("law", law), ("corrected", corrected)):
-                    row[f"{column}_bias"] = np.nanmean(realised) / theory[0] - 1
+                    row[f"{column}_bias"] = realised.mean() / theory[0] - 1
                     row[f"{column}_error"] = spread / abs(theory[0]) / np.sqrt(draws)
-                row |= {"spread": spread / np.nanmean(realised), "predicted_spread": std[0] / corrected[0]}
+                row |= {"spread": spread / realised.mean(), "predicted_spread": std[0] / corrected[0]}
                 row["spread_error"] = row["spread"] / np.sqrt(2 * (draws - 1))
                 rows.append(row)
     frame = pd.DataFrame(rows)
@@ -178,31 +181,42 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per score and curvature of a cell, against the exact score of the same F without curvature.
 
     network: exact, then those that are trained. ratio_*: phase time over the exact one at curvature 0, mean over draws
-    in the logarithm, with its standard error. ghost: largest eigenvalue of G beyond the manifold dimension at any t,
-    mean over points and draws; of networks before the exact score's consolidation, since later it is their resolution
-    that shows. ghosts: how many directions reach GHOST; ghost_time: where the first of them is largest.
+    in the logarithm, with its standard error; seen_*: share of the draws with that exact time in which the score has
+    it at all. control_*, over_control_*: of networks under curvature, `controls.attribute`: whether the network agrees
+    with the exact score at curvature 0, and trained / exact over what it is there. ghost: largest eigenvalue of G
+    beyond the manifold dimension at any t, mean over points and draws; of networks before the exact score's
+    consolidation, since later it is their resolution that shows. ghosts: how many directions reach GHOST; ghost_time:
+    where the first of them is largest.
     """
     rows = []
-    names = ("boundary", "eigenvalue", *PHASES)
+    names = ("boundary", "eigenvalue", "gap_width", *PHASES, *(f"{name}_state" for name in PHASES))
     for ds, network in itertools.product(datasets, (EXACT, *study.evaluated_scores)):
         cells = _cells(study, ds, names, ("curvature",), network)
         for (chosen, own), (_, exact) in zip(cells, _cells(study, ds, names, ("curvature",)), strict=True):
             for c in own.curvature.values:
-                bent = own.sel(curvature=c)
-                present = _present(bent)
+                present = _present(own.sel(curvature=c))
                 if not present.any():
                     continue
-                bent, flat, known = (
-                    one.isel(seed=present) for one in (bent, exact.sel(curvature=0.0), exact.sel(curvature=c))
-                )
+                bent, straight, flat, known = (
+                    one.isel(seed=present)
+                    for one in (own.sel(curvature=c), own.sel(curvature=0.0), exact.sel(curvature=0.0),
+                                exact.sel(curvature=c))
+                )  # fmt: skip
                 m = int(bent.boundary.isel(seed=0, gap=-1))
                 row = chosen | {"network": network, "curvature": float(c)}
                 for name in PHASES[3 if bent.sizes["gap"] == 1 else 0 :]:
-                    gap = -1 if name == "t_consolidation" else 0
+                    gap = -1 if name == PHASES[-1] else 0
                     logs = np.log(bent[name].isel(gap=gap).values / flat[name].isel(gap=gap).values)
+                    there = np.isfinite(flat[name].isel(gap=gap).values).sum()
                     logs = logs[np.isfinite(logs)]
                     row[f"ratio_{name}"] = np.exp(logs.mean()) if logs.size else np.nan
                     row[f"error_{name}"] = logs.std(ddof=1) / np.sqrt(logs.size) if logs.size > 1 else np.nan
+                    row[f"seen_{name}"] = logs.size / there if there else np.nan
+                    found = Controlled()
+                    if network != EXACT and c:
+                        pairs = _pair(study, name, bent, known), _pair(study, name, straight, flat)
+                        found = attribute(*pairs, True, study.document.compare.confidence)
+                    row |= {f"control_{name}": found.control, f"over_control_{name}": found.over_control}
                 if m < bent.sizes["mode"]:
                     beyond = bent.eigenvalue.isel(mode=slice(m, None))
                     if network != EXACT:
@@ -215,17 +229,25 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _pair(study: Study, name: str, trained: xr.Dataset, exact: xr.Dataset) -> Pair:
+    """A phase time of a network and of the exact score at one curvature."""
+    gap = -1 if name == PHASES[-1] else 0
+    margins = study.document.compare.curved if float(trained.curvature) else study.document.compare.flat
+    return Pair(of_score(trained, name, gap), of_score(exact, name, gap), getattr(margins, name))
+
+
 def fails_from(frame: pd.DataFrame, name: str) -> float:
-    """Smallest curvature at which a phase time is off by more than OFF, interpolated; NaN if it never is.
+    """Smallest curvature at which a phase time is off by more than OFF, interpolated, or is not there in half of the
+    draws or more; NaN if there is none.
 
     frame: rows of one cell of `curvature`, sorted by curvature.
     """
     c, off = frame.curvature.to_numpy(), np.abs(frame[f"ratio_{name}"].to_numpy() - 1)
-    beyond = np.flatnonzero(off > OFF)
+    beyond = np.flatnonzero((off > OFF) | (frame[f"seen_{name}"].to_numpy() <= 0.5))
     if not beyond.size:
         return np.nan
     i = beyond[0]
-    if i == 0 or not np.isfinite(off[i - 1]):
+    if i == 0 or not np.isfinite(off[i - 1 : i + 1]).all() or off[i] <= OFF:
         return float(c[i])
     return float(np.interp(OFF, off[i - 1 : i + 1], c[i - 1 : i + 1]))
 
@@ -301,7 +323,9 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     lines = [f"curvature from which linear theory (the same F, flat) is off by more than {OFF:.0%}; ghost directions"]
     for network, values, group in of_scores(study, frame):
         off = ", ".join(f"{name} {c:.2f}" for name in names if np.isfinite(c := fails_from(group, name)))
-        known = group.loc[group.curvature > 0, [f"ratio_{name}" for name in names]].notna().any(axis=None)
+        known = group.loc[group.curvature > 0, [f"seen_{name}" for name in names]].notna().any(axis=None)
+        missed = [name for name in names if group[f"control_{name}"].isin(MISSED).any()]
+        refused = f"; not to be blamed on curvature, the flat control misses: {', '.join(missed)}" if missed else ""
         most = group.iloc[-1]
         ghost = (
             f"at c = {most.curvature:g} {most.ghosts:.0f} ghosts of up to {most.ghost:.2f}"
@@ -309,7 +333,7 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             else ""
         )
         label = ", ".join(filter(None, [labelled(values), network if study.evaluated_scores else ""]))
-        lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}")
+        lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}{refused}")
     return lines
 
 

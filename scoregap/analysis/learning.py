@@ -18,7 +18,6 @@ import xarray as xr
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.tables import PHASES, blocks, labelled, or_dash
 from scoregap.study import Study
-from scoregap.variables import MEASURED
 
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
 SHARP = 0.05  # width of a spike that counts as sharp
@@ -56,13 +55,10 @@ def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     cost: floating-point operations. quantity: the phase time and, of several gaps, the modes above its gap.
     """
     rows: list[dict] = []
-    states = [f"{name}_state" for name in PHASES]
     for ds in datasets:
-        for chosen, own, exact, *_ in _trained(study, ds, ("boundary", *PHASES, *states, "training_flops")):
+        for chosen, own, exact, *_ in _trained(study, ds, ("boundary", *PHASES, "training_flops")):
             for name, gap in itertools.product(PHASES, range(own.sizes["gap"])):
-                both = [
-                    cell[name].where(cell[f"{name}_state"] == MEASURED).isel(gap=gap).values for cell in (own, exact)
-                ]
+                both = [cell[name].isel(gap=gap).values for cell in (own, exact)]
                 if np.isnan(both[1]).all():
                     continue
                 logs = np.log(both[0] / both[1])

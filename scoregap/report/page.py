@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from scoregap.analysis import controls
 from scoregap.analysis.comparison import known_curves
 from scoregap.analysis.tables import distinguishing_axes, independent_draws, labelled, rows_of_evaluated_scores
 from scoregap.analysis.verdicts import JUDGED, Verdict, words
@@ -132,6 +133,7 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         "dimensions": dimensions(frame),
         "cells": cells(study, frame),
         "where": where(study, frame, judged),
+        "controls": [line.strip() for line in controls.lines(judged)],
         "subject": "the network's" if study.evaluated_scores else "the law's",
         "seeds": len(study.axes["seed"]),
         "draws": independent_draws(study),
@@ -279,16 +281,22 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
     )  # fmt: skip
     columns = [*_varied(study, tested), "network", "law", "gaussian", "exact", "trained", "over_law", "over_exact",
                "margin", "of_exact", "verdict", "why"]  # fmt: skip
+    if tested.curvature.any():
+        columns += ["control", "over_control", "attribution"]
+    coloured = [(2 + columns.index(name), name) for name in ("of_exact", "verdict")]
     rows = [
         _row([row.says, row.source, *(_number(row[column]) for column in columns)],
-             {len(columns): KINDS.get(row.verdict, ""), len(columns) - 1: KINDS.get(row.of_exact, "")})
+             {place: KINDS.get(row[name], "") for place, name in coloured})
         for _, row in tested.iterrows()
     ]  # fmt: skip
     note = (
         "From claims.csv: what the law says, in every cell and for every network. verdict: of trained against the law; "
         "of_exact: against the exact score of the same F, by the same margin; over_law and over_exact: their "
         "intervals over seeds, of ratios, or of differences of what is no ratio; why: whether the network is not at "
-        "the exact score (learning), or the exact score is not at the law (finite size or curvature)."
+        "the exact score (learning), or the exact score is not at the law (finite size or curvature); errors cancel: "
+        "it agrees with the law, and not with the exact score. control: of a curved cell, the verdict against exact in "
+        "the flat cell that is the same in all else; over_control: trained / exact over what it is there; attribution: "
+        "nothing is blamed on curvature where the control misses exact."
     )
     return {"note": note, "table": Table(["claim", "source", *columns], rows)}
 

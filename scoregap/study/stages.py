@@ -62,7 +62,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        7,
+        8,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),

@@ -11,6 +11,7 @@ from scoregap.analysis import laws, tables
 from scoregap.data import FAMILIES, Group
 from scoregap.laws import random_matrix as theory
 from scoregap.study import load
+from scoregap.variables import ABSENT, MEASURED
 
 BY_STD = (
     ("  seed: 2", "  manifold.groups.1.std: [0.05, 0.98]\n  seed: 6"),
@@ -153,6 +154,16 @@ def test_nothing_is_rarely_taken_for_a_law():
     assert np.isfinite(draws).mean() < 0.03
 
 
+def test_a_time_that_some_draws_do_not_have_has_no_row(finite):
+    """The mean over the others would be that of a selection: here of the draws with the widest gaps."""
+    study, datasets = finite
+    ds = datasets[0].copy(deep=True)
+    where = {"seed": ds.seed[:3], "gap": 0}
+    ds.t_max.loc[where], ds.t_max_state.loc[where] = np.nan, ABSENT
+    every, some = (set(laws.finite_size(study, [one])["quantity"]) for one in (datasets[0], ds))
+    assert every - some == {"t_max"}
+
+
 @pytest.mark.slow
 def test_finite_size_by_facet(tmp_path):
     """Every m has rows and lines of its own; what is missing has none, whatever the other draws say."""
@@ -277,12 +288,32 @@ def test_networks_stand_beside_the_exact_score_under_curvature(done):
     flat, own = cell.sel(network="exact", curvature=0.0), cell.sel(network="gated-8", curvature=0.5)
     ratios = np.log(own.t_max.isel(gap=0) / flat.t_max.isel(gap=0)).values
     assert bent.ratio_t_max == pytest.approx(np.exp(np.nanmean(ratios)))
+    assert bent.seen_t_max == np.isfinite(ratios).mean()
     known = cell.sel(network="exact", curvature=0.5).t_consolidation.isel(gap=-1).values
     ghosts = np.zeros((len(known), ds.sizes["time"]))
     for i, t in enumerate(known):
         early = ds.time.values >= t
         ghosts[i, early] = 1 + own.eigenvalue.isel(seed=i, mode=2).mean("point").values[early]
     assert 0 < bent.ghost == pytest.approx(ghosts.mean(0).max(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("flat", "refused"), [(1.0, False), (1.5, True)])
+def test_a_network_that_misses_the_flat_times_is_not_said_to_fail_by_curvature(done, flat, refused):
+    study = load(done[0])
+    ((_, (ds,)),) = cubes.datasets(study, done[1] / "cube.zarr")
+    ds = ds.load()
+    for curvature, ratio in ((0.0, flat), (0.5, 1.6)):
+        exact, own = ({"curvature": curvature, "network": network, "gap": 1} for network in ("exact", "gated-8"))
+        ds.t_consolidation.loc[own] = ratio * ds.t_consolidation.loc[exact].values
+        ds.t_consolidation_state.loc[own] = MEASURED
+    frame = laws.curvature(study, [ds])
+    bent = frame[(frame.network == "gated-8") & (frame.curvature == 0.5)].iloc[0]
+    assert bent.control_t_consolidation == ("disagrees" if refused else "agrees")
+    assert bent.over_control_t_consolidation == pytest.approx(1.6 / flat)
+    line = next(line for line in analysis.Tables(study, [ds]).lines() if "gated-8" in line)
+    assert (
+        "t_consolidation" in line.partition("not to be blamed on curvature, the flat control misses: ")[2]
+    ) == refused
 
 
 def test_curvature_of_two_families(tmp_path):
@@ -311,11 +342,21 @@ def test_without_results_there_is_nothing_to_say(curved, finite, status):
 
 
 @pytest.mark.parametrize(
-    ("ratios", "expected"),
-    [([1.0, 0.95, 0.85], 0.75), ([1.0, 1.04, 1.16], 0.75), ([1.0, 0.99, 0.98], np.nan), ([1.0, 0.8, 0.7], 0.25)],
+    ("ratios", "seen", "expected"),
+    [
+        ([1.0, 0.95, 0.85], 1.0, 0.75),
+        ([1.0, 1.04, 1.16], 1.0, 0.75),
+        ([1.0, 0.99, 0.98], 1.0, np.nan),
+        ([1.0, 0.8, 0.7], 1.0, 0.25),
+        ([1.0, 0.99, np.nan], [1.0, 1.0, 0.0], 1.0),  # no visible gap there: before, theory never failed
+        ([1.0, 0.99, 0.98], [1.0, 1.0, 0.25], 1.0),  # in most of the draws there is none
+        ([1.0, 0.99, 0.98], [1.0, 0.75, 0.75], np.nan),
+        ([1.0, np.nan, 0.8], [1.0, 0.0, 1.0], 0.5),
+        ([np.nan, np.nan, np.nan], [np.nan, np.nan, np.nan], np.nan),  # the flat time is not known
+    ],
 )
-def test_where_linear_theory_fails(ratios, expected):
-    frame = pd.DataFrame({"curvature": [0.0, 0.5, 1.0], "ratio_t_max": ratios})
+def test_where_linear_theory_fails(ratios, seen, expected):
+    frame = pd.DataFrame({"curvature": [0.0, 0.5, 1.0], "ratio_t_max": ratios, "seen_t_max": seen})
     assert laws.fails_from(frame, "t_max") == pytest.approx(expected, nan_ok=True)
 
 

@@ -1,5 +1,6 @@
 """Measuring a run: against the cube, by other means; and how metrics scatter."""
 
+import itertools
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import xarray as xr
 from scoregap.regression import metrics
 from scoregap.regression.metrics import Metric, across, spread
 from scoregap.store.cube import read_cube
+from scoregap.variables import MEASURED
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,22 @@ def test_phase_times_of_networks_are_ratios_to_exact_and_of_closed_forms_themsel
                 of_law = cell[f"{law}_{name}"].sel(network="exact").isel(gap=gap).values
                 close(record, f"curvature={curvature:g} {law}: {name}[{gap}]", of_law)
     assert found
+
+
+def test_times_that_are_not_measured_are_no_metrics(record, results):
+    """A gap that is not visible had times before, and the gate held networks to them."""
+    cube = xr.open_zarr(results[1] / "cube.zarr").squeeze(["family", "ambient_dim", "manifold_dim"]).load()
+    seen = set()
+    for curvature, network, name in itertools.product((0.0, 0.5), ("exact", "gaussian", "gated-8"), metrics.PHASES):
+        cell, gap = cube.sel(curvature=curvature), 1 if name == "t_consolidation" else 0
+        measured = (cell[f"{name}_state"].sel(network=network).isel(gap=gap) == MEASURED).values
+        if network == "gated-8":
+            measured &= (cell[f"{name}_state"].sel(network="exact").isel(gap=gap) == MEASURED).values
+        metric = record.metrics.get(f"curvature={curvature:g} {network}: {name}[{gap}]")
+        found = [value is not None for value in metric.values] if metric else [False] * len(measured)
+        assert found == measured.tolist(), (curvature, network, name)
+        seen |= set(found)
+    assert seen == {True, False}
 
 
 @pytest.mark.parametrize("network", ["gaussian", "gated-8"])

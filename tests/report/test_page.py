@@ -65,7 +65,7 @@ def rows(*verdicts, **columns):
     common = {"family": "arcs", "ambient_dim": 8, "manifold_dim": 2, "curvature": 0.0, "network": "gated-8", "gap": 0}
     common |= {"boundary": 1, "law": 1.0, "corrected": 1.0, "gaussian": 1.0, "exact": 1.0, "trained": 1.1}
     common |= {"ratio": 1.1, "ratio_low": 1.05, "ratio_high": 1.15, "law_to_exact": 1.0, "position": np.nan}
-    common |= {"margin": 0.1, "seeds": 2, "not_ok": ""} | Detail()._asdict()
+    common |= {"margin": 0.1, "seeds": 2, "not_ok": "", "control": ""} | Detail()._asdict()
     given = [one if isinstance(one, dict) else {"verdict": one} for one in verdicts]
     frame = pd.DataFrame([common | {"quantity": quantities[i % 4]} | one for i, one in enumerate(given)])
     return frame.assign(**columns)
@@ -115,6 +115,22 @@ def test_the_page_is_whole_and_refers_to_nothing_outside(text, results):
 def test_the_sentence_says_whether_theory_holds(study, verdicts, sentence):
     frame = rows(*verdicts)
     assert sentence in page.outcome(study, frame)["sentence"] + "."
+
+
+def test_what_the_flat_control_misses_too_is_not_blamed_on_curvature(study):
+    bent = {"curvature": 0.5, "verdict": "disagrees"}
+    frame = pd.concat(
+        [rows("inconclusive", "agrees"), rows(bent | {"control": "inconclusive"}, bent | {"control": "agrees"})]
+    )
+    assert page.outcome(study, frame)["controls"] == [
+        "at c > 0 2 phase times do not agree with exact; not to be blamed on curvature are",
+        "1 whose flat controls (c = 0, all else the same) do not either: t_open (1)",
+    ]
+    text = page.write(study, frame, NO_CLAIMS, [], {}, {}, ATTRS)
+    assert "not to be blamed on curvature are 1 whose flat controls (c = 0, all else the same) do not either" in text
+    frame = frame.assign(control="agrees")
+    assert page.outcome(study, frame)["controls"] == []
+    assert "blamed" not in page.write(study, frame, NO_CLAIMS, [], {}, {}, ATTRS)
 
 
 def test_of_a_study_without_networks_the_law_is_judged(tmp_path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tiny import TINY, measured, read_job, write_job
+from tiny import LINEAR, TINY, measured, read_job, write_job
 
 from scoregap import InputError
 from scoregap.laws import random_matrix, times
@@ -10,7 +10,7 @@ from scoregap.measure import phases
 from scoregap.stages import fit
 from scoregap.store.cube import read_cube
 from scoregap.study import load
-from scoregap.variables import ABOVE, BELOW, MEASURED, NOT_APPLICABLE
+from scoregap.variables import ABOVE, BELOW, MEASURED, NONE_PREDICTED, NOT_APPLICABLE
 
 
 def flat_exact(study):
@@ -54,6 +54,34 @@ def test_the_law_goes_through_the_same_operator(done):
     (a, b), (g, _) = random_matrix.gap_edges(random_matrix.silverstein_edges(8, [1, 1], [1.0, 0.1]))
     assert float(ds.law_t_max[0, 0]) == pytest.approx(np.sqrt(a * b), rel=1e-6)
     assert float(ds.law_t_consolidation[0, 1]) == pytest.approx(g, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "intermediate", "final"),
+    [
+        (("std: 0.1}", "std: 0.9}"), NONE_PREDICTED, MEASURED),  # bulks that have merged
+        (("manifold_dim: [2]", "manifold_dim: [8]"), MEASURED, NONE_PREDICTED),  # bulks that reach down to 0
+        (("std: 0.1}", "std: 0.9, law: lognormal, width: 1.0}"), NONE_PREDICTED, None),
+        (("std: 0.1}", "std: 0.05}"), MEASURED, None),
+    ],
+)
+def test_where_the_law_predicts_no_gap_its_states_say_so(tmp_path, changes, intermediate, final):
+    _, (ds,) = measured(tmp_path, *LINEAR, changes, ("count: 24", "count: 12"))
+    one = ds.squeeze(["family", "ambient_dim", "manifold_dim", "curvature", "network"])
+    for method in ("", "model_"):
+        for name in phases.TIMES:
+            states = one[f"law_{method}{name}_state"]
+            of_final = name in phases.FINAL
+            assert (states.isel(gap=0 if of_final else 1) == NOT_APPLICABLE).all()
+            here, expected = states.isel(gap=1 if of_final else 0), final if of_final else intermediate
+            if expected == NONE_PREDICTED:
+                assert (here == NONE_PREDICTED).all()
+                assert one[f"law_{method}{name}"].isnull().all()
+            else:
+                assert not (here == NONE_PREDICTED).any()
+    for name in (*phases.TIMES, *phases.MODEL):  # whatever happens, a time is there if its state says so
+        for owner in ("", "law_"):
+            assert (np.isfinite(one[f"{owner}{name}"]) == (one[f"{owner}{name}_state"] == MEASURED)).all()
 
 
 def test_members_that_are_not_ok_get_no_times(done, tmp_path):
