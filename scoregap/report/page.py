@@ -296,7 +296,9 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
         "the exact score (learning), or the exact score is not at the law (finite size or curvature); errors cancel: "
         "it agrees with the law, and not with the exact score. control: of a curved cell, the verdict against exact in "
         "the flat cell that is the same in all else; over_control: trained / exact over what it is there; attribution: "
-        "nothing is blamed on curvature where the control misses exact."
+        "nothing is blamed on curvature where the control misses exact. Of curves and of the spike the numbers are "
+        "distances from the law, of the dimension the proportion of seeds in which it is right; the widest spacing is "
+        "compared with that of random F."
     )
     return {"note": note, "table": Table(["claim", "source", *columns], rows)}
 
