@@ -101,9 +101,6 @@ def of_claims(frame: pd.DataFrame, compared: pd.DataFrame, axes: list[str]) -> p
             row |= dict.fromkeys(["gaussian", "exact", "exact_low", "exact_high", "learning", "finite"], np.nan)
             row |= {"verdict": found.verdict, "of_exact": Verdict.NOT_TESTABLE, "why": ""}
         if kind is Kind.LARGEST:
-            high, low = row["high"], row["low"]
-            agrees = Verdict.AGREES if high <= row["margin"] else Verdict.INCONCLUSIVE
-            row |= {"law_low": low, "law_high": high, "verdict": Verdict.DISAGREES if low > row["margin"] else agrees}
             row |= dict.fromkeys(["exact_low", "exact_high", "learning"], np.nan)
             row |= {"of_exact": Verdict.NOT_TESTABLE, "why": ""}
         if row["verdict"] == Verdict.AGREES and row["of_exact"] in controls.MISSED:

@@ -95,10 +95,9 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     _related(cells)
     drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
     for cell in cells:
-        law, exact = cell.arms["law"], cell.arms["exact"]
-        for name in (name for name in law.keys() & exact.keys() if CLAIMS[name].kind in MEANS):
-            pairs = zip(exact[name], law[name], strict=True)
-            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=True))
+        for name in cell.arms["law"].keys() & cell.arms["exact"].keys():
+            pairs = _pairs(CLAIMS[name], cell.arms["exact"][name], cell.arms["law"][name])
+            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=False))
     flat = {
         (cell.without_curvature, network): cell
         for cell in cells
@@ -159,12 +158,12 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: 
             arms = {arm: one for arm, own in names.items() if (one := cell.of(own, name))}
             if {"law", "exact", "trained"} <= arms.keys():
                 label = {"claim": name, "says": claim.says, "source": claim.source}
+                more = _further(cell, name, drawn[name, *cell.untrained])
                 if claim.kind in MEANS:
-                    more = _further(cell, name, drawn[name, *cell.untrained])
                     found = against_law_and_exact(name, arms, margins, settings.confidence, more)
                 else:
                     values = {arm: one.values for arm, one in arms.items()}
-                    found = by_kind(claim, values, settings.confidence)
+                    found = by_kind(claim, values, settings.confidence, np.subtract(*more))
                 controlled = control(name, cell, flat.get((cell.without_curvature, network)), network)
                 if found["of_exact"] not in MISSED or (claim.kind is Kind.RIGHT and not found["learning"]):
                     controlled = controlled._replace(attribution="")
@@ -172,11 +171,21 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: 
                 yield label | cell.values | {"network": network} | found | controlled._asdict()
 
 
+def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> list[tuple[float, float]]:
+    """What draws of the exact score and the law are in a claim, draw by draw; of curves, their distance and 0. Nothing
+    of what is tested in another way."""
+    if claim.kind in MEANS:
+        return list(zip(exact, np.broadcast_to(law, exact.shape), strict=True))
+    if claim.kind in (Kind.LARGEST, Kind.RMS):
+        return [(apart, 0.0) for apart in COMPARISONS[claim.kind].apart(exact, law)]
+    return []
+
+
 def _further(cell: Cell, name: str, drawn: dict[int, tuple[float, float]]) -> np.ndarray:
     """(2, draws) of exact and law, of draws of F on which nothing was trained: of the study, and of simulation."""
     more = [pair for seed, pair in drawn.items() if seed not in cell.seeds]
     if name in cell.redrawn:
-        more += [(one, cell.arms["law"][name][0]) for one in cell.redrawn[name]]
+        more += _pairs(CLAIMS[name], cell.redrawn[name], cell.arms["law"][name][:1])
     return np.array(more, float).reshape(-1, 2).T
 
 
@@ -262,8 +271,11 @@ class Decided(NamedTuple):
         return row | {"of_exact": self.of_exact.verdict, "verdict": self.of_law.verdict, "why": why}
 
 
-def by_kind(claim: Claim, arms: dict[str, np.ndarray], confidence: float) -> dict[str, Any]:
+def by_kind(
+    claim: Claim, arms: dict[str, np.ndarray], confidence: float, more: np.ndarray = np.empty(0)
+) -> dict[str, Any]:
     """The same of claims that are not about a mean. arms: of ARMS, (seeds,), (seeds, n) of curves, (draws,) of chance.
+    more: (draws,) distances of exact curves from the law, in draws of the manifold on which nothing was trained.
 
     law, gaussian, exact, trained are: of distances their medians from the law; proportions right; median widths.
     """
@@ -284,20 +296,24 @@ def by_kind(claim: Claim, arms: dict[str, np.ndarray], confidence: float) -> dic
     compared = COMPARISONS[claim.kind]
     known = [np.isfinite(one.reshape(len(one), -1)).all(1) for one in (trained, exact)]
 
-    def test(values: np.ndarray) -> Tested:
-        return compared.test(values, margin, confidence)
-
-    learning, finite = compared.apart(trained, exact), compared.apart(exact, law)
+    to_law, learning, finite = (compared.apart(*pair) for pair in ((trained, law), (trained, exact), (exact, law)))
+    of_law = compared.test(to_law, margin, confidence)
+    if more.size:  # by way of the exact score, as its draws of F scatter like those of the network
+        both = np.isfinite(to_law) & np.isfinite(finite)
+        ends = interval_with_draws((to_law - finite)[both], finite[both], _finite(more), confidence)
+        of_law = compared.test(to_law, margin, confidence, ends)
+    every = np.concatenate([finite, more])
     found = Decided(
-        _decision(test(compared.apart(trained, law)), known[0], known[1], compared.true),
-        _decision(test(learning), known[0], known[1], compared.true),
-        _decision(test(finite), known[1], known[1], compared.true),
+        _decision(of_law, known[0], known[1], compared.true),
+        _decision(compared.test(learning, margin, confidence), known[0], known[1], compared.true),
+        _decision(compared.test(finite, margin, confidence), known[1], known[1], compared.true),
         compared.mean(learning) - compared.true,
-        compared.mean(finite) - compared.true,
-        int(np.isfinite(finite).sum()),
+        compared.mean(every) - compared.true,
+        int(np.isfinite(every).sum()),
     )
     shown = {arm: compared.mean(compared.apart(arms[arm], law)) if arm in arms else math.nan for arm in ARMS}
-    return found.row(shown, (found.of_law.low + compared.true, found.of_law.high + compared.true), margin)
+    own = compared.test(to_law, margin, confidence)
+    return found.row(shown, (own.low, own.high), margin)
 
 
 def _decision(found: Tested, subject: np.ndarray, reference: np.ndarray, true: float = 0.0) -> Decision:

@@ -28,12 +28,15 @@ class Tested(NamedTuple):
     high: float
 
 
-def distance(distances: np.ndarray, margin: float, confidence: float) -> Tested:
+def distance(
+    distances: np.ndarray, margin: float, confidence: float, ends: tuple[float, float] | None = None
+) -> Tested:
     """Is a mean distance within the margin? distances: (seeds,), none negative, NaN where not known.
 
-    Student's interval of the mean: agrees if it lies below the margin, disagrees if above, otherwise inconclusive.
+    Student's interval of the mean, or ends where it is known better: agrees if it lies below the margin, disagrees if
+    above, otherwise inconclusive.
     """
-    low, high = interval(_known(distances), confidence)
+    low, high = interval(_known(distances), confidence) if ends is None else ends
     if high <= margin:
         return Tested(Verdict.AGREES, low, high)
     return Tested(Verdict.DISAGREES if low > margin else Verdict.INCONCLUSIVE, low, high)
@@ -109,12 +112,12 @@ def proportion_of(values: np.ndarray) -> float:
 
 class Comparison(NamedTuple):
     """Of kinds of claims that are about two values in each seed. apart: how far they are, (seeds,) of two (seeds, ...);
-    true: where they are the same; mean: over seeds; test: of what it is."""
+    true: where they are the same; mean: over seeds; test: of what it is, by margin and confidence."""
 
     apart: Callable[[np.ndarray, np.ndarray], np.ndarray]
     true: float
     mean: Callable[[np.ndarray], float]
-    test: Callable[[np.ndarray, float, float], Tested]
+    test: Callable[..., Tested]
 
 
 COMPARISONS = {

@@ -183,7 +183,7 @@ def of_law(cell: xr.Dataset, one: Cell) -> dict[str, np.ndarray]:
 
 
 def of_draws(cell: xr.Dataset, one: Cell) -> dict[str, np.ndarray]:
-    """The same of the exact score, (draws,), for F drawn anew thousands of times; of flat cells alone, and of what
+    """The same of the exact score, (draws, ...), for F drawn anew thousands of times; of flat cells alone, and of what
     follows from the spectrum of F in closed form."""
     flat = flattened(one)
     if one["curvature"] or flat is None:
@@ -210,14 +210,15 @@ def spacings_by_chance(flat, t: tuple[float, ...], apart: tuple[int, ...]) -> np
 def exact_of_draws(
     flat, t: tuple[float, ...], first: int | None, level: float, visibility: float
 ) -> dict[str, np.ndarray]:
-    """Claims of the exact score of draws of the flat manifold. first: modes above the intermediate gap, if any."""
+    """Claims of the exact score of draws of the flat manifold, (draws,), (draws, times) of curves. first: modes above
+    the intermediate gap, if any."""
     variances, grid = flat.redrawn(), np.array(t)
     found = draws.phase_times(variances, first, level, visibility, (t[0], t[-1]))
     if first is not None:
         a, b, g = (variances[:, k, None] for k in (first - 1, first, -1))
         widths = np.stack([times.gap_width(grid, a, b), times.gap_width(grid, g, 0.0)], 1)
-        found |= {"widest": widths[:, 0].max(1)} | boundaries(grid, widths, visibility)
-    return found
+        found |= {"widest": widths[:, 0].max(1), "curve": widths[:, 0]} | boundaries(grid, widths, visibility)
+    return found | {"final_curve": times.gap_width(grid, variances[:, -1:], 0.0)}
 
 
 def two_groups(cell: xr.Dataset) -> bool:
