@@ -1,8 +1,12 @@
 """Tests of claims that are no means: their verdicts, and how often they are wrong, in a few studies; the rest of the
 table: results/benchmarks/claim_error_rates.csv."""
 
+import re
+from pathlib import Path
+
 import claim_error_rates
 import numpy as np
+import pandas as pd
 import pytest
 
 from scoregap.analysis import hypotheses
@@ -80,3 +84,29 @@ def test_false_alarms_of_a_gap_are_at_most_one_in_twenty(name):
     rows = claim_error_rates.chance(name, 0.0, 100, 0) + claim_error_rates.chance(name, 0.4, 100, 1)
     assert not [row for row in rows if claim_error_rates.wrong_too_often(row)]
     assert all(row.disagrees == 100 for row in rows if "put in" in row.case)
+
+
+ROOT = Path(__file__).parents[2]
+SHOWN = ("one variance", "one variance, small", "lognormal", "uniform, near a hard edge", "merged",
+         "one variance, gap 0.2 put in", "lognormal, gap 0.2 put in", "right in 0", "right in 0.5", "right in 0.9", "right in 1",
+         "0.8 margins", "0.999 margins", "1.001 margins", "1.25 margins")  # fmt: skip
+
+
+def recorded():
+    frame = pd.read_csv(ROOT / "results" / "benchmarks" / "claim_error_rates.csv")
+    return [claim_error_rates.Row(**row) for row in frame.fillna({"error": ""}).to_dict("records")]
+
+
+def test_no_error_is_made_more_often_than_it_may_be():
+    assert not [row for row in recorded() if claim_error_rates.wrong_too_often(row)]
+    assert min(row.studies for row in recorded()) >= 500
+
+
+def test_the_table_of_the_docs_is_that_of_the_record():
+    text = (ROOT / "docs" / "explanation" / "statistics.md").read_text()
+    table = re.findall(r"^\| (chance|proportion|distance) \| (.*?) \| (.*) \|$", text, re.MULTILINE)
+    assert [case for _, case, _ in table] == list(SHOWN)
+    for test, case, cells in table:
+        rows = [row for row in recorded() if (row.test, row.case) == (test, case)]
+        shares = [f"{100 * row.agrees / row.studies:.1f} / {100 * row.disagrees / row.studies:.1f}" for row in rows]
+        assert cells == " | ".join(shares)
