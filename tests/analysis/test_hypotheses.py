@@ -88,7 +88,8 @@ def test_false_alarms_of_a_gap_are_at_most_one_in_twenty(name):
 
 ROOT = Path(__file__).parents[2]
 SHOWN = ("one variance", "one variance, small", "lognormal", "uniform, near a hard edge", "merged",
-         "one variance, gap 0.2 put in", "lognormal, gap 0.2 put in", "right in 0", "right in 0.5", "right in 0.9", "right in 1",
+         "one variance, gap 0.2 put in", "lognormal, gap 0.2 put in", "right in 0", "right in 0.5", "right in 0.9",
+         "right in 1",
          "0.8 margins", "0.999 margins", "1.001 margins", "1.25 margins")  # fmt: skip
 
 
