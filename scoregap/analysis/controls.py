@@ -26,7 +26,7 @@ class Attribution(StrEnum):
     """Whether what a network misses in a curved cell is to be blamed on curvature."""
 
     CURVATURE = "curvature"
-    NOT_CURVATURE = "not curvature"  # it is as far from exact without it
+    WITHIN = "what curvature adds is within the margin"
     UNCLEAR = "inconclusive"
     CONTROL_DISAGREES = "not attributed: the flat control disagrees"
     CONTROL_UNCLEAR = "not attributed: the flat control is inconclusive"
@@ -38,7 +38,7 @@ BY_CONTROL = {
     Verdict.INCONCLUSIVE: Attribution.CONTROL_UNCLEAR,
     Verdict.NOT_TESTABLE: Attribution.NO_CONTROL,
 }
-BY_EXCESS = {Verdict.DISAGREES: Attribution.CURVATURE, Verdict.AGREES: Attribution.NOT_CURVATURE}
+BY_EXCESS = {Verdict.DISAGREES: Attribution.CURVATURE, Verdict.AGREES: Attribution.WITHIN}
 
 
 class Pair(NamedTuple):

@@ -30,7 +30,7 @@ def attributed(curved, flat, margin=0.1, log=True, exact=EXACT, seen=None):
     [
         (1.4, 1.0, "agrees", Attribution.CURVATURE),
         (0.6, 1.0, "agrees", Attribution.CURVATURE),
-        (1.12, 1.05, "agrees", Attribution.NOT_CURVATURE),
+        (1.12, 1.05, "agrees", Attribution.WITHIN),
         (1.1, 1.0, "agrees", Attribution.UNCLEAR),
         (1.32, 1.22, "disagrees", Attribution.CONTROL_DISAGREES),  # arrays of arcs in paper_cpu, t_max
         (2.0, 1.22, "disagrees", Attribution.CONTROL_DISAGREES),  # however far: one thing at a time
