@@ -7,7 +7,7 @@ that is made and is not on the page, word by word.
 import re
 
 import pytest
-from paper_sentences import MADE, ROOT
+from paper_sentences import DRAWS, MADE, ROOT
 
 WORDS = "all every each none no nothing never always most both only hardly any half twice "
 WORDS += "two three four five six seven eight nine ten hundred"
@@ -51,3 +51,10 @@ def test_a_number_that_is_changed_is_found():
     for place in places[:: max(1, len(places) // 40)]:
         changed = text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :]
         assert left(changed), text[place - 30 : place + 30]
+
+
+def test_what_the_page_on_statistics_says_of_draws_of_f():
+    spread = 100 * DRAWS[DRAWS.quantity.str.startswith("t_")].spread
+    assert set(DRAWS.ambient_dim) == {100}
+    text = " ".join((ROOT / "docs" / "explanation" / "statistics.md").read_text().split())
+    assert f"scatter over draws of F by {spread.min():.0f} to {spread.max():.0f} % at d = 100" in text
