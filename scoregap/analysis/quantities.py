@@ -137,16 +137,15 @@ def measured(cell: xr.Dataset, network: str, one: Cell) -> dict[str, np.ndarray]
         found |= {"widest": widths[:, 0].max(1), "curve": widths[:, 0]}
         found |= boundaries(t, widths, one.fit.visibility)
     m = int(cell.boundary.isel(gap=-1).max())
-    eigen = own.eigenvalue.transpose("seed", "time", "point", "mode").values.astype(float)
+    eigen = own.eigenvalue.transpose("seed", "time", "point", "mode").values
     singular = own.singular_value.transpose("seed", "time", "point", "mode").values
     asymmetry = own.asymmetry.transpose("seed", "time", "point").values
     if name := spacing_claim(cell, one):
-        found[name] = widest_spacing(eigen[..., :m].mean(2), apart(cell))
+        found[name] = widest_spacing(eigen[..., :m].mean(2, dtype=float), apart(cell))
     consolidated = exact.t_consolidation.isel(gap=-1).values
     late = _nearest(t, INSIDE * consolidated)
     there = _nearest(t, exact.t_max.isel(gap=0).values) if two_groups(cell) else late
-    by_size = -np.sort(-np.abs(eigen), -1)
-    found["singular"] = _at(there, lambda i, k: _rms(singular[i, k] - by_size[i, k]))
+    found["singular"] = _at(there, lambda i, k: _rms(singular[i, k] + np.sort(-np.abs(eigen[i, k]), -1)))
     found["asymmetry"] = _at(there, lambda i, k: asymmetry[i, k].mean())
     normal = np.full((len(late), eigen[0, 0, :, m:].size), np.nan)
     for i, k in enumerate(late):
@@ -238,9 +237,13 @@ def apart(cell: xr.Dataset) -> tuple[int, ...]:
 
 def spacing_claim(cell: xr.Dataset, one: Cell) -> str:
     """The claim that no gap opens inside a bulk: of one variance or a continuous law, or of groups that have merged;
-    empty where the law has gaps between all groups, or there is one tangent direction alone."""
+    empty without a law, where it has gaps between all groups, and where there is one tangent direction alone."""
     missing = ~_lawful(cell)
-    if int(cell.boundary.max()) < 2 or (len(missing) and not missing.any()):
+    if (
+        not np.isfinite(cell.law_gap_width).any()
+        or int(cell.boundary.max()) < 2
+        or (len(missing) and not missing.any())
+    ):
         return ""
     stds = sorted((group.std for group in one.groups), reverse=True)
     unlike = [stds[k] != stds[k + 1] for k in np.flatnonzero(missing)]
