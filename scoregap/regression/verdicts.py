@@ -5,7 +5,8 @@ two records of `baselines` -> rows with verdicts, worst first
 Numbers of closed forms agree to ROUNDING or are worse. Of numbers that scatter, with the difference of means over
 seeds, paired where the seeds are the same: **same** if its 90 % interval lies inside the margin; **worse**, **better**
 if it exceeds the margin and is significant at 1 %, by Holm's method over all metrics, so that at most 1 % of unchanged
-runs have any; otherwise **inconclusive**. Standard deviations: `metrics.spread`.
+runs have any; otherwise **inconclusive**. The very same numbers of the same seeds are the same, however few.
+Standard deviations: `metrics.spread`.
 """
 
 import json
@@ -184,6 +185,10 @@ def _judged(old: dict[str, Metric], new: dict[str, Metric], pairs: tuple[list[in
     for name, metric in old.items():
         (error, freedom), mean = errors[name], means[name]
         half = float(special.stdtrit(freedom, 0.5 * (1 + CONFIDENCE))) * error if freedom else math.nan
+        if (
+            pairs and not freedom and mean == 0
+        ):  # one number, as of a gap that is visible in one seed, and it is the same
+            half = 0.0
         size = abs(mean) / error if error else math.inf if mean else 0.0
         p = float(2 * special.stdtr(freedom, -size)) if freedom else math.nan
         own = was[name][np.isfinite(was[name])]

@@ -92,6 +92,16 @@ def test_verdicts_at_the_margin(shift, margin, verdict):
     assert row.in_margins == pytest.approx(shift / margin)
 
 
+def test_a_number_that_one_seed_has_is_the_same_if_it_has_not_changed():
+    """A gap that is visible in one seed only: an unchanged run was inconclusive."""
+    old = metric([1.2, None, None], "t_max", 0.1)
+    assert verdicts({"z": old}, {"z": old})["z"].verdict == "same"
+    row = verdicts({"z": old}, {"z": metric([1.21, None, None], "t_max")})["z"]
+    assert (row.verdict, math.isnan(row.low)) == ("inconclusive", True)  # how it scatters nobody knows
+    assert verdicts({"z": old}, {"z": metric([None, 1.2, None], "t_max")})["z"].verdict == "inconclusive"
+    assert verdicts({"z": old}, {"z": old}, seeds=[3, 4, 5])["z"].verdict == "inconclusive"
+
+
 def test_a_large_shift_that_noise_explains_is_inconclusive():
     noisy = np.add(BASE, [5, -3, 4, -2, 6, -4])
     assert verdicts({"z": metric(BASE, margin=0.1)}, {"z": metric(noisy)})["z"].verdict == "inconclusive"
