@@ -56,7 +56,7 @@ def rows(cell: Cell, count: int, rng: np.random.Generator) -> list[Row]:
     variances = draws.squared_singular_values(rng, d, truth.column_stds**2 / truth.manifold_dim, count)
     gaps = [random_matrix.gap_edges(edges) for edges in (truth.law_edges(), truth.corrected_edges()[0])]
     there = bool(np.isfinite(gaps[0][0]).all()) and len(gaps[0]) > 1
-    exact = draws.phase_times(variances, first if there else None, fit.level, fit.visibility, (grid[0], grid[-1]))
+    exact = draws.phase_times(variances, first if there else None, fit.level, fit.visibility)
     laws = [of_law(edges, there, fit.level) for edges in gaps]
     place = d, truth.manifold_dim, cell.groups[-1].std, cell.groups[-1].width
     found = []

@@ -212,7 +212,7 @@ def exact_of_draws(
     """Claims of the exact score of draws of the flat manifold, (draws,), (draws, times) of curves. first: modes above
     the intermediate gap, if any."""
     variances, grid = flat.redrawn(), np.array(t)
-    found = draws.phase_times(variances, first, level, visibility, (t[0], t[-1]))
+    found = draws.phase_times(variances, first, level, visibility)
     if first is not None:
         a, b, g = (variances[:, k, None] for k in (first - 1, first, -1))
         widths = np.stack([times.gap_width(grid, a, b), times.gap_width(grid, g, 0.0)], 1)

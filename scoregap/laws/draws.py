@@ -59,14 +59,12 @@ def widest_spacing(t: np.ndarray, variances: np.ndarray, apart: tuple[int, ...] 
     return widest
 
 
-def phase_times(
-    variances: np.ndarray, boundary: int | None, level: float, visibility: float, grid: tuple[float, float]
-) -> dict[str, np.ndarray]:
+def phase_times(variances: np.ndarray, boundary: int | None, level: float, visibility: float) -> dict[str, np.ndarray]:
     """Phase times of the exact score of flat manifolds with these spectra, (draws,) each, by their closed forms.
 
     variances: (draws, m) descending. boundary: modes above the intermediate gap, None for none. level, visibility: of
-    `fit`. grid: first and last time that is measured: NaN beyond, and for a gap that is never as wide as `visibility`,
-    as `measure.phases.fit` has it.
+    `fit`: NaN for a gap that is never as wide as `visibility`, as `measure.phases.fit` has it. No grid of times cuts
+    them, since those inside it alone would be a selection.
     """
     lowest = variances[:, -1]
     found = {"t_consolidation": times.consolidation(lowest)}
@@ -74,11 +72,7 @@ def phase_times(
         a, b = variances[:, boundary - 1], variances[:, boundary]
         t_max, largest = times.maximum(a, b)
         opening, closing = times.opening_and_closing(a, b, level)
-        seen = (largest >= visibility) & _on(grid, t_max)
-        found |= {"t_open": np.where(seen, opening, np.nan), "t_max": np.where(seen, t_max, np.nan),
-                  "t_close": np.where(seen, closing, np.nan)}  # fmt: skip
-    return {name: np.where(_on(grid, values), values, np.nan) for name, values in found.items()}
-
-
-def _on(grid: tuple[float, float], t: np.ndarray) -> np.ndarray:
-    return (t >= grid[0]) & (t <= grid[1])
+        seen = largest >= visibility
+        times_of_gap = {"t_open": opening, "t_max": t_max, "t_close": closing}
+        found |= {name: np.where(seen, values, np.nan) for name, values in times_of_gap.items()}
+    return found

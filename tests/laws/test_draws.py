@@ -57,17 +57,15 @@ def test_widest_spacing_is_over_all_modes_but_those_apart():
     assert np.isnan(draws.widest_spacing(t, variances[:, :1]))
 
 
-def test_phase_times_are_closed_forms_on_the_grid_and_visible():
+def test_phase_times_are_closed_forms_of_visible_gaps():
     variances = np.array([[5.0, 4.0, 0.25, 0.1]])
-    found = draws.phase_times(variances, 2, 0.5, 0.1, (1e-4, 1e3))
+    found = draws.phase_times(variances, 2, 0.5, 0.1)
     assert (found["t_open"], found["t_close"]) == pytest.approx(times.opening_and_closing(4.0, 0.25))
     assert found["t_max"] == pytest.approx(1.0)
     assert found["t_consolidation"] == pytest.approx(0.1)
-    assert np.isnan(draws.phase_times(variances, 2, 0.5, 0.7, (1e-4, 1e3))["t_max"])  # .6 wide
-    inside = draws.phase_times(variances, 2, 0.5, 0.1, (0.5, 2.0))
-    assert np.isfinite(inside["t_max"])
-    assert np.isnan([inside[name] for name in ("t_open", "t_close", "t_consolidation")]).all()
-    assert list(draws.phase_times(variances, None, 0.5, 0.1, (0.01, 1.0))) == ["t_consolidation"]
+    narrow = draws.phase_times(variances, 2, 0.5, 0.7)  # .6 wide
+    assert np.isnan([narrow[name] for name in ("t_open", "t_max", "t_close")]).all()
+    assert list(draws.phase_times(variances, None, 0.5, 0.1)) == ["t_consolidation"]
 
 
 @pytest.mark.slow
@@ -75,7 +73,7 @@ def test_what_finite_size_does_at_d_100():
     """Exact over the bare law, m = 40, variances 1 and .15^2: mean ratios of 3,000 draws, known to .003."""
     rng = np.random.default_rng(3)
     found = draws.squared_singular_values(rng, 100, np.repeat([1.0, 0.0225], 20) / 40, 3000)
-    exact = draws.phase_times(found, 20, 0.5, 0.1, (1e-6, 1e6))
+    exact = draws.phase_times(found, 20, 0.5, 0.1)
     (a, b), (g, _) = random_matrix.gap_edges(random_matrix.silverstein_edges(100, [20, 20], [1.0, 0.15]))
     opening, closing = times.opening_and_closing(a, b)
     law = {"t_open": opening, "t_max": times.maximum(a, b)[0], "t_close": closing, "t_consolidation": g}
