@@ -125,7 +125,7 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     assert set(frame.manifold_seeds) == {"0 1"}
     text = (folder / "comparison.txt").read_text()
     assert "the paper's claims" in text
-    assert quantities.CLAIMS["schedule_curve"].says in text
+    assert quantities.CLAIMS["schedule_t_max"].says in text
 
 
 @pytest.mark.slow
