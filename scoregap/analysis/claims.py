@@ -292,7 +292,9 @@ def by_kind(
             int(np.isfinite(exact).sum()),
         )
         shown = {arm: median(arms[arm]) if arm in arms else math.nan for arm in ARMS}
-        return found.row(shown, interval(_finite(trained), confidence), margin)
+        row = found.row(shown, interval(_finite(trained), confidence), margin)
+        # No wider than chance, wherever the exact score is widest: that is no agreement by two errors.
+        return row if found.of_law.verdict == Verdict.DISAGREES else row | {"why": ""}
     compared = COMPARISONS[claim.kind]
     known = [np.isfinite(one.reshape(len(one), -1)).all(1) for one in (trained, exact)]
 

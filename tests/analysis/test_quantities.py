@@ -59,6 +59,17 @@ def test_a_gap_at_any_place_is_found(one_variance, at):
     assert row.trained > 0.6 > row.law
 
 
+def test_a_network_without_a_gap_whose_f_has_a_wide_one_by_chance_has_no_errors_that_cancel(one_variance):
+    study, ds = one_variance
+    values = pretended.spectra(ds)
+    t = ds.time.values[:, None, None]
+    values[..., :8] = np.geomspace(6.0, 3.0, 8) / (np.geomspace(6.0, 3.0, 8) + t) - 1
+    pretended.set_spectra(ds, values)
+    row = pretended.rows(study, ds).loc["no_gap"]
+    assert (row.verdict, row.why) == ("agrees", "")
+    assert row.of_exact != "agrees"
+
+
 def test_the_null_is_what_random_f_leaves(one_variance):
     study, ds = one_variance
     row = pretended.rows(study, ds).loc["no_gap"]
