@@ -2,6 +2,8 @@
 on the page.
 
 claims.csv, comparison.csv, provenance.json, the study, results/benchmarks/draws_of_f.csv -> MADE, functions -> text
+
+`python tests/paper_sentences.py` prints them.
 """
 
 import json
@@ -380,3 +382,7 @@ def never() -> str:
     assert len(far) == 5
     assert (rows[~rows.index.isin(far.index)].seen > 0).all()
     return "At c = 2, and at m = 20 from c = .5 on, no network consolidates in any seed."
+
+
+if __name__ == "__main__":  # the page's sentences, as they are to be
+    print(*(f"{function.__name__}: {function()}" for function in MADE), sep="\n")
