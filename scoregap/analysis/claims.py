@@ -159,11 +159,7 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: 
             if {"law", "exact", "trained"} <= arms.keys():
                 label = {"claim": name, "says": claim.says, "source": claim.source}
                 more = _further(cell, name, drawn[name, *cell.untrained])
-                if claim.kind in MEANS:
-                    found = against_law_and_exact(name, arms, margins, settings.confidence, more)
-                else:
-                    values = {arm: one.values for arm, one in arms.items()}
-                    found = by_kind(claim, values, settings.confidence, np.subtract(*more))
+                found = against_law_and_exact(name, arms, margins, settings.confidence, more)
                 controlled = control(name, cell, flat.get((cell.without_curvature, network)), network)
                 if found["of_exact"] not in MISSED or (claim.kind is Kind.RIGHT and not found["learning"]):
                     controlled = controlled._replace(attribution="")
@@ -220,9 +216,11 @@ def against_law_and_exact(
 ) -> dict[str, Any]:
     """Medians, intervals, verdicts and why. arms: of ARMS; without gaussian where the study does not have it.
     more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
-    score's is not known are left out; of medians, unless it is known in none.
+    score's is not known are left out; of medians, unless it is known in none. What is not about a mean: `by_kind`.
     """
     claim, margin = CLAIMS[name], margin_of(name, margins)
+    if claim.kind not in MEANS:
+        return by_kind(claim, {arm: one.values for arm, one in arms.items()}, confidence, np.subtract(*more))
     scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
     known = arms["exact"].states != NOT_APPLICABLE
     law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))

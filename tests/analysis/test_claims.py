@@ -85,6 +85,20 @@ def test_what_is_not_seen():
     assert judged("t_max", [1.0], [1.0], [1.0])["verdict"] == "inconclusive"  # one seed
 
 
+def test_a_claim_that_is_no_mean_has_the_test_of_its_kind():
+    wrong = judged("dimension", [0] * 5, [0] * 5, [10, -10, 10, -10, 10])
+    assert (wrong["trained"], wrong["verdict"], wrong["of_exact"], wrong["why"]) == (
+        0,
+        "disagrees",
+        "disagrees",
+        "learning",
+    )
+    curve = judged("curve", np.zeros((5, 3)), np.full((5, 3), 0.1), np.full((5, 3), -0.1))
+    assert (curve["learning"], curve["of_exact"]) == (pytest.approx(0.2), "disagrees")
+    unseen = judged("dimension", [0] * 5, [0] * 5, [np.nan] * 5)  # as of a network that diverged
+    assert (unseen["verdict"], unseen["of"], unseen["seen"]) == ("disagrees", 5, 0)
+
+
 def test_a_margin_of_one_or_more_allows_any_time_below():
     """A bug: its logarithm was taken."""
     wide = MARGINS.model_copy(update={"t_max": 1.5})
