@@ -186,9 +186,9 @@ def other_ratios() -> str:
     return f"""
         Over five variance ratios, both orders of the groups among them, the corrected law is within {off.max():.1f}
         % of the mean in every phase time (standard errors up to {worst:.1f} %, 5,000 draws each). At alpha = .6 the
-        bare law of t_consolidation is {100 * (1 - 1 / many.ratio):.0f} % below exact and the corrected one
-        {100 * (1 - 1 / many.corrected):.0f} %; for the continuous law {100 * (1 - 1 / continuous.ratio):.0f} and
-        {100 * (1 - 1 / continuous.corrected):.0f} %.
+        bare law of t_consolidation is {100 * (1 - 1 / many.ratio):.0f} % below exact, and the corrected one
+        {abs(100 * (1 - 1 / many.corrected)):.1f} % off; for the continuous law
+        {100 * (1 - 1 / continuous.ratio):.0f} and {abs(100 * (1 - 1 / continuous.corrected)):.1f} %.
     """
 
 
