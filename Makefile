@@ -5,6 +5,8 @@
 # make check  the quickstart study against its baseline, results/baselines/quickstart.json; STUDY=NAME
 # make lint   ruff, snakefmt, mypy
 # make error-rates   of the regression gate: false alarms of unchanged runs, power; RUNS=N
+# make claim-error-rates   of the tests of claims: false agreements and disagreements, power; STUDIES=N OUT=FILE.csv
+# make draws-of-f   what finite size does to the law of a study, by thousands of draws of F; STUDY=NAME
 # make gate-mutations   does the gate catch faults put into the code? after make run; half an hour
 # make mutants   do the tests catch sixty faults put into the code? an hour of one core, goes on where it was stopped
 # make accuracy   worst errors of exact scores: family x check; Jacobians against autograd and differences
@@ -32,7 +34,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy
 
-.PHONY: run check test test-slow test-all test-slurm lint error-rates gate-mutations accuracy calibration coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations accuracy calibration coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -61,6 +63,12 @@ lint: $(VENV)/installed-lint
 
 error-rates: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/error_rates.py $(RUNS)
+
+claim-error-rates: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/claim_error_rates.py $(or $(STUDIES),1000) $(OUT)
+
+draws-of-f: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/draws_of_f.py $(STUDY)
 
 gate-mutations: $(VENV)/installed-test
 	@$(BIN)/python tests/gate_mutations.py results

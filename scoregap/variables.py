@@ -172,7 +172,8 @@ OPTIONAL: dict[str, Variable] = {
     ),
 }
 VARIABLES |= OPTIONAL
-_INTERVAL = "end of the interval over points"
+# Over points of a manifold that is drawn once: over draws of F, as a law of random F has it, times scatter far more.
+_INTERVAL = "end of the interval over points, for this F and this network"
 for _prefix, _method in METHODS.items():
     for _name, _meaning in TIMES.items():
         _what = _meaning + _method

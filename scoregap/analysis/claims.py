@@ -19,75 +19,34 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from scoregap.analysis import hypotheses, quantities
 from scoregap.analysis.comparison import seeds_of
 from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attribute
+from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import interval, interval_with_draws, median
-from scoregap.analysis.learning import INSIDE
-from scoregap.analysis.tables import PHASES, plain, text
-from scoregap.analysis.verdicts import JUDGED, Seeds, Verdict, cause, decide
+from scoregap.analysis.quantities import CLAIMS, Claim, Kind
+from scoregap.analysis.tables import DRAWN, PHASES, plain, text
+from scoregap.analysis.verdicts import JUDGED, Decision, Detail, Seeds, Verdict, cause, decide
 from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.study.schema import Margins
-from scoregap.variables import NONE_PREDICTED, NOT_APPLICABLE
+from scoregap.variables import NOT_APPLICABLE
 
-WIDTH = 0.05  # margin of widths of gaps, of the spike and of eigenvalues of G, all between 0 and 1
-BOUNDARY = 0.15  # relative margin of phase boundaries
-SHARED = 0.05  # relative margin of what should be the same in two arms
-
-
-class Claim(NamedTuple):
-    """What the paper says, where; whether it is compared as a ratio; its margin, None for that of the study."""
-
-    says: str
-    source: str
-    log: bool
-    margin: float | None
-
-
-CLAIMS = {
-    "t_max": Claim("the gap between two groups is widest at t_max = sqrt(gamma_-(1) gamma_+(2))", "eq. 9", True, None),
-    "t_open": Claim("it opens, t falling, at half of that width", "eq. 20-22", True, None),
-    "t_close": Claim("it closes again", "eq. 23-25", True, None),
-    "consistency": Claim("t_open t_close = t_max^2", "eq. 20-25", True, BOUNDARY),
-    "widest": Claim("its largest width is (sqrt a - sqrt b) / (sqrt a + sqrt b)", "eq. 18", False, WIDTH),
-    "curve": Claim("its width is t (a - b) / ((t + a) (t + b)) at every t: largest distance", "eq. 18", False, WIDTH),
-    "t_consolidation": Claim("the final gap reaches one half at t = gamma_-", "eq. 15-17", True, None),
-    "final_curve": Claim("the final gap is gamma_- / (t + gamma_-) at every t: largest distance", "eq. 15-16", False,
-                         WIDTH),
-    "coverage_begins": Claim("trivial phase ends where a gap becomes visible", "eq. 17", True, BOUNDARY),
-    "coverage_ends": Claim("coverage ends where the final gap overtakes the intermediate one", "eq. 15-18", True,
-                           BOUNDARY),
-    "order": Claim(
-        "high variance comes first: at t_max the modes above the gap are the group of high variance: mean cosine",
-        "section 4",
-        False,
-        WIDTH,
-    ),
-    "no_gap": Claim("one variance, or a continuous law: no gap but the final one opens", "section 4", False, WIDTH),
-    "spike": Claim("normal directions are a spike at -1: rms distance from it well after consolidation", "section 3",
-                   False, WIDTH),
-    "singular": Claim("singular values of t J show what its eigenvalues show: rms difference at t_max", "section 4",
-                      False, WIDTH),
-    "dimension": Claim("the final gap is at the manifold dimension: found minus true", "section 4", False, 0.5),
-    "ghost": Claim("no direction beyond the manifold: its largest eigenvalue of G before consolidation",
-                   "linear theory", False, WIDTH),
-    "shift": Claim("consolidation is where that of the flat manifold is: ratio", "linear theory", True, None),
-    "schedule": Claim("spectra of t J do not depend on the schedule: t_max of vp over that of ve", "section 2", True,
-                      SHARED),
-}  # fmt: skip
 ARMS = ("law", "gaussian", "exact", "trained")
+MEANS = (Kind.RATIO, Kind.DIFFERENCE)  # kinds of claims about a mean
 CONTROLS = {"shift": "t_consolidation"}  # claims of curved cells -> what of the flat control stands for them
 
 
 class Cell(NamedTuple):
-    """The claims of every score in one cell. arms: law and scores -> {claim: (seeds,)}. states: the same, of those
-    claims that are phase times."""
+    """The claims of every score in one cell. arms: law and scores -> {claim: (seeds, ...)}. states: the same, of those
+    claims that are phase times. redrawn: {claim: (draws,)} of the exact score for F drawn anew."""
 
     study: Study
     values: dict
     seeds: tuple[int, ...]
     arms: dict[str, dict[str, np.ndarray]]
     states: dict[str, dict[str, np.ndarray]]
+    redrawn: dict[str, np.ndarray]
 
     def of(self, arm: str, claim: str) -> Seeds | None:
         """A claim of the law or of a score; None where there is none."""
@@ -97,6 +56,10 @@ class Cell(NamedTuple):
     def pair(self, claim: str, network: str, seeds: list[int], margin: float) -> Pair:
         """A claim of a network and of the exact score, in these seeds."""
         places = [self.seeds.index(seed) for seed in seeds]
+        if compared := COMPARISONS.get(CLAIMS[claim].kind):
+            apart = compared.apart(*(self.arms[arm][claim][places] for arm in (network, EXACT)))
+            none = np.where(np.isfinite(apart), compared.true, np.nan)
+            return Pair(Seeds.of(apart), Seeds.of(none), margin)
         found = (Seeds.of(self.arms[arm][claim], self.states[arm].get(claim)) for arm in (network, EXACT))
         trained, exact = (Seeds(one.values[places], one.states[places]) for one in found)
         return Pair(trained, exact, margin)
@@ -129,12 +92,12 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
         for ds in datasets
         for cell in _cells(study, ds)
     ]
+    _related(cells)
     drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
     for cell in cells:
-        law, exact = cell.arms["law"], cell.arms["exact"]
-        for name in law.keys() & exact.keys():
-            pairs = zip(exact[name], law[name], strict=True)
-            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=True))
+        for name in cell.arms["law"].keys() & cell.arms["exact"].keys():
+            pairs = _pairs(CLAIMS[name], cell.arms["exact"][name], cell.arms["law"][name])
+            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=False))
     flat = {
         (cell.without_curvature, network): cell
         for cell in cells
@@ -159,13 +122,29 @@ def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
         cell = loaded.sel(chosen).load()
         if not (cell.status == 1).any():
             continue
-        arms = {str(name): measured(cell, str(name), study) for name in cell.network.values}
-        arms["law"] = of_law(cell, study)
-        if len(study.axes.get("train.schedule", ())) > 1 and chosen["train.schedule"] == "vp":
-            relate("schedule", arms, loaded.sel(chosen | {"train.schedule": "ve"}))
-        if chosen["curvature"] and 0 in study.axes["curvature"]:
-            relate("shift", arms, loaded.sel(chosen | {"curvature": 0.0}))
-        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms, {arm: states(cell, arm) for arm in arms})
+        cell = cell.isel(time=np.isfinite(cell.time.values))
+        one = quantities.cell_of(study, chosen)
+        arms = {str(name): quantities.measured(cell, str(name), one) for name in cell.network.values}
+        arms["law"] = quantities.of_law(cell, one)
+        of_times = {arm: states(cell, arm) for arm in arms}
+        redrawn = quantities.of_draws(cell, one)
+        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms, of_times, redrawn)
+
+
+def _related(cells: list[Cell]) -> None:
+    """Add to cells the claims about others: of every block, wherever both are."""
+    places: defaultdict[tuple, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        places[_place(cell.values)].append(cell)
+    for cell in cells:
+        for related in quantities.RELATED:
+            if cell.values.get(related.axis, related.base) != related.base:
+                others = places[_place(cell.values | {related.axis: related.base})]
+                quantities.relate(related, cell.arms, cell.seeds, [(other.arms, other.seeds) for other in others])
+
+
+def _place(values: dict) -> tuple:
+    return tuple(sorted(values.items()))
 
 
 def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: dict[tuple, Cell]) -> Iterator[dict]:
@@ -178,16 +157,32 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: 
         for name, claim in CLAIMS.items():
             arms = {arm: one for arm, own in names.items() if (one := cell.of(own, name))}
             if {"law", "exact", "trained"} <= arms.keys():
-                draws = drawn[name, *cell.untrained]
-                more = [pair for seed, pair in draws.items() if seed not in cell.seeds]
                 label = {"claim": name, "says": claim.says, "source": claim.source}
-                found = against_law_and_exact(
-                    name, arms, margins, settings.confidence, np.array(more, float).reshape(-1, 2).T
-                )
+                more = _further(cell, name, drawn[name, *cell.untrained])
+                found = against_law_and_exact(name, arms, margins, settings.confidence, more)
                 controlled = control(name, cell, flat.get((cell.without_curvature, network)), network)
-                if found["of_exact"] not in MISSED:
+                if found["of_exact"] not in MISSED or (claim.kind is Kind.RIGHT and not found["learning"]):
                     controlled = controlled._replace(attribution="")
+                found |= {"manifold_seeds": " ".join(str(seed) for seed in cell.seeds)}
                 yield label | cell.values | {"network": network} | found | controlled._asdict()
+
+
+def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> list[tuple[float, float]]:
+    """What draws of the exact score and the law are in a claim, draw by draw; of curves, their distance and 0. Nothing
+    of what is tested in another way."""
+    if claim.kind in MEANS:
+        return list(zip(exact, np.broadcast_to(law, exact.shape), strict=True))
+    if claim.kind in (Kind.LARGEST, Kind.RMS):
+        return [(apart, 0.0) for apart in COMPARISONS[claim.kind].apart(exact, law)]
+    return []
+
+
+def _further(cell: Cell, name: str, drawn: dict[int, tuple[float, float]]) -> np.ndarray:
+    """(2, draws) of exact and law, of draws of F on which nothing was trained: of the study, and of simulation."""
+    more = [pair for seed, pair in drawn.items() if seed not in cell.seeds]
+    if name in cell.redrawn:
+        more += _pairs(CLAIMS[name], cell.redrawn[name], cell.arms["law"][name][:1])
+    return np.array(more, float).reshape(-1, 2).T
 
 
 def control(name: str, cell: Cell, flat: Cell | None, network: str) -> Controlled:
@@ -216,124 +211,16 @@ def states(cell: xr.Dataset, network: str) -> dict[str, np.ndarray]:
     return {name: seeds_of(cell, network, name, -1 if name == PHASES[-1] else 0).states for name in PHASES}
 
 
-def measured(cell: xr.Dataset, network: str, study: Study) -> dict[str, np.ndarray]:
-    """{claim: (seeds,)} of one score in one cell; those that apply to its groups and curvature."""
-    own, exact = cell.sel(network=network), cell.sel(network=EXACT)
-    t, widths = own.time.values, own.gap_width.transpose("seed", "gap", "time").values.astype(float)
-    law = cell.law_gap_width.sel(network=EXACT).transpose("seed", "gap", "time").values.astype(float)
-    found = {"t_consolidation": own.t_consolidation.isel(gap=-1).values}
-    found["final_curve"] = np.abs(widths[:, -1] - law[:, -1]).max(1)
-    if two_groups(cell):
-        for name in PHASES[:3]:
-            found[name] = own[name].isel(gap=0).values
-        found["consistency"] = own.consistency.isel(gap=0).values
-        found |= {"widest": widths[:, 0].max(1), "curve": np.abs(widths[:, 0] - law[:, 0]).max(1)}
-        found |= boundaries(t, widths, study.document.fit.visibility)
-    elif widths.shape[1] > 1:
-        found["no_gap"] = widths[:, 0].max(1)
-    m = int(cell.boundary.isel(gap=-1).max())
-    eigen = own.eigenvalue.transpose("seed", "time", "point", "mode").values
-    singular = own.singular_value.transpose("seed", "time", "point", "mode").values
-    consolidated = exact.t_consolidation.isel(gap=-1).values
-    late = _nearest(t, INSIDE * consolidated)
-    there = _nearest(t, exact.t_max.isel(gap=0).values) if two_groups(cell) else late
-    by_size = -np.sort(-np.abs(eigen), -1)
-    found["singular"] = _at(there, lambda i, k: _rms(singular[i, k] - by_size[i, k]))
-    found["spike"] = _at(late, lambda i, k: _rms(eigen[i, k, :, m:] + 1))
-    if two_groups(cell):
-        cosine = own.alignment.transpose("seed", "time", "group").values
-        found["order"] = _at(there, lambda i, k: cosine[i, k, 0])
-    found["dimension"] = own.dimension_overall.isel(estimator=0).values - m
-    if float(cell.curvature):
-        early = t >= consolidated[:, None]  # later it is the resolution of a network that shows
-        found["ghost"] = 1 + np.where(early, eigen[..., m].mean(2), -1.0).max(1)
-    return found
-
-
-def of_law(cell: xr.Dataset, study: Study) -> dict[str, np.ndarray]:
-    """The same of the law of the flat manifold; without it no claim is tested."""
-    one = cell.sel(network=EXACT)
-    widths = one.law_gap_width.transpose("seed", "gap", "time").values.astype(float)
-    seeds = np.full(len(widths), 0.0)
-    found = {"t_consolidation": one.law_t_consolidation.isel(gap=-1).values}
-    if not np.isfinite(found["t_consolidation"]).any():
-        return {}
-    found |= dict.fromkeys(("final_curve", "spike", "singular", "dimension", "ghost", "no_gap"), seeds)
-    if two_groups(cell):
-        found |= {name: one[f"law_{name}"].isel(gap=0).values for name in PHASES[:3]}
-        found |= {"consistency": seeds + 1, "widest": widths[:, 0].max(1), "curve": seeds, "order": seeds + 1}
-        found |= boundaries(one.time.values, widths, study.document.fit.visibility)
-    return found
-
-
-def two_groups(cell: xr.Dataset) -> bool:
-    """Whether the law has a gap between the first groups of a cell, if only a narrow one."""
-    of_law = cell.law_t_max_state.isel(gap=0).sel(network=EXACT)
-    return bool(cell.sizes["gap"] > 1 and (~of_law.isin((NONE_PREDICTED, NOT_APPLICABLE))).any())
-
-
-def boundaries(t: np.ndarray, widths: np.ndarray, visibility: float) -> dict[str, np.ndarray]:
-    """Where coverage begins and ends. widths: (seeds, gaps, times), of which the first gap and the last are read.
-
-    It begins at the largest t at which the first gap is as wide as `visibility`, and ends where the final gap, t
-    falling, overtakes it; interpolated in log t, NaN outside the grid.
-    """
-    return {
-        "coverage_begins": np.array([_last_crossing(t, one[0] - visibility) for one in widths]),
-        "coverage_ends": np.array([_last_crossing(t, one[-1] - one[0], one[0] >= visibility) for one in widths]),
-    }
-
-
-def _last_crossing(t: np.ndarray, height: np.ndarray, where: np.ndarray | None = None) -> float:
-    """The largest t at which height (times,) rises through 0 as t falls; where: only between such times."""
-    above = height > 0
-    crossing = above[:-1] & ~above[1:]
-    if where is not None:
-        crossing &= where[:-1] & where[1:]
-    if not crossing.any() or not np.isfinite(height).all():
-        return math.nan
-    i = np.flatnonzero(crossing)[-1]
-    share = height[i] / (height[i] - height[i + 1])
-    return float(t[i] * (t[i + 1] / t[i]) ** share)
-
-
-def _nearest(t: np.ndarray, wanted: np.ndarray) -> list[int]:
-    """Index of the time nearest to each wanted one; -1 outside the grid."""
-    inside = (wanted >= t[0]) & (wanted <= t[-1])
-    return [int(np.abs(np.log(t / one)).argmin()) if ok else -1 for one, ok in zip(wanted, inside, strict=True)]
-
-
-def _at(places: list[int], quantity: Callable[[int, int], float]) -> np.ndarray:
-    """(seeds,) a quantity of every seed at its index of time; NaN outside the grid."""
-    return np.array([quantity(i, k) if k >= 0 else np.nan for i, k in enumerate(places)])
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values, dtype=float))))
-
-
-def relate(claim: str, arms: dict[str, dict], other: xr.Dataset) -> None:
-    """Add to every arm the ratio of its time to that in a related cell, and to the law that it is 1."""
-    other = other.load()
-    time, gap = ("t_max", 0) if claim == "schedule" and two_groups(other) else ("t_consolidation", -1)
-    for name, found in arms.items():
-        if name != "law" and time in found:
-            found[claim] = found[time] / other[time].sel(network=name).isel(gap=gap).values
-    arms["law"][claim] = np.ones(other.sizes["seed"])
-
-
 def against_law_and_exact(
-    name: str,
-    arms: dict[str, Seeds],
-    margins: Margins,
-    confidence: float,
-    more: np.ndarray = np.empty((2, 0)),
+    name: str, arms: dict[str, Seeds], margins: Margins, confidence: float, more: np.ndarray = np.empty((2, 0))
 ) -> dict[str, Any]:
     """Medians, intervals, verdicts and why. arms: of ARMS; without gaussian where the study does not have it.
     more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
-    score's is not known are left out; of medians, unless it is known in none.
+    score's is not known are left out; of medians, unless it is known in none. What is not about a mean: `by_kind`.
     """
     claim, margin = CLAIMS[name], margin_of(name, margins)
+    if claim.kind not in MEANS:
+        return by_kind(claim, {arm: one.values for arm, one in arms.items()}, confidence, np.subtract(*more))
     scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
     known = arms["exact"].states != NOT_APPLICABLE
     law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
@@ -345,22 +232,96 @@ def against_law_and_exact(
     both = trained.seen & law.seen
     by_exact = bool((exact.seen | ~both).all())
     ends = interval_with_draws(learning[both], finite[both], further, confidence) if by_exact else None
-    of_law = decide(trained, law, margin, claim.log, confidence, ends)
-    of_exact = decide(trained, exact, margin, claim.log, confidence)
-    exact_of_law = decide(exact, law, margin, claim.log, confidence)
-    finite = np.concatenate([finite, further])
-    row = {arm: median(shown[arm]) if arm in arms else math.nan for arm in ARMS}
-    for of, two in (
-        ("", interval(_finite(scale(shown["trained"])), confidence)),
-        ("law_", (of_law.low, of_law.high)),
-        ("exact_", (of_exact.low, of_exact.high)),
-    ):
-        row |= {f"{of}low": float(back(two[0])), f"{of}high": float(back(two[1]))}
-    row |= {"margin": margin, "draws": int(np.isfinite(finite).sum())}
-    row |= {"learning": float(less(median(learning))), "finite": float(less(median(finite)))}
-    row |= {"of": of_law.detail.of, "seen": of_law.detail.seen}
-    why = cause(of_law, of_exact, exact_of_law, row["learning"], row["finite"], margin)
-    return row | {"of_exact": of_exact.verdict, "verdict": of_law.verdict, "why": why}
+    found = Decided(
+        decide(trained, law, margin, claim.log, confidence, ends),
+        decide(trained, exact, margin, claim.log, confidence),
+        decide(exact, law, margin, claim.log, confidence),
+        float(less(median(learning))),
+        float(less(median(np.concatenate([finite, further])))),
+        int(np.isfinite(finite).sum() + len(further)),
+    )
+    medians = {arm: median(shown[arm]) if arm in arms else math.nan for arm in ARMS}
+    return found.row(medians, interval(_finite(scale(shown["trained"])), confidence), margin, back)
+
+
+class Decided(NamedTuple):
+    """What is decided of a claim. of_law, of_exact: trained against the law and the exact score; exact_of_law: the
+    exact score against the law. learning, finite: medians of the distances; draws: of the exact score."""
+
+    of_law: Decision
+    of_exact: Decision
+    exact_of_law: Decision
+    learning: float
+    finite: float
+    draws: int
+
+    def row(
+        self, shown: dict[str, float], own: tuple[float, float], margin: float, back: Callable = float
+    ) -> dict[str, Any]:
+        """The columns of the table. shown: of every arm; own: interval of trained; back: of intervals to the table."""
+        row: dict[str, Any] = dict(shown)
+        law, exact = ((one.low, one.high) for one in (self.of_law, self.of_exact))
+        for of, (low, high) in (("", own), ("law_", law), ("exact_", exact)):
+            row |= {f"{of}low": float(back(low)), f"{of}high": float(back(high))}
+        row |= {"margin": margin, "draws": self.draws, "learning": self.learning, "finite": self.finite}
+        row |= {"of": self.of_law.detail.of, "seen": self.of_law.detail.seen}
+        why = cause(self.of_law, self.of_exact, self.exact_of_law, self.learning, self.finite, margin)
+        return row | {"of_exact": self.of_exact.verdict, "verdict": self.of_law.verdict, "why": why}
+
+
+def by_kind(
+    claim: Claim, arms: dict[str, np.ndarray], confidence: float, more: np.ndarray = np.empty(0)
+) -> dict[str, Any]:
+    """The same of claims that are not about a mean. arms: of ARMS, (seeds,), (seeds, n) of curves, (draws,) of chance.
+    more: (draws,) distances of exact curves from the law, in draws of the manifold on which nothing was trained.
+
+    law, gaussian, exact, trained are: of distances their medians from the law; proportions right; median widths.
+    """
+    law, exact, trained, margin = arms["law"], arms["exact"], arms["trained"], claim.margin
+    assert margin is not None  # the study has margins of phase times alone
+    if claim.kind is Kind.CHANCE:
+        of_trained, of_exact = (hypotheses.chance(one, law, margin, confidence) for one in (trained, exact))
+        found = Decided(
+            _decision(of_trained, np.isfinite(trained), np.isfinite(exact)),
+            decide(Seeds.of(trained), Seeds.of(exact), margin, False, confidence),
+            _decision(of_exact, np.isfinite(exact), np.isfinite(exact)),
+            median(trained - exact),
+            median(exact) - median(law),
+            int(np.isfinite(exact).sum()),
+        )
+        shown = {arm: median(arms[arm]) if arm in arms else math.nan for arm in ARMS}
+        row = found.row(shown, interval(_finite(trained), confidence), margin)
+        # No wider than chance, wherever the exact score is widest: that is no agreement by two errors.
+        return row if found.of_law.verdict == Verdict.DISAGREES else row | {"why": ""}
+    compared = COMPARISONS[claim.kind]
+    known = [np.isfinite(one.reshape(len(one), -1)).all(1) for one in (trained, exact)]
+
+    to_law, learning, finite = (compared.apart(*pair) for pair in ((trained, law), (trained, exact), (exact, law)))
+    of_law = compared.test(to_law, margin, confidence)
+    if more.size:  # by way of the exact score, as its draws of F scatter like those of the network
+        both = np.isfinite(to_law) & np.isfinite(finite)
+        ends = interval_with_draws((to_law - finite)[both], finite[both], _finite(more), confidence)
+        of_law = compared.test(to_law, margin, confidence, ends)
+    every = np.concatenate([finite, more])
+    found = Decided(
+        _decision(of_law, known[0], known[1], compared.true),
+        _decision(compared.test(learning, margin, confidence), known[0], known[1], compared.true),
+        _decision(compared.test(finite, margin, confidence), known[1], known[1], compared.true),
+        compared.mean(learning) - compared.true,
+        compared.mean(every) - compared.true,
+        int(np.isfinite(every).sum()),
+    )
+    shown = {arm: compared.mean(compared.apart(arms[arm], law)) if arm in arms else math.nan for arm in ARMS}
+    own = compared.test(to_law, margin, confidence)
+    return found.row(shown, (own.low, own.high), margin)
+
+
+def _decision(found: Tested, subject: np.ndarray, reference: np.ndarray, true: float = 0.0) -> Decision:
+    """What was tested, as a `Decision`; the interval less what is true. subject, reference: (seeds,) whether known."""
+    verdict, seen, known = found.verdict, int(subject.sum()), int(reference.sum())
+    if not seen or not known:
+        verdict = Verdict.DISAGREES if known > 1 else Verdict.NOT_TESTABLE
+    return Decision(verdict, Detail("", len(subject), seen, known), found.low - true, found.high - true)
 
 
 def _log(values) -> np.ndarray:
@@ -378,6 +339,7 @@ def lines(frame: pd.DataFrame) -> list[str]:
     table.add_column("the paper's claims", max_width=94)
     for column in ("law", "exact"):
         table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("draws", justify="right")
     table.add_column("why")
     for name, rows in frame.groupby("claim", sort=False):
         tested = rows[rows.verdict != Verdict.NOT_TESTABLE]
@@ -386,17 +348,24 @@ def lines(frame: pd.DataFrame) -> list[str]:
                 " / ".join(str((column == one).sum()) for one in JUDGED) for column in (tested.verdict, tested.of_exact)
             )
             why = tested.why[tested.why != ""].value_counts()
-            table.add_row(
-                CLAIMS[str(name)].says, *counts, ", ".join(f"{word} ({count})" for word, count in why.items())
-            )
+            behind = ", ".join(f"{word} ({count})" for word, count in why.items())
+            table.add_row(CLAIMS[str(name)].says, *counts, str(len(_draws(tested))), behind)
     if not table.row_count:
         return []
     found = [
         *text(table),
         f"cells and networks ({' / '.join(JUDGED)}): trained against the law, and against the exact score of the same "
         "F; all of them in claims.csv",
+        "draws: independent draws of F behind the counts; cells that differ in other axes than family, ambient and "
+        "manifold dimension and seed share them",
     ]
     if len(missed := frame[frame["attribution"] != ""]):
         blamed = ", ".join(f"{word} ({count})" for word, count in missed["attribution"].value_counts().items())
         found.append(f"what is missed of the exact score at c > 0, against the flat control: {blamed}")
     return found
+
+
+def _draws(rows: pd.DataFrame) -> set[tuple]:
+    """The draws of F of which rows are, by what tells them apart (`tables.DRAWN`)."""
+    places = zip(*(rows[axis] for axis in DRAWN[:-1]), rows["manifold_seeds"].astype(str), strict=True)
+    return {(*place, seed) for *place, seeds in places for seed in seeds.split()}

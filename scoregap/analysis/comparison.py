@@ -24,6 +24,7 @@ from scoregap.analysis.intervals import mean, median
 from scoregap.analysis.tables import (
     distinguishing_axes,
     exactly,
+    independent_draws,
     plain,
     rows_of_evaluated_scores,
     text,
@@ -290,6 +291,7 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
         *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
         f"phase times against exact: {judged['']}",
         f"the same by a fit to the whole curve (CSV file): {judged['model_']}",
+        f"independent draws of the manifold behind these counts: {independent_draws(study)}",
         *attributed,
     ]
     return "\n".join(lines) + "\n"

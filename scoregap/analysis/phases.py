@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from scoregap.analysis.claims import boundaries
 from scoregap.analysis.panels import PANELS, Panel, along_axis, numbered_axis
+from scoregap.analysis.quantities import boundaries
 from scoregap.study import Study
 
 

@@ -4,6 +4,7 @@ rows of a table -> blocks of them, one per setting; labels and numbers as text
 """
 
 import io
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from scoregap import InputError
 from scoregap.store.tables import read_table
 from scoregap.study import Study
 
+DRAWN = ("family", "ambient_dim", "manifold_dim", "seed")  # axes of which F and the points are drawn (`Cell.seed`)
 PHASES = ("t_open", "t_max", "t_close", "t_consolidation")  # phase times that the exact score has
 
 
@@ -60,6 +62,13 @@ def rows_of_evaluated_scores(frame: pd.DataFrame) -> pd.DataFrame:
     """
     of_law = frame["network"] == "law"
     return frame if of_law.all() else frame[~of_law]
+
+
+def independent_draws(study: Study) -> int:
+    """Draws of the manifold behind the cells that are compared: those alike in all of DRAWN share one, so that counts
+    of cells are no counts of independent results."""
+    parts = [part for part in study.parts if part.evaluated_scores] or study.parts
+    return len({draw for part in parts for draw in itertools.product(*(part.axes[axis] for axis in DRAWN))})
 
 
 def distinguishing_axes(study: Study, values: dict) -> dict:

@@ -104,6 +104,15 @@ class Law(Protocol):
 
 
 @runtime_checkable
+class Redrawn(Protocol):
+    """The flat manifold is random, and its spectrum can be drawn anew."""
+
+    def redrawn(self) -> np.ndarray:
+        """(draws, m) variances along its principal directions, descending; one row where nothing is random."""
+        ...
+
+
+@runtime_checkable
 class Nearest(Groups, Protocol):
     """The nearest point of the manifold is known."""
 

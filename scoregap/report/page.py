@@ -17,7 +17,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scoregap.analysis import controls
 from scoregap.analysis.comparison import known_curves
-from scoregap.analysis.tables import distinguishing_axes, exactly, labelled, rows_of_evaluated_scores, with_interval
+from scoregap.analysis.tables import (
+    distinguishing_axes,
+    exactly,
+    independent_draws,
+    labelled,
+    rows_of_evaluated_scores,
+    with_interval,
+)
 from scoregap.analysis.verdicts import JUDGED, Verdict, words
 from scoregap.regression.metrics import PHASES
 from scoregap.report import registry
@@ -136,6 +143,7 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         "controls": [line.strip() for line in controls.lines(judged)],
         "subject": "the network's" if study.evaluated_scores else "the law's",
         "seeds": len(study.axes["seed"]),
+        "draws": independent_draws(study),
         "confidence": f"{study.document.compare.confidence:.0%}",
     }
 
@@ -297,7 +305,9 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
         "the exact score (learning), or the exact score is not at the law (finite size or curvature); errors cancel: "
         "it agrees with the law, and not with the exact score. control: of a curved cell, the verdict against exact in "
         "the flat cell that is the same in all else; over_control: trained / exact over what it is there; attribution: "
-        "nothing is blamed on curvature where the control misses exact."
+        "nothing is blamed on curvature where the control misses exact. Of curves and of the spike the numbers are "
+        "distances from the law, of the dimension the proportion of seeds in which it is right; the widest spacing is "
+        "compared with that of random F."
     )
     return {"note": note, "table": Table(["claim", "source", *columns], rows)}
 

@@ -92,7 +92,8 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.cells:phase_times", "scoregap.analysis.cells:phase_times", _always,
         "Opening, maximum and closing of the first intermediate gap, and consolidation of the final gap, against "
         "curvature, or the first other axis of numbers. A network is drawn at the median exact time multiplied by "
-        "its mean ratio to exact; bars are Student intervals of that ratio over seeds.",
+        "its mean ratio to exact; bars are Student intervals of that ratio over seeds: of what "
+        "learning adds for the same F, so that they need not hold the law, which is of random F.",
     ),
     "phases": Figure(
         "scoregap.report.figures.phases:diagram", "scoregap.analysis.phases:along", _scanned,

@@ -6,35 +6,15 @@ import pytest
 from tiny import edited, run_stages
 
 from scoregap import cubes
-from scoregap.analysis import claims
+from scoregap.analysis import claims, quantities
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.verdicts import Seeds
-from scoregap.laws import times
+from scoregap.laws import draws
 from scoregap.study import load
 from scoregap.study.schema import Margins
 from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED
 
-T = np.geomspace(1e-4, 1e3, 400)
 MARGINS = Margins(t_open=0.15, t_max=0.05, t_close=0.15, t_consolidation=0.1)
-
-
-@pytest.mark.parametrize(("a", "b", "g"), [(4.0, 0.25, 0.05), (1.0, 0.01, 0.002), (2.0, 0.3, 0.3)])
-def test_boundaries_are_those_of_the_closed_form(a, b, g):
-    """Linear interpolation on this grid of .04 in ln t is good to 1e-3."""
-    widths = np.stack([times.gap_width(T, a, b), g / (T + g)])[None]
-    found = claims.boundaries(T, widths, 0.1)
-    assert found["coverage_begins"] == pytest.approx(times.visible(a, b, 0.1)[0], rel=1e-3)
-    assert found["coverage_ends"] == pytest.approx(times.coverage_to_consolidation(a, b, g), rel=1e-3)
-
-
-def test_boundaries_that_are_not_there_are_nan():
-    never = np.stack([np.full_like(T, 0.05), 1 / (1 + T)])[None]
-    found = claims.boundaries(T, never, 0.1)
-    assert np.isnan([found["coverage_begins"], found["coverage_ends"]]).all()
-    early = np.stack([times.gap_width(T, 4.0, 0.25), 5 / (5 + T)])[None]  # the final gap leads from the start
-    assert np.isnan(claims.boundaries(T, early, 0.1)["coverage_ends"]).all()
-    beyond = np.stack([times.gap_width(T, 1e9, 1.0), 1e-9 / (T + 1e-9)])[None]  # visible at all of the grid above
-    assert np.isnan(claims.boundaries(T, beyond, 0.1)["coverage_begins"]).all()
 
 
 def judged(name, law, exact, trained, gaussian=None, more=None, states=None):
@@ -105,12 +85,26 @@ def test_what_is_not_seen():
     assert judged("t_max", [1.0], [1.0], [1.0])["verdict"] == "inconclusive"  # one seed
 
 
-@pytest.mark.parametrize("name", ["t_max", "t_consolidation", "spike", "dimension"])
+@pytest.mark.parametrize("name", ["t_max", "t_consolidation", "widest", "dimension"])
 @pytest.mark.parametrize("exact", [[1.0, 1.01, 0.99], [3.0, 3.03, 2.97], [3.0, np.nan, 3.03]])
 def test_a_network_that_has_no_such_number_is_not_excused_by_the_finite_size(name, exact):
     """All its seeds have diverged: however far the exact score is from the law, that is not why."""
     row = judged(name, [1.0] * 3, exact, [np.nan] * 3)
     assert (row["verdict"], row["of_exact"], row["why"]) == ("disagrees", "disagrees", "learning")
+
+
+def test_a_claim_that_is_no_mean_has_the_test_of_its_kind():
+    wrong = judged("dimension", [0] * 5, [0] * 5, [10, -10, 10, -10, 10])
+    assert (wrong["trained"], wrong["verdict"], wrong["of_exact"], wrong["why"]) == (
+        0,
+        "disagrees",
+        "disagrees",
+        "learning",
+    )
+    curve = judged("curve", np.zeros((5, 3)), np.full((5, 3), 0.1), np.full((5, 3), -0.1))
+    assert (curve["learning"], curve["of_exact"]) == (pytest.approx(0.2), "disagrees")
+    unseen = judged("dimension", [0] * 5, [0] * 5, [np.nan] * 5)  # as of a network that diverged
+    assert (unseen["verdict"], unseen["of"], unseen["seen"]) == ("disagrees", 5, 0)
 
 
 def test_a_margin_of_one_or_more_allows_any_time_below():
@@ -134,22 +128,26 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     assert counts["t_max"] == 3  # flat, curved, vp; one variance has no such gap
     assert counts["no_gap"] == 1
     assert counts["t_consolidation"] == 4
-    assert counts["schedule"] == 1
+    assert {name: counts[name] for name in counts.index if name.startswith("schedule")} == dict.fromkeys(
+        ("schedule_t_max", "schedule_t_open", "schedule_t_close", "schedule_t_consolidation", "schedule_curve",
+         "schedule_final_curve"), 1)  # fmt: skip
     assert counts["shift"] == counts["ghost"] == 1
-    assert list(frame.claim.unique()) == [name for name in claims.CLAIMS if name in counts]
+    assert list(frame.claim.unique()) == [name for name in quantities.CLAIMS if name in counts]
     written = pd.read_csv(folder / "claims.csv")
     assert len(written) == len(frame)
     assert set(written.verdict) <= {"agrees", "disagrees", "inconclusive", "not testable"}
+    simulated = draws.number(4)
     drawn = frame[(frame.claim == "t_consolidation") & (frame["manifold.groups.1.std"] == 0.1)]
     assert dict(zip(zip(drawn.curvature, drawn["train.schedule"], strict=True), drawn.draws, strict=True)) == {
-        (0.0, "ve"): 6,
+        (0.0, "ve"): 6 + simulated,
         (0.5, "ve"): 6,
-        (0.0, "vp"): 6,  # the same manifolds
+        (0.0, "vp"): 6 + simulated,  # the same manifolds
     }
-    assert set(frame[frame["manifold.groups.1.std"] == 1.0].draws) == {2}
+    assert set(frame[frame["manifold.groups.1.std"] == 1.0].draws) == {2, 2 + simulated}
+    assert set(frame.manifold_seeds) == {"0 1"}
     text = (folder / "comparison.txt").read_text()
     assert "the paper's claims" in text
-    assert claims.CLAIMS["schedule"].says in text
+    assert quantities.CLAIMS["schedule_t_max"].says in text
 
 
 @pytest.mark.slow
@@ -164,7 +162,7 @@ def test_numbers_of_closed_forms_are_exact(blocks):
     np.testing.assert_allclose(flat.loc["consistency", "exact"].astype(float), 1, rtol=0.02)
     np.testing.assert_allclose(flat.loc["order", "exact"].astype(float), 1, atol=1e-5)
     assert (frame.loc["ghost", "exact"]) > 1e-3
-    np.testing.assert_allclose(flat.loc["schedule", "exact"], 1, rtol=1e-6)
+    np.testing.assert_allclose(flat.loc["schedule_t_max", "exact"], 1, rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -175,16 +173,26 @@ def test_a_study_without_networks_has_no_claims(tmp_path):
     assert pd.read_csv(tmp_path / "claims.csv").empty
 
 
-def test_lines_count_verdicts_and_reasons():
-    rows = [("t_max", "agrees", "agrees", ""), ("t_max", "disagrees", "inconclusive", "learning")]
-    rows += [("t_max", "not testable", "not testable", ""), ("order", "not testable", "agrees", "")]
-    frame = pd.DataFrame(rows, columns=["claim", "verdict", "of_exact", "why"]).assign(attribution="")
-    head, _, line, last = claims.lines(frame)
-    assert head.split() == ["the", "paper's", "claims", "law", "exact", "why"]
-    assert line.startswith(claims.CLAIMS["t_max"].says)
-    counts = line.removeprefix(claims.CLAIMS["t_max"].says)
-    assert counts.split() == ["1", "/", "0", "/", "1", "1", "/", "1", "/", "0", "learning", "(1)"]
-    assert "agrees / inconclusive / disagrees" in last
+def test_lines_count_verdicts_reasons_and_independent_draws():
+    """Cells that differ in curvature or network share their F: counts of them are no counts of independent results."""
+    rows = [
+        ("t_max", 0.0, 8, "0 1", "agrees", "agrees", ""),
+        ("t_max", 0.5, 8, "0 1", "disagrees", "inconclusive", "learning"),
+        ("t_max", 0.0, 8, "1 2", "not testable", "not testable", ""),
+        ("t_open", 0.0, 8, "0 1", "agrees", "agrees", ""),
+        ("t_open", 0.0, 4, "1 5 7", "agrees", "agrees", ""),
+    ]
+    rows += [("order", 0.0, 8, "0 1", "not testable", "agrees", "")]
+    columns = ["claim", "curvature", "manifold_dim", "manifold_seeds", "verdict", "of_exact", "why"]
+    frame = pd.DataFrame(rows, columns=columns).assign(attribution="", family="arcs", ambient_dim=32)
+    head, _, line, other, *last = claims.lines(frame)
+    assert head.split() == ["the", "paper's", "claims", "law", "exact", "draws", "why"]
+    assert line.startswith(quantities.CLAIMS["t_max"].says)
+    counts = line.removeprefix(quantities.CLAIMS["t_max"].says)
+    assert counts.split() == ["1", "/", "0", "/", "1", "1", "/", "1", "/", "0", "2", "learning", "(1)"]
+    assert other.split()[-1] == "5"
+    assert "agrees / inconclusive / disagrees" in last[0]
+    assert "independent draws of F" in last[1]
     assert claims.lines(frame[frame.claim == "order"]) == []
 
 
@@ -212,9 +220,9 @@ def test_states_decide_claims_as_they_decide_the_comparison():
 
 
 def test_seeds_of_which_the_exact_score_knows_nothing_are_left_out():
-    row = judged("spike", [0.0] * 3, [np.nan, 0.0, 0.0], [np.nan, 0.01, 0.012])
+    row = judged("singular", [0.0] * 3, [np.nan, 0.0, 0.0], [np.nan, 0.01, 0.012])
     assert (row["verdict"], row["of_exact"], row["of"]) == ("agrees", "agrees", 2)
-    assert judged("spike", [0.0] * 3, [np.nan] * 3, [np.nan] * 3)["verdict"] == "not testable"
+    assert judged("singular", [0.0] * 3, [np.nan] * 3, [np.nan] * 3)["verdict"] == "not testable"
 
 
 def test_where_the_exact_score_has_no_such_gap_a_network_is_compared_with_the_law_itself():

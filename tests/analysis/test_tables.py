@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tiny import edited
+from tiny import BLOCKS, EXACT, edited
 
 from scoregap.analysis import tables
 from scoregap.study import load
@@ -87,3 +87,12 @@ def test_a_file_gives_axes_back_to_the_last_bit(tmp_path, values):
     text = tables.as_csv(study, frame)
     assert text.splitlines()[1].endswith(",2,1.23457")
     assert tuple(pd.read_csv(io.StringIO(text)).curvature) == values
+
+
+def test_cells_that_share_a_manifold_are_one_draw(tmp_path):
+    """Curvature, network and variances do not matter; of blocks without networks nothing is compared."""
+    assert tables.independent_draws(load(edited(tmp_path))) == 2
+    several = load(edited(tmp_path, ("manifold_dim: [2]", "manifold_dim: [2, 4]")))
+    assert tables.independent_draws(several) == 4
+    assert tables.independent_draws(load(edited(tmp_path, *BLOCKS))) == 2  # and not 6
+    assert tables.independent_draws(load(edited(tmp_path, *EXACT))) == 2

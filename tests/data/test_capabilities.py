@@ -53,6 +53,9 @@ def test_what_is_declared_is_there(name):
         for edges in (one.edges(), one.law_edges(), *one.corrected_edges()):
             assert edges.shape == (len(one.groups), 2)
         assert np.isfinite(one.edges()).all()
+    if isinstance(one, capabilities.Redrawn):
+        assert (np.diff(one.redrawn()) <= 0).all()
+        assert one.redrawn().shape[1] == m
     if isinstance(one, capabilities.Nearest):
         away, where = one.nearest(clean)
         assert away.shape == (5,)
@@ -64,6 +67,7 @@ MEMBERS = {
     "Groups": ["boundaries", "gaps_at"],
     "Tangents": ["boundaries", "gaps_at", "tangents"],
     "Law": ["law_edges", "corrected_edges", "edges"],
+    "Redrawn": ["redrawn"],
     "Nearest": ["boundaries", "gaps_at", "nearest", "ambient_dim", "manifold_dim"],
 }
 

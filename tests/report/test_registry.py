@@ -12,8 +12,10 @@ import yaml
 from tiny import FLAT, LINEAR, WITH_DIMENSION, WITH_SAMPLING, edited, measured
 
 from scoregap import InputError, analysis
-from scoregap.analysis import cells, panels
+from scoregap.analysis import cells, comparison, panels
+from scoregap.measure import phases
 from scoregap.report import figures, registry
+from scoregap.store.cube import read_cube
 from scoregap.study import load
 from scoregap.study.stages import STAGES
 
@@ -168,3 +170,20 @@ def test_what_a_report_draws_and_tells_is_computed_once(results, monkeypatch):
     assert any("curvature" in line for line in run.parts[""].tables.lines())
     assert run.parts[""].tables["small_curvature"].ratio.iloc[0] == 1
     assert asked == [1]
+
+
+def test_intervals_over_points_are_drawn_and_compared_nowhere(results):
+    """They hold F and network fixed: beside the law they would look as if they could hold it. Their names say so."""
+    study, folder = results
+    ds = read_cube(folder / "cube.zarr")[""]
+    ends = [name for name in ds.data_vars if name.endswith(("_low", "_high"))]
+    assert len(ends) == 2 * (len(phases.QUANTITIES) + 1)
+    for name in ends:
+        assert "interval over points, for this F and this network" in ds[name].attrs["long_name"]
+    without = ds.drop_vars(ends)
+    for name in registry.names(study):
+        one = registry.FIGURES[name.rpartition("/")[2]]
+        if isinstance(one.takes, str) and one.takes not in registry.WHOLE:
+            resolve_name(one.takes)(study, panels.panels(study, without))
+    assert analysis.claims.claims([(study, [without])]).equals(analysis.claims.claims([(study, [ds])]))
+    assert comparison.compare([(study, [without])]).equals(comparison.compare([(study, [ds])]))

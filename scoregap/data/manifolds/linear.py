@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from scoregap.data.manifolds import Manifold, haar
-from scoregap.laws import random_matrix
+from scoregap.laws import draws, random_matrix
 from scoregap.laws.variances import VarianceLaw
 
 
@@ -61,6 +61,13 @@ class LinearModel(Manifold):
     def tangent_frame(self) -> np.ndarray:
         """(d, m) tangent directions at latent 0."""
         return self._draw[1][:, : self.manifold_dim]
+
+    def redrawn(self) -> np.ndarray:
+        """(draws, m) variances along the principal directions, descending, of the flat manifold with F drawn anew, as
+        often as takes seconds (`draws.number`); once where F has no randomness. To be read only."""
+        if self.frame == "orthonormal":
+            return np.sort(self._lengths**2)[None, ::-1]
+        return _redrawn(self.ambient_dim, tuple(self.column_stds**2 / self.manifold_dim))
 
     def embed(self, latents):
         """Points of R^d at the given latents: (n, m) -> (n, d)."""
@@ -139,4 +146,13 @@ def _of_law(law, ambient_dim, counts, stds):
     found = law(ambient_dim, np.array(counts), np.array(stds))
     for array in found if isinstance(found, tuple) else (found,):
         array.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=64)
+def _redrawn(ambient_dim, variances):
+    """Squared singular values of draws of F, once for all manifolds that differ in seed or curvature alone."""
+    rng, count = np.random.default_rng(0), draws.number(len(variances))
+    found = draws.squared_singular_values(rng, ambient_dim, np.array(variances), count)
+    found.flags.writeable = False
     return found

@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from scoregap.analysis.claims import CLAIMS
+from scoregap.analysis.quantities import CLAIMS
 from scoregap.analysis.tables import distinguishing_axes
 from scoregap.analysis.verdicts import Verdict
 from scoregap.report.figures import label, nothing, subplots
