@@ -5,10 +5,10 @@ tests/mutants.csv (function, expression, what takes its place) -> results/benchm
     make mutants            # or: python tests/mutants.py [--choose]; an hour of one core, goes on where it was stopped
 
 A fault is named by its function and the text of an expression in it, so that it means the same wherever the function
-has been moved to. Against each run the test file of its module, then the other test files that import the module, up
-to the first failure of a test that passes without the fault. A fault whose function or expression is gone says so; it
-is chosen anew with --choose, which draws sixty from the functions of TARGETS, from a fixed seed, and keeps those that
-still apply.
+has been moved to. Against each run the test file of its module, then the other test files that import the module, then
+all tests that are not slow, up to the first failure of a test that passes without the fault. A fault whose function or
+expression is gone says so; it is chosen anew with --choose, which draws sixty from the functions of TARGETS, from a
+fixed seed, and keeps those that still apply.
 """
 
 import ast
@@ -178,8 +178,7 @@ def run(mutant: Mutant) -> tuple[str, str]:
         for copy in (sound, tree):
             copy_tracked(copy)
         inject(path, node, mutant.after, tree)
-        for test in tests_of(module):
-            name = str(test.relative_to(ROOT))
+        for name in [*(str(test.relative_to(ROOT)) for test in tests_of(module)), "tests"]:
             failed = first_failure(tree, name)
             if failed and not first_failure(sound, failed):  # what fails without the fault as well knows nothing of it
                 return "caught", failed
@@ -198,6 +197,7 @@ def first_failure(tree: Path, tests: str) -> str:
     """The first test to fail in a copy, of a file or by its own name; the file if it failed without a test or did not
     end within LIMIT; empty if all pass."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests]
+    command += ["-m", "not slow"] if tests == "tests" else []
     environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
