@@ -5,10 +5,10 @@ tests/mutants.csv (function, expression, what takes its place) -> results/benchm
     make mutants            # or: python tests/mutants.py [--choose]; an hour of one core, goes on where it was stopped
 
 A fault is named by its function and the text of an expression in it, so that it means the same wherever the function
-has been moved to. Against each run the test file of its module, then the other test files that import the module, then
-all tests that are not slow, up to the first failure of a test that passes without the fault. A fault whose function or
-expression is gone says so; it is chosen anew with --choose, which draws sixty from the functions of TARGETS, from a
-fixed seed, and keeps those that still apply.
+has been moved to. Against each run the test file of its module, then the other test files that import the module or are
+of its package, up to the first failure of a test that passes without the fault. A fault whose function or expression is
+gone says so; it is chosen anew with --choose, which draws sixty from the functions of TARGETS, from a fixed seed, and
+keeps those that still apply.
 """
 
 import ast
@@ -156,15 +156,18 @@ def inject(path: Path, node: ast.expr, after: str, tree: Path) -> None:
     (tree / path.relative_to(ROOT)).write_bytes(b"".join(lines))
 
 
-def tests_of(module: str) -> list[Path]:
-    """Test files of a module: its own, then those that import it, the smallest first."""
-    path = picture.names(ROOT)[module]
+def tests_of(module: str, path: Path) -> list[str]:
+    """Test files of a module: its own, those that import it, the smallest first, those of the folders above its own,
+    where families, networks and scores are tested by their registries."""
     name = "__init__" if path.name == "__init__.py" else path.stem
-    own = ROOT / "tests" / path.relative_to(ROOT / picture.PACKAGE).with_name(f"test_{name}.py")
+    tests = ROOT / "tests"
+    own = tests / path.relative_to(ROOT / picture.PACKAGE).with_name(f"test_{name}.py")
     known = picture.names(ROOT)
-    others = [one for one in (ROOT / "tests").rglob("test_*.py") if module in picture.imports(one, known)]
-    others.sort(key=lambda one: one.stat().st_size)
-    return [own, *(one for one in others if one != own)] if own.exists() else others
+    found = sorted(tests.rglob("test_*.py"), key=lambda one: one.stat().st_size)
+    importing = [one for one in found if module in picture.imports(one, known)]
+    near = [one for one in found if one.parent in own.parents and one.parent != tests]
+    ordered = dict.fromkeys([*([own] if own.exists() else []), *importing, *near])
+    return [str(one.relative_to(ROOT)) for one in ordered]
 
 
 def run(mutant: Mutant) -> tuple[str, str]:
@@ -178,7 +181,7 @@ def run(mutant: Mutant) -> tuple[str, str]:
         for copy in (sound, tree):
             copy_tracked(copy)
         inject(path, node, mutant.after, tree)
-        for name in [*(str(test.relative_to(ROOT)) for test in tests_of(module)), "tests"]:
+        for name in tests_of(module, path):
             failed = first_failure(tree, name)
             if failed and not first_failure(sound, failed):  # what fails without the fault as well knows nothing of it
                 return "caught", failed
@@ -197,7 +200,6 @@ def first_failure(tree: Path, tests: str) -> str:
     """The first test to fail in a copy, of a file or by its own name; the file if it failed without a test or did not
     end within LIMIT; empty if all pass."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests]
-    command += ["-m", "not slow"] if tests == "tests" else []
     environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
