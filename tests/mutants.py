@@ -5,9 +5,10 @@ tests/mutants.csv (function, expression, what takes its place) -> results/benchm
     make mutants            # or: python tests/mutants.py [--choose]; an hour of one core, goes on where it was stopped
 
 A fault is named by its function and the text of an expression in it, so that it means the same wherever the function
-has been moved to. Against each run the test file of its module, then the other test files that import the module, up
-to the first failure. A fault whose function or expression is gone says so; it is chosen anew with --choose, which
-draws sixty from the functions of TARGETS, from a fixed seed, and keeps those that still apply.
+has been moved to. Against each run the test file of its module, then the other test files that import the module or are
+of its package, up to the first failure of a test that passes without the fault. A fault whose function or expression is
+gone says so; it is chosen anew with --choose, which draws sixty from the functions of TARGETS, from a fixed seed, and
+keeps those that still apply.
 """
 
 import ast
@@ -155,15 +156,18 @@ def inject(path: Path, node: ast.expr, after: str, tree: Path) -> None:
     (tree / path.relative_to(ROOT)).write_bytes(b"".join(lines))
 
 
-def tests_of(module: str) -> list[Path]:
-    """Test files of a module: its own, then those that import it, the smallest first."""
-    path = picture.names(ROOT)[module]
+def tests_of(module: str, path: Path) -> list[str]:
+    """Test files of a module: its own, those that import it, the smallest first, those of the folders above its own,
+    where families, networks and scores are tested by their registries."""
     name = "__init__" if path.name == "__init__.py" else path.stem
-    own = ROOT / "tests" / path.relative_to(ROOT / picture.PACKAGE).with_name(f"test_{name}.py")
+    tests = ROOT / "tests"
+    own = tests / path.relative_to(ROOT / picture.PACKAGE).with_name(f"test_{name}.py")
     known = picture.names(ROOT)
-    others = [one for one in (ROOT / "tests").rglob("test_*.py") if module in picture.imports(one, known)]
-    others.sort(key=lambda one: one.stat().st_size)
-    return [own, *(one for one in others if one != own)] if own.exists() else others
+    found = sorted(tests.rglob("test_*.py"), key=lambda one: one.stat().st_size)
+    importing = [one for one in found if module in picture.imports(one, known)]
+    near = [one for one in found if one.parent in own.parents and one.parent != tests]
+    ordered = dict.fromkeys([*([own] if own.exists() else []), *importing, *near])
+    return [str(one.relative_to(ROOT)) for one in ordered]
 
 
 def run(mutant: Mutant) -> tuple[str, str]:
@@ -173,34 +177,40 @@ def run(mutant: Mutant) -> tuple[str, str]:
         return "gone", ""
     module, path, node = found
     with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder)
-        for part in ("scoregap", "tests", "workflow"):
-            shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for part in ("Snakefile", "pyproject.toml", "README.md"):
-            shutil.copy(ROOT / part, tree)
+        sound, tree = (Path(folder, name) for name in ("sound", "tree"))
+        for copy in (sound, tree):
+            copy_tracked(copy)
         inject(path, node, mutant.after, tree)
-        environment = os.environ | {"PYTHONPATH": folder, "OMP_NUM_THREADS": "1"}
-        for test in tests_of(module):
-            command = [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-x",
-                "-q",
-                "-p",
-                "no:cacheprovider",
-                str(test.relative_to(ROOT)),
-            ]
-            try:
-                done = subprocess.run(
-                    command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT
-                )
-            except subprocess.TimeoutExpired:
-                return "caught", f"{test.relative_to(ROOT)}: never ended"
-            if done.returncode:
-                failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-                return "caught", failed[0].split(" - ")[0].split(" ", 1)[1] if failed else str(test.relative_to(ROOT))
+        for name in tests_of(module, path):
+            failed = first_failure(tree, name)
+            if failed and not first_failure(sound, failed):  # what fails without the fault as well knows nothing of it
+                return "caught", failed
     return "survived", ""
+
+
+def copy_tracked(tree: Path) -> None:
+    """Copy the files of the checkout into a new folder."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+
+
+def first_failure(tree: Path, tests: str) -> str:
+    """The first test to fail in a copy, of a file or by its own name; the file if it failed without a test or did not
+    end within LIMIT; empty if all pass."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests]
+    environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT
+        )
+    except subprocess.TimeoutExpired:
+        return tests.split("::")[0]
+    if done.returncode == 0:
+        return ""
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed[0].split(" - ")[0].split(" ", 1)[1] if failed else tests.split("::")[0]
 
 
 def read(path: Path) -> list[dict[str, str]]:

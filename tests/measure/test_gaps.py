@@ -391,6 +391,21 @@ def test_it_is_fast():
     assert time.perf_counter() - start < 2.0
 
 
+@quick
+@given(
+    widths=st.lists(st.floats(0.01, 1), min_size=1, max_size=6, unique=True),
+    copies=st.integers(1, 3),
+    top=st.floats(-1, 0),
+)
+def test_the_widest_gap_is_where_the_largest_step_is(widths, copies, top):
+    """Of steps of any widths, the last one down to pure noise, each level `copies` times, at several times."""
+    steps = np.array(widths) * (1 + top) / sum(widths)
+    levels = -1 + np.cumsum(steps[::-1])[::-1]
+    values = np.repeat(levels, copies)
+    found = gaps.widest(np.stack([values, np.full_like(values, -0.5)]))
+    assert found.tolist() == [copies * (int(steps.argmax()) + 1) if top > -1 else 1, len(values)]
+
+
 def test_the_kinds_of_points():
     rng = np.random.default_rng(0)
     one, same, independent = (points(rng, GAPLESS["independent normal"], 20, kind) for kind in POINTS)
