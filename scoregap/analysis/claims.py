@@ -20,7 +20,7 @@ import pandas as pd
 import xarray as xr
 
 from scoregap.analysis.comparison import seeds_of
-from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attribute
+from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attribute, attributed
 from scoregap.analysis.intervals import interval, interval_with_draws, median
 from scoregap.analysis.learning import INSIDE
 from scoregap.analysis.tables import PHASES, plain, text
@@ -391,12 +391,9 @@ def lines(frame: pd.DataFrame) -> list[str]:
             )
     if not table.row_count:
         return []
-    found = [
+    return [
         *text(table),
         f"cells and networks ({' / '.join(JUDGED)}): trained against the law, and against the exact score of the same "
         "F; all of them in claims.csv",
+        *attributed(frame),
     ]
-    if len(missed := frame[frame["attribution"] != ""]):
-        blamed = ", ".join(f"{word} ({count})" for word, count in missed["attribution"].value_counts().items())
-        found.append(f"what is missed of the exact score at c > 0, against the flat control: {blamed}")
-    return found
