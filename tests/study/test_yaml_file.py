@@ -123,6 +123,11 @@ def test_depth_is_bounded(tmp_path, of):
     refused(tmp_path / "a.yaml", of * 3000, f"line 1: a depth of more than {DEEPEST} levels is not allowed")
 
 
+def test_the_bounds_are_those_of_the_documents():
+    """docs/how_to/write_a_study.md."""
+    assert (yaml_file.MOST_BYTES, MOST_VALUES, DEEPEST, MOST_DIGITS) == (2**20, 100_000, 30, 400)
+
+
 def test_bytes_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(yaml_file, "MOST_BYTES", 100)
     refused(tmp_path / "a.yaml", "#" * 101, "cannot be read: has more than 100 bytes")
