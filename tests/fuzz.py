@@ -77,14 +77,15 @@ ODD = [
 SCALARS = st.one_of(
     st.sampled_from(sorted(_FOUND, key=repr)), st.sampled_from(ODD), st.integers(), st.floats(), st.text(max_size=12)
 )
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(sorted(map(str, _FOUND))) | st.text(max_size=6), inner, max_size=4)
-    ),
-    max_leaves=6,
-)
+_KEYS = st.sampled_from(sorted(map(str, _FOUND))) | st.text(max_size=6)
+
+
+def _of(inner: st.SearchStrategy) -> st.SearchStrategy:
+    """Lists and mappings of values."""
+    return st.lists(inner, max_size=4) | st.dictionaries(_KEYS, inner, max_size=4)
+
+
+VALUES = SCALARS | _of(SCALARS | _of(SCALARS))
 
 
 def _places(value, path=()):
