@@ -12,6 +12,7 @@ All files are small and harmless to any reader of YAML: bounds of expansion are 
 """
 
 import contextlib
+import copy
 import csv
 import datetime
 import io
@@ -75,7 +76,11 @@ ODD = [
     list(range(40)),
 ]  # fmt: skip
 SCALARS = st.one_of(
-    st.sampled_from(sorted(_FOUND, key=repr)), st.sampled_from(ODD), st.integers(), st.floats(), st.text(max_size=12)
+    st.sampled_from(sorted(_FOUND, key=repr)),
+    st.sampled_from(ODD).map(copy.deepcopy),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
 )
 _KEYS = st.sampled_from(sorted(map(str, _FOUND))) | st.text(max_size=6)
 

@@ -396,7 +396,7 @@ def test_no_process_has_a_negative_noise_variance(bad):
         with pytest.raises(InputError):
             of(np.eye(2), bad)
     for share in (0.0, 1.5, [0.5, 1.1]):
-        with pytest.raises(InputError, match="^abar: "):
+        with pytest.raises(InputError, match=r"^abar: "):
             diffusion.variance_of_alpha_bar(share)
     with pytest.raises(InputError, match="log_abar"):
         diffusion.variance_of_log_alpha_bar(0.1)
