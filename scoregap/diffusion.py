@@ -8,52 +8,57 @@ VP   variance preserving   x = sqrt(abar) x0 + sqrt(1 - abar) w, abar = 1 / (1 +
 
 All noise levels are given as t, from 1e-12 to 1e12 without loss: abar itself cannot hold a small t (1 - abar would have
 few digits), log abar = -log(1 + t) and 1 - abar = t / (1 + t) can. Points are (..., d), Jacobians (..., d, d), and t
-broadcasts with `...`.
+broadcasts with `...`. Noise levels that there are not, as a negative t, are refused: InputError.
 """
 
 import numpy as np
 
+from scoregap import InputError
+from scoregap.arguments import not_negative
+
 
 def alpha_bar(t):
     """VP signal share abar = 1 / (1 + t)."""
-    return 1 / (1 + np.asarray(t, float))
+    return 1 / (1 + not_negative("t", t))
 
 
 def one_minus_alpha_bar(t):
     """VP noise share 1 - abar = t / (1 + t), accurate where abar rounds to one."""
-    t = np.asarray(t, float)
+    t = not_negative("t", t)
     return t / (1 + t)
 
 
 def log_alpha_bar(t):
     """log abar = -log(1 + t)."""
-    return -np.log1p(t)
+    return -np.log1p(not_negative("t", t))
 
 
 def variance_of_alpha_bar(abar):
     """t = (1 - abar) / abar: as accurate as 1 - abar is."""
-    abar = np.asarray(abar, float)
+    abar = not_negative("abar", abar)
+    if ((abar == 0) | (abar > 1)).any():
+        raise InputError(key="abar", value=abar, allowed="should be greater than 0, and at most 1")
     return (1 - abar) / abar
 
 
 def variance_of_log_alpha_bar(log_abar):
     """t from log abar, as from a sum of log(1 - beta)."""
-    return np.expm1(-np.asarray(log_abar, float))
+    return np.expm1(not_negative("-log_abar", np.negative(log_abar)))
 
 
 def sigma(t):
     """EDM noise level."""
-    return np.sqrt(t)
+    return np.sqrt(not_negative("t", t))
 
 
 def variance_of_sigma(sigma):
     """t from the EDM noise level."""
-    return np.square(sigma)
+    return np.square(not_negative("sigma", sigma))
 
 
 def log_snr(t):
     """Logarithm of the signal-to-noise ratio abar / (1 - abar) = 1 / t."""
-    return -np.log(t)
+    return -np.log(not_negative("t", t))
 
 
 def variance_of_log_snr(log_snr):
@@ -63,7 +68,7 @@ def variance_of_log_snr(log_snr):
 
 def _along(t, axes):
     """t with trailing axes of length one, to multiply vectors (1) or matrices (2)."""
-    t = np.asarray(t, float)
+    t = not_negative("t", t)
     return t.reshape(t.shape + (1,) * axes)
 
 

@@ -9,7 +9,7 @@ from bounded import at_once
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoregap import InputError, arguments, data
+from scoregap import InputError, arguments, data, diffusion
 from scoregap.data import posteriors
 from scoregap.data.summary import describe
 from scoregap.laws import random_matrix, times
@@ -383,6 +383,24 @@ def test_edges_exist_or_are_refused(d, counts, stds):
         assert d > 0
         assert min(counts) > 0
         assert min(stds) > 0
+
+
+@pytest.mark.parametrize("bad", [-1.0, [1.0, -1e-300], "x", None, 1j])
+def test_no_process_has_a_negative_noise_variance(bad):
+    """Nor a signal share of 0, or above 1."""
+    for of in (diffusion.alpha_bar, diffusion.one_minus_alpha_bar, diffusion.log_alpha_bar, diffusion.sigma,
+               diffusion.log_snr, diffusion.variance_of_sigma, diffusion.variance_of_alpha_bar):  # fmt: skip
+        with pytest.raises(InputError):
+            of(bad)
+    for of in (diffusion.ve_point, diffusion.vp_point, diffusion.score_jacobian, diffusion.denoiser_jacobian):
+        with pytest.raises(InputError):
+            of(np.eye(2), bad)
+    for share in (0.0, 1.5, [0.5, 1.1]):
+        with pytest.raises(InputError, match=r"^abar: "):
+            diffusion.variance_of_alpha_bar(share)
+    with pytest.raises(InputError, match="log_abar"):
+        diffusion.variance_of_log_alpha_bar(0.1)
+    assert math.isnan(diffusion.alpha_bar(NAN))
 
 
 @pytest.mark.parametrize("name", ["family", "ambient_dim", "groups", "curvature", "seed"])

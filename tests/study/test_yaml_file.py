@@ -123,6 +123,11 @@ def test_depth_is_bounded(tmp_path, of):
     refused(tmp_path / "a.yaml", of * 3000, f"line 1: a depth of more than {DEEPEST} levels is not allowed")
 
 
+def test_the_bounds_are_those_of_the_documents():
+    """docs/how_to/write_a_study.md."""
+    assert (yaml_file.MOST_BYTES, MOST_VALUES, DEEPEST, MOST_DIGITS) == (2**20, 100_000, 30, 400)
+
+
 def test_bytes_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(yaml_file, "MOST_BYTES", 100)
     refused(tmp_path / "a.yaml", "#" * 101, "cannot be read: has more than 100 bytes")
@@ -140,15 +145,15 @@ def test_the_bounds_hold_in_profiles_too(tmp_path):
     assert workflow._executor(tmp_path) == ("slurm", {"executor": "slurm", "jobs": 5})
 
 
-PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
+LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+
+
+def of(inner):
+    return st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(content=PLAIN)
+@given(content=LEAF | of(LEAF | of(LEAF)))
 def test_plain_data_are_read_as_they_were_written(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("yaml") / "a.yaml"
     path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
