@@ -68,12 +68,11 @@ def regime(row):
     """What decides how right the law is at an edge."""
     few = min(row["columns"], row["free"]) < 3
     if row["apart"] < 2:
-        return "gap beside it of 1 to 2 scales"
+        return "gap beside it of less than two scales"
     if few and row["merged"]:
-        return "one or two columns, merged on the other side"
-    if few and row["free"] <= 4:
-        return "one or two columns, up to 4 directions free"
-    return "all others, m = d too" if row["square"] else "all others, m < d"
+        alone = row["square"] and row["free"] == 1
+        return "one column in one direction" if alone else "one or two columns that have merged"
+    return "all others, m = d" if row["square"] else "all others, m < d"
 
 
 def rows(rng):

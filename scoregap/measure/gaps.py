@@ -31,9 +31,9 @@ with tails as heavy as those of Student's t with 3 degrees of freedom the test a
 100 modes, but very small p-values are not what they say. Noise that is alike at a few neighbouring times has as many
 chances as it changes.
 
-Beyond its reach: two modes by themselves (there is no third to compare with), and modes that lie apart though of the
-same law: the lowest ones of a (nearly) square random matrix, whose variances go down to 0, while t is below most of
-them. One spectrum cannot tell them from normal directions; `blind` has all times and can.
+Beyond its reach: two modes by themselves, but for noise below a fortieth of the gap, and modes that lie apart though of
+the same law: the lowest ones of a (nearly) square random matrix, whose variances go down to 0, while t is below most
+of them. One spectrum cannot tell them from normal directions; `blind` has all times and can.
 """
 
 from functools import cache
