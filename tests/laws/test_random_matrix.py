@@ -1,5 +1,7 @@
 """Random-matrix laws against closed forms, simulated matrices and a second solution of the same equation."""
 
+import csv
+
 import edges
 import mpmath
 import numpy as np
@@ -301,6 +303,26 @@ def test_the_smallest_eigenvalue_of_a_square_matrix(m):
     (mean,), (spread,) = (one[:, 0] for one in random_matrix.tracy_widom_edges(m, (m,), (1.0,)))
     assert mean * m == pytest.approx(first, rel=0.4 / m + 0.01)
     assert spread * m == pytest.approx(np.sqrt(second - first**2), rel=0.5 / m + 0.01)
+
+
+def test_the_record_of_edges_says_what_the_docstring_says():
+    """Largest errors of the mean in spreads and of the spread, by regime (`make edges`)."""
+    allowed = {
+        "all others, m < d": (0.12, 0.12),
+        "all others, m = d": (0.12, 0.18),
+        "gap beside it of less than two scales": (0.18, 0.17),
+        "one or two columns that have merged": (0.25, 0.25),
+        "one column in one direction": (0.305, 0.5),
+    }
+    with edges.RECORD.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len({(row["d"], row["counts"], row["stds"]) for row in rows}) == 566
+    for row in rows:
+        known = {name: float(row[name]) for name in ("apart", "columns", "free")}
+        known |= {name: row[name] == "True" for name in ("merged", "square")}
+        mean, spread = allowed[edges.regime(known)]
+        assert abs(float(row["mean_error"])) <= mean + 0.001, row
+        assert abs(float(row["spread_error"])) <= spread + 0.001, row
 
 
 SAMPLE = [

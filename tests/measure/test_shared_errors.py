@@ -1,5 +1,6 @@
 """Intervals under an error that all points share: what they are of, and how often they hold."""
 
+import csv
 import importlib.util
 import itertools
 from pathlib import Path
@@ -40,9 +41,9 @@ def test_with_intervals_over_points_half_widths_add_in_squares():
 
 @pytest.mark.parametrize(("size", "kept"), [(0.002, 0.0), (0.01, 0.0), (0.01, 0.7)])
 def test_errors_are_told_by_size_and_correlation(size, kept):
-    """Medians over 100 curves; few independent errors leave a correlation and a size that are known roughly."""
+    """Medians over 60 curves; few independent errors leave a correlation and a size that are known roughly."""
     rng, found = np.random.default_rng(0), []
-    for _ in range(100):
+    for _ in range(60):
         noise = rng.standard_normal((len(GRID), 2))
         for before, now in itertools.pairwise(noise):
             now[:] = kept * before + np.sqrt(1 - kept**2) * now
@@ -80,6 +81,29 @@ def test_what_is_not_seen_has_no_interval():
         np.testing.assert_array_equal(np.isnan(ends), np.isnan([fitted[name]] * 2))
     width[:3, 1] = np.nan  # times without a width move nothing
     assert np.isfinite(shared_errors.intervals(GRID, width, 0.95, **HOW)["model_t_consolidation"][0][1])
+
+
+def test_the_record_says_what_the_page_says():
+    """Coverage with 500 studies per row, as of docs/explanation/statistics.md."""
+    record = Path(__file__).parents[2] / "results" / "benchmarks" / "coverage.csv"
+    with record.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["time"] != "consistency"]
+    assert {row["studies"] for row in rows} == {"500"}
+    for row in rows:
+        held, model = float(row["shared_held"]), row["time"].startswith("model")
+        least = (0.93 if int(row["length"]) < 8 else 0.87) if model else 0.92 if float(row["size"]) <= 0.02 else 0.86
+        assert held >= least - 0.005, row
+    crossings, models = (
+        [
+            float(row["points_held"])
+            for row in rows
+            if (row["family"], row["size"], row["length"]) == ("arcs", "0.02", "0")
+            and row["time"].startswith("model") == model
+        ]
+        for model in (False, True)
+    )
+    assert [min(crossings), max(crossings)] == pytest.approx([0.21, 0.72], abs=0.005)
+    assert [min(models), max(models)] == pytest.approx([0.53, 0.78], abs=0.005)
 
 
 @pytest.mark.slow
