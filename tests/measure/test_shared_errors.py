@@ -49,7 +49,7 @@ def test_errors_are_told_by_size_and_correlation(size, kept):
             now[:] = kept * before + np.sqrt(1 - kept**2) * now
         found.append(shared_errors.errors(GRID, curves(GRID) + size * noise))
     sizes, correlations, independent = np.median(found, 0)
-    np.testing.assert_allclose(sizes, size, rtol=0.12)
+    np.testing.assert_allclose(sizes, size, rtol=0.2 if kept else 0.1)  # the model takes part of what is smooth
     np.testing.assert_allclose(correlations, kept, atol=0.1)
     np.testing.assert_allclose(independent, 40 * (1 - kept**2) / (1 + kept**2), rtol=0.4)
 
