@@ -139,7 +139,7 @@ VARIABLES: dict[str, Variable] = {
     ),
     "gap_count": Variable(("time",), "float32", "1", "significant gaps at this time, found blind"),
     "dimension_overall": Variable(("estimator",), "float32", "1", "blind estimate of the manifold dimension"),
-    "gap_count_overall": Variable((), "float32", "1", "gaps significant at some time, found blind"),
+    "gap_count_overall": Variable((), "float32", "1", "gaps that last over times, found blind"),
 }
 # Of studies with an optional section; the cubes of others do not have them.
 OPTIONAL: dict[str, Variable] = {

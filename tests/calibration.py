@@ -2,10 +2,12 @@
 
 False positives: share of spectra without a gap in which any is reported, family by family, at the default
 significance, with any width counting (min_width 1e-6) and with the default one. Power: share of spectra in which
-the gap of a linear manifold with two variance groups is reported, by the width that it has in theory.
+the gap of a linear manifold with two variance groups is reported, by the width that it has in theory. Over times:
+studies without a gap, with noise of several tails, and dimensions of linear manifolds with noise on every eigenvalue.
 `make calibration OUT=FILE.png` (or .svg) also draws them. Minutes, one core.
 """
 
+import itertools
 import sys
 
 import numpy as np
@@ -13,6 +15,7 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest
 
 from scoregap.laws import random_matrix, times
+from scoregap.measure import gaps
 from scoregap.measure.detector import GapDetector
 
 SIZES = (16, 32, 100, 300)
@@ -63,6 +66,50 @@ HARD_EDGE = {
     "square (m = d), t .001-.1": lambda rng, n: bulk(rng, n, 1.0, 10 ** rng.uniform(-3, -1)),
 }
 POINTS = ("one point", "8 the same", "8 independent")
+TIMES = np.geomspace(1e-4, 30.0, 40)
+
+
+def anew(family, scale=1.0):
+    """Noise of one family at -1, drawn anew at every time."""
+    return lambda rng, n: -1 + scale * family(rng, (len(TIMES), n))
+
+
+def alike(family, kept, scale=1.0):
+    """The same, which stays in part from one time to the next; the correlation of neighbours is `kept`."""
+
+    def draw(rng, n):
+        noise = family(rng, (len(TIMES), n))
+        for before, now in itertools.pairwise(noise):
+            now[:] = kept * before + np.sqrt(1 - kept**2) * now
+        return -1 + scale * noise
+
+    return draw
+
+
+def student(freedom):
+    """Student's t."""
+    return lambda rng, size: rng.standard_t(freedom, size)
+
+
+# Studies without a gap at any time: name -> (rng, n) -> (times, n) eigenvalues.
+OVER_TIMES = {
+    "t(3), .1": anew(student(3), 0.1),
+    "t(3), .3": anew(student(3), 0.3),
+    "t(3), .6": anew(student(3), 0.6),
+    "t(5), .3": anew(student(5), 0.3),
+    "Laplace, .3": anew(lambda rng, size: rng.laplace(size=size), 0.3),
+    "normal, .3": anew(lambda rng, size: rng.standard_normal(size), 0.3),
+    "uniform, .8": anew(lambda rng, size: rng.uniform(-1, 1, size), 0.8),
+    "t(3), .3, the same at all times": lambda rng, n: np.repeat(-1 + 0.3 * rng.standard_t(3, (1, n)), len(TIMES), 0),
+    "uniform, .8, the same at all times": lambda rng, n: np.repeat(rng.uniform(-1.8, -0.2, (1, n)), len(TIMES), 0),
+}
+# Not claimed: heavier tails, and noise that is alike at neighbouring times.
+BEYOND = {
+    "t(2), .3": anew(student(2), 0.3),
+    "t(1), .3": anew(student(1), 0.3),
+    "t(3), .3, correlation .9": alike(student(3), 0.9, 0.3),
+    "normal, .3, correlation .9": alike(lambda rng, size: rng.standard_normal(size), 0.9, 0.3),
+}
 
 
 def points(rng, family, n, kind):
@@ -80,6 +127,22 @@ def false_positive(spectra, min_width):
 def false_positives(rng, family, n, count, min_width):
     """Of count spectra of n modes (kinds of points in turn), how many have a gap reported."""
     return sum(false_positive(points(rng, family, n, POINTS[i % 3]), min_width) for i in range(count))
+
+
+def false_studies(rng, family, n, count):
+    """Of count studies over all times, in how many any gap or a dimension is reported overall; one point."""
+    studies = (-np.sort(-family(rng, n))[:, None] for _ in range(count))
+    return sum(gaps.blind(one, 0.05, 0.1)[2:] != (0, 0) for one in studies)
+
+
+def noisy_dimension(rng, d, m, number, noise):
+    """Dimension overall of a linear manifold whose smallest variance is .01, with normal noise on every eigenvalue,
+    anew at every time and point."""
+    scales = np.linalg.svd(rng.standard_normal((d, m)), compute_uv=False) ** 2
+    scales *= 0.01 / scales.min()
+    exact = np.pad(scales / (scales + TIMES[:, None]), ((0, 0), (0, d - m))) - 1
+    values = exact[:, None] + noise * rng.standard_normal((len(TIMES), number, d))
+    return gaps.blind(-np.sort(-values, -1), 0.05, 0.1)[2]
 
 
 def groups_of(d, m, width):
@@ -144,6 +207,10 @@ TRUE = (
 )  # fmt: skip
 
 
+FEW = ((3, 1), (3, 2), (3, 3), (4, 3), (8, 1), (8, 7), (32, 8), (32, 31), (32, 32))
+NOISE_OF_MODES = (0.0, 0.02, 0.04, 0.06, 0.1, 0.15)
+
+
 def interval(hits, count):
     """Wilson 95 % interval of a share."""
     return binomtest(hits, count).proportion_ci(method="wilson")
@@ -183,6 +250,28 @@ def main(out=None):
         print(
             f"  {f'{d}, {sizes}':<24}{noise:>6}{n:>9}{k / n:>9.4f}   [{low:.4f}, {high:.4f}]{best:>12.2f}", flush=True
         )
+
+    print(f"\nstudies of {len(TIMES)} times without a gap, one point, min_width .1: share with a gap or a dimension")
+    print("overall; noise at -1, its scale, anew at every time unless told")
+    print(f"  {'noise':<36}" + "".join(f"{f'd {n}':>9}" for n in (3, *SIZES)) + "   all, 95 % Wilson")
+    for name, family in (OVER_TIMES | BEYOND).items():
+        studies = dict(zip((3, *SIZES), (200, 200, 200, 100, 20), strict=True))
+        hits = {n: false_studies(rng, family, n, count) for n, count in studies.items()}
+        low, high = interval(sum(hits.values()), sum(studies.values()))
+        shares = "".join(f"{hits[n] / count:>9.3f}" for n, count in studies.items())
+        beyond = "   not claimed" if name in BEYOND else ""
+        print(f"  {name:<36}{shares}   [{low:.4f}, {high:.4f}]{beyond}", flush=True)
+
+    print(
+        "\nshare of 40 studies whose dimension overall is right; linear, smallest variance .01, normal noise on every"
+    )
+    print("eigenvalue anew at every time and point, by its standard deviation")
+    print(f"  {'d, m':<10}{'points':>7}" + "".join(f"{noise:>7}" for noise in NOISE_OF_MODES))
+    for (d, m), number in itertools.product(FEW, (1, 8, 32)):
+        right = (
+            np.mean([noisy_dimension(rng, d, m, number, noise) == m for _ in range(40)]) for noise in NOISE_OF_MODES
+        )
+        print(f"  {f'{d}, {m}':<10}{number:>7}" + "".join(f"{share:>7.2f}" for share in right), flush=True)
 
     repeats = 60
     print(f"\npower, {repeats} spectra each, min_width .1, by width in theory: gap between two groups where it is")

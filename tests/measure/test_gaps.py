@@ -4,7 +4,18 @@ import time
 
 import numpy as np
 import pytest
-from calibration import GAPLESS, POINTS, false_positives, groups_of, linear, points, symmetric
+from calibration import (
+    GAPLESS,
+    OVER_TIMES,
+    POINTS,
+    false_positives,
+    false_studies,
+    groups_of,
+    linear,
+    noisy_dimension,
+    points,
+    symmetric,
+)  # fmt: skip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
@@ -167,9 +178,25 @@ def test_each_part_has_half_the_probability_of_an_error():
     assert p[0] == pytest.approx(2 * alone, rel=1e-9)
 
 
-def test_nothing_is_said_of_two_modes():
-    assert GapDetector().fit([[-0.01, -1.0]]).n_gaps_ == 0
+def test_of_two_modes_only_the_plainest_gap_is_told():
+    """The one below is compared with its own distance from the noise; without it there is nothing to compare with."""
+    assert GapDetector().fit([[-0.01, -0.96]]).n_gaps_ == 0
+    assert GapDetector().fit([[-0.01, -1.0]]).gaps_.tolist() == [1]
     assert GapDetector().fit([[-0.01, -1.0, -1.0]]).gaps_.tolist() == [1]
+    assert GapDetector().fit([[-0.6, -0.9]]).n_gaps_ == 0
+
+
+@pytest.mark.parametrize("n", [3, 8, 32])
+def test_gaps_over_noise_are_told_by_distances_from_the_noise(n):
+    """One mode over n - 1 that scatter evenly to both sides: spacings beyond the middle belong to the other edge."""
+    noise = 0.05 * np.linspace(1, -1, n - 1)
+    spectrum = np.append(-0.02, noise - 1)
+    assert find(spectrum, 0.05, 0.1)[0].tolist() == [1]
+    for outlier in (-1.98, -2.1):  # as far on the other side
+        assert gaps._tail_over_noise(np.append(spectrum[:-1], outlier), 0) == 1.0
+    mirrored = np.append(-0.02, noise[::-1] * [*np.ones(n - 2), -1] - 1)  # on which side of -1 is all one
+    expected = gaps._tail_over_noise(spectrum, 0)
+    assert gaps._tail_over_noise(-np.sort(-mirrored), 0) == pytest.approx(expected, rel=1e-9)
 
 
 def test_gaps_between_modes_of_noise_are_none():
@@ -285,30 +312,72 @@ def steps(levels, sizes):
 
 
 def test_dimension_overall_needs_a_gap_wider_than_half():
-    half = [steps([-0.45, -1.0], (5, 20)), steps([-0.3, -0.75, -1.0], (2, 3, 20)), steps([-1.0], (25,))]
-    dimension, count, overall, counts = blind(half)
-    np.testing.assert_array_equal(dimension, [5, 5, 0])
-    np.testing.assert_array_equal(count, [1, 2, 0])
+    one, two, none = (
+        steps(levels, sizes)
+        for levels, sizes in (([-0.45, -1.0], (5, 20)), ([-0.3, -0.75, -1.0], (2, 3, 20)), ([-1.0], (25,)))
+    )
+    dimension, count, overall, counts = blind([one, two, two, none])
+    np.testing.assert_array_equal(dimension, [5, 5, 5, 0])
+    np.testing.assert_array_equal(count, [1, 2, 2, 0])
     assert (overall, counts) == (5, 2)
-    assert blind(half[1:])[2] == 0
+    assert blind([two, two, none])[2] == 0
     assert blind([steps([-0.2, -0.9, -1.0], (2, 3, 20))])[2] == 2
-    assert blind([steps([-1.0], (25,))] * 3)[2:] == (0, 0)
+    assert blind([none] * 3)[2:] == (0, 0)
 
 
-def test_overall_answers_stand_the_choice_among_times():
-    """A gap that is barely significant counts at its time, but overall only if it is wider than one half."""
-    rng = np.random.default_rng(0)
-    for depth, expected in ((0.3, (0, 0)), (0.7, (3, 1))):
-        for _ in range(3000):
-            one = -np.sort(-np.append(-1 + depth + 0.2 * rng.random(3), -1.05 + 0.05 * rng.random(7)))
-            p = find(one, 0.05, 0.1)[2]
-            if len(p) == 1 and 0.01 < p[0] < 0.04:
-                break
-        else:
-            raise AssertionError("no such spectrum")
-        dimension, count, *overall = blind([one] + [np.full(10, -1.0)] * 9)
-        assert (dimension[0], count[0], *overall) == (3, 1, *expected)
-        assert blind([one])[3] == 1
+@pytest.mark.parametrize(("depth", "dimension"), [(0.3, 0), (0.7, 3)])
+def test_overall_answers_need_a_gap_that_lasts(depth, dimension):
+    """Found at a time by itself it counts there; at three neighbouring ones of ten overall, however wide it is."""
+    one, none = steps([-1 + depth, -1.0], (3, 7)), np.full(10, -1.0)
+    assert find(one, 0.05, 0.1)[2].max() < 1e-6
+    for times, expected in (([0], 0), ([0, 1], 0), ([0, 2, 4, 6, 8], 0), ([3, 4, 5], 1), ([7, 8, 9], 1)):
+        values = np.array([one if time in times else none for time in range(10)])
+        at_times, counts, *overall = blind(values)
+        np.testing.assert_array_equal(np.flatnonzero(at_times == 3), times)
+        np.testing.assert_array_equal(counts, at_times == 3)
+        assert overall == [dimension * expected, expected]
+    assert blind([one])[2:] == (dimension, 1)
+
+
+@quick
+@given(p=st.lists(st.floats(0, 1), min_size=2, max_size=12), significance=st.sampled_from([0.01, 0.05]))
+def test_a_gap_lasts_by_its_largest_p_value_over_some_run(p, significance):
+    p, found = np.array(p), np.array(p) <= significance
+    runs = [slice(a, b) for a in range(len(p)) for b in range(a + 1, len(p) + 1)]
+    expected = any(
+        found[run].any() and len(p) * (2 * max(p[run].max(), significance)) ** len(p[run]) <= significance
+        for run in runs
+    )
+    assert gaps.lasts(p, found, significance) == expected
+    assert gaps.lasts(p[::-1], found[::-1], significance) == expected
+    assert not gaps.lasts(p, np.zeros(len(p), bool), significance)
+
+
+@pytest.mark.parametrize("n", [pytest.param(3, marks=pytest.mark.slow), pytest.param(16, marks=pytest.mark.slow), 32])
+@pytest.mark.parametrize("name", OVER_TIMES)
+def test_no_gap_overall_whatever_noise_draws(name, n):
+    """40 times, 60 studies: noise anew at each time, with tails up to Student's t of 3, or the same at all."""
+    assert false_studies(np.random.default_rng(n), OVER_TIMES[name], n, 60) <= binom.ppf(0.999, 60, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("d", "m", "noise"),
+    [
+        (3, 1, 0.06),
+        (3, 2, 0.04),
+        (3, 3, 0.02),
+        (4, 3, 0.05),
+        (8, 1, 0.08),
+        (8, 7, 0.05),
+        (32, 31, 0.05),
+        (32, 32, 0.03),
+    ],
+)
+@pytest.mark.parametrize("number", [8, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 32))])
+def test_wide_gaps_are_found_with_noise_in_few_dimensions_and_nearly_whole_spaces(d, m, noise, number):
+    """The noise of a mode, drawn anew at every time and point; of m = d - 1 and d too."""
+    rng = np.random.default_rng(d + m)
+    assert sum(noisy_dimension(rng, d, m, number, noise) == m for _ in range(10)) >= 9
 
 
 def test_no_gap_at_any_of_many_times():
