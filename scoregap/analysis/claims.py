@@ -21,7 +21,7 @@ import xarray as xr
 
 from scoregap.analysis import hypotheses, quantities
 from scoregap.analysis.comparison import seeds_of
-from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attribute
+from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attribute, attributed
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import interval, interval_with_draws, median
 from scoregap.analysis.quantities import CLAIMS, Claim, Kind
@@ -352,17 +352,14 @@ def lines(frame: pd.DataFrame) -> list[str]:
             table.add_row(CLAIMS[str(name)].says, *counts, str(len(_draws(tested))), behind)
     if not table.row_count:
         return []
-    found = [
+    return [
         *text(table),
         f"cells and networks ({' / '.join(JUDGED)}): trained against the law, and against the exact score of the same "
         "F; all of them in claims.csv",
         "draws: independent draws of F behind the counts; cells that differ in other axes than family, ambient and "
         "manifold dimension and seed share them",
+        *attributed(frame),
     ]
-    if len(missed := frame[frame["attribution"] != ""]):
-        blamed = ", ".join(f"{word} ({count})" for word, count in missed["attribution"].value_counts().items())
-        found.append(f"what is missed of the exact score at c > 0, against the flat control: {blamed}")
-    return found
 
 
 def _draws(rows: pd.DataFrame) -> set[tuple]:
