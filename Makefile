@@ -87,7 +87,7 @@ edges: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/edges.py
 
 coverage: $(VENV)/installed-test
-	@OMP_NUM_THREADS=1 $(BIN)/python tests/coverage.py
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/interval_coverage.py
 
 scale: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/scale.py $(or $(CELLS),10000) $(MEMBERS)

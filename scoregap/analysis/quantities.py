@@ -94,7 +94,7 @@ CLAIMS = {
                    Kind.RMS, WIDTH),
     "singular": Claim("singular values of t J show what its eigenvalues show: rms difference of their sizes at t_max",
                       "section 4", Kind.DIFFERENCE, WIDTH),
-    "asymmetry": Claim("a score is a gradient, its Jacobian symmetric: |J - J'| / |J| at t_max", "section 2",
+    "asymmetry": Claim("a score is a gradient, its Jacobian symmetric: |J - J'| / |J| at t_max", "section 4",
                        Kind.DIFFERENCE, WIDTH),
     "dimension": Claim("the final gap is at the manifold dimension: proportion of seeds in which it is", "section 4",
                        Kind.RIGHT, WRONG),

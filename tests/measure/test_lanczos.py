@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.linalg import LinearOperator, eigsh
 from scipy.stats import norm
 
 from scoregap import data
@@ -57,6 +58,17 @@ def test_extreme_eigenpairs_as_often_as_they_occur(values, largest, count):
         np.testing.assert_allclose(found / scale, expected / scale, atol=1e-8)
         np.testing.assert_allclose(vectors.T @ vectors, np.eye(len(found)), atol=1e-10)
         assert np.linalg.norm(matrix @ vectors - vectors * found, axis=0).max() <= 1.01e-8 * scale + 1e-12 * scale
+
+
+def test_arpack_misses_copies_that_blocks_find():
+    """Why `extreme` is not scipy's eigsh, which starts from one vector: of ten copies of 0.9 over others it has fewer."""
+    matrix, product = symmetric(np.r_[np.full(10, 0.9), np.linspace(0, 0.85, 50)])
+    operator = LinearOperator(matrix.shape, matvec=lambda x: matrix @ x, dtype=float)
+    start = np.random.default_rng(0).standard_normal(len(matrix))
+    missed = eigsh(operator, 10, which="LA", tol=1e-8, v0=start, return_eigenvectors=False)
+    assert missed.min() < 0.86  # and says nothing
+    found = lanczos.extreme(product, len(matrix), 10, np.random.default_rng(0))[0]
+    np.testing.assert_allclose(found, 0.9, atol=1e-8)
 
 
 def test_extreme_takes_few_products_where_few_values_are_distinct():

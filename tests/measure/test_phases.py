@@ -1,8 +1,6 @@
 """Phase times read off curves whose times are known."""
 
-import importlib.util
-from pathlib import Path
-
+import interval_coverage
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -574,22 +572,13 @@ def test_intervals_of_alignment_times():
     assert np.isnan(alignment_times(some, everywhere(some))).all()
 
 
-def script():
-    """tests/coverage.py."""
-    path = Path(__file__).parents[1] / "coverage.py"
-    spec = importlib.util.spec_from_file_location("coverage_of_intervals", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_coverage_of_both_kinds_of_interval():
     """`make coverage` in small: 95 % intervals hold the truth in 92 to 98 % of studies, as far as so few can tell.
 
     With 150 studies a coverage of 92 % gives fewer than 126, and one of 98 % all 150 of them, at odds under 1 : 1000
     and 1 : 20; so few is what is refused for every time, and always holding for most.
     """
-    simulated = script()
+    simulated = interval_coverage
     pool = simulated.one_manifold("sphere", 0.5, simulated.SPHERES, 3000)
     fewest = stats.binom.ppf(1e-3, 150, 0.92)
     for found in (

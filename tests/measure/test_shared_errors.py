@@ -1,10 +1,10 @@
 """Intervals under an error that all points share: what they are of, and how often they hold."""
 
 import csv
-import importlib.util
 import itertools
 from pathlib import Path
 
+import interval_coverage
 import numpy as np
 import pytest
 from scipy.special import stdtrit
@@ -110,13 +110,9 @@ def test_the_record_says_what_the_page_says():
 @pytest.mark.parametrize("length", [0, 2])
 def test_they_hold_the_truth_where_intervals_over_points_do_not(length):
     """Errors of .02: 100 studies; `make coverage` has 500. Model times hold, crossings nearly."""
-    path = Path(__file__).parents[1] / "coverage.py"
-    spec = importlib.util.spec_from_file_location("coverage_of_intervals", path)
-    coverage = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(coverage)
     rng = np.random.default_rng(0)
-    pool = coverage.one_manifold("arcs", 0.5, coverage.GROUPS, 1000)
-    found = coverage.under_shared_errors(pool, 0.02, length, 100, rng)
+    pool = interval_coverage.one_manifold("arcs", 0.5, interval_coverage.GROUPS, 1000)
+    found = interval_coverage.under_shared_errors(pool, 0.02, length, 100, rng)
     for name in ("t_open", "t_close", "model_t_open", "model_t_max", "model_t_close", "model_t_consolidation"):
         (points, _, _), (shared, known, _) = found[name]
         assert known >= 95

@@ -272,3 +272,14 @@ def test_plateau_of_the_ten_sphere():
     exact, gaussian = sphere.exact(x, t).spectrum()[0], sphere.gaussian(x, t).spectrum()[0]
     np.testing.assert_allclose(exact[:12], [*[0.513] * 10, 0.165, 0], atol=5e-4)
     np.testing.assert_allclose(gaussian[:12], [*[0.5025] * 11, 0], atol=5e-4)
+
+
+@pytest.mark.parametrize("family", ["sphere", "torus"])
+def test_nearest_points_are_on_the_spheres_in_the_frame(family):
+    """Of points of the manifold they are those points; along the radius, and across the span, it does not move them."""
+    manifold = data.manifold(family, 9, [(2, 1.5), (2, 0.3)], curvature=1.0, seed=3)
+    clean = manifold.sample(np.random.default_rng(0), 5)[0]
+    inside = clean @ manifold.frame
+    for x in (clean, 1.2 * clean, clean + 0.5 * (np.ones(9) - manifold.frame @ (manifold.frame.T @ np.ones(9)))):
+        found = np.concatenate(manifold.nearest(x)[1], 1)
+        np.testing.assert_allclose(found, inside, atol=1e-12)
