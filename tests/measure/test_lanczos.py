@@ -61,7 +61,7 @@ def test_extreme_eigenpairs_as_often_as_they_occur(values, largest, count):
 
 
 def test_arpack_misses_copies_that_blocks_find():
-    """Why `extreme` is not scipy's eigsh, which starts from one vector: of ten copies of 0.9 over others it has fewer."""
+    """Why `extreme` is not scipy's eigsh, which starts from one vector: of ten copies of 0.9 it has fewer."""
     matrix, product = symmetric(np.r_[np.full(10, 0.9), np.linspace(0, 0.85, 50)])
     operator = LinearOperator(matrix.shape, matvec=lambda x: matrix @ x, dtype=float)
     start = np.random.default_rng(0).standard_normal(len(matrix))
