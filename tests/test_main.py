@@ -438,6 +438,7 @@ def test_other_errors_of_ours_are_not_hidden():
         _reporting_errors(command)()
 
 
+@pytest.mark.slow
 def test_more_memory_than_there_is_is_one_line():
     """40 GB for the matrix of a manifold."""
     few = 3 * 2**30

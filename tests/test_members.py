@@ -33,6 +33,7 @@ def change(file):
     return ds, keys
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exact", "gated-8"])
 def test_a_new_seed_computes_only_the_new_member_and_to_the_same_bits(tmp_path, name):
     (tmp_path / "grown").mkdir(), (tmp_path / "whole").mkdir()

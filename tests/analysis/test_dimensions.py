@@ -15,6 +15,7 @@ def compared(tmp_path_factory):
     return measured(tmp_path_factory.mktemp("compared"), WITH_DIMENSION)
 
 
+@pytest.mark.slow
 def test_estimators_against_the_cube(compared):
     study, (ds,) = compared
     frame = dimensions.estimators(study, [ds])

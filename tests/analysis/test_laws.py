@@ -13,6 +13,9 @@ from scoregap.laws import random_matrix as theory
 from scoregap.study import load
 from scoregap.variables import ABSENT, MEASURED
 
+pytestmark = pytest.mark.slow  # networks are trained, or many spectra made, for all of them
+
+
 BY_STD = (
     ("  seed: 2", "  manifold.groups.1.std: [0.05, 0.98]\n  seed: 6"),
     ("[seed]", "[seed, manifold.groups.1.std]"),

@@ -11,6 +11,9 @@ from scoregap import analysis, cubes
 from scoregap.analysis import learning
 from scoregap.study import load
 
+pytestmark = pytest.mark.slow  # networks are trained, or many spectra made, for all of them
+
+
 LONGER = ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")
 BENT = ("[0.0, 0.5]", "[0.5]")
 FLAT = ("[0.0, 0.5]", "[0.0]")

@@ -88,6 +88,7 @@ def arc_cases():
     return cases
 
 
+@pytest.mark.slow
 def test_arc_matches_mpmath():
     for y, s, kappa, t in arc_cases():
         mean, cov = posteriors.arc(y, s, kappa, t)

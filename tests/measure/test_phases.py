@@ -368,6 +368,7 @@ def test_states_say_where_a_time_is():
             assert found[f"model_{name}"][0] == by_model, (low, high, name)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, derandomize=True)
 @given(
     a=st.floats(1e-3, 1e3), ratio=st.floats(0.01, 0.5), low=st.floats(-4, 3), decades=st.floats(0.3, 5),
@@ -572,6 +573,7 @@ def test_intervals_of_alignment_times():
     assert np.isnan(alignment_times(some, everywhere(some))).all()
 
 
+@pytest.mark.slow
 def test_coverage_of_both_kinds_of_interval():
     """`make coverage` in small: 95 % intervals hold the truth in 92 to 98 % of studies, as far as so few can tell.
 

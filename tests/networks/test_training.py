@@ -211,6 +211,7 @@ def test_a_member_that_was_set_back_takes_half_the_step():
     assert after == pytest.approx(0.5e-3 * bias, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_setting_back_looks_at_nothing_but_the_member():
     """Bit for bit: a member that is never set back, and one that is, whatever the third does."""
     ends = []
@@ -304,6 +305,7 @@ def test_optimum_is_the_posterior_mean():
         np.testing.assert_allclose(np.diagonal(g, axis1=-2, axis2=-1).mean(1), expected, atol=0.12)
 
 
+@pytest.mark.slow
 def test_the_linear_control_learns_the_gaussian_score():
     """D = Sigma (Sigma + t)^-1 x for a Gaussian with correlated coordinates, at every noise level."""
     d = 3

@@ -18,6 +18,7 @@ def accepted(results, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_run_against_itself(results, accepted):
     report, why = reports.check_run(*results, accepted)
     assert why == []

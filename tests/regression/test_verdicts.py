@@ -249,6 +249,7 @@ def test_unchanged_runs_are_worse_in_at_most_one_of_a_hundred_runs():
     assert worse <= 7
 
 
+@pytest.mark.slow
 def test_shifts_of_two_margins_are_caught():
     for scenario in (error_rates.SCENARIOS[0], error_rates.SCENARIOS[6], error_rates.SCENARIOS[8]):
         assert error_rates.caught(scenario, 2.0, 20, seed=7) >= 18, scenario.name

@@ -68,6 +68,7 @@ def test_asking_for_names_imports_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
 
 
+@pytest.mark.slow
 def test_a_run_is_known_from_its_cube_and_from_its_folder(results):
     study, folder = results
     cube = xr.open_zarr(folder / "cube.zarr")
@@ -91,6 +92,7 @@ def test_a_run_of_an_earlier_revision_is_drawn_as_it_is(results, monkeypatch):
         registry.open_run(results[1])
 
 
+@pytest.mark.slow
 def test_figures_of_a_cube_are_those_of_the_report(results, tmp_path):
     _, folder = results
     cube = xr.open_zarr(folder / "cube.zarr")
@@ -122,6 +124,7 @@ def test_what_is_no_cube_is_refused(cube):
         registry.draw("gaps", cube)
 
 
+@pytest.mark.slow
 def test_several_ambient_dimensions_come_in_the_order_of_the_study(tmp_path):
     study, datasets = measured(tmp_path, *LINEAR, ("[8]", "[16, 8]"))
     named = [ds.assign_attrs(study=yaml.safe_dump(study.resolved, sort_keys=False)) for ds in datasets]
@@ -152,6 +155,7 @@ def test_blocks_have_figures_of_their_own(blocks):
         registry.draw("curved/gaps", xr.open_zarr(folder / "cube.zarr", group="one"))
 
 
+@pytest.mark.slow
 def test_only_some_of_many_cells_are_drawn_and_the_footer_says_so(results, monkeypatch):
     for module in (figures, panels, cells):
         monkeypatch.setattr(module, "PANELS", 1)
@@ -172,6 +176,7 @@ def test_what_a_report_draws_and_tells_is_computed_once(results, monkeypatch):
     assert asked == [1]
 
 
+@pytest.mark.slow
 def test_intervals_over_points_are_drawn_and_compared_nowhere(results):
     """They hold F and network fixed: beside the law they would look as if they could hold it. Their names say so."""
     study, folder = results

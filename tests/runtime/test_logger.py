@@ -67,6 +67,7 @@ def snakemake(folder, *arguments):
         return printed, [events.parse(line) for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 @pytest.mark.parametrize("quiet", ["progress", "all"])
 def test_events_come_whatever_a_profile_says_of_quiet(tmp_path, quiet):
@@ -80,6 +81,7 @@ def test_events_come_whatever_a_profile_says_of_quiet(tmp_path, quiet):
     assert Counter(one.event for one in told) == {"run_info": 1, "job_info": 1, "job_finished": 1, "progress": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 @pytest.mark.parametrize("arguments", [(), ("--quiet", "all")])
 def test_jobs_of_every_kind_are_told_once(tmp_path, arguments):
@@ -115,6 +117,7 @@ def test_jobs_of_every_kind_are_told_once(tmp_path, arguments):
         assert (tmp_path / "fds").read_text().count("pipe:") <= 2, "jobs have the descriptor too"
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_nothing_to_be_done_is_told(tmp_path):
     (tmp_path / "Snakefile").write_text("rule all:\n    input: 'Snakefile'\n")
@@ -124,6 +127,7 @@ def test_nothing_to_be_done_is_told(tmp_path):
     assert told[0].message.startswith("Nothing to be done")
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_a_workflow_that_cannot_be_planned_tells_nothing_and_prints_why(tmp_path):
     (tmp_path / "Snakefile").write_text("rule all:\n    input: 'absent'\n")

@@ -197,6 +197,7 @@ def test_auto_asks_for_the_gpus_of_this_machine_and_for_none_of_a_cluster(tmp_pa
     assert ("gpu=1" in text) == asks
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_rules_ask_for_more_at_every_attempt(tmp_path):
     study = study_of(tmp_path, dimension=True, sampling=True, train__device="cuda")

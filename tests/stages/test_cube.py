@@ -16,6 +16,7 @@ from scoregap.store.files import manifest_of
 from scoregap.study import load
 
 
+@pytest.mark.slow
 def test_every_cell_is_where_its_coordinates_say(done):
     study, results = done
     ds = xr.open_zarr(results / "cube.zarr")  # warnings are errors
@@ -58,6 +59,7 @@ def test_a_folder_that_is_not_there_is_no_study_without_results(tiny, tmp_path):
     assert not (tmp_path / "cube.zarr").exists()
 
 
+@pytest.mark.slow
 def test_missing_jobs_are_missing_cells(done, tmp_path):
     study, results = done
     job = next(job for job in load(study).jobs.values() if "0.5-gated-8" in job.id)

@@ -88,6 +88,7 @@ def test_estimates_of_the_flat_exact_score_are_closed_forms(asked):
         )
 
 
+@pytest.mark.slow
 def test_normal_bundle_is_of_score_vectors_around_the_points(asked):
     ds, job = result(asked, 0.5, "exact")
     cell, truth = job.cells[1], job.cells[1].truth()

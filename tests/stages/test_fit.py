@@ -138,6 +138,7 @@ def test_alignment_times(done):
         )
 
 
+@pytest.mark.slow
 def test_alignment_that_is_not_known_has_no_time(tmp_path):
     """Trajectories of a curved manifold have no known tangents; a looser threshold is an axis like any other."""
     reverse = ("points: 2", "points: 2\n  sampling: reverse")

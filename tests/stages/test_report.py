@@ -189,6 +189,7 @@ def test_studies_at_the_edge_are_drawn_too(tmp_path, monkeypatch):
     assert "diverged: seed 0, 1" in page
 
 
+@pytest.mark.slow
 def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tmp_path, monkeypatch):
     monkeypatch.setitem(figures.STYLE, "svg.fonttype", "none")
     loaded, folder = results
@@ -209,6 +210,7 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tm
     assert "is damaged or no baseline" in drawn(tmp_path / "damaged.json")
 
 
+@pytest.mark.slow
 def test_the_report_computes_no_finding(done, tmp_path, monkeypatch):
     """They are computed once, by the compare stage."""
 

@@ -178,6 +178,7 @@ def test_the_cube_has_the_errors_of_every_cell(asked, done):
     assert (bent.isel(switch=-1) > 1e-3).all()
 
 
+@pytest.mark.slow
 def test_a_cell_is_its_own_score_and_its_own_starts(asked):
     study, results = asked
     job = job_of(study, 0.5, "gated-8")
@@ -232,6 +233,7 @@ def test_weights_are_needed_and_a_section(asked, tiny, tmp_path):
         sample.run(tiny, job_of(tiny, 0.0, "exact").id, tmp_path / "s.zarr.zip")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["sphere", "torus"])
 def test_spheres_are_sampled_too(tmp_path, family):
     study = edited(

@@ -152,6 +152,7 @@ def test_a_network_that_has_learned_nothing_has_diverged(tmp_path):
     assert [member["diverged"] for member in members.values()] == [True, True]
 
 
+@pytest.mark.slow
 def test_a_member_that_is_set_back_is_told_of(tmp_path, capsys):
     study = edited(tmp_path, LONG, ("depth: 1", "depth: 3\n  learning_rate: 0.3"))
     members, _ = train.train(list(job_of(study).cells), torch.device("cpu"), lambda *_: None)
@@ -408,6 +409,7 @@ train.run(Path({str(study)!r}), {job.id!r}, Path({str(out)!r}))
     assert same(out, whole)
 
 
+@pytest.mark.slow
 def test_a_grown_study_resumes_the_members_of_its_checkpoint(tmp_path, monkeypatch, capsys):
     """The new seed is trained on its own, also when the job is stopped a second time meanwhile."""
     study = edited(tmp_path, LONG)
@@ -431,6 +433,7 @@ def test_a_grown_study_resumes_the_members_of_its_checkpoint(tmp_path, monkeypat
     assert not any(member["diverged"] for member in members.values())
 
 
+@pytest.mark.slow
 def test_damaged_and_foreign_checkpoints_are_said_and_ignored(tmp_path, monkeypatch, capsys):
     study = edited(tmp_path)
     mark(tmp_path / "results")
@@ -564,6 +567,7 @@ def test_patience_stops_a_member_and_keeps_its_best_weights():
     assert {tuple(steps) for steps in weights.values()} == {(6, 6, 6)}
 
 
+@pytest.mark.slow
 def test_patience_ends_the_training_of_a_job(tmp_path, capsys):
     """Six points are learned by heart, so the held-out loss rises; the kept weights are those before."""
     study = edited(

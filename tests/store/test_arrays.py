@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 import tensorstore
 import xarray as xr
 import zarr
@@ -11,6 +12,7 @@ from scoregap import variables
 from scoregap.store.files import FORMAT
 
 
+@pytest.mark.slow
 def test_the_cube_opens_with_xarray_alone_and_reads_the_same_in_another_zarr(cube):
     path, ds = cube
     opened = xr.open_zarr(path)  # warnings are errors here

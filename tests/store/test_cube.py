@@ -22,6 +22,7 @@ from scoregap.store.cube import layout, read_cube, write_cube
 from scoregap.store.files import FORMAT, manifest_of
 
 
+@pytest.mark.slow
 def test_cubes_of_several_ambient_dimensions_are_groups(tmp_path):
     axes = {"family": ["arcs"], "curvature": [0.0, 0.5], "network": ["exact", "gated-8"], "seed": [0, 1]}
     groups = {f"ambient_dim_{d}": variables.mock(axes, {"mode": d}) for d in (4, 6)}
@@ -31,6 +32,7 @@ def test_cubes_of_several_ambient_dimensions_are_groups(tmp_path):
     assert set(xr.open_datatree(tmp_path / "cube.zarr", engine="zarr").children) == set(groups)
 
 
+@pytest.mark.slow
 def test_a_file_too_many_in_a_cube_is_named(cube):
     (cube[0] / "stray").write_bytes(b"x")
     with pytest.raises(DamagedFile, match=r"stray: is damaged, missing or foreign.*run the study again"):
@@ -184,6 +186,7 @@ def test_a_bare_path_reads_what_is_there_when_it_is_read(small):
     np.testing.assert_array_equal(bare.t_max, written.t_max + 1)
 
 
+@pytest.mark.slow
 def test_what_has_been_replaced_is_given_back_with_the_last_reader(small, monkeypatch):
     """No name is left of it, as a kill would leave none: only what is mapped holds the old files."""
     path, written = small

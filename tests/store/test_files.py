@@ -53,6 +53,7 @@ def test_damaged_files_are_named(kind, how, tmp_path):
     assert damage.replaced(kind, tmp_path, how) == ("harmless" if kind in harmless.get(how, ()) else "named")
 
 
+@pytest.mark.slow
 def test_a_failure_while_writing_leaves_what_was_there(tmp_path, cube):
     path = tmp_path / "file.txt"
     write_text(path, "old", TEXT)

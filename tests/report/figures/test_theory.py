@@ -12,6 +12,9 @@ from scoregap.report import figures, registry
 from scoregap.report.figures import theory
 from scoregap.study import load
 
+pytestmark = pytest.mark.slow  # networks are trained, or many spectra made, for all of them
+
+
 STUDIES = {
     "finite_size": (
         *LINEAR,
