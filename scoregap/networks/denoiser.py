@@ -18,13 +18,14 @@ class Denoiser(nn.Module):
     network: of `ensemble.stack`. data_std: (members,) root mean variance v per coordinate. noise_range: variances t
     that `schedules.level` maps to [-1, 1]. preconditioning (Karras et al. 2022, Table 1):
 
-    edm      c_skip = v / (t + v), c_out = sqrt(t v / (t + v)), c_in = 1 / sqrt(t + v) under any schedule
+    edm      c_skip = v / (t + v), c_out = sqrt(t v / (t + v))
     epsilon  D = x - sqrt(t) F: the network predicts the noise
     x0       D = sqrt(v) F: the network predicts the clean point
 
-    For the last two the schedule says what the network sees, c_in = 1 / sqrt(v) or 1 / sqrt(v (1 + t)): data are of
-    unit variance for it, whatever their units. (An x0 network that is given data of a tenth of that, and has to
-    return them, learns far worse: Adam's steps have one size.)
+    c_in = 1 / sqrt(t + v) for all three: what a network sees is of unit variance at every noise level and in any units
+    of the data. Gated blocks multiply features by features, so larger inputs would explode in them. A recipe that has
+    its network see the variance-exploding point itself says so by `sees_exploding = True` on the network's class:
+    without edm and under the schedule ve its c_in is 1 / sqrt(v).
     """
 
     data_var: torch.Tensor
@@ -73,13 +74,14 @@ class Denoiser(nn.Module):
 
     def coefficients(self, t):
         """c_skip, c_out and c_in at noise variances t (members, levels, 1, 1); they broadcast with t."""
+        total = t + self.data_var
         if self.preconditioning == "edm":
-            total = t + self.data_var
             return self.data_var / total, (t * self.data_var / total).sqrt(), total.rsqrt()
-        seen = self.data_var * (1 + t) if self.schedule == "vp" else self.data_var
+        exploding = self.schedule == "ve" and getattr(self.network, "sees_exploding", False)
+        inner = (self.data_var if exploding else total).rsqrt()
         if self.preconditioning == "epsilon":
-            return torch.ones_like(t), -t.sqrt(), seen.rsqrt()
-        return torch.zeros_like(t), self.data_var.sqrt(), seen.rsqrt()
+            return torch.ones_like(t), -t.sqrt(), inner
+        return torch.zeros_like(t), self.data_var.sqrt(), inner
 
     def loss_weight(self, t):
         """Weight of the squared error at noise variances t (members, levels, 1, 1): 1 / c_out^2; broadcasts with t.

@@ -88,10 +88,14 @@ class Section(BaseModel):
     def _texts(self) -> dict[frozenset[str], str]:
         return {}
 
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """What results that read the section depend on: it, without some of its fields."""
+        return self.model_dump(exclude=set(unread))
+
     def as_json(self, unread: frozenset[str]) -> str:
-        """Canonical text of the section without some of its fields; made once, since many cells share a section."""
+        """Canonical text of `identity`; made once, since many cells share a section."""
         if unread not in self._texts:
-            content = self.model_dump(exclude=set(unread))
+            content = self.identity(unread)
             self._texts[unread] = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return self._texts[unread]
 
@@ -195,8 +199,7 @@ class Train(Section):
         str,
         _one_of(SCHEDULES),
         Field(
-            description="`ve`: noise flat in log t; `vp`: flat in the time of the linear-beta process, t up to 23,155, "
-            "and networks see its points"
+            description="`ve`: noise flat in log t; `vp`: flat in the time of the linear-beta process, t up to 23,155"
         ),
     ] = "ve"
     optimiser: Annotated[str, _one_of(OPTIMISERS), Field(description="Adam or RAdam")] = "adam"
@@ -221,6 +224,11 @@ class Train(Section):
             "no result's identity"
         ),
     ] = "auto"
+
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """Networks of epsilon and x0 saw points of more than unit variance once: those are other results."""
+        now = {"inputs": "unit variance"} if self.preconditioning in ("epsilon", "x0") else {}
+        return super().identity(unread) | now
 
     @property
     def most_noise(self) -> float:

@@ -42,7 +42,8 @@ def test_denoiser_written_out_for_one_point(name, schedule, preconditioning):
         noise, point, v = float(t[1, j]), x[1, j, 4].double(), float(np.float32(std[1])) ** 2
         low, high = clock(RANGE[0]), clock(RANGE[1])
         level = 2 * (clock(noise) - low) / (high - low) - 1
-        scale = 1 / np.sqrt(v * (1 + noise)) if schedule == "vp" else 1 / np.sqrt(v)
+        exploding = schedule == "ve" and name == "paper"
+        scale = 1 / np.sqrt(v) if exploding else 1 / np.sqrt(v + noise)
         skip, gain, scale = {
             "edm": (v / (v + noise), np.sqrt(v * noise / (v + noise)), 1 / np.sqrt(v + noise)),
             "epsilon": (1, -np.sqrt(noise), scale),
@@ -122,6 +123,33 @@ class Spy(torch.nn.Module):
     def forward(self, x, level):
         self.seen, self.told = x, level
         return torch.ones_like(x)
+
+
+@pytest.mark.parametrize("std", [1e-3, 0.2, 30.0])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_networks_see_unit_variance_over_the_whole_noise_range(preconditioning, schedule, std):
+    spy, n = ensemble.stack([Spy()]), 20_000
+    module = Denoiser(spy, [std], RANGE, preconditioning, schedule)
+    t = torch.logspace(-5, 4, 19)[None] * std**2
+    g = torch.Generator().manual_seed(0)
+    clean, noise = std * torch.randn(1, 19, n, 1, generator=g), torch.randn(1, 19, n, 1, generator=g)
+    module(clean + t[..., None, None].sqrt() * noise, t)
+    np.testing.assert_allclose(spy.seen.std(2).flatten(), 1, rtol=0.02)
+    module.loss(clean, noise, t)
+    np.testing.assert_allclose(spy.seen.std(2).flatten(), 1, rtol=0.02)
+
+
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_a_recipe_may_see_the_exploding_point(preconditioning):
+    spy = ensemble.stack([Spy()])
+    spy.sees_exploding = True
+    for schedule in SCHEDULES:
+        module, t = Denoiser(spy, [2.0], RANGE, preconditioning, schedule), torch.tensor([[1e-2, 12.0]])
+        module(torch.ones(1, 2, 1, 1), t)
+        scaled = [1 / np.sqrt(4.01), 0.25]
+        expected = [0.5, 0.5] if schedule == "ve" and preconditioning != "edm" else scaled
+        np.testing.assert_allclose(spy.seen.flatten(), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("t", [1e-3, 1.0, 1e3])

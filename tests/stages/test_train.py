@@ -15,9 +15,9 @@ from tiny import TINY, edited
 
 from scoregap import InputError
 from scoregap.data import posteriors
-from scoregap.networks import ensemble
+from scoregap.networks import PRECONDITIONINGS, ensemble
 from scoregap.networks.denoiser import Denoiser
-from scoregap.stages import train
+from scoregap.stages import spectrum, train
 from scoregap.store.results import mark
 from scoregap.store.weights import read_weights, write_weights
 from scoregap.study import load
@@ -391,7 +391,7 @@ import os, signal
 from pathlib import Path
 from scoregap.store.results import mark
 from scoregap.store.weights import read_weights, write_weights
-from scoregap.stages import train
+from scoregap.stages import spectrum, train
 train.CHECKPOINT, write, done = 0.0, write_weights, []
 def writing(*what):
     write(*what)
@@ -579,3 +579,22 @@ def test_patience_ends_the_training_of_a_job(tmp_path, capsys):
         assert np.isfinite(step).sum() < train.variables.EVALUATIONS
         assert np.nanmax(step) < 2000
         assert not members[key]["diverged"]
+
+
+@pytest.mark.parametrize("schedule", ["ve", pytest.param("vp", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_every_preconditioning_learns_the_spectrum(tmp_path, preconditioning, schedule):
+    """Flat and of known covariance: trained eigenvalues are finite and near the exact ones over all noise."""
+    study = edited(
+        tmp_path, ("[0.0, 0.5]", "[0.0]"), ("gated-8", "gated-32"), ("steps: 40", "steps: 500"),
+        ("count: 24", "count: 8"),
+        ("samples: 4", "samples: 32\n  learning_rate: 0.01"), ("seed: 2", "seed: 1"),
+        ("depth: 1", f"depth: 2\n  preconditioning: {preconditioning}\n  schedule: {schedule}"),
+    )  # fmt: skip
+    cell = job_of(study, "gated-32-").cells[0]
+    found = spectrum.measure(cell, Trained(study, *train.train([cell], torch.device("cpu"))))
+    exact = spectrum.measure(job_of(study, "-exact-").cells[0], Trained(study))
+    assert found["status"] == 1
+    difference = found["eigenvalue"] - exact["eigenvalue"]
+    assert np.sqrt((difference**2).mean()) < 0.2
+    assert np.abs(difference[cell.spectrum.times.values > 1]).max() < 0.06
