@@ -4,12 +4,14 @@
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from scoregap.networks import ensemble, schedules
+from scoregap.networks.covariance import Axes
 
 
 class Denoiser(nn.Module):
@@ -21,22 +23,56 @@ class Denoiser(nn.Module):
     edm      c_skip = v / (t + v), c_out = sqrt(t v / (t + v))
     epsilon  D = x - sqrt(t) F: the network predicts the noise
     x0       D = sqrt(v) F: the network predicts the clean point
+    covariance   edm along each principal axis of the data, whose variance there is v: with V the axes, D is
+             V (c_skip V' x + c_out F(c_in V' x)). Directions in which the data have no variance are neither shown to
+             the network nor changed by it: D is 0 there. Where F is 0 (a fresh network of ours) D is the posterior mean
+             of the Gaussian with that covariance: all linear is known, and what is learned is the rest.
 
-    c_in = 1 / sqrt(t + v) for all three: what a network sees is of unit variance at every noise level and in any units
-    of the data. Gated blocks multiply features by features, so larger inputs would explode in them. A recipe that has
-    its network see the variance-exploding point itself says so by `sees_exploding = True` on the network's class:
-    without edm and under the schedule ve its c_in is 1 / sqrt(v).
+    axes: of every member, for covariance.
+
+    c_in = 1 / sqrt(t + v) for all: what a network sees is of unit variance at every noise level and in any units of the
+    data. Gated blocks multiply features by features, so larger inputs would explode in them. A recipe that has its
+    network see the variance-exploding point itself says so by `sees_exploding = True` on the network's class: for
+    epsilon and x0 under the schedule ve its c_in is 1 / sqrt(v).
     """
 
-    data_var: torch.Tensor
+    data_var: torch.Tensor  # (members, 1, 1, 1); along every axis, (members, 1, 1, dim), 1 where there is none
+    axes: torch.Tensor | None  # (members, dim, dim) the axes as columns, then columns of 0
+    present: torch.Tensor | None  # (members, 1, 1, dim) dim / r for the r axes, 0 where there is none
 
-    def __init__(self, network, data_std, noise_range, preconditioning="edm", schedule="ve"):
+    def __init__(
+        self, network, data_std, noise_range, preconditioning="edm", schedule="ve", axes: Sequence[Axes] | None = None
+    ):
         super().__init__()
         self.network = network
+        if (preconditioning == "covariance") != (axes is not None):
+            raise ValueError(f"axes: {axes!r} is not allowed: the preconditioning covariance needs them, no other does")
         self.register_buffer("data_var", torch.as_tensor(data_std, dtype=torch.float32)[:, None, None, None] ** 2)
+        self.register_buffer("axes", None)
+        self.register_buffer("present", None)
+        if axes is not None:
+            self._take(axes)
         self.noise_range = noise_range
         self.preconditioning = preconditioning
         self.schedule = schedule
+
+    def _take(self, axes: Sequence[Axes]) -> None:
+        dim = len(axes[0].directions)
+        columns, variances, present = torch.zeros(len(axes), dim, dim), torch.ones(len(axes), dim), []
+        for i, (directions, along) in enumerate(axes):
+            columns[i, :, : len(along)] = torch.as_tensor(directions)
+            variances[i, : len(along)] = torch.as_tensor(along)
+            present.append((torch.arange(dim) < len(along)) * (dim / len(along)))
+        self.axes, self.present = columns, torch.stack(present)[:, None, None]
+        self.data_var = variances[:, None, None]
+
+    def along_axes(self, x: torch.Tensor) -> torch.Tensor:
+        """Points (members, levels, n, dim) in the coordinates in which preconditioning has a coefficient for each."""
+        return x if self.axes is None else torch.bmm(x.flatten(1, 2), self.axes.to(x.dtype)).reshape(x.shape)
+
+    def from_axes(self, x: torch.Tensor) -> torch.Tensor:
+        """Points of those coordinates (members, levels, n, dim) where they are in space; without a share outside V."""
+        return x if self.axes is None else torch.bmm(x.flatten(1, 2), self.axes.mT.to(x.dtype)).reshape(x.shape)
 
     def level(self, t):
         """Noise level in [-1, 1] as networks see it, like t."""
@@ -45,7 +81,8 @@ class Denoiser(nn.Module):
     def forward(self, x, t):
         """x: (members, levels, n, dim); t: (members, levels) noise variances -> E[x0 | x], like x."""
         skip, out, inner = self.coefficients(t[..., None, None])
-        return skip * x + out * self.outputs(x * inner, t)
+        x = self.along_axes(x)
+        return self.from_axes(skip * x + out * self.outputs(x * inner, t))
 
     def outputs(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """F at what the network sees, x (members, levels, n, dim), and noise variances t (members, levels); like x."""
@@ -54,16 +91,24 @@ class Denoiser(nn.Module):
     def loss(self, clean: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """The denoising loss (members,) at clean + sqrt(t) noise.
 
-        clean, noise: (members, levels, n, dim); t: (members, levels). It is the mean of `loss_weight` times the squared
-        error, which is the squared distance of F from its `target`.
+        clean, noise: (members, levels, n, dim); t: (members, levels). It is the mean of `weighted_squares`, which are
+        the squared distances of F from its `target`.
         """
         spread = t[..., None, None]
+        clean, noise = self.along_axes(clean), self.along_axes(noise)
         x = torch.addcmul(clean, spread.sqrt(), noise).mul_(self.coefficients(spread)[2])
-        return (self.outputs(x, t) - self.target(clean, noise, spread)).square().mean((1, 2, 3))
+        squares = (self.outputs(x, t) - self.target(clean, noise, spread)).square()
+        if self.present is not None:
+            squares = squares * self.present
+        return squares.mean((1, 2, 3))
+
+    def weighted_squares(self, error: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Squared errors of denoised points (members, levels, n, dim) at t (members, levels), as they are weighted."""
+        return self.loss_weight(t[..., None, None]).to(error.dtype) * self.along_axes(error) ** 2
 
     def target(self, clean, noise, t):
         """What F would have to be for D to be the clean points; t: (members, levels, 1, 1)."""
-        if self.preconditioning == "edm":
+        if self.preconditioning in ("edm", "covariance"):
             total = t + self.data_var
             return (t / (self.data_var * total)).sqrt() * clean - (self.data_var / total).sqrt() * noise
         return noise if self.preconditioning == "epsilon" else self.data_var.rsqrt() * clean
@@ -75,7 +120,7 @@ class Denoiser(nn.Module):
     def coefficients(self, t):
         """c_skip, c_out and c_in at noise variances t (members, levels, 1, 1); they broadcast with t."""
         total = t + self.data_var
-        if self.preconditioning == "edm":
+        if self.preconditioning in ("edm", "covariance"):
             return self.data_var / total, (t * self.data_var / total).sqrt(), total.rsqrt()
         exploding = self.schedule == "ve" and getattr(self.network, "sees_exploding", False)
         inner = (self.data_var if exploding else total).rsqrt()
@@ -86,12 +131,15 @@ class Denoiser(nn.Module):
     def loss_weight(self, t):
         """Weight of the squared error at noise variances t (members, levels, 1, 1): 1 / c_out^2; broadcasts with t.
 
+        For covariance of the squared error along every axis, and as much for all r axes as else for all dim directions.
+
         One over the mean squared error of a fresh network, whose F is 0, so that its loss is one at every noise
         level. For edm that is its own weight (Karras et al. 2022); for epsilon 1 / t, the usual |F - w|^2; for x0
         1 / v, up to a constant the usual |F - x_0|^2. A weight 1 / t would give a fresh x0 network the loss v / t,
         nearly all of it at the least noise.
         """
-        return self.coefficients(t)[1] ** -2
+        weight = self.coefficients(t)[1] ** -2
+        return weight if self.present is None else weight * self.present
 
     def flops(self, levels: int, samples: int, dim: int) -> float:
         """Floating-point operations of one training step, `samples` points at each of `levels` levels.

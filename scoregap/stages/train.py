@@ -23,11 +23,12 @@ import torch
 from scoregap import DamagedFile, InputError, variables
 from scoregap.data.capabilities import Posterior
 from scoregap.networks import schedules, training
+from scoregap.networks.covariance import Axes, principal_axes
 from scoregap.networks.denoiser import Denoiser
 from scoregap.runtime import devices
 from scoregap.runtime.progress import Heartbeat, append, last, metrics_of
 from scoregap.scores.closed import Exact
-from scoregap.scores.network import ensemble
+from scoregap.scores.network import axes_among, ensemble
 from scoregap.store.ownership import Kind, claim
 from scoregap.store.weights import WEIGHTS, read_weights, write_weights
 from scoregap.study import Cell, load
@@ -102,10 +103,30 @@ def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weig
     return members, of_members(tensors, members.keys())
 
 
-def build(cells: list[Cell], data_std: list[float]) -> Denoiser:
-    """Untrained ensemble for these cells, each member initialised from its own seed."""
+def build(cells: list[Cell], data_std: list[float], axes: list[Axes] | None = None) -> Denoiser:
+    """Untrained ensemble for these cells, each member initialised from its own seed. axes: of `axes_of`."""
     one, seeds = cells[0], [cell.seed("weights") % 2**63 for cell in cells]
-    return ensemble(one["network"], one["ambient_dim"], one.training, data_std, seeds)
+    return ensemble(one["network"], one["ambient_dim"], one.training, data_std, seeds, axes)
+
+
+def axes_of(cells: list[Cell], truths: list) -> list[Axes] | None:
+    """Principal axes of the data of each of these cells, where preconditioning needs them.
+
+    Of `covariance_points` points that have a seed of their own; where there is a training set, of no other than its.
+    """
+    if cells[0].training.preconditioning != "covariance":
+        return None
+
+    def parts(cell: Cell, truth) -> Iterator[np.ndarray]:
+        count, data = cell.training.covariance_points, cell.dataset()
+        if data is not None:
+            yield data[:count]
+            return
+        rng = np.random.default_rng(cell.seed("covariance"))
+        for start in range(0, count, 4096):
+            yield truth.sample(rng, min(4096, count - start))[0]
+
+    return [principal_axes(parts(cell, truth)) for cell, truth in zip(cells, truths, strict=True)]
 
 
 def sampler_of(cell: Cell, truth) -> Callable:
@@ -150,10 +171,10 @@ class HeldOut:
     @torch.no_grad()
     def __call__(self, denoiser: Denoiser) -> tuple[np.ndarray, np.ndarray]:
         denoised = denoiser(self.inputs, self.levels).double().cpu().numpy()
-        error = (denoised - self.clean[:, None]) ** 2
-        weight = denoiser.loss_weight(self.levels[..., None, None]).double().cpu().numpy()
+        error = torch.from_numpy(denoised - self.clean[:, None]).to(self.inputs.device)
+        squares = denoiser.weighted_squares(error, self.levels).cpu().numpy()
         excess = over_known((denoised - self.bayes) ** 2, self.known) / self.t
-        return (weight * error).mean((1, 2, 3)), excess
+        return squares.mean((1, 2, 3)), excess
 
 
 def train(
@@ -168,7 +189,10 @@ def train(
     settings, keys = cells[0].training, [cell.key("train") for cell in cells]
     truths = [cell.truth() for cell in cells]
     generators, data_std, source = begin(cells, truths)
-    denoiser = build(cells, data_std).to(device)
+    axes = axes_of(cells, truths)
+    if axes and earlier:  # another machine's linear algebra may have another sign
+        axes = [axes_among(earlier[1], key) or one for key, one in zip(keys, axes, strict=True)]
+    denoiser = build(cells, data_std, axes).to(device)
     held_out = HeldOut(cells, truths, device)
     steps = np.unique(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int))
     record = Record(held_out(denoiser)[0], settings.patience)
@@ -177,11 +201,12 @@ def train(
         members, tensors = earlier
         for key, rng in zip(keys, generators, strict=True):
             rng.bit_generator.state = members[key]["generator"]
-        names = [name.removeprefix(f"{keys[0]}/") for name in of_members(tensors, {keys[0]})]
+        own = [name.removeprefix(f"{keys[0]}/") for name in of_members(tensors, {keys[0]})]
+        names = [name for name in own if name not in Axes._fields]
         state = {name: np.concatenate([tensors[f"{key}/{name}"] for key in keys]) for name in names}
         record.restore(state)
         print(f"resumed after step {state['step'][0]}", file=sys.stderr)
-    alone = build(cells[:1], data_std[:1])
+    alone = build(cells[:1], data_std[:1], axes and axes[:1])
     flops = alone.flops(settings.levels, settings.samples, cells[0]["ambient_dim"])  # of a step of one member
     taken = int(state["step"][0]) if state else 0
     share = state["share"] if state else np.ones(len(cells))
@@ -225,7 +250,8 @@ def train(
                     key: {"step": progress.step, "device": device.type, "generator": rng.bit_generator.state}
                     for key, rng in zip(keys, generators, strict=True)
                 },
-                {f"{key}/{name}": array[i : i + 1] for name, array in now.items() for i, key in enumerate(keys)},
+                {f"{key}/{name}": array[i : i + 1] for name, array in now.items() for i, key in enumerate(keys)}
+                | named(keys, axes),
             )
     weights = record.weights(progress.averaged)
     members = {}
@@ -240,7 +266,13 @@ def train(
         }
         tensors |= {f"{key}/network.{name}": array[i, ...] for name, array in weights.items()}
         tensors |= {f"{key}/{name}": record.arrays[name][i] for name in ("curve", "levels")}
-    return members, tensors
+    return members, tensors | named(keys, axes)
+
+
+def named(keys: list[str], axes: list[Axes] | None) -> dict[str, np.ndarray]:
+    """The axes of these members as tensors of a file."""
+    each = zip(keys, axes or [], strict=axes is not None)
+    return {f"{key}/{name}": array for key, one in each for name, array in one._asdict().items()}
 
 
 def begin(cells: list[Cell], truths: list) -> tuple[list[np.random.Generator], list[float], Iterator]:

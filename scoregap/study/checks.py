@@ -101,6 +101,8 @@ def _sections(study) -> None:
             ranges.append(("train.noise", train.noise))
             if focus := train.noise.focus:
                 ranges.append(("train.noise.focus", focus))
+            if trained and train.preconditioning == "covariance":
+                _covariance(study, train, refuse)
         for key, one in ranges:
             if one.start >= one.stop:
                 refuse(f"{key}.stop", f"should exceed start, {one.start!r}", one.stop)
@@ -111,6 +113,17 @@ def _sections(study) -> None:
                     if not noise.start <= value <= noise.stop:
                         within = f"{noise.start!r} to {noise.stop!r}"
                         refuse(f"{section}.{key}", f"should lie within the trained noise range, {within}", value)
+
+
+def _covariance(study, train, refuse) -> None:
+    """There are points enough for every direction that the data have."""
+    needed = max(study.axes["ambient_dim"])
+    least = f"the preconditioning covariance needs as many points as dimensions, {needed}, at least"
+    if train.covariance_points < needed:
+        refuse("train.covariance_points", least, train.covariance_points)
+    for manifold in study.sections["manifold"].values():
+        if manifold.dataset_size is not None and manifold.dataset_size < needed:
+            refuse("manifold.dataset_size", least, manifold.dataset_size)
 
 
 def _geometry(study) -> None:

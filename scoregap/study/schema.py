@@ -191,10 +191,13 @@ class Train(Section):
         str,
         _one_of(PRECONDITIONINGS),
         Field(
-            description="what the network predicts: `edm` (Karras et al. 2022), `epsilon` (the noise) or `x0` (the "
-            "clean point)"
+            description="what the network predicts: `edm` (Karras et al. 2022), `epsilon` (the noise), `x0` (the "
+            "clean point), or `covariance` (what the Gaussian with the covariance of some training points leaves)"
         ),
     ] = "edm"
+    covariance_points: Annotated[
+        int, Field(ge=2, le=10**7, description="training points of which `covariance` has its covariance")
+    ] = 65536
     schedule: Annotated[
         str,
         _one_of(SCHEDULES),
@@ -228,7 +231,12 @@ class Train(Section):
     def identity(self, unread: frozenset[str]) -> dict[str, Any]:
         """Networks of epsilon and x0 saw points of more than unit variance once: those are other results."""
         now = {"inputs": "unit variance"} if self.preconditioning in ("epsilon", "x0") else {}
-        return super().identity(unread) | now
+        return super().identity(unread | self.unread) | now
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Keys that change no result as the others are."""
+        return frozenset() if self.preconditioning == "covariance" else frozenset({"covariance_points"})
 
     @property
     def most_noise(self) -> float:

@@ -8,6 +8,7 @@ import torch
 
 from scoregap.networks import OPTIMISERS, PRECONDITIONINGS, jacobian, schedules, training
 from scoregap.networks import ensemble as ensembles
+from scoregap.networks.covariance import Axes
 from scoregap.networks.denoiser import Denoiser
 
 RANGE = (1e-3, 30.0)
@@ -92,10 +93,16 @@ def test_loss_of_a_fresh_network_is_one_at_every_level(t, variance, precondition
     rng = np.random.default_rng(0)
     clean = torch.from_numpy(np.sqrt(variance) * rng.standard_normal((1, 1, n, DIM)))
     noise = torch.from_numpy(rng.standard_normal((1, 1, n, DIM)))
-    module = ensemble([1], std=variance**0.5, preconditioning=preconditioning).double()
+    axes = {}
+    if preconditioning == "covariance":  # of data with the second variance a hundredth of the first
+        rotation = np.linalg.qr(rng.standard_normal((DIM, DIM)))[0]
+        variances = np.array([variance, variance / 100])
+        axes = {"axes": [Axes(rotation, variances)]}
+        clean = clean * torch.tensor([1, 0.1]) @ torch.from_numpy(rotation).T
+    module = ensemble([1], std=variance**0.5, preconditioning=preconditioning, **axes).double()
     levels = torch.full((1, 1), t, dtype=torch.float64)
     error = module(clean + t**0.5 * noise, levels) - clean
-    loss = module.loss_weight(levels[..., None, None]) * error.square()
+    loss = module.weighted_squares(error, levels)
     assert loss.mean().item() == pytest.approx(1, abs=4 * loss.std().item() / np.sqrt(2 * n))
 
 

@@ -17,6 +17,7 @@ from scoregap import InputError
 from scoregap.data import posteriors
 from scoregap.networks import PRECONDITIONINGS, ensemble
 from scoregap.networks.denoiser import Denoiser
+from scoregap.scores import network
 from scoregap.stages import spectrum, train
 from scoregap.store.results import mark
 from scoregap.store.weights import read_weights, write_weights
@@ -363,6 +364,7 @@ def same(one, two):
         "",
         "\n  patience: 3\n  learning_rate: 0.05\n  optimiser: radam\n  schedule: vp",
         "\n  learning_rate: 0.5",  # which sets members back
+        "\n  preconditioning: covariance",
     ],
 )
 @pytest.mark.parametrize("saves", [1, 5])
@@ -389,6 +391,7 @@ def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
+from scoregap.scores import network
 from scoregap.store.results import mark
 from scoregap.store.weights import read_weights, write_weights
 from scoregap.stages import spectrum, train
@@ -598,3 +601,66 @@ def test_every_preconditioning_learns_the_spectrum(tmp_path, preconditioning, sc
     difference = found["eigenvalue"] - exact["eigenvalue"]
     assert np.sqrt((difference**2).mean()) < 0.2
     assert np.abs(difference[cell.spectrum.times.values > 1]).max() < 0.06
+
+
+COVARIANCE = ("depth: 1", "depth: 1\n  preconditioning: covariance\n  covariance_points: 5000")
+
+
+def test_an_untrained_network_with_the_covariance_has_the_gaussian_s_spectrum(tmp_path):
+    """That of the Gaussian with the covariance of each member's own points, over all noise; its loss is one."""
+    study = edited(tmp_path, COVARIANCE, ("seed: 2", "seed: 3"))
+    job = next(job for job in load(study).jobs.values() if "0.5-gated-8-" in job.id)
+    cells, truths = list(job.cells), [cell.truth() for cell in job.cells]
+    axes = train.axes_of(cells, truths)
+    fresh, t = train.build(cells, [1.0] * 3, axes), torch.tensor([1e-4, 0.1, 10.0])
+    x = np.random.default_rng(0).standard_normal((3, 4, 8))
+    for i, (cell, truth, (directions, variances)) in enumerate(zip(cells, truths, axes, strict=True)):
+        rng = np.random.default_rng(cell.seed("covariance"))
+        points = np.concatenate([truth.sample(rng, n)[0] for n in (4096, 904)])
+        moments = points.T @ points / 5000
+        np.testing.assert_allclose((directions * variances) @ directions.T, moments, atol=1e-6)
+        assert directions.shape == (8, 4)  # two planes
+        weights = {name: array[i].numpy() for name, array in fresh.network.state_dict().items()}
+        score = network.Network(network.member(cell["network"], 8, cell.training, 1.0, weights, axes[i]))
+        found = score.local(x.reshape(12, 8), np.repeat(t.numpy(), 4))
+        known = posteriors.gaussian(x.reshape(12, 8), np.repeat(t.numpy(), 4), directions.astype(float), variances)
+        np.testing.assert_allclose(found.eigenvalues, known.spectrum() - 1, atol=2e-6)
+        assert found.asymmetry.max() < 1e-5
+    held_out = train.HeldOut(cells, truths, torch.device("cpu"))
+    np.testing.assert_allclose(held_out(fresh)[0], 1, atol=0.25)
+
+
+def test_the_covariance_of_a_training_set_is_that_of_its_points(tmp_path):
+    study = edited(tmp_path, COVARIANCE, ("manifold:", "manifold:\n  dataset_size: 9"))
+    (cell, _) = job_of(study).cells
+    ((directions, variances),) = train.axes_of([cell], [cell.truth()])
+    points = cell.dataset()
+    np.testing.assert_allclose((directions * variances) @ directions.T, points.T @ points / 9, atol=1e-6)
+
+
+def test_other_preconditionings_need_no_axes(tiny):
+    cells = list(job_of(tiny).cells)
+    assert train.axes_of(cells, [cell.truth() for cell in cells]) is None
+
+
+def test_restored_networks_with_the_covariance_denoise_as_trained(tmp_path):
+    study = edited(tmp_path, COVARIANCE)
+    job, out = job_of(study), tmp_path / "a.safetensors"
+    train.run(study, job.id, out)
+    members, tensors = read_weights(out)
+    x, t = torch.randn(1, 3, 4, 8), torch.tensor([[0.01, 0.1, 1.0]])
+    made = train.train(list(job.cells), torch.device("cpu"))
+    for cell in job.cells:
+        kept, again = (Trained(study, *one).denoiser(cell)(x, t) for one in ((members, tensors), made))
+        np.testing.assert_array_equal(kept, again)
+        assert tensors[f"{cell.key('train')}/directions"].shape == (8, 2)
+
+
+def test_a_member_with_the_covariance_is_the_same_alone(tmp_path):
+    study = edited(tmp_path, COVARIANCE, ("[0.0, 0.5]", "[0.5, 0.0]"), ("batch: [seed]", "batch: [seed, curvature]"))
+    cells = list(job_of(study).cells)  # of four axes, and of two
+    _, together = train.train(cells, torch.device("cpu"))
+    for cell in (cells[0], cells[-1]):
+        _, alone = train.train([cell], torch.device("cpu"))
+        for name in alone:
+            np.testing.assert_allclose(alone[name], together[name], rtol=1e-3, atol=1e-5, err_msg=name)
