@@ -286,7 +286,10 @@ def begin(cells: list[Cell], truths: list) -> tuple[list[np.random.Generator], l
         settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share,
         settings.schedule,
     )  # fmt: skip
-    batches = training.batches(samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule)
+    posteriors = [Exact(truth).denoise for truth in truths] if settings.target == "posterior" else None
+    batches = training.batches(
+        samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule, posteriors
+    )
     return generators, [float(np.sqrt(points.var(0).mean())) for points in first], batches
 
 

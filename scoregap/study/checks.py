@@ -103,6 +103,8 @@ def _sections(study) -> None:
                 ranges.append(("train.noise.focus", focus))
             if trained and train.preconditioning == "covariance":
                 _covariance(study, train, refuse)
+            if trained and train.target == "posterior":
+                _posterior(study, refuse)
         for key, one in ranges:
             if one.start >= one.stop:
                 refuse(f"{key}.stop", f"should exceed start, {one.start!r}", one.stop)
@@ -124,6 +126,15 @@ def _covariance(study, train, refuse) -> None:
     for manifold in study.sections["manifold"].values():
         if manifold.dataset_size is not None and manifold.dataset_size < needed:
             refuse("manifold.dataset_size", least, manifold.dataset_size)
+
+
+def _posterior(study, refuse) -> None:
+    """The law that networks are trained on is one whose posterior is known: that of fresh points of such a family."""
+    for name in study.axes["family"]:
+        if FAMILIES[name].exact == "unknown":
+            refuse("train.target", f"the posterior of {name} is not known: should be 'sample'", "posterior")
+    if any(manifold.dataset_size is not None for manifold in study.sections["manifold"].values()):
+        refuse("train.target", "with a training set (manifold.dataset_size) it should be 'sample'", "posterior")
 
 
 def _geometry(study) -> None:

@@ -25,7 +25,7 @@ from scoregap import InputError, brief, data, dotted, networks, plugins
 from scoregap.data import FAMILIES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
-from scoregap.networks import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, VP_MOST_NOISE
+from scoregap.networks import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, TARGETS, VP_MOST_NOISE
 from scoregap.scores import UNTRAINED
 
 # In the order of the fields of a `Cell`.
@@ -198,6 +198,14 @@ class Train(Section):
     covariance_points: Annotated[
         int, Field(ge=2, le=10**7, description="training points of which `covariance` has its covariance")
     ] = 65536
+    target: Annotated[
+        str,
+        _one_of(TARGETS),
+        Field(
+            description="what networks regress on: `sample`, the clean point, or `posterior`, its exact mean given the "
+            "noisy one, for families that know it: the same optimum, reached without the noise of the target"
+        ),
+    ] = "sample"
     schedule: Annotated[
         str,
         _one_of(SCHEDULES),
@@ -236,7 +244,8 @@ class Train(Section):
     @property
     def unread(self) -> frozenset[str]:
         """Keys that change no result as the others are."""
-        return frozenset() if self.preconditioning == "covariance" else frozenset({"covariance_points"})
+        read = {"target": self.target != "sample", "covariance_points": self.preconditioning == "covariance"}
+        return frozenset(key for key, is_read in read.items() if not is_read)
 
     @property
     def most_noise(self) -> float:

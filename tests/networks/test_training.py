@@ -77,6 +77,61 @@ def test_batches_are_fresh_and_of_the_right_law():
     assert np.abs(np.corrcoef(clean[:, 0], noise[:, 0])[0, 1]) < 4 / np.sqrt(n)
 
 
+def posterior(x, t):
+    """Of `gaussian`; not known where the first coordinate is above 1."""
+    mean = x * (STDS**2 / (STDS**2 + t[:, None]))
+    return np.where(x[:, :1] > 1, np.nan, mean)
+
+
+def test_posterior_targets_are_the_means_at_the_same_noisy_points():
+    quantiles = schedules.noise_quantiles(*RANGE)
+    samples, means = (
+        training.batches([gaussian] * 2, [np.random.default_rng(s) for s in (5, 6)], quantiles, 4, 50, "ve", target)
+        for target in (None, [posterior] * 2)
+    )
+    for (clean, t, noise), (mean, same_t, left) in itertools.islice(zip(samples, means, strict=False), 40):
+        assert torch.equal(t, same_t)
+        sigma = t[..., None, None].sqrt()
+        noisy = clean + sigma * noise
+        torch.testing.assert_close(mean + sigma * left, noisy, rtol=1e-5, atol=1e-5)
+        known = noisy[..., 0] < 1 - 1e-5
+        expected = noisy * torch.tensor(STDS**2) / (torch.tensor(STDS**2) + t[..., None, None])
+        torch.testing.assert_close(mean[known].double(), expected[known].double(), rtol=1e-4, atol=1e-5)
+        unknown = noisy[..., 0] > 1 + 1e-5
+        torch.testing.assert_close(mean[unknown], clean[unknown])
+        assert unknown.any()
+
+
+def test_the_optimum_of_posterior_targets_is_the_same():
+    """Losses exceed their least by the same, whichever the target: by the weighted distance from the posterior mean."""
+    module, other = ensemble([1, 1]), ensemble([2, 2])
+    with torch.no_grad():
+        for one in (module, other):
+            for weight in one.parameters():
+                weight += 0.1
+    quantiles = schedules.noise_quantiles(*RANGE)
+
+    def mean(x, t):
+        return x * (STDS**2 / (STDS**2 + t[:, None]))
+
+    differences = []
+    for target in (None, [mean] * 2):
+        generators = [np.random.default_rng(s) for s in (5, 6)]
+        source = training.batches([gaussian] * 2, generators, quantiles, 64, 500, "ve", target)
+        batches = list(itertools.islice(source, 20))
+        with torch.no_grad():
+            differences.append([(module.loss(*b_of(b)) - other.loss(*b_of(b))).numpy() for b in batches])
+    (ours, theirs), spread = np.mean(differences, 1), np.std(np.subtract(*differences), 0) / np.sqrt(20)
+    assert np.all(np.abs(ours - theirs) < 4 * spread + 1e-6)
+    assert np.all(np.abs(ours) > 20 * spread)
+
+
+def b_of(batch):
+    """A batch as `Denoiser.loss` takes it."""
+    clean, t, noise = batch
+    return clean, noise, t
+
+
 def test_draws_are_the_same_alone_and_in_company():
     together = list(itertools.islice(data([5, 6, 7]), 40))
     for i, seed in enumerate((5, 6, 7)):

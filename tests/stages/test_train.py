@@ -364,7 +364,7 @@ def same(one, two):
         "",
         "\n  patience: 3\n  learning_rate: 0.05\n  optimiser: radam\n  schedule: vp",
         "\n  learning_rate: 0.5",  # which sets members back
-        "\n  preconditioning: covariance",
+        "\n  preconditioning: covariance\n  target: posterior",
     ],
 )
 @pytest.mark.parametrize("saves", [1, 5])
@@ -664,3 +664,18 @@ def test_a_member_with_the_covariance_is_the_same_alone(tmp_path):
         _, alone = train.train([cell], torch.device("cpu"))
         for name in alone:
             np.testing.assert_allclose(alone[name], together[name], rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
+def test_posterior_targets_lower_the_excess_at_equal_steps(tmp_path):
+    """Of the same draws and first weights, to less than two thirds."""
+    left = {}
+    for target in ("sample", "posterior"):
+        study = edited(
+            tmp_path, ("gated-8", "gated-32"), ("steps: 40", "steps: 800"), ("samples: 4", "samples: 16"),
+            ("depth: 1", f"target: {target}"),
+        )  # fmt: skip
+        job = next(job for job in load(study).jobs.values() if "0.5-gated-32-" in job.id)
+        _, tensors = train.train(list(job.cells), torch.device("cpu"))
+        left[target] = np.array([tensors[f"{cell.key('train')}/curve"][-1, 2] for cell in job.cells])
+    assert (left["posterior"] < 2 / 3 * left["sample"]).all(), left

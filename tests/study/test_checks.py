@@ -51,3 +51,20 @@ def test_the_covariance_of_a_training_set_needs_as_many_points_as_dimensions(tmp
             load(edited(tmp_path, small, how))
         load(edited(tmp_path, enough, how))
         load(edited(tmp_path, small, how, untrained))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            [("[arcs]", "[skdim-M1_Sphere]"), ("[0.0, 0.5]", "[0.0]"), ("[exact, gaussian, gated-8]", "[gated-8]")],
+            "the posterior of skdim-M1_Sphere is not known: should be 'sample'",
+        ),
+        ([("manifold:", "manifold:\n  dataset_size: 50")], "with a training set .manifold.dataset_size. it should be"),
+    ],
+)
+def test_a_posterior_that_is_not_known_is_no_target(tmp_path, changes, says):
+    for how in (("depth: 1", "target: posterior"), ("  seed: 2", "  train.target: [sample, posterior]\n  seed: 2")):
+        with pytest.raises(InputError, match=f"train.target: 'posterior' is not allowed: {says}") as caught:
+            load(edited(tmp_path, *changes, how))
+        assert "\n" not in str(caught.value)

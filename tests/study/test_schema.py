@@ -55,6 +55,7 @@ MISTAKES = {
         "train.covariance_points: 7 is not allowed: the preconditioning covariance needs as many points as dimensions, "
         "8, at least",
     ),
+    "unknown target": ("depth: 1", "target: mean", "train.target: 'mean' is not allowed: should be one of sample, p"),
     "unknown schedule": ("depth: 1", "schedule: vq", "train.schedule: 'vq' is not allowed: should be one of ve, vp"),
     "unknown optimiser": ("depth: 1", "optimiser: sgd", "should be one of adam, radam"),
     "unknown decay": ("depth: 1", "decay: linear", "should be one of cosine, none"),
