@@ -31,6 +31,7 @@ NETWORKS = {
 # Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training`.
 PRECONDITIONINGS = ("edm", "epsilon", "x0", "covariance")
 TARGETS = ("sample", "posterior")
+DRAWS = ("independent", "antithetic")
 SCHEDULES = ("ve", "vp")
 OPTIMISERS = ("adam", "radam")
 DECAYS = ("cosine", "none")

@@ -288,8 +288,9 @@ def begin(cells: list[Cell], truths: list) -> tuple[list[np.random.Generator], l
     )  # fmt: skip
     posteriors = [Exact(truth).denoise for truth in truths] if settings.target == "posterior" else None
     batches = training.batches(
-        samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule, posteriors
-    )
+        samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule, posteriors,
+        settings.draws,
+    )  # fmt: skip
     return generators, [float(np.sqrt(points.var(0).mean())) for points in first], batches
 
 

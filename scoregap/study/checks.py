@@ -103,6 +103,8 @@ def _sections(study) -> None:
                 ranges.append(("train.noise.focus", focus))
             if trained and train.preconditioning == "covariance":
                 _covariance(study, train, refuse)
+            if train.draws == "antithetic" and train.samples % 2:
+                refuse("train.samples", "antithetic draws are pairs: should be even", train.samples)
             if trained and train.target == "posterior":
                 _posterior(study, refuse)
         for key, one in ranges:

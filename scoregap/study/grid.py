@@ -41,7 +41,11 @@ from scoregap.study.schema import (
 )
 from scoregap.study.stages import STAGES
 
-LATER = ("target", "covariance_points")  # keys of train that came later: a study at their defaults is the one it was
+LATER = (
+    "target",
+    "draws",
+    "covariance_points",
+)  # keys of train that came later: a study at their defaults is the one it was
 
 OPTIONAL = {  # optional stage, or its section -> its section
     name: stage.sections[0] for stage in STAGES if stage.optional for name in (stage.name, *stage.sections)

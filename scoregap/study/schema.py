@@ -25,7 +25,7 @@ from scoregap import InputError, brief, data, dotted, networks, plugins
 from scoregap.data import FAMILIES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
-from scoregap.networks import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, TARGETS, VP_MOST_NOISE
+from scoregap.networks import DECAYS, DRAWS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, TARGETS, VP_MOST_NOISE
 from scoregap.scores import UNTRAINED
 
 # In the order of the fields of a `Cell`.
@@ -206,6 +206,14 @@ class Train(Section):
             "noisy one, for families that know it: the same optimum, reached without the noise of the target"
         ),
     ] = "sample"
+    draws: Annotated[
+        str,
+        _one_of(DRAWS),
+        Field(
+            description="of a batch: `independent`, or `antithetic`, half as many points, each with noise w and -w, "
+            "which makes gradients less noisy"
+        ),
+    ] = "independent"
     schedule: Annotated[
         str,
         _one_of(SCHEDULES),
@@ -244,7 +252,11 @@ class Train(Section):
     @property
     def unread(self) -> frozenset[str]:
         """Keys that change no result as the others are."""
-        read = {"target": self.target != "sample", "covariance_points": self.preconditioning == "covariance"}
+        read = {
+            "target": self.target != "sample",
+            "draws": self.draws != "independent",
+            "covariance_points": self.preconditioning == "covariance",
+        }
         return frozenset(key for key, is_read in read.items() if not is_read)
 
     @property

@@ -77,6 +77,40 @@ def test_batches_are_fresh_and_of_the_right_law():
     assert np.abs(np.corrcoef(clean[:, 0], noise[:, 0])[0, 1]) < 4 / np.sqrt(n)
 
 
+def test_antithetic_draws_are_pairs_of_opposite_noise_at_one_point():
+    quantiles = schedules.noise_quantiles(*RANGE)
+    generators = [np.random.default_rng(s) for s in (5, 6)]
+    source = training.batches([gaussian] * 2, generators, quantiles, 4, 100, draws="antithetic")
+    batches = list(itertools.islice(source, 40))
+    for clean, _, noise in batches:
+        assert clean.shape == noise.shape == (2, 4, 100, DIM)
+        assert torch.equal(clean[:, :, :50], clean[:, :, 50:])
+        assert torch.equal(noise[:, :, :50], -noise[:, :, 50:])
+    clean, noise = (torch.stack([one[i][:, :, :50] for one in batches]) for i in (0, 2))
+    np.testing.assert_allclose(clean.std((0, 2, 3)), np.broadcast_to(STDS, (2, DIM)), rtol=0.05)
+    np.testing.assert_allclose(noise.std((0, 2, 3)), 1, rtol=0.05)
+    assert min(len(clean[..., 0].unique()), len(noise[..., 0].unique())) > 0.999 * clean[..., 0].numel()
+
+
+def test_gradients_of_antithetic_draws_are_less_noisy_at_small_noise():
+    """Of a network on its way, at t below the least variance; and with the same mean."""
+    module, gradients = ensemble([1]), {}
+    for _ in training.train(module, data([1]), 100, 5e-3, 0.0, 0.1, [100]):
+        pass
+    quantiles = schedules.noise_quantiles(1e-3, 2e-3)
+    for draws in ("independent", "antithetic"):
+        source = training.batches([gaussian], [np.random.default_rng(2)], quantiles, 4, 32, draws=draws)
+        found = []
+        for batch in itertools.islice(source, 200):
+            one = torch.autograd.grad(module.loss(*b_of(batch)).sum(), module.network.leave.weight)[0]
+            found.append(one.flatten().numpy())
+        gradients[draws] = np.array(found)
+    spread = {draws: found.std(0) for draws, found in gradients.items()}
+    assert np.mean(spread["antithetic"] / spread["independent"]) < 0.6
+    difference = gradients["antithetic"].mean(0) - gradients["independent"].mean(0)
+    assert np.sqrt(np.mean((difference / np.hypot(*spread.values())) ** 2)) < 2 / np.sqrt(200)
+
+
 def posterior(x, t):
     """Of `gaussian`; not known where the first coordinate is above 1."""
     mean = x * (STDS**2 / (STDS**2 + t[:, None]))

@@ -364,7 +364,7 @@ def same(one, two):
         "",
         "\n  patience: 3\n  learning_rate: 0.05\n  optimiser: radam\n  schedule: vp",
         "\n  learning_rate: 0.5",  # which sets members back
-        "\n  preconditioning: covariance\n  target: posterior",
+        "\n  preconditioning: covariance\n  target: posterior\n  draws: antithetic",
     ],
 )
 @pytest.mark.parametrize("saves", [1, 5])

@@ -267,6 +267,8 @@ def test_keys_are_digests_of_what_results_depend_on(path):
                     if section == "train":  # keys that came later, and what has changed in training
                         if cell.training.target == "sample":
                             del content[section]["target"]
+                        if cell.training.draws == "independent":
+                            del content[section]["draws"]
                         if cell.training.preconditioning != "covariance":
                             del content[section]["covariance_points"]
                         if cell.training.preconditioning in ("epsilon", "x0"):
@@ -367,13 +369,13 @@ def test_keys_of_training_that_came_later_change_nothing_until_they_are_used(tmp
     for study in (written, other):
         assert [cell.key("fit") for cell in study.cells] == [cell.key("fit") for cell in before.cells]
     keys = set()
-    for used in ("target: posterior", "preconditioning: covariance", COVARIANCE_OF_100):
+    for used in ("target: posterior", "draws: antithetic", "preconditioning: covariance", COVARIANCE_OF_100):
         study = load(edited(tmp_path, ("depth: 1", f"depth: 1\n  {used}")))
         assert study.hash != before.hash
         for cell, old in zip(study.cells, before.cells, strict=True):
             assert (cell.key("fit") == old.key("fit")) == (not cell.trained)
         keys.add(study.cells[-1].key("train"))
-    assert len(keys) == 3
+    assert len(keys) == 4
     assert '"target"' not in before.cells[-1].training.as_json(frozenset())
 
 

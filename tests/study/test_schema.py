@@ -55,6 +55,9 @@ MISTAKES = {
         "train.covariance_points: 7 is not allowed: the preconditioning covariance needs as many points as dimensions, "
         "8, at least",
     ),
+    "unknown draws": ("depth: 1", "draws: paired", "'paired' is not allowed: should be one of independent, antithetic"),
+    "pairs of an odd number": (
+        "samples: 4", "samples: 5\n  draws: antithetic", "train.samples: 5 is not allowed: antithetic draws are pairs"),
     "unknown target": ("depth: 1", "target: mean", "train.target: 'mean' is not allowed: should be one of sample, p"),
     "unknown schedule": ("depth: 1", "schedule: vq", "train.schedule: 'vq' is not allowed: should be one of ve, vp"),
     "unknown optimiser": ("depth: 1", "optimiser: sgd", "should be one of adam, radam"),
