@@ -38,7 +38,7 @@ class Denoiser(nn.Module):
 
     data_var: torch.Tensor  # (members, 1, 1, 1); along every axis, (members, 1, 1, dim), 1 where there is none
     axes: torch.Tensor | None  # (members, dim, dim) the axes as columns, then columns of 0
-    present: torch.Tensor | None  # (members, 1, 1, dim) dim / r for the r axes, 0 where there is none
+    present: torch.Tensor | None  # (members, 1, 1, dim) 1 for every axis, 0 where there is none
 
     def __init__(
         self, network, data_std, noise_range, preconditioning="edm", schedule="ve", axes: Sequence[Axes] | None = None
@@ -58,13 +58,13 @@ class Denoiser(nn.Module):
 
     def _take(self, axes: Sequence[Axes]) -> None:
         dim = len(axes[0].directions)
-        columns, variances, present = torch.zeros(len(axes), dim, dim), torch.ones(len(axes), dim), []
+        columns = torch.zeros(len(axes), dim, dim)
+        variances, present = torch.ones(len(axes), 1, 1, dim), torch.zeros(len(axes), 1, 1, dim)
         for i, (directions, along) in enumerate(axes):
             columns[i, :, : len(along)] = torch.as_tensor(directions)
-            variances[i, : len(along)] = torch.as_tensor(along)
-            present.append((torch.arange(dim) < len(along)) * (dim / len(along)))
-        self.axes, self.present = columns, torch.stack(present)[:, None, None]
-        self.data_var = variances[:, None, None]
+            variances[i, ..., : len(along)] = torch.as_tensor(along)
+            present[i, ..., : len(along)] = 1
+        self.axes, self.data_var, self.present = columns, variances, present
 
     def along_axes(self, x: torch.Tensor) -> torch.Tensor:
         """Points (members, levels, n, dim) in the coordinates in which preconditioning has a coefficient for each."""
@@ -91,20 +91,17 @@ class Denoiser(nn.Module):
     def loss(self, clean: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """The denoising loss (members,) at clean + sqrt(t) noise.
 
-        clean, noise: (members, levels, n, dim); t: (members, levels). It is the mean of `weighted_squares`, which are
-        the squared distances of F from its `target`.
+        clean, noise: (members, levels, n, dim); t: (members, levels). It is the mean of `loss_weight` times the squared
+        error, which is c_out^2 times the squared distance of F from its `target`.
         """
         spread = t[..., None, None]
+        _, out, inner = self.coefficients(spread)
         clean, noise = self.along_axes(clean), self.along_axes(noise)
-        x = torch.addcmul(clean, spread.sqrt(), noise).mul_(self.coefficients(spread)[2])
+        x = torch.addcmul(clean, spread.sqrt(), noise).mul_(inner)
         squares = (self.outputs(x, t) - self.target(clean, noise, spread)).square()
-        if self.present is not None:
-            squares = squares * self.present
+        if self.axes is not None:  # else the product is 1
+            squares = squares * (self.loss_weight(spread) * out**2)
         return squares.mean((1, 2, 3))
-
-    def weighted_squares(self, error: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """Squared errors of denoised points (members, levels, n, dim) at t (members, levels), as they are weighted."""
-        return self.loss_weight(t[..., None, None]).to(error.dtype) * self.along_axes(error) ** 2
 
     def target(self, clean, noise, t):
         """What F would have to be for D to be the clean points; t: (members, levels, 1, 1)."""
@@ -120,8 +117,10 @@ class Denoiser(nn.Module):
     def coefficients(self, t):
         """c_skip, c_out and c_in at noise variances t (members, levels, 1, 1); they broadcast with t."""
         total = t + self.data_var
-        if self.preconditioning in ("edm", "covariance"):
+        if self.preconditioning == "edm":
             return self.data_var / total, (t * self.data_var / total).sqrt(), total.rsqrt()
+        if self.present is not None:
+            return self.data_var / total, (t * self.data_var / total).sqrt() * self.present, total.rsqrt()
         exploding = self.schedule == "ve" and getattr(self.network, "sees_exploding", False)
         inner = (self.data_var if exploding else total).rsqrt()
         if self.preconditioning == "epsilon":
@@ -129,17 +128,17 @@ class Denoiser(nn.Module):
         return torch.zeros_like(t), self.data_var.sqrt(), inner
 
     def loss_weight(self, t):
-        """Weight of the squared error at noise variances t (members, levels, 1, 1): 1 / c_out^2; broadcasts with t.
-
-        For covariance of the squared error along every axis, and as much for all r axes as else for all dim directions.
+        """Weight of the squared error at noise variances t (members, levels, 1, 1): 1 / c_out^2; like t.
 
         One over the mean squared error of a fresh network, whose F is 0, so that its loss is one at every noise
         level. For edm that is its own weight (Karras et al. 2022); for epsilon 1 / t, the usual |F - w|^2; for x0
         1 / v, up to a constant the usual |F - x_0|^2. A weight 1 / t would give a fresh x0 network the loss v / t,
-        nearly all of it at the least noise.
+        nearly all of it at the least noise. For covariance one over the mean of c_out^2 over all directions: where t is
+        far above the variance along an axis, little can be wrong there, and its noise does not drown what can be
+        learned along others. (A weight 1 / c_out^2 of every axis' own takes twice the steps on arcs of curvature 1.)
         """
-        weight = self.coefficients(t)[1] ** -2
-        return weight if self.present is None else weight * self.present
+        out = self.coefficients(t)[1]
+        return out**-2 if self.axes is None else 1 / out.square().mean(-1, keepdim=True)
 
     def flops(self, levels: int, samples: int, dim: int) -> float:
         """Floating-point operations of one training step, `samples` points at each of `levels` levels.

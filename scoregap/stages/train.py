@@ -171,10 +171,10 @@ class HeldOut:
     @torch.no_grad()
     def __call__(self, denoiser: Denoiser) -> tuple[np.ndarray, np.ndarray]:
         denoised = denoiser(self.inputs, self.levels).double().cpu().numpy()
-        error = torch.from_numpy(denoised - self.clean[:, None]).to(self.inputs.device)
-        squares = denoiser.weighted_squares(error, self.levels).cpu().numpy()
+        error = (denoised - self.clean[:, None]) ** 2
+        weight = denoiser.loss_weight(self.levels[..., None, None]).double().cpu().numpy()
         excess = over_known((denoised - self.bayes) ** 2, self.known) / self.t
-        return squares.mean((1, 2, 3)), excess
+        return (weight * error).mean((1, 2, 3)), excess
 
 
 def train(
@@ -195,7 +195,8 @@ def train(
     denoiser = build(cells, data_std, axes).to(device)
     held_out = HeldOut(cells, truths, device)
     steps = np.unique(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int))
-    record = Record(held_out(denoiser)[0], settings.patience)
+    # With the covariance no training is the Gaussian, which flat data leave nothing to learn beyond.
+    record = Record(held_out(denoiser)[0] * (training.LIMIT if axes else 1.0), settings.patience)
     state = None
     if earlier:
         members, tensors = earlier
@@ -315,7 +316,7 @@ class Record:
     its curve ends, and its weights are those of its best evaluation. It looks at nothing but itself, so it does
     the same alone and in company; the ensemble trains on until all its members have stopped.
 
-    untrained: (members,) held-out loss of no training.
+    untrained: (members,) held-out loss of no training, or whatever else weights to keep must be better than.
     """
 
     def __init__(self, untrained: np.ndarray, patience: int | None):
@@ -338,7 +339,7 @@ class Record:
 
     @property
     def learned(self) -> np.ndarray:
-        """(members,) whether the weights to keep are better than no training; never so where a number is not finite."""
+        """(members,) whether the weights to keep are better than `untrained`; never so where a number is not finite."""
         return self.arrays["last" if self.patience is None else "lowest"] < self.untrained
 
     def add(self, progress: training.Progress, flops: float, loss, excess) -> None:

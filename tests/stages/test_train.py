@@ -627,7 +627,7 @@ def test_an_untrained_network_with_the_covariance_has_the_gaussian_s_spectrum(tm
         np.testing.assert_allclose(found.eigenvalues, known.spectrum() - 1, atol=2e-6)
         assert found.asymmetry.max() < 1e-5
     held_out = train.HeldOut(cells, truths, torch.device("cpu"))
-    np.testing.assert_allclose(held_out(fresh)[0], 1, atol=0.25)
+    np.testing.assert_allclose(held_out(fresh)[0].mean(), 1, atol=0.15)  # of 3 x 16 points
 
 
 def test_the_covariance_of_a_training_set_is_that_of_its_points(tmp_path):
