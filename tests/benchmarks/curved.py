@@ -35,13 +35,13 @@ compare:
   flat: {{t_open: 0.15, t_max: 0.05, t_close: 0.15, t_consolidation: 0.10}}
   curved: {{t_open: 0.25, t_max: 0.10, t_close: 0.25, t_consolidation: 0.25}}
 """
-NOISE = "noise: {{start: 5.0e-4, stop: 200.0, focus: {{start: 3.0e-3, stop: 10.0}}, share: 0.5}}"
-BEFORE = f"steps: {{steps}}, levels: 64, samples: 6, depth: 3, {NOISE}"
-OURS = {
-    "covariance": f"steps: {{steps}}, levels: 16, samples: 32, depth: 3, learning_rate: 4.0e-3, "
-    f"preconditioning: covariance, {NOISE}",
-    "edm": f"steps: {{steps}}, levels: 16, samples: 32, depth: 3, learning_rate: 4.0e-3, {NOISE}",
-}
+NOISE = "noise: {{start: 5.0e-4, stop: 200.0, focus: {{start: 3.0e-3, stop: 10.0}}, share: {share}}}"
+BEFORE = f"steps: {{steps}}, levels: 64, samples: 6, depth: 3, {NOISE.replace('{share}', '0.5')}"
+BETTER = (
+    "steps: {steps}, levels: 16, samples: 32, depth: 3, learning_rate: 4.0e-3, draws: antithetic, "
+    + NOISE.replace("{share}", "0.7")
+)
+OURS = {"covariance": f"{BETTER}, preconditioning: covariance", "edm": BETTER}
 LENGTHS = (625, 1250, 2500, 5000, 10_000, 20_000, 40_000)
 WANTED = np.array([TIME, TIME, RMS])
 
