@@ -53,8 +53,8 @@ class Trained(NamedTuple):
         key = cell.key("train")
         start = f"{key}/network."
         weights = {name.removeprefix(start): array for name, array in self.tensors.items() if name.startswith(start)}
-        data_std = self.members[key]["data_std"]
-        restored = network.member(cell["network"], cell["ambient_dim"], cell.training, data_std, weights)
+        data_std, axes = self.members[key]["data_std"], network.axes_among(self.tensors, key)
+        restored = network.member(cell["network"], cell["ambient_dim"], cell.training, data_std, weights, axes)
         return restored.to(devices.take(self.study, cell.training.device))
 
 

@@ -28,8 +28,10 @@ NETWORKS = {
     "paper": Network("scoregap.networks.residual:Paper", False),
 }
 
-# Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training.train`.
-PRECONDITIONINGS = ("edm", "epsilon", "x0")
+# Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training`.
+PRECONDITIONINGS = ("edm", "epsilon", "x0", "covariance")
+TARGETS = ("sample", "posterior")
+DRAWS = ("independent", "antithetic")
 SCHEDULES = ("ve", "vp")
 OPTIMISERS = ("adam", "radam")
 DECAYS = ("cosine", "none")

@@ -32,16 +32,18 @@ def network_jacobian(denoiser, x, t):
     network, d = denoiser.network, x.shape[-1]
     if type(network) not in STEPS:
         return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], t[None])[0], x)
-    skip, outer, inner = (one[0].expand(*x.shape[:2], 1) for one in denoiser.coefficients(t[None, :, None, None]))
+    x = denoiser.along_axes(x[None])[0]
+    skip, outer, inner = (one[0].expand(*x.shape[:2], -1) for one in denoiser.coefficients(t[None, :, None, None]))
     level = denoiser.noise(t[None])[..., None, None]
     steps, gate, outputs = STEPS[type(network)](network, (x * inner)[None], level)
-    denoised = skip * x + outer * outputs[0]
-    skip, outer, inner = (one.reshape(-1, 1, 1) for one in (skip, outer, inner))
+    denoised = denoiser.from_axes((skip * x + outer * outputs[0])[None])[0]
+    skip, outer, inner = (one.flatten(0, 1) for one in (skip, outer, inner))  # (T points, d or 1)
 
     gate = gate[0].expand(*x.shape[:2], -1).flatten(0, 1)
     leave = network.leave.weight[0].T.contiguous()  # row i: the cotangent of output i
     enter = network.enter.weight[0].T.contiguous()
-    factor, G = outer * inner, torch.empty((len(gate), d, d), dtype=torch.float64, device=x.device)
+    G = torch.empty((len(gate), d, d), dtype=torch.float64, device=x.device)
+    axes = None if denoiser.axes is None else denoiser.axes[0].double()
     at_once = max(1, (CACHE if x.device.type == "cpu" else DEVICE) // leave.numel())
     some = torch.empty((4, min(at_once, len(gate)), *leave.shape), dtype=x.dtype, device=x.device)  # and again
     last = torch.empty((len(some[0]), d, d), dtype=x.dtype, device=x.device)
@@ -53,8 +55,10 @@ def network_jacobian(denoiser, x, t):
         for step in reversed(steps):
             step(rows, i, inside, slopes)
         torch.mm(rows.flatten(0, 1), enter, out=last[:count].flatten(0, 1))
-        G[i] = last[:count].mul_(factor[i])
-    G.diagonal(dim1=1, dim2=2).add_(skip[..., 0])
+        G[i] = last[:count].mul_(outer[i, :, None] * inner[i, None])
+        G[i].diagonal(dim1=1, dim2=2).add_(skip[i])
+        if axes is not None:
+            G[i] = axes @ G[i] @ axes.T
     return denoised.double().cpu().numpy(), G.view(*x.shape, d).cpu().numpy()
 
 

@@ -90,6 +90,7 @@ class Paper(ResMLP):
     """
 
     sees_sigma = True
+    sees_exploding = True
     output_gate = False
 
     def __init__(self, dim: int):

@@ -2,11 +2,12 @@
 
 noise variances t <-> a clock; range of t -> law of the noise of training
 
-Noise is drawn flat in the clock, and networks see the clock mapped to [-1, 1]. The data are the same, x_0 + sqrt(t) w.
+Noise is drawn flat in the clock, and networks see the clock mapped to [-1, 1]. The data are the same, x_0 + sqrt(t) w,
+and networks see the same points of them, scaled to unit variance (`denoiser.Denoiser`).
 
-ve   clock log t; networks see the variance-exploding point (Karras et al. 2022, Table 1)
+ve   clock log t (Karras et al. 2022, Table 1)
 vp   clock s in [0, 1] of the variance-preserving process with beta linear in s: t = exp(B(s)) - 1, where B is the
-     integral of beta; networks see the variance-preserving point x / sqrt(1 + t) (Song et al. 2021, appendix C)
+     integral of beta (Song et al. 2021, appendix C)
 """
 
 import math

@@ -47,24 +47,49 @@ class Progress(NamedTuple):
 
 
 def batches(
-    samplers: list[Callable], generators: list[np.random.Generator], quantiles, levels, samples, schedule="ve"
-) -> Iterator:
+    samplers: list[Callable], generators: list[np.random.Generator], quantiles, levels, samples, schedule="ve",
+    posteriors: list[Callable] | None = None, draws="independent",
+) -> Iterator:  # fmt: skip
     """Endless (clean, t, noise) with leading dimension member: fresh points at shared noise levels.
 
     samplers: (generator, n) -> (n, d) clean points, one per member. quantiles: of `schedules.noise_quantiles` for the
     schedule. t: (members, levels), one in each of `levels` equally likely parts of the noise law; clean and noise:
     (members, levels, samples, d). Between blocks of BLOCK batches the generators hold all there is to know.
+
+    draws: "antithetic" are half as many points, each with noise w and -w, so `samples` is even: where t is small, what
+    networks regress on is -w and little else, whose gradients all but cancel in a pair.
+
+    posteriors: one per member, (noisy points (n, d), t (n,)) -> E[x0 | x] (n, d), NaN where it is not known. With them
+    noisy points are the same, of the same draws, but clean is E[x0 | x], where known, and noise is what is left of the
+    point, over sqrt(t): a regression on it has the same optimum, without the spread of x0 about its mean.
     """
-    shape = (BLOCK, levels, samples)
+    pairs = draws == "antithetic"
+    shape = (BLOCK, levels, samples // 2 if pairs else samples)
     while True:
         clean = [draw(g, math.prod(shape)) for draw, g in zip(samplers, generators, strict=True)]
         strata = [(np.arange(levels) + g.random((BLOCK, levels))) / levels for g in generators]
         noise = [g.standard_normal((*shape, clean[0].shape[-1]), dtype=np.float32) for g in generators]
         t = [schedules.variance(schedule, np.interp(u, *quantiles)) for u in strata]
         clean = [points.reshape(*shape, -1) for points in clean]
-        yield from zip(
-            *(torch.from_numpy(np.stack(part, 1).astype(np.float32)) for part in (clean, t, noise)), strict=True
-        )
+        if pairs:
+            clean, noise = [np.tile(x, (1, 1, 2, 1)) for x in clean], [np.concatenate([w, -w], 2) for w in noise]
+        for own in zip(np.stack(clean, 1), np.stack(t, 1), np.stack(noise, 1), strict=True):
+            batch = expected(*own, posteriors) if posteriors else own
+            yield tuple(torch.from_numpy(part.astype(np.float32)) for part in batch)
+
+
+def expected(
+    clean: np.ndarray, t: np.ndarray, noise: np.ndarray, posteriors: list[Callable]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A batch with E[x0 | x] in the place of x0, where it is known, and the noise that makes the same points of it."""
+    sigma = np.sqrt(t)[..., None, None]
+    noisy = clean + sigma * noise
+    mean = [
+        posterior(x.reshape(-1, x.shape[-1]), np.repeat(own, x.shape[1])).reshape(x.shape)
+        for posterior, x, own in zip(posteriors, noisy, t, strict=True)
+    ]
+    clean = np.where(np.isfinite(mean), mean, clean)
+    return clean, t, (noisy - clean) / sigma
 
 
 def optimiser_of(name, parameters):

@@ -8,6 +8,7 @@ import torch
 
 from scoregap.networks import analytic, jacobian
 from scoregap.networks import ensemble as ensembles
+from scoregap.networks.covariance import Axes
 from scoregap.networks.denoiser import Denoiser
 from scoregap.scores import Source
 from scoregap.scores.base import Score
@@ -62,18 +63,28 @@ def by_level(x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
     return x.reshape(len(starts), len(x) // max(1, len(starts)), x.shape[1]), t[starts]
 
 
-def ensemble(name: str, dim: int, training, data_std: list[float], seeds: list[int]) -> Denoiser:
+def ensemble(
+    name: str, dim: int, training, data_std: list[float], seeds: list[int], axes: list[Axes] | None = None
+) -> Denoiser:
     """An untrained ensemble, one member per seed. name: of the axis network; training: a study's section train.
 
-    data_std: (members,) root mean variance of their data.
+    data_std: (members,) root mean variance of their data. axes: of every member's, for covariance.
     """
     network = ensembles.build(name, seeds, dim, training.depth)
     noise_range = (training.noise.start, training.noise.stop)
-    return Denoiser(network, data_std, noise_range, training.preconditioning, training.schedule)
+    return Denoiser(network, data_std, noise_range, training.preconditioning, training.schedule, axes)
 
 
-def member(name: str, dim: int, training, data_std: float, weights: dict[str, np.ndarray]) -> Denoiser:
+def member(
+    name: str, dim: int, training, data_std: float, weights: dict[str, np.ndarray], axes: Axes | None = None
+) -> Denoiser:
     """The denoiser of a trained member, an ensemble of one. weights: the state of its network, from training."""
-    denoiser = ensemble(name, dim, training, [data_std], [0])
+    denoiser = ensemble(name, dim, training, [data_std], [0], axes and [axes])
     denoiser.network.load_state_dict({key: torch.from_numpy(np.asarray(array)[None]) for key, array in weights.items()})
     return denoiser.requires_grad_(False)
+
+
+def axes_among(tensors: dict[str, np.ndarray], key: str) -> Axes | None:
+    """The axes of a member among its tensors, from training; None if it has none."""
+    names = [f"{key}/{name}" for name in Axes._fields]
+    return Axes(*(tensors[name] for name in names)) if names[0] in tensors else None

@@ -23,11 +23,12 @@ import torch
 from scoregap import DamagedFile, InputError, variables
 from scoregap.data.capabilities import Posterior
 from scoregap.networks import schedules, training
+from scoregap.networks.covariance import Axes, principal_axes
 from scoregap.networks.denoiser import Denoiser
 from scoregap.runtime import devices
 from scoregap.runtime.progress import Heartbeat, append, last, metrics_of
 from scoregap.scores.closed import Exact
-from scoregap.scores.network import ensemble
+from scoregap.scores.network import axes_among, ensemble
 from scoregap.store.ownership import Kind, claim
 from scoregap.store.weights import WEIGHTS, read_weights, write_weights
 from scoregap.study import Cell, load
@@ -102,10 +103,30 @@ def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weig
     return members, of_members(tensors, members.keys())
 
 
-def build(cells: list[Cell], data_std: list[float]) -> Denoiser:
-    """Untrained ensemble for these cells, each member initialised from its own seed."""
+def build(cells: list[Cell], data_std: list[float], axes: list[Axes] | None = None) -> Denoiser:
+    """Untrained ensemble for these cells, each member initialised from its own seed. axes: of `axes_of`."""
     one, seeds = cells[0], [cell.seed("weights") % 2**63 for cell in cells]
-    return ensemble(one["network"], one["ambient_dim"], one.training, data_std, seeds)
+    return ensemble(one["network"], one["ambient_dim"], one.training, data_std, seeds, axes)
+
+
+def axes_of(cells: list[Cell], truths: list) -> list[Axes] | None:
+    """Principal axes of the data of each of these cells, where preconditioning needs them.
+
+    Of `covariance_points` points that have a seed of their own; where there is a training set, of no other than its.
+    """
+    if cells[0].training.preconditioning != "covariance":
+        return None
+
+    def parts(cell: Cell, truth) -> Iterator[np.ndarray]:
+        count, data = cell.training.covariance_points, cell.dataset()
+        if data is not None:
+            yield data[:count]
+            return
+        rng = np.random.default_rng(cell.seed("covariance"))
+        for start in range(0, count, 4096):
+            yield truth.sample(rng, min(4096, count - start))[0]
+
+    return [principal_axes(parts(cell, truth)) for cell, truth in zip(cells, truths, strict=True)]
 
 
 def sampler_of(cell: Cell, truth) -> Callable:
@@ -168,20 +189,25 @@ def train(
     settings, keys = cells[0].training, [cell.key("train") for cell in cells]
     truths = [cell.truth() for cell in cells]
     generators, data_std, source = begin(cells, truths)
-    denoiser = build(cells, data_std).to(device)
+    axes = axes_of(cells, truths)
+    if axes and earlier:  # another machine's linear algebra may have another sign
+        axes = [axes_among(earlier[1], key) or one for key, one in zip(keys, axes, strict=True)]
+    denoiser = build(cells, data_std, axes).to(device)
     held_out = HeldOut(cells, truths, device)
     steps = np.unique(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int))
-    record = Record(held_out(denoiser)[0], settings.patience)
+    # With the covariance no training is the Gaussian, which flat data leave nothing to learn beyond.
+    record = Record(held_out(denoiser)[0] * (training.LIMIT if axes else 1.0), settings.patience)
     state = None
     if earlier:
         members, tensors = earlier
         for key, rng in zip(keys, generators, strict=True):
             rng.bit_generator.state = members[key]["generator"]
-        names = [name.removeprefix(f"{keys[0]}/") for name in of_members(tensors, {keys[0]})]
+        own = [name.removeprefix(f"{keys[0]}/") for name in of_members(tensors, {keys[0]})]
+        names = [name for name in own if name not in Axes._fields]
         state = {name: np.concatenate([tensors[f"{key}/{name}"] for key in keys]) for name in names}
         record.restore(state)
         print(f"resumed after step {state['step'][0]}", file=sys.stderr)
-    alone = build(cells[:1], data_std[:1])
+    alone = build(cells[:1], data_std[:1], axes and axes[:1])
     flops = alone.flops(settings.levels, settings.samples, cells[0]["ambient_dim"])  # of a step of one member
     taken = int(state["step"][0]) if state else 0
     share = state["share"] if state else np.ones(len(cells))
@@ -225,7 +251,8 @@ def train(
                     key: {"step": progress.step, "device": device.type, "generator": rng.bit_generator.state}
                     for key, rng in zip(keys, generators, strict=True)
                 },
-                {f"{key}/{name}": array[i : i + 1] for name, array in now.items() for i, key in enumerate(keys)},
+                {f"{key}/{name}": array[i : i + 1] for name, array in now.items() for i, key in enumerate(keys)}
+                | named(keys, axes),
             )
     weights = record.weights(progress.averaged)
     members = {}
@@ -240,7 +267,13 @@ def train(
         }
         tensors |= {f"{key}/network.{name}": array[i, ...] for name, array in weights.items()}
         tensors |= {f"{key}/{name}": record.arrays[name][i] for name in ("curve", "levels")}
-    return members, tensors
+    return members, tensors | named(keys, axes)
+
+
+def named(keys: list[str], axes: list[Axes] | None) -> dict[str, np.ndarray]:
+    """The axes of these members as tensors of a file."""
+    each = zip(keys, axes or [], strict=axes is not None)
+    return {f"{key}/{name}": array for key, one in each for name, array in one._asdict().items()}
 
 
 def begin(cells: list[Cell], truths: list) -> tuple[list[np.random.Generator], list[float], Iterator]:
@@ -254,7 +287,11 @@ def begin(cells: list[Cell], truths: list) -> tuple[list[np.random.Generator], l
         settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share,
         settings.schedule,
     )  # fmt: skip
-    batches = training.batches(samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule)
+    posteriors = [Exact(truth).denoise for truth in truths] if settings.target == "posterior" else None
+    batches = training.batches(
+        samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule, posteriors,
+        settings.draws,
+    )  # fmt: skip
     return generators, [float(np.sqrt(points.var(0).mean())) for points in first], batches
 
 
@@ -279,7 +316,7 @@ class Record:
     its curve ends, and its weights are those of its best evaluation. It looks at nothing but itself, so it does
     the same alone and in company; the ensemble trains on until all its members have stopped.
 
-    untrained: (members,) held-out loss of no training.
+    untrained: (members,) held-out loss of no training, or whatever else weights to keep must be better than.
     """
 
     def __init__(self, untrained: np.ndarray, patience: int | None):
@@ -302,7 +339,7 @@ class Record:
 
     @property
     def learned(self) -> np.ndarray:
-        """(members,) whether the weights to keep are better than no training; never so where a number is not finite."""
+        """(members,) whether the weights to keep are better than `untrained`; never so where a number is not finite."""
         return self.arrays["last" if self.patience is None else "lowest"] < self.untrained
 
     def add(self, progress: training.Progress, flops: float, loss, excess) -> None:

@@ -108,6 +108,12 @@ def _sections(study) -> None:
             ranges.append(("train.noise", train.noise))
             if focus := train.noise.focus:
                 ranges.append(("train.noise.focus", focus))
+            if trained and train.preconditioning == "covariance":
+                _covariance(study, train, refuse)
+            if train.draws == "antithetic" and train.samples % 2:
+                refuse("train.samples", "antithetic draws are pairs: should be even", train.samples)
+            if trained and train.target == "posterior":
+                _posterior(study, refuse)
         for key, one in ranges:
             if one.start >= one.stop:
                 refuse(f"{key}.stop", f"should exceed start, {one.start!r}", one.stop)
@@ -118,6 +124,26 @@ def _sections(study) -> None:
                     if not noise.start <= value <= noise.stop:
                         within = f"{noise.start!r} to {noise.stop!r}"
                         refuse(f"{section}.{key}", f"should lie within the trained noise range, {within}", value)
+
+
+def _covariance(study, train, refuse) -> None:
+    """There are points enough for every direction that the data have."""
+    needed = max(study.axes["ambient_dim"])
+    least = f"the preconditioning covariance needs as many points as dimensions, {needed}, at least"
+    if train.covariance_points < needed:
+        refuse("train.covariance_points", least, train.covariance_points)
+    for manifold in study.sections["manifold"].values():
+        if manifold.dataset_size is not None and manifold.dataset_size < needed:
+            refuse("manifold.dataset_size", least, manifold.dataset_size)
+
+
+def _posterior(study, refuse) -> None:
+    """The law that networks are trained on is one whose posterior is known: that of fresh points of such a family."""
+    for name in study.axes["family"]:
+        if FAMILIES[name].exact == "unknown":
+            refuse("train.target", f"the posterior of {name} is not known: should be 'sample'", "posterior")
+    if any(manifold.dataset_size is not None for manifold in study.sections["manifold"].values()):
+        refuse("train.target", "with a training set (manifold.dataset_size) it should be 'sample'", "posterior")
 
 
 def _geometry(study) -> None:

@@ -41,6 +41,12 @@ from scoregap.study.schema import (
 )
 from scoregap.study.stages import STAGES
 
+LATER = (
+    "target",
+    "draws",
+    "covariance_points",
+)  # keys of train that came later: a study at their defaults is the one it was
+
 OPTIONAL = {  # optional stage, or its section -> its section
     name: stage.sections[0] for stage in STAGES if stage.optional for name in (stage.name, *stage.sections)
 }
@@ -441,6 +447,9 @@ class Study:
                 del content[section]
         if content["train"]:
             del content["train"]["device"]
+            for key in LATER:
+                if content["train"][key] == Train.model_fields[key].default:
+                    del content["train"][key]
         del content["compare"]["require"]
         del content["trusted"]
         del content["blocks"]

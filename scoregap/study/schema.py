@@ -24,7 +24,7 @@ from scoregap import LONGEST, InputError, brief, data, dotted, networks, plugins
 from scoregap.data import FAMILIES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
-from scoregap.networks import DECAYS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, VP_MOST_NOISE
+from scoregap.networks import DECAYS, DRAWS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, TARGETS, VP_MOST_NOISE
 from scoregap.scores import UNTRAINED
 from scoregap.study.yaml_file import read_yaml
 
@@ -88,10 +88,14 @@ class Section(BaseModel):
     def _texts(self) -> dict[frozenset[str], str]:
         return {}
 
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """What results that read the section depend on: it, without some of its fields."""
+        return self.model_dump(exclude=set(unread))
+
     def as_json(self, unread: frozenset[str]) -> str:
-        """Canonical text of the section without some of its fields; made once, since many cells share a section."""
+        """Canonical text of `identity`; made once, since many cells share a section."""
         if unread not in self._texts:
-            content = self.model_dump(exclude=set(unread))
+            content = self.identity(unread)
             self._texts[unread] = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return self._texts[unread]
 
@@ -187,16 +191,34 @@ class Train(Section):
         str,
         _one_of(PRECONDITIONINGS),
         Field(
-            description="what the network predicts: `edm` (Karras et al. 2022), `epsilon` (the noise) or `x0` (the "
-            "clean point)"
+            description="what the network predicts: `edm` (Karras et al. 2022), `epsilon` (the noise), `x0` (the "
+            "clean point), or `covariance` (what the Gaussian with the covariance of some training points leaves)"
         ),
     ] = "edm"
+    covariance_points: Annotated[
+        int, Field(ge=2, le=10**7, description="training points of which `covariance` has its covariance")
+    ] = 65536
+    target: Annotated[
+        str,
+        _one_of(TARGETS),
+        Field(
+            description="what networks regress on: `sample`, the clean point, or `posterior`, its exact mean given the "
+            "noisy one, for families that know it: the same optimum, reached without the noise of the target"
+        ),
+    ] = "sample"
+    draws: Annotated[
+        str,
+        _one_of(DRAWS),
+        Field(
+            description="of a batch: `independent`, or `antithetic`, half as many points, each with noise w and -w, "
+            "which makes gradients less noisy"
+        ),
+    ] = "independent"
     schedule: Annotated[
         str,
         _one_of(SCHEDULES),
         Field(
-            description="`ve`: noise flat in log t; `vp`: flat in the time of the linear-beta process, t up to 23,155, "
-            "and networks see its points"
+            description="`ve`: noise flat in log t; `vp`: flat in the time of the linear-beta process, t up to 23,155"
         ),
     ] = "ve"
     optimiser: Annotated[str, _one_of(OPTIMISERS), Field(description="Adam or RAdam")] = "adam"
@@ -221,6 +243,21 @@ class Train(Section):
             "no result's identity"
         ),
     ] = "auto"
+
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """Networks of epsilon and x0 saw points of more than unit variance once: those are other results."""
+        now = {"inputs": "unit variance"} if self.preconditioning in ("epsilon", "x0") else {}
+        return super().identity(unread | self.unread) | now
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Keys that change no result as the others are."""
+        read = {
+            "target": self.target != "sample",
+            "draws": self.draws != "independent",
+            "covariance_points": self.preconditioning == "covariance",
+        }
+        return frozenset(key for key, is_read in read.items() if not is_read)
 
     @property
     def most_noise(self) -> float:

@@ -18,6 +18,7 @@ import torch
 from bench import Row, record
 
 from scoregap.networks import training
+from scoregap.networks.covariance import Axes
 from scoregap.stages import fit, spectrum, train
 from scoregap.study import Cell, load
 from scoregap.trained import Trained
@@ -26,7 +27,9 @@ GOAL, TOLERANCE, SEEDS = 50, 0.05, 3
 TIMES = ("t_open", "t_max", "t_close", "t_consolidation")
 STUDY = """\
 study: time_to_accuracy
-axes: {{family: [linear], ambient_dim: [32], manifold_dim: [12], curvature: [0.0], network: {networks}, seed: {seeds}}}
+axes:
+  {{family: [linear], ambient_dim: [32], manifold_dim: [12], curvature: [0.0],
+    network: [exact, {network}], seed: {seeds}}}
 manifold: {{groups: [{{fraction: 0.5, std: 1.0}}, {{fraction: 0.5, std: 0.14142136}}]}}
 train: {{{train}}}
 spectrum: {{times: {{start: 1.0e-4, stop: 30.0, count: 48}}, points: 16}}
@@ -36,59 +39,65 @@ compare:
   curved: {{t_open: 0.25, t_max: 0.10, t_close: 0.25, t_consolidation: 0.25}}
 """
 OURS = (
-    "gated-64",
     "steps: {steps}, levels: 32, samples: 8, depth: 1, learning_rate: 1.0e-2, "
-    "noise: {{start: 5.0e-5, stop: 60.0, focus: {{start: 0.01, stop: 10.0}}, share: 0.3}}",
+    "noise: {{start: 5.0e-5, stop: 60.0, focus: {{start: 0.01, stop: 10.0}}, share: 0.3}}"
 )
 PAPER = (
-    "paper",
     "steps: {steps}, levels: 128, samples: 1, learning_rate: 1.0e-4, preconditioning: epsilon, optimiser: radam, "
-    "decay: none, warmup: 0.0, ema: {ema}, noise: {{start: 1.0e-4, stop: 2500.0}}",
+    "decay: none, warmup: 0.0, ema: {ema}, noise: {{start: 1.0e-4, stop: 2500.0}}"
 )
 LENGTHS = (100, 200, 400, 800, 1600, 3200)
 PAPER_STEPS, PAPER_EMA = 2_000_000, 10_000  # of the paper; steps that its average remembers
 
 
 class Task:
-    """The cells of a recipe, and the phase times of the exact score."""
+    """The cells of a recipe, and what is measured of the exact score. text: a study with these numbers."""
 
-    def __init__(self, folder: Path, recipe: tuple[str, str], **numbers):
-        network, text = recipe
+    def __init__(self, folder: Path, text: str, train: str, **numbers):
         self.path = folder / "study.yaml"
-        self.path.write_text(STUDY.format(networks=f"[exact, {network}]", seeds=SEEDS, train=text.format(**numbers)))
+        self.path.write_text(text.format(seeds=SEEDS, train=train.format(**numbers), **numbers))
         study = load(self.path)
         cells = list(study.expand(study.axes))
         self.cells = [cell for cell in cells if cell.trained]
-        self.exact = np.array([self.times(cell, {}, {}) for cell in cells if not cell.trained])
+        self.exact = [self.measured(cell, {}, {}) for cell in cells if not cell.trained]
 
-    def times(self, cell: Cell, members: dict, tensors: dict) -> list[float]:
-        """Phase times of a cell: of the gap between the groups, and of the final one."""
-        found = fit.fit(cell, spectrum.measure(cell, Trained(self.path, members, tensors)))
-        return [float(found[name][-1 if name == "t_consolidation" else 0]) for name in TIMES]
+    def measured(self, cell: Cell, members: dict, tensors: dict) -> tuple[np.ndarray, np.ndarray]:
+        """Of a cell: TIMES, of the gap between the groups and of the final one; eigenvalues (time, point, mode)."""
+        spectra = spectrum.measure(cell, Trained(self.path, members, tensors))
+        found = fit.fit(cell, spectra)
+        times = [float(found[name][-1 if name == "t_consolidation" else 0]) for name in TIMES]
+        return np.array(times), spectra["eigenvalue"]
+
+    def error(self, found: tuple[np.ndarray, np.ndarray], exact: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """(TIMES,) |trained / exact - 1| of what `measured` gives; infinite where a time does not exist."""
+        return np.nan_to_num(np.abs(found[0] / exact[0] - 1), nan=np.inf)
 
     def train(self, reports: list[int]) -> Iterator[tuple[int, float, np.ndarray]]:
         """(step, seconds per network so far, errors) after these steps; evaluations are not counted."""
         settings = self.cells[0].training
         start, spent = time.process_time(), 0.0
-        _, data_std, batches = train.begin(self.cells, [cell.truth() for cell in self.cells])
+        truths = [cell.truth() for cell in self.cells]
+        _, data_std, batches = train.begin(self.cells, truths)
+        axes = train.axes_of(self.cells, truths)
         for progress in training.train(
-            train.build(self.cells, data_std), batches, settings.steps, settings.learning_rate, settings.warmup,
+            train.build(self.cells, data_std, axes), batches, settings.steps, settings.learning_rate, settings.warmup,
             settings.ema, reports, settings.optimiser, settings.decay,
         ):  # fmt: skip
             spent += time.process_time() - start
-            yield progress.step, spent / SEEDS, self.errors(data_std, progress.averaged.network.state_dict())
+            weights = progress.averaged.network.state_dict()
+            yield progress.step, spent / SEEDS, self.errors(data_std, axes, weights)
             start = time.process_time()
 
-    def errors(self, data_std: list[float], weights: dict[str, torch.Tensor]) -> np.ndarray:
-        """(TIMES,) median over seeds of |trained / exact - 1|; infinite where a time does not exist."""
-        members, tensors = {}, {}
-        for i, cell in enumerate(self.cells):
-            key = cell.key("train")
+    def errors(self, data_std: list[float], axes: list[Axes] | None, weights: dict[str, torch.Tensor]) -> np.ndarray:
+        """Median over seeds of every `error`."""
+        keys = [cell.key("train") for cell in self.cells]
+        members, tensors = {}, train.named(keys, axes)
+        for i, key in enumerate(keys):
             members[key] = {"diverged": False, "data_std": data_std[i]}
             tensors |= {f"{key}/network.{name}": weight[i].numpy().copy() for name, weight in weights.items()}
             tensors |= {f"{key}/curve": np.zeros((1, 4)), f"{key}/levels": np.zeros((1, 1))}
-        found = np.array([self.times(cell, members, tensors) for cell in self.cells])
-        return np.median(np.nan_to_num(np.abs(found / self.exact - 1), nan=np.inf), axis=0)
+        found = [self.measured(cell, members, tensors) for cell in self.cells]
+        return np.median([self.error(*pair) for pair in zip(found, self.exact, strict=True)], axis=0)
 
 
 def shown(who: str, step: int, seconds: float, errors: np.ndarray) -> tuple[float, np.ndarray]:
@@ -105,10 +114,10 @@ def main() -> None:
         folder = Path(name)
         curve = []
         for steps in LENGTHS:
-            (last,) = Task(folder, OURS, steps=steps).train([steps])
+            (last,) = Task(folder, STUDY, OURS, network="gated-64", steps=steps).train([steps])
             curve.append(shown("ours", *last))
         needed, errors = next(one for one in curve if one[1][1] <= TOLERANCE)
-        task = Task(folder, PAPER, steps=PAPER_STEPS, ema=PAPER_EMA / PAPER_STEPS)
+        task = Task(folder, STUDY, PAPER, network="paper", steps=PAPER_STEPS, ema=PAPER_EMA / PAPER_STEPS)
         for found in task.train(np.geomspace(1000, PAPER_STEPS, 30).round().astype(int).tolist()):
             spent, theirs = shown("paper", *found)
             if spent > GOAL * needed or theirs[1] <= TOLERANCE:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from axes import preconditioned
 
 from scoregap.networks import NETWORKS, PRECONDITIONINGS, SCHEDULES, analytic, ensemble, jacobian
 from scoregap.networks.denoiser import Denoiser
@@ -11,11 +12,12 @@ from scoregap.networks.residual import Gated
 T = (0.01, 0.3, 5.0)
 
 
-def denoiser(name, dim=5, preconditioning="edm", schedule="ve", dtype=torch.float64):
+def denoiser(name, dim=5, preconditioning="edm", schedule="ve", dtype=torch.float64, rank=None):
     """One network whose weights and biases are all random, those of conditions and output included."""
     g = torch.Generator().manual_seed(3)
     network = ensemble.build(name, [3], dim, 2)
-    module = Denoiser(network, [0.8], (1e-3, 10.0), preconditioning, schedule)
+    how = preconditioned(preconditioning, dim, 0.8, rank=rank)
+    module = Denoiser(network, [0.8], (1e-3, 10.0), schedule=schedule, **how)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=g)
@@ -56,6 +58,18 @@ def test_every_network_is_differentiated_exactly(family):
 def test_every_preconditioning(preconditioning, schedule):
     module = denoiser("gated-8", preconditioning=preconditioning, schedule=schedule)
     same(module, *inputs(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("points_at_once", [1, 5, 100])
+@pytest.mark.parametrize("rank", [5, 3])
+@pytest.mark.parametrize("name", ["gated-8", "normed-8", "linear"])
+def test_preconditioning_with_the_covariance(name, rank, points_at_once, monkeypatch):
+    """Coefficients differ from axis to axis; outside the axes there is nothing."""
+    module, (x, t) = denoiser(name, preconditioning="covariance", rank=rank), inputs()
+    monkeypatch.setattr(analytic, "CACHE", points_at_once * module.network.leave.weight.numel())
+    g = same(module, x, t, rtol=1e-10, atol=1e-12)
+    directions = module.axes[0, :, :rank].numpy()
+    np.testing.assert_allclose(g @ (np.eye(5) - directions @ directions.T), 0, atol=1e-6 * np.abs(g).max())
 
 
 @pytest.mark.parametrize("points_at_once", [1, 2, 5, 12, 100])

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from axes import preconditioned, random_axes
 from torch.utils.flop_counter import FlopCounterMode
 
+from scoregap.data import posteriors
 from scoregap.networks import PRECONDITIONINGS, SCHEDULES, ensemble
 from scoregap.networks.denoiser import Denoiser
 
+SCALAR = tuple(name for name in PRECONDITIONINGS if name != "covariance")  # one coefficient for all directions
 RANGE, DIM = (1e-4, 100.0), 4
 
 
@@ -28,7 +31,7 @@ def inputs(members=2, levels=2, n=5, dim=DIM, seed=0):
 
 @pytest.mark.parametrize("name", ["gated-8", "paper", "plain:Features-8"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+@pytest.mark.parametrize("preconditioning", SCALAR)
 def test_denoiser_written_out_for_one_point(name, schedule, preconditioning):
     std = [0.7, 1.3]
     module = Denoiser(shaken(name), std, RANGE, schedule=schedule, preconditioning=preconditioning).double()
@@ -42,7 +45,8 @@ def test_denoiser_written_out_for_one_point(name, schedule, preconditioning):
         noise, point, v = float(t[1, j]), x[1, j, 4].double(), float(np.float32(std[1])) ** 2
         low, high = clock(RANGE[0]), clock(RANGE[1])
         level = 2 * (clock(noise) - low) / (high - low) - 1
-        scale = 1 / np.sqrt(v * (1 + noise)) if schedule == "vp" else 1 / np.sqrt(v)
+        exploding = schedule == "ve" and name == "paper"
+        scale = 1 / np.sqrt(v) if exploding else 1 / np.sqrt(v + noise)
         skip, gain, scale = {
             "edm": (v / (v + noise), np.sqrt(v * noise / (v + noise)), 1 / np.sqrt(v + noise)),
             "epsilon": (1, -np.sqrt(noise), scale),
@@ -55,25 +59,83 @@ def test_denoiser_written_out_for_one_point(name, schedule, preconditioning):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("rank", [DIM, 3])
 @pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
-def test_the_loss_is_the_weighted_error_of_the_denoiser(preconditioning, schedule):
-    module = Denoiser(shaken("gated-8"), [0.7, 1.3], RANGE, preconditioning, schedule).double()
+def test_the_loss_is_the_weighted_error_of_the_denoiser(preconditioning, rank, schedule):
+    std = [0.7, 1.3]
+    how = preconditioned(preconditioning, DIM, *std, rank=rank)
+    module = Denoiser(shaken("gated-8"), std, RANGE, schedule=schedule, **how).double()
     noise, t = inputs()
     clean, noise, t = inputs(seed=1)[0].double(), noise.double(), t.double()
     spread = t[..., None, None]
-    error = (module(clean + spread.sqrt() * noise, t) - clean).square()
-    expected = (module.loss_weight(spread) * error).mean((1, 2, 3))
-    torch.testing.assert_close(module.loss(clean, noise, t), expected, rtol=1e-9, atol=0.0)
+    if rank < DIM and preconditioning == "covariance":  # the data have no part outside the axes
+        clean = torch.stack([x @ v @ v.T for x, v in zip(clean, module.axes.double(), strict=True)])
+    error = module(clean + spread.sqrt() * noise, t) - clean
+    expected = (module.loss_weight(spread) * error.square()).mean((1, 2, 3))
+    rounding = 1e-6 if preconditioning == "covariance" else 1e-9  # of axes that are orthonormal in single precision
+    torch.testing.assert_close(module.loss(clean, noise, t), expected, rtol=rounding, atol=0.0)
 
 
 @pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
 def test_networks_do_not_know_the_units_of_data(preconditioning):
     """The same network for data in other units: D(a x, a^2 t; a std) = a D(x, t; std), levels with their range."""
     network = shaken("resmlp-8", [1])
-    one = Denoiser(network, [0.7], RANGE, preconditioning)
-    other = Denoiser(network, [70.0], [1e4 * t for t in RANGE], preconditioning)
+    one = Denoiser(network, [0.7], RANGE, **preconditioned(preconditioning, DIM, 0.7, rank=3))
+    scaled = [1e4 * t for t in RANGE]
+    other = Denoiser(network, [70.0], scaled, **preconditioned(preconditioning, DIM, 70.0, rank=3))
     x, t = inputs(members=1)
     torch.testing.assert_close(other(100 * x, 1e4 * t), 100 * one(x, t), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("rank", [DIM, 2])
+def test_covariance_written_out_for_one_point(rank):
+    """Along every axis as edm along a line of that variance, for a network that sees coordinates along the axes."""
+    axes = random_axes(DIM, 0.7, 1.3, rank=rank)
+    module, (x, t) = Denoiser(shaken("gated-8"), [1.0, 1.0], RANGE, "covariance", axes=axes).double(), inputs()
+    out = module(x.double(), t.double())
+    for i, (directions, variances) in enumerate(axes):
+        point, noise = x[i, 1, 4].double().numpy(), float(t[i, 1])
+        z, v = directions.T.astype(float) @ point, variances.astype(float)
+        seen = np.zeros(DIM)
+        seen[:rank] = z / np.sqrt(v + noise)
+        level = module.level(t.double())[i, 1].expand(2, 1, 1, 1)
+        raw = ensemble.apply(module.network, torch.tensor(seen).expand(2, 1, 1, DIM), level)[i, 0, 0].detach().numpy()
+        along = v / (v + noise) * z + np.sqrt(v * noise / (v + noise)) * raw[:rank]
+        np.testing.assert_allclose(out[i, 1, 4].detach(), directions.astype(float) @ along, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("t", [1e-6, 1e-3, 0.3, 50.0, 1e4])
+@pytest.mark.parametrize("rank", [DIM, 2])
+def test_with_the_covariance_an_untrained_denoiser_is_the_posterior_mean_of_that_gaussian(rank, t):
+    axes = random_axes(DIM, 0.5, 2.0, rank=rank)
+    module = Denoiser(ensemble.build("gated-8", [1, 2], DIM, 1), [1.0, 1.0], RANGE, "covariance", axes=axes)
+    x, _ = inputs()
+    out = module(x, torch.full((2, 2), t))
+    for i, one in enumerate(axes):
+        points = x[i].reshape(-1, DIM).double().numpy()
+        expected = posteriors.gaussian(points, t, *(array.astype(float) for array in one)).mean
+        np.testing.assert_allclose(out[i].detach().reshape(-1, DIM), expected, rtol=1e-5, atol=2e-6)
+
+
+def test_with_the_covariance_networks_see_unit_variance_along_every_axis_over_the_whole_noise_range():
+    spy, n, (axes,) = ensemble.stack([Spy()]), 20_000, random_axes(DIM, 0.3, rank=3)
+    module = Denoiser(spy, [0.3], RANGE, "covariance", axes=[axes])
+    t = torch.logspace(-6, 4, 11)[None]
+    g = torch.Generator().manual_seed(0)
+    z = torch.randn(1, 11, n, 3, generator=g) * torch.tensor(axes.variances).sqrt()
+    clean, noise = z @ torch.tensor(axes.directions).T, torch.randn(1, 11, n, DIM, generator=g)
+    for see in (lambda: module(clean + t[..., None, None].sqrt() * noise, t), lambda: module.loss(clean, noise, t)):
+        see()
+        np.testing.assert_allclose(spy.seen.std(2)[0, :, :3], 1, rtol=0.03)
+        assert not spy.seen[..., 3].any()
+
+
+def test_axes_go_with_the_covariance():
+    network = ensemble.build("linear", [1], DIM, 1)
+    with pytest.raises(ValueError, match="axes: None is not allowed: the preconditioning covariance needs them"):
+        Denoiser(network, [1.0], RANGE, "covariance")
+    with pytest.raises(ValueError, match="no other does"):
+        Denoiser(network, [1.0], RANGE, "edm", axes=random_axes(DIM, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -122,6 +184,33 @@ class Spy(torch.nn.Module):
     def forward(self, x, level):
         self.seen, self.told = x, level
         return torch.ones_like(x)
+
+
+@pytest.mark.parametrize("std", [1e-3, 0.2, 30.0])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("preconditioning", SCALAR)
+def test_networks_see_unit_variance_over_the_whole_noise_range(preconditioning, schedule, std):
+    spy, n = ensemble.stack([Spy()]), 20_000
+    module = Denoiser(spy, [std], RANGE, preconditioning, schedule)
+    t = torch.logspace(-5, 4, 19)[None] * std**2
+    g = torch.Generator().manual_seed(0)
+    clean, noise = std * torch.randn(1, 19, n, 1, generator=g), torch.randn(1, 19, n, 1, generator=g)
+    module(clean + t[..., None, None].sqrt() * noise, t)
+    np.testing.assert_allclose(spy.seen.std(2).flatten(), 1, rtol=0.02)
+    module.loss(clean, noise, t)
+    np.testing.assert_allclose(spy.seen.std(2).flatten(), 1, rtol=0.02)
+
+
+@pytest.mark.parametrize("preconditioning", SCALAR)
+def test_a_recipe_may_see_the_exploding_point(preconditioning):
+    spy = ensemble.stack([Spy()])
+    spy.sees_exploding = True
+    for schedule in SCHEDULES:
+        module, t = Denoiser(spy, [2.0], RANGE, preconditioning, schedule), torch.tensor([[1e-2, 12.0]])
+        module(torch.ones(1, 2, 1, 1), t)
+        scaled = [1 / np.sqrt(4.01), 0.25]
+        expected = [0.5, 0.5] if schedule == "ve" and preconditioning != "edm" else scaled
+        np.testing.assert_allclose(spy.seen.flatten(), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("t", [1e-3, 1.0, 1e3])

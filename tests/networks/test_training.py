@@ -8,6 +8,7 @@ import torch
 
 from scoregap.networks import OPTIMISERS, PRECONDITIONINGS, jacobian, schedules, training
 from scoregap.networks import ensemble as ensembles
+from scoregap.networks.covariance import Axes
 from scoregap.networks.denoiser import Denoiser
 
 RANGE = (1e-3, 30.0)
@@ -76,6 +77,95 @@ def test_batches_are_fresh_and_of_the_right_law():
     assert np.abs(np.corrcoef(clean[:, 0], noise[:, 0])[0, 1]) < 4 / np.sqrt(n)
 
 
+def test_antithetic_draws_are_pairs_of_opposite_noise_at_one_point():
+    quantiles = schedules.noise_quantiles(*RANGE)
+    generators = [np.random.default_rng(s) for s in (5, 6)]
+    source = training.batches([gaussian] * 2, generators, quantiles, 4, 100, draws="antithetic")
+    batches = list(itertools.islice(source, 40))
+    for clean, _, noise in batches:
+        assert clean.shape == noise.shape == (2, 4, 100, DIM)
+        assert torch.equal(clean[:, :, :50], clean[:, :, 50:])
+        assert torch.equal(noise[:, :, :50], -noise[:, :, 50:])
+    clean, noise = (torch.stack([one[i][:, :, :50] for one in batches]) for i in (0, 2))
+    np.testing.assert_allclose(clean.std((0, 2, 3)), np.broadcast_to(STDS, (2, DIM)), rtol=0.05)
+    np.testing.assert_allclose(noise.std((0, 2, 3)), 1, rtol=0.05)
+    assert min(len(clean[..., 0].unique()), len(noise[..., 0].unique())) > 0.999 * clean[..., 0].numel()
+
+
+def test_gradients_of_antithetic_draws_are_less_noisy_at_small_noise():
+    """Of a network on its way, at t below the least variance; and with the same mean."""
+    module, gradients = ensemble([1]), {}
+    for _ in training.train(module, data([1]), 100, 5e-3, 0.0, 0.1, [100]):
+        pass
+    quantiles = schedules.noise_quantiles(1e-3, 2e-3)
+    for draws in ("independent", "antithetic"):
+        source = training.batches([gaussian], [np.random.default_rng(2)], quantiles, 4, 32, draws=draws)
+        found = []
+        for batch in itertools.islice(source, 200):
+            one = torch.autograd.grad(module.loss(*b_of(batch)).sum(), module.network.leave.weight)[0]
+            found.append(one.flatten().numpy())
+        gradients[draws] = np.array(found)
+    spread = {draws: found.std(0) for draws, found in gradients.items()}
+    assert np.mean(spread["antithetic"] / spread["independent"]) < 0.6
+    difference = gradients["antithetic"].mean(0) - gradients["independent"].mean(0)
+    assert np.sqrt(np.mean((difference / np.hypot(*spread.values())) ** 2)) < 2 / np.sqrt(200)
+
+
+def posterior(x, t):
+    """Of `gaussian`; not known where the first coordinate is above 1."""
+    mean = x * (STDS**2 / (STDS**2 + t[:, None]))
+    return np.where(x[:, :1] > 1, np.nan, mean)
+
+
+def test_posterior_targets_are_the_means_at_the_same_noisy_points():
+    quantiles = schedules.noise_quantiles(*RANGE)
+    samples, means = (
+        training.batches([gaussian] * 2, [np.random.default_rng(s) for s in (5, 6)], quantiles, 4, 50, "ve", target)
+        for target in (None, [posterior] * 2)
+    )
+    for (clean, t, noise), (mean, same_t, left) in itertools.islice(zip(samples, means, strict=False), 40):
+        assert torch.equal(t, same_t)
+        sigma = t[..., None, None].sqrt()
+        noisy = clean + sigma * noise
+        torch.testing.assert_close(mean + sigma * left, noisy, rtol=1e-5, atol=1e-5)
+        known = noisy[..., 0] < 1 - 1e-5
+        expected = noisy * torch.tensor(STDS**2) / (torch.tensor(STDS**2) + t[..., None, None])
+        torch.testing.assert_close(mean[known].double(), expected[known].double(), rtol=1e-4, atol=1e-5)
+        unknown = noisy[..., 0] > 1 + 1e-5
+        torch.testing.assert_close(mean[unknown], clean[unknown])
+        assert unknown.any()
+
+
+def test_the_optimum_of_posterior_targets_is_the_same():
+    """Losses exceed their least by the same, whichever the target: by the weighted distance from the posterior mean."""
+    module, other = ensemble([1, 1]), ensemble([2, 2])
+    with torch.no_grad():
+        for one in (module, other):
+            for weight in one.parameters():
+                weight += 0.1
+    quantiles = schedules.noise_quantiles(*RANGE)
+
+    def mean(x, t):
+        return x * (STDS**2 / (STDS**2 + t[:, None]))
+
+    differences = []
+    for target in (None, [mean] * 2):
+        generators = [np.random.default_rng(s) for s in (5, 6)]
+        source = training.batches([gaussian] * 2, generators, quantiles, 64, 500, "ve", target)
+        batches = list(itertools.islice(source, 20))
+        with torch.no_grad():
+            differences.append([(module.loss(*b_of(b)) - other.loss(*b_of(b))).numpy() for b in batches])
+    (ours, theirs), spread = np.mean(differences, 1), np.std(np.subtract(*differences), 0) / np.sqrt(20)
+    assert np.all(np.abs(ours - theirs) < 4 * spread + 1e-6)
+    assert np.all(np.abs(ours) > 20 * spread)
+
+
+def b_of(batch):
+    """A batch as `Denoiser.loss` takes it."""
+    clean, t, noise = batch
+    return clean, noise, t
+
+
 def test_draws_are_the_same_alone_and_in_company():
     together = list(itertools.islice(data([5, 6, 7]), 40))
     for i, seed in enumerate((5, 6, 7)):
@@ -92,7 +182,13 @@ def test_loss_of_a_fresh_network_is_one_at_every_level(t, variance, precondition
     rng = np.random.default_rng(0)
     clean = torch.from_numpy(np.sqrt(variance) * rng.standard_normal((1, 1, n, DIM)))
     noise = torch.from_numpy(rng.standard_normal((1, 1, n, DIM)))
-    module = ensemble([1], std=variance**0.5, preconditioning=preconditioning).double()
+    axes = {}
+    if preconditioning == "covariance":  # of data with the second variance a hundredth of the first
+        rotation = np.linalg.qr(rng.standard_normal((DIM, DIM)))[0]
+        variances = np.array([variance, variance / 100])
+        axes = {"axes": [Axes(rotation, variances)]}
+        clean = clean * torch.tensor([1, 0.1]) @ torch.from_numpy(rotation).T
+    module = ensemble([1], std=variance**0.5, preconditioning=preconditioning, **axes).double()
     levels = torch.full((1, 1), t, dtype=torch.float64)
     error = module(clean + t**0.5 * noise, levels) - clean
     loss = module.loss_weight(levels[..., None, None]) * error.square()

@@ -15,9 +15,10 @@ from tiny import TINY, edited
 
 from scoregap import InputError
 from scoregap.data import posteriors
-from scoregap.networks import ensemble
+from scoregap.networks import PRECONDITIONINGS, ensemble
 from scoregap.networks.denoiser import Denoiser
-from scoregap.stages import train
+from scoregap.scores import network
+from scoregap.stages import spectrum, train
 from scoregap.store.results import mark
 from scoregap.store.weights import read_weights, write_weights
 from scoregap.study import load
@@ -364,6 +365,7 @@ def same(one, two):
         "",
         "\n  patience: 3\n  learning_rate: 0.05\n  optimiser: radam\n  schedule: vp",
         "\n  learning_rate: 0.5",  # which sets members back
+        "\n  preconditioning: covariance\n  target: posterior\n  draws: antithetic",
     ],
 )
 @pytest.mark.parametrize("saves", [1, 5])
@@ -390,9 +392,10 @@ def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
     code = f"""
 import os, signal
 from pathlib import Path
+from scoregap.scores import network
 from scoregap.store.results import mark
 from scoregap.store.weights import read_weights, write_weights
-from scoregap.stages import train
+from scoregap.stages import spectrum, train
 train.CHECKPOINT, write, done = 0.0, write_weights, []
 def writing(*what):
     write(*what)
@@ -583,3 +586,100 @@ def test_patience_ends_the_training_of_a_job(tmp_path, capsys):
         assert np.isfinite(step).sum() < train.variables.EVALUATIONS
         assert np.nanmax(step) < 2000
         assert not members[key]["diverged"]
+
+
+@pytest.mark.parametrize("schedule", ["ve", pytest.param("vp", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
+def test_every_preconditioning_learns_the_spectrum(tmp_path, preconditioning, schedule):
+    """Flat and of known covariance: trained eigenvalues are finite and near the exact ones over all noise."""
+    study = edited(
+        tmp_path, ("[0.0, 0.5]", "[0.0]"), ("gated-8", "gated-32"), ("steps: 40", "steps: 500"),
+        ("count: 24", "count: 8"),
+        ("samples: 4", "samples: 32\n  learning_rate: 0.01"), ("seed: 2", "seed: 1"),
+        ("depth: 1", f"depth: 2\n  preconditioning: {preconditioning}\n  schedule: {schedule}"),
+    )  # fmt: skip
+    cell = job_of(study, "gated-32-").cells[0]
+    found = spectrum.measure(cell, Trained(study, *train.train([cell], torch.device("cpu"))))
+    exact = spectrum.measure(job_of(study, "-exact-").cells[0], Trained(study))
+    assert found["status"] == 1
+    difference = found["eigenvalue"] - exact["eigenvalue"]
+    assert np.sqrt((difference**2).mean()) < 0.2
+    assert np.abs(difference[cell.spectrum.times.values > 1]).max() < 0.06
+
+
+COVARIANCE = ("depth: 1", "depth: 1\n  preconditioning: covariance\n  covariance_points: 5000")
+
+
+def test_an_untrained_network_with_the_covariance_has_the_gaussian_s_spectrum(tmp_path):
+    """That of the Gaussian with the covariance of each member's own points, over all noise; its loss is one."""
+    study = edited(tmp_path, COVARIANCE, ("seed: 2", "seed: 3"))
+    job = next(job for job in load(study).jobs.values() if "0.5-gated-8-" in job.id)
+    cells, truths = list(job.cells), [cell.truth() for cell in job.cells]
+    axes = train.axes_of(cells, truths)
+    fresh, t = train.build(cells, [1.0] * 3, axes), torch.tensor([1e-4, 0.1, 10.0])
+    x = np.random.default_rng(0).standard_normal((3, 4, 8))
+    for i, (cell, truth, (directions, variances)) in enumerate(zip(cells, truths, axes, strict=True)):
+        rng = np.random.default_rng(cell.seed("covariance"))
+        points = np.concatenate([truth.sample(rng, n)[0] for n in (4096, 904)])
+        moments = points.T @ points / 5000
+        np.testing.assert_allclose((directions * variances) @ directions.T, moments, atol=1e-6)
+        assert directions.shape == (8, 4)  # two planes
+        weights = {name: array[i].numpy() for name, array in fresh.network.state_dict().items()}
+        score = network.Network(network.member(cell["network"], 8, cell.training, 1.0, weights, axes[i]))
+        found = score.local(x.reshape(12, 8), np.repeat(t.numpy(), 4))
+        known = posteriors.gaussian(x.reshape(12, 8), np.repeat(t.numpy(), 4), directions.astype(float), variances)
+        np.testing.assert_allclose(found.eigenvalues, known.spectrum() - 1, atol=2e-6)
+        assert found.asymmetry.max() < 1e-5
+    held_out = train.HeldOut(cells, truths, torch.device("cpu"))
+    np.testing.assert_allclose(held_out(fresh)[0].mean(), 1, atol=0.15)  # of 3 x 16 points
+
+
+def test_the_covariance_of_a_training_set_is_that_of_its_points(tmp_path):
+    study = edited(tmp_path, COVARIANCE, ("manifold:", "manifold:\n  dataset_size: 9"))
+    (cell, _) = job_of(study).cells
+    ((directions, variances),) = train.axes_of([cell], [cell.truth()])
+    points = cell.dataset()
+    np.testing.assert_allclose((directions * variances) @ directions.T, points.T @ points / 9, atol=1e-6)
+
+
+def test_other_preconditionings_need_no_axes(tiny):
+    cells = list(job_of(tiny).cells)
+    assert train.axes_of(cells, [cell.truth() for cell in cells]) is None
+
+
+def test_restored_networks_with_the_covariance_denoise_as_trained(tmp_path):
+    study = edited(tmp_path, COVARIANCE)
+    job, out = job_of(study), tmp_path / "a.safetensors"
+    train.run(study, job.id, out)
+    members, tensors = read_weights(out)
+    x, t = torch.randn(1, 3, 4, 8), torch.tensor([[0.01, 0.1, 1.0]])
+    made = train.train(list(job.cells), torch.device("cpu"))
+    for cell in job.cells:
+        kept, again = (Trained(study, *one).denoiser(cell)(x, t) for one in ((members, tensors), made))
+        np.testing.assert_array_equal(kept, again)
+        assert tensors[f"{cell.key('train')}/directions"].shape == (8, 2)
+
+
+def test_a_member_with_the_covariance_is_the_same_alone(tmp_path):
+    study = edited(tmp_path, COVARIANCE, ("[0.0, 0.5]", "[0.5, 0.0]"), ("batch: [seed]", "batch: [seed, curvature]"))
+    cells = list(job_of(study).cells)  # of four axes, and of two
+    _, together = train.train(cells, torch.device("cpu"))
+    for cell in (cells[0], cells[-1]):
+        _, alone = train.train([cell], torch.device("cpu"))
+        for name in alone:
+            np.testing.assert_allclose(alone[name], together[name], rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
+def test_posterior_targets_lower_the_excess_at_equal_steps(tmp_path):
+    """Of the same draws and first weights, to less than two thirds."""
+    left = {}
+    for target in ("sample", "posterior"):
+        study = edited(
+            tmp_path, ("gated-8", "gated-32"), ("steps: 40", "steps: 800"), ("samples: 4", "samples: 16"),
+            ("depth: 1", f"target: {target}"),
+        )  # fmt: skip
+        job = next(job for job in load(study).jobs.values() if "0.5-gated-32-" in job.id)
+        _, tensors = train.train(list(job.cells), torch.device("cpu"))
+        left[target] = np.array([tensors[f"{cell.key('train')}/curve"][-1, 2] for cell in job.cells])
+    assert (left["posterior"] < 2 / 3 * left["sample"]).all(), left

@@ -57,3 +57,36 @@ def test_a_study_may_not_be_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(checks, "MOST_CELLS", 41)
     with pytest.raises(InputError, match="42 cells are not allowed: should be at most 41"):
         load(path)
+
+
+def test_the_covariance_of_a_training_set_needs_as_many_points_as_dimensions(tmp_path):
+    """Where networks are trained with it at all, also on an axis."""
+    small, enough = (("manifold:", f"manifold:\n  dataset_size: {n}") for n in (7, 8))
+    axis = ("  seed: 2", "  train.preconditioning: [edm, covariance]\n  seed: 2")
+    key = ("depth: 1", "preconditioning: covariance")
+    untrained = ("[exact, gaussian, gated-8]", "[exact, gaussian]")
+    for how in (axis, key):
+        says = (
+            "manifold.dataset_size: 7 is not allowed: the preconditioning covariance needs as many points as dimensions"
+        )
+        with pytest.raises(InputError, match=says):
+            load(edited(tmp_path, small, how))
+        load(edited(tmp_path, enough, how))
+        load(edited(tmp_path, small, how, untrained))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            [("[arcs]", "[skdim-M1_Sphere]"), ("[0.0, 0.5]", "[0.0]"), ("[exact, gaussian, gated-8]", "[gated-8]")],
+            "the posterior of skdim-M1_Sphere is not known: should be 'sample'",
+        ),
+        ([("manifold:", "manifold:\n  dataset_size: 50")], "with a training set .manifold.dataset_size. it should be"),
+    ],
+)
+def test_a_posterior_that_is_not_known_is_no_target(tmp_path, changes, says):
+    for how in (("depth: 1", "target: posterior"), ("  seed: 2", "  train.target: [sample, posterior]\n  seed: 2")):
+        with pytest.raises(InputError, match=f"train.target: 'posterior' is not allowed: {says}") as caught:
+            load(edited(tmp_path, *changes, how))
+        assert "\n" not in str(caught.value)

@@ -51,7 +51,17 @@ MISTAKES = {
     "family before its dash": ("gated-8]", "gated-]", "axes.network[2]: 'gated-' is not allowed"),
     "dimension as text": ("manifold_dim: [2]", "manifold_dim: [two]", "axes.manifold_dim[0]: 'two' is not allowed"),
     "no mapping": ("fit:\n  resamples: 50", "fit: 50", "fit: 50 is not allowed: should be a mapping"),
-    "unknown preconditioning": ("depth: 1", "preconditioning: eps", "should be one of edm, epsilon, x0"),
+    "unknown preconditioning": ("depth: 1", "preconditioning: eps", "should be one of edm, epsilon, x0, covariance"),
+    "covariance of fewer points than dimensions": (
+        "depth: 1",
+        "preconditioning: covariance\n  covariance_points: 7",
+        "train.covariance_points: 7 is not allowed: the preconditioning covariance needs as many points as dimensions, "
+        "8, at least",
+    ),
+    "unknown draws": ("depth: 1", "draws: paired", "'paired' is not allowed: should be one of independent, antithetic"),
+    "pairs of an odd number": (
+        "samples: 4", "samples: 5\n  draws: antithetic", "train.samples: 5 is not allowed: antithetic draws are pairs"),
+    "unknown target": ("depth: 1", "target: mean", "train.target: 'mean' is not allowed: should be one of sample, p"),
     "unknown schedule": ("depth: 1", "schedule: vq", "train.schedule: 'vq' is not allowed: should be one of ve, vp"),
     "unknown optimiser": ("depth: 1", "optimiser: sgd", "should be one of adam, radam"),
     "unknown decay": ("depth: 1", "decay: linear", "should be one of cosine, none"),
