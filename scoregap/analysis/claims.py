@@ -313,14 +313,22 @@ def by_kind(
     )
     shown = {arm: compared.mean(compared.apart(arms[arm], law)) if arm in arms else math.nan for arm in ARMS}
     own = compared.test(to_law, margin, confidence)
-    return found.row(shown, (own.low, own.high), margin)
+    row = found.row(shown, (own.low, own.high), margin)
+    # What is right cannot be so by two errors.
+    return row | {"why": ""} if claim.kind is Kind.RIGHT and found.of_law.verdict == Verdict.AGREES else row
 
 
 def _decision(found: Tested, subject: np.ndarray, reference: np.ndarray, true: float = 0.0) -> Decision:
-    """What was tested, as a `Decision`; the interval less what is true. subject, reference: (seeds,) whether known."""
+    """What was tested, as a `Decision`; the interval less what is true. subject, reference: (seeds,) whether known.
+
+    Without the seeds in which the subject alone is not known, as where a network diverged, nothing agrees: they are a
+    selection. Those in which the reference is not known are left out, as `decide` does.
+    """
     verdict, seen, known = found.verdict, int(subject.sum()), int(reference.sum())
     if not seen or not known:
         verdict = Verdict.DISAGREES if known > 1 else Verdict.NOT_TESTABLE
+    elif verdict == Verdict.AGREES and (reference & ~subject).any():
+        verdict = Verdict.INCONCLUSIVE
     return Decision(verdict, Detail("", len(subject), seen, known), found.low - true, found.high - true)
 
 
