@@ -178,8 +178,8 @@ def cause(
     of the subject from exact, and of exact from the law, NaN where there are none: there the verdicts say whether they
     are beyond the margin. Errors cancel where the subject agrees with the law and disagrees with the exact score; where
     that is inconclusive, if the two distances have opposite signs and one is beyond the margin: two that are within, or
-    a seed that hides the exact time, are no two errors. A subject without what the exact score has, as a network that diverged, has not learned it,
-    however far that is from the law.
+    a seed that hides the exact time, are no two errors. A subject without what the exact score has, as a network that
+    diverged, has not learned it, however far that is from the law.
     """
     if of_law.verdict == Verdict.AGREES:
         opposite = learning * finite < 0 and max(abs(learning), abs(finite)) > margin
