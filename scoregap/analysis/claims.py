@@ -19,17 +19,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap.analysis import hypotheses, quantities
+from scoregap.analysis import controls, hypotheses, quantities
 from scoregap.analysis.comparison import seeds_of
-from scoregap.analysis.controls import (
-    MISSED,
-    Attribution,
-    Controlled,
-    Pair,
-    attribute,
-    attribute_proportion,
-    attributed,
-)
+from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attributed
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import interval, interval_with_draws, median
 from scoregap.analysis.quantities import CLAIMS, Claim, Kind
@@ -107,8 +99,8 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
             pairs = _pairs(CLAIMS[name], cell.arms["exact"][name], cell.arms["law"][name])
             drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=False))
     tested = [one for cell in cells for one in _rows(cell, drawn)]
-    controls = Controls(cells, tested)
-    rows = [row | controls.of(cell, row)._asdict() for cell, row in tested]
+    flat = Controls(cells, tested)
+    rows = [row | flat.of(cell, row)._asdict() for cell, row in tested]
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
     frame = pd.DataFrame(rows)
@@ -213,8 +205,9 @@ class Controls:
         curved = cell.pair(claim, network, margin_of(name, settings.curved))
         if verdict is not None and curved is not None:
             straight = self._pair(cell, claim, network, margin_of(name, settings.flat))
-            attributed = attribute_proportion if CLAIMS[name].kind is Kind.RIGHT else attribute
-            found = attributed(curved, straight, CLAIMS[name].log, settings.confidence, verdict)
+            right = CLAIMS[name].kind is Kind.RIGHT
+            attribute = controls.attribute_proportion if right else controls.attribute
+            found = attribute(curved, straight, CLAIMS[name].log, settings.confidence, verdict)
         # A dimension is missed only where some seed is wrong: few that are right are inconclusive too.
         missed = row["of_exact"] in MISSED and (CLAIMS[name].kind is not Kind.RIGHT or bool(row["learning"]))
         return found if missed else found._replace(attribution="")

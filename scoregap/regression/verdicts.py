@@ -5,9 +5,9 @@ two records of `baselines` -> rows with verdicts, worst first
 Numbers of closed forms agree to ROUNDING or are worse. Of numbers that scatter, with the difference of means over
 seeds, paired where the seeds are the same: **same** if its 90 % interval lies inside the margin; **worse**, **better**
 if it exceeds the margin and is significant at 1 %, by Holm's method over all metrics, so that at most 1 % of unchanged
-runs have any; otherwise **inconclusive**. The very same numbers of the same seeds are the same, however few. A number
-that is gone in more than half of the seeds is missing; one that is gone in any seed of both is inconclusive at best: the
-rest is a selection.
+runs have any; otherwise **inconclusive**. The very same numbers of the same seeds are the same, however few. What is
+gone in more than half of the seeds is missing; what is gone in any seed of both is inconclusive at best, as the rest is
+a selection.
 Standard deviations: `metrics.spread`.
 """
 
