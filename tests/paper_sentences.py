@@ -155,15 +155,18 @@ def as_the_run_had_it() -> str:
     closed = ("t_max", "t_open", "t_close", "t_consolidation", "widest", "curve", "final_curve", "coverage_begins",
               "coverage_ends")  # fmt: skip
     anew = (CLAIMS.c == 0) & CLAIMS.claim.isin(closed)
-    assert set(CLAIMS[anew].draws) == {2000}
+    rows = CLAIMS[anew]
+    assert set(rows[rows["std"] != 3].draws) == {2000}
+    assert set(rows[(rows["std"] == 3) & (rows.draws < 2000)].seen) == {3}  # some draws open no visible gap
     others = CLAIMS[~anew & (CLAIMS.claim != "dimension")]
-    assert set(others.draws.dropna()) <= {25, 50}
+    assert others.draws.max() == 50  # of the run
     assert set(others[others.c == 0].claim) == {"consistency", "order", "spike", "singular", "schedule_t_max"}
     coverage = where(CLAIMS, claim="coverage_ends").merge(where(CLAIMS, claim="t_max"), on=[*REFERENCE, "network"])
     assert (coverage.seen_x <= coverage.seen_y).all()
     return """
-        Intervals against the law are of 2,000 draws of F where flat cells have closed forms (phase times, coverage,
-        widths and curves of gaps); as the run had them, by estimated degrees of freedom, are those of curved cells,
+        Intervals against the law are by way of the exact score of 2,000 draws of F where flat cells have closed
+        forms (phase times, coverage, widths and curves of gaps); as the run had them,
+        by estimated degrees of freedom, are those of curved cells,
         of consistency, order, spike, singular values and VP against VE. Where coverage begins and ends is counted
         as seen where t_max is.
     """
@@ -192,8 +195,8 @@ def enough_training() -> str:
     assert set(where(COMPARED, steps=6000).network) - {"law"} == {"gated-192"}
     t_max, t_close, final = map(bounded, rows)
     return f"""
-        After 6,000 steps t_max of gated-192, the only network that was trained so long, is {t_max} of exact,
-        t_close {t_close}, t_consolidation {final} (medians over five seeds, with intervals of 90 % of the mean).
+        After 6,000 steps, which gated-192 alone was given, its t_max is {t_max} of exact, t_close {t_close},
+        t_consolidation {final} (medians over five seeds, with intervals of 90 % of the mean).
     """
 
 
@@ -237,7 +240,8 @@ def order() -> str:
     assert 3.0 in set(rows["std"])  # the group that is written second has the higher variance
     return f"""
         At t_max the modes above the gap are the high-variance group, to a mean cosine of .999 or more, in all
-        {len(rows)} linear cells and networks wider than d ({draws_behind(rows)} draws of F); it does not matter which group is written first.
+        {len(rows)} linear cells and networks wider than d ({draws_behind(rows)} draws of F);
+        it does not matter which group is written first.
     """
 
 
@@ -343,7 +347,8 @@ def training() -> str:
     paper = compared("t_max", "paper")
     final = compared("t_consolidation", "paper")
     return f"""
-        t_max of gated-192 is {steps[0]}, {steps[1]} and {steps[2]} of exact after 600, 2,500 and 6,000 steps. Gated blocks of width 128, 192 and 256 are at {", ".join(map(dot, gated))}, SiLU blocks
+        t_max of gated-192 is {steps[0]}, {steps[1]} and {steps[2]} of exact after 600, 2,500 and 6,000 steps.
+        Gated blocks of width 128, 192 and 256 are at {", ".join(map(dot, gated))}, SiLU blocks
         (resmlp) at {", ".join(map(dot, silu))}: neither leads at every width. The authors' architecture, trained
         like the others, is at {bounded(paper)}, and consolidates in {final.seen} of five seeds.
     """

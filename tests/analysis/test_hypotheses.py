@@ -92,7 +92,8 @@ SHOWN = ("one variance", "one variance, small", "lognormal", "uniform, near a ha
          "one variance, gap 0.1 put in", "one variance, gap 0.2 put in", "one variance, small, gap 0.1 put in",
          "one variance, small, gap 0.2 put in", "lognormal, gap 0.1 put in", "lognormal, gap 0.2 put in",
          "uniform, near a hard edge, gap 0.1 put in", "uniform, near a hard edge, gap 0.2 put in",
-         "uniform, near a hard edge, gap 0.3 put in", "merged, gap 0.1 put in", "merged, gap 0.2 put in", "right in 0", "right in 0.5", "right in 0.9",
+         "uniform, near a hard edge, gap 0.3 put in", "merged, gap 0.1 put in", "merged, gap 0.2 put in",
+         "right in 0", "right in 0.5", "right in 0.9",
          "right in 1",
          "0.8 margins", "0.999 margins", "1.001 margins", "1.25 margins")  # fmt: skip
 
