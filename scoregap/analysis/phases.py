@@ -52,10 +52,11 @@ def law_boundaries(study: Study, ds: xr.Dataset) -> list[float]:
 
 
 def _widths(ds: xr.Dataset, arm: str) -> tuple[np.ndarray, np.ndarray]:
-    """t, and (seeds, 2, times) the widest intermediate gap, 0 without any, and the final one."""
+    """t, and (seeds, 2, times) the widest intermediate gap, 0 without any, and the final one; times without padding."""
     one = ds.law_gap_width.isel(network=0) if arm == "law" else ds.gap_width.sel(network=arm)
-    widths = one.transpose("seed", "gap", "time").values.astype(float)
+    known = np.isfinite(ds.time.values)
+    widths = one.transpose("seed", "gap", "time").values[..., known].astype(float)
     inside = np.concatenate([np.zeros_like(widths[:, :1]), widths[:, :-1]], 1)
     if arm == "law":
         inside = np.nan_to_num(inside)  # bulks that have merged have no gap
-    return ds.time.values, np.stack([inside.max(1), widths[:, -1]], 1)
+    return ds.time.values[known], np.stack([inside.max(1), widths[:, -1]], 1)
