@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap.analysis import hypotheses, quantities
+from scoregap.analysis import controls, hypotheses, quantities
 from scoregap.analysis.comparison import seeds_of
-from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attribute, attributed
+from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attributed
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import interval, interval_with_draws, median
 from scoregap.analysis.quantities import CLAIMS, Claim, Kind
@@ -53,15 +53,15 @@ class Cell(NamedTuple):
         values = self.arms.get(arm, {}).get(claim)
         return None if values is None else Seeds.of(values, self.states[arm].get(claim))
 
-    def pair(self, claim: str, network: str, seeds: list[int], margin: float) -> Pair:
-        """A claim of a network and of the exact score, in these seeds."""
-        places = [self.seeds.index(seed) for seed in seeds]
+    def pair(self, claim: str, network: str, margin: float) -> Pair | None:
+        """A claim of a network and of the exact score; None without one of the two."""
+        trained, exact = self.of(network, claim), self.of(EXACT, claim)
+        if trained is None or exact is None:
+            return None
         if compared := COMPARISONS.get(CLAIMS[claim].kind):
-            apart = compared.apart(*(self.arms[arm][claim][places] for arm in (network, EXACT)))
+            apart = compared.apart(trained.values, exact.values)
             none = np.where(np.isfinite(apart), compared.true, np.nan)
             return Pair(Seeds.of(apart), Seeds.of(none), margin)
-        found = (Seeds.of(self.arms[arm][claim], self.states[arm].get(claim)) for arm in (network, EXACT))
-        trained, exact = (Seeds(one.values[places], one.states[places]) for one in found)
         return Pair(trained, exact, margin)
 
     @property
@@ -98,13 +98,9 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
         for name in cell.arms["law"].keys() & cell.arms["exact"].keys():
             pairs = _pairs(CLAIMS[name], cell.arms["exact"][name], cell.arms["law"][name])
             drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=False))
-    flat = {
-        (cell.without_curvature, network): cell
-        for cell in cells
-        if not cell.values["curvature"]
-        for network in cell.study.evaluated_scores
-    }
-    rows = [row for cell in cells for row in _rows(cell, drawn, flat)]
+    tested = [one for cell in cells for one in _rows(cell, drawn)]
+    flat = Controls(cells, tested)
+    rows = [row | flat.of(cell, row)._asdict() for cell, row in tested]
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
     frame = pd.DataFrame(rows)
@@ -147,9 +143,8 @@ def _place(values: dict) -> tuple:
     return tuple(sorted(values.items()))
 
 
-def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: dict[tuple, Cell]) -> Iterator[dict]:
-    """The rows of one cell. drawn: claim and manifolds -> {seed: value of exact and of law}. flat: cells without
-    curvature, by what a curved one has in common with them, and network."""
+def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[tuple[Cell, dict]]:
+    """The cell with each of its rows. drawn: claim and manifolds -> {seed: value of exact and of law}."""
     settings = cell.study.document.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
     for network in cell.study.evaluated_scores:
@@ -160,11 +155,8 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]], flat: 
                 label = {"claim": name, "says": claim.says, "source": claim.source}
                 more = _further(cell, name, drawn[name, *cell.untrained])
                 found = against_law_and_exact(name, arms, margins, settings.confidence, more)
-                controlled = control(name, cell, flat.get((cell.without_curvature, network)), network)
-                if found["of_exact"] not in MISSED or (claim.kind is Kind.RIGHT and not found["learning"]):
-                    controlled = controlled._replace(attribution="")
                 found |= {"manifold_seeds": " ".join(str(seed) for seed in cell.seeds)}
-                yield label | cell.values | {"network": network} | found | controlled._asdict()
+                yield cell, label | cell.values | {"network": network} | found
 
 
 def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> list[tuple[float, float]]:
@@ -185,19 +177,51 @@ def _further(cell: Cell, name: str, drawn: dict[int, tuple[float, float]]) -> np
     return np.array(more, float).reshape(-1, 2).T
 
 
-def control(name: str, cell: Cell, flat: Cell | None, network: str) -> Controlled:
-    """What the flat control says of a network in a curved cell; nothing of a flat one."""
-    claim, settings = CONTROLS.get(name, name), cell.study.document.compare
-    if not cell.values["curvature"]:
-        return Controlled()
-    if flat is None or not all(flat.of(arm, claim) for arm in (network, EXACT)):
-        return Controlled(attribution=Attribution.NO_CONTROL)
-    seeds = [seed for seed in cell.seeds if seed in flat.seeds]
-    curved, straight = (
-        one.pair(claim, network, seeds, margin_of(name, margins))
-        for one, margins in ((cell, settings.curved), (flat, settings.flat))
-    )
-    return attribute(curved, straight, CLAIMS[name].log, settings.confidence)
+class Controls:
+    """The flat controls of curved cells, of all blocks.
+
+    The verdict of a control is that of its row in the table, so by the test of its kind, and the same as in the
+    comparison. What curvature adds is compared in pairs of the same F, in whichever block that is.
+    """
+
+    def __init__(self, cells: list[Cell], rows: list[tuple[Cell, dict]]):
+        self.cells: defaultdict[tuple, list[Cell]] = defaultdict(list)
+        for cell in cells:
+            if not cell.values["curvature"]:
+                self.cells[cell.without_curvature].append(cell)
+        self.verdicts: dict[tuple, Verdict] = {}
+        for cell, row in rows:
+            if not cell.values["curvature"]:  # of blocks that share a cell, the row of the first is in the table
+                self.verdicts.setdefault((row["claim"], cell.without_curvature, row["network"]), row["of_exact"])
+
+    def of(self, cell: Cell, row: dict) -> Controlled:
+        """What the flat control says of a row of a curved cell; nothing of a flat one."""
+        if not cell.values["curvature"]:
+            return Controlled()
+        name, network, settings = row["claim"], row["network"], cell.study.document.compare
+        claim = CONTROLS.get(name, name)
+        found = Controlled(attribution=Attribution.NO_CONTROL)
+        verdict = self.verdicts.get((claim, cell.without_curvature, network))
+        curved = cell.pair(claim, network, margin_of(name, settings.curved))
+        if verdict is not None and curved is not None:
+            straight = self._pair(cell, claim, network, margin_of(name, settings.flat))
+            right = CLAIMS[name].kind is Kind.RIGHT
+            attribute = controls.attribute_proportion if right else controls.attribute
+            found = attribute(curved, straight, CLAIMS[name].log, settings.confidence, verdict)
+        # A dimension is missed only where some seed is wrong: few that are right are inconclusive too.
+        missed = row["of_exact"] in MISSED and (CLAIMS[name].kind is not Kind.RIGHT or bool(row["learning"]))
+        return found if missed else found._replace(attribution="")
+
+    def _pair(self, cell: Cell, claim: str, network: str, margin: float) -> Pair:
+        """The pair of the flat cells in the seeds of a curved one; not known in those that no flat cell has."""
+        found: dict[int, tuple] = {}
+        for flat in reversed(self.cells[cell.without_curvature]):
+            if pair := flat.pair(claim, network, margin):
+                of = (pair.trained.values, pair.trained.states, pair.exact.values, pair.exact.states)
+                found |= dict(zip(flat.seeds, zip(*of, strict=True), strict=True))
+        none = (np.nan, NOT_APPLICABLE, np.nan, NOT_APPLICABLE)
+        trained, states, exact, of_exact = np.array([found.get(seed, none) for seed in cell.seeds], float).T
+        return Pair(Seeds(trained, states), Seeds(exact, of_exact), margin)
 
 
 def margin_of(name: str, margins: Margins) -> float:
@@ -313,14 +337,22 @@ def by_kind(
     )
     shown = {arm: compared.mean(compared.apart(arms[arm], law)) if arm in arms else math.nan for arm in ARMS}
     own = compared.test(to_law, margin, confidence)
-    return found.row(shown, (own.low, own.high), margin)
+    row = found.row(shown, (own.low, own.high), margin)
+    # What is right cannot be so by two errors.
+    return row | {"why": ""} if claim.kind is Kind.RIGHT and found.of_law.verdict == Verdict.AGREES else row
 
 
 def _decision(found: Tested, subject: np.ndarray, reference: np.ndarray, true: float = 0.0) -> Decision:
-    """What was tested, as a `Decision`; the interval less what is true. subject, reference: (seeds,) whether known."""
+    """What was tested, as a `Decision`; the interval less what is true. subject, reference: (seeds,) whether known.
+
+    Without the seeds in which the subject alone is not known, as where a network diverged, nothing agrees: they are a
+    selection. Those in which the reference is not known are left out, as `decide` does.
+    """
     verdict, seen, known = found.verdict, int(subject.sum()), int(reference.sum())
     if not seen or not known:
         verdict = Verdict.DISAGREES if known > 1 else Verdict.NOT_TESTABLE
+    elif verdict == Verdict.AGREES and (reference & ~subject).any():
+        verdict = Verdict.INCONCLUSIVE
     return Decision(verdict, Detail("", len(subject), seen, known), found.low - true, found.high - true)
 
 

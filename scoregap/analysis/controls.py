@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from scoregap.analysis.hypotheses import proportion, proportion_of
 from scoregap.analysis.intervals import median
 from scoregap.analysis.tables import PHASES
 from scoregap.analysis.verdicts import Seeds, Verdict, decide
@@ -61,13 +62,14 @@ class Controlled(NamedTuple):
     attribution: str = ""
 
 
-def attribute(curved: Pair, flat: Pair, log: bool, confidence: float) -> Controlled:
+def attribute(curved: Pair, flat: Pair, log: bool, confidence: float, control: Verdict | None = None) -> Controlled:
     """Is it curvature that takes a network away from the exact score? curved, flat: in the same seeds, of one F each.
 
-    Where the network agrees with the exact score in the flat cell: is trained / exact the same in both, to the margin
-    of the curved one?
+    control: whether the network agrees with the exact score in the flat cell, where its own row says so; otherwise of
+    `decide`. If so: is trained / exact the same in both, to the margin of the curved one?
     """
-    control = decide(flat.trained, flat.exact, flat.margin, log, confidence).verdict
+    if control is None:
+        control = decide(flat.trained, flat.exact, flat.margin, log, confidence).verdict
     here, there = (_distance(pair, log) for pair in (curved, flat))
     excess = decide(here, there, curved.margin, log, confidence)
     middle = median(here.scaled(log) - there.scaled(log))
@@ -75,6 +77,17 @@ def attribute(curved: Pair, flat: Pair, log: bool, confidence: float) -> Control
     over, low, high = (float(back(value)) for value in (middle, excess.low, excess.high))
     found = BY_CONTROL.get(control, BY_EXCESS.get(excess.verdict, Attribution.UNCLEAR))
     return Controlled(control, over, low, high, found)
+
+
+def attribute_proportion(curved: Pair, flat: Pair, log: bool, confidence: float, control: Verdict) -> Controlled:
+    """The same of what is right (1) or not (0) in a seed. over_control: less the share of seeds that are right in the
+    flat cell and wrong in the curved one, with the interval of `proportion`: differences of few seeds may not scatter
+    at all, and have no Student interval."""
+    right, before = (np.where(pair.exact.seen, pair.trained.scaled(log), np.nan) for pair in (curved, flat))
+    kept = np.where(np.isfinite(right) & np.isfinite(before), ~((before == 1) & (right == 0)), np.nan)
+    excess = proportion(kept, curved.margin, confidence)
+    found = BY_CONTROL.get(control, BY_EXCESS.get(excess.verdict, Attribution.UNCLEAR))
+    return Controlled(control, proportion_of(kept) - 1, excess.low - 1, excess.high - 1, found)
 
 
 def _distance(pair: Pair, log: bool) -> Seeds:

@@ -147,18 +147,20 @@ def measured(cell: xr.Dataset, network: str, one: Cell) -> dict[str, np.ndarray]
     there = _nearest(t, exact.t_max.isel(gap=0).values) if two_groups(cell) else late
     found["singular"] = _at(there, lambda i, k: _rms(singular[i, k] + np.sort(-np.abs(eigen[i, k]), -1)))
     found["asymmetry"] = _at(there, lambda i, k: asymmetry[i, k].mean())
-    normal = np.full((len(late), eigen[0, 0, :, m:].size), np.nan)
-    for i, k in enumerate(late):
-        if k >= 0:
-            normal[i] = eigen[i, k, :, m:].ravel()
-    found["spike"] = normal
+    if m < eigen.shape[-1]:  # else there are no normal directions
+        normal = np.full((len(late), eigen[0, 0, :, m:].size), np.nan)
+        for i, k in enumerate(late):
+            if k >= 0:
+                normal[i] = eigen[i, k, :, m:].ravel()
+        found["spike"] = normal
     if two_groups(cell):
         cosine = own.alignment.transpose("seed", "time", "group").values
         found["order"] = _at(there, lambda i, k: cosine[i, k, 0])
     found["dimension"] = own.dimension_overall.isel(estimator=0).values - m
-    if float(cell.curvature):
+    if float(cell.curvature) and m < eigen.shape[-1]:
         early = t >= consolidated[:, None]  # later it is the resolution of a network that shows
-        found["ghost"] = 1 + np.where(early, eigen[..., m].mean(2), -1.0).max(1)
+        ghost = 1 + np.where(early, eigen[..., m].mean(2), -1.0).max(1)
+        found["ghost"] = np.where(np.isfinite(consolidated), ghost, np.nan)  # else it is not known what is early
     return found
 
 

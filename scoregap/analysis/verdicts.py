@@ -49,7 +49,7 @@ class Cause(StrEnum):
     FINITE = "finite size or curvature"
     BOTH = "learning and finite size or curvature"
     A_LITTLE = "both a little"  # neither is beyond the margin by itself
-    CANCEL = "errors cancel"  # it agrees, and does not agree with the exact score
+    CANCEL = "errors cancel"  # it agrees, and is not at the exact score
 
 
 class Detail(NamedTuple):
@@ -119,10 +119,12 @@ def decide(
     where it is known better than Student's of their differences.
 
     Seeds in which the reference is NOT_APPLICABLE, so not known, are left out (`Detail.unknown`); without any other it
-    is not testable. Seen by neither in any seed: agrees if the sets of reasons are equal, and otherwise disagrees. Seen
-    by one in no seed and by the other in two or more: disagrees. Seen by one only in some seed, or unseen in the others
-    for different reasons: inconclusive. Otherwise `within` says where the interval lies. That the law predicts no gap
-    is the same reason as that none is visible.
+    is not testable. Both have the same F in a seed, so states are compared seed by seed: a subject that is not known,
+    as a network that diverged, has the state of no reference. Seen by neither in any seed: agrees if the states are
+    the same in all seeds, disagrees if in none, and is inconclusive between, and of one seed. Seen by one in no seed
+    and by the other in two or more: disagrees. Seen by one only in some seed, or unseen in others for different
+    reasons: inconclusive. Otherwise `within` says where the interval lies. That the law predicts no gap is the same
+    reason as that none is visible.
     """
     known = reference.states != NOT_APPLICABLE
     unknown = int((~known).sum())
@@ -131,25 +133,32 @@ def decide(
     if ends is None:
         difference = subject.scaled(log) - reference.scaled(log)
         ends = interval(difference[np.isfinite(difference)], confidence)
-    unseen = [np.unique(one.states[~one.seen & (one.states != NOT_APPLICABLE)]) for one in (subject, reference)]
-    here, missing = (" or ".join(State(code).text for code in codes) for codes in unseen)
+    here, missing = (_in_words(one.states[~one.seen]) for one in (subject, reference))
     detail = Detail("", int(known.sum()), int(seen.sum()), int(there.sum()), here, missing, unknown)
     if not known.any():
         return Decision(Verdict.NOT_TESTABLE, detail._replace(reason=Reason.EXACT_UNKNOWN), *ends)
-    # Of a subject that is not known nothing is to be said, as of a network that diverged.
-    of_both = [set(one.states[~one.seen & (subject.states != NOT_APPLICABLE)].tolist()) for one in (subject, reference)]
-    reasons = [{ABSENT if code == NONE_PREDICTED else code for code in codes} for codes in of_both]
-    reason = Reason.NONE_PREDICTED if any(NONE_PREDICTED in codes for codes in of_both) else Reason.SEEN_IN_NONE
-    if not (seen | there).any():
-        same = reasons[0] == reasons[1] and bool(reasons[0])
-        return Decision(Verdict.AGREES if same else Verdict.DISAGREES, detail._replace(reason=reason), *ends)
-    if (seen != there).any() or reasons[0] != reasons[1]:
+    neither = ~seen & ~there
+    predicted = any((one.states[~one.seen] == NONE_PREDICTED).any() for one in (subject, reference))
+    reason = Reason.NONE_PREDICTED if predicted else Reason.SEEN_IN_NONE
+    states = [np.where(one.states == NONE_PREDICTED, ABSENT, one.states)[neither] for one in (subject, reference)]
+    same = (states[0] == states[1]) & (states[1] != MEASURED)  # which has no value here, so it is not known
+    if neither.all():
+        verdict = Verdict.AGREES if same.all() else Verdict.INCONCLUSIVE if same.any() else Verdict.DISAGREES
+        verdict = verdict if len(same) > 1 else Verdict.INCONCLUSIVE
+        return Decision(verdict, detail._replace(reason=reason), *ends)
+    if (seen != there).any() or not same.all():
         fewer, more = sorted((detail.seen, detail.exact_seen))
         verdict = Verdict.DISAGREES if fewer == 0 and more > 1 else Verdict.INCONCLUSIVE
         reason = reason if reason == Reason.NONE_PREDICTED else Reason.SEEN_IN_SOME
         return Decision(verdict, detail._replace(reason=reason), *ends)
     allowed = logarithms(margin) if log else (-margin, margin)
     return Decision(within(*ends, *allowed), detail, *ends)
+
+
+def _in_words(states: np.ndarray) -> str:
+    """Why there is no time, of seeds without one: every reason once."""
+    known = [State(code).text for code in np.unique(states) if code != NOT_APPLICABLE]
+    return " or ".join([*known, *(["not known"] if (states == NOT_APPLICABLE).any() else [])])
 
 
 def within(low: float, high: float, least: float, most: float) -> Verdict:
@@ -167,11 +176,15 @@ def cause(
 
     of_law, of_exact: of the subject; exact_of_law: of the exact score against the law. learning, finite: the distances
     of the subject from exact, and of exact from the law, NaN where there are none: there the verdicts say whether they
-    are beyond the margin. A subject without what the exact score has, as a network that diverged, has not learned it,
-    however far that is from the law.
+    are beyond the margin. Errors cancel where the subject agrees with the law and disagrees with the exact score; where
+    that is inconclusive, if the two distances have opposite signs and one is beyond the margin: two that are within, or
+    a seed that hides the exact time, are no two errors. A subject without what the exact score has, as a network that
+    diverged, has not learned it, however far that is from the law.
     """
-    if of_law.verdict == Verdict.AGREES and of_exact.verdict in (Verdict.INCONCLUSIVE, Verdict.DISAGREES):
-        return Cause.CANCEL
+    if of_law.verdict == Verdict.AGREES:
+        opposite = learning * finite < 0 and max(abs(learning), abs(finite)) > margin
+        unclear = of_exact.verdict == Verdict.INCONCLUSIVE and of_exact.detail.reason != Reason.SEEN_IN_SOME
+        return Cause.CANCEL if of_exact.verdict == Verdict.DISAGREES or (unclear and opposite) else ""
     if of_law.verdict != Verdict.DISAGREES:
         return ""
     if of_exact.detail.seen == 0 < of_exact.detail.exact_seen:
@@ -206,5 +219,7 @@ def _said(row: Mapping[Any, Any] | pd.Series) -> str:
         return str(row["verdict"])
     if row["verdict"] == Verdict.AGREES:
         return "no visible gap in either" if row["state"] == State.ABSENT.text else f"both {row['state']}"
+    if row["state"] == row["exact_state"]:
+        return f"both {row['state']}, " + ("in one seed" if row["of"] == 1 else "not in the same seeds")
     subject = "law" if row["network"] == "law" else "trained"
-    return f"{subject} {row['state'] or 'not known'}, exact {row['exact_state'] or 'not known'}"
+    return f"{subject} {row['state']}, exact {row['exact_state']}"

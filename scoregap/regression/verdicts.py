@@ -5,7 +5,9 @@ two records of `baselines` -> rows with verdicts, worst first
 Numbers of closed forms agree to ROUNDING or are worse. Of numbers that scatter, with the difference of means over
 seeds, paired where the seeds are the same: **same** if its 90 % interval lies inside the margin; **worse**, **better**
 if it exceeds the margin and is significant at 1 %, by Holm's method over all metrics, so that at most 1 % of unchanged
-runs have any; otherwise **inconclusive**. The very same numbers of the same seeds are the same, however few.
+runs have any; otherwise **inconclusive**. The very same numbers of the same seeds are the same, however few. What is
+gone in more than half of the seeds is missing; what is gone in any seed of both is inconclusive at best, as the rest is
+a selection.
 Standard deviations: `metrics.spread`.
 """
 
@@ -123,7 +125,11 @@ def compare_records(old: Record, new: Record) -> Check:
     rows += [Row(name, Change.MISSING) for name in lost]
     rows += [Row(name, Change.NEW) for name in new.metrics.keys() - old.metrics.keys()]
     judged = {name: metric for name, metric in scattering.items() if name not in lost}
-    rows += _judged(judged, new.metrics, (here, there) if len(common) == min(len(old.seeds), len(new.seeds)) else None)
+    whole = len(common) == min(len(old.seeds), len(new.seeds))
+    for row in _judged(judged, new.metrics, (here, there) if whole else None):
+        gone = np.isfinite(judged[row.name].array()[here]) & ~np.isfinite(new.metrics[row.name].array()[there])
+        good = row.verdict in (Change.SAME, Change.BETTER)
+        rows.append(row._replace(verdict=Change.INCONCLUSIVE) if good and gone.any() else row)
     return Check(worst_first(rows), 0 if common else len(fixed))
 
 

@@ -201,6 +201,28 @@ def test_agreement_by_two_errors_says_so():
     row = judged("t_consolidation", [1.0] * 3, [1.15, 1.16, 1.14], [1.02, 1.03, 1.01])
     assert (row["verdict"], row["of_exact"], row["why"]) == ("agrees", "disagrees", "errors cancel")
     assert judged("t_consolidation", [1.0] * 3, [1.01, 1.02, 1.0], [1.02, 1.03, 1.01])["why"] == ""
+    right = judged("dimension", [0] * 5, [0, 0, 0, 0, 1], [0] * 5)
+    assert (right["verdict"], right["of_exact"], right["why"]) == ("agrees", "inconclusive", "")
+    right = judged("dimension", [0] * 5, [1] * 5, [0] * 5)  # right where the exact score is wrong is no cancelling
+    assert (right["verdict"], right["of_exact"], right["why"]) == ("agrees", "disagrees", "")
+
+
+@pytest.mark.parametrize("lost", [1, 2, 5])
+@pytest.mark.parametrize("name", ["curve", "final_curve", "spike", "dimension", "no_gap", "t_max", "widest"])
+def test_a_network_that_diverged_in_some_seeds_agrees_in_no_claim(name, lost):
+    """Before, claims that are no means dropped those seeds, and agreed."""
+    kind = quantities.CLAIMS[name].kind
+    shape = (10, 6) if kind in (quantities.Kind.LARGEST, quantities.Kind.RMS) else (10,)
+    ones = np.ones(shape)
+    trained = ones.copy()
+    law = np.ones(50) if kind is quantities.Kind.CHANCE else ones
+    whole = judged(name, law, ones, trained)
+    assert (whole["verdict"], whole["of_exact"]) == ("agrees", "agrees")
+    trained[:lost] = np.nan
+    row = judged(name, law, ones, trained)
+    assert (row["verdict"], row["of_exact"]) == ("inconclusive", "inconclusive")
+    both = judged(name, law, trained, trained)  # of those seeds the exact score knows nothing either
+    assert (both["verdict"], both["of_exact"]) == ("agrees", "agrees")
 
 
 def test_states_decide_claims_as_they_decide_the_comparison():
@@ -228,5 +250,5 @@ def test_seeds_of_which_the_exact_score_knows_nothing_are_left_out():
 def test_where_the_exact_score_has_no_such_gap_a_network_is_compared_with_the_law_itself():
     states = {"exact": [MEASURED, ABSENT, ABSENT]}
     row = judged("t_max", [1.0] * 3, [1.0, np.nan, np.nan], [1.0, 1.01, 0.99], states=states)
-    assert (row["verdict"], row["of_exact"], row["why"]) == ("agrees", "inconclusive", "errors cancel")
+    assert (row["verdict"], row["of_exact"], row["why"]) == ("agrees", "inconclusive", "")  # hidden is no error
     assert (row["law_low"], row["law_high"]) == pytest.approx(np.exp(interval(np.log([1.0, 1.01, 0.99]), 0.9)))

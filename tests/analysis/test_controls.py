@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scoregap import cubes
-from scoregap.analysis import claims, comparison, controls
+from scoregap.analysis import claims, comparison, controls, hypotheses
 from scoregap.analysis.controls import Attribution, Pair
 from scoregap.analysis.verdicts import Seeds
 from scoregap.store.cube import read_cube
@@ -66,6 +66,26 @@ def test_a_control_of_which_nothing_is_known_is_none():
     unknown = Seeds(np.full(4, np.nan), np.full(4, NOT_APPLICABLE))
     found = controls.attribute(Pair(Seeds.of(EXACT), Seeds.of(EXACT), 0.1), Pair(unknown, unknown, 0.1), True, 0.9)
     assert (found.control, found.attribution) == ("not testable", Attribution.NO_CONTROL)
+
+
+@pytest.mark.parametrize(
+    ("curved", "flat", "control", "attribution"),
+    [
+        ([0] * 3, [1] * 3, "inconclusive", Attribution.CONTROL_UNCLEAR),  # three right are too few to agree
+        ([0] * 5, [1] * 5, "agrees", Attribution.CURVATURE),
+        ([1, 1, 1, 0, 0], [1] * 5, "agrees", Attribution.UNCLEAR),
+        ([0, np.nan, np.nan, np.nan, np.nan], [1] * 5, "agrees", Attribution.UNCLEAR),  # one pair
+        ([1] * 5, [1] * 5, "agrees", Attribution.WITHIN),
+        ([0] * 5, [0] * 5, "disagrees", Attribution.CONTROL_DISAGREES),
+    ],
+)
+def test_of_a_proportion_curvature_is_blamed_by_its_own_test(curved, flat, control, attribution):
+    """Before, by Student's interval: none that scatters, of three seeds, was a control that agrees."""
+    pairs = [Pair(Seeds.of(one), Seeds.of(np.where(np.isfinite(one), 1.0, np.nan)), 0.1) for one in (curved, flat)]
+    verdict = hypotheses.proportion(np.array(flat, float), 0.1, 0.9).verdict
+    found = controls.attribute_proportion(*pairs, False, 0.9, verdict)
+    assert (found.control, found.attribution) == (control, attribution)
+    assert found.over_control_low <= found.over_control <= found.over_control_high
 
 
 def rows(*of):
@@ -132,6 +152,43 @@ def test_claims_and_comparison_of_a_study_ask_the_control(cubed, flat, curved, c
     assert row.control == control
     refused = [line for line in comparison.as_text(study, compared).splitlines() if "whose flat controls" in line]
     assert ("t_consolidation" in "".join(refused)) == (control != "agrees")
+
+
+def controlled_by_rows(tested):
+    """Whether the control of every curved row is the verdict of the flat row of its claim, where there is one."""
+    keys = ["claim", "network", *sorted(set(tested.columns) & {"family", "ambient_dim", "manifold_dim"})]
+    flat = tested[tested.curvature == 0].set_index(keys).of_exact
+    bent = tested[tested.curvature != 0].replace({"claim": claims.CONTROLS})
+    wanted = [flat.get(tuple(row), "") for row in bent[keys].itertuples(index=False)]
+    return bent.control.tolist() == wanted
+
+
+def test_the_control_of_every_claim_is_the_verdict_of_its_flat_row(cubed):
+    """Before, of claims that are no means another test was made, which contradicted the table's own row."""
+    study, ds = cubed
+    ds.dimension_overall[:] = ds.boundary.isel(gap=-1)
+    ds.dimension_overall.loc[{"curvature": 0.5, "network": "gated-8"}] = 0
+    tested = claims.claims([(study, [ds])])
+    assert controlled_by_rows(tested)
+    row = tested[(tested.claim == "dimension") & (tested.curvature == 0.5)].iloc[0]
+    assert (row.control, row.attribution) == ("inconclusive", "not attributed: the flat control is inconclusive")
+
+
+@pytest.mark.parametrize("seeds", [(7, 8), (1, 7)])
+@pytest.mark.parametrize("first", [True, False])
+def test_flat_cells_of_several_blocks_are_one_control(cubed, seeds, first):
+    """Before, the cell of the last block was the control, of whatever seeds it was."""
+    study, ds = cubed
+    ds = shifted(ds, 1.0, 1.6)
+    parts = [(study, [ds]), (study, [ds.sel(curvature=[0.0]).assign_coords(seed=list(seeds))])]
+    tested = claims.claims(parts if first else parts[::-1])
+    assert controlled_by_rows(tested)
+    bent = tested[(tested.claim == "t_consolidation") & (tested.curvature == 0.5)].iloc[0]
+    assert (bent.control, bent.attribution) == ("agrees", "curvature")
+    assert bent.over_control == pytest.approx(1.6)
+    compared = comparison.compare(parts if first else parts[::-1])
+    row = compared[(compared["quantity"] == "t_consolidation") & (compared.curvature == 0.5)].iloc[0]
+    assert row.control == bent.control
 
 
 def test_the_lines_of_claims_count_attributions(cubed):

@@ -183,6 +183,33 @@ def test_draws_of_f_are_simulated_by_thousands(two):
     assert rows.loc["final_curve", "finite"] == pytest.approx(np.median(apart), rel=0.15)
 
 
+@pytest.mark.parametrize("unknown", [1, 5])
+def test_where_consolidation_is_not_known_nothing_is_said_of_ghosts(two, unknown):
+    """Before, no time was early there, so there was no ghost."""
+    study, ds = two
+    ds = ds.assign_coords(curvature=[0.5])
+    values = pretended.spectra(ds)
+    values[..., 8] = -0.7
+    pretended.set_spectra(ds, values)
+    cell = quantities.cell_of(study, {})
+    one = ds.squeeze(["family", "ambient_dim", "manifold_dim", "curvature"])
+    one = one.isel({axis: 0 for axis in one.dims if axis in study.condition_axes})
+    found = quantities.measured(one, pretended.NETWORK, cell)["ghost"]
+    np.testing.assert_allclose(found, 0.3, atol=1e-6)
+    one.t_consolidation.loc[{"network": "exact", "gap": 1, "seed": one.seed[:unknown]}] = np.nan
+    found = quantities.measured(one, pretended.NETWORK, cell)["ghost"]
+    assert np.isnan(found[:unknown]).all()
+    np.testing.assert_allclose(found[unknown:], 0.3, atol=1e-6)
+
+
+def test_without_normal_directions_there_is_no_claim_about_their_spike(tmp_path):
+    """m = d: before, a mean of nothing, and a row with "seen in 5, inconclusive"."""
+    study, ds = pretended.study_of(tmp_path, ("manifold_dim: [8]", "manifold_dim: [32]"))
+    rows = pretended.rows(study, ds)
+    assert "spike" not in rows.index
+    assert {"t_max", "curve", "dimension"} <= set(rows.index)
+
+
 SCHEDULES = ("  seed: 5", "  train.schedule: [ve, vp]\n  seed: 5")
 
 

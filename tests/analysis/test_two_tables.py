@@ -79,6 +79,22 @@ def test_where_the_exact_score_is_not_known_at_some_times(done):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seeds", [(7, 8), (1, 7), (1, 0)])
+def test_where_flat_and_curved_cells_have_other_seeds(done, seeds):
+    """Of blocks that share the flat cells, and of one whose flat cells alone are the control."""
+    study, ds = load(done[0]), read_cube(done[1] / "cube.zarr")[""].load()
+    rng = np.random.default_rng(1)
+    for _ in range(4):
+        ds_of = [(study, [scrambled(ds, rng)]) for _ in range(2)]
+        flat = scrambled(ds, rng).sel(curvature=[0.0]).assign_coords(seed=list(seeds))
+        bent = ds_of[1][1][0].sel(curvature=[0.5])
+        for parts in ([ds_of[0], (study, [flat])], [(study, [flat]), ds_of[0]], [(study, [flat]), (study, [bent])]):
+            both, apart = contradictions(parts)
+            assert apart.empty, apart[["quantity", "control_claim", "control"]]
+            assert set(both[both.curvature != 0].control) <= {"agrees", "inconclusive", "disagrees", "not testable"}
+
+
+@pytest.mark.slow
 def test_of_a_study_of_blocks(blocks):
     both, apart = contradictions(cubes.datasets(load(blocks[0]), blocks[1] / "cube.zarr"))
     assert len(both) == 4 + 9

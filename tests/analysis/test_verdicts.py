@@ -34,15 +34,43 @@ def decided(states, exact, value=1.0):
     [
         ([ABOVE] * 2, [ABOVE] * 2, AGREES, "both above the grid"),
         ([BELOW] * 2, [BELOW] * 2, AGREES, "both below the grid"),
-        ([BELOW, NOT_APPLICABLE], [BELOW] * 2, AGREES, "both below the grid"),  # one seed diverged
+        (
+            [BELOW, NOT_APPLICABLE],
+            [BELOW] * 2,
+            INCONCLUSIVE,
+            "trained below the grid or not known, exact below the grid",
+        ),
         ([MAXIMUM_BELOW] * 2, [MAXIMUM_BELOW] * 2, AGREES, "both widest below the grid"),
         ([MAXIMUM_ABOVE] * 2, [MEASURED] * 2, DISAGREES, "seen in 0, exact in 2"),
         ([ABOVE] * 2, [MAXIMUM_BELOW] * 2, DISAGREES, "trained above the grid, exact widest below the grid"),
         ([ABSENT] * 2, [ABSENT] * 2, AGREES, "no visible gap in either"),
         ([ABOVE, ABSENT], [ABOVE, ABSENT], AGREES, "both above the grid or no visible gap"),
-        ([ABOVE, ABSENT], [ABSENT, ABOVE], AGREES, "both above the grid or no visible gap"),
+        ([ABOVE, ABSENT], [ABSENT, ABOVE], DISAGREES, "both above the grid or no visible gap, not in the same seeds"),
         ([ABSENT] * 2, [ABOVE] * 2, DISAGREES, "trained no visible gap, exact above the grid"),
-        ([ABOVE, ABSENT], [ABOVE] * 2, DISAGREES, "trained above the grid or no visible gap, exact above the grid"),
+        ([ABOVE, ABSENT], [ABOVE] * 2, INCONCLUSIVE, "trained above the grid or no visible gap, exact above the grid"),
+        ([ABSENT], [ABSENT], INCONCLUSIVE, "both no visible gap, in one seed"),
+        ([ABSENT], [ABOVE], INCONCLUSIVE, "trained no visible gap, exact above the grid"),
+        ([NOT_APPLICABLE], [ABSENT], INCONCLUSIVE, "trained not known, exact no visible gap"),
+        (
+            [ABSENT] * 2,
+            [ABSENT, NOT_APPLICABLE],
+            INCONCLUSIVE,
+            "both no visible gap, in one seed (exact not known in 1)",
+        ),
+        (
+            [ABSENT] * 3 + [ABOVE],
+            [ABOVE] * 3 + [ABSENT],
+            DISAGREES,
+            "both above the grid or no visible gap, not in the same seeds",
+        ),
+        (
+            [ABSENT] + [NOT_APPLICABLE] * 4,
+            [ABSENT] * 5,
+            INCONCLUSIVE,
+            "trained no visible gap or not known, exact no visible gap",
+        ),
+        ([MEASURED] * 2 + [NOT_APPLICABLE], [MEASURED] * 2 + [ABSENT], INCONCLUSIVE, "seen in 2, exact in 2"),
+        ([MEASURED] * 2 + [ABSENT, ABOVE], [MEASURED] * 2 + [ABOVE, ABSENT], INCONCLUSIVE, "seen in 2, exact in 2"),
         ([NOT_APPLICABLE] * 2, [BELOW] * 2, DISAGREES, "trained not known, exact below the grid"),
         ([MEASURED, ABSENT, ABSENT], [MEASURED] * 3, INCONCLUSIVE, "seen in 1, exact in 3"),
         ([MEASURED] * 2 + [ABSENT] * 3, [MEASURED] * 5, INCONCLUSIVE, "seen in 2, exact in 5"),
@@ -72,15 +100,20 @@ def test_what_states_say(states, exact, verdict, words):
         ([MEASURED] * 3, DISAGREES, "law predicts no gap, exact seen in 3"),
         ([MEASURED, ABSENT, ABSENT], INCONCLUSIVE, "law predicts no gap, exact seen in 1"),
         ([ABOVE] * 3, DISAGREES, "law predicts no gap, exact above the grid"),
+        (
+            [ABSENT] * 4 + [MAXIMUM_BELOW],
+            INCONCLUSIVE,
+            "law predicts no gap, exact no visible gap or widest below the grid",
+        ),
         ([ABSENT, NOT_APPLICABLE, ABSENT], AGREES, "law predicts no gap, none is visible (exact not known in 1)"),
     ],
 )
 def test_that_the_law_predicts_no_gap_is_a_prediction(exact, verdict, words):
     """Before, it was not known, which agreed with nothing."""
-    found = decided([NONE_PREDICTED] * 3, exact)
+    found = decided([NONE_PREDICTED] * len(exact), exact)
     assert (found.verdict, found.detail.reason) == (verdict, Reason.NONE_PREDICTED)
     assert verdicts.words(row(found.verdict, "law", **found.detail._asdict())) == words
-    mirrored = decided(exact, [NONE_PREDICTED] * 3)  # a network against the law
+    mirrored = decided(exact, [NONE_PREDICTED] * len(exact))  # a network against the law
     if NOT_APPLICABLE not in exact:
         assert (mirrored.verdict, mirrored.detail.reason) == (verdict, Reason.NONE_PREDICTED)
 
@@ -139,6 +172,22 @@ def test_what_is_seen_by_one_only_never_agrees(pairs, value):
         assert found != AGREES or not seen.any()
 
 
+@given(EVERY, st.sampled_from([0.5, 1.0, 1.02]), st.randoms(use_true_random=False))
+def test_agreement_is_of_every_seed_and_of_more_than_one(pairs, value, random):
+    """Before, reasons were pooled over seeds: others in every seed, or three of five diverged, agreed."""
+    states, exact = np.array(pairs).T
+    found = decided(states, exact, value).verdict
+    known = exact != NOT_APPLICABLE
+    like = np.where(states == NONE_PREDICTED, ABSENT, states) == np.where(exact == NONE_PREDICTED, ABSENT, exact)
+    if found == AGREES:
+        assert like[known].all()
+        assert known.sum() > 1
+    if known.sum() == 1:
+        assert found == INCONCLUSIVE
+    order = random.sample(range(len(pairs)), len(pairs))
+    assert decided(states[order], exact[order], value).verdict == found
+
+
 def test_what_could_not_be_compared_has_its_reason_in_words():
     for reason in (Reason.NO_EXACT, Reason.NO_LAW, Reason.EXACT_UNKNOWN):
         assert verdicts.words(row(Verdict.NOT_TESTABLE, reason=reason, unknown=2)) == reason.value
@@ -160,9 +209,24 @@ def test_agreement_with_the_law_by_two_errors_is_named():
     """-8.5 % learning against +14.6 % finite size: the network is at the law, where the exact score is not."""
     assert because(AGREES, DISAGREES, DISAGREES, -0.085, 0.146) == Cause.CANCEL == "errors cancel"
     assert because(AGREES, INCONCLUSIVE, DISAGREES, -0.085, 0.146) == Cause.CANCEL
+    assert because(AGREES, INCONCLUSIVE, DISAGREES, 0.146, -0.085) == Cause.CANCEL
     assert because(AGREES, AGREES, AGREES, 0.01, 0.01) == ""
     assert because(AGREES, Verdict.NOT_TESTABLE, Verdict.NOT_TESTABLE, math.nan, math.nan) == ""
     assert because(INCONCLUSIVE, DISAGREES, AGREES, 0.3, 0.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("learning", "finite"), [(0.0, 0.0), (-0.023, 0.035), (0.023, -0.035), (0.2, 0.2), (-0.2, -0.2), (0.2, 0.01)]
+)
+def test_two_errors_cancel_only_if_they_are_opposite_and_one_is_beyond_the_margin(learning, finite):
+    """Before, whatever was inconclusive against the exact score was said to agree by two errors."""
+    assert because(AGREES, INCONCLUSIVE, AGREES, learning, finite) == ""
+
+
+def test_of_what_some_seeds_hide_no_errors_are_said_to_cancel():
+    hidden = Decision(INCONCLUSIVE, Detail(Reason.SEEN_IN_SOME, 5, 5, 4), math.nan, math.nan)
+    other = Decision(AGREES, Detail("", 5, 5, 5), math.nan, math.nan)
+    assert verdicts.cause(other, hidden, hidden, -0.2, 0.2, 0.1) == ""
 
 
 def test_what_is_not_seen_is_blamed_on_whom_it_is_missing_from():

@@ -148,10 +148,15 @@ def test_a_constant_that_jumps_is_worse_without_any_scatter():
 @pytest.mark.parametrize(
     ("old", "new", "verdict"),
     [
-        ([1, 2, 3, 4], [1, 2, 3, None], "same"),
-        ([1, 2, 3, 4], [1, 2, None, None], "same"),
+        ([1, 2, 3, 4], [1, 2, 3, None], "inconclusive"),
+        ([1, 2, 3, 4], [1, 2, None, None], "inconclusive"),
+        ([1, 2, None, 4], [1, None, 3, 4], "inconclusive"),  # as many, and not the same seeds
+        ([1, 2, None, None], [1, 2, None, None], "same"),
+        ([1, 2, None, None], [1, 2, 3, None], "same"),  # more is no loss
+        ([1, 2, 3, 4], [-99, -98, -97, None], "worse"),
+        ([99, 98, 97, 96], [1, 2, 3, None], "inconclusive"),  # nor is it better without a seed
         ([1, 2, 3, 4], [1, None, None, None], "missing"),
-        ([1, 2, None, None], [1, None, None, None], "same"),
+        ([1, 2, None, None], [1, None, None, None], "inconclusive"),
         ([1, 2, 3, 4], None, "missing"),
     ],
 )
@@ -159,6 +164,16 @@ def test_numbers_that_have_gone(old, new, verdict):
     other = {"y": metric([1, 2, 3, 4.5])}  # of the same kind, so that there is a spread
     now = other if new is None else other | {"z": metric(new, margin=9)}
     assert verdicts(other | {"z": metric(old, margin=9)}, now)["z"].verdict == verdict
+
+
+@pytest.mark.parametrize("kind", ["t_consolidation", "t_max", "excess"])
+def test_a_time_that_is_gone_in_one_of_three_seeds_is_not_the_same(kind):
+    """Before, of what was seen in three of three seeds and then in two, the two were compared, and were the same."""
+    old, new = (metric(values, kind, 0.5) for values in ([1.0, 1.01, 0.99], [1.0, 1.01, None]))
+    assert verdicts({"z": old}, {"z": new})["z"].verdict == "inconclusive"
+    assert verdicts({"z": new}, {"z": old})["z"].verdict == "same"
+    others = {"y": metric([1.0, 1.01, 0.99], kind, 0.5)}
+    assert verdicts({"z": old} | others, {"z": new} | others, seeds=[7, 8, 9])["z"].verdict == "same"  # other draws
 
 
 def test_numbers_that_were_not_there_are_new():
