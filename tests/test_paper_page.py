@@ -10,7 +10,7 @@ import pytest
 from paper_sentences import DRAWS, MADE, ROOT
 
 WORDS = "all every each none no nothing never always most both only hardly any half twice "
-WORDS += "two three four five six seven eight nine ten hundred"
+WORDS += "same two three four five six seven eight nine ten hundred"
 NUMERIC = re.compile(rf"\d|\b({'|'.join(WORDS.split())})\b", re.IGNORECASE)
 
 

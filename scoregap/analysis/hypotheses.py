@@ -17,7 +17,7 @@ from scoregap.analysis.quantities import Kind
 from scoregap.analysis.verdicts import Verdict
 
 MOSTLY = 0.5  # proportion above which a claim of "always" agrees
-MEANS = 20_000  # of draws of the null, of which a quantile is taken
+RESAMPLED = 20_000  # means of draws of the null, of which a quantile is taken
 
 
 class Tested(NamedTuple):
@@ -81,7 +81,7 @@ def chance(widths: np.ndarray, null: np.ndarray, margin: float, confidence: floa
 def threshold(null: np.ndarray, count: int, margin: float, confidence: float) -> float:
     """What a mean of `count` draws of the null (draws,) exceeds with the probability (1 - confidence) / 2 at most: that
     quantile of such means, and at least the null's mean and the margin."""
-    means = np.random.default_rng(0).choice(null, (MEANS, count)).mean(1)
+    means = np.random.default_rng(0).choice(null, (RESAMPLED, count)).mean(1)
     return float(max(np.quantile(means, 0.5 * (1 + confidence)), null.mean() + margin))
 
 

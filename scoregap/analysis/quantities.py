@@ -184,8 +184,8 @@ def of_law(cell: xr.Dataset, one: Cell) -> dict[str, np.ndarray]:
 
 
 def of_draws(cell: xr.Dataset, one: Cell) -> dict[str, np.ndarray]:
-    """The same of the exact score, (draws, ...), for F drawn anew thousands of times; of flat cells alone, and of what
-    follows from the spectrum of F in closed form."""
+    """The same of the exact score, (draws, ...), for F drawn anew `draws.number` times; of flat cells alone, and of
+    what follows from the spectrum of F in closed form."""
     flat = flattened(one)
     if one["curvature"] or flat is None:
         return {}

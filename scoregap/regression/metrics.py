@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
-from scoregap.analysis.tables import exactly
+from scoregap.analysis.tables import PHASES, exactly
 from scoregap.scores import EXACT, kind
 from scoregap.study import Study
 from scoregap.variables import STATUS
@@ -42,7 +42,6 @@ KINDS = {
     "excess": Kind(True, 0.02, True),  # geometric mean over times of the excess loss
     "cost": Kind(True, 0.01, True),  # operations of training
 }
-PHASES = ("t_open", "t_max", "t_close", "t_consolidation")
 LAWS = ("law", "corrected")
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap.analysis import comparison, verdicts
-from scoregap.analysis.tables import rows_of_evaluated_scores
+from scoregap.analysis.tables import PHASES, rows_of_evaluated_scores
 from scoregap.analysis.verdicts import JUDGED, Detail
-from scoregap.regression.metrics import PHASES, named, varied
+from scoregap.regression.metrics import named, varied
 from scoregap.study import Study
 
 

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scoregap.analysis import controls
 from scoregap.analysis.comparison import known_curves
 from scoregap.analysis.tables import (
+    PHASES,
     distinguishing_axes,
     exactly,
     independent_draws,
@@ -26,7 +27,6 @@ from scoregap.analysis.tables import (
     with_interval,
 )
 from scoregap.analysis.verdicts import JUDGED, Verdict, words
-from scoregap.regression.metrics import PHASES
 from scoregap.report import registry
 from scoregap.report.figures import label
 from scoregap.store.ownership import Kind, text_with

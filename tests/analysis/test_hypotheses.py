@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from scoregap.analysis import hypotheses
+from scoregap.laws import draws
 
 NAN = np.nan
 
@@ -88,7 +89,11 @@ def test_false_alarms_of_a_gap_are_at_most_one_in_twenty(name):
 
 ROOT = Path(__file__).parents[2]
 SHOWN = ("one variance", "one variance, small", "lognormal", "uniform, near a hard edge", "merged",
-         "one variance, gap 0.2 put in", "lognormal, gap 0.2 put in", "right in 0", "right in 0.5", "right in 0.9",
+         "one variance, gap 0.1 put in", "one variance, gap 0.2 put in", "one variance, small, gap 0.1 put in",
+         "one variance, small, gap 0.2 put in", "lognormal, gap 0.1 put in", "lognormal, gap 0.2 put in",
+         "uniform, near a hard edge, gap 0.1 put in", "uniform, near a hard edge, gap 0.2 put in",
+         "uniform, near a hard edge, gap 0.3 put in", "merged, gap 0.1 put in", "merged, gap 0.2 put in",
+         "right in 0", "right in 0.5", "right in 0.9",
          "right in 1",
          "0.8 margins", "0.999 margins", "1.001 margins", "1.25 margins")  # fmt: skip
 
@@ -101,6 +106,41 @@ def recorded():
 def test_no_error_is_made_more_often_than_it_may_be():
     assert not [row for row in recorded() if claim_error_rates.wrong_too_often(row)]
     assert min(row.studies for row in recorded()) >= 500
+
+
+@pytest.mark.parametrize(("name", "width"), [("uniform, near a hard edge", 0.4), ("lognormal", 0.2)])
+def test_a_test_that_finds_no_gap_is_found(monkeypatch, name, width):
+    """A bug: whether to agree is an error hung on the threshold of the test, so that one that is too high made none."""
+    monkeypatch.setattr(hypotheses, "threshold", lambda *_: 1.0)
+    rows = claim_error_rates.chance(name, width, 50, 0)
+    assert [row.agrees for row in rows] == [50, 50, 50]
+    assert all(claim_error_rates.wrong_too_often(row) for row in rows)
+
+
+def test_what_the_docs_say_of_chance():
+    """Its widths there; and with which gaps studies agree."""
+    text = " ".join((ROOT / "docs" / "explanation" / "statistics.md").read_text().split())
+    said = []
+    for name in ("lognormal", "uniform, near a hard edge"):
+        d, variances = claim_error_rates.columns(name)
+        drawn = draws.squared_singular_values(np.random.default_rng(0), d, variances, draws.number(len(variances)))
+        said.append(f"{draws.widest_spacing(claim_error_rates.T, drawn).mean():.2f}".removeprefix("0"))
+    assert f"By chance the widest spacing is {said[0]} wide for the lognormal law and {said[1]} for the uniform" in text
+    lost = {row.case for row in recorded() if "put in" in row.case and not row.error}
+    assert lost == {
+        "one variance, small, gap 0.1 put in",
+        "lognormal, gap 0.1 put in",
+        "uniform, near a hard edge, gap 0.1 put in",
+        "uniform, near a hard edge, gap 0.2 put in",
+    }
+
+
+@pytest.mark.parametrize("page", ["explanation/statistics.md", "reference/outputs.md"])
+def test_how_many_draws_the_docs_say(page):
+    """A bug: they said thousands."""
+    text = " ".join((ROOT / "docs" / page).read_text().split())
+    assert f"{draws.FEWEST} to {draws.MOST:,} draws of F" in text
+    assert "thousands of draws" not in text
 
 
 def test_the_table_of_the_docs_is_that_of_the_record():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from scoregap.analysis.tables import PHASES
 from scoregap.regression import metrics
 from scoregap.regression.metrics import Metric, across, spread
 from scoregap.store.cube import read_cube
@@ -52,7 +53,7 @@ def test_times_that_are_not_measured_are_no_metrics(record, results):
     """A gap that is not visible had times before, and the gate held networks to them."""
     cube = xr.open_zarr(results[1] / "cube.zarr").squeeze(["family", "ambient_dim", "manifold_dim"]).load()
     seen = set()
-    for curvature, network, name in itertools.product((0.0, 0.5), ("exact", "gaussian", "gated-8"), metrics.PHASES):
+    for curvature, network, name in itertools.product((0.0, 0.5), ("exact", "gaussian", "gated-8"), PHASES):
         cell, gap = cube.sel(curvature=curvature), 1 if name == "t_consolidation" else 0
         measured = (cell[f"{name}_state"].sel(network=network).isel(gap=gap) == MEASURED).values
         if network == "gated-8":

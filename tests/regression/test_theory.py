@@ -8,10 +8,9 @@ from tiny import edited
 
 from scoregap import InputError
 from scoregap.analysis import comparison, verdicts
-from scoregap.analysis.tables import as_csv
+from scoregap.analysis.tables import PHASES, as_csv
 from scoregap.analysis.verdicts import Detail
 from scoregap.regression import metrics, theory
-from scoregap.regression.metrics import PHASES
 from scoregap.store.cube import read_cube
 from scoregap.store.tables import read_table, write_table
 from scoregap.study import load
