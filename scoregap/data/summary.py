@@ -12,7 +12,7 @@ import numpy as np
 from scoregap import InputError, diffusion, dotted
 from scoregap.data import FAMILIES, Group, capabilities, manifold
 from scoregap.data.manifolds.arcs import Arcs
-from scoregap.laws import expansions, random_matrix, times
+from scoregap.laws import LEAST_SHARE, expansions, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
 
 APPROXIMATIONS = {
@@ -81,8 +81,8 @@ def describe(
     density of FF'. Raises InputError.
     """
     for name, share in (("level", level), ("visibility", visibility)):
-        if not 0 < share < 1:
-            raise InputError(key=f"--{name}", value=share, allowed="should lie between 0 and 1")
+        if not LEAST_SHARE <= share < 1:
+            raise InputError(key=f"--{name}", value=share, allowed=f"should be from {LEAST_SHARE:g}, and less than 1")
     if any(not 1e-8 <= t <= 1e8 for t in times_of_spectra):
         raise InputError(key="--time", value=list(times_of_spectra), allowed="should be from 1e-8 to 1e8")
     settings = settings or {}

@@ -100,6 +100,24 @@ def test_bad_level(level):
         summary.describe(100, groups_of((20, 1.0)), level)
 
 
+@pytest.mark.parametrize("share", [1e-320, 1e-310, 1e-200, 1e-156, 9e-21, 0.0, 1.0, -0.1, np.nan])
+@pytest.mark.parametrize("name", ["level", "visibility"])
+def test_shares_whose_times_no_float64_holds_are_refused(name, share):
+    with pytest.raises(InputError, match=f"--{name}: .* is not allowed: should be from 1e-20, and less than 1"):
+        summary.describe(20, groups_of((4, 1.0), (4, 0.1)), **{name: share})
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e9])
+@pytest.mark.parametrize("name", ["level", "visibility"])
+def test_times_of_the_least_share_are_numbers(name, scale):
+    result = summary.describe(20, groups_of((4, scale), (4, 0.1 * scale)), **{name: 1e-20})
+    (gap,) = result["intermediate_gaps"]
+    found = [gap["t_open"], gap["t_max"], gap["t_close"], *gap["t_visible"], result["final_gap"]["t_visible"]]
+    assert None not in found
+    assert min(found) > 0
+    assert "1e-20" in summary.render(result)
+
+
 def test_impossible_geometry():
     groups = groups_of((20, 1.0), (10, 0.1))
     with pytest.raises(InputError, match="needs at least 30"):
