@@ -22,12 +22,34 @@ def test_groups_are_parsed():
 
 @pytest.mark.parametrize(
     "text",
-    ["20", "20:", ":1", "2.5:1", "a:b", "20:1:2", "", "2:1:law", "2:1:width=a", "2:1:colour=1", "2:1:width=1=2"],
+    ["20", "20:", ":1", "2.5:1", "a:b", "20:1:2", "", "2:1:law", "2:1:width=a", "2:1:colour=1", "2:1:width=1=2",
+     "4:1:bend=1:bend=2", "4:1:bend=1:bend=1", "4:1:law=uniform:width=0.5:law=constant", "4_0:1", "4:1_0", "4:1:width=0_5",
+     "٤:1", "4:٠.١", "4:1:bend=١", "４:1"],
 )  # fmt: skip
 def test_bad_group_is_named(text):
     with pytest.raises(InputError, match="COUNT:STD") as error:
         summary.parse_groups(["20:1.0", text])
     assert repr(text) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        (["frame=orthonormal", "frame=random"], "--set: 'frame=random' is not allowed: frame is given already"),
+        (["frame=random", "separation=2", "frame=random"], "--set: 'frame=random' is not allowed: frame is given"),
+        (["separation=1", "separation=1.0"], "--set: 'separation=1.0' is not allowed: separation is given already"),
+        (["separation=1_0"], "--set: 'separation=1_0' is not allowed"),
+        (["separation=١"], "is not allowed: should be NAME=VALUE"),
+        (["=1"], "should be NAME=VALUE"),
+    ],
+)
+def test_settings_are_given_once_and_in_plain_digits(texts, says):
+    with pytest.raises(InputError, match=says):
+        summary.parse_settings(texts)
+
+
+def test_settings_are_parsed():
+    assert summary.parse_settings(["frame=orthonormal", "separation=2e0"]) == {"frame": "orthonormal", "separation": 2}
 
 
 def test_published_example():
