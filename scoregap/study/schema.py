@@ -34,6 +34,7 @@ SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of 
 NO_AXIS = ("train.device",)  # changes no result
 ALL = "all"  # in the path of an axis: every member of a list, as manifold.groups.all.width
 MOST_SEEDS = 100_000  # of a count
+KEPT = ("baselines", "benchmarks", "findings")  # folders beside those of studies, of what is kept of runs
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -402,7 +403,10 @@ class Document(Section):
 
     study: Annotated[
         str,
-        _Matching(r"[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, - and _, at most 64"),
+        _Matching(
+            rf"(?!(?:{'|'.join(KEPT)})$)[a-z][a-z0-9_-]{{0,63}}",
+            f"lower-case letters, digits, - and _, at most 64, and none of {', '.join(KEPT)}",
+        ),
         Field(description="name of the study, and of its folder of results"),
     ]
     axes: Annotated[
