@@ -299,9 +299,8 @@ def accept(
     path = results / "baselines" / f"{loaded.name}.json"
     before = workflow.baseline(loaded.name, results)
     record = accepting.accept(loaded, results / loaded.name, reason, path, before, CHECKOUT)
-    tell(
-        f"{printable(str(path))}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it"
-    )
+    shown = printable(str(path))
+    tell(f"{shown}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 
 app.add_typer(_baseline, name="baseline")

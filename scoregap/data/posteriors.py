@@ -100,8 +100,8 @@ class Deferred(Posterior):
 
 
 def points_and_times(x, t, d):
-    """x (n, d) and t as (n,) in float64. Raises InputError for other shapes, t <= 0, and coordinates that are not finite
-    or beyond 1e100."""
+    """x (n, d) and t as (n,) in float64. Raises InputError for other shapes, t <= 0, and coordinates that are
+    not finite or beyond 1e100."""
     x = _within_bounds("x", array("x", x, "n", d, empty=True))
     t = positive("t", t, "...")
     if t.ndim and t.shape not in ((1,), (len(x),)):

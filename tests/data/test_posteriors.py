@@ -430,10 +430,10 @@ def test_points_too_far_for_float64_are_refused(family, curvature, size):
     x = np.zeros((3, 8))
     x[1, 5] = size
     for points in (x, np.full((2, 8), size)):
-        with pytest.raises(InputError, match="x: .* points should be finite, their coordinates from -1e\\+100 to 1e"):
+        with pytest.raises(InputError, match=r"x: .* points should be finite, their coordinates from -1e\+100 to 1e"):
             truth.exact(points, 1.0)
     for law, y in ((posteriors.sphere, np.full((2, 3), 1e5 * size)), (posteriors.arc, np.full((1, 1, 2), 1e5 * size))):
-        with pytest.raises(InputError, match="y: .* points should be finite, their coordinates from -1e"):
+        with pytest.raises(InputError, match=r"y: .* points should be finite, their coordinates from -1e"):
             law(y, 1.0, 1.0) if law is posteriors.sphere else law(y, np.ones(1), np.ones(1), 1.0)
 
 

@@ -57,7 +57,7 @@ def test_what_a_block_cannot_be_is_one_line(tmp_path, old, new, says):
 )
 def test_values_of_manifold_dim_that_are_one_m_are_refused(tmp_path, dims, manifold_dims, says):
     sizes = f"ambient_dim: {dims}\n  manifold_dim: {manifold_dims}"
-    with pytest.raises(InputError, match=f"axes.manifold_dim: {says}: values should be different m"):
+    with pytest.raises(InputError, match=rf"axes.manifold_dim: {says}: values should be different m"):
         load(edited(tmp_path, ("ambient_dim: [8]\n  manifold_dim: [2]", sizes)))
     block = ("  curved: {curvature: [0.0, 0.5]}", f"  sizes: {{ambient_dim: {dims}, manifold_dim: {manifold_dims}}}")
     with pytest.raises(InputError, match=f"blocks.sizes.manifold_dim: {says}"):
@@ -70,7 +70,7 @@ def test_values_of_manifold_dim_that_are_one_m_in_one_block_only(tmp_path):
     wide = ("ambient_dim: [8]", "ambient_dim: [64]")
     for own in ("{ambient_dim: [8]}", "{ambient_dim: [128, 8]}"):
         block = ("  curved: {curvature: [0.0, 0.5]}", f"  narrow: {own}")
-        with pytest.raises(InputError, match="axes.manifold_dim: 0.3 is not allowed: at ambient_dim 8 it is m = 2"):
+        with pytest.raises(InputError, match=r"axes.manifold_dim: 0.3 is not allowed: at ambient_dim 8 it is m = 2"):
             load(edited(tmp_path, *BLOCKS, shares, wide, block))
     for own in ("{ambient_dim: [128]}", "{ambient_dim: [8], manifold_dim: [0.25]}", "{manifold_dim: [16]}"):
         load(edited(tmp_path, *BLOCKS, shares, wide, ("  curved: {curvature: [0.0, 0.5]}", f"  other: {own}")))
