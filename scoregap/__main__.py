@@ -164,7 +164,7 @@ def stop(
     given = any((Path(study) / name).is_file() for name in (MARK, locking.LOCK))
     given |= os.sep in study and not study.endswith((".yaml", ".yml"))  # no name of a study, whatever is there
     status, text = locking.stop(Path(study) if given else results / load(workflow.find(study)).name)
-    tell(text, to=sys.stderr if status else None)
+    tell(printable(text), to=sys.stderr if status else None)
     raise typer.Exit(status)
 
 
@@ -299,7 +299,8 @@ def accept(
     path = results / "baselines" / f"{loaded.name}.json"
     before = workflow.baseline(loaded.name, results)
     record = accepting.accept(loaded, results / loaded.name, reason, path, before, CHECKOUT)
-    tell(f"{path}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
+    shown = printable(str(path))
+    tell(f"{shown}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 
 app.add_typer(_baseline, name="baseline")

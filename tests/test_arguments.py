@@ -138,10 +138,10 @@ CALLS = {
     "opening_and_closing": (
         times.opening_and_closing,
         {"a": 2.0, "b": 1.0, "level": 0.5},
-        {"a": (-1.0, "x"), "b": (-1.0, None), "level": (0.0, 1.0000001, 1.5, -0.5, "x", [0.5, 1.1])},
+        {"a": (-1.0, "x"), "b": (-1.0, None), "level": (0.0, 1e-320, 1e-310, 1.0000001, 1.5, -0.5, "x", [0.5, 1.1])},
     ),
-    "visible": (times.visible, {"a": 2.0, "b": 0.1, "visibility": 0.1}, {"visibility": (0.0, 1.1, -0.5, "x")}),
-    "consolidation": (times.consolidation, {"g": 2.0, "level": 0.5}, {"g": (-1.0, "x"), "level": (0.0, INF, 2.0)}),
+    "visible": (times.visible, {"a": 2.0, "b": 0.1, "visibility": 0.1}, {"visibility": (0.0, 1e-200, 1.1, "x")}),
+    "consolidation": (times.consolidation, {"g": 2.0, "level": 0.5}, {"g": (-1.0, "x"), "level": (1e-310, INF, 2.0)}),
     "coverage_to_consolidation": (
         times.coverage_to_consolidation,
         {"a": 2.0, "b": 0.2, "g": 0.1},

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval
 
 from scoregap import InputError
-from scoregap.arguments import array, known, not_negative, positive, whole
+from scoregap.arguments import array, not_negative, positive, whole
 
 # Log weight below which a wrap, or what lies beyond the ends of a sum, is dropped. Not log(eps): a far mode of mass
 # e^-60 still adds e^-60 to a variance as small as kappa^2 t.
@@ -35,6 +35,9 @@ _SERIES_TERMS = 36
 _LEVELS = 100
 # Log of the ratio of two weights of which the smaller is 0 in float64.
 _UNDERFLOW = 746.0
+# Size of a coordinate whose square, over any noise variance of a study, float64 holds.
+_FARTHEST = 1e100
+_FARTHEST_INSIDE = 1e105  # of sums of those over the directions of the data space
 # Noisy points whose distances to all training points are held at a time.
 _QUERIES = 32
 
@@ -97,15 +100,22 @@ class Deferred(Posterior):
 
 
 def points_and_times(x, t, d):
-    """x (n, d) and t as (n,) in float64. Raises InputError for other shapes, t <= 0, or what is not finite."""
-    x = array("x", x, "n", d, empty=True)
-    if not np.isfinite(x).all():
-        raise InputError(key="x", value=x, allowed="points should be finite")
+    """x (n, d) and t as (n,) in float64. Raises InputError for other shapes, t <= 0, and coordinates that are
+    not finite or beyond 1e100."""
+    x = _within_bounds("x", array("x", x, "n", d, empty=True))
     t = positive("t", t, "...")
     if t.ndim and t.shape not in ((1,), (len(x),)):
         allowed = f"should be a number, or one for each of {len(x)} points"
         raise InputError(f"the shape {t.shape} is not allowed", key="t", value=t, allowed=allowed)
     return x, np.broadcast_to(t, x.shape[:1])
+
+
+def _within_bounds(name, points, most=_FARTHEST):
+    """Points that are finite, none of whose coordinates is larger than `most`."""
+    if not (np.abs(points) <= most).all():
+        allowed = f"points should be finite, their coordinates from -{most:g} to {most:g}"
+        raise InputError(key=name, value=points, allowed=allowed)
+    return points
 
 
 def gaussian(x, t, directions, variances) -> Posterior:
@@ -129,7 +139,11 @@ def sphere(y, radius, t):
 
     The mean is R A(k) y / |y| with k = R |y| / t: it is y times the tangential eigenvalue R^2 A(k) / (t k).
     """
-    y, radius, t = known("y", y, "...", "n"), positive("radius", radius, "..."), positive("t", t, "...")
+    y, radius, t = (
+        _within_bounds("y", array("y", y, "...", "n"), _FARTHEST_INSIDE),
+        positive("radius", radius, "..."),
+        positive("t", t, "..."),
+    )
     n = y.shape[-1]
     k = np.asarray(radius * np.linalg.norm(y, axis=-1) / t)
     ratio, slope = bessel_ratio(n, k)
@@ -184,7 +198,7 @@ def arc(y, s, kappa, t):
     |u| <= pi, has a narrow peak of its own; elsewhere one sum runs over the whole line. Exact for every kappa
     (wrapping included) and from t = 1e-8 to 1e4.
     """
-    y = known("y", y, "...", 2)
+    y = _within_bounds("y", array("y", y, "...", 2), _FARTHEST_INSIDE)
     shape = y.shape[:-1]
     s, kappa, t = positive("s", s, "..."), positive("kappa", kappa, "..."), positive("t", t, "...")
     s, kappa, t = (np.broadcast_to(np.asarray(v, float), shape).ravel() for v in (s, kappa, t))

@@ -12,7 +12,7 @@ import numpy as np
 from scoregap import InputError, diffusion, dotted
 from scoregap.data import FAMILIES, Group, capabilities, manifold
 from scoregap.data.manifolds.arcs import Arcs
-from scoregap.laws import expansions, random_matrix, times
+from scoregap.laws import LEAST_SHARE, expansions, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
 
 APPROXIMATIONS = {
@@ -36,15 +36,22 @@ def parse_groups(texts: list[str]) -> list[Group]:
         try:
             count, std, *rest = text.split(":")
             options: dict[str, Any] = dict(part.split("=") for part in rest)
+            if len(options) < len(rest) or not _is_plain(text):
+                raise ValueError(text)
             options |= {name: float(value) for name, value in options.items() if name != "law"}
             groups.append(Group(int(count), float(std), **options))
         except (ValueError, TypeError):
             raise InputError(
                 key="--group", value=text,
-                allowed="should be COUNT:STD, as 20:0.1, and then any of bend=, law=, width=, weight=, as "
+                allowed="should be COUNT:STD, as 20:0.1, and then any of bend=, law=, width=, weight=, once, as "
                 "20:0.1:law=uniform:width=0.5",
             ) from None  # fmt: skip
     return groups
+
+
+def _is_plain(text: str) -> bool:
+    """Whether digits are 0 to 9, and no more: Python takes 4_0 for 40, and digits of any script."""
+    return text.isascii() and "_" not in text
 
 
 def parse_settings(texts: list[str]) -> dict[str, str | float]:
@@ -54,10 +61,16 @@ def parse_settings(texts: list[str]) -> dict[str, str | float]:
         name, separator, value = text.partition("=")
         if not (name and separator and value):
             raise InputError(key="--set", value=text, allowed="should be NAME=VALUE, as frame=orthonormal")
+        if name in settings:
+            raise InputError(key="--set", value=text, allowed=f"{name} is given already: should be given once")
         try:
             settings[name] = float(value)
         except ValueError:
             settings[name] = value
+            continue
+        if not _is_plain(value):
+            allowed = "should be NAME=VALUE, a number in plain digits, as separation=2"
+            raise InputError(key="--set", value=text, allowed=allowed)
     return settings
 
 
@@ -81,8 +94,8 @@ def describe(
     density of FF'. Raises InputError.
     """
     for name, share in (("level", level), ("visibility", visibility)):
-        if not 0 < share < 1:
-            raise InputError(key=f"--{name}", value=share, allowed="should lie between 0 and 1")
+        if not LEAST_SHARE <= share < 1:
+            raise InputError(key=f"--{name}", value=share, allowed=f"should be from {LEAST_SHARE:g}, and less than 1")
     if any(not 1e-8 <= t <= 1e8 for t in times_of_spectra):
         raise InputError(key="--time", value=list(times_of_spectra), allowed="should be from 1e-8 to 1e8")
     settings = settings or {}

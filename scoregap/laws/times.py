@@ -5,20 +5,21 @@ edges (a above a gap, b below it; variances) -> width at noise variance t, openi
 In the spectrum of the denoiser Jacobian G = I + t J a direction of variance a has eigenvalue a / (a + t), so
 a gap between variances a > b has width t (a - b) / ((t + a) (t + b)). The final gap has b = 0.
 All functions broadcast; a gap that does not exist has NaN edges and NaN answers. Variances are not negative, and a
-level, a share of a width, is greater than 0, and at most 1: InputError otherwise.
+level, a share of a width, is from `LEAST_SHARE` to 1: InputError otherwise.
 """
 
 import numpy as np
 
 from scoregap import InputError
 from scoregap.arguments import not_negative
+from scoregap.laws import LEAST_SHARE
 
 
 def _share(name, value):
-    """Numbers above 0, to 1; NaN stays."""
+    """Numbers from `LEAST_SHARE` to 1; NaN stays."""
     found = not_negative(name, value)
-    if ((found == 0) | (found > 1)).any():
-        raise InputError(key=name, value=value, allowed="should be greater than 0, and at most 1")
+    if ((found < LEAST_SHARE) | (found > 1)).any():
+        raise InputError(key=name, value=value, allowed=f"should be from {LEAST_SHARE:g} to 1")
     return found
 
 

@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import InputError
+from scoregap import InputError, printable
 from scoregap.runtime.guard import GRACE
 from scoregap.store.opening import read_text
 
@@ -111,7 +111,7 @@ def holder(folder: Path) -> Holder | None:
 def refusal(folder: Path) -> str:
     """Why a run cannot have a results folder that another one has, and what to do."""
     who = holder(folder)
-    return (
+    return printable(
         f"scoregap: {folder}: is in use by another run{f', {who}' if who else ''}: wait for it, or stop it: "
         f"scoregap stop {shlex.quote(str(folder))}"
     )
@@ -120,8 +120,11 @@ def refusal(folder: Path) -> str:
 def stop(folder: Path) -> tuple[int, str]:
     """Stop the run in a results folder as Ctrl-C does, and wait for its end. Returns an exit status and what was done.
 
-    Only a process of this user on this machine that is proven to be the one that has the lock gets a signal.
+    Only a process of this user on this machine that is proven to be the one that has the lock gets a signal. Raises
+    InputError if something else than a folder is there.
     """
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise InputError("is not a folder", file=folder, allowed="should be the folder of a study's results, or absent")
     if not taken(folder):
         return 0, f"{folder}: no run is going on: nothing to stop"
     who, here = holder(folder), _this_process()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import DamagedFile, InputError
+from scoregap import DamagedFile, InputError, printable
 from scoregap.runtime import events, locking, receipts, workflow
 from scoregap.runtime.progress import INTERVAL, last, metrics_of, summary
 from scoregap.store.jobs import job_members, job_path
@@ -187,7 +187,7 @@ def render(report: Overview) -> str:
     """The report as text."""
     study, counts = report.study, report.cells
     lines = [
-        f"{study.name}: {counts['cells'].total()} cells in {len(study.jobs)} jobs, in {report.folder}: "
+        f"{study.name}: {counts['cells'].total()} cells in {len(study.jobs)} jobs, in {printable(str(report.folder))}: "
         f"{'a run is going on' if report.going else 'no run is going on'}; the cube {report.cube}",
         "",
         " " * 9 + "".join(f"{state:>10}" for state in STATES),
@@ -201,8 +201,8 @@ def render(report: Overview) -> str:
         begun = [one for one in report.begun if one[2].state == state]
         lines += ["", state] if begun else []
         for stage, job, attempt in begun:
-            lines += [f"  {stage} {job}".rstrip(), f"    {attempt.log}"]
-            lines += [f"    {attempt.says}"] if attempt.says else []
+            lines += [f"  {stage} {job}".rstrip(), f"    {printable(str(attempt.log))}"]
+            lines += [f"    {printable(attempt.says)}"] if attempt.says else []
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from scoregap import InputError, brief
+from scoregap import InputError, brief, printable
 from scoregap.installation import BASELINES, WORKFLOW
 from scoregap.runtime import devices, display, environment, handover, receipts
 from scoregap.runtime.events import DESCRIPTOR, Event, Events, parse
@@ -168,15 +168,16 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
     loaded = load(path)
     gpus = check(loaded, results, cores, profile)
     out = results / loaded.name
+    shown = printable(str(out))
     if not yes:
         _agree_to_losses(loaded, out)
     lock = take(out)
     if lock is None:
         tell(refusal(out), to=sys.stderr)
         return 1
-    tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {out}")
+    tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {shown}")
     for line in receipts.settle(loaded, out, baseline(loaded.name, results)):
-        tell(f"scoregap: {line}", to=sys.stderr)
+        tell(f"scoregap: {printable(line)}", to=sys.stderr)
     handover.write(out, path, results, profile, gpus)
     status, lines, events = follow(handover.command(cores, gpus), out, lock, out / "logs")
     if status == INTERRUPTED:
@@ -184,11 +185,11 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
         return status
     if status:
         why = explain(events, out) or lines[-40:]
-        tell("\n".join(["", *why, f"the study is not complete; logs are in {out / 'logs'}"]), to=sys.stderr)
+        tell("\n".join(["", *why, f"the study is not complete; logs are in {shown}/logs"]), to=sys.stderr)
         return 1
     tell(f"\n{(out / 'comparison.txt').read_text(encoding='utf-8')}")
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):
-        tell(f"{what:<13} {out / name}")
+        tell(f"{what:<13} {shown}/{name}")
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from scoregap import InputError, brief
 from scoregap.data import FAMILIES, refusal
 from scoregap.scores import EXACT, UNTRAINED
-from scoregap.study.schema import AXES, Range, some
+from scoregap.study.schema import AXES, Range, latents, some
 
 MOST_CELLS = 10**6
 
@@ -28,6 +28,7 @@ def check_study(study) -> None:
     _blocks(study)
     for part in study.parts:
         _sections(part)
+        _dimensions(part)
         _geometry(part)
 
 
@@ -124,6 +125,21 @@ def _sections(study) -> None:
                     if not noise.start <= value <= noise.stop:
                         within = f"{noise.start!r} to {noise.stop!r}"
                         refuse(f"{section}.{key}", f"should lie within the trained noise range, {within}", value)
+
+
+def _dimensions(study) -> None:
+    """Every value of manifold_dim is another m: shares of one ambient_dim may come to the same, or to a number."""
+    own = study.whole.blocks[study.block] if study.whole else {}
+    key = ("blocks", study.block, "manifold_dim") if "manifold_dim" in own else ("axes", "manifold_dim")
+    for d in study.axes["ambient_dim"]:
+        taken: dict[int, float] = {}
+        for value in study.axes["manifold_dim"]:
+            if (other := taken.setdefault(latents(value, d), value)) != value:
+                raise InputError(
+                    file=study.path, key=key, value=value,
+                    allowed=f"at ambient_dim {d} it is m = {latents(value, d)}, as {other!r} is: values should be "
+                    "different m",
+                )  # fmt: skip
 
 
 def _covariance(study, train, refuse) -> None:

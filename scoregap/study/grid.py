@@ -35,6 +35,7 @@ from scoregap.study.schema import (
     Spectrum,
     Train,
     code_of,
+    latents,
     read_document,
     resolve,
     some,
@@ -95,8 +96,7 @@ class Cell:
     @property
     def manifold_dim(self) -> int:
         """m, also where the axis gives it as a share of ambient_dim."""
-        m = self["manifold_dim"]
-        return m if isinstance(m, int) else max(1, round(m * self["ambient_dim"]))
+        return latents(self["manifold_dim"], self["ambient_dim"])
 
     @property
     def groups(self) -> tuple[Group, ...]:

@@ -22,7 +22,7 @@ from pydantic_core.core_schema import no_info_after_validator_function
 
 from scoregap import LONGEST, InputError, brief, data, dotted, networks, plugins
 from scoregap.data import FAMILIES, SETTINGS
-from scoregap.laws import VARIANCE_LAWS
+from scoregap.laws import LEAST_SHARE, VARIANCE_LAWS
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
 from scoregap.networks import DECAYS, DRAWS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, TARGETS, VP_MOST_NOISE
 from scoregap.scores import UNTRAINED
@@ -34,6 +34,7 @@ SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of 
 NO_AXIS = ("train.device",)  # changes no result
 ALL = "all"  # in the path of an axis: every member of a list, as manifold.groups.all.width
 MOST_SEEDS = 100_000  # of a count
+KEPT = ("baselines", "benchmarks", "findings")  # folders beside those of studies, of what is kept of runs
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -41,6 +42,7 @@ Variance = Annotated[float, Field(ge=1e-20, le=1e20, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Size = Annotated[int, Field(ge=1, le=10**5)]  # of arrays that are held in memory
 Proportion = Annotated[float, Field(gt=0, lt=1)]
+Width = Annotated[float, Field(ge=LEAST_SHARE, lt=1)]  # or a share of one
 
 
 @dataclass(frozen=True)
@@ -351,11 +353,11 @@ class Sampling(Section):
 class Fit(Section):
     """How gaps and phase times are read off spectra."""
 
-    level: Annotated[Proportion, Field(description="share of its maximum at which a gap opens and closes")] = 0.5
+    level: Annotated[Width, Field(description="share of its maximum at which a gap opens and closes")] = 0.5
     significance: Annotated[
         Proportion, Field(description="of gaps found blind: probability of any where there is none")
     ] = 0.05
-    visibility: Annotated[Proportion, Field(description="width from which a gap found blind counts as visible")] = 0.1
+    visibility: Annotated[Width, Field(description="width from which a gap found blind counts as visible")] = 0.1
     alignment: Annotated[
         Proportion,
         Field(
@@ -401,7 +403,10 @@ class Document(Section):
 
     study: Annotated[
         str,
-        _Matching(r"[a-z][a-z0-9_-]{0,63}", "lower-case letters, digits, - and _, at most 64"),
+        _Matching(
+            rf"(?!(?:{'|'.join(KEPT)})$)[a-z][a-z0-9_-]{{0,63}}",
+            f"lower-case letters, digits, - and _, at most 64, and none of {', '.join(KEPT)}",
+        ),
         Field(description="name of the study, and of its folder of results"),
     ]
     axes: Annotated[
@@ -495,6 +500,11 @@ class Axis(Section):
     seed: Annotated[
         int, Field(ge=0, lt=2**63, description="a count, or a list; each seed has its own F, data and weights")
     ]
+
+
+def latents(manifold_dim: int | float, ambient_dim: int) -> int:
+    """m of a value of the axis manifold_dim: a number of latents, or a share of ambient_dim."""
+    return manifold_dim if isinstance(manifold_dim, int) else max(1, round(manifold_dim * ambient_dim))
 
 
 def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tuple], dict[str, dict[str, tuple]]]:

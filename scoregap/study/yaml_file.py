@@ -5,8 +5,11 @@ path -> what stands there, or an InputError of one line: file, line, what is wro
 By its aliases and merges a file of ten lines may mean 1e9 values, which whoever expands them would work on for hours.
 Here a file has at most MOST_BYTES bytes, MOST_VALUES values (those that aliases repeat count as often as they occur),
 DEEPEST levels, and numbers of MOST_DIGITS characters, and is refused at the first thing that is more.
+
+In YAML 1.1, which this is, 1:40 is 100 and 050 is 40. Whoever writes them means something else: they are refused.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +33,29 @@ def read_yaml(path: Path) -> Any:
         raise InputError(f"cannot be read: {error.strerror}", file=path) from None
     except UnicodeDecodeError:
         raise InputError("is not UTF-8 text", file=path) from None
-    except _BeyondBoundsError as error:
-        raise InputError(f"{error} is not allowed", file=path, key=f"line {error.line}") from None
+    except _RefusedError as error:
+        raise InputError(
+            f"{error} is not allowed", file=path, key=f"line {error.line}", allowed=error.allowed
+        ) from None
     except yaml.YAMLError as error:
         place, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         where = f"line {place.line + 1}" if place else ""
         raise InputError("is not YAML", file=path, key=where, allowed=problem or " ".join(str(error).split())) from None
 
 
-class _BeyondBoundsError(Exception):
-    """What in a file is more than the bounds allow, and the line where that begins."""
+class _RefusedError(Exception):
+    """What in a file is more than the bounds allow, or misleads; the line where that begins; what is allowed."""
 
-    def __init__(self, what: str, mark: yaml.Mark):
+    def __init__(self, what: str, mark: yaml.Mark, allowed: str = ""):
         super().__init__(what)
-        self.line = mark.line + 1
+        self.line, self.allowed = mark.line + 1, allowed
+
+
+def _base(node: yaml.Node) -> int:
+    """The base in which YAML reads a number that does not say so: 60 of 1:40, 8 of 050; 10 of all others."""
+    if ":" in node.value:
+        return 60
+    return 8 if node.tag.endswith(":int") and re.fullmatch("[-+]?0[0-9_]+", node.value) else 10
 
 
 class _Loader(yaml.SafeLoader):
@@ -58,17 +70,17 @@ class _Loader(yaml.SafeLoader):
         """One node, after its bounds; a node that an alias stands for counts again, with all that is in it."""
         mark, alias, before = self.peek_event().start_mark, self.check_event(yaml.AliasEvent), self.count
         if self.depth == DEEPEST:
-            raise _BeyondBoundsError(f"a depth of more than {DEEPEST} levels", mark)
+            raise _RefusedError(f"a depth of more than {DEEPEST} levels", mark)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
         if node is None:
             return None
         if alias and node not in self.sizes:
-            raise _BeyondBoundsError("an alias of what it is in", mark)
+            raise _RefusedError("an alias of what it is in", mark)
         self.count += self.sizes[node] if alias else 1
         if self.count > MOST_VALUES:
-            raise _BeyondBoundsError(f"a file of more than {MOST_VALUES} values (aliases repeat what they name)", mark)
+            raise _RefusedError(f"a file of more than {MOST_VALUES} values (aliases repeat what they name)", mark)
         self.sizes[node] = self.count - before
         return node
 
@@ -76,15 +88,21 @@ class _Loader(yaml.SafeLoader):
         """The value of a node; whatever its constructor raises, as an error with a place. There is one zero: a study
         with -0.0 is no other study."""
         if node.tag in NUMBERS and len(node.value) > MOST_DIGITS:
-            raise _BeyondBoundsError(f"a number of more than {MOST_DIGITS} characters", node.start_mark)
+            raise _RefusedError(f"a number of more than {MOST_DIGITS} characters", node.start_mark)
         try:
             value = super().construct_object(node, deep)
-            return value + 0.0 if isinstance(value, float) else value
         except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):  # of !!timestamp x, !!bool x, ...
             kind = node.tag.rpartition(":")[2]
             raise yaml.MarkedYAMLError(
                 problem=f"{brief(node.value)} is no {kind}", problem_mark=node.start_mark
             ) from None
+        if node.tag in NUMBERS and (base := _base(node)) != 10:
+            what, allowed = (
+                f"{node.value} (YAML's {value!r}, in base {base})",
+                f"should be {value!r}, or a text in quotes",
+            )
+            raise _RefusedError(what, node.start_mark, allowed)
+        return value + 0.0 if isinstance(value, float) else value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """A mapping, each of whose keys is written once."""

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoregap.data import posteriors
+from scoregap import InputError
+from scoregap.data import manifold, posteriors
 
 # Means over x_t of the larger and smaller eigenvalue of Cov / t on one arc, s = 1: (kappa, t) -> (tangent, ghost).
 # By the sums of `plane_grid` and `plane_brute` on finer grids, converged to 1e-6. THEORY.md section 4 has them to about
@@ -417,3 +418,30 @@ def test_empirical_tends_to_the_gaussian_posterior():
     found, expected = posteriors.empirical(x, t, data), posteriors.gaussian(x, t, np.eye(2), variances)
     np.testing.assert_allclose(found.mean, expected.mean, atol=0.03)
     np.testing.assert_allclose(found.jacobian, expected.jacobian, atol=0.03)
+
+
+FAR = [(family, curvature) for family, curvature in (("linear", 0.0), ("arcs", 0.5), ("arcs", 0.01), ("sphere", 1.0))]
+
+
+@pytest.mark.parametrize("size", [1.1e100, 1e155, 1e200, 1e300, -1e300, np.inf, np.nan])
+@pytest.mark.parametrize(("family", "curvature"), FAR)
+def test_points_too_far_for_float64_are_refused(family, curvature, size):
+    truth = manifold(family, 8, [(2, 1.0)], curvature)
+    x = np.zeros((3, 8))
+    x[1, 5] = size
+    for points in (x, np.full((2, 8), size)):
+        with pytest.raises(InputError, match=r"x: .* points should be finite, their coordinates from -1e\+100 to 1e"):
+            truth.exact(points, 1.0)
+    for law, y in ((posteriors.sphere, np.full((2, 3), 1e5 * size)), (posteriors.arc, np.full((1, 1, 2), 1e5 * size))):
+        with pytest.raises(InputError, match=r"y: .* points should be finite, their coordinates from -1e"):
+            law(y, 1.0, 1.0) if law is posteriors.sphere else law(y, np.ones(1), np.ones(1), 1.0)
+
+
+@pytest.mark.parametrize("t", [1e-20, 1.0, 1e20])
+@pytest.mark.parametrize(("family", "curvature"), FAR)
+def test_points_as_far_as_is_allowed_have_a_posterior(family, curvature, t):
+    truth = manifold(family, 8, [(1, 1.0), (1, 0.1)], curvature)
+    for x in (np.full((2, 8), 1e100), np.full((2, 8), -1e100), 1e100 * np.eye(8)):
+        found = truth.exact(x, t)
+        assert np.isfinite(found.spectrum()).all()
+        assert np.isfinite(found.mean).all()

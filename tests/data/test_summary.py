@@ -22,12 +22,35 @@ def test_groups_are_parsed():
 
 @pytest.mark.parametrize(
     "text",
-    ["20", "20:", ":1", "2.5:1", "a:b", "20:1:2", "", "2:1:law", "2:1:width=a", "2:1:colour=1", "2:1:width=1=2"],
+    ["20", "20:", ":1", "2.5:1", "a:b", "20:1:2", "", "2:1:law", "2:1:width=a", "2:1:colour=1", "2:1:width=1=2",
+     "4:1:bend=1:bend=2", "4:1:bend=1:bend=1", "4:1:law=uniform:width=0.5:law=constant", "4_0:1", "4:1_0",
+     "4:1:width=0_5",
+     "٤:1", "4:٠.١", "4:1:bend=١", "４:1"],
 )  # fmt: skip
 def test_bad_group_is_named(text):
     with pytest.raises(InputError, match="COUNT:STD") as error:
         summary.parse_groups(["20:1.0", text])
     assert repr(text) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [
+        (["frame=orthonormal", "frame=random"], "--set: 'frame=random' is not allowed: frame is given already"),
+        (["frame=random", "separation=2", "frame=random"], "--set: 'frame=random' is not allowed: frame is given"),
+        (["separation=1", "separation=1.0"], "--set: 'separation=1.0' is not allowed: separation is given already"),
+        (["separation=1_0"], "--set: 'separation=1_0' is not allowed"),
+        (["separation=١"], "is not allowed: should be NAME=VALUE"),
+        (["=1"], "should be NAME=VALUE"),
+    ],
+)
+def test_settings_are_given_once_and_in_plain_digits(texts, says):
+    with pytest.raises(InputError, match=says):
+        summary.parse_settings(texts)
+
+
+def test_settings_are_parsed():
+    assert summary.parse_settings(["frame=orthonormal", "separation=2e0"]) == {"frame": "orthonormal", "separation": 2}
 
 
 def test_published_example():
@@ -98,6 +121,24 @@ def test_result_is_plain_data_and_renders(ambient_dim, groups):
 def test_bad_level(level):
     with pytest.raises(InputError, match="--level"):
         summary.describe(100, groups_of((20, 1.0)), level)
+
+
+@pytest.mark.parametrize("share", [1e-320, 1e-310, 1e-200, 1e-156, 9e-21, 0.0, 1.0, -0.1, np.nan])
+@pytest.mark.parametrize("name", ["level", "visibility"])
+def test_shares_whose_times_no_float64_holds_are_refused(name, share):
+    with pytest.raises(InputError, match=f"--{name}: .* is not allowed: should be from 1e-20, and less than 1"):
+        summary.describe(20, groups_of((4, 1.0), (4, 0.1)), **{name: share})
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e9])
+@pytest.mark.parametrize("name", ["level", "visibility"])
+def test_times_of_the_least_share_are_numbers(name, scale):
+    result = summary.describe(20, groups_of((4, scale), (4, 0.1 * scale)), **{name: 1e-20})
+    (gap,) = result["intermediate_gaps"]
+    found = [gap["t_open"], gap["t_max"], gap["t_close"], *gap["t_visible"], result["final_gap"]["t_visible"]]
+    assert None not in found
+    assert min(found) > 0
+    assert "1e-20" in summary.render(result)
 
 
 def test_impossible_geometry():

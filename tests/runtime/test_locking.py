@@ -5,11 +5,15 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from bounded import at_once
 from standin import below, left, start
 
 from scoregap import InputError
+from scoregap.__main__ import app
 from scoregap.runtime import locking
 from scoregap.store.results import mark
 
@@ -111,11 +115,48 @@ def test_a_run_may_begin_while_somebody_looks(tmp_path, monkeypatch):
     os.close(lock)
 
 
-@pytest.mark.parametrize("place", ["file", "file/deeper", "absent"])
+@pytest.mark.parametrize("place", ["file/deeper", "absent"])
 def test_no_run_is_going_on_where_there_can_be_no_results(tmp_path, place):
     (tmp_path / "file").write_text("mine")
     assert not locking.taken(tmp_path / place)
     assert locking.stop(tmp_path / place) == (0, f"{tmp_path / place}: no run is going on: nothing to stop")
+
+
+@pytest.mark.parametrize("what", ["file", "FIFO", "device", "dangling link", "circle of links", "link to a file"])
+def test_a_run_in_what_is_no_folder_is_a_mistake(tmp_path, what):
+    path = tmp_path / "results"
+    if what == "device":
+        path = Path("/dev/zero")
+    elif what == "FIFO":
+        os.mkfifo(path)
+    elif what == "file":
+        path.write_text("mine")
+    else:
+        (tmp_path / "file").write_text("mine")
+        path.symlink_to({"circle of links": "results", "link to a file": "file"}.get(what, "absent"))
+    with at_once(), pytest.raises(InputError, match=f"{path}: is not a folder: should be the folder of a study's"):
+        locking.stop(path)
+
+
+@pytest.mark.parametrize("folder", ["a\nb", "a\n", "\x1b[2J", "a\u2028b"])
+def test_what_is_told_of_a_folder_is_one_line_whatever_its_name(tmp_path, monkeypatch, capsys, tiny, folder):
+    """Of `stop`, `status` and a run that another one keeps out."""
+    monkeypatch.chdir(tmp_path)
+    lock = locking.take(tmp_path / folder / "tiny")
+    for words in (["stop", f"{folder}/"], ["stop", f"{folder}/x"], ["stop", str(tiny), "--results", f"{folder}/y"]):
+        with suppress(SystemExit):
+            app(words)
+        told = capsys.readouterr()
+        assert len((told.out + told.err).splitlines()) == 1
+        assert (told.out + told.err).endswith("no run is going on: nothing to stop\n")
+    refusal = locking.refusal(tmp_path / folder / "tiny")
+    os.close(lock)
+    assert refusal.isprintable()
+    with suppress(SystemExit):
+        app(["status", str(tiny), "--results", folder])
+    first, second, *_ = capsys.readouterr().out.split("\n")
+    assert first.startswith("tiny: 12 cells in 6 jobs, in ")
+    assert second == ""
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,37 @@ def test_what_a_block_cannot_be_is_one_line(tmp_path, old, new, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("dims", "manifold_dims", "says"),
+    [
+        ("[8]", "[2, 0.25]", "0.25 is not allowed: at ambient_dim 8 it is m = 2, as 2 is"),
+        ("[8]", "[0.25, 2]", "2 is not allowed: at ambient_dim 8 it is m = 2, as 0.25 is"),
+        ("[8]", "[4, 0.25, 0.26]", "0.26 is not allowed: at ambient_dim 8 it is m = 2, as 0.25 is"),
+        ("[32, 16, 8]", "[2, 0.25]", "0.25 is not allowed: at ambient_dim 8 it is m = 2, as 2 is"),
+        ("[64, 8]", "[0.25, 0.3]", "0.3 is not allowed: at ambient_dim 8 it is m = 2, as 0.25 is"),
+    ],
+)
+def test_values_of_manifold_dim_that_are_one_m_are_refused(tmp_path, dims, manifold_dims, says):
+    sizes = f"ambient_dim: {dims}\n  manifold_dim: {manifold_dims}"
+    with pytest.raises(InputError, match=rf"axes.manifold_dim: {says}: values should be different m"):
+        load(edited(tmp_path, ("ambient_dim: [8]\n  manifold_dim: [2]", sizes)))
+    block = ("  curved: {curvature: [0.0, 0.5]}", f"  sizes: {{ambient_dim: {dims}, manifold_dim: {manifold_dims}}}")
+    with pytest.raises(InputError, match=f"blocks.sizes.manifold_dim: {says}"):
+        load(edited(tmp_path, *BLOCKS, block))
+
+
+def test_values_of_manifold_dim_that_are_one_m_in_one_block_only(tmp_path):
+    """Each grid has its own ambient_dim; the values of two grids are not compared."""
+    shares = ("manifold_dim: [4]", "manifold_dim: [0.25, 0.3]")
+    wide = ("ambient_dim: [8]", "ambient_dim: [64]")
+    for own in ("{ambient_dim: [8]}", "{ambient_dim: [128, 8]}"):
+        block = ("  curved: {curvature: [0.0, 0.5]}", f"  narrow: {own}")
+        with pytest.raises(InputError, match=r"axes.manifold_dim: 0.3 is not allowed: at ambient_dim 8 it is m = 2"):
+            load(edited(tmp_path, *BLOCKS, shares, wide, block))
+    for own in ("{ambient_dim: [128]}", "{ambient_dim: [8], manifold_dim: [0.25]}", "{manifold_dim: [16]}"):
+        load(edited(tmp_path, *BLOCKS, shares, wide, ("  curved: {curvature: [0.0, 0.5]}", f"  other: {own}")))
+
+
 def test_blocks_whose_groups_are_told_apart_are_allowed(tmp_path):
     blocks = "  a: {ambient_dim: [8, 12]}\n  a_ambient_dim_16: {}\n  a_ambient_dim: {ambient_dim: [8, 12]}"
     study = load(edited(tmp_path, *BLOCKS, ("  curved: {curvature: [0.0, 0.5]}", blocks)))

@@ -86,6 +86,9 @@ MISTAKES = {
     "batch over the network": ("batch: [seed]", "batch: [network]", "batch: 'network' is not allowed"),
     "batch over no axis": ("batch: [seed]", "batch: [sede]", "batch: 'sede' is not allowed: should be one of family"),
     "name that leaves the folder": ("study: tiny", "study: ../tiny", "study: '../tiny' is not allowed"),
+    "name of the folder of baselines": ("study: tiny", "study: baselines", "study: 'baselines' is not allowed"),
+    "name of the folder of benchmarks": ("study: tiny", "study: benchmarks", "of baselines, benchmarks, findings"),
+    "name of the folder of findings": ("study: tiny", "study: findings", "study: 'findings' is not allowed: should be"),
     "name for a shell": ("study: tiny", "study: $(id)", "study: '$(id)' is not allowed"),
     "text for a number": ("ambient_dim: [8]", 'ambient_dim: ["8"]', "axes.ambient_dim[0]: '8' is not allowed"),
     "float for a count": ("ambient_dim: [8]", "ambient_dim: [8.0]", "axes.ambient_dim[0]: 8.0 is not allowed"),
@@ -301,3 +304,8 @@ def test_axes_of_members_are_refused_or_every_cell_shows_what_its_labels_say(mem
             member = axis.split(".")[2]
             groups = cell.manifold.groups if member == "all" else [cell.manifold.groups[int(member)]]
             assert {getattr(group, name) for group in groups} == {cell[axis]}
+
+
+@pytest.mark.parametrize("name", ["baseline", "baselines2", "findings_", "benchmarks-1", "abaselines"])
+def test_names_like_those_of_kept_folders_are_allowed(tmp_path, name):
+    assert load(edited(tmp_path, ("study: tiny", f"study: {name}"))).name == name

@@ -77,6 +77,35 @@ def test_numbers_of_many_digits_are_refused_however_they_are_written(tmp_path, n
     refused(tmp_path / "a.yaml", f"a: {number}\n", f"line 1: a number of more than {MOST_DIGITS} characters is not")
 
 
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        ("1:40", "1:40 (YAML's 100, in base 60) is not allowed: should be 100, or a text in quotes"),
+        ("-1:40", "-1:40 (YAML's -100, in base 60)"),
+        ("190:20:30", "190:20:30 (YAML's 685230, in base 60)"),
+        ("1:30.5", "1:30.5 (YAML's 90.5, in base 60)"),
+        ("!!int '2:00'", "2:00 (YAML's 120, in base 60)"),
+        ("!!float '1:40'", "1:40 (YAML's 100.0, in base 60)"),
+        ("050", "050 (YAML's 40, in base 8) is not allowed: should be 40, or a text in quotes"),
+        ("-017", "-017 (YAML's -15, in base 8)"),
+        ("+0_10", "+0_10 (YAML's 8, in base 8)"),
+        ("007", "007 (YAML's 7, in base 8)"),
+        ("!!int '010'", "010 (YAML's 8, in base 8)"),
+    ],
+)
+def test_numbers_that_mean_another_than_they_look_are_refused(tmp_path, number, says):
+    for text in ("a: 1\nb: {}\n", "a: 1\nb: [2, {}]\n", "a: 1\n? {}\n: 3\n", "a: 1\nb: &x {}\nc: *x\n"):
+        refused(tmp_path / "a.yaml", text.replace("{}", number), f"line 2: {says}")
+
+
+def test_other_forms_of_numbers_and_texts_are_read_as_before(tmp_path):
+    forms = ("0", "-0", "0.5", "007.5", "1e-3", "1.0e-3", "1_000", "0x1F", "0b101", "0o50", "'1:40'", "'050'", "08",
+             "!!float '050'", "1:61", "a:1", "2001-01-01", "12:30:99")  # fmt: skip
+    text = "".join(f"- {form}\n" for form in forms)
+    (tmp_path / "a.yaml").write_text(text)
+    assert read_yaml(tmp_path / "a.yaml") == yaml.safe_load(text)
+
+
 def test_numbers_of_a_few_digits_are_read(tmp_path):
     (tmp_path / "a.yaml").write_text(f"- {'9' * 400}\n- 0x{'f' * 90}\n- 1.5e+3\n- {'9' * 999}x\n- .inf\n")
     nines, hexadecimal, thousands, text, endless = read_yaml(tmp_path / "a.yaml")
