@@ -18,7 +18,7 @@ from scoregap import DamagedFile, InputError, cubes
 from scoregap.regression.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
 from scoregap.store.files import write_text
 from scoregap.store.jobs import job_path
-from scoregap.store.opening import read_text
+from scoregap.store.opening import lacks_resources, read_text
 from scoregap.store.ownership import Kind, json_with
 from scoregap.store.weights import weights_members
 from scoregap.study import Study, digest
@@ -119,6 +119,8 @@ def read(path: Path) -> Record:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise InputError("is no baseline", file=path, allowed="make one with `scoregap baseline accept`") from None
     except OSError as error:
+        if lacks_resources(error):
+            raise
         raise InputError(f"is no baseline: {error.strerror}", file=path, allowed="should be a file of JSON") from None
     except ValidationError as error:
         first = error.errors()[0]
