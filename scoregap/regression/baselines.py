@@ -116,8 +116,11 @@ def read(path: Path) -> Record:
         if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
             raise DamagedFile(f"{path}: is of another version of scoregap: take its own, or accept the baseline again")
         record = Record.model_validate(content)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError("is no baseline", file=path, allowed="make one with `scoregap baseline accept`") from None
+    except IsADirectoryError:
+        allowed = "should be a file, as `scoregap baseline accept` makes one"
+        raise InputError("is a folder", file=path, allowed=allowed) from None
     except OSError as error:
         if lacks_resources(error):
             raise
