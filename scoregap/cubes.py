@@ -35,6 +35,9 @@ def _refuse_others(study: Study, cube: Path, found: dict[str, xr.Dataset]) -> No
 
 def open_cube(study: str | Path, results: str | Path = "results") -> xr.Dataset | xr.DataTree:
     """See `scoregap.open`."""
+    for name, value in (("study", study), ("results", results)):
+        if not isinstance(value, str | Path):
+            raise InputError(key=name, value=value, allowed="should be a path")
     path, loaded = Path(study), None
     if path.suffix in (".yaml", ".yml"):
         loaded = load(path)

@@ -36,7 +36,7 @@ def update(
     wanted: dict[str, Cell] = {}
     for key, cell in zip(keys, job.cells, strict=True):
         wanted.setdefault(key, cell)
-    found = earlier(out, wanted)
+    found = earlier(out, wanted, variables.made(stage, job.first.dimension))
     fresh = [key for key in wanted if key not in found]
     beat = Heartbeat(unit, len(fresh) * units)
     found |= {key: compute(wanted[key], beat) for key in fresh}
@@ -44,12 +44,12 @@ def update(
     return [out]
 
 
-def earlier(path: Path, wanted: dict[str, Cell]) -> dict[str, Result]:
-    """Results in an earlier file, by key, of the cells that are wanted."""
+def earlier(path: Path, wanted: dict[str, Cell], names: tuple[str, ...]) -> dict[str, Result]:
+    """Results in an earlier file, by key, of the cells that are wanted; names: of the variables of each."""
     if not path.exists():
         return {}
     try:
-        arrays, keys = read_job(path)
+        arrays, keys = read_job(path, wanted, names)
     except DamagedFile as error:
         print(f"not reused: {error}", file=sys.stderr)
         return {}

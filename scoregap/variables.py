@@ -202,6 +202,21 @@ VARIABLES["t_alignment_state"] = Variable(
 )
 VARIABLES["model_misfit"] = Variable(("gap",), "float64", "1", "rms distance of the gap width from the fitted shape")
 
+# Those that a stage makes for a cell; the cube adds its references.
+MADE: dict[str, tuple[str, ...]] = {
+    "spectrum": (
+        "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment",
+        "worst_alignment", "alignment_of_point", "has_gap", "training_step", "training_loss", "training_excess",
+        "training_flops", "training_excess_by_level",
+    ),
+    "dimension": ("estimate", "estimate_cost", "point_dimension", "data_estimate"),
+    "sample": ("sample_off_manifold", "sample_distance", "sample_truth_distance"),
+}  # fmt: skip
+_REFERENCES = ("gaussian_", "exact_")
+MADE["fit"] = tuple(
+    name for name in VARIABLES if not any(name in names for names in MADE.values()) and not name.startswith(_REFERENCES)
+)
+
 COORDINATES = {
     "family": ("1", "manifold family"),
     "ambient_dim": ("1", "dimension of the data space, d"),
@@ -245,6 +260,12 @@ def of_dimension(settings) -> dict[str, np.ndarray]:
         "data_estimator": np.array(settings.of_data, object),
     }
     return {name: values for name, values in every.items() if len(values)}
+
+
+def made(stage: str, dimension=None) -> tuple[str, ...]:
+    """The variables that a stage makes for a cell; dimension: the study's section of that name."""
+    coords = of_dimension(dimension) if stage == "dimension" else {}
+    return tuple(name for name in MADE[stage] if stage != "dimension" or set(VARIABLES[name].dims) <= coords.keys())
 
 
 def of_sampling(settings) -> dict[str, np.ndarray]:

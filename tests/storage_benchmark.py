@@ -19,7 +19,6 @@ import xarray as xr
 from tiny import write_job
 
 from scoregap import variables
-from scoregap.stages import fit, spectrum
 from scoregap.store.cube import read_cube
 from scoregap.store.jobs import read_job
 from scoregap.study import load
@@ -98,8 +97,8 @@ def write_jobs(folder, study):
     """(seconds, files) of writing the job files of a study, numbers not counted."""
     rng, took, files = np.random.default_rng(0), 0.0, 0
     for job in load(study).jobs.values():
-        for stage, names in (("spectrum", spectrum.NAMES), ("fit", fit.NAMES)):
-            ds, keys = invented(rng, job, names), job.keys(stage)
+        for stage in ("spectrum", "fit"):
+            ds, keys = invented(rng, job, variables.made(stage)), job.keys(stage)
             start = time.perf_counter()
             write_job(folder / stage / f"{job.id}.zarr.zip", ds, keys)
             took, files = took + time.perf_counter() - start, files + 1

@@ -9,10 +9,11 @@ from bounded import at_once
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import scoregap
 from scoregap import InputError, arguments, data, diffusion
 from scoregap.data import posteriors
 from scoregap.data.summary import describe
-from scoregap.laws import random_matrix, times
+from scoregap.laws import draws, extremes, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
 from scoregap.measure import differences, dimension, distances, gaps, lanczos, phases, spectra, trajectories
 from scoregap.scores.closed import Exact
@@ -231,6 +232,25 @@ CALLS = {
         {"times": GRID, "cosine": 1 / (1 + np.stack([GRID, 2 * GRID], -1)), "threshold": 0.9},
         {"times": ASCENDING, "cosine": (None, "x", WIDTHS[:5], WIDTHS[:, 0]), "threshold": SHARE},
     ),
+    "widest": (gaps.widest, {"eigenvalues": [0.0, -1.0]}, {"eigenvalues": (None, "x", 1.0, [], [NAN], [1j])}),
+    "number": (draws.number, {"manifold_dim": 9}, {"manifold_dim": WHOLE}),
+    "widest_spacing": (
+        draws.widest_spacing,
+        {"t": [0.1], "variances": [[2.0, 1.0]]},
+        {"t": (None, "x", 1.0, [], [NAN], [-1.0], [0.0]), "variances": (None, "x", [1.0], [[NAN, 1.0]], [[]])},
+    ),
+    "phase_times": (
+        lambda **a: draws.phase_times(boundary=1, level=0.5, visibility=0.1, **a),
+        {"variances": [[2.0, 0.1]]},
+        {"variances": (None, "x", [1.0], [[NAN, 1.0]], [[]], [[1j, 1j]])},
+    ),
+    "upper": (extremes.upper, {"x": [0.1]}, {"x": (None, "x", -1.0, [0.1, -0.1], 1j)}),
+    "lower": (extremes.lower, {"x": 0.1}, {"x": POSITIVE}),
+    "critical_ratio": (
+        random_matrix.critical_ratio,
+        {"alpha": 0.5, "fraction": 0.5},
+        {"alpha": (None, "x", 1j, True), "fraction": (None, "x", 1j, True)},
+    ),
     "spectra": (
         spectra.spectra,
         {"jacobian": np.eye(3)[None] / 2},
@@ -427,3 +447,13 @@ def test_numbers_are_float64_and_keep_their_shape():
         arguments.array("a", np.zeros((0, 3)), "n", 3)
     with pytest.raises(InputError, match=r"^a: the shape \(\) is not allowed: should be \(\.\.\., k, 2\)$"):
         arguments.array("a", 1.0, "...", "k", 2)
+
+
+@pytest.mark.parametrize("bad", [None, 3, 1.5, b"x", ["x"], {}])
+def test_names_and_paths_are_texts(bad):
+    with pytest.raises(InputError, match=r"^name: .* is not allowed: should be one of skdim_"):
+        dimension.peer(bad, CLEAN)
+    with pytest.raises(InputError, match=r"^study: .* is not allowed: should be a path$"):
+        scoregap.open(bad)
+    with pytest.raises(InputError, match=r"^results: .* is not allowed: should be a path$"):
+        scoregap.open("quickstart", bad)

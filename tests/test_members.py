@@ -1,11 +1,14 @@
 """A job's file grows by what is new, and by nothing else."""
 
+import shutil
+
 import numpy as np
 import pytest
-from tiny import WITH_DIMENSION, edited, read_job, write_job
+from tiny import WITH_DIMENSION, WITH_SAMPLING, edited, read_job, write_job
 
-from scoregap import members
-from scoregap.stages import dimension, fit, spectrum, train
+from scoregap import DamagedFile, InputError, members, variables
+from scoregap.stages import cube, dimension, fit, sample, spectrum, train
+from scoregap.store import jobs
 from scoregap.store.jobs import job_path
 from scoregap.store.results import mark
 from scoregap.study import load
@@ -107,3 +110,62 @@ def test_equal_results_are_computed_once(tmp_path):
     asked.clear()
     members.update(tmp_path / "fit", job, "fit", compute)
     assert asked == [(level, seed) for level in (0.4, 0.5) for seed in (0, 1)]
+
+
+SMALL = (WITH_DIMENSION, WITH_SAMPLING, ("network: [exact, gaussian, gated-8]", "network: [exact]"),
+         ("[0.0, 0.5]", "[0.5]"), ("count: 24", "count: 8"))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """(study file, its job, results folder) with a file of every stage of a job but training."""
+    folder = tmp_path_factory.mktemp("small")
+    path = edited(folder, *SMALL)
+    (job,) = load(path).jobs.values()
+    for stage, module in (("spectrum", spectrum), ("dimension", dimension), ("sample", sample)):
+        module.run(path, job.id, job_path(folder, job.id, stage))
+    fit.run(path, job.id, job_path(folder, job.id, "spectrum"), job_path(folder, job.id, "fit"))
+    return path, job, folder
+
+
+def gathered(path, folder, out):
+    return cube.run(path, folder / "spectrum", folder / "fit", out, folder / "dimension", folder / "sample")
+
+
+@pytest.mark.parametrize("stage", ["spectrum", "fit", "dimension", "sample"])
+def test_a_file_without_a_variable_of_its_stage_is_damaged_and_made_again(small, stage, tmp_path, capsys):
+    """Though its list agrees: whoever lost the variable wrote the list."""
+    path, job, _ = small
+    folder = shutil.copytree(small[2], tmp_path / "results")
+    file = job_path(folder, job.id, stage)
+    whole, (arrays, keys) = file.read_bytes(), jobs.read_job(file)
+    assert set(arrays) == set(variables.made(stage, job.first.dimension))
+    lost = sorted(arrays)[:: max(1, len(arrays) // 2)]
+    for name in lost:
+        jobs.write_job(file, {other: one for other, one in arrays.items() if other != name}, keys, stage)
+        said = rf"{stage}/{job.id}\.zarr\.zip: is damaged: it has no variable {name}; run the study again"
+        with pytest.raises(DamagedFile, match=said):
+            gathered(path, folder, tmp_path / "cube.zarr")
+        assert not (tmp_path / "cube.zarr").exists()
+        if stage == "spectrum":
+            with pytest.raises(DamagedFile, match=said):
+                fit.run(path, job.id, file, tmp_path / "fit")
+    {"spectrum": spectrum, "dimension": dimension, "sample": sample}.get(stage, fit).run(
+        path, job.id, *([job_path(folder, job.id, "spectrum")] if stage == "fit" else []), file
+    )
+    assert f"not reused: {file}: is damaged: it has no variable {lost[-1]}" in capsys.readouterr().err
+    assert file.read_bytes() == whole
+
+
+def test_a_file_of_another_study_lacks_nothing_that_it_should_have(small, tmp_path):
+    """Of a section that asks for other estimators, and so makes other variables."""
+    _, job, folder = small
+    other = edited(tmp_path, *SMALL, ("flipd_hutchinson, local_pca]", "flipd_hutchinson]"))
+    (theirs,) = load(other).jobs.values()
+    assert len(variables.made("dimension", theirs.first.dimension)) == 3
+    fewer = tmp_path / "dimension" / f"{job.id}.zarr.zip"
+    dimension.run(other, theirs.id, fewer)
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, ignore=lambda *_: ["dimension", "edited.yaml"])
+    assert len(gathered(other, tmp_path, tmp_path / "cube.zarr")) == 2
+    with pytest.raises(InputError, match="is not of this study as it is now: rerun dimension"):
+        gathered(small[0], tmp_path, tmp_path / "other.zarr")

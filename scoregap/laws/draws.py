@@ -9,6 +9,7 @@ score of a flat manifold has the eigenvalues v / (v + t) of G for the squared si
 
 import numpy as np
 
+from scoregap.arguments import known, positive, whole
 from scoregap.laws import times
 
 AT_ONCE = 4_000_000  # matrix entries drawn together
@@ -18,7 +19,7 @@ MOST, FEWEST = 2000, 200  # of `number`
 
 def number(manifold_dim: int) -> int:
     """How many draws of F take seconds: MOST of small ones, FEWEST at least."""
-    return int(np.clip(WORK / manifold_dim**3, FEWEST, MOST))
+    return int(np.clip(WORK / whole("manifold_dim", manifold_dim) ** 3, FEWEST, MOST))
 
 
 def squared_singular_values(
@@ -50,6 +51,7 @@ def widest_spacing(t: np.ndarray, variances: np.ndarray, apart: tuple[int, ...] 
     t: (times,). variances: (draws, m) descending. apart: numbers of modes above the gaps that the law has between
     groups, which do not count. NaN where no spacing is left.
     """
+    t, variances = positive("t", t, "times"), known("variances", variances, "draws", "m")
     counted = np.setdiff1d(np.arange(variances.shape[1] - 1), np.array(apart, int) - 1)
     widest = np.full(len(variances), -np.inf if len(counted) else np.nan)
     for one in t:
@@ -66,6 +68,7 @@ def phase_times(variances: np.ndarray, boundary: int | None, level: float, visib
     `fit`: NaN for a gap that is never as wide as `visibility`, as `measure.phases.fit` has it. No grid of times cuts
     them, since those inside it alone would be a selection.
     """
+    variances = known("variances", variances, "draws", "m")
     lowest = variances[:, -1]
     found = {"t_consolidation": times.consolidation(lowest)}
     if boundary is not None:

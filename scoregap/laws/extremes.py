@@ -12,6 +12,8 @@ from functools import cache
 
 import numpy as np
 
+from scoregap.arguments import between, not_negative
+
 # Of the Tracy-Widom law for real matrices (Tracy and Widom 1996; Bornemann 2010).
 TRACY_WIDOM_MEAN = -1.2065335745820
 TRACY_WIDOM_STD = 1.2680340580
@@ -24,6 +26,7 @@ STEPS = 48  # of the integral over the law
 
 def upper(x):
     """Mean and standard deviation of (1 + x TW / 2)^2: Tracy and Widom's law, taken of the singular value."""
+    x = not_negative("x", x)
     mean, variance = TRACY_WIDOM_MEAN, TRACY_WIDOM_STD**2
     third, fourth = TRACY_WIDOM_SKEWNESS * TRACY_WIDOM_STD**3, TRACY_WIDOM_EXCESS * variance**2
     with_square = third + 2 * mean * variance  # covariance of TW and its square
@@ -37,6 +40,7 @@ def lower(x):
 
     Those of `hard_wall` with the nu that has this x: its edge lies at (nu / 2)^2 and has the scale (nu / 2)^(4/3).
     """
+    x = between("x", x, 0)
     nu = 2 * x**-1.5
     if nu <= FAR:
         mean, spread = hard_wall(float(nu))

@@ -234,7 +234,7 @@ def critical_ratio(alpha, fraction):
 
     which has one root in [0, 1] for alpha f <= 1. NaN for alpha f > 1 and outside alpha > 0, 0 <= f <= 1.
     """
-    alpha, fraction = np.broadcast_arrays(np.asarray(alpha, float), np.asarray(fraction, float))
+    alpha, fraction = np.broadcast_arrays(array("alpha", alpha, "..."), array("fraction", fraction, "..."))
     possible = (alpha > 0) & (fraction >= 0) & (fraction <= 1) & (alpha * fraction <= 1)
     upper = np.cbrt(np.where(possible, alpha * fraction, np.nan))
     lower = np.cbrt(np.where(possible, alpha * (1 - fraction), np.nan))

@@ -130,7 +130,7 @@ def peer(name, data):
     Data are converted to float64, as integers stay integers there (and wrap around), and of rows that are copies of
     others one is left, with a warning: where points coincide MLE is 0.
     """
-    if name not in PEERS:
+    if not isinstance(name, str) or name not in PEERS:
         raise InputError(key="name", value=name, allowed=f"should be one of {', '.join(PEERS)}")
     data = known("data", data, "n", "d")
     if not has_peers():

@@ -76,6 +76,7 @@ def widest(eigenvalues):
 
     eigenvalues: (..., modes) of t J, descending. Returns (...), from 1 to modes.
     """
+    eigenvalues = known("eigenvalues", eigenvalues, "...", "modes")
     return (-np.diff(_with_floor(eigenvalues))).argmax(-1) + 1
 
 

@@ -18,7 +18,7 @@ from scoregap import DamagedFile, InputError, cubes
 from scoregap.regression.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
 from scoregap.store.files import write_text
 from scoregap.store.jobs import job_path
-from scoregap.store.opening import read_text
+from scoregap.store.opening import lacks_resources, read_text
 from scoregap.store.ownership import Kind, json_with
 from scoregap.store.weights import weights_members
 from scoregap.study import Study, digest
@@ -116,9 +116,14 @@ def read(path: Path) -> Record:
         if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
             raise DamagedFile(f"{path}: is of another version of scoregap: take its own, or accept the baseline again")
         record = Record.model_validate(content)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError("is no baseline", file=path, allowed="make one with `scoregap baseline accept`") from None
+    except IsADirectoryError:
+        allowed = "should be a file, as `scoregap baseline accept` makes one"
+        raise InputError("is a folder", file=path, allowed=allowed) from None
     except OSError as error:
+        if lacks_resources(error):
+            raise
         raise InputError(f"is no baseline: {error.strerror}", file=path, allowed="should be a file of JSON") from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -16,7 +16,7 @@ from scoregap import DamagedFile, InputError, printable
 from scoregap.runtime import events, locking, receipts, workflow
 from scoregap.runtime.progress import INTERVAL, last, metrics_of, summary
 from scoregap.store.jobs import job_members, job_path
-from scoregap.store.opening import regular
+from scoregap.store.opening import lacks_resources, regular
 from scoregap.store.weights import weights_members
 from scoregap.study import Job, Study
 from scoregap.study.stages import STAGES
@@ -63,6 +63,8 @@ def look(study: Study, results: Path) -> Overview:
                 pass
         return _look(study, results, folder)
     except OSError as error:
+        if lacks_resources(error):
+            raise
         why = f"{error.filename or folder}: {error.strerror}; should be a folder one can read, or absent"
         raise InputError(key="--results", value=results, allowed=why) from None
 

@@ -79,7 +79,7 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     """
     if cores not in (None, "all") and not re.fullmatch("0*[1-9][0-9]{0,5}", cores):
         raise InputError(key="--cores", value=cores, allowed="should be a number from 1, or all")
-    if not os.path.isfile(profile / "config.yaml"):
+    if not os.path.lexists(profile / "config.yaml"):  # what it is if it is no file, its reader says
         raise InputError(key="--profile", value=profile, allowed="should be a folder with a config.yaml")
     existing = _check_results(results, results / study.name)
     executor, settings = _executor(profile)

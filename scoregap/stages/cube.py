@@ -115,7 +115,7 @@ def gather(
             path = folder / f"{job.id}.zarr.zip"
             if not path.exists():
                 continue
-            arrays, keys = read_job(path)
+            arrays, keys = read_job(path, job.keys(stage), variables.made(stage, job.first.dimension))
             if keys != job.keys(stage):
                 raise InputError("is not of this study as it is now", file=path, allowed=f"rerun {stage}")
             here = [i for i, cell in enumerate(job.cells) if cell.values in place]

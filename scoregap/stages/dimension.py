@@ -26,8 +26,6 @@ from scoregap.scores.base import Score
 from scoregap.study import Cell, load
 from scoregap.study.schema import Dimension
 
-NAMES = ("estimate", "estimate_cost", "point_dimension", "data_estimate")
-
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
     """Estimate dimensions in job JOB of study STUDY, from WEIGHTS if it was trained, and write them to OUT."""
@@ -58,10 +56,11 @@ def costs(settings: Dimension, d: int) -> dict[str, int]:
 
 
 def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heartbeat) -> dict[str, np.ndarray]:
-    """Every variable in NAMES that the section asks for, for one cell. found: of its job; beat: told of every time."""
+    """Every variable that the section asks for, for one cell. found: of its job; beat: told of every time."""
     coords = variables.of_dimension(settings)
-    names = tuple(name for name in NAMES if set(variables.VARIABLES[name].dims) <= coords.keys())
-    result = variables.blank(names, {dim: len(values) for dim, values in coords.items()})
+    result = variables.blank(
+        variables.made("dimension", settings), {dim: len(values) for dim, values in coords.items()}
+    )
     truth, d = cell.truth(), cell["ambient_dim"]
     rng = np.random.default_rng(cell.seed("points"))
     clean, latents = truth.sample(rng, settings.points)

@@ -18,21 +18,12 @@ from scoregap.store.jobs import read_job
 from scoregap.study import Cell, load
 
 LAWS = ("law", "corrected")
-NAMES = (
-    "boundary", "gap_width", "law_gap_width", "edge", "law_edge", "corrected_edge", "corrected_edge_std",
-    "dimension", "gap_count", "dimension_overall", "gap_count_overall",
-    *(f"{name}{end}" for name in phases.QUANTITIES for end in ("", "_low", "_high")), "model_misfit",
-    *(f"{name}_state" for name in (*phases.TIMES, *phases.MODEL)),
-    *(f"{law}_{name}" for law in LAWS for name in (*phases.TIMES, *phases.MODEL)),
-    *(f"law_{name}_state" for name in (*phases.TIMES, *phases.MODEL)),
-    *(f"t_alignment{end}" for end in ("", "_low", "_high", "_state")),
-)  # fmt: skip
 
 
 def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
     """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
     loaded = load(study).job(job)
-    arrays, keys = read_job(spectra)
+    arrays, keys = read_job(spectra, loaded.keys("spectrum"), variables.made("spectrum"))
     if keys != loaded.keys("spectrum"):
         raise InputError("is not of this study as it is now", file=spectra, allowed="rerun spectrum")
     place = {key: i for i, key in enumerate(keys)}
@@ -46,7 +37,7 @@ def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
 
 
 def fit(cell: Cell, measured: members.Result) -> members.Result:
-    """Every variable in NAMES for one cell. measured: its variables of the spectrum stage."""
+    """Every variable of the stage for one cell. measured: its variables of the spectrum stage."""
     settings, truth = cell.fit, cell.truth()
     sizes = {
         "time": cell.spectrum.times.count,
@@ -55,7 +46,7 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
         "side": len(variables.SIDES),
         "estimator": len(variables.ESTIMATORS),
     }
-    result = variables.blank(NAMES, sizes)
+    result = variables.blank(variables.made("fit"), sizes)
     if isinstance(truth, Groups):
         fit_gaps(result, cell, truth, measured)
     if measured["status"] == 1:

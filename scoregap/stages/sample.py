@@ -26,8 +26,6 @@ from scoregap.scores.closed import Exact
 from scoregap.study import Cell, load
 from scoregap.study.schema import Sampling
 
-NAMES = ("sample_off_manifold", "sample_distance", "sample_truth_distance")
-
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
     """Make samples in job JOB of study STUDY, from WEIGHTS if it was trained, and write their errors to OUT."""
@@ -44,20 +42,20 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
 
 
 def measure(cell: Cell, settings: Sampling, found: trained.Trained, beat: Heartbeat) -> dict[str, np.ndarray]:
-    """Every variable in NAMES for one cell; NaN where it has no score. beat: told when it is done."""
+    """Every variable of the stage for one cell; NaN where it has no score. beat: told when it is done."""
     sizes = {dim: len(values) for dim, values in variables.of_sampling(settings).items()} | {"group": cell.gaps}
-    result, truth = variables.blank(NAMES, sizes), cell.truth()
+    result, truth = variables.blank(variables.made("sample"), sizes), cell.truth()
     if isinstance(truth, Nearest) and isinstance(truth, Posterior) and not found.diverged(cell):
         own, rng = found.score(cell, truth), np.random.default_rng(cell.seed("points"))
         made = errors(truth, None if own == Exact(truth) else own.denoise, settings, rng)
-        for name, values in zip(NAMES, made, strict=True):
+        for name, values in zip(variables.made("sample"), made, strict=True):
             result[name][:] = values
     beat.advance(1)
     return result
 
 
 def errors(truth, own, settings: Sampling, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The variables in NAMES, (orders, switches), (orders, switches, groups) and (samplers, groups).
+    """The variables of the stage, (orders, switches), (orders, switches, groups) and (samplers, groups).
 
     own: denoiser (points (n, d), t) -> (n, d); None: the exact one. NaN where a sample is not finite.
     """

@@ -26,12 +26,6 @@ from scoregap.scores.closed import Exact
 from scoregap.scores.differences import Differences
 from scoregap.study import Cell, load
 
-NAMES = (
-    "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment",
-    "worst_alignment", "alignment_of_point", "has_gap", "training_step", "training_loss", "training_excess",
-    "training_flops", "training_excess_by_level",
-)  # fmt: skip
-
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
     """Measure job JOB of study STUDY, from WEIGHTS if it was trained, and write its spectra to OUT."""
@@ -45,7 +39,7 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
 
 
 def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) -> dict[str, np.ndarray]:
-    """Every variable in NAMES for one cell of a job; beat: told of every time that is done."""
+    """Every variable of the stage for one cell of a job; beat: told of every time that is done."""
     settings, d = cell.spectrum, cell["ambient_dim"]
     t, points = settings.times.values, settings.points
     sizes = {
@@ -57,7 +51,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         "evaluation": variables.EVALUATIONS,
         "level": variables.LEVELS,
     }
-    result = variables.blank(NAMES, sizes)
+    result = variables.blank(variables.made("spectrum"), sizes)
     for name, values in of_job.curves(cell).items():
         result[name][:] = values
     if of_job.diverged(cell):

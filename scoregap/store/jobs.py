@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,9 @@ def write_job(path: Path, arrays: Arrays, members: list[str], stage: str) -> Non
             archive.writestr(zipfile.ZipInfo(name), content)
 
 
-def read_job(path: Path) -> tuple[Arrays, list[str]]:
-    """What `write_job` wrote. Raises DamagedFile."""
+def read_job(path: Path, wanted: Iterable[str] = (), names: Iterable[str] = ()) -> tuple[Arrays, list[str]]:
+    """What `write_job` wrote. names: arrays without which a file with a member of the keys `wanted` is damaged. Raises
+    DamagedFile."""
     import zarr
 
     with reading(path):
@@ -76,16 +78,18 @@ def read_job(path: Path) -> tuple[Arrays, list[str]]:
         with zarr.storage.ZipStore(path, mode="r") as store:
             group: Any = zarr.open_group(store, mode="r", zarr_format=3)
             arrays = {name: (tuple(one.metadata.dimension_names), one[...]) for name, one in sorted(group.arrays())}
-            return arrays, _keys(path, group, (array for _, array in arrays.values()))
+            return arrays, _keys(path, group, (array for _, array in arrays.values()), wanted, names)
 
 
-def _keys(path: Path, group, arrays) -> list[str]:
-    """Keys of the members of a job's file, if they are keys and its arrays have as many."""
+def _keys(path: Path, group, arrays, wanted=(), names=()) -> list[str]:
+    """Keys of the members of a job's file, if they are keys and its arrays have as many; `read_job` says the rest."""
     keys = json.loads(str(group.attrs["members"]))
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise damaged(path, "is damaged: its members have no keys")
     if any(array.shape[:1] != (len(keys),) for array in arrays):
         raise damaged(path, f"is damaged: it has {len(keys)} members, and arrays of others")
+    if not set(keys).isdisjoint(wanted) and (lost := sorted(name for name in names if name not in group)):
+        raise damaged(path, f"is damaged: it has no variable {lost[0]}")
     return keys
 
 

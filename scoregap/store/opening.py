@@ -21,15 +21,22 @@ KINDS = (
 )  # fmt: skip
 
 
-# Errors of the machine or of rights: whether a file is what was written, they do not say.
-_OF_THE_MACHINE = {
-    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EIO,
-    errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ENOLCK,
+# Errors of the machine, whatever path it was given.
+_RESOURCES = {
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EINTR,
+    errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ENOLCK,
 }  # fmt: skip
+# And of rights: whether a file is what was written, they do not say.
+_OF_THE_MACHINE = _RESOURCES | {errno.EACCES, errno.EPERM}
 
 
 class NotRegular(OSError):
     """What is there is no regular file."""
+
+
+def lacks_resources(error: OSError) -> bool:
+    """Whether an error is the machine's, and not of the path that was given."""
+    return error.errno in _RESOURCES
 
 
 def of_the_machine(error: BaseException) -> bool:

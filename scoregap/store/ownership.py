@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from scoregap import InputError
-from scoregap.store.opening import of_the_machine, read_bytes, read_text
+from scoregap.store.opening import lacks_resources, of_the_machine, read_bytes, read_text
 
 MARK = ".scoregap"  # the file in a results folder by which it is one
 MARKED = "This folder and what scoregap has made in it are replaced by scoregap as it needs.\n"
@@ -63,6 +63,8 @@ def own(path: Path, kind: Kind) -> Path:
             refuse(f"{above} is not a folder")
         return target
     except OSError as error:  # a circle of links, a folder that may not be looked into
+        if lacks_resources(error):
+            raise
         refuse(error.strerror or str(error))
     if not (stat.S_ISDIR if kind.inside else stat.S_ISREG)(mode) or not target.exists():
         refuse("is a folder" if stat.S_ISDIR(mode) else "is a file" if stat.S_ISREG(mode) else "is not a regular file")

@@ -581,7 +581,8 @@ def _validated(path: Path, prefix: str, model, content) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        loc = [part for part in first["loc"] if part not in ("function-after", "constrained-int", "constrained-float")]
+        inner = ("function-after", "constrained-int", "constrained-float", "[key]")
+        loc = [part for part in first["loc"] if part not in inner]
         if first["type"] == "extra_forbidden":
             owner = model
             for part in loc[:-1]:

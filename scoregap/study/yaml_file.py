@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from scoregap import InputError, brief
-from scoregap.store.opening import read_bytes
+from scoregap.store.opening import lacks_resources, read_bytes
 
 MOST_BYTES = 2**20
 MOST_VALUES = 100_000
@@ -26,10 +26,13 @@ NUMBERS = {f"tag:yaml.org,2002:{name}" for name in ("int", "float")}
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML file, as `yaml.safe_load` has it; a key may be written once. Raises InputError."""
+    """The content of a YAML file, as `yaml.safe_load` has it; a key may be written once. Raises InputError, and
+    OSError where the machine has no more to give."""
     try:
         return yaml.load(read_bytes(path, MOST_BYTES).decode("utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
     except OSError as error:
+        if lacks_resources(error):
+            raise
         raise InputError(f"cannot be read: {error.strerror}", file=path) from None
     except UnicodeDecodeError:
         raise InputError("is not UTF-8 text", file=path) from None

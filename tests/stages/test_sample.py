@@ -163,9 +163,9 @@ def test_the_cube_has_the_errors_of_every_cell(asked, done):
         one, keys = read_job(results / "sample" / f"{job.id}.zarr.zip")
         assert keys == job.keys("sample")
         for i, cell in enumerate(job.cells):
-            for name in sample.NAMES:
+            for name in variables.made("sample"):
                 np.testing.assert_array_equal(ds[name].sel(dict(cell.values)), one[name][i])
-    for name in sample.NAMES:
+    for name in variables.made("sample"):
         assert ds[name].notnull().all()
         assert name not in xr.open_zarr(done[1] / "cube.zarr")
     exact, own = (ds.sel(network=name, order="own below") for name in ("exact", "gated-8"))
@@ -187,7 +187,7 @@ def test_a_cell_is_its_own_score_and_its_own_starts(asked):
     for i, cell in enumerate(job.cells):
         own = Trained(study, members, tensors).score(cell, cell.truth()).denoise
         found = sample.errors(cell.truth(), own, cell.sampling, np.random.default_rng(cell.seed("points")))
-        for name, values in zip(sample.NAMES, found, strict=True):
+        for name, values in zip(variables.made("sample"), found, strict=True):
             np.testing.assert_array_equal(one[name][i], values)
 
 
@@ -220,7 +220,7 @@ def test_a_diverged_member_has_no_samples(asked, tmp_path):
     sample.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "w.safetensors")
     one, _ = read_job(tmp_path / "s.zarr.zip")
     whole, _ = read_job(results / "sample" / f"{job.id}.zarr.zip")
-    for name in sample.NAMES:
+    for name in variables.made("sample"):
         assert one[name][0].isnull().all()
         np.testing.assert_array_equal(one[name][1], whole[name][1])
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from bounded import SPECIAL, at_once, no_more_descriptors
@@ -15,10 +16,10 @@ from scoregap.store.cube import CUBE, read_cube
 from scoregap.store.files import manifest_of, read_manifest
 from scoregap.store.jobs import job_kind, job_members, read_job
 from scoregap.store.opening import read_bytes, read_text, regular
-from scoregap.store.ownership import is_marked, says_so
+from scoregap.store.ownership import is_marked, own, says_so
 from scoregap.store.tables import TABLE, TABLES, read_table, read_tables, write_tables
 from scoregap.store.weights import WEIGHTS, read_weights, weights_members
-from scoregap.study import load
+from scoregap.study import load, yaml_file
 from scoregap.study.yaml_file import read_yaml
 
 REFUSING = {  # readers that refuse what is no file
@@ -130,10 +131,32 @@ def test_a_lack_of_descriptors_is_no_damage(written, read):
     """ "Is damaged" would have people delete weeks of training."""
     call = {**REFUSING, "cube": read_cube}[read]
     call(written[read])  # all is imported, and it is whole
-    with pytest.raises((OSError, InputError), match="Too many open files") as caught, no_more_descriptors():
+    with pytest.raises(OSError, match="Too many open files") as caught, no_more_descriptors():
         call(written[read])
-    if isinstance(caught.value, OSError):
-        assert written[read].name.removesuffix(".json") in str(caught.value.filename)
+    assert written[read].name.removesuffix(".json") in str(caught.value.filename)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES, errno.EINVAL])
+def test_what_the_machine_lacks_is_not_told_as_input(tmp_path, monkeypatch, number):
+    """Status 1, and not 2: the file is as it should be, and may be read an hour later. Rights are the user's."""
+    path = tmp_path / "a.yaml"
+    path.write_text("{}")
+
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number), str(path))
+
+    expected = InputError if number in (errno.EACCES, errno.EINVAL) else OSError
+    for module, name, call in (
+        (yaml_file, "read_bytes", yaml_file.read_yaml),
+        (baselines, "read_text", baselines.read),
+        (Path, "stat", lambda path: own(path, baselines.KIND)),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, fail)
+            with pytest.raises(expected) as caught:
+                call(path)
+        assert type(caught.value) is expected or number not in (errno.EACCES, errno.EINVAL)
+        assert os.strerror(number) in str(caught.value)
 
 
 @pytest.mark.parametrize(

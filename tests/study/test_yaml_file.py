@@ -1,16 +1,19 @@
 """A YAML file is read within bounds, or refused in one line that says where; nothing here is large."""
 
 import math
+import os
 
 import pytest
 import yaml
 from bounded import at_once
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import edited
 
 from scoregap import InputError
+from scoregap.regression import baselines
 from scoregap.runtime import workflow
-from scoregap.study import yaml_file
+from scoregap.study import load, yaml_file
 from scoregap.study.yaml_file import DEEPEST, MOST_DIGITS, MOST_VALUES, read_yaml
 
 
@@ -187,3 +190,27 @@ def test_plain_data_are_read_as_they_were_written(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("yaml") / "a.yaml"
     path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     assert read_yaml(path) == content
+
+
+@pytest.mark.parametrize("name", ["A", "a b", "Ä"])
+def test_a_wrong_name_of_a_block_is_told_as_it_is_written(tmp_path, name):
+    path = edited(tmp_path, ("batch: [seed]", f"blocks:\n  '{name}': {{curvature: [0.0]}}\nbatch: [seed]"))
+    with pytest.raises(InputError, match=rf": blocks\.{name}: '{name}' is not allowed"):
+        load(path)
+
+
+def test_a_profile_whose_file_is_none_says_what_it_is(tmp_path):
+    """And a baseline that is a folder is not one that is yet to be made."""
+    (tmp_path / "a.yaml").write_text("")
+    study = load(edited(tmp_path))
+    for name, make, says in (
+        ("fifo", os.mkfifo, "is a FIFO; should be a regular file"), ("folder", os.mkdir, "is a folder"),
+        ("circle", lambda path: os.symlink(path, path), "Too many levels of symbolic links"),
+    ):  # fmt: skip
+        (tmp_path / name).mkdir()
+        make(tmp_path / name / "config.yaml")
+        with at_once(), pytest.raises(InputError, match=says) as caught:
+            workflow.check(study, tmp_path / "results", None, tmp_path / name)
+        assert caught.value.key == "--profile"
+    with pytest.raises(InputError, match="is a folder: should be a file"):
+        baselines.read(tmp_path)
