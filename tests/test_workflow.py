@@ -98,7 +98,7 @@ def test_the_run_prints_progress_the_table_and_where_things_lie(finished):
     assert "trained/exact" in text
     for line in ("report        results/tiny/report.html", "cube          results/tiny/cube.zarr"):
         assert line in text
-    assert len(text.splitlines()) < 90  # 18 of them progress
+    assert len(text.splitlines()) < 80
 
 
 @pytest.mark.slow

@@ -282,16 +282,15 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
     seeds, confidence = len(study.axes["seed"]), study.document.compare.confidence
     lines = [
         f"{study.name}: {fixed}; times are noise variances t; (k): gap below k modes",
-        f"medians over {seeds} seeds; {subject}/exact: seed by seed, with its {confidence:.0%} Student interval",
+        f"medians over {seeds} seeds ({independent_draws(study)} independent draws of the manifold); {subject}/exact: "
+        f"seed by seed, with its {confidence:.0%} Student interval",
         "between: 0 at the gaussian score, 1 at the exact one"
         + ("; consistency: t_open t_close / t_max^2, in theory 1" if "consistency" in set(frame["quantity"]) else ""),
-        "",
         *text(table),
         "",
         *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
         f"phase times against exact: {judged['']}",
         f"the same by a fit to the whole curve (CSV file): {judged['model_']}",
-        f"independent draws of the manifold behind these counts: {independent_draws(study)}",
         *attributed,
     ]
     return "\n".join(lines) + "\n"
