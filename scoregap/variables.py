@@ -103,6 +103,19 @@ VARIABLES: dict[str, Variable] = {
     "excess_loss": Variable(
         ("time",), "float32", "1", "mean squared distance of the denoised points from Bayes', per coordinate, over t"
     ),
+    "trace": Variable(("time", "point"), "float32", "1", "trace of G, the Jacobian of the denoised points"),
+    "squared_error": Variable(
+        ("time", "point"), "float32", "1", "squared distance of the denoised point from the clean one, over t"
+    ),
+    "gaussian_error": Variable(
+        ("time", "point"),
+        "float32",
+        "1",
+        "squared_error of the Gaussian with the data's covariance, at the same points",
+    ),
+    "gaussian_trace": Variable(
+        ("time",), "float64", "1", "trace of G of the Gaussian with the data's covariance, the mean of gaussian_error"
+    ),
     # With curvature even the exact score mixes the groups as t -> 0: it orders tangents by curvature, not variance.
     "alignment": Variable(
         ("time", "group"), "float32", "1", "mean cosine of principal angles between measured and true tangent group"
@@ -205,9 +218,9 @@ VARIABLES["model_misfit"] = Variable(("gap",), "float64", "1", "rms distance of 
 # Those that a stage makes for a cell; the cube adds its references.
 MADE: dict[str, tuple[str, ...]] = {
     "spectrum": (
-        "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "alignment",
-        "worst_alignment", "alignment_of_point", "has_gap", "training_step", "training_loss", "training_excess",
-        "training_flops", "training_excess_by_level",
+        "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "trace", "squared_error",
+        "gaussian_error", "gaussian_trace", "alignment", "worst_alignment", "alignment_of_point", "has_gap",
+        "training_step", "training_loss", "training_excess", "training_flops", "training_excess_by_level",
     ),
     "dimension": ("estimate", "estimate_cost", "point_dimension", "data_estimate"),
     "sample": ("sample_off_manifold", "sample_distance", "sample_truth_distance"),

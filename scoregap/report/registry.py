@@ -153,6 +153,14 @@ FIGURES: dict[str, Figure] = {
         "passes one half: it has left the plateau. Spectra further from the line between the two than it is long "
         "are at no position, and are not drawn.",
     ),
+    "calibration": Figure(
+        "scoregap.report.figures.calibration:calibration", "scoregap.analysis.calibration:curves", _found,
+        "What needs no truth: mean squared error of the denoised points at clean points over t times the mean trace "
+        "of G, which is 1 at every t for the score of the data's own law (Tweedie's second identity), and the skill, "
+        "that error over the one of the Gaussian with the data's covariance at the same points: below 1 where the "
+        "score knows more than a covariance. A network that is badly trained or memorises leaves 1, and so does one "
+        "that is asked wrongly; comparison.txt says which scores are not plausible.",
+    ),
     "labour": Figure(
         "scoregap.report.figures.sampling:noise_attribution", ("labour",), _found,
         "Division of labour. Samples are made by the exact score and a network's own, which hand over at the "

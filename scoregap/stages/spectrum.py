@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from scoregap import members, trained, variables
-from scoregap.data.capabilities import Groups, Posterior, Tangents
-from scoregap.measure import spectra, trajectories
+from scoregap.data.capabilities import Covariance, Groups, Posterior, Tangents
+from scoregap.measure import calibration, spectra, trajectories
 from scoregap.runtime.progress import Heartbeat
 from scoregap.scores.base import Local, Score, at_once
-from scoregap.scores.closed import Exact
+from scoregap.scores.closed import Exact, Gaussian
 from scoregap.scores.differences import Differences
 from scoregap.study import Cell, load
 
@@ -73,6 +73,10 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         path = trajectories.reverse(score.denoise, clean + np.sqrt(t[-1]) * noise, t)
         if tangents is not None and not (tangents == tangents[:1]).all():
             tangents = None  # of no foot point
+    linear = Gaussian(data) if isinstance(data, Covariance) else None
+    if linear is not None:
+        variances = linear.data.principal_axes[1]
+        result["gaussian_trace"][:] = (variances / (variances + t[:, None])).sum(1)
     wanted = 0 if tangents is None else data.boundaries[-1]
     times = max(1, at_once(d) // points)
     for some in (slice(i, i + times) for i in range(0, len(t), times)):
@@ -88,6 +92,12 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
             bayes = found.mean if score == best else best.denoise(*flat(noisy, here)).reshape(noisy.shape)
             squares = ((found.mean - bayes) ** 2).mean((1, 2))
             result["excess_loss"][some] = np.where(ended.any(1), np.nan, squares / here)
+        result["trace"][some] = (1 + found.eigenvalues).sum(-1)
+        if path is None:  # else there is no clean point
+            result["squared_error"][some] = calibration.errors(found.mean, clean, here)
+            if linear is not None:
+                means = linear.denoise(*flat(noisy, here)).reshape(noisy.shape)
+                result["gaussian_error"][some] = calibration.errors(means, clean, here)
         result["eigenvalue"][some] = found.eigenvalues
         result["singular_value"][some] = found.singular_values
         result["asymmetry"][some] = found.asymmetry
@@ -97,7 +107,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
             means, smallest = cosines(found.vectors, tangents, spans(cell, data.boundaries), known)
             result["alignment_of_point"][some] = means
             result["alignment"][some], result["worst_alignment"][some] = mean_of_finite(means), mean_of_finite(smallest)
-        for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm"):
+        for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm", "trace"):
             result[name][some][ended] = np.nan
         if beat:
             beat.advance(len(here))

@@ -352,6 +352,7 @@ class Study:
             "accuracy": exact and trained_longer,
             "capacity": exact and trained_longer and flat,
             "plateau": exact and trained_longer and "gaussian" in self.axes["network"] and not flat,
+            "calibration": bool(self.evaluated_scores) and self.document.spectrum.sampling == "forward",
         }
         return [name for name, it_does in applies.items() if it_does]
 

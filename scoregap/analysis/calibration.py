@@ -1,0 +1,121 @@
+"""Is a score that of the data? Its errors at clean points against what its Jacobian says of them.
+
+study, datasets of its cube -> table: calibration; panels -> its curves over noise
+
+Needs no truth but points (`scoregap.measure.calibration`): what is said of models and data of which no law is known.
+"""
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from scoregap.analysis.panels import PANELS, Panel
+from scoregap.analysis.tables import labelled, with_interval
+from scoregap.measure import calibration as measure
+from scoregap.study import Study
+
+NAMES = ("squared_error", "trace", "gaussian_error", "gaussian_trace")
+SHOWN = 5  # scores that are not plausible, of which a line is printed
+
+
+def of_score(cell: xr.Dataset, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
+    """(ratio, low, high, skill), (T,) each, of one score and seed; skill: its mean error over the Gaussian's."""
+    error, trace, control = _numbers(cell)
+    found = measure.ratio(error, trace, control, confidence)
+    gaussian = cell.gaussian_error.transpose("time", "point").values.astype(float).mean(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return *found, error.mean(1) / gaussian
+
+
+def _numbers(cell: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """(errors, traces, control) of a cell, (T, n) each; no control where the data's covariance is not known."""
+    error, trace, gaussian = (cell[name].transpose("time", "point").values.astype(float) for name in NAMES[:3])
+    control = gaussian - cell.gaussian_trace.values[:, None]
+    return error, trace, control if np.isfinite(control).all() else None
+
+
+def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per score that is no reference, cell and seed: whether it may be the data's own.
+
+    plausible: as `measure.calibration.judge` has it. farthest: ratio of errors over what the Jacobian says of them
+    where it is farthest from 1, at noise variance `at`, of the times at which it is certainly off, if there are any;
+    low, high: its interval. least, most: of the ratio over all times. skill: geometric mean over times of its error
+    over that of the Gaussian with the data's covariance, NaN where that is not known. blamed, mistake: of what, where
+    it is not plausible. Only of points whose clean point is known.
+    """
+    rows: list[dict] = []
+    for ds in datasets:
+        loaded = ds[["status", *NAMES]].load()
+        axes = (*study.condition_axes, "network", "seed")
+        known = {"network": study.evaluated_scores}
+        for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
+            chosen = dict(zip(axes, values, strict=True))
+            cell = loaded.sel(chosen)
+            cell = cell.isel(time=np.isfinite(cell.time.values))
+            if cell.status != 1 or not np.isfinite(cell.squared_error).all():
+                continue
+            ratio, low, high, skill = of_score(cell)
+            found = measure.judge(*_numbers(cell))
+            with np.errstate(invalid="ignore"):
+                far = np.nan_to_num(np.abs(np.log(np.maximum(ratio, 1e-9))))
+                i = int(np.argmax(np.where(found.where, far + far.max(), far)))
+                mean_skill = float(np.exp(np.log(skill).mean()))
+            rows.append(
+                chosen
+                | {
+                    "plausible": found.plausible, "at": float(cell.time[i]), "farthest": ratio[i], "low": low[i],
+                    "high": high[i], "least": ratio.min(), "most": ratio.max(), "skill": mean_skill,
+                    "blamed": found.blamed, "mistake": found.mistake,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """How many scores are plausible, and which are not."""
+    right = frame.plausible
+    lines = [
+        f"calibration, errors at clean points over what the Jacobian says of them (1 for the data's own score): "
+        f"{right.sum()} of {len(frame)} plausible, {frame.least[right].min():.2f} to {frame.most[right].max():.2f}"
+        if right.any()
+        else f"calibration: none of {len(frame)} scores is plausible as that of the data"
+    ]
+    wrong = frame[~right]
+    for _, row in wrong.head(SHOWN).iterrows():
+        what = {axis: row[axis] for axis in (*study.condition_axes, "seed") if len(study.axes[axis]) > 1}
+        where = f"{row.network}{', ' + labelled(what) if what else ''}"
+        blamed = "adapter or network, it cannot be told" if row.blamed == "cannot tell" else f"the {row.blamed}"
+        like = f", as if {row.mistake}" if row.mistake else ""
+        said = with_interval(row.farthest, row.low, row.high, ".2f")
+        lines.append(f"  {where}: not plausible, {said} at t = {row['at']:.3g}: {blamed}{like}")
+    return lines + ([f"  and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else [])
+
+
+class Curves(NamedTuple):
+    """values: of a panel. times: (T,). ratios, skills: of every score but references (seeds, T)."""
+
+    values: dict[str, Any]
+    times: np.ndarray
+    ratios: dict[str, np.ndarray]
+    skills: dict[str, np.ndarray]
+
+
+def curves(study: Study, panels: list[Panel]) -> list[Curves]:
+    """Calibration and skill of every score over noise."""
+    found = []
+    for values, ds in panels[:PANELS]:
+        known = np.isfinite(ds.time.values)
+        of = {
+            network: [
+                of_score(ds.sel(network=network).isel(seed=seed, time=known)) for seed in range(ds.sizes["seed"])
+            ]
+            for network in study.evaluated_scores
+        }  # fmt: skip
+        ratios, skills = (
+            {network: np.stack([one[k] for one in seeds]) for network, seeds in of.items()} for k in (0, 3)
+        )
+        found.append(Curves(values, ds.time.values[known], ratios, skills))
+    return found

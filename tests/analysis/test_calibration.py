@@ -1,0 +1,75 @@
+"""The table of calibration against the cube that it is of, and what is said of it."""
+
+import numpy as np
+import pytest
+from tiny import measured
+
+from scoregap.analysis import calibration
+from scoregap.measure import calibration as measure
+
+MEMORISES = (
+    ("[exact]", "[exact, empirical]"),
+    ("points: 2", "points: 24"),
+    ("std: 0.1}]", "std: 0.1}]\n  dataset_size: 12"),
+)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """(study, datasets, table) of the tiny study's exact and empirical scores."""
+    study, datasets = measured(tmp_path_factory.mktemp("calibration"), *MEMORISES)
+    return study, datasets, calibration.calibration(study, datasets)
+
+
+def test_a_row_is_of_a_score_that_is_no_reference(found):
+    study, _, frame = found
+    assert "calibration" in study.findings
+    assert set(frame.network) == {"empirical"}
+    assert len(frame) == 4  # two curvatures, two seeds
+
+
+def test_numbers_are_those_of_the_cube(found):
+    _, (ds,), frame = found
+    row = frame.iloc[-1]
+    cell = ds.sel(
+        {axis: row[axis] for axis in ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")}
+    )
+    trace = (1 + cell.eigenvalue.astype(float)).sum("mode")
+    np.testing.assert_allclose(cell.trace, trace, atol=1e-5)
+    control = (cell.gaussian_error - cell.gaussian_trace).transpose("time", "point").values
+    ratio, low, high = measure.ratio(cell.squared_error.values, cell.trace.values, control)
+    i = int(np.flatnonzero(cell.time == row["at"])[0])
+    assert (row.farthest, row.low, row.high) == pytest.approx((ratio[i], low[i], high[i]))
+    assert row.skill == pytest.approx(
+        np.exp(np.log(cell.squared_error.mean("point") / cell.gaussian_error.mean("point")).mean())
+    )
+
+
+def test_the_exact_score_is_calibrated_and_twelve_points_are_not_the_data(found):
+    study, (ds,), frame = found
+    exact = ds.sel(network="exact").isel(curvature=0, seed=0).squeeze()
+    ratio, low, high, skill = calibration.of_score(exact)
+    np.testing.assert_allclose(ratio, 1, atol=1e-5)  # linear: the Gaussian is the control
+    np.testing.assert_allclose(skill, 1, atol=1e-5)
+    assert (high - low).max() < 1e-4
+    assert not frame.plausible.any()
+    lines = calibration.calibration_lines(study, frame)
+    assert "none of 4 scores is plausible" in lines[0]
+    assert "empirical, curvature 0, seed 0: not plausible" in lines[1]
+    assert "adapter or network, it cannot be told" in lines[1]
+
+
+def test_lines_count_what_is_plausible(found):
+    study, _, frame = found
+    some = frame.assign(plausible=[True, True, True, False], least=0.9, most=1.2)
+    lines = calibration.calibration_lines(study, some)
+    assert "3 of 4 plausible, 0.90 to 1.20" in lines[0]
+    assert len(lines) == 2
+
+
+def test_where_the_truth_is_not_known_there_is_no_row(tmp_path):
+    """Along trajectories no clean point is."""
+    study, datasets = measured(tmp_path, *MEMORISES, ("points: 24", "points: 4\n  sampling: reverse"))
+    assert "calibration" not in study.findings
+    assert datasets[0].squared_error.isnull().all()
+    assert datasets[0].trace.notnull().all()
