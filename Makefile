@@ -11,6 +11,7 @@
 # make mutants   do the tests catch sixty faults put into the code? an hour of one core, goes on where it was stopped
 # make accuracy   worst errors of exact scores: family x check; Jacobians against autograd and differences
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
+# make adapter-mistakes   what calibration says of right and wrong adapters, of exact scores and networks; POINTS=N
 # make edges   errors of the law of extreme eigenvalues, over all kinds of matrices
 # make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
@@ -35,7 +36,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 FIGURES ?= startup fits spectra growth throughput time_to_accuracy curved
 
-.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations accuracy calibration edges coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations accuracy calibration adapter-mistakes edges coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -82,6 +83,9 @@ accuracy: $(VENV)/installed-test
 
 calibration: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/calibration.py $(OUT)
+
+adapter-mistakes: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/adapter_mistakes.py $(or $(POINTS),32) results/benchmarks/adapter_mistakes.csv
 
 edges: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/edges.py

@@ -1,6 +1,10 @@
 """Calibration against exact scores, brute force and simulation; every mistake against the model that makes it."""
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from scoregap import data
@@ -223,3 +227,34 @@ def test_who_memorises_is_blamed_as_a_network():
     assert found.blamed == "network"
     assert found.where[:3].all()
     assert calibration.judge(error, trace, control).blamed == "cannot tell"
+
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = {  # of the table in the docs
+    "exact scores": ("exact",),
+    "1,000 and 3,000 steps": ("1,000 steps", "3,000 steps"),
+    "30 and 300 steps": ("30 steps", "300 steps"),
+    "30 training points": ("30 points",),
+}
+
+
+def test_what_the_docs_say_of_mistakes():
+    """The table is that of the record, and so are the sentences below it."""
+    frame = pd.read_csv(ROOT / "results" / "benchmarks" / "adapter_mistakes.csv", dtype={"score": str})
+    counts = Counter()
+    for row in frame.itertuples():
+        (column,) = (name for name, scores in COLUMNS.items() if row.score in scores)
+        counts[row.mistake, column, row.verdict.partition(",")[0]] += row.scores
+    page = (ROOT / "docs" / "explanation" / "calibration.md").read_text()
+    said = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    assert said[0] == ["mistake", *COLUMNS]
+    kinds = ("plausible", "adapter", "network", "cannot tell")
+    for mistake, *cells in said[1:]:
+        found = [" / ".join(str(counts[mistake, column, kind]) for kind in kinds) for column in COLUMNS]
+        assert cells == found, mistake
+    assert {mistake for mistake, *_ in said[1:]} == set(frame.mistake)
+    right = {key[1:]: n for key, n in counts.items() if key[0] == "none" and n}
+    assert not [key for key in right if key[1] == "adapter"]
+    assert right["exact scores", "plausible"] == 20
+    assert right["1,000 and 3,000 steps", "plausible"] == 8
+    assert right["30 and 300 steps", "cannot tell"] == 6
