@@ -25,7 +25,7 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage("train", 5, ("manifold", "train"), "Train the networks of one job together.", ()),
-    Stage("spectrum", 5, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points.", ("train",)),
+    Stage("spectrum", 6, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points.", ("train",)),
     Stage(
         "dimension",
         2,
