@@ -102,7 +102,7 @@ class Model(Score):
     def trace(self, x: np.ndarray, t, probes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """tr G at points (n, d), and its standard error, both (n,): Hutchinson's estimate, one product each.
 
-        probes: (k, n, d) random vectors of unit covariance, k > 1.
+        probes: (k, n, d) random vectors of unit covariance, k > 1; signs have the least variance.
         """
         t, some, found = np.broadcast_to(t, x.shape[:1]), self._at_once(ENTRIES_BACK), []
         for i in range(0, len(x), some):
