@@ -55,6 +55,10 @@ def study_keys() -> str:
     for section, one in schema["properties"].items():
         if found := _model(schema, one):
             text += f"\n## {section}\n\n{found['description']}\n\n{_keys(schema, found, section)}"
+        elif section == "scores":
+            (pattern,) = one["patternProperties"].values()
+            found = schema["$defs"][pattern["$ref"].removeprefix("#/$defs/")]
+            text += f"\n## {section}\n\n{found['description']}\n\n{_keys(schema, found, f'{section}.NAME')}"
     return text
 
 
@@ -106,6 +110,8 @@ def _allowed(one: dict) -> str:
         return " or ".join(_allowed(choice) for choice in one["anyOf"] if choice.get("type") != "null")
     if "enum" in one:
         return ", ".join(map(_code, one["enum"]))
+    if "prefixItems" in one:
+        return f"list of {len(one['prefixItems'])}: {_allowed(one['prefixItems'][0])}"
     if one.get("type") == "array":
         return f"list of {_allowed(one['items'])}"
     words = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from scoregap import InputError, scores
 from scoregap.runtime import devices
-from scoregap.scores.base import Score
+from scoregap.scores.base import HasCheck, Score
 from scoregap.store.weights import read_weights
 from scoregap.study import Cell, Job
 
@@ -40,8 +40,22 @@ class Trained(NamedTuple):
         }
 
     def score(self, cell: Cell, data: Any) -> Score:
-        """The cell's score. data: the cell's own. Raises InputError if the device is not there."""
-        return scores.load(cell["network"], scores.Source(data, cell.dataset, lambda: self.denoiser(cell)))
+        """The cell's score. data: the cell's own. Raises InputError if the device is not there, or a model is wrong."""
+        source = scores.Source(data, cell.dataset, lambda: self.denoiser(cell), cell.declared)
+        score = scores.load(cell["network"], source)
+        if isinstance(score, HasCheck) and cell.declared:
+            once = data.dim, tuple(cell.spectrum.times.values)
+            if once not in cell.declared.checked:
+                score.check(*self._noisy(cell, data))
+                cell.declared.checked.add(once)
+        return score
+
+    @staticmethod
+    def _noisy(cell: Cell, data: Any) -> tuple[np.ndarray, np.ndarray]:
+        """A noisy point (T, d) for every noise variance (T,) of the spectra."""
+        rng, t = np.random.default_rng(cell.seed("check")), cell.spectrum.times.values
+        clean, _ = data.sample(rng, len(t))
+        return clean + np.sqrt(t)[:, None] * rng.standard_normal(clean.shape), t
 
     def denoiser(self, cell: Cell):
         """The trained denoiser of one cell, an ensemble of one on the study's device."""

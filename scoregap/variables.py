@@ -125,6 +125,9 @@ VARIABLES: dict[str, Variable] = {
     ),
     "alignment_of_point": Variable(("time", "point", "group"), "float32", "1", "alignment at each point"),
     "has_gap": Variable(("point", "gap"), "float32", "1", "1 where the gap is one of the manifold at the point"),
+    "time_used": Variable(
+        ("time",), "float64", VARIANCE, "noise variance that was measured at: the time, or a model's own next to it"
+    ),
     "training_step": Variable(("evaluation",), "float32", "1", "optimiser steps taken"),
     "training_loss": Variable(("evaluation",), "float32", "1", "weighted denoising loss since the last evaluation"),
     "training_excess": Variable(
@@ -219,7 +222,7 @@ VARIABLES["model_misfit"] = Variable(("gap",), "float64", "1", "rms distance of 
 MADE: dict[str, tuple[str, ...]] = {
     "spectrum": (
         "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "trace", "squared_error",
-        "gaussian_error", "gaussian_trace", "alignment", "worst_alignment", "alignment_of_point", "has_gap",
+        "gaussian_error", "gaussian_trace", "alignment", "worst_alignment", "alignment_of_point", "has_gap", "time_used",
         "training_step", "training_loss", "training_excess", "training_flops", "training_excess_by_level",
     ),
     "dimension": ("estimate", "estimate_cost", "point_dimension", "data_estimate"),

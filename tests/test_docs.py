@@ -26,7 +26,8 @@ from scoregap.measure import DATA_ESTIMATORS, SCORE_ESTIMATORS
 from scoregap.networks import NETWORKS
 from scoregap.report import registry
 from scoregap.runtime import workflow
-from scoregap.stages import train
+from scoregap.stages import spectrum, train
+from scoregap.store.jobs import read_job
 from scoregap.store.weights import read_weights
 from scoregap.study import load
 from scoregap.study.schema import AXES, Document, Section
@@ -186,6 +187,21 @@ def the_network(names, folder):
     assert len(members) == 2
 
 
+def the_models(names, folder):
+    """The models are measured from the page's study, beside which its files lie."""
+    path = folder / "block.yaml"
+    study = load(path)
+    for job in study.jobs.values():
+        out = folder / f"{job.id}.zarr.zip"
+        spectrum.run(path, job.id, out)
+        arrays, _ = read_job(out)
+        assert (arrays["status"][1] == 1).all()
+        t = study.document.spectrum.times.values[:, None, None]
+        expected = {"shrink": 1 / (1 + t) - 1, "noise": 0.5 / (0.5 + t) - 1}.get(job.axes["network"][0])
+        if expected is not None:
+            np.testing.assert_allclose(arrays["eigenvalue"][1], np.broadcast_to(expected, (2, 16, 4, 8)), atol=1e-5)
+
+
 def the_family(names, folder):
     """The class is a family: a study beside which its files lie has data of it, with the posterior that is promised."""
     study = load(study_with(folder, "[arcs]", "[plane_family:PLANE]"))
@@ -206,6 +222,7 @@ LEFT = {
     "docs/how_to/add_a_figure.md": the_figure,
     "docs/how_to/add_a_network.md": the_network,
     "docs/how_to/add_a_family.md": the_family,
+    "docs/how_to/measure_your_model.md": the_models,
     "docs/tutorials/read_the_cube.md": the_cube,
 }
 
@@ -278,7 +295,7 @@ def test_what_a_page_names_exists():
 def keys(model):
     for key, field in model.model_fields.items():
         inner = [a for a in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(a, type)]
-        yield key
+        yield field.alias or key
         for section in inner:
             if issubclass(section, Section):
                 yield from keys(section)

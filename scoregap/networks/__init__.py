@@ -40,6 +40,14 @@ VP_BETA = (0.1, 20.0)  # of the schedule vp: beta rises linearly from s = 0 to s
 VP_MOST_NOISE = math.expm1(sum(VP_BETA) / 2)  # noise variance at s = 1
 
 
+def is_name(name: str) -> bool:
+    """Whether a network is called so: one of NETWORKS, with a width if it has one, or one of another package."""
+    family, _, given = name.partition("-")
+    if plugins.is_outside(family):
+        return True
+    return family in NETWORKS and NETWORKS[family].has_width == (given.isascii() and given.isdigit())
+
+
 def width(name: str) -> int | None:
     """The width in a name, None if it has none."""
     given = name.partition("-")[2]

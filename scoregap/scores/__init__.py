@@ -15,7 +15,10 @@ from collections.abc import Callable
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scoregap import networks
+
 if TYPE_CHECKING:
+    from scoregap.models import Declared
     from scoregap.scores.base import Score
 
 
@@ -23,12 +26,13 @@ class Source(NamedTuple):
     """What a cell has, of which its score is made; what is costly is a function, called by those that need it.
 
     data: `scoregap.data.capabilities.Data`. training_set: () -> points (N, d). denoiser: () -> the trained member, as
-    `scoregap.scores.network.Network` takes it.
+    `scoregap.scores.network.Network` takes it. declared: the model, of a score that the study declares.
     """
 
     data: Any
     training_set: Callable[[], Any]
     denoiser: Callable[[], Any]
+    declared: Declared | None = None
 
 
 class Kind(NamedTuple):
@@ -45,14 +49,15 @@ KINDS = {
     "gaussian": Kind("scoregap.scores.closed:Gaussian", reference=True),
     "empirical": Kind("scoregap.scores.closed:Empirical"),
 }
-NETWORK = Kind("scoregap.scores.network:Network", trained=True)  # every other value of the axis
+NETWORK = Kind("scoregap.scores.network:Network", trained=True)  # every network's name
+MODEL = Kind("scoregap.scores.model:Model")  # every other value of the axis, which the study declares
 UNTRAINED = tuple(KINDS)
 REFERENCES = tuple(name for name, kind in KINDS.items() if kind.reference)  # most exact first
 
 
 def kind(name: str) -> Kind:
-    """The kind of a value of the axis network."""
-    return KINDS.get(name, NETWORK)
+    """The kind of a value of the axis network: what no network can be called is a score that the study declares."""
+    return KINDS.get(name, NETWORK if networks.is_name(name) else MODEL)
 
 
 def load(name: str, source: Source) -> Score:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from scoregap import InputError
 from scoregap.measure import spectra
 
 ENTRIES = 2**24  # of Jacobians held at once: 128 MiB, and a few copies
@@ -45,6 +46,12 @@ class Score(ABC):
     def jacobian(self, x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
         """Denoised points (n, d) and G (n, d, d), G[..., i, j] = d D_i / d x_j: for few points of small d."""
 
+    def times(self, t: np.ndarray) -> np.ndarray:
+        """The noise variances (T,) that it answers for when it is asked for t (T,): these, unless it knows some only.
+
+        Raises InputError where it knows none."""
+        return t
+
     def local(self, x: np.ndarray, t, vectors: int = 0) -> Local:
         """Spectra at the points, for any number of them: `at_once` of them at a time. vectors: how many are wanted."""
         t, some = np.broadcast_to(t, x.shape[:1]), at_once(x.shape[1])
@@ -63,6 +70,24 @@ class HasProducts(Protocol):
     def products(self, x: np.ndarray, t: float):
         """(v -> G v, v -> G' v) at one point x (d,), for arrays (k, d) whose rows are vectors."""
         ...
+
+
+@runtime_checkable
+class HasCheck(Protocol):
+    """A score of which somebody else says what it is: it is checked before anything is measured."""
+
+    def check(self, x: np.ndarray, t: np.ndarray) -> None:
+        """At noisy points (T, d), one for every noise variance t (T,). Raises InputError."""
+        ...
+
+
+def at_any_time(score: Score, t: np.ndarray, key: str) -> None:
+    """Raises InputError if a score does not answer for the noise variances t (T,) themselves, which key asks for."""
+    if (score.times(t) != t).any():
+        raise InputError(
+            key=key, value=float(t[score.times(t) != t][0]),
+            allowed="it is none of the noise variances that the model knows: its levels should be 'interpolate'",
+        )  # fmt: skip
 
 
 def at_once(d: int) -> int:

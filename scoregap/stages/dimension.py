@@ -76,7 +76,7 @@ def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heart
         return result
     score = found.score(cell, truth)
     draws = Draws(rng, settings, d)
-    for k, t in enumerate(coords["estimate_time"]):
+    for k, t in enumerate(score.times(coords["estimate_time"])):
         result["estimate"][k] = np.stack(of_score(settings, score, clean, t, draws), 1)
         beat.advance(1)
     return result

@@ -61,7 +61,9 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
 
 def fit_gaps(result: members.Result, cell: Cell, truth: Groups, measured: members.Result) -> None:
     """Fill in what is read off the true gaps, of the spectra of the cell and of its law, if there is one."""
-    t, settings = cell.spectrum.times.values, cell.fit
+    t, settings = times_of(cell, measured), cell.fit
+    once = np.unique(t, return_index=True)[1]  # of a model's own noise variances: some may be next to several times
+    t = t[once]
     result["boundary"][:] = truth.boundaries
     laws = LAWS if isinstance(truth, Law) else ()
     if isinstance(truth, Law):
@@ -69,11 +71,14 @@ def fit_gaps(result: members.Result, cell: Cell, truth: Groups, measured: member
         result["corrected_edge"][:], result["corrected_edge_std"][:] = truth.corrected_edges()
     curves = [theory.gap_width(t[:, None], *random_matrix.gap_edges(result[f"{law}_edge"]).T)[None] for law in laws]
     if laws:
-        result["law_gap_width"][:] = curves[0][0]
+        every = cell.spectrum.times.values[:, None]
+        result["law_gap_width"][:] = theory.gap_width(every, *random_matrix.gap_edges(result["law_edge"]).T)
     if measured["status"] == 1:
         has_gap = measured["has_gap"] == 1
         widths = gaps.widths(measured["eigenvalue"].astype(float), truth.boundaries)
-        curves.append(phases.leaving_out(widths, has_gap))
+        every = phases.leaving_out(widths, has_gap)
+        result["gap_width"][:] = every[0]
+        curves.append(every[:, once])
     if not curves:
         return
     found = phases.fit(t, np.concatenate(curves), settings.level, settings.visibility, cell.nested)  # all at once
@@ -87,8 +92,7 @@ def fit_gaps(result: members.Result, cell: Cell, truth: Groups, measured: member
         return
 
     measured_times = {name: values[len(laws) :] for name, values in found.items()}
-    result["gap_width"][:] = curves[-1][0]
-    cosines = measured["alignment_of_point"].astype(float)  # (T, points, groups); a group ends at each gap
+    cosines = measured["alignment_of_point"].astype(float)[once]  # (T, points, groups); a group ends at each gap
     aligned = phases.aligned(t, phases.leaving_out(cosines, has_gap), settings.alignment)
     for name, values in (measured_times | aligned).items():
         result[name][:] = values[0]
@@ -97,6 +101,12 @@ def fit_gaps(result: members.Result, cell: Cell, truth: Groups, measured: member
     intervals |= phases.intervals(aligned, ("t_alignment",), *resampling)
     for name, (low, high) in intervals.items():
         result[f"{name}_low"][:], result[f"{name}_high"][:] = low, high
+
+
+def times_of(cell: Cell, measured: members.Result) -> np.ndarray:
+    """(T,) noise variances that spectra were measured at, of the cell's times."""
+    used, t = measured["time_used"], cell.spectrum.times.values
+    return np.where(np.isfinite(used), used, t)
 
 
 def predict_none(result: members.Result, nested: bool) -> None:

@@ -22,6 +22,7 @@ from scoregap import InputError, members, trained, variables
 from scoregap.data.capabilities import Nearest, Posterior
 from scoregap.measure import distances, trajectories
 from scoregap.runtime.progress import Heartbeat
+from scoregap.scores.base import at_any_time
 from scoregap.scores.closed import Exact
 from scoregap.study import Cell, load
 from scoregap.study.schema import Sampling
@@ -47,6 +48,7 @@ def measure(cell: Cell, settings: Sampling, found: trained.Trained, beat: Heartb
     result, truth = variables.blank(variables.made("sample"), sizes), cell.truth()
     if isinstance(truth, Nearest) and isinstance(truth, Posterior) and not found.diverged(cell):
         own, rng = found.score(cell, truth), np.random.default_rng(cell.seed("points"))
+        at_any_time(own, settings.switches.values, "sampling.switches")
         made = errors(truth, None if own == Exact(truth) else own.denoise, settings, rng)
         for name, values in zip(variables.made("sample"), made, strict=True):
             result[name][:] = values

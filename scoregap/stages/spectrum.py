@@ -4,7 +4,8 @@ study, job (and its weights, if it was trained) -> spectrum file (.zarr.zip)
 
 Method `exact`: scores know their spectra, each in its own way. Finite differences measure them all alike, so that what
 the method adds shows on scores that are known. Where the truth is sampled and its guard fails there is no number (NaN).
-What the data do not know is missing: Bayes' loss, gaps, tangents.
+What the data do not know is missing: Bayes' loss, gaps, tangents. A model that knows some noise variances only is
+measured at the nearest of them, at points of that noise: `time_used`.
 
 Sampling `forward`: the points are x_0 + sqrt(t) w with the same x_0 and w at every t and for every network of a seed,
 so curves are smooth in t and networks are compared on the same points. Sampling `reverse`: from the point of the
@@ -21,7 +22,7 @@ from scoregap import members, trained, variables
 from scoregap.data.capabilities import Covariance, Groups, Posterior, Tangents
 from scoregap.measure import calibration, spectra, trajectories
 from scoregap.runtime.progress import Heartbeat
-from scoregap.scores.base import Local, Score, at_once
+from scoregap.scores.base import Local, Score, at_any_time, at_once
 from scoregap.scores.closed import Exact, Gaussian
 from scoregap.scores.differences import Differences
 from scoregap.study import Cell, load
@@ -62,6 +63,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     score, best = of_job.score(cell, data), Exact(data) if isinstance(data, Posterior) else None
     if settings.step is not None:
         score = Differences(score, settings.method, settings.step)
+    result["time_used"][:] = t = score.times(t)
     rng = np.random.default_rng(cell.seed("points"))
     clean, places = data.sample(rng, points)
     noise = rng.standard_normal(clean.shape)
@@ -70,6 +72,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     tangents = data.tangents(places) if isinstance(data, Tangents) else None
     path = None
     if settings.sampling == "reverse":
+        at_any_time(score, settings.times.values, "spectrum.sampling")
         path = trajectories.reverse(score.denoise, clean + np.sqrt(t[-1]) * noise, t)
         if tangents is not None and not (tangents == tangents[:1]).all():
             tangents = None  # of no foot point

@@ -21,7 +21,8 @@ from typing import Any
 
 from scoregap import InputError, brief
 from scoregap.data import FAMILIES, Group
-from scoregap.scores import EXACT, REFERENCES, kind
+from scoregap.models import Declared
+from scoregap.scores import EXACT, MODEL, REFERENCES, kind
 from scoregap.study.checks import check_study
 from scoregap.study.schema import (
     AXES,
@@ -63,11 +64,13 @@ def digest(value: Any, length: int = 12) -> str:
 class Cell:
     """One point of the grid, with its sections resolved.
 
-    values: every axis and its value, in the study's order. The other fields are the sections of the study
-    after the axes that point into them (`train.steps`, `manifold.groups.1.std`) have been applied.
+    values: every axis and its value, in the study's order. declared: its score, if it is a model. The other fields are
+    the sections of the study after the axes that point into them (`train.steps`, `manifold.groups.1.std`) have been
+    applied.
     """
 
     values: tuple[tuple[str, Any], ...]
+    declared: Declared | None
     manifold: Manifold
     train: Train | None
     spectrum: Spectrum
@@ -139,6 +142,7 @@ class Cell:
         over the range of the spectra's times. Nothing reads the section of an optional stage but that stage.
         """
         content = {axis: json.dumps(self[axis]) for axis in AXES} | code_of([self["family"]], [self["network"]])
+        content |= _model(self.declared)
         return _digest_through(stage, self.has, content, self.spectrum, lambda name: self._as_json[name])
 
     @cached_property
@@ -222,6 +226,7 @@ class Job:
         """Changes when the keys of its cells' results of this stage do, or their order, without making the cells."""
         content = {axis: json.dumps(self.axes[axis]) for axis in AXES}
         content |= code_of(self.axes["family"], self.axes["network"])
+        content |= _model(self.study.declared.get(self.axes["network"][0]))
         content["order"] = json.dumps([axis for axis, values in self.axes.items() if len(values) > 1])
 
         def sections(name: str) -> str:
@@ -230,6 +235,11 @@ class Job:
             return "[" + ",".join(_read(section, self.axes["network"][0]) for section in found) + "]"
 
         return _digest_through(stage, self.has, content, self.study.document.spectrum, sections)
+
+
+def _model(declared: Declared | None) -> dict[str, str]:
+    """What results of a score depend on that the study declares, as keys hash it."""
+    return {"model": declared.identity} if declared else {}
 
 
 def _has(stage: str, trained: bool, sections: Cell | Document) -> bool:
@@ -241,9 +251,9 @@ def _has(stage: str, trained: bool, sections: Cell | Document) -> bool:
 def _read(section, network: str) -> str:
     """A section as JSON, without what does not change results of this network.
 
-    The data set is for scores that come from data: not for the closed forms, nor where there is none.
+    The data set is for scores that come from data: not for the closed forms or a model, nor where there is none.
     """
-    without_data = network in REFERENCES or getattr(section, "dataset_size", None) is None
+    without_data = network in REFERENCES or kind(network) is MODEL or getattr(section, "dataset_size", None) is None
     return section.as_json(frozenset({"device", "dataset_size"} if without_data else {"device"}))
 
 
@@ -321,6 +331,11 @@ class Study:
         """Values of the network axis that others are compared with, as `scores.REFERENCES` orders them."""
         return [name for name in REFERENCES if name in self.axes["network"]]
 
+    @cached_property
+    def declared(self) -> dict[str, Declared]:
+        """The scores of other people's models, by name."""
+        return {name: Declared(self.path, name, one) for name, one in self.document.scores.items()}
+
     @property
     def evaluated_scores(self) -> list[str]:
         """Values of the network axis that are compared with the references."""
@@ -374,7 +389,8 @@ class Study:
         parts = [(self.sections[section], [positions[axis] for axis in self.axes_of(section)]) for section in SECTIONS]
         for values in itertools.product(*(axes[axis] for axis in names)):
             sections = (found[tuple(values[i] for i in places)] for found, places in parts)
-            yield Cell(tuple(zip(names, values, strict=True)), *sections)
+            declared = self.declared.get(values[positions["network"]])
+            yield Cell(tuple(zip(names, values, strict=True)), declared, *sections)
 
     def axes_of(self, section: str) -> list[str]:
         """The axes that point into a section."""
@@ -453,6 +469,10 @@ class Study:
                     del content["train"][key]
         del content["compare"]["require"]
         del content["trusted"]
+        for one in content["scores"].values():
+            del one["trusted"]
+        if not content["scores"]:
+            del content["scores"]
         del content["blocks"]
         if self.blocks:
             content["blocks"] = {
@@ -483,7 +503,11 @@ class Study:
         revisions = [one.revision for one in STAGES if not one.gathers and _has(one.name, True, self.document)]
         grids = (self.axes, *self.blocks.values())
         code = [code_of(axes.get("family", ()), axes.get("network", ())) for axes in grids]
-        return digest([self.hash, revisions, *filter(None, code)])
+        models = [
+            {name: one.identity for name, one in self.declared.items() if name in axes.get("network", ())}
+            for axes in grids
+        ]
+        return digest([self.hash, revisions, *filter(None, code), *filter(None, models)])
 
 
 def load(path: Path | str, run: bool = True) -> Study:

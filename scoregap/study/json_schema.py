@@ -25,7 +25,20 @@ def build() -> dict[str, Any]:
     (pattern,) = described["blocks"]["patternProperties"]
     described["blocks"]["patternProperties"][pattern] = axes
     described["blocks"]["additionalProperties"] = False
-    return {"$schema": DIALECT, "title": "scoregap study", **schema}
+    known = schema["$defs"]["Axes"]["properties"]["network"]
+    (pattern,) = described["scores"]["patternProperties"]
+    described["scores"]["additionalProperties"] = False
+    declared = {"type": "string", "pattern": pattern}
+    schema["$defs"]["Axes"]["properties"]["network"] = known | {"items": {"anyOf": [known["items"], declared]}}
+    only_known = {"properties": {"network": known}}
+    undeclared = {"properties": {"axes": only_known, "blocks": {"additionalProperties": only_known}}}
+    return {
+        "$schema": DIALECT,
+        "title": "scoregap study",
+        **schema,
+        "if": {"required": ["scores"]},
+        "else": undeclared,
+    }
 
 
 def render() -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import GenericAlias, NoneType
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core.core_schema import no_info_after_validator_function
@@ -24,11 +24,23 @@ from scoregap import LONGEST, InputError, brief, data, dotted, networks, plugins
 from scoregap.data import FAMILIES, SETTINGS
 from scoregap.laws import LEAST_SHARE, VARIANCE_LAWS
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
-from scoregap.networks import DECAYS, DRAWS, NETWORKS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, TARGETS, VP_MOST_NOISE
-from scoregap.scores import UNTRAINED
+from scoregap.models import FORMATS, LEVELS, PREDICTS, Declared
+from scoregap.models import SCHEDULES as CLOCKS
+from scoregap.networks import (
+    DECAYS,
+    DRAWS,
+    NETWORKS,
+    OPTIMISERS,
+    PRECONDITIONINGS,
+    SCHEDULES,
+    TARGETS,
+    VP_MOST_NOISE,
+    is_name,
+)
+from scoregap.scores import EXACT, KINDS, UNTRAINED
 from scoregap.study.yaml_file import read_yaml
 
-# In the order of the fields of a `Cell`.
+# In the order of the last fields of a `Cell`.
 SECTIONS = ("manifold", "train", "spectrum", "dimension", "sampling", "fit", "compare")
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
 NO_AXIS = ("train.device",)  # changes no result
@@ -395,6 +407,77 @@ class Compare(Section):
     ] = ["baseline"]
 
 
+class Declaration(Section):
+    """A model that is there already: a value of the axis network by its name."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    source: Annotated[str, _one_of(FORMATS), Field(alias="from", description="format of the model")]
+    path: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="file or folder, beside the study; `MODULE:NAME` of a `callable`, or of an `edm` network",
+        ),
+    ]
+    predicts: Annotated[
+        Annotated[str, _one_of(PREDICTS)] | None,
+        Field(
+            description="what the output is: `x0` (E[x_0|x]), `epsilon` (the noise w), `v` (alpha w - sigma x_0), "
+            "`velocity` (w - x_0), or `score`; if not given, what its own files say, or else `x0`"
+        ),
+    ] = None
+    schedule: Annotated[
+        Annotated[str, _one_of(CLOCKS)] | None,
+        Field(
+            description="what the model sees and is told: `ve`, x_0 + sqrt(t) w and t; `sigma`, likewise and sqrt(t); "
+            "`edm`, that preconditioning; `flow`, (1 - u) x_0 + u w and u; or a step of DDPM's `linear`, "
+            "`scaled_linear` or `cosine` betas; if not given, what its own files say, or else `ve`"
+        ),
+    ] = None
+    steps: Annotated[int, Field(ge=2, le=10**6, description="of a schedule of betas")] = 1000
+    betas: Annotated[
+        tuple[Proportion, Proportion] | None, Field(description="the first and the last of such a schedule")
+    ] = None
+    sigma_data: Annotated[float, Field(gt=0, allow_inf_nan=False, description="of the schedule `edm`")] = 0.5
+    levels: Annotated[
+        str,
+        _one_of(LEVELS),
+        Field(
+            description="of a model that knows some noise variances only: `own`, it is measured at the nearest of them "
+            "(cube: `time_used`); `interpolate`, at t itself, told a fraction of a step"
+        ),
+    ] = "own"
+    shape: Annotated[
+        tuple[Size, ...] | None,
+        Field(description="of a point, as [3, 32, 32], if it is not [ambient_dim] and no file of its own says it"),
+    ] = None
+    label: Annotated[
+        Annotated[int, Field(ge=0)] | None, Field(alias="class", description="class that a conditional model is told")
+    ] = None
+    weights: Annotated[
+        Annotated[str, Field(min_length=1)] | None,
+        Field(description="file `.safetensors` of the module that `path` gives when it is called"),
+    ] = None
+    trusted: Annotated[
+        bool, Field(description="whether what the format would run may be run: code, or what a file unpickles")
+    ] = False
+
+    @property
+    def given(self) -> set[str]:
+        """The keys that the study says."""
+        return {type(self).model_fields[name].alias or name for name in self.model_fields_set}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, content) -> Any:
+        """YAML has no tuples, which are hashable."""
+        if isinstance(content, dict):
+            return {key: tuple(one) if isinstance(one, list) else one for key, one in content.items()}
+        return content
+
+
+ScoreName = Annotated[str, _Matching(r"[a-z][a-z0-9_-]{0,31}", "lower-case letters, digits, _ and -, at most 32")]
 BlockName = Annotated[str, _Matching(r"[a-z][a-z0-9_]{0,31}", "lower-case letters, digits and _, at most 32")]
 
 
@@ -434,6 +517,10 @@ class Document(Section):
             "of a module that is installed or lies beside it; what installed packages offer needs no trust"
         ),
     ] = False
+    scores: Annotated[
+        dict[ScoreName, Declaration],
+        Field(description="scores of models that are there already, by name: values of the axis network"),
+    ] = {}
     manifold: Annotated[Manifold, Field(description="what the data are")]
     train: Annotated[Train | None, Field(description="how networks are trained")] = None
     spectrum: Annotated[Spectrum, Field(description="where and how spectra are measured")]
@@ -531,6 +618,7 @@ def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tup
         blocks[name] = {
             axis: _axis_values(path, document, f"blocks.{name}", axis, values) for axis, values in own.items()
         }
+    _admit_scores(path, document, run)
     for where, values in (("axes", axes), *((f"blocks.{name}", own) for name, own in blocks.items())):
         _admit(path, where, values if run else values | {"network": ()}, document.trusted and run)
     return document, axes, blocks
@@ -551,6 +639,17 @@ def _admit(path: Path, where: str, axes: dict[str, tuple], trusted: bool) -> Non
                 found(name)
             except InputError as error:
                 raise InputError(file=path, key=f"{where}.{axis}", value=name, allowed=error.allowed) from None
+
+
+def _admit_scores(path: Path, document: Document, run: bool) -> None:
+    """Look at the scores that a study declares, if it is to be run. Nothing of theirs is run here."""
+    for name, settings in document.scores.items():
+        if name in KINDS or is_name(name):
+            raise InputError(
+                file=path, key=("scores", name), value=name, allowed="it is the name of a score that is known already"
+            )
+        if run:
+            Declared(path, name, settings).check()
 
 
 def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, str]:
@@ -587,7 +686,8 @@ def _validated(path: Path, prefix: str, model, content) -> Any:
             owner = model
             for part in loc[:-1]:
                 owner = _field_model(owner, part)
-            problem, allowed = "unknown key", f"allowed are {some(owner.model_fields)}"
+            known = [field.alias or name for name, field in owner.model_fields.items()]
+            problem, allowed = "unknown key", f"allowed are {some(known)}"
         elif first["type"] == "missing":
             problem, allowed = "is missing", ""
         else:
@@ -605,12 +705,12 @@ def _validated(path: Path, prefix: str, model, content) -> Any:
 
 
 def _field_model(owner, part) -> Any:
-    """The model of one field, seen through lists and optionals."""
-    if isinstance(part, int):
+    """The model of one field, seen through lists, mappings and optionals."""
+    if part not in owner.model_fields:  # a place in a list, or a name in a mapping
         return owner
     annotation = owner.model_fields[part].annotation
     while not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-        annotation = annotation.__args__[0]
+        annotation = annotation.__args__[-1 if get_origin(annotation) is dict else 0]
     return annotation
 
 
@@ -624,7 +724,16 @@ def _axis_values(path: Path, document: Document, where: str, axis: str, values) 
     if not isinstance(values, list) or not values:
         also = " or a count" if axis == "seed" else ""
         raise InputError(file=path, key=f"{where}.{axis}", value=values, allowed=f"should be a non-empty list{also}")
-    if axis in AXES:
+    if axis == "network":
+        own = [EXACT if isinstance(one, str) and one in document.scores else one for one in values]
+        try:
+            found = _validated(path, f"{where}.{axis}", GenericAlias(list, Axis.__annotations__[axis]), own)
+        except InputError as error:
+            also = f"; or one of scores: {some(document.scores)}" if document.scores else ""
+            raise InputError(error.problem, file=path, key=error.key, value=error.value,
+                             allowed=error.allowed + also) from None  # fmt: skip
+        values = [one if value == EXACT else value for one, value in zip(values, found, strict=True)]
+    elif axis in AXES:
         values = _validated(path, f"{where}.{axis}", GenericAlias(list, Axis.__annotations__[axis]), values)
     elif axis.split(".")[0] not in SECTIONS_WITH_AXES or "." not in axis:
         raise InputError(

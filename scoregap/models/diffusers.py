@@ -1,0 +1,183 @@
+"""Models that diffusers has saved: a pipeline's folder, or that of its UNet2DModel.
+
+folder with config.json, scheduler_config.json and safetensors -> Loaded
+
+What the scheduler's file says of noise is read here, in float64: it clips samples by default and works in float32.
+Nothing is fetched, nothing unpickled. Refused with the reason is what is no function of a noisy point alone: networks
+that are told a text, and those whose points are codes of an autoencoder.
+"""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from scoregap import InputError
+from scoregap.models import Declared, schedules
+from scoregap.models.base import Loaded, dtype_of, settled
+
+NETWORK = "UNet2DModel"
+LATENT = ("vae", "vqvae", "vqae", "movq", "image_encoder", "text_encoder")  # parts of pipelines
+BETAS = {"linear": "linear", "scaled_linear": "scaled_linear", "squaredcos_cap_v2": "cosine"}
+PREDICTS = {"epsilon": "epsilon", "v_prediction": "v", "sample": "x0"}
+FLOWS = ("FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler")
+EDM = ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler")
+
+
+def load(declared: Declared) -> Loaded:
+    """The network of a folder, as its configuration says. Raises InputError."""
+    folder = network_folder(declared)
+    config = read(declared, folder / "config.json")
+    if (name := config.get("_class_name")) != NETWORK:
+        told = " (it is told a text, or other conditions)" if "cross_attention_dim" in config else ""
+        raise refused(declared, f"should be a {NETWORK}, of a noisy point and its step alone", f"is a {name}{told}")
+    schedule, predicts, sigma_data = noise(declared, folder)
+    network = module(declared, folder)
+    return Loaded(
+        call(declared, network, config), schedule, predicts, shape(declared, config), dtype_of(network), sigma_data
+    )
+
+
+def network_folder(declared: Declared) -> Path:
+    """Where the network is: in the folder unet of a pipeline, or right there."""
+    folder = declared.file("path")
+    if not (folder / "model_index.json").exists():
+        return folder
+    parts = read(declared, folder / "model_index.json")
+    if latent := [name for name in LATENT if (parts.get(name) or [None])[0]]:
+        raise refused(
+            declared,
+            "should be a model of the data themselves",
+            f"is a pipeline with a {latent[0]}: its points are codes",
+        )
+    if "unet" not in parts:
+        raise refused(
+            declared, f"should have a {NETWORK} as its unet", f"is a {parts.get('_class_name')} without a unet"
+        )
+    return folder / "unet"
+
+
+def module(declared: Declared, folder: Path) -> torch.nn.Module:
+    """The network with its weights, in their own type."""
+    try:
+        diffusers = import_module("diffusers")  # whose types nobody checks
+    except ImportError as error:
+        why = f"pip install 'scoregap[models]' ({' '.join(str(error).split())})"
+        raise declared.refused("from", why, "diffusers", "'diffusers' is not installed") from error
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise refused(declared, "nothing is unpickled: should have its weights as .safetensors", "has none")
+    try:
+        with safe_open(weights[0], framework="pt") as file:
+            own = file.get_tensor(next(iter(file.keys()))).dtype
+        network = getattr(diffusers, NETWORK).from_pretrained(
+            str(folder), local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False, torch_dtype=own
+        )
+    except Exception as error:  # whatever the library raises for a file that is damaged
+        raise refused(declared, " ".join(str(error).split()), "cannot be loaded") from error
+    return settled(network)
+
+
+def call(declared: Declared, network: Any, config: dict):
+    """(x, step) -> raw output. Steps go in as tensors: a Python float would be cut to a whole number."""
+    label = declared.settings.label
+    classes, conditional = (
+        config.get("num_class_embeds"),
+        config.get("class_embed_type") or config.get("num_class_embeds"),
+    )
+    if conditional and label is None:
+        raise declared.refused("class", "the model is told a class: should be one of its numbers", problem="is missing")
+    if label is not None and (not conditional or (classes is not None and label >= classes)):
+        allowed = f"should be below {classes}" if conditional else "the model is told no class"
+        raise declared.refused("class", allowed, label)
+    channels = config.get("in_channels", 3)
+
+    def raw(x: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        labels = None if label is None else torch.full((len(x),), label)
+        return network(x, step, class_labels=labels, return_dict=False)[0][:, :channels]  # the rest is a variance
+
+    return raw
+
+
+def shape(declared: Declared, config: dict) -> tuple[int, ...]:
+    """Of a point, by the study or the configuration."""
+    if declared.settings.shape:
+        return declared.settings.shape
+    size = config.get("sample_size")
+    if size is None:
+        raise declared.refused("shape", "config.json has no sample_size: should be (channels, height, width)", None,
+                               "is missing")  # fmt: skip
+    return (config.get("in_channels", 3), *(size if isinstance(size, list) else [size, size]))
+
+
+def noise(declared: Declared, folder: Path) -> tuple[schedules.Schedule, str, float]:
+    """Schedule, what is predicted, sigma_data: as the study says, or else the file of the scheduler."""
+    settings = declared.settings
+    if settings.schedule:
+        predicts = "edm" if settings.schedule == "edm" else settings.predicts or "epsilon"
+        made = schedules.named(settings.schedule, settings.steps, settings.betas, settings.sigma_data)
+        return made, predicts, settings.sigma_data
+    places = [declared.file("path") / "scheduler", folder]
+    file = next((one / "scheduler_config.json" for one in places if (one / "scheduler_config.json").exists()), None)
+    if file is None:
+        raise declared.refused("schedule", "the folder has no scheduler_config.json", problem="is missing")
+    config = read(declared, file)
+    name = str(config.get("_class_name"))
+    if name in FLOWS:
+        return flow(config), settings.predicts or "velocity", settings.sigma_data
+    said = config.get("prediction_type", "epsilon")
+    if name in EDM and said == "epsilon":
+        sigma = config.get("sigma_data", 0.5)
+        made = schedules.named("edm", sigma_data=sigma)
+        most, least = config.get("sigma_max", 80.0) ** 2, config.get("sigma_min", 0.002) ** 2
+        return made._replace(least=least * (1 - 1e-9), most=most * (1 + 1e-9)), "edm", sigma
+    if "num_train_timesteps" not in config or config.get("use_flow_sigmas") or name in EDM:
+        raise refused(
+            declared, "should say schedule and predicts in the study", f"has a {name} that is not known", file
+        )
+    if settings.predicts is None and said not in PREDICTS:
+        raise refused(declared, f"should be one of {', '.join(PREDICTS)}", f"has prediction_type {said!r}", file)
+    return schedules.of_alphas(alphas(declared, config, file)), settings.predicts or PREDICTS[said], settings.sigma_data
+
+
+def alphas(declared: Declared, config: dict, file: Path) -> np.ndarray:
+    """abar_k (steps,) of a scheduler of betas."""
+    if (trained := config.get("trained_betas")) is not None:
+        found = np.cumprod(1 - np.asarray(trained, float))
+    elif (name := config.get("beta_schedule", "linear")) in BETAS:
+        first, last = config.get("beta_start", 1e-4), config.get("beta_end", 0.02)
+        own = BETAS[name]
+        ends = schedules.BETAS[own] if own == "cosine" else (first, last)
+        found = schedules.alphas(own, config["num_train_timesteps"], *ends)
+    else:
+        raise refused(declared, f"should be one of {', '.join(BETAS)}", f"has beta_schedule {name!r}", file)
+    return schedules.without_signal(found) if config.get("rescale_betas_zero_snr") else found
+
+
+def flow(config: dict) -> schedules.Schedule:
+    """Levels u = sigma / (1 + sigma) of flow matching, shifted as the scheduler says, told u in steps."""
+    steps, shift = config.get("num_train_timesteps", 1000), config.get("shift", 1.0)
+    u = np.arange(1, steps) / steps  # at u = 1 nothing of the data is left
+    u = shift * u / (1 + (shift - 1) * u)
+    return schedules.of_levels((u / (1 - u)) ** 2, steps * u, schedules.straight)
+
+
+def read(declared: Declared, file: Path) -> dict[str, Any]:
+    """A configuration. Raises InputError if there is none."""
+    try:
+        found = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise refused(declared, "should be a folder that diffusers has saved", f"has no {file.name}") from None
+    except (OSError, ValueError) as error:
+        raise refused(declared, "should be a folder that diffusers has saved", f"{file.name}: {error}") from None
+    return found if isinstance(found, dict) else {}
+
+
+def refused(declared: Declared, allowed: str, problem: str, file: Path | None = None) -> InputError:
+    """A mistake in what the folder holds."""
+    where = f" ({file.name})" if file else ""
+    return declared.refused("path", allowed, declared.settings.path, f"{declared.settings.path!r} {problem}{where}")

@@ -1,0 +1,41 @@
+"""Files and folders of models: whether they are there, and what is in them.
+
+file or folder -> SHA-256 of its content, computed once in a process as long as it does not change
+"""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+SAFE = ".safetensors"  # tensors only
+PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")  # what they hold is unpickled, which runs code
+
+
+def check(declared, key: str) -> None:
+    """Raises InputError if the file that a key of a score names is not there, or would be unpickled."""
+    path, named = declared.file(key), getattr(declared.settings, key)
+    if not path.exists():
+        raise declared.refused(key, "there is no such file", named, f"{named!r} is missing")
+    if path.suffix in PICKLES:
+        raise declared.refused(key, f"nothing is unpickled: should be {SAFE}", named)
+    if key == "weights" and path.suffix != SAFE:
+        raise declared.refused(key, f"should be a file {SAFE}", named)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of all files in a folder."""
+    if path.is_dir():
+        parts = [(one.relative_to(path).as_posix(), _digest(one)) for one in sorted(path.rglob("*")) if one.is_file()]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+    return _digest(path)
+
+
+def _digest(path: Path) -> str:
+    stat = path.stat()
+    return _digest_of(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _digest_of(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
