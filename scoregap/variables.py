@@ -222,8 +222,9 @@ VARIABLES["model_misfit"] = Variable(("gap",), "float64", "1", "rms distance of 
 MADE: dict[str, tuple[str, ...]] = {
     "spectrum": (
         "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "trace", "squared_error",
-        "gaussian_error", "gaussian_trace", "alignment", "worst_alignment", "alignment_of_point", "has_gap", "time_used",
-        "training_step", "training_loss", "training_excess", "training_flops", "training_excess_by_level",
+        "gaussian_error", "gaussian_trace", "alignment", "worst_alignment", "alignment_of_point", "has_gap",
+        "time_used", "training_step", "training_loss", "training_excess", "training_flops",
+        "training_excess_by_level",
     ),
     "dimension": ("estimate", "estimate_cost", "point_dimension", "data_estimate"),
     "sample": ("sample_off_manifold", "sample_distance", "sample_truth_distance"),
