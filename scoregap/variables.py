@@ -79,6 +79,28 @@ SIDES = ("low", "high")  # of the dimension `side`
 ORDERS = ("own below", "own above")  # of the dimension `order`
 SAMPLERS = ("own", "exact", "clean")  # of the dimension `sampler`
 ESTIMATORS = ("gap_detector",)  # of the dimension `estimator`
+MISTAKES = (  # of adapters, in the order of their codes (`measure.calibration.REPAIRS`)
+    "levels of 4 t",
+    "levels of 2 t",
+    "levels of t / 2",
+    "levels of t / 4",
+    "levels of t^2",
+    "levels of sqrt(t)",
+    "inputs not scaled (of noise)",
+    "inputs not scaled (of x0 or v)",
+    "inputs scaled twice (of noise)",
+    "inputs scaled twice (of x0 or v)",
+    "noise read as velocity",
+    "velocity read as noise",
+    "noise read as v",
+    "v read as noise",
+    "noise read as x0",
+    "x0 read as noise",
+    "noise read as the score",
+    "the score read as noise",
+    "data in [0, 1] for a model of [-1, 1]",
+    "data in [-1, 1] for a model of [0, 1]",
+)
 EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
 LEVELS = 16  # noise variances of one evaluation, the size of the dimension `level`
 
@@ -115,6 +137,15 @@ VARIABLES: dict[str, Variable] = {
     ),
     "gaussian_trace": Variable(
         ("time",), "float64", "1", "trace of G of the Gaussian with the data's covariance, the mean of gaussian_error"
+    ),
+    "mistake": Variable(
+        (),
+        "int8",
+        "1",
+        "mistake of an adapter that undone makes the score err less, for certain; of models that the study declares",
+    ),
+    "mistake_gain": Variable(
+        (), "float32", "1", "mean over times of log(error / error with that mistake undone), lower end"
     ),
     # With curvature even the exact score mixes the groups as t -> 0: it orders tangents by curvature, not variance.
     "alignment": Variable(
@@ -222,9 +253,9 @@ VARIABLES["model_misfit"] = Variable(("gap",), "float64", "1", "rms distance of 
 MADE: dict[str, tuple[str, ...]] = {
     "spectrum": (
         "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "trace", "squared_error",
-        "gaussian_error", "gaussian_trace", "alignment", "worst_alignment", "alignment_of_point", "has_gap",
-        "time_used", "training_step", "training_loss", "training_excess", "training_flops",
-        "training_excess_by_level",
+        "gaussian_error", "gaussian_trace", "mistake", "mistake_gain", "alignment", "worst_alignment",
+        "alignment_of_point", "has_gap", "time_used", "training_step", "training_loss", "training_excess",
+        "training_flops", "training_excess_by_level",
     ),
     "dimension": ("estimate", "estimate_cost", "point_dimension", "data_estimate"),
     "sample": ("sample_off_manifold", "sample_distance", "sample_truth_distance"),
@@ -336,6 +367,8 @@ def _flags(name: str) -> dict[str, Any]:
     """The codes of a variable and what they mean, as the CF conventions have it."""
     if name == "status":
         codes = STATUS
+    elif name == "mistake":
+        codes = dict(enumerate(("none", *(one.replace(" ", "_") for one in MISTAKES))))
     elif name.endswith("_state"):
         codes = {state.value: state.name.lower() for state in State}
     else:

@@ -108,14 +108,15 @@ def judged(denoise, axes, clean, rng, few=None):
     noise = rng.standard_normal(clean.shape)
     x = clean + np.sqrt(T)[:, None, None] * noise
     mean = np.stack([denoise(one, np.full(len(one), t)) for one, t in zip(x, T, strict=True)])
-    error, undone, training = calibration.errors(mean, clean, T), calibration.undone(denoise, clean, noise, T), None
+    error = calibration.errors(mean, clean, T)
+    mistake, training = calibration.likeliest(error, calibration.undone(denoise, clean, noise, T)), None
     if few is not None:
         at = few + np.sqrt(T)[:, None, None] * noise[: len(few)]
         means = np.stack([denoise(one, np.full(len(one), t)) for one, t in zip(at, T, strict=True)])
-        training = calibration.errors(means, few, T), calibration.undone(denoise, few, noise[: len(few)], T)
+        training = calibration.errors(means, few, T).mean(1)
     gaussian = np.stack([posteriors.gaussian(one, t, *axes).mean for one, t in zip(x, T, strict=True)])
     control = calibration.errors(gaussian, clean, T) - (axes[1] / (axes[1] + T[:, None])).sum(1, keepdims=True)
-    return calibration.judge(error, traces(denoise, x, T), control, undone, training)
+    return calibration.judge(error, traces(denoise, x, T), control, mistake, training)
 
 
 def networks(folder):

@@ -16,6 +16,7 @@ from scoregap.analysis.panels import PANELS, Panel
 from scoregap.analysis.tables import labelled, with_interval
 from scoregap.measure import calibration as measure
 from scoregap.study import Study
+from scoregap.variables import MISTAKES
 
 NAMES = ("squared_error", "trace", "gaussian_error", "gaussian_trace")
 SHOWN = 5  # scores that are not plausible, of which a line is printed
@@ -48,7 +49,7 @@ def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows: list[dict] = []
     for ds in datasets:
-        loaded = ds[["status", *NAMES]].load()
+        loaded = ds[["status", "mistake", "mistake_gain", *NAMES]].load()
         axes = (*study.condition_axes, "network", "seed")
         known = {"network": study.evaluated_scores}
         for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
@@ -58,7 +59,9 @@ def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
             if cell.status != 1 or not np.isfinite(cell.squared_error).all():
                 continue
             ratio, low, high, skill = of_score(cell)
-            found = measure.judge(*_numbers(cell))
+            code = int(cell.mistake)
+            mistake = (MISTAKES[code - 1], float(cell.mistake_gain)) if code else ("", 0.0)
+            found = measure.judge(*_numbers(cell), mistake)
             with np.errstate(invalid="ignore"):
                 far = np.nan_to_num(np.abs(np.log(np.maximum(ratio, 1e-9))))
                 i = int(np.argmax(np.where(found.where, far + far.max(), far)))

@@ -173,6 +173,14 @@ def gains(error, repaired, confidence: float = 0.95) -> tuple[np.ndarray, np.nda
     return np.where(known, whole, -np.inf), np.where(known, low, -np.inf)
 
 
+def likeliest(error, repaired, confidence: float = 0.95) -> tuple[str, float]:
+    """(mistake, gain): the one of REPAIRS that undone makes a score err least for certain, and the lower bound of what
+    it gains (`gains`); ("", 0.0) if none does."""
+    gain, least = gains(error, repaired, confidence)
+    best = int(np.argmax(np.where(least > 0, gain, -np.inf)))
+    return (tuple(REPAIRS)[best], float(least[best])) if least[best] > 0 else ("", 0.0)
+
+
 class Judgement(NamedTuple):
     """What calibration says of a score.
 
@@ -187,31 +195,25 @@ class Judgement(NamedTuple):
     mistake: str
 
 
-def judge(error, trace, control=None, repaired=None, training=None, confidence: float = 0.95) -> Judgement:
-    """Judge a score by its held-out points: (T, n) `errors` and traces of G; control: as of `ratio`; repaired: of
-    `undone`, (repairs, T, n).
+def judge(
+    error, trace, control=None, mistake: tuple[str, float] = ("", 0.0), training=None, confidence: float = 0.95
+) -> Judgement:
+    """Judge a score by its held-out points: (T, n) `errors` and traces of G; control: as of `ratio`; mistake: of
+    `likeliest`.
 
-    training: (error, repaired) likewise, of points that the score was made of, if there are any. It is not plausible
-    where its `ratio` is certainly beyond MARGIN, for all times together (Bonferroni), or where it certainly gains by a
-    mistake undone, on training points too. Then the adapter is blamed where it gains GAIN; the
-    network where training points err less than held-out ones by MARGIN, as where it memorises. Else it cannot be told.
+    training: (T,) mean errors at points that the score was made of, if there are any. It is not plausible where its
+    `ratio` is certainly beyond MARGIN, for all times together (Bonferroni), or where it certainly gains by a mistake
+    undone. Then the network is blamed where training points err less than held-out ones by MARGIN, as where it
+    memorises, and the adapter where it gains GAIN. Else it cannot be told.
     """
     error, trace = np.asarray(error, float), np.asarray(trace, float)
     each = 1 - (1 - confidence) / (2 * len(error))
     where = _certainly_above(error - MARGIN * trace, control, each)
     where |= _certainly_above(trace / MARGIN - error, control, each)
-    mistake, certain = "", 0.0
-    if repaired is not None:
-        gain, least = gains(error, np.asarray(repaired, float), confidence)
-        if training is not None:
-            also, also_least = gains(training[0], training[1], confidence)
-            gain, least = np.minimum(gain, also), np.minimum(least, also_least)
-        best = int(np.argmax(np.where(least > 0, gain, -np.inf)))
-        if least[best] > 0:
-            mistake, certain = tuple(REPAIRS)[best], least[best]
-    if not where.any() and not mistake:
+    name, gain = mistake
+    if not where.any() and not name:
         return Judgement(True, where, "", "")
-    if certain > GAIN:
-        return Judgement(False, where, "adapter", mistake)
-    memorises = training is not None and error.mean(1)[where].sum() > MARGIN * training[0].mean(1)[where].sum()
-    return Judgement(False, where, "network" if memorises else "cannot tell", mistake)
+    memorises = training is not None and error.mean(1)[where].sum() > MARGIN * np.asarray(training)[where].sum()
+    if gain > GAIN and not memorises:
+        return Judgement(False, where, "adapter", name)
+    return Judgement(False, where, "network" if memorises else "cannot tell", name)

@@ -90,6 +90,16 @@ def at_any_time(score: Score, t: np.ndarray, key: str) -> None:
         )  # fmt: skip
 
 
+@runtime_checkable
+class Adapted(Protocol):
+    """A score that somebody else's model is adapted to be: the adapter may be wrong, and is judged."""
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Smallest and largest noise variance at which the model may be asked."""
+        ...
+
+
 def at_once(d: int) -> int:
     """Points whose Jacobians are held at once."""
     return max(1, ENTRIES // d**2)

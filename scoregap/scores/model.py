@@ -69,6 +69,11 @@ class Model(Score):
         logs = np.log(schedule.levels)
         return schedule.levels[np.searchsorted((logs[1:] + logs[:-1]) / 2, np.log(t))]
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Smallest and largest noise variance that the model knows."""
+        return self.loaded.schedule.least, self.loaded.schedule.most
+
     @torch.no_grad()
     def denoise(self, x: np.ndarray, t) -> np.ndarray:
         """Denoised points (n, d)."""

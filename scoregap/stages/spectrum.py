@@ -22,7 +22,7 @@ from scoregap import members, trained, variables
 from scoregap.data.capabilities import Covariance, Groups, Posterior, Tangents
 from scoregap.measure import calibration, spectra, trajectories
 from scoregap.runtime.progress import Heartbeat
-from scoregap.scores.base import Local, Score, at_any_time, at_once
+from scoregap.scores.base import Adapted, Local, Score, at_any_time, at_once
 from scoregap.scores.closed import Exact, Gaussian
 from scoregap.scores.differences import Differences
 from scoregap.study import Cell, load
@@ -76,6 +76,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         path = trajectories.reverse(score.denoise, clean + np.sqrt(t[-1]) * noise, t)
         if tangents is not None and not (tangents == tangents[:1]).all():
             tangents = None  # of no foot point
+    own = score.reach if isinstance(score, Adapted) and path is None else None
     linear = Gaussian(data) if isinstance(data, Covariance) else None
     if linear is not None:
         variances = linear.data.principal_axes[1]
@@ -114,6 +115,11 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
             result[name][some][ended] = np.nan
         if beat:
             beat.advance(len(here))
+    if own is not None:
+        undone = calibration.undone(score.denoise, clean, noise, t, getattr(data, "mean", 0.0), own)
+        mistake, gain = calibration.likeliest(result["squared_error"].astype(float), undone)
+        result["mistake"][...] = variables.MISTAKES.index(mistake) + 1 if mistake else 0
+        result["mistake_gain"][...] = gain
     result["status"][...] = 1 if np.isfinite(result["eigenvalue"]).any() else 3
     return result
 

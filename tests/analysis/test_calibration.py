@@ -73,3 +73,32 @@ def test_where_the_truth_is_not_known_there_is_no_row(tmp_path):
     assert "calibration" not in study.findings
     assert datasets[0].squared_error.isnull().all()
     assert datasets[0].trace.notnull().all()
+
+
+@pytest.mark.parametrize(
+    ("scale", "says"), [("1", "2 of 2 plausible"), ("0.5", "not plausible"), ("(1 + told[:, None]) ** 0.5", "as if")]
+)
+def test_the_adapter_of_a_model_is_judged(tmp_path, monkeypatch, scale, says):
+    """A model of the noise of standard normal data of every direction, alpha z with alpha = 1 / sqrt(1 + t) for z = x,
+    which is told t; the same with half the output; and one that wants alpha x and is given x."""
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"adapted_{says.split()[0]}_{len(scale)}"
+    source = "def noise(x, told):\n    t = told[:, None]\n    return t**0.5 * x / (1 + t) * " + scale.replace(
+        "told[:, None]", "t"
+    )
+    (tmp_path / f"{name}.py").write_text(source + "\n")
+    declared = f"{{from: callable, path: '{name}:noise', predicts: epsilon, trusted: true}}"
+    study, datasets = measured(
+        tmp_path,
+        ("study: tiny\n", f"study: tiny\nscores:\n  own: {declared}\n"),
+        ("[arcs]", "[linear]"), ("[0.0, 0.5]", "[0.0]"), ("manifold_dim: [2]", "manifold_dim: [8]"),
+        ("[exact]", "[exact, own]"), ("points: 2", "points: 32"),
+        ("{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}", "{fraction: 1.0, std: 1.0}"),
+        ("manifold:\n", "manifold:\n  frame: orthonormal\n"),
+    )  # fmt: skip
+    frame = calibration.calibration(study, datasets)
+    text = "\n".join(calibration.calibration_lines(study, frame))
+    assert says in text, text
+    if says == "as if":
+        assert set(frame.blamed) == {"adapter"}
+        assert "inputs not scaled" in text

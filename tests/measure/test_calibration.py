@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoregap import data
+from scoregap import data, variables
 from scoregap.data import posteriors
 from scoregap.measure import calibration
 from scoregap.scores.closed import Empirical, Exact, Gaussian
@@ -163,6 +163,10 @@ def test_undone_a_mistake_is_gone(mistake, mean):
     np.testing.assert_allclose(found, calibration.errors(right, clean, T), rtol=1e-8)
 
 
+def test_the_cube_has_a_code_for_every_mistake():
+    assert tuple(calibration.REPAIRS) == variables.MISTAKES
+
+
 def test_levels_out_of_reach_do_not_count():
     rng = np.random.default_rng(8)
     clean, noise = rng.standard_normal((2, 6, 4))
@@ -194,7 +198,9 @@ def test_right_and_wrong_adapters_of_exact_scores_are_told():
     noise = np.random.default_rng(11).standard_normal(clean.shape)
 
     def verdict(denoise, error, trace):
-        return calibration.judge(error, trace, control, calibration.undone(denoise, clean, noise, T))
+        return calibration.judge(
+            error, trace, control, calibration.likeliest(error, calibration.undone(denoise, clean, noise, T))
+        )
 
     assert verdict(score.denoise, error, trace) == (True, pytest.approx(np.zeros(8)), "", "")
 
@@ -221,8 +227,7 @@ def test_who_memorises_is_blamed_as_a_network():
     score = Empirical(few)
     error, trace, control = measured(score, truth, truth.sample(rng, 40)[0], rng)
     own, _, _ = measured(score, truth, few, rng)
-    nothing = np.full((len(calibration.REPAIRS), *error.shape), np.nan)
-    found = calibration.judge(error, trace, control, nothing, (own, nothing))
+    found = calibration.judge(error, trace, control, ("levels of t / 2", 0.5), own.mean(1))
     assert not found.plausible
     assert found.blamed == "network"
     assert found.where[:3].all()
