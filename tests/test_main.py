@@ -13,6 +13,8 @@ import pytest
 from bounded import SPECIAL, at_once
 from tiny import TINY, read_job
 
+from scoregap import brief
+from scoregap.__main__ import app
 from scoregap.study import load
 from scoregap.study.stages import STAGES
 
@@ -125,6 +127,58 @@ def test_theory_as_a_table():
 )
 def test_theory_refuses_the_impossible(arguments, says):
     refused(scoregap("theory", *arguments), says)
+
+
+def words_refused(capsys, *words):
+    """What a command says in one line, with status 2, and nothing else."""
+    with at_once(), pytest.raises(SystemExit) as ended:
+        app(list(words), prog_name="scoregap")
+    said, told = capsys.readouterr()
+    assert ended.value.code == 2, words
+    assert said == ""
+    assert told.startswith("scoregap: ")
+    assert told.removesuffix("\n").isprintable(), told
+    return told.removeprefix("scoregap: ").removesuffix("\n")
+
+
+@pytest.mark.parametrize("command", [*(stage.name for stage in STAGES), "run", "status", "theory", "baseline accept"])
+@pytest.mark.parametrize("more", [["--zzz"], ["--zz\x1b[2J=1"], ["-q"], ["--help=3"], ["a", "b", "c\n"]])
+def test_wrong_words_of_a_command_are_one_line(command, more, capsys):
+    """Also of the commands that are loaded when they are asked for, and of a group in the group."""
+    said = words_refused(capsys, *command.split(), *more)
+    assert ": see scoregap " in said or ": is missing: " in said
+
+
+def test_every_option_that_is_needed_or_has_no_value_is_named(capsys):
+    for stage in STAGES:
+        assert words_refused(capsys, stage.name).startswith("--study: is missing")
+        assert "'--study'" in words_refused(capsys, stage.name, "--study")
+    assert words_refused(capsys, "theory", "--group", "2:1") == "--ambient: is missing: ambient dimension d"
+    assert words_refused(capsys, "baseline", "accept").startswith("study: is missing: a study file, or a name that")
+    assert words_refused(capsys, "baseline", "acept") == "No such command 'acept': allowed are accept"
+    assert words_refused(capsys, "\n").startswith(r"No such command '\n': allowed are run, stop, status")
+
+
+WHOLE_OPTIONS = {
+    "--ambient": "",
+    "--density": " from 0 to 100000",
+    "--points": " from 1 to 100000",
+    "--seed": " from 0",
+}
+NUMBER_OPTIONS = ("--curvature", "--time", "--level", "--visibility")
+
+
+@pytest.mark.parametrize("option", [*WHOLE_OPTIONS, *NUMBER_OPTIONS])
+def test_a_number_of_an_option_is_one_in_plain_digits(option, capsys):
+    what = f"a whole number{WHOLE_OPTIONS[option]}" if option in WHOLE_OPTIONS else "a number"
+    values = ["", "x", "1_0", "\u0661", "\uff11", "1e", "0x1", "1,5", "1 2", "\n", "--1"]
+    values += ["1.0", "1e1", "nan", "9" * 5000] if option in WHOLE_OPTIONS else []
+    values += ["-1"] if option in ("--density", "--points", "--seed") else []
+    for value in values:
+        given = ["theory", "--ambient", "9", "--group", "2:1", f"{option}={value}"]
+        said = words_refused(capsys, *given)
+        assert said.startswith(f"{option}: {brief(value)} is not allowed"), said
+        assert said.endswith(f": should be {what}"), said
 
 
 def test_studies_are_listed():

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scoregap import InputError, diffusion, dotted
+from scoregap import InputError, diffusion, dotted, plain_digits
 from scoregap.data import FAMILIES, Group, capabilities, manifold
 from scoregap.data.manifolds.arcs import Arcs
 from scoregap.laws import LEAST_SHARE, expansions, random_matrix, times
@@ -36,7 +36,7 @@ def parse_groups(texts: list[str]) -> list[Group]:
         try:
             count, std, *rest = text.split(":")
             options: dict[str, Any] = dict(part.split("=") for part in rest)
-            if len(options) < len(rest) or not _is_plain(text):
+            if len(options) < len(rest) or not plain_digits(text):
                 raise ValueError(text)
             options |= {name: float(value) for name, value in options.items() if name != "law"}
             groups.append(Group(int(count), float(std), **options))
@@ -47,11 +47,6 @@ def parse_groups(texts: list[str]) -> list[Group]:
                 "20:0.1:law=uniform:width=0.5",
             ) from None  # fmt: skip
     return groups
-
-
-def _is_plain(text: str) -> bool:
-    """Whether digits are 0 to 9, and no more: Python takes 4_0 for 40, and digits of any script."""
-    return text.isascii() and "_" not in text
 
 
 def parse_settings(texts: list[str]) -> dict[str, str | float]:
@@ -68,7 +63,7 @@ def parse_settings(texts: list[str]) -> dict[str, str | float]:
         except ValueError:
             settings[name] = value
             continue
-        if not _is_plain(value):
+        if not plain_digits(value):
             allowed = "should be NAME=VALUE, a number in plain digits, as separation=2"
             raise InputError(key="--set", value=text, allowed=allowed)
     return settings
