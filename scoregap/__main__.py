@@ -33,6 +33,7 @@ from typer.main import get_command  # noqa: E402
 from scoregap import DamagedFile, InputError, plain_digits, printable  # noqa: E402
 from scoregap.runtime import receipts  # noqa: E402
 from scoregap.runtime.terminal import Lasting, tell  # noqa: E402
+from scoregap.store.opening import told  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
 
 _STAGES = {stage.name: stage for stage in STAGES}
@@ -53,7 +54,7 @@ def _reporting_errors(command, stopped: int = 1):
                 with suppress(OSError):
                     os.utime(error.path)
         except OSError as error:
-            status, text = stopped, f"{error.filename or 'file'}: {error.strerror or error}"
+            status, text = stopped, told(error)
         except (MemoryError, RuntimeError) as error:
             if not _lacks_memory(error):
                 raise
@@ -85,17 +86,19 @@ def _refusing_in_one_line() -> Iterator[None]:
 
 def _refusal(error: Any) -> InputError:
     """Typer's error of the words of a command as one of ours."""
-    see = f"see {error.ctx.command_path if error.ctx else 'scoregap COMMAND'} --help"
+    command = error.ctx.command_path if error.ctx else "scoregap COMMAND"
+    see = f"see {command} --help"
     if isinstance(error, typer.BadParameter) and error.param:
         name = error.param.get_error_hint().strip("'")
         if not error.message:
-            return InputError("is missing", key=name, allowed=error.param.help or see)
+            return InputError("is missing", key=name, allowed=getattr(error.param, "help", None) or see)
         wrong: Any = error.__cause__  # pydantic's
         found = wrong.errors()[0] if wrong else {"msg": error.message, "input": ""}
         return InputError(key=name, value=found["input"], allowed=re.sub("^(Input|Value error,) ", "", found["msg"]))
     if error.ctx and "command" in error.message and (names := getattr(error.ctx.command, "commands", ())):
         see = f"allowed are {', '.join(names)}"
-    return InputError(error.format_message().partition(". Did you mean")[0].rstrip("."), allowed=see)
+    problem = error.format_message().partition(". Did you mean")[0].rstrip(".")
+    return InputError(problem, key=getattr(error, "option_name", command), allowed=see)
 
 
 def _number(kind: type, help: str, least: float | None = None, most: float | None = None) -> Any:
@@ -304,6 +307,7 @@ def check(
     from scoregap.regression import rendering, reports
     from scoregap.runtime import workflow
     from scoregap.store.files import write_text
+    from scoregap.store.opening import absent
     from scoregap.store.ownership import claim
     from scoregap.study import load
 
@@ -316,7 +320,7 @@ def check(
         wanted.append((figure, figures.KIND))
     claim(*wanted)
     path = baseline or workflow.baseline(loaded.name, results)
-    required = baseline or path.exists() or "baseline" in loaded.document.compare.require
+    required = baseline or not absent(path) or "baseline" in loaded.document.compare.require
     report, why = reports.check_run(loaded, results / loaded.name, path if required else None)
     if report is None:
         tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)
@@ -379,7 +383,7 @@ def main() -> None:
     try:
         app(prog_name="scoregap")
     except OSError as error:  # of help, on a full disk
-        tell(f"scoregap: {error.filename or 'file'}: {error.strerror or error}", to=sys.stderr)
+        tell(f"scoregap: {told(error)}", to=sys.stderr)
         sys.exit(1)
 
 
