@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scoregap import DamagedFile, brief
-from scoregap.store.opening import absent, of_the_machine, read_text
+from scoregap.store.opening import absent, kind_of, of_the_machine, read_text
 from scoregap.store.ownership import Kind, own
 
 FORMAT = 1  # of all our files: those of another one are made again
@@ -156,6 +156,8 @@ def manifest_of(path: Path) -> Path:
 def read_manifest(path: Path, keys: tuple[str, ...]) -> list:
     """What the manifest of `path` has under these keys. Raises DamagedFile."""
     place = manifest_of(path)
+    if (there := kind_of(path)) not in ("", "a file", "a folder"):
+        raise damaged(path, f"is {there}")
     with reading(place):
         manifest = json.loads(read_text(place))
         if manifest["format"] != FORMAT:

@@ -237,3 +237,12 @@ def test_what_is_there_and_no_file_is_said_to_be_what_it_is(tmp_path, read, kind
     if read not in ("table", "manifest") or kind == "below a file":  # whose manifests lie beside them
         assert re.search(said, str(caught.value)), str(caught.value)
     assert "is missing" not in str(caught.value) or read in ("table", "manifest")
+
+
+@pytest.mark.parametrize("kind", ["circle of links", "FIFO", "socket", "endless device"])
+@pytest.mark.parametrize("read", [read_cube, read_table])
+def test_what_is_in_the_place_of_a_cube_is_said_before_its_manifest_is_missed(tmp_path, read, kind):
+    SPECIAL[kind](tmp_path / "x")
+    says = "device" if "device" in kind else kind
+    with at_once(), pytest.raises(DamagedFile, match=rf"/x: is a {says}; run the study again"):
+        read(tmp_path / "x")
