@@ -28,6 +28,7 @@ from scoregap.measure import (
 )
 from scoregap.scores.closed import Exact
 from scoregap.scores.differences import Differences
+from scoregap.study import load
 
 NAN, INF = math.nan, math.inf
 RNG = np.random.default_rng(0)
@@ -588,7 +589,7 @@ def test_numbers_are_float64_and_keep_their_shape():
         arguments.array("a", 1.0, "...", "k", 2)
 
 
-@pytest.mark.parametrize("bad", [None, 3, 1.5, b"x", ["x"], {}])
+@pytest.mark.parametrize("bad", [None, 3, 1.5, b"x", ["x"], {}, "", "a\0b"])
 def test_names_and_paths_are_texts(bad):
     with pytest.raises(InputError, match=r"^name: .* is not allowed: should be one of skdim_"):
         dimension.peer(bad, CLEAN)
@@ -596,3 +597,29 @@ def test_names_and_paths_are_texts(bad):
         scoregap.open(bad)
     with pytest.raises(InputError, match=r"^results: .* is not allowed: should be a path$"):
         scoregap.open("quickstart", bad)
+    with pytest.raises(InputError, match=r"^path: .* is not allowed: should be the path of a study file$"):
+        load(bad)
+
+
+@pytest.mark.parametrize(
+    ("argument", "values", "option"),
+    [
+        ("level", ("x", None, NAN, 0, 1.0, True), "--level"), ("visibility", ("x", None, -1.0, 1j), "--visibility"),
+        ("times_of_spectra", (("x",), (NAN,), (0.0,), (1e9,), ((1.0,),)), "--time"),
+        ("densities", ("x", None, -1, 2.5), "--density"), ("points", ("x", None, 0, -1, 2.5), "--points"),
+    ],
+)  # fmt: skip
+def test_what_theory_cannot_use_is_refused_by_its_option(argument, values, option):
+    for value in values:
+        with at_once(), pytest.raises(InputError, match=rf"^{option}: .*should be "):
+            describe(9, [data.Group(2, 1.0)], **{argument: value})
+
+
+def test_there_is_no_answer_that_is_no_answer():
+    """No mass below 0, no density where the place is not known, no warning where there is no gap."""
+    assert random_matrix.atom(4, [9]) == random_matrix.atom(9, [9]) == 0
+    found = random_matrix.density([NAN, 1.0, -1.0], 9, [2], [1.0])
+    assert math.isnan(found[0])
+    assert found[2] == 0
+    assert math.isnan(times.maximum(0.0, 0.0)[1])
+    assert math.isnan(times.gap_width(0.0, 0.0, 0.0))

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bounded import SPECIAL, at_once
+from bounded import SPECIAL, at_once, no_more_descriptors
 from tiny import TINY, read_job
 
 from scoregap import brief
@@ -519,3 +519,29 @@ def test_stages_run_by_hand_on_files(tiny, tmp_path):
         assert result.returncode == 0, result.stderr
     assert (read_job(spectra)[0].status == 1).all()
     assert read_job(fits)[0].sizes["member"] == 2
+
+
+def test_a_lack_of_descriptors_is_told_of_the_machine(tiny, tmp_path, capsys):
+    """And not of the study, which is as it should be; of `check` status 1 would be "worse"."""
+    (tmp_path / "files").mkdir()
+    folders = [
+        "--spectra",
+        str(tmp_path / "files"),
+        "--fits",
+        str(tmp_path / "files"),
+        "--out",
+        str(tmp_path / "c.zarr"),
+    ]
+    results = ["--results", str(tmp_path / "results")]
+    for words, expected in (
+        (["cube", "--study", str(tiny), *folders], 1), (["check", str(tiny), *results], 2),
+        (["status", str(tiny), *results], 1), (["stop", str(tiny), *results], 1),
+    ):  # fmt: skip
+        with pytest.raises(SystemExit):
+            app(words)  # all is imported
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended, no_more_descriptors():
+            app(words)
+        said, told = capsys.readouterr()
+        assert (ended.value.code, said) == (expected, ""), words
+        assert re.fullmatch(r"scoregap: the machine: Too many open files, at \S+\n", told), told

@@ -5,11 +5,13 @@ ambient_dim, variance groups, family, curvature -> edges by every law, gaps, pha
 
 import itertools
 import math
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
 
 from scoregap import InputError, diffusion, dotted, plain_digits
+from scoregap.arguments import ranged, whole
 from scoregap.data import FAMILIES, Group, capabilities, manifold
 from scoregap.data.manifolds.arcs import Arcs
 from scoregap.laws import LEAST_SHARE, expansions, random_matrix, times
@@ -89,10 +91,10 @@ def describe(
     density of FF'. Raises InputError.
     """
     for name, share in (("level", level), ("visibility", visibility)):
-        if not LEAST_SHARE <= share < 1:
+        if not isinstance(share, Real) or not LEAST_SHARE <= share < 1:
             raise InputError(key=f"--{name}", value=share, allowed=f"should be from {LEAST_SHARE:g}, and less than 1")
-    if any(not 1e-8 <= t <= 1e8 for t in times_of_spectra):
-        raise InputError(key="--time", value=list(times_of_spectra), allowed="should be from 1e-8 to 1e8")
+    times_of_spectra = tuple(ranged("--time", times_of_spectra, 1e-8, 1e8, "times") if len(times_of_spectra) else ())
+    whole("--density", densities, 0), whole("--points", points)
     settings = settings or {}
     for name in _OPTIONS.keys() & settings.keys():
         allowed = f"{_OPTIONS[name]} says that: should be a setting of the family"

@@ -202,14 +202,14 @@ def density(x, ambient_dim, counts, stds, spreads=None):
             w = w - step
             if np.all(np.abs(step) <= 1e-7 * np.abs(w)):  # quadratic: the next step would be rounding
                 break
-    result = np.zeros(x.shape)
+    result = np.where(np.isnan(x), np.nan, 0.0)
     result[x > 0] = np.where(w.imag > 1e-12 * np.abs(w), w.imag / np.abs(w) ** 2, 0.0) / (np.pi * d)
     return result
 
 
 def atom(ambient_dim, counts):
-    """Mass at 0 of the spectrum of FF'."""
-    return 1 - ranged("counts", counts, *_NUMBERS, "groups").sum() / _dimension(ambient_dim)
+    """Mass at 0 of the spectrum of FF': none where F has as many columns as rows, or more."""
+    return max(0.0, 1 - ranged("counts", counts, *_NUMBERS, "groups").sum() / _dimension(ambient_dim))
 
 
 def marchenko_pastur_edges(ambient_dim, count, std):
