@@ -64,6 +64,11 @@ def printable(text: str, also: str = "") -> str:
     return "".join(one if one.isprintable() or one in also else repr(one)[1:-1] for one in text)
 
 
+def plain_digits(text: str) -> bool:
+    """Whether the digits of a number are 0 to 9, and no more: Python takes 4_0 for 40, and digits of any script."""
+    return text.isascii() and "_" not in text
+
+
 def dotted(key: str | tuple[str | int, ...]) -> str:
     """A path into a file as text: ("groups", 0, "std") is groups[0].std. Of long parts only the beginning is said."""
     if isinstance(key, str):

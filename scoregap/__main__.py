@@ -20,7 +20,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import functools  # noqa: E402
 import json  # noqa: E402
 import re  # noqa: E402
-from contextlib import suppress  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from contextlib import contextmanager, suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Annotated, Any  # noqa: E402
@@ -29,9 +30,10 @@ import typer  # noqa: E402
 from typer.core import TyperGroup  # noqa: E402
 from typer.main import get_command  # noqa: E402
 
-from scoregap import DamagedFile, InputError, printable  # noqa: E402
+from scoregap import DamagedFile, InputError, plain_digits, printable  # noqa: E402
 from scoregap.runtime import receipts  # noqa: E402
 from scoregap.runtime.terminal import Lasting, tell  # noqa: E402
+from scoregap.store.opening import told  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
 
 _STAGES = {stage.name: stage for stage in STAGES}
@@ -52,7 +54,7 @@ def _reporting_errors(command, stopped: int = 1):
                 with suppress(OSError):
                     os.utime(error.path)
         except OSError as error:
-            status, text = stopped, f"{error.filename or 'file'}: {error.strerror or error}"
+            status, text = stopped, told(error)
         except (MemoryError, RuntimeError) as error:
             if not _lacks_memory(error):
                 raise
@@ -70,8 +72,62 @@ def _lacks_memory(error: Exception) -> bool:
     )
 
 
+@contextmanager
+def _refusing_in_one_line() -> Iterator[None]:
+    """Typer's errors of the words of a command, as all other errors: option, value, what is allowed."""
+    try:
+        yield
+    except typer.TyperException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # as typer asks: of a group without a command
+            raise
+        tell(f"scoregap: {_refusal(error)}", to=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def _refusal(error: Any) -> InputError:
+    """Typer's error of the words of a command as one of ours."""
+    command = error.ctx.command_path if error.ctx else "scoregap COMMAND"
+    see = f"see {command} --help"
+    if isinstance(error, typer.BadParameter) and error.param:
+        name = error.param.get_error_hint().strip("'")
+        if not error.message:
+            return InputError("is missing", key=name, allowed=getattr(error.param, "help", None) or see)
+        wrong: Any = error.__cause__  # pydantic's
+        found = wrong.errors()[0] if wrong else {"msg": error.message, "input": ""}
+        return InputError(key=name, value=found["input"], allowed=re.sub("^(Input|Value error,) ", "", found["msg"]))
+    if error.ctx and "command" in error.message and (names := getattr(error.ctx.command, "commands", ())):
+        see = f"allowed are {', '.join(names)}"
+    problem = error.format_message().partition(". Did you mean")[0].rstrip(".")
+    return InputError(problem, key=getattr(error, "option_name", command), allowed=see)
+
+
+def _number(kind: type, help: str, least: float | None = None, most: float | None = None) -> Any:
+    """An option that is a number in plain digits, within bounds."""
+    ends = {"from": least, "to": most}
+    within = "".join(f" {word} {end}" for word, end in ends.items() if end is not None)
+
+    def parse(given: Any) -> Any:
+        with suppress(ValueError):
+            found = kind(given)
+            inside = (least is None or found >= least) and (most is None or found <= most)
+            if inside and plain_digits(str(given)):
+                return found
+        raise ValueError(f"should be {'a whole number' if kind is int else 'a number'}{within}")
+
+    return typer.Option(help=help, min=least, max=most, parser=parse)
+
+
 class _Commands(TyperGroup):
-    """A stage's module is imported when its command is asked for, not for a line of help: some import torch."""
+    """A stage's module is imported when its command is asked for, not for a line of help: some import torch. What is
+    wrong with the words of a command, any of its own too, is one line."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _refusing_in_one_line():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _refusing_in_one_line():
+            return super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
@@ -86,7 +142,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_baseline = typer.Typer(no_args_is_help=True, help="What `check` compares with.")
+_baseline = typer.Typer(cls=_Commands, no_args_is_help=True, help="What `check` compares with.")
 _baseline.callback()(lambda: None)  # so that `accept` stays a command of its own
 
 
@@ -203,19 +259,19 @@ def list_studies() -> None:
 @app.command()
 @_reporting_errors
 def theory(
-    ambient: Annotated[int, typer.Option(help="ambient dimension d")],
+    ambient: Annotated[int, _number(int, "ambient dimension d")],
     group: Annotated[list[str], typer.Option(help="COUNT:STD, then any of bend=, law=, width=, weight=; repeat")],
     family: Annotated[str, typer.Option(help="manifold family, as in a study")] = "linear",
-    curvature: Annotated[float, typer.Option(help="dimensionless curvature, as in a study")] = 0.0,
+    curvature: Annotated[float, _number(float, "dimensionless curvature, as in a study")] = 0.0,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="a setting of the family, as frame=orthonormal; repeat")
     ] = None,
-    time: Annotated[list[float] | None, typer.Option(help="noise variance t for the exact spectrum; repeat")] = None,
-    density: Annotated[int, typer.Option(help="values of the limiting spectral density", min=0, max=10**5)] = 0,
-    points: Annotated[int, typer.Option(help="noisy points of the exact spectrum", min=1, max=10**5)] = 32,
-    seed: Annotated[int, typer.Option(help="of the manifold and the points", min=0)] = 0,
-    level: Annotated[float, typer.Option(help="share of its maximum at which a gap opens and closes")] = 0.5,
-    visibility: Annotated[float, typer.Option(help="width from which a gap is seen")] = 0.1,
+    time: Annotated[list[float] | None, _number(float, "noise variance t for the exact spectrum; repeat")] = None,
+    density: Annotated[int, _number(int, "values of the limiting spectral density", 0, 10**5)] = 0,
+    points: Annotated[int, _number(int, "noisy points of the exact spectrum", 1, 10**5)] = 32,
+    seed: Annotated[int, _number(int, "of the manifold and the points", 0)] = 0,
+    level: Annotated[float, _number(float, "share of its maximum at which a gap opens and closes")] = 0.5,
+    visibility: Annotated[float, _number(float, "width from which a gap is seen")] = 0.1,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
     """Spectral edges, gaps, phase times and exact spectra of a manifold, by theory."""
@@ -251,6 +307,7 @@ def check(
     from scoregap.regression import rendering, reports
     from scoregap.runtime import workflow
     from scoregap.store.files import write_text
+    from scoregap.store.opening import absent
     from scoregap.store.ownership import claim
     from scoregap.study import load
 
@@ -263,7 +320,7 @@ def check(
         wanted.append((figure, figures.KIND))
     claim(*wanted)
     path = baseline or workflow.baseline(loaded.name, results)
-    required = baseline or path.exists() or "baseline" in loaded.document.compare.require
+    required = baseline or not absent(path) or "baseline" in loaded.document.compare.require
     report, why = reports.check_run(loaded, results / loaded.name, path if required else None)
     if report is None:
         tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)
@@ -326,7 +383,7 @@ def main() -> None:
     try:
         app(prog_name="scoregap")
     except OSError as error:  # of help, on a full disk
-        tell(f"scoregap: {error.filename or 'file'}: {error.strerror or error}", to=sys.stderr)
+        tell(f"scoregap: {told(error)}", to=sys.stderr)
         sys.exit(1)
 
 

@@ -8,6 +8,7 @@ function says so: it is then passed on, and only negative numbers and wrong shap
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,47 @@ def not_negative(name: str, value: Any) -> np.ndarray:
     if (found < 0).any():
         raise InputError(key=name, value=value, allowed="should not be negative")
     return found
+
+
+def wholes(name: str, value: Any, least: int, most: float, *shape: int | str) -> np.ndarray:
+    """An `array` of whole numbers from `least` to `most`, as integers."""
+    found = array(name, value, *shape, empty=True)
+    if not ((found >= least) & (found <= most) & (found == np.round(found))).all():
+        raise InputError(key=name, value=value, allowed=f"should be whole numbers from {least} to {most:g}")
+    return found.astype(int)
+
+
+def mask(name: str, value: Any, *shape: int | str) -> np.ndarray:
+    """An `array` of true and false, or of 1 and 0."""
+    try:
+        found = np.asarray(value)
+    except (TypeError, ValueError):  # of lists of different lengths
+        found = np.asarray(None)
+    if found.dtype.kind == "b":
+        found = found.astype("int8")
+    return wholes(name, found if found.dtype.kind in "fiu" else value, 0, 1, *shape).astype(bool)
+
+
+def descending(name: str, value: Any, *shape: int | str) -> np.ndarray:
+    """An `array` of finite numbers that are not negative, none greater than the one before it in its row."""
+    found = known(name, value, *shape)
+    if (found < 0).any() or (np.diff(found, axis=-1) > 0).any():
+        raise InputError(key=name, value=value, allowed="should be descending, and not negative")
+    return found
+
+
+def generator(name: str, value: Any) -> np.random.Generator:
+    """Where random numbers come from."""
+    if not isinstance(value, np.random.Generator):
+        raise InputError(key=name, value=value, allowed="should be a numpy.random.Generator")
+    return value
+
+
+def function(name: str, value: Any) -> Callable[..., Any]:
+    """What can be called."""
+    if not callable(value):
+        raise InputError(key=name, value=value, allowed="should be a function")
+    return value
 
 
 def ascending(name: str, value: Any) -> np.ndarray:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import xarray as xr
 
-from scoregap import DamagedFile, InputError
+from scoregap import DamagedFile, InputError, brief
 from scoregap.store.cube import read_cube
 from scoregap.store.files import manifest_of
+from scoregap.store.opening import kind_of
 from scoregap.study import Study, load
 
 SWAP, TRIES = 0.2, 10  # seconds in which a run puts another cube into the place of one; times that is waited for
@@ -36,13 +37,15 @@ def _refuse_others(study: Study, cube: Path, found: dict[str, xr.Dataset]) -> No
 def open_cube(study: str | Path, results: str | Path = "results") -> xr.Dataset | xr.DataTree:
     """See `scoregap.open`."""
     for name, value in (("study", study), ("results", results)):
-        if not isinstance(value, str | Path):
+        if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
             raise InputError(key=name, value=value, allowed="should be a path")
     path, loaded = Path(study), None
     if path.suffix in (".yaml", ".yml"):
         loaded = load(path)
         path = Path(results) / loaded.name
-    elif len(path.parts) == 1 and not path.is_dir():
+    elif (there := kind_of(path)) not in ("", "a folder", "a file"):
+        raise InputError(f"{brief(path)} is {there}", key="study", value=path, allowed="should be a study, or a folder")
+    elif len(path.parts) == 1 and there != "a folder":
         path = Path(results) / path
     found = _whole(path / "cube.zarr")
     if loaded:

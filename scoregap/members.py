@@ -15,6 +15,7 @@ from scoregap import DamagedFile, variables
 from scoregap.runtime.progress import Heartbeat
 from scoregap.store.arrays import Arrays
 from scoregap.store.jobs import job_kind, read_job, write_job
+from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.study import Cell, Job
 
@@ -46,7 +47,7 @@ def update(
 
 def earlier(path: Path, wanted: dict[str, Cell], names: tuple[str, ...]) -> dict[str, Result]:
     """Results in an earlier file, by key, of the cells that are wanted; names: of the variables of each."""
-    if not path.exists():
+    if absent(path):
         return {}
     try:
         arrays, keys = read_job(path, wanted, names)

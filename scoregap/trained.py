@@ -11,19 +11,21 @@ import numpy as np
 from scoregap import InputError, scores
 from scoregap.runtime import devices
 from scoregap.scores.base import HasCheck, Score
-from scoregap.store.weights import read_weights
+from scoregap.store.files import damaged
+from scoregap.store.weights import OF_TRAINED, read_weights
 from scoregap.study import Cell, Job
 
 
 class Trained(NamedTuple):
     """What the weights file of a job of a study holds, as `read_weights` gives it; nothing of an untrained one.
 
-    study: its file, which an error about the device names.
+    study: its file, which an error about the device names; path: of the weights.
     """
 
     study: Path
     members: dict[str, dict] = {}  # noqa: RUF012
     tensors: dict[str, np.ndarray] = {}  # noqa: RUF012
+    path: Path | None = None
 
     def diverged(self, cell: Cell) -> bool:
         """Whether the cell was trained, and has no score."""
@@ -68,7 +70,11 @@ class Trained(NamedTuple):
         start = f"{key}/network."
         weights = {name.removeprefix(start): array for name, array in self.tensors.items() if name.startswith(start)}
         data_std, axes = self.members[key]["data_std"], network.axes_among(self.tensors, key)
-        restored = network.member(cell["network"], cell["ambient_dim"], cell.training, data_std, weights, axes)
+        try:
+            restored = network.member(cell["network"], cell["ambient_dim"], cell.training, data_std, weights, axes)
+        except InputError as error:
+            assert self.path
+            raise damaged(self.path, f"is damaged: {error.allowed}") from error
         return restored.to(devices.take(self.study, cell.training.device))
 
 
@@ -80,7 +86,7 @@ def read(study: Path, job: Job, weights: Path | None) -> Trained:
         raise InputError(
             f"job {job.id!r} was trained: weights are needed", file=study, value=job.id, allowed="pass --weights FILE"
         )
-    members, tensors = read_weights(weights)
+    members, tensors = read_weights(weights, OF_TRAINED)
     for cell in job.cells:
         if "diverged" not in members.get(cell.key("train"), {}):  # which a checkpoint does not say
             raise InputError(
@@ -88,4 +94,4 @@ def read(study: Path, job: Job, weights: Path | None) -> Trained:
                 file=weights,
                 allowed="rerun train",
             )
-    return Trained(study, members, tensors)
+    return Trained(study, members, tensors, weights)

@@ -13,11 +13,22 @@ import scoregap
 from scoregap import InputError, arguments, data, diffusion
 from scoregap.data import posteriors
 from scoregap.data.summary import describe
-from scoregap.laws import draws, extremes, random_matrix, times
+from scoregap.laws import draws, expansions, extremes, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
-from scoregap.measure import differences, dimension, distances, gaps, lanczos, phases, spectra, trajectories
+from scoregap.measure import (
+    differences,
+    dimension,
+    distances,
+    gaps,
+    lanczos,
+    phases,
+    shared_errors,
+    spectra,
+    trajectories,
+)
 from scoregap.scores.closed import Exact
 from scoregap.scores.differences import Differences
+from scoregap.study import load
 
 NAN, INF = math.nan, math.inf
 RNG = np.random.default_rng(0)
@@ -251,6 +262,126 @@ CALLS = {
         {"alpha": 0.5, "fraction": 0.5},
         {"alpha": (None, "x", 1j, True), "fraction": (None, "x", 1j, True)},
     ),
+    "squared_singular_values": (
+        lambda **a: draws.squared_singular_values(np.random.default_rng(0), **a),
+        {"ambient_dim": 9, "variances": [2.0, 1.0], "count": 3},
+        {
+            "ambient_dim": WHOLE, "count": WHOLE,
+            "variances": (None, "x", 1.0, [], [NAN], [-1.0], [INF], [[1.0]], np.ones(10)),
+        },
+    ),
+    "spacings apart": (
+        lambda apart: draws.widest_spacing([0.1], [[3.0, 2.0, 1.0]], apart),
+        {"apart": (1,)},
+        {"apart": (None, "x", 1, [0], [4], [1.5], [NAN], [[1]])},
+    ),
+    "phase_times of gaps": (
+        lambda **a: draws.phase_times([[3.0, 2.0, 1.0]], **a),
+        {"boundary": 1, "level": 0.5, "visibility": 0.1},
+        {
+            "boundary": (0, 3, 1.5, "x", [1]), "level": (0.0, 1.5, NAN, None, "x", [0.5]),
+            "visibility": (-0.1, 1.1, NAN, None, "x"),
+        },
+    ),
+    "arc_tangent": (
+        expansions.arc_tangent,
+        {"t": 0.1, "s": 1.0, "kappa": 0.5},
+        {"t": (-1.0, "x", None), "s": (0.0, -1.0, NAN, INF, 1e-200, "x"), "kappa": (-1.0, 1j, None)},
+    ),
+    "arc_bend": (
+        expansions.arc_bend,
+        {"t": 0.1, "s": 1.0, "kappa": 0.5},
+        {"t": (-1.0, "x", None), "s": (0.0, -1.0, NAN, INF, 1e-200, "x"), "kappa": (-1.0, 1j, None)},
+    ),
+    "arc_tangent_time": (
+        expansions.arc_tangent_time, {"s": 1.0, "kappa": 0.5}, {"s": (0.0, -1.0, NAN), "kappa": (-0.1, "x")},
+    ),
+    "arc_consolidation": (
+        expansions.arc_consolidation,
+        {"s": 1.0, "kappa": 0.5, "widest": 2.0},
+        {"s": (0.0, -1.0, NAN), "kappa": (-0.1, "x"), "widest": (0.0, -1.0, NAN, "x")},
+    ),
+    "sphere_radial": (
+        expansions.sphere_radial,
+        {"t": 0.1, "distance": 1.0, "manifold_dim": 3},
+        {"t": (-1.0, "x"), "distance": (0.0, -1.0, NAN), "manifold_dim": (0, -1, NAN, INF, "x")},
+    ),
+    "sphere_tangential": (
+        expansions.sphere_tangential,
+        {"t": 0.1, "radius": 1.0, "distance": 1.0, "manifold_dim": 3},
+        {"t": (-1.0, "x"), "radius": (0.0, -1.0, INF), "distance": (0.0, NAN), "manifold_dim": (0, -1, NAN)},
+    ),
+    "hard_wall": (extremes.hard_wall, {"nu": 1.0}, {"nu": (*NUMBER, -0.1, 1e9)}),
+    "tracy_widom_edges of columns": (
+        random_matrix.tracy_widom_edges, law_arguments(), {"counts": ([0.5, 1], [2.5, 3], [0, 1], [1e-3, 1])},
+    ),
+    "lasts": (
+        gaps.lasts,
+        {"p": [0.001, 0.5], "found": [True, False], "significance": 0.05},
+        {
+            "p": (None, "x", 0.5, [], [NAN, 0.1], [-0.1, 0.5], [1.1, 0.5]),
+            "found": (None, "x", [True], [2, 0], [0.5, 1], [NAN, 1]), "significance": SHARE,
+        },
+    ),
+    "lowest": (gaps.lowest, {"gaps": [2, 5]}, {"gaps": (None, "x", 3, [0], [-1], [1.5], [NAN], [[1]])}),
+    "peak": (
+        phases.peak,
+        {"times": GRID, "width": WIDTHS[:, 0]},
+        {"times": ASCENDING, "width": (None, "x", WIDTHS, WIDTHS[:5, 0], [])},
+    ),
+    "crossing": (
+        phases.crossing,
+        {"times": GRID, "width": WIDTHS[:, 1], "level": 0.5, "t_max": 0.0},
+        {"times": (None, "x", 1.0), "width": (None, "x", 1.0), "level": (None, "x"), "t_max": (-1.0, "x", None)},
+    ),
+    "intermediate": (
+        phases.intermediate,
+        {"times": GRID, "width": WIDTHS[:, 0], "level": 0.5},
+        {"times": ASCENDING, "width": (None, WIDTHS), "level": SHARE},
+    ),
+    "final": (phases.final, {"times": GRID, "width": WIDTHS[:, 1]}, {"times": ASCENDING, "width": (None, WIDTHS, 1j)}),
+    "model": (phases.model, {"times": GRID, "width": WIDTHS[:, 0]}, {"times": ASCENDING, "width": (None, WIDTHS, 1j)}),
+    "model_times": (
+        phases.model_times,
+        {"p": 1.0, "q": 0.1, "largest": 0.8, "width": 0.4},
+        dict.fromkeys(("p", "q", "largest", "width"), (-1.0, "x", None, 1j)),
+    ),
+    "pooled": (
+        phases.pooled,
+        {"width": WIDTHS[:, None], "has_gap": np.ones((1, 2), bool)},
+        {"width": (None, "x", WIDTHS), "has_gap": (None, "x", [[1]], [[2, 1]], [[NAN, 1]], np.ones((2, 2)))},
+    ),
+    "intervals": (
+        lambda **a: phases.intervals(np_found(), rng=np.random.default_rng(0), **a),
+        {"names": ("t_max",), "has_gap": np.ones((2, 2)), "resamples": 20, "confidence": 0.9},
+        {
+            "names": (None, "t_max", (), ("x",), (1,)), "has_gap": (None, "x", [1, 1]), "resamples": WHOLE,
+            "confidence": SHARE,
+        },
+    ),
+    "shared_errors.intervals": (
+        lambda **a: shared_errors.intervals(level=0.5, **a),
+        {"times": GRID, "width": WIDTHS, "confidence": 0.9},
+        {
+            "times": ASCENDING, "width": (None, "x", WIDTHS[:, 0], WIDTHS[:5]), "confidence": SHARE,
+            "points": (3, "x", {}),
+        },
+    ),
+    "shared_errors.errors": (
+        shared_errors.errors,
+        {"times": GRID, "width": WIDTHS},
+        {"times": ASCENDING, "width": (None, "x", WIDTHS[:, 0], WIDTHS[:5])},
+    ),
+    "tridiagonal": (
+        lanczos.tridiagonal,
+        {"product": product, "start": np.eye(6)[:2], "steps": 3},
+        {"start": (None, "x", np.ones((1, 6)), np.zeros((1, 6)), np.eye(6)[0], NAN * np.eye(6)), "steps": WHOLE},
+    ),
+    "local_pca at": (
+        lambda at: dimension.local_pca(CLEAN, 8, at),
+        {"at": [0, 39]},
+        {"at": (None, "x", 3, [], [40], [-1], [0.5], [NAN])},
+    ),
     "spectra": (
         spectra.spectra,
         {"jacobian": np.eye(3)[None] / 2},
@@ -259,7 +390,11 @@ CALLS = {
     "alignment": (
         spectra.alignment,
         {"vectors": np.eye(4)[None], "tangents": np.eye(4)[None, :, :2], "spans": [(0, 1), (1, 2)]},
-        {"spans": ([(0, 3)], [(1, 1)], [(-1, 1)], [(2, 1)])},
+        {
+            "spans": ([(0, 3)], [(1, 1)], [(-1, 1)], [(2, 1)], [], [(0,)], None, [(0.5, 1)]),
+            "vectors": (None, "x", np.eye(4)[0], 1j * np.eye(4)),
+            "tangents": (None, "x", np.eye(4)[0], np.eye(5)[None]),
+        },
     ),
     "final_gap": (dimension.final_gap, {"eigenvalues": [0.0, -1.0]}, {"eigenvalues": (None, "x", 1.0, [], [1j])}),
     "normal_bundle": (
@@ -323,6 +458,11 @@ CALLS = {
         },
     ),
 }  # fmt: skip
+
+
+def np_found():
+    """Times of the mean curve of two points, and without each of them."""
+    return {"t_max": np.array([[0.3, 1.0], [0.31, 1.1], [0.29, 0.9]])}
 
 
 def finite(found):
@@ -449,7 +589,7 @@ def test_numbers_are_float64_and_keep_their_shape():
         arguments.array("a", 1.0, "...", "k", 2)
 
 
-@pytest.mark.parametrize("bad", [None, 3, 1.5, b"x", ["x"], {}])
+@pytest.mark.parametrize("bad", [None, 3, 1.5, b"x", ["x"], {}, "", "a\0b"])
 def test_names_and_paths_are_texts(bad):
     with pytest.raises(InputError, match=r"^name: .* is not allowed: should be one of skdim_"):
         dimension.peer(bad, CLEAN)
@@ -457,3 +597,29 @@ def test_names_and_paths_are_texts(bad):
         scoregap.open(bad)
     with pytest.raises(InputError, match=r"^results: .* is not allowed: should be a path$"):
         scoregap.open("quickstart", bad)
+    with pytest.raises(InputError, match=r"^path: .* is not allowed: should be the path of a study file$"):
+        load(bad)
+
+
+@pytest.mark.parametrize(
+    ("argument", "values", "option"),
+    [
+        ("level", ("x", None, NAN, 0, 1.0, True), "--level"), ("visibility", ("x", None, -1.0, 1j), "--visibility"),
+        ("times_of_spectra", (("x",), (NAN,), (0.0,), (1e9,), ((1.0,),)), "--time"),
+        ("densities", ("x", None, -1, 2.5), "--density"), ("points", ("x", None, 0, -1, 2.5), "--points"),
+    ],
+)  # fmt: skip
+def test_what_theory_cannot_use_is_refused_by_its_option(argument, values, option):
+    for value in values:
+        with at_once(), pytest.raises(InputError, match=rf"^{option}: .*should be "):
+            describe(9, [data.Group(2, 1.0)], **{argument: value})
+
+
+def test_there_is_no_answer_that_is_no_answer():
+    """No mass below 0, no density where the place is not known, no warning where there is no gap."""
+    assert random_matrix.atom(4, [9]) == random_matrix.atom(9, [9]) == 0
+    found = random_matrix.density([NAN, 1.0, -1.0], 9, [2], [1.0])
+    assert math.isnan(found[0])
+    assert found[2] == 0
+    assert math.isnan(times.maximum(0.0, 0.0)[1])
+    assert math.isnan(times.gap_width(0.0, 0.0, 0.0))

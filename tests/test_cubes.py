@@ -9,6 +9,7 @@ from contextlib import nullcontext
 
 import pytest
 import xarray as xr
+from bounded import SPECIAL, at_once
 from tiny import BLOCKS, edited
 
 import scoregap
@@ -147,3 +148,11 @@ def test_the_cube_of_another_study_is_refused(results, tmp_path):
     other = load(edited(tmp_path, ("curvature: [0.0, 0.5]", "curvature: [0.0, 0.25]")))
     with pytest.raises(InputError, match="is not of this study as it is now: rerun cube"):
         cubes.datasets(other, folder / "cube.zarr")
+
+
+@pytest.mark.parametrize("kind", ["circle of links", "FIFO", "socket", "endless device"])
+def test_what_is_no_folder_is_no_cube_of_that_name(tmp_path, kind):
+    SPECIAL[kind](tmp_path / "x")
+    says = "device" if "device" in kind else kind
+    with at_once(), pytest.raises(InputError, match=rf"^study: '.*x' is a {says}: should be a study, or a folder$"):
+        scoregap.open(tmp_path / "x")

@@ -192,10 +192,10 @@ def test_what_cannot_be_written_is_one_line_and_leaves_what_was_there(stage, tro
             subprocess.run(["mount", "-o", "remount,ro", out], check=True)
         before = content(out)
         status, text = said(call, capsys)
-        assert status == 1
+        assert status == (1 if trouble.startswith("No") else 2)
         last = text.splitlines()[-1]  # training says what it does
         assert last.startswith(f"scoregap: {out}")
-        assert last.endswith(f": {trouble}")
+        assert f": {trouble}" in last
         assert "Traceback" not in text
         assert content(out) == before
         read_cube(out / "cube.zarr")

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from bounded import SPECIAL, at_once
+from bounded import SPECIAL, at_once, no_more_descriptors
 from tiny import TINY, read_job
 
+from scoregap import brief
+from scoregap.__main__ import app
 from scoregap.study import load
 from scoregap.study.stages import STAGES
 
@@ -125,6 +127,60 @@ def test_theory_as_a_table():
 )
 def test_theory_refuses_the_impossible(arguments, says):
     refused(scoregap("theory", *arguments), says)
+
+
+def words_refused(capsys, *words):
+    """What a command says in one line, with status 2, and nothing else."""
+    with at_once(), pytest.raises(SystemExit) as ended:
+        app(list(words), prog_name="scoregap")
+    said, told = capsys.readouterr()
+    assert ended.value.code == 2, words
+    assert said == ""
+    assert told.startswith("scoregap: ")
+    assert told.removesuffix("\n").isprintable(), told
+    return told.removeprefix("scoregap: ").removesuffix("\n")
+
+
+@pytest.mark.parametrize("command", [*(stage.name for stage in STAGES), "run", "status", "theory", "baseline accept"])
+@pytest.mark.parametrize("more", [["--zzz"], ["--zz\x1b[2J=1"], ["-q"], ["--help=3"], ["a", "b", "c\n"]])
+def test_wrong_words_of_a_command_are_one_line(command, more, capsys):
+    """Also of the commands that are loaded when they are asked for, and of a group in the group."""
+    said = words_refused(capsys, *command.split(), *more)
+    assert ": see scoregap " in said or ": is missing: " in said
+
+
+def test_every_option_that_is_needed_or_has_no_value_is_named(capsys):
+    for stage in STAGES:
+        assert words_refused(capsys, stage.name).startswith("--study: is missing")
+        assert words_refused(capsys, stage.name, "--study").startswith("--study: Option '--study' requires")
+    assert words_refused(capsys, "theory", "--group", "2:1") == "--ambient: is missing: ambient dimension d"
+    assert words_refused(capsys, "baseline", "accept").startswith("study: is missing: a study file, or a name that")
+    assert (
+        words_refused(capsys, "baseline", "acept") == "scoregap baseline: No such command 'acept': allowed are accept"
+    )
+    assert words_refused(capsys, "\n").startswith(r"scoregap: No such command '\n': allowed are run, stop, status")
+
+
+WHOLE_OPTIONS = {
+    "--ambient": "",
+    "--density": " from 0 to 100000",
+    "--points": " from 1 to 100000",
+    "--seed": " from 0",
+}
+NUMBER_OPTIONS = ("--curvature", "--time", "--level", "--visibility")
+
+
+@pytest.mark.parametrize("option", [*WHOLE_OPTIONS, *NUMBER_OPTIONS])
+def test_a_number_of_an_option_is_one_in_plain_digits(option, capsys):
+    what = f"a whole number{WHOLE_OPTIONS[option]}" if option in WHOLE_OPTIONS else "a number"
+    values = ["", "x", "1_0", "\u0661", "\uff11", "1e", "0x1", "1,5", "1 2", "\n", "--1"]
+    values += ["1.0", "1e1", "nan", "9" * 5000] if option in WHOLE_OPTIONS else []
+    values += ["-1"] if option in ("--density", "--points", "--seed") else []
+    for value in values:
+        given = ["theory", "--ambient", "9", "--group", "2:1", f"{option}={value}"]
+        said = words_refused(capsys, *given)
+        assert said.startswith(f"{option}: {brief(value)} is not allowed"), said
+        assert said.endswith(f": should be {what}"), said
 
 
 def test_studies_are_listed():
@@ -424,7 +480,7 @@ def test_what_the_machine_lacks_is_said_in_its_own_words(error, capsys):
     said = capsys.readouterr().err
     assert said.startswith("scoregap: ")
     assert said.count("\n") == 1
-    assert re.search("out of memory: .|Cannot allocate memory|x: Too many open files", said)
+    assert re.search("out of memory: .|the machine: (Cannot allocate memory|Too many open files, at x)$", said.strip())
 
 
 def test_other_errors_of_ours_are_not_hidden():
@@ -463,3 +519,29 @@ def test_stages_run_by_hand_on_files(tiny, tmp_path):
         assert result.returncode == 0, result.stderr
     assert (read_job(spectra)[0].status == 1).all()
     assert read_job(fits)[0].sizes["member"] == 2
+
+
+def test_a_lack_of_descriptors_is_told_of_the_machine(tiny, tmp_path, capsys):
+    """And not of the study, which is as it should be; of `check` status 1 would be "worse"."""
+    (tmp_path / "files").mkdir()
+    folders = [
+        "--spectra",
+        str(tmp_path / "files"),
+        "--fits",
+        str(tmp_path / "files"),
+        "--out",
+        str(tmp_path / "c.zarr"),
+    ]
+    results = ["--results", str(tmp_path / "results")]
+    for words, expected in (
+        (["cube", "--study", str(tiny), *folders], 1), (["check", str(tiny), *results], 2),
+        (["status", str(tiny), *results], 1), (["stop", str(tiny), *results], 1),
+    ):  # fmt: skip
+        with pytest.raises(SystemExit):
+            app(words)  # all is imported
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended, no_more_descriptors():
+            app(words)
+        said, told = capsys.readouterr()
+        assert (ended.value.code, said) == (expected, ""), words
+        assert re.fullmatch(r"scoregap: the machine: Too many open files, at \S+\n", told), told

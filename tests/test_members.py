@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from bounded import SPECIAL, at_once
 from tiny import WITH_DIMENSION, WITH_SAMPLING, edited, read_job, write_job
 
 from scoregap import DamagedFile, InputError, members, variables
@@ -169,3 +170,45 @@ def test_a_file_of_another_study_lacks_nothing_that_it_should_have(small, tmp_pa
     assert len(gathered(other, tmp_path, tmp_path / "cube.zarr")) == 2
     with pytest.raises(InputError, match="is not of this study as it is now: rerun dimension"):
         gathered(small[0], tmp_path, tmp_path / "other.zarr")
+
+
+@pytest.mark.parametrize("stage", ["spectrum", "fit", "dimension", "sample"])
+@pytest.mark.parametrize("kind", ["circle of two links", *SPECIAL])
+def test_what_is_in_the_place_of_a_file_and_is_none_is_no_job_that_was_not_run(small, stage, kind, tmp_path):
+    """Or its cells would be missing without a word."""
+    path, job, _ = small
+    folder = shutil.copytree(small[2], tmp_path / "results")
+    file = job_path(folder, job.id, stage)
+    file.unlink()
+    if kind in SPECIAL:
+        SPECIAL[kind](file)
+    else:
+        file.symlink_to("other")
+        (file.parent / "other").symlink_to(file.name)
+    says = {"circle of two links": "is a circle of links", "link to a folder": "is a folder"}.get(kind)
+    says = says or ("is a device" if "device" in kind else f"is a {kind}")
+    with at_once(), pytest.raises(DamagedFile, match=rf"{stage}/{job.id}\.zarr\.zip: cannot be read: {says}"):
+        gathered(path, folder, tmp_path / "cube.zarr")
+    assert not (tmp_path / "cube.zarr").exists()
+
+
+def test_a_link_to_nothing_is_a_job_that_was_not_run(small, tmp_path):
+    path, job, _ = small
+    folder = shutil.copytree(small[2], tmp_path / "results")
+    file = job_path(folder, job.id, "fit")
+    file.unlink()
+    file.symlink_to("nowhere")
+    gathered(path, folder, tmp_path / "cube.zarr")
+
+
+def test_a_variable_of_fewer_times_is_damage(small, tmp_path):
+    """Padded are gaps and groups, of which cells have different numbers; all else is of the study."""
+    path, job, _ = small
+    folder = shutil.copytree(small[2], tmp_path / "results")
+    file = job_path(folder, job.id, "fit")
+    arrays, keys = jobs.read_job(file)
+    dims, values = arrays["gap_width"]
+    for short in (values[:, :5], values[:, :0]):
+        jobs.write_job(file, arrays | {"gap_width": (dims, short)}, keys, "fit")
+        with pytest.raises(DamagedFile, match="it has a variable 'gap_width' that is not of this study"):
+            gathered(path, folder, tmp_path / "cube.zarr")

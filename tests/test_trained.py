@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from tiny import edited
 
-from scoregap import InputError, trained
+from scoregap import DamagedFile, InputError, trained
 from scoregap.data import posteriors
-from scoregap.store.weights import read_weights
+from scoregap.store.weights import OF_TRAINED, read_weights, weights_members, write_weights
 from scoregap.study import load
 
 
@@ -60,3 +60,36 @@ def test_weights_of_another_study_are_refused(done, tmp_path):
         trained.read(study, job, None)
     with pytest.raises(InputError, match="is not of this study as it is now"):
         trained.read(study, job, results / "train" / f"{jobs(study)[0.5, 'gated-8'].id}.safetensors")
+
+
+@pytest.mark.parametrize("name", ["curve", "levels", "network."])
+def test_weights_without_a_tensor_that_training_leaves_are_damaged(done, tmp_path, name):
+    """Though their checksum is right: whoever lost it wrote that."""
+    study, results = done
+    job = jobs(study)[0.5, "gated-8"]
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
+    key, path = job.cells[1].key("train"), tmp_path / "w.safetensors"
+    write_weights(path, members, {one: array for one, array in tensors.items() if not one.startswith(f"{key}/{name}")})
+    says = rf"w\.safetensors: is damaged: it has no {name.rstrip('.')} of the member '{key}'; run the study again"
+    for read in (lambda: trained.read(study, job, path), lambda: weights_members(path, OF_TRAINED)):
+        with pytest.raises(DamagedFile, match=says):
+            read()
+
+
+def test_weights_of_another_network_are_damaged(done, tmp_path):
+    study, results = done
+    job = jobs(study)[0.5, "gated-8"]
+    members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
+    path = tmp_path / "w.safetensors"
+    name = next(one for one in sorted(tensors) if "/network." in one and tensors[one].ndim == 2)
+    for changed in (
+        {one: array for one, array in tensors.items() if one != name}, tensors | {name: tensors[name][:1]},
+        tensors | {f"{name}.more": tensors[name]},
+    ):  # fmt: skip
+        write_weights(path, members, changed)
+        found = trained.read(study, job, path)
+        cell = next(cell for cell in job.cells if name.startswith(cell.key("train")))
+        with pytest.raises(
+            DamagedFile, match=r"w\.safetensors: is damaged: its weights are not of the network gated-8;"
+        ):
+            found.denoiser(cell)

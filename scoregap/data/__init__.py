@@ -201,6 +201,8 @@ def admit(name: str) -> None:
 
     Raises InputError if there is none.
     """
+    if not isinstance(name, str):
+        raise InputError(key="family", value=name, allowed="should be the name of a family")
     if name in FAMILIES:
         return
     where = plugins.path(name, plugins.FAMILIES)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval
 
 from scoregap import InputError
-from scoregap.arguments import array, not_negative, positive, whole
+from scoregap.arguments import array, known, not_negative, positive, ranged, whole
 
 # Log weight below which a wrap, or what lies beyond the ends of a sum, is dropped. Not log(eps): a far mode of mass
 # e^-60 still adds e^-60 to a variance as small as kappa^2 t.
@@ -102,7 +102,7 @@ class Deferred(Posterior):
 def points_and_times(x, t, d):
     """x (n, d) and t as (n,) in float64. Raises InputError for other shapes, t <= 0, and coordinates that are
     not finite or beyond 1e100."""
-    x = _within_bounds("x", array("x", x, "n", d, empty=True))
+    x = _within_bounds("x", array("x", x, "n", whole("d", d), empty=True))
     t = positive("t", t, "...")
     if t.ndim and t.shape not in ((1,), (len(x),)):
         allowed = f"should be a number, or one for each of {len(x)} points"
@@ -124,6 +124,8 @@ def gaussian(x, t, directions, variances) -> Posterior:
     x: (n, d) noisy points; t: (n,) or scalar noise variance; directions: (d, r) orthonormal
     columns; variances: (r,) data variances along them, zero elsewhere.
     """
+    directions = known("directions", directions, "d", "r")
+    variances = ranged("variances", variances, 0, np.inf, directions.shape[1])
     x, t = points_and_times(x, t, len(directions))
     shrink = variances / (variances + t[:, None])
     mean = ((x @ directions) * shrink) @ directions.T
@@ -353,8 +355,14 @@ def empirical(x, t, data, block: int = 4096) -> Deferred:
     and covariance use offsets from the nearest training point and so keep their relative accuracy down to times where
     one point has all the weight. G has rank N - 1 at most. Its eigenvalues cost N d^2 + d^3 per point, on demand.
     """
-    data, block = data if hasattr(data, "ndim") else np.asarray(data), whole("block", block)
-    d = np.shape(x)[-1] if np.ndim(x) else 1
+    x, block = array("x", x, "n", "d", empty=True), whole("block", block)
+    d = x.shape[1]
+    try:
+        data = data if hasattr(data, "ndim") else np.asarray(data)
+    except ValueError:  # lists of different lengths
+        data = np.asarray(None)
+    if getattr(data, "dtype", x.dtype).kind not in "fiu":
+        raise InputError(key="data", value=data, allowed="should be real numbers")
     if data.ndim != 2 or data.shape[1] != d or not len(data):
         raise InputError(
             f"the shape {data.shape} is not allowed", key="data", value=data, allowed=f"should be (N, {d}), N > 0"

@@ -5,11 +5,13 @@ ambient_dim, variance groups, family, curvature -> edges by every law, gaps, pha
 
 import itertools
 import math
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
 
-from scoregap import InputError, diffusion, dotted
+from scoregap import InputError, diffusion, dotted, plain_digits
+from scoregap.arguments import ranged, whole
 from scoregap.data import FAMILIES, Group, capabilities, manifold
 from scoregap.data.manifolds.arcs import Arcs
 from scoregap.laws import LEAST_SHARE, expansions, random_matrix, times
@@ -36,7 +38,7 @@ def parse_groups(texts: list[str]) -> list[Group]:
         try:
             count, std, *rest = text.split(":")
             options: dict[str, Any] = dict(part.split("=") for part in rest)
-            if len(options) < len(rest) or not _is_plain(text):
+            if len(options) < len(rest) or not plain_digits(text):
                 raise ValueError(text)
             options |= {name: float(value) for name, value in options.items() if name != "law"}
             groups.append(Group(int(count), float(std), **options))
@@ -47,11 +49,6 @@ def parse_groups(texts: list[str]) -> list[Group]:
                 "20:0.1:law=uniform:width=0.5",
             ) from None  # fmt: skip
     return groups
-
-
-def _is_plain(text: str) -> bool:
-    """Whether digits are 0 to 9, and no more: Python takes 4_0 for 40, and digits of any script."""
-    return text.isascii() and "_" not in text
 
 
 def parse_settings(texts: list[str]) -> dict[str, str | float]:
@@ -68,7 +65,7 @@ def parse_settings(texts: list[str]) -> dict[str, str | float]:
         except ValueError:
             settings[name] = value
             continue
-        if not _is_plain(value):
+        if not plain_digits(value):
             allowed = "should be NAME=VALUE, a number in plain digits, as separation=2"
             raise InputError(key="--set", value=text, allowed=allowed)
     return settings
@@ -94,10 +91,10 @@ def describe(
     density of FF'. Raises InputError.
     """
     for name, share in (("level", level), ("visibility", visibility)):
-        if not LEAST_SHARE <= share < 1:
+        if not isinstance(share, Real) or not LEAST_SHARE <= share < 1:
             raise InputError(key=f"--{name}", value=share, allowed=f"should be from {LEAST_SHARE:g}, and less than 1")
-    if any(not 1e-8 <= t <= 1e8 for t in times_of_spectra):
-        raise InputError(key="--time", value=list(times_of_spectra), allowed="should be from 1e-8 to 1e8")
+    times_of_spectra = tuple(ranged("--time", times_of_spectra, 1e-8, 1e8, "times") if len(times_of_spectra) else ())
+    whole("--density", densities, 0), whole("--points", points)
     settings = settings or {}
     for name in _OPTIONS.keys() & settings.keys():
         allowed = f"{_OPTIONS[name]} says that: should be a setting of the family"

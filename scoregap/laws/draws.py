@@ -9,8 +9,9 @@ score of a flat manifold has the eigenvalues v / (v + t) of G for the squared si
 
 import numpy as np
 
-from scoregap.arguments import known, positive, whole
-from scoregap.laws import times
+from scoregap import InputError
+from scoregap.arguments import descending, generator, positive, ranged, whole, wholes
+from scoregap.laws import LEAST_SHARE, times
 
 AT_ONCE = 4_000_000  # matrix entries drawn together
 WORK = 2e10  # of `number`: draws times m^3, some seconds
@@ -29,12 +30,14 @@ def squared_singular_values(
 
     variances: (m,) of the entries of each column. F = Z diag(variances)^(1/2), and by Bartlett's decomposition
     Z'Z = T'T with T upper triangular, independent normal entries above its diagonal and on it chi with d, d - 1, ...
-    degrees of freedom: so m x m numbers are drawn instead of d x m. Raises ValueError for m > d.
+    degrees of freedom: so m x m numbers are drawn instead of d x m. Raises InputError for m > d.
     """
-    variances = np.asarray(variances, float)
+    generator("rng", rng)
+    variances, count = ranged("variances", variances, 0, 1e200, "m"), whole("count", count)
     m = len(variances)
-    if m > ambient_dim:
-        raise ValueError(f"{m} variances: should be {ambient_dim} at most, the ambient dimension")
+    if m > whole("ambient_dim", ambient_dim):
+        allowed = f"should be {ambient_dim} at most, the ambient dimension"
+        raise InputError(f"{m} variances are not allowed", key="variances", value=variances, allowed=allowed)
     found, together = np.empty((count, m)), max(1, AT_ONCE // m**2)
     diagonal = np.arange(m)
     for start in range(0, count, together):
@@ -51,8 +54,8 @@ def widest_spacing(t: np.ndarray, variances: np.ndarray, apart: tuple[int, ...] 
     t: (times,). variances: (draws, m) descending. apart: numbers of modes above the gaps that the law has between
     groups, which do not count. NaN where no spacing is left.
     """
-    t, variances = positive("t", t, "times"), known("variances", variances, "draws", "m")
-    counted = np.setdiff1d(np.arange(variances.shape[1] - 1), np.array(apart, int) - 1)
+    t, variances = positive("t", t, "times"), descending("variances", variances, "draws", "m")
+    counted = np.setdiff1d(np.arange(variances.shape[1] - 1), wholes("apart", apart, 1, variances.shape[1], "gaps") - 1)
     widest = np.full(len(variances), -np.inf if len(counted) else np.nan)
     for one in t:
         values = variances / (variances + one)
@@ -68,10 +71,12 @@ def phase_times(variances: np.ndarray, boundary: int | None, level: float, visib
     `fit`: NaN for a gap that is never as wide as `visibility`, as `measure.phases.fit` has it. No grid of times cuts
     them, since those inside it alone would be a selection.
     """
-    variances = known("variances", variances, "draws", "m")
+    variances, level = descending("variances", variances, "draws", "m"), float(ranged("level", level, LEAST_SHARE, 1))
+    visibility = float(ranged("visibility", visibility, 0, 1))
     lowest = variances[:, -1]
     found = {"t_consolidation": times.consolidation(lowest)}
     if boundary is not None:
+        boundary = int(wholes("boundary", boundary, 1, variances.shape[1] - 1))
         a, b = variances[:, boundary - 1], variances[:, boundary]
         t_max, largest = times.maximum(a, b)
         opening, closing = times.opening_and_closing(a, b, level)

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from scoregap.arguments import between, not_negative
+from scoregap.arguments import between, not_negative, ranged
 
 # Of the Tracy-Widom law for real matrices (Tracy and Widom 1996; Bornemann 2010).
 TRACY_WIDOM_MEAN = -1.2065335745820
@@ -21,6 +21,7 @@ TRACY_WIDOM_SKEWNESS = 0.29346452408
 TRACY_WIDOM_EXCESS = 0.1652429384
 
 FAR = 32.0  # rows more than columns, from which the law of the hard wall is interpolated up to Tracy and Widom's
+MOST_ROWS = 2000.0  # of `hard_wall`, whose rule has as many nodes as half of them
 STEPS = 48  # of the integral over the law
 
 
@@ -55,7 +56,6 @@ def lower(x):
     return mean, width * x * mean
 
 
-@cache
 def hard_wall(nu):
     """Mean and standard deviation of y, the smallest eigenvalue of X'X times the columns of X, as these are many.
 
@@ -64,6 +64,11 @@ def hard_wall(nu):
     here by Gauss and Legendre's rule (Bornemann 2010) in the roots of u and v. In closed form exp(-s / 2 - s^(1/2)) for
     nu = 0 (Edelman 1988) and exp(-s / 2) for nu = 1.
     """
+    return _hard_wall(float(ranged("nu", nu, 0, MOST_ROWS)))
+
+
+@cache
+def _hard_wall(nu):
     from scipy.special import jv  # takes longer than numpy, and many jobs ask for no law
 
     place = nu / 2

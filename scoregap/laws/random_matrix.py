@@ -13,14 +13,15 @@ Notation, Silverstein and Choi 1995: H is the law of the m column variances divi
     z(w) = w + (1/d) sum over columns of h w / (w - h),    w = -1/u, u the Stieltjes transform of FF' / d.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from scoregap import InputError
-from scoregap.arguments import array, ranged
+from scoregap.arguments import array, ranged, wholes
 from scoregap.laws import extremes
-from scoregap.laws.variances import CONSTANT
+from scoregap.laws.variances import CONSTANT, VarianceLaw
 
 # Bulks whose edges are nearer than the sum of their scales nearly touch: neither edge has a law of its own.
 APART = 1.0
@@ -37,7 +38,9 @@ def _sorted(counts, stds, spreads=None):
     counts = ranged("counts", counts, *_NUMBERS, "groups")
     stds = ranged("stds", stds, *_STDS, len(counts))
     order = np.argsort(-stds, kind="stable")
-    spreads = [CONSTANT] * len(stds) if spreads is None else list(spreads)
+    spreads = [CONSTANT] * len(stds) if spreads is None else spreads
+    if not isinstance(spreads, Sequence) or not all(isinstance(one, VarianceLaw) for one in spreads):
+        raise InputError(key="spreads", value=spreads, allowed="should be a list of VarianceLaw, one for each group")
     if len(spreads) != len(stds):
         allowed = f"should be {len(stds)}, one for each group"
         raise InputError(f"{len(spreads)} are not allowed", key="spreads", value=spreads, allowed=allowed)
@@ -51,7 +54,8 @@ def _dimension(ambient_dim) -> float:
 def _sorted_constant(counts, stds, spreads):
     counts, stds, spreads = _sorted(counts, stds, spreads)
     if any(spread.width for spread in spreads):
-        raise ValueError("this approximation is for groups of constant variance")
+        allowed = "this approximation is for groups of constant variance: should be of width 0"
+        raise InputError(key="spreads", value=spreads, allowed=allowed)
     return counts, stds
 
 
@@ -198,14 +202,14 @@ def density(x, ambient_dim, counts, stds, spreads=None):
             w = w - step
             if np.all(np.abs(step) <= 1e-7 * np.abs(w)):  # quadratic: the next step would be rounding
                 break
-    result = np.zeros(x.shape)
+    result = np.where(np.isnan(x), np.nan, 0.0)
     result[x > 0] = np.where(w.imag > 1e-12 * np.abs(w), w.imag / np.abs(w) ** 2, 0.0) / (np.pi * d)
     return result
 
 
 def atom(ambient_dim, counts):
-    """Mass at 0 of the spectrum of FF'."""
-    return 1 - ranged("counts", counts, *_NUMBERS, "groups").sum() / _dimension(ambient_dim)
+    """Mass at 0 of the spectrum of FF': none where F has as many columns as rows, or more."""
+    return max(0.0, 1 - ranged("counts", counts, *_NUMBERS, "groups").sum() / _dimension(ambient_dim))
 
 
 def marchenko_pastur_edges(ambient_dim, count, std):
@@ -264,6 +268,7 @@ def tracy_widom_edges(ambient_dim, counts, stds, spreads=None):
     edge of one or two columns that have merged with a bulk; .3 and 50 % of a column left with one direction (m = d).
     """
     d = float(ranged("ambient_dim", ambient_dim, 1, _NUMBERS[1])) - 0.5
+    wholes("counts", counts, 1, _NUMBERS[1], "groups")  # of columns: the law has eigenvalues one by one
     counts, stds, spreads = _sorted(counts, stds, spreads)
     groups = [
         s**2 / counts.sum() * (law.columns(int(n)) if law.width else np.ones(1))

@@ -26,13 +26,15 @@ def _share(name, value):
 def gap_width(t, a, b):
     """Width of the gap between variances a > b at noise variance t (paper eq. 15-16 and 18)."""
     t, a, b = not_negative("t", t), not_negative("a", a), not_negative("b", b)
-    return (a - b) / (t + a) * (t / (t + b))
+    with np.errstate(invalid="ignore"):  # 0 / 0 of no gap
+        return (a - b) / (t + a) * (t / (t + b))
 
 
 def maximum(a, b):
     """(t_max, largest width) of an intermediate gap: sqrt(a b) and (sqrt a - sqrt b) / (sqrt a + sqrt b) (eq. 9)."""
     root_a, root_b = np.sqrt(not_negative("a", a)), np.sqrt(not_negative("b", b))
-    return root_a * root_b, (root_a - root_b) / (root_a + root_b)
+    with np.errstate(invalid="ignore"):
+        return root_a * root_b, (root_a - root_b) / (root_a + root_b)
 
 
 def opening_and_closing(a, b, level=0.5):

@@ -14,10 +14,12 @@ Every law is constant at w = 0.
 """
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
 from scoregap import InputError
+from scoregap.arguments import ranged, whole
 from scoregap.laws import VARIANCE_LAWS
 
 # Probability beyond which the quadratures are cut, as logit and as normal quantile.
@@ -34,10 +36,10 @@ class VarianceLaw:
 
     def __post_init__(self):
         """Refuse names and widths that are no law."""
-        if self.name not in VARIANCE_LAWS:
+        if not isinstance(self.name, str) or self.name not in VARIANCE_LAWS:
             raise InputError(key="name", value=self.name, allowed=f"should be one of {', '.join(VARIANCE_LAWS)}")
         least, most = VARIANCE_LAWS[self.name]
-        if not least <= self.width <= most:
+        if not isinstance(self.width, Real) or not least <= self.width <= most:
             allowed = f"should be from {least} to {most} for the law {self.name!r}"
             raise InputError(key="width", value=self.width, allowed=allowed)
 
@@ -51,7 +53,7 @@ class VarianceLaw:
 
     def quantile(self, q):
         """Variance below which a share q of the columns lies."""
-        q, w = np.asarray(q, float), self.width
+        q, w = ranged("q", q, 0, 1, "..."), self.width
         if self.name == "uniform":
             return 1 - w + 2 * w * q
         if self.name == "lognormal":
@@ -63,7 +65,7 @@ class VarianceLaw:
 
     def columns(self, n):
         """Variances of n columns, descending: means of v over n equal bins of probability, so of mean exactly 1."""
-        w, rank = self.width, np.arange(n + 1.0)
+        w, rank = self.width, np.arange(whole("n", n) + 1.0)
         if w == 0:
             return np.ones(n)
         if self.name == "uniform":
@@ -87,7 +89,7 @@ class VarianceLaw:
         no closer than half the strip: the integral is then the limit (continuation) from Im p > 0. Values and
         weights are complex.
         """
-        w = self.width
+        w, count = self.width, whole("count", count, 2)
         if w == 0:
             return np.ones(1), np.ones(1)
         if self.name == "lognormal":

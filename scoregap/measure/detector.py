@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from scoregap.arguments import between
 from scoregap.measure import gaps
 
 
@@ -54,10 +55,8 @@ class GapDetector(BaseEstimator):
     def fit(self, X, y=None):
         """Find the gaps of X, (points, modes): eigenvalues of t J at every point, modes in any order."""
         X = validate_data(self, X, dtype=np.float64)
-        if not 0 < self.significance < 1:
-            raise ValueError(f"significance: {self.significance!r} is not allowed: should be between 0 and 1")
-        if not self.min_width > 0:
-            raise ValueError(f"min_width: {self.min_width!r} is not allowed: should be greater than 0")
+        between("significance", self.significance, 0, 1)
+        between("min_width", self.min_width, 0)
         spectra = -np.sort(-X, axis=1)
         self.gaps_, self.widths_, self.p_values_ = gaps.find(spectra.mean(0), self.significance, self.min_width)
         found = [gaps.find(one, self.significance, self.min_width) for one in spectra]

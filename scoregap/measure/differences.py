@@ -9,7 +9,7 @@ the length over which a score changes.
 import numpy as np
 
 from scoregap import InputError
-from scoregap.arguments import array, between, known, positive
+from scoregap.arguments import array, between, function, known, positive
 
 
 def central(denoise, x, t, step, directions=None):
@@ -19,7 +19,7 @@ def central(denoise, x, t, step, directions=None):
     t: broadcastable to x.shape[:-1]; directions: (d, d) orthonormal columns, by default the coordinates.
     Returns (..., d, d), float64; rounding of the denoiser by e appears as about e / (step sqrt(t)).
     """
-    x = known("x", x, "...", "d")
+    x, denoise = known("x", x, "...", "d"), function("denoise", denoise)
 
     def along(v, h):
         return (_denoised(denoise, x + h * v) - _denoised(denoise, x - h * v)) / (2 * h)
@@ -29,7 +29,7 @@ def central(denoise, x, t, step, directions=None):
 
 def one_sided(denoise, x, t, step, directions=None):
     """G by one-sided differences (Algorithm 1), as `central`: error O(step). d + 1 evaluations per point."""
-    x = known("x", x, "...", "d")
+    x, denoise = known("x", x, "...", "d"), function("denoise", denoise)
     here = _denoised(denoise, x)
     return _jacobian(lambda v, h: (_denoised(denoise, x + h * v) - here) / h, x, t, step, directions)
 
@@ -79,7 +79,7 @@ def drop_first(denoise, x, t, step, directions, subtract=False):
     part of the true spectrum elsewhere. subtract: take the score at x off first, so that what is dropped is always a
     value of the Jacobian. x: (..., d); returns (..., d - 1), descending.
     """
-    x = known("x", x, "...", "d")
+    x, denoise = known("x", x, "...", "d"), function("denoise", denoise)
     h, t = _lengths(x, t, step), np.asarray(t, float)
     points = [x + h * v for v in _frame(directions, x.shape[-1]).T]
     scores = np.stack([(_denoised(denoise, point) - point) / t[..., None] for point in points], -1)
@@ -95,6 +95,7 @@ def product(denoise, x, t, step):
     denoise: (k, d) -> (k, d). The Jacobian of an exact score is symmetric, so this is all that
     `scoregap.measure.lanczos` needs; of a network it is not the symmetric part.
     """
+    denoise = function("denoise", denoise)
     x, h = known("x", x, "d"), between("step", step, 0) * np.sqrt(between("t", t, 0))
 
     def apply(rows):

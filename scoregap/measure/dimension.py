@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from scoregap import InputError
-from scoregap.arguments import array, known, positive, whole
+from scoregap.arguments import array, known, positive, whole, wholes
 from scoregap.measure import gaps
 from scoregap.measure.lanczos import quadrature
 from scoregap.peers import skdim
@@ -81,7 +81,7 @@ def flipd(x, denoised, trace, t):
     """
     x = array("x", x, "...", "d")
     denoised = array("denoised", denoised, "...", x.shape[-1])
-    return trace + ((denoised - x) ** 2).sum(-1) / positive("t", t, "...")
+    return array("trace", trace, "...") + ((denoised - x) ** 2).sum(-1) / positive("t", t, "...")
 
 
 def hutchinson(products, probes):
@@ -110,6 +110,9 @@ def local_pca(data, neighbours, at):
     data, neighbours = known("data", data, "n", "d"), whole("neighbours", neighbours)
     if len(data) < 2:
         raise InputError("one point is not allowed", key="data", value=data, allowed="should be two or more")
+    at = wholes("at", at, 0, len(data) - 1, "points")
+    if not len(at):
+        raise InputError("no points are not allowed", key="at", value=at, allowed="should be one or more")
     _, near = KDTree(data).query(data[at], min(neighbours, len(data) - 1) + 1)
     around = data[np.atleast_2d(near)[:, 1:]]
     variances = np.linalg.svd(around - around.mean(1, keepdims=True), compute_uv=False) ** 2

@@ -43,7 +43,7 @@ import numpy as np
 from numpy.polynomial.polynomial import polyval
 
 from scoregap import InputError
-from scoregap.arguments import array, between, known, ranged
+from scoregap.arguments import array, between, known, mask, ranged, wholes
 
 NOISE = -1.0  # eigenvalue of t J along a direction that is noise alone
 WINDOW = 24  # spacings on either side that a spacing is compared with
@@ -111,6 +111,8 @@ def blind(eigenvalues, significance, min_width):
 
 def lasts(p, found, significance):
     """Whether a gap is more than chance at many times: p-values (T,) and whether it is found at each, (T,)."""
+    p, significance = ranged("p", p, 0, 1, "T"), between("significance", significance, 0, 1)
+    found = mask("found", found, len(p))
     if len(p) == 1:
         return bool(found[0])
     bounded = np.maximum(p, significance)
@@ -215,5 +217,6 @@ def _orders(first, last):
 
 
 def lowest(gaps):
-    """Modes above the lowest gap; 0 for none."""
+    """Modes above the lowest of gaps, ascending; 0 for none."""
+    gaps = wholes("gaps", gaps, 1, np.inf, "gaps")
     return int(gaps[-1]) if len(gaps) else 0

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from scoregap import InputError
-from scoregap.arguments import array, between, known, whole
+from scoregap.arguments import array, between, function, generator, known, whole
 
 # Share of the largest coefficient below which a new Lanczos vector is rounding: the old ones span all there is.
 _EXHAUSTED = 1e-10
@@ -28,7 +28,7 @@ class _Operator:
     """
 
     def __init__(self, product, dim: int, name: str = "product"):
-        self.product, self.dim, self.name = product, dim, name
+        self.product, self.dim, self.name = function(name, product), dim, name
         self.exponent: int | None = None
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
@@ -95,7 +95,7 @@ def quadrature(product, dim, probes, steps, rng) -> Quadrature:
     grow in number. Exact for a probe once there are as many steps as distinct eigenvalues; the lowest and highest
     eigenvalues are found first. Raises InputError if the operator is not symmetric.
     """
-    dim = whole("dim", dim)
+    dim, rng = whole("dim", dim), generator("rng", rng)
     probes, steps = min(whole("probes", probes), dim), min(whole("steps", steps), dim)
     start = np.linalg.qr(rng.standard_normal((dim, probes)))[0].T
     diagonal, off = tridiagonal(product, start, steps)
@@ -114,6 +114,8 @@ def tridiagonal(product, start, steps):
     exhausted its coefficients are 0 from there on: a block of its own that the first vector does not see.
     """
     start = known("start", start, "k", "d")
+    if (np.abs((start**2).sum(1) - 1) > 1e-6).any():
+        raise InputError(key="start", value=start, allowed="should be vectors of length 1")
     steps = whole("steps", steps)
     k, d = start.shape
     operator = _Operator(product, d)
@@ -151,7 +153,7 @@ def extreme(product, dim, count, rng, largest=True, tolerance=1e-8):
     Returns (eigenvalues (count,), eigenvectors (dim, count) as columns), the most extreme first; at most dim of them.
     Raises InputError if the operator is not symmetric, or if the residuals do not come below the tolerance.
     """
-    dim, count = whole("dim", dim), whole("count", count)
+    dim, count, rng = whole("dim", dim), whole("count", count), generator("rng", rng)
     if not 0 <= (tolerance := float(known("tolerance", tolerance))) < 1:
         raise InputError(key="tolerance", value=tolerance, allowed="should be from 0 to less than 1")
     operator = _Operator(product, dim)

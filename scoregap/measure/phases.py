@@ -8,10 +8,13 @@ Nothing here knows the theory of a manifold: the same operator is applied to the
 t_max and closes at t_close < t_max. What the grid does not show is NaN, and a state says why.
 """
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 from scipy.special import stdtrit
 
-from scoregap.arguments import array, ascending, between
+from scoregap import InputError
+from scoregap.arguments import array, ascending, between, function, generator, mask, not_negative, ranged, whole
 from scoregap.variables import ABOVE, ABSENT, BELOW, MAXIMUM_ABOVE, MAXIMUM_BELOW, MEASURED, NOT_APPLICABLE
 
 INTERMEDIATE = ("t_open", "t_max", "t_close")
@@ -25,6 +28,30 @@ DESCENT = 100  # steps of its fit at most
 SAME = 1e-6  # widths and cosines that differ by less are rounding (of float32): nothing to resample
 
 
+def _curves(times, width):
+    """(T,) ascending noise variances, and (..., T) widths, NaN where they are not known."""
+    times = ascending("times", times)
+    return times, array("width", width, "...", len(times))
+
+
+def _of_points(name, curves, has_gap):
+    """(T, points, gaps) curves and (points, gaps) whether points have the gaps."""
+    curves = array(name, curves, "T", "points", "gaps")
+    return curves, mask("has_gap", has_gap, *curves.shape[1:])
+
+
+def _among(name, names, found):
+    """Names that are all in a mapping."""
+    if not isinstance(found, Mapping):
+        raise InputError(key="found", value=found, allowed="should be a mapping of times by their names")
+    if isinstance(names, str) or not isinstance(names, Iterable) or not (names := list(names)):
+        raise InputError(key=name, value=names, allowed="should be names of times, one or more")
+    for one in names:
+        if not isinstance(one, str) or one not in found:
+            raise InputError(key=name, value=one, allowed=f"should be among {', '.join(map(str, found))}")
+    return names
+
+
 def peak(times, width):
     """(t_max, largest width) of intermediate gaps: (T,), (..., T) -> (...), (...).
 
@@ -33,6 +60,7 @@ def peak(times, width):
     that shape on any grid, a local smoother for other shapes. A gap whose highest point is the first or the last
     known time is cut by the grid: NaN.
     """
+    times, width = _curves(times, width)
     height = np.where(np.isfinite(width), width, -np.inf)
     index = np.arange(len(times))
     top, largest = _top(height)
@@ -63,6 +91,8 @@ def crossing(times, width, level, t_max=0.0):
     width is interpolated linearly in t + t_max^2 / t, which is exact for the gap between two variances, whose widest
     point is at t_max, and with t_max = 0 for the final gap g / (t + g).
     """
+    times, width = array("times", times, "...", "K"), array("width", width, "...", "K")
+    level, t_max = array("level", level, "..."), not_negative("t_max", t_max)
     times, width = np.broadcast_arrays(times, width)
     outside = np.argmax(~(width >= np.asarray(level)[..., None]), -1)[..., None]
     ends = np.concatenate([np.maximum(outside - 1, 0), outside], -1)
@@ -91,6 +121,8 @@ def _flanks(times, width, t_top, top, level, t_max=0.0):
 
 def intermediate(times, width, level):
     """(t_open, t_max, t_close) of gaps between groups, (..., T) -> (...); level is the share of the maximum, as 0.5."""
+    times, width = _curves(times, width)
+    level = between("level", level, 0, 1)
     t_max, largest = peak(times, width)
     opening, closing = _flanks(times, width, t_max, largest, level * largest, t_max)
     return opening, t_max, closing
@@ -99,6 +131,7 @@ def intermediate(times, width, level):
 def final(times, width):
     """(t_consolidation, t_resolution) of final gaps: where they fall through one half on either side of their widest
     point; at larger t, and at smaller t (the resolution of a network; NaN if it never does)."""
+    times, width = _curves(times, width)
     top, largest = _top(np.where(np.isfinite(width), width, -np.inf))
     return tuple(_flanks(times, width, times[top[..., 0]], largest[..., 0], np.full(width.shape[:-1], 0.5)))
 
@@ -113,6 +146,7 @@ def model(times, width):
     Returns (p, q, largest, misfit), (...) each; misfit is the rms residual. NaN where fewer than four widths are
     known, or all are rounding.
     """
+    times, width = _curves(times, width)
     known = np.isfinite(width)
     w = np.where(known, width, 0.0)
     fitted = (known.sum(-1) >= 4) & (w.max(-1) > SAME)
@@ -166,6 +200,8 @@ def model(times, width):
 
 def model_times(p, q, largest, width):
     """(outer time, t_max, inner time) at which a `model` is so wide, widest, so wide again; NaN where it never is."""
+    p, q, largest = not_negative("p", p), not_negative("q", q), not_negative("largest", largest)
+    width = not_negative("width", width)
     with np.errstate(invalid="ignore"):
         root = np.sqrt(1 / width - 1 / largest)
         summed = root + np.sqrt(root**2 + 4 * np.sqrt(p * q))
@@ -183,7 +219,7 @@ def fit(times, width, level, visibility=0.0, nested=True):
     """
     times = ascending("times", times)
     width = array("width", width, "...", len(times), "gaps")
-    level = between("level", level, 0, 1)
+    level, visibility = between("level", level, 0, 1), float(ranged("visibility", visibility, 0, 1))
     w = _around_top(np.moveaxis(width, -1, -2))  # (..., gaps, T)
     last = (np.arange(w.shape[-2]) == w.shape[-2] - 1) | (not nested)
     found = {name: np.full(w.shape[:-1], np.nan) for name in (*QUANTITIES, "model_misfit")}
@@ -282,7 +318,8 @@ def pooled(width, has_gap, weights=None):
     (..., T, gaps). NaN where no point has the gap, and where the width of one that has it is unknown: leaving that out
     would favour the points that are easy to know.
     """
-    shares = np.ones(width.shape[1]) if weights is None else weights
+    width, has_gap = _of_points("width", width, has_gap)
+    shares = np.ones(width.shape[1]) if weights is None else array("weights", weights, "...", width.shape[1])
     total = np.einsum("...p,tpg->...tg", shares, np.where(has_gap, width, 0.0))
     count = np.einsum("...p,pg->...g", shares, has_gap.astype(float))[..., None, :]
     return np.where(count > 0, total / np.where(count > 0, count, 1.0), np.nan)
@@ -294,6 +331,8 @@ def bootstrap(times, width, has_gap, resamples, confidence, rng, **how):
     width: (T, points, gaps) at the same points at all times; has_gap: (points, gaps); how: settings of `fit`.
     See `over_points`.
     """
+    times = ascending("times", times)
+    width = array("width", width, len(times), "points", "gaps")
     return over_points(lambda mean: fit(times, mean, **how), QUANTITIES, width, has_gap, resamples, confidence, rng)
 
 
@@ -302,6 +341,7 @@ def over_points(find, names, curves, has_gap, resamples, confidence, rng):
 
     find: mean curves (..., T, gaps) -> {name: times (..., gaps)}; for the others see `leaving_out` and `intervals`.
     """
+    find = function("find", find)
     return intervals(find(leaving_out(curves, has_gap)), names, has_gap, resamples, confidence, rng)
 
 
@@ -310,6 +350,7 @@ def leaving_out(curves, has_gap):
 
     curves: (T, points, gaps) of widths or cosines at the same points at all times; has_gap: (points, gaps).
     """
+    curves, has_gap = _of_points("curves", curves, has_gap)
     every = pooled(curves, has_gap)[None]
     if np.ptp(curves, axis=1).max(initial=0.0) < SAME:
         return every
@@ -326,7 +367,11 @@ def intervals(found, names, has_gap, resamples, confidence, rng):
     Returns {name: (low (gaps,), high (gaps,))} of these names. NaN where the time is not seen, or hangs on one point,
     without which it is not; 0 and infinity where so few points say nothing.
     """
-    every = np.stack([found[name] for name in names], 1)  # (curves, names, gaps)
+    has_gap = mask("has_gap", has_gap, "points", "gaps")
+    resamples, confidence = whole("resamples", resamples), between("confidence", confidence, 0, 1)
+    rng = generator("rng", rng)
+    names = _among("names", names, found)
+    every = np.stack([array("found", found[name], "curves", has_gap.shape[1]) for name in names], 1)
     if len(every) == 1:
         return {name: (found[name][0], found[name][0]) for name in names}
     time, logs = every[0], np.log(every[1:])

@@ -9,9 +9,13 @@ error too: then these intervals are wider than they need be. An error as smooth 
 cannot be seen. `make coverage` measures how often they hold the truth: those of the model's times are the safe ones.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.special import stdtrit
 
+from scoregap import InputError
+from scoregap.arguments import array, ascending, between
 from scoregap.measure import phases
 
 PARAMETERS = 3  # of the model, which takes as many independent errors away
@@ -27,6 +31,10 @@ def intervals(times, width, confidence, points=None, **how):
     `phases.fit`. NaN where the time is not seen, or no longer seen when the width at one time is off by the error.
     """
     size, correlation, independent = errors(times, width)
+    times, confidence = ascending("times", times), between("confidence", confidence, 0, 1)
+    width = array("width", width, len(times), "gaps")
+    if points is not None and not (isinstance(points, Mapping) and points.keys() >= set(phases.QUANTITIES)):
+        raise InputError(key="points", value=points, allowed="should be a mapping of intervals, as of phases.bootstrap")
     count = len(times)
     step = np.eye(count)[:, :, None] * size
     found = phases.fit(times, np.concatenate([width[None], width + step, width - step]), **how)
@@ -52,6 +60,8 @@ def errors(times, width):
     bias in so few (Kendall 1954); independent: how many independent errors have as much to say (Bayley and Hammersley
     1946). NaN where no model could be fitted.
     """
+    times = ascending("times", times)
+    width = array("width", width, len(times), "gaps")
     p, q, largest, _ = phases.model(times, width.T)
     t = times[:, None]
     left = width - 1 / ((np.sqrt(p * t) - np.sqrt(q / t)) ** 2 + 1 / largest)

@@ -8,7 +8,7 @@ A network's J need not be symmetric: eigenvalues are those of its symmetric part
 import numpy as np
 
 from scoregap import InputError
-from scoregap.arguments import array
+from scoregap.arguments import array, wholes
 
 
 def spectra(jacobian):
@@ -38,8 +38,11 @@ def alignment(vectors, tangents, spans):
     about sqrt(size / d). The smallest cosine is that of the largest angle: of the direction of the group that is
     measured worst.
     """
-    columns = min(np.shape(vectors)[-1], np.shape(tangents)[-1])
-    if not all(0 <= start < stop <= columns for start, stop in spans):
+    vectors = array("vectors", vectors, "...", "d", "r", empty=True)
+    tangents = array("tangents", tangents, "...", vectors.shape[-2], "m", empty=True)
+    columns = min(vectors.shape[-1], tangents.shape[-1])
+    pairs = wholes("spans", spans, 0, columns, "groups", 2)
+    if not len(pairs) or not (pairs[:, 0] < pairs[:, 1]).all():
         allowed = f"should be pairs of numbers, start < stop, from 0 to {columns}"
         raise InputError(key="spans", value=spans, allowed=allowed)
     shared = _shared(vectors, tangents)

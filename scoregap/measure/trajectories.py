@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from scoregap.arguments import array, ascending, between
+from scoregap.arguments import array, ascending, between, function
 
 RATIO = 1.1  # largest ratio of two noise variances one step apart
 
@@ -25,7 +25,7 @@ def reverse(denoise, x, times, ratio=RATIO):
     Gaussian of variance v, where x(t) = x(T) sqrt((v + t) / (v + T)), the relative error is below 3e-4 at the default
     ratio, for every v, and falls as (ratio - 1)^2.
     """
-    times, ratio = ascending("times", times), between("ratio", ratio, 1)
+    times, ratio, denoise = ascending("times", times), between("ratio", ratio, 1), function("denoise", denoise)
     x = array("x", x, "n", "d", empty=True).copy()
     points = np.full((len(times), *x.shape), np.nan)
     points[-1] = x
@@ -56,6 +56,8 @@ def switched(above, below, x, times, ratio=RATIO):
     with the denoised point of the score in charge there, so that samples keep no noise: the first sample is wholly
     made by `above`, the last by `below`. What switches share, the way down to them, is gone once.
     """
+    between("ratio", ratio, 1)
+    above, below = function("above", above), function("below", below)
     times, upper = ascending("times", times), array("x", x, "n", "d", empty=True)
     lower = np.empty((0, *upper.shape))
     for down in range(len(times) - 1, 0, -1):

@@ -13,6 +13,7 @@ from scoregap import InputError
 from scoregap.regression import baselines
 from scoregap.regression.baselines import Record
 from scoregap.regression.verdicts import Change, compare_records, differences
+from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.study import Study
 
@@ -53,7 +54,7 @@ def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, ro
         refuse(f"its cube was made by an uncommitted tree, {record.revision}: delete the cube and run again")
     if record.not_ok:
         refuse(f"{len(record.not_ok)} cells are not ok, as {record.not_ok[0]}")
-    if before.exists() and not differences(old := baselines.read(before), record):
+    if not absent(before) and not differences(old := baselines.read(before), record):
         unclear = [row.name for row in compare_records(old, record).rows if row.verdict == Change.INCONCLUSIVE]
         if unclear:
             refuse(f"against the one before, {len(unclear)} metrics are inconclusive, as {unclear[0]}: run more seeds")

@@ -16,9 +16,9 @@ from pydantic import Field, ValidationError
 
 from scoregap import DamagedFile, InputError, cubes
 from scoregap.regression.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
-from scoregap.store.files import write_text
+from scoregap.store.files import how_damaged, write_text
 from scoregap.store.jobs import job_path
-from scoregap.store.opening import lacks_resources, read_text
+from scoregap.store.opening import absent, lacks_resources, read_text
 from scoregap.store.ownership import Kind, json_with
 from scoregap.store.weights import weights_members
 from scoregap.study import Study, digest
@@ -72,7 +72,7 @@ def take(study: Study, folder: Path) -> Record:
 def device(study: Study, folder: Path, machine: str) -> str:
     """The class of device: systems whose roundings may differ at large are not compared."""
     files = [job_path(folder, job.id, "train") for job in study.jobs.values() if job.trained]
-    there = [file for file in files if file.exists()]  # cells of others have no result
+    there = [file for file in files if not absent(file)]  # cells of others have no result
     used = {str(member.get("device")) for file in there for member in weights_members(file).values()}
     return f"{machine}, {' and '.join(sorted(used)) or 'cpu'}"
 
@@ -128,9 +128,11 @@ def read(path: Path) -> Record:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise DamagedFile(f"{path}: is damaged or no baseline: {where}: {first['msg']}; take it from git") from None
+        raise DamagedFile(
+            f"{path}: is damaged or no baseline: {where}: {first['msg'].removeprefix('Input ')}; take it from git"
+        ) from None
     except (ValueError, RecursionError) as error:
-        raise DamagedFile(f"{path}: is damaged or no baseline ({error}); take it from git") from None
+        raise DamagedFile(f"{path}: {how_damaged(error)}, or no baseline; take it from git") from None
     for name, metric in record.metrics.items():
         if len(metric.values) != len(record.seeds) or (metric.margin is not None and metric.kind not in KINDS):
             raise DamagedFile(f"{path}: is damaged: metrics.{name}: needs a known kind, and a value per seed")

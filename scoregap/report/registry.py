@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoregap import InputError
 from scoregap.scores import EXACT
+from scoregap.store.opening import absent
 from scoregap.study import Study, load
 
 if TYPE_CHECKING:
@@ -337,7 +338,7 @@ def open_run(cube: Any) -> Run:
         if own:
             found.append((part, own))
     kept = None
-    if isinstance(cube, str | Path) and (Path(cube) / "findings.jsonl").exists():
+    if isinstance(cube, str | Path) and not absent(Path(cube) / "findings.jsonl"):
         from scoregap import analysis
 
         kept = analysis.read(study, Path(cube) / "findings.jsonl")

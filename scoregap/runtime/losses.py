@@ -13,7 +13,7 @@ from typing import NamedTuple
 from scoregap import DamagedFile
 from scoregap.runtime.progress import metrics_of
 from scoregap.store.jobs import job_path
-from scoregap.store.opening import read_bytes
+from scoregap.store.opening import absent, read_bytes
 from scoregap.store.weights import weights_members
 from scoregap.study import Study
 
@@ -61,7 +61,7 @@ def look(study: Study, folder: Path) -> Losses:
 def _members(path: Path) -> set[str]:
     """Keys in a file of weights; none without one, nor in a damaged one, which is of no use to anybody."""
     try:
-        return set(weights_members(path)) if path.exists() else set()
+        return set() if absent(path) else set(weights_members(path))
     except DamagedFile:
         return set()
 

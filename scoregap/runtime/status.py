@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import DamagedFile, InputError, printable
+from scoregap import DamagedFile, InputError, printable, variables
 from scoregap.runtime import events, locking, receipts, workflow
 from scoregap.runtime.progress import INTERVAL, last, metrics_of, summary
 from scoregap.store.jobs import job_members, job_path
-from scoregap.store.opening import lacks_resources, regular
-from scoregap.store.weights import weights_members
+from scoregap.store.opening import absent, lacks_resources, regular
+from scoregap.store.weights import OF_TRAINED, weights_members
 from scoregap.study import Job, Study
 from scoregap.study.stages import STAGES
 
@@ -100,7 +100,7 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
     """The state of every cell of a job in a stage, and what is to be told of it."""
     log = folder / "logs" / stage / f"{job.id}.log"
     try:
-        found = members(folder, job.id, stage)
+        found = members(folder, job, stage)
     except DamagedFile as error:
         return ["failed"] * job.size, [Attempt("failed", log, str(error))]
     keys = job.keys(stage)
@@ -117,17 +117,17 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
     return states, begun
 
 
-def members(folder: Path, job: str, stage: str) -> dict[str, str]:
+def members(folder: Path, job: Job, stage: str) -> dict[str, str]:
     """done, diverged or failed by key, of the members in the file of a job; empty without one. Raises DamagedFile."""
-    path = job_path(folder, job, stage)
-    if not path.exists():
+    path = job_path(folder, job.id, stage)
+    if absent(path):
         return {}
     if stage == "train":
-        known = weights_members(path)
+        known = weights_members(path, OF_TRAINED)
         if not all("diverged" in one for one in known.values()):  # a checkpoint
             raise DamagedFile(f"{path}: is damaged: its training has not ended; run the study again")
         return {key: "diverged" if one["diverged"] else "done" for key, one in known.items()}
-    keys, status = job_members(path)
+    keys, status = job_members(path, job.keys(stage), variables.made(stage, job.first.dimension))
     if status is None:
         return dict.fromkeys(keys, "done")
     return {key: {2: "diverged", 3: "failed"}.get(int(one), "done") for key, one in zip(keys, status, strict=True)}
@@ -180,7 +180,7 @@ def cube(folder: Path, receipt: receipts.State) -> str:
     """What is to be said of the cube, by the state of its receipt."""
     if receipt.says:
         return f"is damaged: {receipt.says}"
-    if receipt.state == "absent" and not (folder / "cube.zarr").exists():
+    if receipt.state == "absent" and absent(folder / "cube.zarr"):
         return "is not made yet"
     return CUBE.get(receipt.state, "is not known to be whole")
 

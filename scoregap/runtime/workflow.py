@@ -26,6 +26,7 @@ from scoregap.runtime.failures import explain
 from scoregap.runtime.guard import GRACE
 from scoregap.runtime.locking import refusal, take
 from scoregap.runtime.terminal import tell
+from scoregap.store.opening import absent, kind_of, lacks_resources
 from scoregap.study import Study, load
 from scoregap.study.yaml_file import read_yaml
 
@@ -51,8 +52,10 @@ def find(study: str) -> Path:
         return Path(study)
     names = {path.stem: path for path in studies()}
     if study not in names:
+        there, shown = kind_of(Path(study)) if study else "", brief(Path(study) if os.sep in study else study)
+        there = "a file whose name does not end in .yaml" if there == "a file" else there
         raise InputError(
-            f"{brief(study)} is not known", key="study", value=study,
+            f"{shown} is {there or 'not known'}", key="study", value=study,
             allowed=f"allowed are {', '.join(names)}, or the path of a YAML file",
         )  # fmt: skip
     return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
@@ -69,7 +72,7 @@ def baseline(study: str, results: Path) -> Path:
     """The file of a study's baseline: in the folder of results, where `scoregap baseline accept` writes it; if there is
     none, the project's."""
     own, ours = results / "baselines" / f"{study}.json", BASELINES / f"{study}.json"
-    return ours if ours.exists() and not own.exists() else own
+    return ours if absent(own) and not absent(ours) else own
 
 
 def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
@@ -80,7 +83,9 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     if cores not in (None, "all") and not re.fullmatch("0*[1-9][0-9]{0,5}", cores):
         raise InputError(key="--cores", value=cores, allowed="should be a number from 1, or all")
     if not os.path.lexists(profile / "config.yaml"):  # what it is if it is no file, its reader says
-        raise InputError(key="--profile", value=profile, allowed="should be a folder with a config.yaml")
+        there = kind_of(profile)
+        problem = f"{brief(profile)} is {there}" if there not in ("", "a folder") else ""
+        raise InputError(problem, key="--profile", value=profile, allowed="should be a folder with a config.yaml")
     existing = _check_results(results, results / study.name)
     executor, settings = _executor(profile)
     if executor != "local":  # its jobs run on machines that we do not see
@@ -121,6 +126,8 @@ def _check_results(results: Path, folder: Path) -> Path:
         with suppress(FileNotFoundError):
             (folder.absolute() / ("x" * LONGEST)).stat()
     except OSError as error:
+        if lacks_resources(error):
+            raise
         why = f"{existing}: {error.strerror}; should be a folder one can write to"
         raise InputError(key="--results", value=results, allowed=why) from None
     return existing

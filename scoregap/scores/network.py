@@ -6,6 +6,7 @@ weights of a member -> denoiser -> Score
 import numpy as np
 import torch
 
+from scoregap import InputError
 from scoregap.networks import analytic, jacobian
 from scoregap.networks import ensemble as ensembles
 from scoregap.networks.covariance import Axes
@@ -78,9 +79,14 @@ def ensemble(
 def member(
     name: str, dim: int, training, data_std: float, weights: dict[str, np.ndarray], axes: Axes | None = None
 ) -> Denoiser:
-    """The denoiser of a trained member, an ensemble of one. weights: the state of its network, from training."""
+    """The denoiser of a trained member, an ensemble of one. weights: the state of its network, from training; raises
+    InputError if they are of another one."""
     denoiser = ensemble(name, dim, training, [data_std], [0], axes and [axes])
-    denoiser.network.load_state_dict({key: torch.from_numpy(np.asarray(array)[None]) for key, array in weights.items()})
+    state = {key: torch.from_numpy(np.asarray(array)[None]) for key, array in weights.items()}
+    own = {key: one.shape for key, one in denoiser.network.state_dict().items()}
+    if own != {key: one.shape for key, one in state.items()}:
+        raise InputError(key="weights", value=sorted(state), allowed=f"its weights are not of the network {name}")
+    denoiser.network.load_state_dict(state)
     return denoiser.requires_grad_(False)
 
 

@@ -16,11 +16,13 @@ import yaml
 
 from scoregap import DamagedFile, InputError, variables
 from scoregap.installation import revision
+from scoregap.members import PADDED
 from scoregap.scores import REFERENCES
 from scoregap.store.arrays import SHARD
 from scoregap.store.cube import files_of_cube, write_cube
 from scoregap.store.files import FORMAT, manifest_of
 from scoregap.store.jobs import read_job
+from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.store.spool import Spool, block, regions
 from scoregap.study import Study, load
@@ -113,7 +115,7 @@ def gather(
             if folder is None or not job.has(stage):
                 continue
             path = folder / f"{job.id}.zarr.zip"
-            if not path.exists():
+            if absent(path):
                 continue
             arrays, keys = read_job(path, job.keys(stage), variables.made(stage, job.first.dimension))
             if keys != job.keys(stage):
@@ -123,7 +125,8 @@ def gather(
             for name, (own, values) in arrays.items():
                 whole = ("member", *variables.VARIABLES[name].dims) if name in data else ()
                 if own != whole or any(
-                    len(coords[dim]) < size for dim, size in zip(own[1:], values.shape[1:], strict=True)
+                    size > len(coords[dim]) or (size < len(coords[dim]) and dim not in PADDED)
+                    for dim, size in zip(own[1:], values.shape[1:], strict=True)
                 ):
                     raise DamagedFile(
                         f"{path}: is damaged: it has a variable {name!r} that is not of this study; run {stage} again",

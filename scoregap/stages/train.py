@@ -29,8 +29,9 @@ from scoregap.runtime import devices
 from scoregap.runtime.progress import Heartbeat, append, last, metrics_of
 from scoregap.scores.closed import Exact
 from scoregap.scores.network import axes_among, ensemble
+from scoregap.store.opening import absent
 from scoregap.store.ownership import Kind, claim
-from scoregap.store.weights import WEIGHTS, read_weights, write_weights
+from scoregap.store.weights import OF_TRAINED, WEIGHTS, read_weights, write_weights
 from scoregap.study import Cell, load
 
 POINTS = 16  # held-out points of one evaluation, at every level
@@ -85,10 +86,10 @@ def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weig
     Of the type: a CPU promises the same bits after a stop, so it does not go on from a GPU; GPUs promise none, so any
     of them goes on from any other.
     """
-    if not path.exists():
+    if absent(path):
         return {}, {}
     try:
-        members, tensors = read_weights(path)
+        members, tensors = read_weights(path, OF_TRAINED)
     except DamagedFile as error:
         print(f"not reused: {error}", file=sys.stderr)
         return {}, {}

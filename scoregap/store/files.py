@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from scoregap import DamagedFile
-from scoregap.store.opening import of_the_machine, read_text
+from scoregap import DamagedFile, brief
+from scoregap.store.opening import absent, kind_of, of_the_machine, read_text
 from scoregap.store.ownership import Kind, own
 
 FORMAT = 1  # of all our files: those of another one are made again
@@ -121,10 +122,25 @@ def reading(path: Path):
             if isinstance(error, OSError):
                 error.filename = str(path)
             raise
-        if not path.exists():
+        if absent(path):
             raise damaged(path, "is missing") from None
-        how = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
-        raise damaged(path, f"is damaged ({how})") from error
+        raise damaged(path, how_damaged(error)) from error
+
+
+def how_damaged(error: Exception) -> str:
+    """What is wrong with a file, in plain words, by the error that came of reading it."""
+    match error:
+        case OSError(strerror=str(why)):
+            return f"cannot be read: {why}"
+        case zipfile.BadZipFile():
+            return "is damaged: it is no whole zip"
+        case json.JSONDecodeError(lineno=line):
+            return f"is damaged: it is no JSON from line {line} on"
+        case UnicodeDecodeError():
+            return "is damaged: it is no text in UTF-8"
+        case KeyError(args=(str(key),)) if key.isidentifier():
+            return f"is damaged: it has no {brief(key)}"
+    return "is damaged: what is in it is not what was written"
 
 
 def damaged(path: Path, how: str) -> DamagedFile:
@@ -140,6 +156,8 @@ def manifest_of(path: Path) -> Path:
 def read_manifest(path: Path, keys: tuple[str, ...]) -> list:
     """What the manifest of `path` has under these keys. Raises DamagedFile."""
     place = manifest_of(path)
+    if (there := kind_of(path)) not in ("", "a file", "a folder"):
+        raise damaged(path, f"is {there}")
     with reading(place):
         manifest = json.loads(read_text(place))
         if manifest["format"] != FORMAT:

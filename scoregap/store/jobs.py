@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -78,19 +78,25 @@ def read_job(path: Path, wanted: Iterable[str] = (), names: Iterable[str] = ()) 
         with zarr.storage.ZipStore(path, mode="r") as store:
             group: Any = zarr.open_group(store, mode="r", zarr_format=3)
             arrays = {name: (tuple(one.metadata.dimension_names), one[...]) for name, one in sorted(group.arrays())}
-            return arrays, _keys(path, group, (array for _, array in arrays.values()), wanted, names)
+            keys = _keys(path, group, (array for _, array in arrays.values()))
+            _refuse_lack(path, keys, arrays.keys(), wanted, names)
+            return arrays, keys
 
 
-def _keys(path: Path, group, arrays, wanted=(), names=()) -> list[str]:
-    """Keys of the members of a job's file, if they are keys and its arrays have as many; `read_job` says the rest."""
+def _keys(path: Path, group, arrays) -> list[str]:
+    """Keys of the members of a job's file, if they are keys and its arrays have as many."""
     keys = json.loads(str(group.attrs["members"]))
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise damaged(path, "is damaged: its members have no keys")
     if any(array.shape[:1] != (len(keys),) for array in arrays):
         raise damaged(path, f"is damaged: it has {len(keys)} members, and arrays of others")
-    if not set(keys).isdisjoint(wanted) and (lost := sorted(name for name in names if name not in group)):
-        raise damaged(path, f"is damaged: it has no variable {lost[0]}")
     return keys
+
+
+def _refuse_lack(path: Path, keys: list[str], there: Collection[str], wanted: Iterable[str], names: Iterable[str]):
+    """Refuse a file with a member that is wanted and without an array of these names."""
+    if not set(keys).isdisjoint(wanted) and (lost := sorted(set(names) - set(there))):
+        raise damaged(path, f"is damaged: it has no variable {lost[0]}")
 
 
 def _is_ours(path: Path, archive: zipfile.ZipFile) -> bool:
@@ -114,20 +120,23 @@ def _is_ours(path: Path, archive: zipfile.ZipFile) -> bool:
     return True
 
 
-def job_members(path: Path) -> tuple[list[str], np.ndarray | None]:
+def job_members(
+    path: Path, wanted: Iterable[str] = (), names: Iterable[str] = ()
+) -> tuple[list[str], np.ndarray | None]:
     """Keys of the members of a job's file, and their `status` if it has that, without the rest; no keys in a file of
-    another version. Raises DamagedFile."""
+    another version. wanted, names: as of `read_job`. Raises DamagedFile."""
     import zarr
 
     with reading(path):
         with zipfile.ZipFile(regular(path)) as archive:
             if not _is_ours(path, archive):
                 return [], None
+            there = {one.filename.split("/")[0] for one in archive.infolist()}
         with zarr.storage.ZipStore(path, mode="r") as store:
             group = zarr.open_group(store, mode="r", zarr_format=3)
             status = group.get("status")
-            if not isinstance(status, zarr.Array):
-                return _keys(path, group, ()), None
-            if status.dtype.kind != "i" or status.ndim != 1:
+            if isinstance(status, zarr.Array) and (status.dtype.kind != "i" or status.ndim != 1):
                 raise damaged(path, "is damaged: its status is no number per member")
-            return _keys(path, group, (status,)), np.asarray(status[...])
+            keys = _keys(path, group, (status,) if isinstance(status, zarr.Array) else ())
+            _refuse_lack(path, keys, there, wanted, names)
+            return keys, np.asarray(status[...]) if isinstance(status, zarr.Array) else None

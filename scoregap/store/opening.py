@@ -21,10 +21,10 @@ KINDS = (
 )  # fmt: skip
 
 
-# Errors of the machine, whatever path it was given.
-_RESOURCES = {
-    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EAGAIN, errno.EINTR,
-    errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ENOLCK,
+# Errors of the machine: of none of its files, and whatever path it was given.
+_OF_NO_FILE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+_RESOURCES = _OF_NO_FILE | {
+    errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EINTR, errno.EBUSY, errno.ESTALE, errno.ETIMEDOUT, errno.ENOLCK,
 }  # fmt: skip
 # And of rights: whether a file is what was written, they do not say.
 _OF_THE_MACHINE = _RESOURCES | {errno.EACCES, errno.EPERM}
@@ -39,6 +39,39 @@ def lacks_resources(error: OSError) -> bool:
     return error.errno in _RESOURCES
 
 
+def told(error: OSError) -> str:
+    """An error of a file in a line: the file and what is wrong, or what the machine has no more of."""
+    what = error.strerror or str(error)
+    if error.errno in _OF_NO_FILE:
+        return f"the machine: {what}" + (f", at {error.filename}" if error.filename else "")
+    return f"{error.filename or 'file'}: {what}"
+
+
+def kind_of(path: Path) -> str:
+    """What is at a path, in words; empty where nothing is."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return "a link to nothing" if os.path.islink(path) else ""
+    except OSError as error:
+        return "a circle of links" if error.errno == errno.ELOOP else f"no path: {error.strerror}"
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return next((name for holds, name in KINDS if holds(mode)), "a file")
+
+
+def absent(path: Path) -> bool:
+    """Whether nothing is at a path, nor where a link there leads. What cannot be looked at, as a circle of links, is
+    something: whoever reads it says what."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def of_the_machine(error: BaseException) -> bool:
     """Whether an error that came of reading says nothing of the file: lack of memory, of descriptors, of rights."""
     if isinstance(error, OSError):
@@ -51,14 +84,14 @@ def regular(path: Path) -> Path:
 
     Raises OSError. Only what is regular is opened.
     """
-    _check(os.stat(path).st_mode, path)
+    _check(_mode(path), path)
     os.close(_opened(path))
     return path
 
 
 def read_bytes(path: Path, most: int | None = None) -> bytes:
     """All bytes of a regular file. Raises OSError: there is none, it may not be read, it has more than `most` bytes."""
-    _check(os.stat(path).st_mode, path)
+    _check(_mode(path), path)
     with os.fdopen(_opened(path), "rb") as file:
         found = file.read() if most is None else file.read(most + 1)
     if most is not None and len(found) > most:
@@ -80,6 +113,15 @@ def _opened(path: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _mode(path: Path) -> int:
+    try:
+        return os.stat(path).st_mode
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            error.strerror = "is a circle of links; should be a regular file"
+        raise
 
 
 def _check(mode: int, path: Path) -> None:

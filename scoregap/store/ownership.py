@@ -12,6 +12,7 @@ import json
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -80,13 +81,26 @@ def own(path: Path, kind: Kind) -> Path:
 
 
 def claim(*wanted: tuple[Path, Kind]) -> None:
-    """Refuse, before any work, what `own` would refuse, and one path for two files. Raises InputError."""
+    """Refuse, before any work, what `own` would refuse, one path for two files, and where one cannot write. Raises
+    InputError."""
     places = [own(path, kind) for path, kind in wanted]
     for i, place in enumerate(places):
         if place in places[:i]:
             raise InputError(
                 "is named twice", file=wanted[i][0], allowed="allowed is a path of its own for each output"
             )
+        above = next(one for one in place.parents if os.path.lexists(one))
+        try:
+            with tempfile.TemporaryFile(dir=above):
+                pass
+        except OSError as error:
+            if lacks_resources(error):
+                error.filename = str(wanted[i][0])
+                raise
+            raise InputError(
+                f"cannot be written: {above}: {error.strerror}", file=wanted[i][0],
+                allowed="allowed is a path in a folder that one can write to",
+            ) from None  # fmt: skip
 
 
 def says_so(path: Path, kind: Kind) -> bool:

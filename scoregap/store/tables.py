@@ -119,5 +119,5 @@ def read_tables(path: Path) -> tuple[dict[str, pd.DataFrame], str]:
 
 def _header(content: bytes) -> dict[str, Any]:
     """The first line of such a file, if it is one."""
-    header = json.loads(content.partition(b"\n")[0])
+    header = json.loads(content.partition(b"\n")[0].decode("utf-8"))
     return header if header.keys() == {"format", "of", "sha256"} else {}

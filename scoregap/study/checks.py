@@ -5,6 +5,7 @@ Study -> InputError, one line: file, key, value, what is allowed
 `scoregap.study` imports this module, so studies have no annotation here.
 """
 
+import itertools
 import math
 from typing import Any, NoReturn
 
@@ -29,6 +30,7 @@ def check_study(study) -> None:
     for part in study.parts:
         _sections(part)
         _dimensions(part)
+        _fractions(part)
         _geometry(part)
 
 
@@ -129,8 +131,7 @@ def _sections(study) -> None:
 
 def _dimensions(study) -> None:
     """Every value of manifold_dim is another m: shares of one ambient_dim may come to the same, or to a number."""
-    own = study.whole.blocks[study.block] if study.whole else {}
-    key = ("blocks", study.block, "manifold_dim") if "manifold_dim" in own else ("axes", "manifold_dim")
+    key = _of_axis(study, "manifold_dim")
     for d in study.axes["ambient_dim"]:
         taken: dict[int, float] = {}
         for value in study.axes["manifold_dim"]:
@@ -140,6 +141,32 @@ def _dimensions(study) -> None:
                     allowed=f"at ambient_dim {d} it is m = {latents(value, d)}, as {other!r} is: values should be "
                     "different m",
                 )  # fmt: skip
+
+
+def _fractions(study) -> None:
+    """Every fraction of a component of a mixture is another dimension of it, as of `_dimensions`."""
+    axes, sections = study.axes_of("manifold"), study.sections["manifold"]
+    if all(FAMILIES[family].shares for family in study.axes["family"]):
+        return
+    sizes = {latents(value, d) for d in study.axes["ambient_dim"] for value in study.axes["manifold_dim"]}
+    for i, axis in enumerate(axes):
+        if not axis.endswith(".fraction"):
+            continue
+        taken: dict[Any, float] = {}
+        for m, (values, manifold) in itertools.product(sorted(sizes), sections.items()):
+            counts = manifold.counts(m, shares=False)
+            if (other := taken.setdefault((m, values[:i], values[i + 1 :], counts), values[i])) != values[i]:
+                raise InputError(
+                    file=study.path, key=_of_axis(study, axis), value=values[i],
+                    allowed=f"at manifold_dim {m} it gives components of dimensions {', '.join(map(str, counts))}, as "
+                    f"{other!r} does: values should give different ones",
+                )  # fmt: skip
+
+
+def _of_axis(study, axis: str) -> tuple[str, ...]:
+    """Where the values of an axis are written, as a key."""
+    own = study.whole.blocks[study.block] if study.whole else {}
+    return ("blocks", study.block, axis) if axis in own else ("axes", axis)
 
 
 def _covariance(study, train, refuse) -> None:

@@ -513,6 +513,8 @@ class Study:
 def load(path: Path | str, run: bool = True) -> Study:
     """Read and check a study file. run: whether it may be run, for which networks of other packages have to be there.
     Raises InputError."""
+    if not isinstance(path, str | Path) or not str(path) or "\0" in str(path):
+        raise InputError(key="path", value=path, allowed="should be the path of a study file")
     path = Path(path)
     study = Study(path, *read_document(path, run))
     check_study(study)

@@ -10,14 +10,23 @@ Over 400 lines, as half of them describe keys, which the reference and editors s
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import GenericAlias, NoneType
 from typing import Annotated, Any, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WrapValidator,
+    model_validator,
+)
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from scoregap import LONGEST, InputError, brief, data, dotted, networks, plugins
@@ -553,6 +562,16 @@ def _networks() -> _Matching:
 _WIDTH = "[1-9][0-9]{0,4}"
 
 
+def _number_or_share(value: Any, read: Callable[[Any], Any]) -> Any:
+    """A value of a union, or one message instead of one per member of it."""
+    try:
+        return read(value)
+    except ValidationError:
+        raise ValueError(
+            "should be a whole number from 1 to 10^9, or a share of ambient_dim, above 0 and below 1"
+        ) from None
+
+
 class Axis(Section):
     """Allowed values of the axes that every study has."""
 
@@ -562,7 +581,11 @@ class Axis(Section):
         Field(description="what the data lie on; also families of other packages, as `PACKAGE.NAME`"),
     ]
     ambient_dim: Annotated[int, Field(ge=2, le=100_000, description="dimension of the data space, d")]
-    manifold_dim: Annotated[Count | Proportion, Field(description="dimension of the manifold, m; below 1 a share of d")]
+    manifold_dim: Annotated[
+        Count | Proportion,
+        WrapValidator(_number_or_share),
+        Field(description="dimension of the manifold, m; below 1 a share of d"),
+    ]
     # At 100 a typical latent is wrapped round 16 times.
     curvature: Annotated[
         float,
@@ -680,8 +703,9 @@ def _validated(path: Path, prefix: str, model, content) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        inner = ("function-after", "constrained-int", "constrained-float", "[key]")
-        loc = [part for part in first["loc"] if part not in inner]
+        of_key = "[key]" in first["loc"] or first["type"] == "invalid_key"
+        loc = [part for part in first["loc"] if part not in ("function-after", "[key]")]
+        loc = loc[:-1] if of_key else loc
         if first["type"] == "extra_forbidden":
             owner = model
             for part in loc[:-1]:
@@ -692,11 +716,12 @@ def _validated(path: Path, prefix: str, model, content) -> Any:
             problem, allowed = "is missing", ""
         else:
             message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            message = "should be a text" if first["type"] == "invalid_key" else message
             message = re.sub(r"valid dictionary( or instance of \w+)?", "mapping", message)
             hint = ""
             if isinstance(first["input"], str) and re.fullmatch(r"[-+]?[0-9.]+[eE][-+]?[0-9]+", first["input"]):
                 hint = "; YAML reads this as text: write it with a point and a signed exponent, as 1.0e-3"
-            problem, allowed = "", f"{message}{hint}"
+            problem, allowed = f"the name {brief(first['input'])} is not allowed" if of_key else "", f"{message}{hint}"
         if more:
             problem, allowed = (problem, allowed + more) if allowed else (problem + more, "")
         raise InputError(

@@ -94,6 +94,12 @@ class _Loader(yaml.SafeLoader):
             raise _RefusedError(f"a number of more than {MOST_DIGITS} characters", node.start_mark)
         try:
             value = super().construct_object(node, deep)
+        except yaml.constructor.ConstructorError:
+            if not node.tag.endswith(":binary"):  # whose message is of Python's codecs
+                raise
+            raise yaml.MarkedYAMLError(
+                problem=f"{brief(node.value)} is no binary", problem_mark=node.start_mark
+            ) from None
         except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError):  # of !!timestamp x, !!bool x, ...
             kind = node.tag.rpartition(":")[2]
             raise yaml.MarkedYAMLError(

@@ -37,7 +37,7 @@ def test_chunks_do_not_matter_to_shapes_and_too_many_columns_are_refused(monkeyp
     found = draws.squared_singular_values(np.random.default_rng(0), D, VARIANCES, 7)
     assert np.isfinite(found).all()
     assert found.shape == (7, 5)
-    with pytest.raises(ValueError, match="5 variances: should be 4 at most"):
+    with pytest.raises(ValueError, match="5 variances are not allowed: should be 4 at most"):
         draws.squared_singular_values(np.random.default_rng(0), 4, VARIANCES, 7)
 
 

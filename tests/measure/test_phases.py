@@ -290,7 +290,7 @@ def test_gaps_that_are_all_final():
 
 def test_identical_points_have_no_width_to_resample():
     width = np.repeat(np.stack([bump(GRID, 2.0, 0.1), rise(GRID, 0.05)], -1)[:, None], 3, axis=1)
-    intervals = phases.bootstrap(GRID, width, everywhere(width), 50, 0.9, None, level=0.5)
+    intervals = phases.bootstrap(GRID, width, everywhere(width), 50, 0.9, np.random.default_rng(0), level=0.5)
     low, high = intervals["t_max"]
     assert low[0] == high[0] == pytest.approx(phases.fit(GRID, width[:, 0], 0.5)["t_max"][0])
 

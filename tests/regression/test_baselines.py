@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from bounded import SPECIAL, at_once
 
 from scoregap import DamagedFile, InputError
 from scoregap.regression import baselines
@@ -114,3 +115,13 @@ def test_no_baseline_says_how_to_make_one(tmp_path):
     for path in (tmp_path / "absent.json", tmp_path):
         with pytest.raises(InputError, match="scoregap baseline accept"):
             read(path)
+
+
+@pytest.mark.parametrize("kind", ["circle of links", "FIFO", "folder"])
+def test_weights_that_cannot_be_read_are_not_of_no_device(results, tmp_path, kind):
+    study, _ = results
+    (tmp_path / "train").mkdir()
+    job = next(job for job in study.jobs.values() if job.trained)
+    SPECIAL[kind](tmp_path / "train" / f"{job.id}.safetensors")
+    with at_once(), pytest.raises(DamagedFile, match=f"is a {kind}"):
+        baselines.device(study, tmp_path, "Linux x")

@@ -14,13 +14,20 @@ from bounded import SPECIAL, at_once
 from tiny import DIMENSION, SAMPLING, TINY, edited, write_job
 from told import FAILURE
 
-from scoregap import InputError
+from scoregap import InputError, variables
 from scoregap.runtime import locking, progress, receipts, status
 from scoregap.store.jobs import job_path
 from scoregap.store.weights import write_weights
 from scoregap.study import load
 
 JOBS = 6  # of the tiny study, of two cells each; two are trained
+
+
+@pytest.fixture(autouse=True)
+def few_variables(monkeypatch):
+    """Stages make a variable or two, so that their files are made quickly."""
+    few = {"spectrum": ("status", "eigenvalue"), "fit": ("t_max",), "dimension": ("estimate",), "sample": ("error",)}
+    monkeypatch.setattr(variables, "made", lambda stage, dimension=None: few[stage])
 
 
 @pytest.fixture
@@ -40,10 +47,11 @@ def make(folder, job, stage, states=(1, 1)):
     path = job_path(folder, job.id, stage)
     if stage == "train":
         members = {key: {"diverged": one == 2} for key, one in zip(keys, states, strict=True)}
-        write_weights(path, members, {f"{key}/w": np.zeros(1) for key in keys})
+        names = "network.w", "curve", "levels"
+        write_weights(path, members, {f"{key}/{name}": np.zeros(1) for name in names for key in keys})
     else:
-        name = "status" if stage == "spectrum" else "t_max"
-        write_job(path, xr.Dataset({name: ("member", np.array(states, np.int8))}), keys, stage)
+        made = {name: ("member", np.array(states, np.int8)) for name in variables.made(stage)}
+        write_job(path, xr.Dataset(made), keys, stage)
 
 
 def make_all(folder, study, stages=("train", "spectrum", "fit"), without=""):
@@ -345,3 +353,34 @@ def test_results_that_are_no_folder_are_refused(study, tmp_path, name):
     (tmp_path / name).write_text(TINY)
     with pytest.raises(InputError, match=rf"--results: .*results' is not allowed: .*{name} is not a folder"):
         status.look(study, tmp_path / "results")
+
+
+@pytest.mark.parametrize("stage", ["train", "spectrum", "fit"])
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_what_is_in_the_place_of_a_file_and_is_none_has_failed(study, folder, stage, kind):
+    job = trained(study)
+    make_all(folder, study)
+    path = job_path(folder, job.id, stage)
+    path.unlink()
+    SPECIAL[kind](path)
+    with at_once():
+        report = look(study, folder)
+    assert report.cells[stage]["failed"] == 2
+    ((_, _, attempt),) = report.begun
+    assert attempt.says.startswith(f"{path}: cannot be read: is a ")
+
+
+@pytest.mark.parametrize("stage", ["train", "spectrum", "fit"])
+def test_a_file_without_a_variable_of_its_stage_is_not_done(study, folder, stage):
+    job = trained(study)
+    make_all(folder, study)
+    path, keys = job_path(folder, job.id, stage), job.keys(stage)
+    if stage == "train":
+        write_weights(path, {key: {"diverged": False} for key in keys}, {f"{keys[0]}/network.w": np.zeros(1)})
+    else:
+        lost = xr.Dataset({"other": ("member", np.ones(2, np.int8))})
+        write_job(path, lost, keys, stage)
+    report = look(study, folder)
+    assert report.cells["cells"] == Counter(done=10, failed=2)
+    ((_, _, attempt),) = report.begun
+    assert "is damaged: it has no " in attempt.says

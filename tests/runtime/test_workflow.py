@@ -1,5 +1,6 @@
 """Before a run and after it: what is refused, what is found. Runs: `tests/test_workflow.py`."""
 
+import errno
 import io
 import os
 import pty
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from bounded import SPECIAL, at_once
+from tiny import edited
 
 from scoregap import InputError
 from scoregap.runtime import receipts, workflow
@@ -188,3 +191,50 @@ def test_a_run_names_what_is_damaged_and_forgets_its_receipt(tiny, tmp_path, mon
     line = f"scoregap: {folder}/cube.zarr/zarr.json: is damaged: it has 0 bytes, of 2; made again\n"
     assert said.err == line
     assert "the table" in said.out
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_what_is_at_the_path_of_a_study_is_said(tmp_path, kind):
+    path = tmp_path / "there"
+    SPECIAL[kind](path)
+    says = {"link to a folder": "folder", "empty device": "device", "endless device": "device"}.get(kind, kind)
+    with at_once(), pytest.raises(InputError, match=rf"^study: '.*there' is a {says}: allowed are .* of a YAML file$"):
+        workflow.find(str(path))
+    with at_once(), pytest.raises(InputError, match=r"^--profile: ") as caught:
+        workflow.check(load(edited(tmp_path)), tmp_path / "results", None, path)
+    assert says == "folder" or f"is a {says}: should be a folder with a config.yaml" in str(caught.value)
+
+
+def test_a_file_of_another_name_is_no_study(tmp_path):
+    (tmp_path / "notes.txt").write_text("study: tiny")
+    (tmp_path / "link").symlink_to("nowhere")
+    for name, says in (
+        ("notes.txt", "a file whose name does not end in .yaml"),
+        ("link", "a link to nothing"),
+        ("x", "not"),
+    ):
+        with pytest.raises(InputError, match=rf"^study: '.*{name}' is {says}"):
+            workflow.find(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES])
+def test_only_what_the_user_can_mend_is_told_of_a_results_folder(tmp_path, monkeypatch, number):
+    def fail(**_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(workflow.tempfile, "TemporaryFile", fail)
+    mendable = number in (errno.EROFS, errno.EACCES)
+    with pytest.raises(InputError if mendable else OSError, match=os.strerror(number)) as caught:
+        workflow._check_results(tmp_path, tmp_path / "tiny")
+    assert isinstance(caught.value, InputError) == mendable
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+def test_a_baseline_that_cannot_be_read_is_not_passed_over(tmp_path, kind):
+    """For that of the project: the user has another."""
+    (tmp_path / "baselines").mkdir()
+    own = tmp_path / "baselines" / "quickstart.json"
+    ours = workflow.baseline("quickstart", tmp_path)
+    assert ours == workflow.BASELINES / "quickstart.json"
+    SPECIAL[kind](own)
+    assert workflow.baseline("quickstart", tmp_path) == own

@@ -1,6 +1,7 @@
 """Files are whole or absent; damage is named, never read."""
 
 import os
+import re
 
 import damage
 import numpy as np
@@ -9,14 +10,15 @@ import xarray as xr
 from tiny import read_job, write_job
 
 from scoregap import DamagedFile
+from scoregap.regression import baselines
 from scoregap.store import files as files_module
 from scoregap.store import jobs
 from scoregap.store import weights as weights_module
 from scoregap.store.cube import read_cube, write_cube
-from scoregap.store.files import replacing, write_text
+from scoregap.store.files import manifest_of, replacing, write_text
 from scoregap.store.jobs import job_members
 from scoregap.store.ownership import Kind
-from scoregap.store.tables import read_table, write_table
+from scoregap.store.tables import read_table, read_tables, write_table
 from scoregap.store.weights import read_weights, weights_members, write_weights
 
 TEXT = Kind("a text", lambda path: True)
@@ -145,3 +147,45 @@ def test_members_are_read_without_the_rest(job, weights, tmp_path):
         path.unlink()
         with pytest.raises(DamagedFile, match="is missing"):
             read(path)
+
+
+CONTENTS = [
+    b"", b"\0" * 64, b"\xff\xfe", b"\xe9", b"[]", b"3", b"null", b'"x"', b"{}", b"{", b"[" * 5000, b"NaN",
+    b'{"format": []}', b'{"format": 1}', b'{"format": 1, "of": 3, "sha256": []}', "{}".encode("utf-16"), b"PK\3\4",
+    b'{"format": 1, "files": []}', b'{"format": 1, "files": {"a": 3}}', b"\x08\0\0\0\0\0\0\0{}      ",
+]  # fmt: skip
+INNARDS = (
+    r"Error|codec|indices|subscript|no attribute '|NoneType|object|utf-|unpack|encod|decod|expected|argument|0x|named"
+)
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_what_is_wrong_with_a_file_is_said_in_plain_words(tmp_path, content):
+    """And not in those of Python or of a library."""
+    path = tmp_path / "job.zarr.zip"
+    for read, victim in (
+        (read_job, path), (job_members, path), (read_weights, path), (weights_members, path), (read_tables, path),
+        (read_table, manifest_of(path)), (read_cube, manifest_of(path)), (baselines.read, path),
+    ):  # fmt: skip
+        path.write_text("x")
+        victim.write_bytes(content)
+        with pytest.raises(DamagedFile) as caught:
+            read(path)
+        said = str(caught.value).replace(str(tmp_path), "")
+        assert not re.search(INNARDS, said), said
+        assert re.search("is damaged|is missing|is of another version", said), said
+
+
+@pytest.mark.parametrize(
+    "content", [b"[]", b"3", b"null", b"{}", b"\0" * 8, b'{"attributes": []}', b'{"attributes": {}}']
+)
+def test_what_is_wrong_inside_a_file_of_a_job_is_said_in_plain_words(job, content):
+    def put(entries):
+        entries["zarr.json"] = content
+
+    damage.rewrite(job[0], put)
+    for read in (read_job, job_members):
+        with pytest.raises(DamagedFile) as caught:
+            read(job[0])
+        said = str(caught.value).replace(str(job[0].parent), "")
+        assert not re.search(INNARDS, said), said

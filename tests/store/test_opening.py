@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def test_the_error_says_what_is_there(tmp_path):
                 read(tmp_path / kind)
             assert caught.value.filename == str(tmp_path / kind)
     SPECIAL["circle of links"](tmp_path / "circle")
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(OSError, match="is a circle of links; should be a regular file"):
         read_bytes(tmp_path / "circle")
 
 
@@ -195,3 +196,53 @@ def test_a_table_is_the_same_whoever_reads_it(tmp_path):
     shutil.copy(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
     (tmp_path / "c.jsonl").symlink_to("b.jsonl")
     assert read_tables(tmp_path / "c.jsonl") == read_tables(tmp_path / "a.jsonl")
+
+
+def test_only_what_is_not_there_is_absent(tmp_path):
+    """A circle of links is there, and so is what lies in no folder, or has no name that the system takes."""
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for name in ("nothing", "dangling", "no/where"):
+        assert opening.absent(tmp_path / name)
+    for name in ("file", ".", "a", "b", "file/below", "a/below", "x" * 300):
+        assert not opening.absent(tmp_path / name)
+    says = {
+        "nothing": "", "dangling": "a link to nothing", "file": "a file", ".": "a folder", "a": "a circle of links",
+        "file/below": "no path: Not a directory",
+    }  # fmt: skip
+    assert {name: opening.kind_of(tmp_path / name) for name in says} == says
+    for kind in SPECIAL:
+        SPECIAL[kind](tmp_path / kind)
+        assert not opening.absent(tmp_path / kind)
+        assert opening.kind_of(tmp_path / kind) == (
+            {"link to a folder": "a folder", "socket": "a socket", "FIFO": "a FIFO"}.get(kind)
+            or ("a device" if "device" in kind else f"a {kind}")
+        )
+
+
+@pytest.mark.parametrize("kind", ["circle of links", "FIFO", "endless device", "below a file"])
+@pytest.mark.parametrize("read", REFUSING)
+def test_what_is_there_and_no_file_is_said_to_be_what_it_is(tmp_path, read, kind):
+    """And not to be missing."""
+    path = tmp_path / "file" / "x.yaml" if kind == "below a file" else tmp_path / "x.yaml"
+    if kind == "below a file":
+        (tmp_path / "file").touch()
+    else:
+        SPECIAL[kind](path)
+    with at_once(), pytest.raises((InputError, DamagedFile)) as caught:
+        REFUSING[read](path)
+    said = {"below a file": "Not a directory|no baseline", "endless device": "is a device"}.get(kind, f"is a {kind}")
+    if read not in ("table", "manifest") or kind == "below a file":  # whose manifests lie beside them
+        assert re.search(said, str(caught.value)), str(caught.value)
+    assert "is missing" not in str(caught.value) or read in ("table", "manifest")
+
+
+@pytest.mark.parametrize("kind", ["circle of links", "FIFO", "socket", "endless device"])
+@pytest.mark.parametrize("read", [read_cube, read_table])
+def test_what_is_in_the_place_of_a_cube_is_said_before_its_manifest_is_missed(tmp_path, read, kind):
+    SPECIAL[kind](tmp_path / "x")
+    says = "device" if "device" in kind else kind
+    with at_once(), pytest.raises(DamagedFile, match=rf"/x: is a {says}; run the study again"):
+        read(tmp_path / "x")

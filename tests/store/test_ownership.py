@@ -1,6 +1,8 @@
 """No stage removes or changes what scoregap did not make; what it made is replaced, whole or damaged."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -275,3 +277,27 @@ def test_what_is_called_like_a_receipt_stays(tmp_path, content):
     with pytest.raises(InputError, match="was not made by scoregap"):
         receipts.settle(load(edited(tmp_path)), tmp_path / "results")
     assert file.read_text() == content
+
+
+@pytest.mark.parametrize("place", ["/proc/x", "/proc/x/y/z", "/sys/kernel/x", "/proc/self/x"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_nobody_can_write_is_refused_before_any_work(place, kind):
+    if not Path(place).parents[-2].is_dir():
+        pytest.skip("no such file system")
+    with pytest.raises(
+        InputError, match=rf"^{place}: cannot be written: .*: allowed is a path in a folder that one can"
+    ):
+        ownership.claim((Path(place), KINDS[kind]))
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_lack_of_the_machine_is_not_told_of_the_path(tmp_path, monkeypatch, number):
+    def fail(**_):
+        raise OSError(number, os.strerror(number), "/tmp/xyz")
+
+    monkeypatch.setattr(ownership.tempfile, "TemporaryFile", fail)
+    mendable = number in (errno.EROFS, errno.EACCES)
+    with pytest.raises(InputError if mendable else OSError, match=os.strerror(number)) as caught:
+        ownership.claim((tmp_path / "x", WEIGHTS))
+    assert isinstance(caught.value, InputError) == mendable
+    assert "xyz" not in str(caught.value)

@@ -19,7 +19,7 @@ from scoregap.study import checks, load
         ("{curvature: [0.0, 0.5]}", "{curvature: [-1.0]}", "blocks.curved.curvature"),
         ("{curvature: [0.0, 0.5]}", "{curvature: []}", "blocks.curved.curvature: \\[\\] is not allowed"),
         ("{curvature: [0.0, 0.5]}", "{curvature: [0.5], manifold_dim: [6]}", "manifold_dim: 6 is not allowed"),
-        ("  curved:", "  Curved!:", "blocks.Curved!"),
+        ("  curved:", "  Curved!:", "blocks: the name 'Curved!'"),
         (
             "  curved: {curvature: [0.0, 0.5]}",
             "  a: {ambient_dim: [8, 12]}\n  a_ambient_dim_8: {curvature: [0.0, 0.5]}",
@@ -121,3 +121,37 @@ def test_a_posterior_that_is_not_known_is_no_target(tmp_path, changes, says):
         with pytest.raises(InputError, match=f"train.target: 'posterior' is not allowed: {says}") as caught:
             load(edited(tmp_path, *changes, how))
         assert "\n" not in str(caught.value)
+
+
+MIXTURE = (
+    ("[arcs]", "[mixture]"), ("[0.0, 0.5]", "[0.0]"),
+    ("{fraction: 0.5, std: 1.0}, {fraction: 0.5", "{fraction: 1.0, std: 1.0}, {fraction: 0.5"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dims", "fractions", "value", "counts"),
+    [
+        ("[4]", "[0.5, 0.55]", "0.55", "4, 2, as 0.5"),
+        ("[8, 4]", "[0.75, 0.25, 0.7]", "0.7", "4, 3, as 0.75"),
+        ("[3]", "[1.0, 0.9]", "0.9", "3, 3, as 1.0"),
+    ],
+)
+def test_fractions_of_a_component_that_are_one_dimension_are_refused(tmp_path, dims, fractions, value, counts):
+    """Or cells with other labels would be the same."""
+    path = edited(
+        tmp_path, *MIXTURE, ("manifold_dim: [2]", f"manifold_dim: {dims}"),
+        ("  seed: 2", f"  manifold.groups.1.fraction: {fractions}\n  seed: 2"),
+    )  # fmt: skip
+    says = rf"axes.manifold.groups.1.fraction: {value} is not allowed: at manifold_dim \d it gives .* {counts} does: "
+    with pytest.raises(InputError, match=says):
+        load(path)
+
+
+def test_fractions_of_different_dimensions_are_taken(tmp_path):
+    for axis in ("manifold.groups.1.fraction: [0.5, 0.75]", "manifold.groups.1.fraction: [0.55]"):
+        load(
+            edited(
+                tmp_path, *MIXTURE, ("manifold_dim: [2]", "manifold_dim: [4]"), ("  seed: 2", f"  {axis}\n  seed: 2")
+            )
+        )

@@ -309,3 +309,29 @@ def test_axes_of_members_are_refused_or_every_cell_shows_what_its_labels_say(mem
 @pytest.mark.parametrize("name", ["baseline", "baselines2", "findings_", "benchmarks-1", "abaselines"])
 def test_names_like_those_of_kept_folders_are_allowed(tmp_path, name):
     assert load(edited(tmp_path, ("study: tiny", f"study: {name}"))).name == name
+
+
+@pytest.mark.parametrize("value", ["2.0", "0", "-3", "1.0", "0.0", "[2]", "x", "null", ".inf", "10000000000"])
+def test_what_manifold_dim_may_be_is_one_message(tmp_path, value):
+    """Of a union pydantic has a message for each member, and none says of the others."""
+    with pytest.raises(InputError) as caught:
+        load(edited(tmp_path, ("manifold_dim: [2]", f"manifold_dim: [1, {value}]")))
+    assert caught.value.allowed == (
+        "should be a whole number from 1 to 10^9, or a share of ambient_dim, above 0 and below 1"
+    )
+    assert caught.value.file.name == "edited.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("batch:", "blocks: {3: {seed: 1}}\nbatch:", "blocks: the name 3"),
+        ("batch:", "blocks: {a: {null: [1]}}\nbatch:", "blocks.a: the name None"),
+        ("  seed: 2", "  seed: 2\n  1.5: [1]", "axes: the name 1.5"),
+        ("batch:", "true: 1\nbatch:", ": the name True"),
+        ("depth: 1", "2: 1", "train: the name 2"),
+    ],
+)
+def test_a_key_that_is_no_text_is_told_as_a_name(tmp_path, old, new, where):
+    with pytest.raises(InputError, match=rf"{where} is not allowed: should be "):
+        load(edited(tmp_path, (old, new)))

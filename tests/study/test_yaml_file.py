@@ -192,10 +192,10 @@ def test_plain_data_are_read_as_they_were_written(tmp_path_factory, content):
     assert read_yaml(path) == content
 
 
-@pytest.mark.parametrize("name", ["A", "a b", "Ä"])
+@pytest.mark.parametrize("name", ["A", "a b", "Ä", "", " ", "a.b", "-", "x" * 33])
 def test_a_wrong_name_of_a_block_is_told_as_it_is_written(tmp_path, name):
     path = edited(tmp_path, ("batch: [seed]", f"blocks:\n  '{name}': {{curvature: [0.0]}}\nbatch: [seed]"))
-    with pytest.raises(InputError, match=rf": blocks\.{name}: '{name}' is not allowed"):
+    with pytest.raises(InputError, match=rf": blocks: the name '{name}' is not allowed: should be lower-case"):
         load(path)
 
 
@@ -205,7 +205,7 @@ def test_a_profile_whose_file_is_none_says_what_it_is(tmp_path):
     study = load(edited(tmp_path))
     for name, make, says in (
         ("fifo", os.mkfifo, "is a FIFO; should be a regular file"), ("folder", os.mkdir, "is a folder"),
-        ("circle", lambda path: os.symlink(path, path), "Too many levels of symbolic links"),
+        ("circle", lambda path: os.symlink(path, path), "is a circle of links; should be a regular file"),
     ):  # fmt: skip
         (tmp_path / name).mkdir()
         make(tmp_path / name / "config.yaml")
@@ -214,3 +214,11 @@ def test_a_profile_whose_file_is_none_says_what_it_is(tmp_path):
         assert caught.value.key == "--profile"
     with pytest.raises(InputError, match="is a folder: should be a file"):
         baselines.read(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["é", "a", "abcde", "日本"])
+def test_no_message_is_of_pythons_codecs(tmp_path, text):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"a: !!binary '{text}'", encoding="utf-8")
+    with pytest.raises(InputError, match=f": line 1: is not YAML: '{text}' is no binary$"):
+        read_yaml(path)

@@ -12,6 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
+from scoregap import InputError
+from scoregap.arguments import array, generator, whole
 from scoregap.data import Group, posteriors
 
 
@@ -89,9 +91,13 @@ class Manifold(ABC):
         """n points (n, d) that no network is trained on: fresh ones."""
         return self.sample(rng, n)[0]
 
+    def _latents(self, latents) -> np.ndarray:
+        """(n, m) latents as an array; families with other latents have their own. Raises InputError."""
+        return array("latents", latents, "n", self.manifold_dim, empty=True)
+
     def gaps_at(self, latents) -> np.ndarray:
         """(n, gaps) whether each gap is one of the manifold at the given latents: all are, but in mixtures."""
-        return np.ones((len(latents), len(self.boundaries)), bool)
+        return np.ones((len(self._latents(latents)), len(self.boundaries)), bool)
 
     @property
     @abstractmethod
@@ -111,5 +117,7 @@ class Manifold(ABC):
 
 def haar(rng, ambient_dim, n):
     """n orthonormal directions without preferred direction, (ambient_dim, n)."""
-    frame, r = np.linalg.qr(rng.standard_normal((ambient_dim, n)))
+    if whole("n", n, 0) > whole("ambient_dim", ambient_dim):
+        raise InputError(key="n", value=n, allowed=f"should be {ambient_dim} at most, the ambient dimension")
+    frame, r = np.linalg.qr(generator("rng", rng).standard_normal((ambient_dim, n)))
     return frame * np.sign(np.diag(r))  # QR of a Gaussian matrix is Haar distributed once the signs are fixed

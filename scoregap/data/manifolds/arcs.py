@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from scoregap.arguments import array
 from scoregap.data import posteriors
 from scoregap.data.manifolds import haar
 from scoregap.data.manifolds.linear import Linear
@@ -53,9 +54,9 @@ class Arcs(Linear):
         """Points of R^d at the given latents: (n, m) -> (n, d)."""
         if not self._bent.size:
             return super().embed(latents)
-        kappas = self.kappas[self._bent]
+        latents, kappas = self._latents(latents), self.kappas[self._bent]
         angle = kappas * latents[:, self._bent]
-        across = np.array(latents, float)
+        across = np.array(latents)
         across[:, self._bent] = np.sin(angle) / kappas
         bend = 2 * np.sin(angle / 2) ** 2 / kappas - self._bend_mean
         return across @ self.tangent_frame.T + bend @ self.bend_frame[:, self._bent].T
@@ -64,7 +65,7 @@ class Arcs(Linear):
         """Orthonormal tangent vectors at the given latents: (n, m) -> (n, d, m), in the order of `group_of`."""
         if not self._bent.size:
             return super().tangents(latents)
-        angle = self.kappas * latents[:, None, :]
+        angle = self.kappas * self._latents(latents)[:, None, :]
         return self.tangent_frame * np.cos(angle) + self.bend_frame * np.sin(angle)
 
     def nearest(self, x):
@@ -75,6 +76,7 @@ class Arcs(Linear):
         """
         if not self._bent.size:
             return super().nearest(x)
+        x = array("x", x, "n", self.ambient_dim, empty=True)
         i, radius = self._bent, 1 / self.kappas[self._bent]
         along, bend_frame = x @ self.tangent_frame, self.bend_frame[:, self._bent]
         bend = x @ bend_frame

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from scoregap.arguments import array, generator, whole
 from scoregap.data import BENCHMARKS
 from scoregap.data.manifolds import Manifold
 from scoregap.peers import skdim
@@ -47,8 +48,13 @@ class Benchmark(Manifold):
         variances, axes = np.linalg.eigh(np.cov(points.T))
         return mean, axes[:, ::-1], np.maximum(variances[::-1], 0.0)
 
+    def _latents(self, latents) -> np.ndarray:
+        """(n, 0) latents, of which nothing is known. Raises InputError."""
+        return array("latents", latents, "n", 0, empty=True)
+
     def sample(self, rng, n):
         """n clean points (n, d), and (n, 0): nothing is known of their latents."""
+        rng, n = generator("rng", rng), whole("n", n, 0)
         points = np.zeros((n, self.ambient_dim))
         mean = self._reference[0]
         points[:, : len(mean)] = self.groups[0].std * (self._points(rng, n) - mean)

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from scoregap.arguments import array, generator, whole
 from scoregap.data.manifolds import Manifold, haar
 from scoregap.laws import draws, random_matrix
 from scoregap.laws.variances import VarianceLaw
@@ -71,16 +72,16 @@ class LinearModel(Manifold):
 
     def embed(self, latents):
         """Points of R^d at the given latents: (n, m) -> (n, d)."""
-        return latents @ self.tangent_frame.T
+        return self._latents(latents) @ self.tangent_frame.T
 
     def sample(self, rng, n):
         """n clean points (n, d) and their latents (n, m)."""
-        latents = rng.standard_normal((n, self.manifold_dim)) * self.scales
+        latents = generator("rng", rng).standard_normal((whole("n", n, 0), self.manifold_dim)) * self.scales
         return self.embed(latents), latents
 
     def tangents(self, latents):
         """Orthonormal tangent vectors at the given latents: (n, m) -> (n, d, m)."""
-        return np.broadcast_to(self.tangent_frame, (len(latents), *self.tangent_frame.shape))
+        return np.broadcast_to(self.tangent_frame, (len(self._latents(latents)), *self.tangent_frame.shape))
 
     @property
     def principal_axes(self):
@@ -129,6 +130,7 @@ class Linear(LinearModel):
 
     def nearest(self, x):
         """Distances (n,) of points x (n, d) from the span of F; by group, coordinates (n, m_k) along its frame."""
+        x = array("x", x, "n", self.ambient_dim, empty=True)
         along = x @ self.tangent_frame
         return np.linalg.norm(x - along @ self.tangent_frame.T, axis=1), self._by_group(along)
 
@@ -144,8 +146,8 @@ class Linear(LinearModel):
 def _of_law(law, ambient_dim, counts, stds):
     """What a law of F says, once for all manifolds that differ in seed or curvature alone: to be read only."""
     found = law(ambient_dim, np.array(counts), np.array(stds))
-    for array in found if isinstance(found, tuple) else (found,):
-        array.flags.writeable = False
+    for one in found if isinstance(found, tuple) else (found,):
+        one.flags.writeable = False
     return found
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from scoregap.arguments import array, generator, whole, wholes
 from scoregap.data import posteriors
 from scoregap.data.manifolds import Manifold, haar
 
@@ -81,8 +82,15 @@ class Mixture(Manifold):
         span = np.linalg.qr(stacked)[0]
         return span, [span.T @ frame for frame in self.frames], self.means @ span
 
+    def _latents(self, latents) -> np.ndarray:
+        """(n, 1 + m) latents as an array, the first of them places of components. Raises InputError."""
+        found = array("latents", latents, "n", 1 + self.manifold_dim, empty=True)
+        wholes("latents", found[:, 0], 0, len(self.groups) - 1, "n")
+        return found
+
     def embed(self, latents):
         """Points of R^d at the given latents: (n, 1 + m) -> (n, d)."""
+        latents = self._latents(latents)
         points = np.empty((len(latents), self.ambient_dim))
         for k, (frame, mean) in enumerate(zip(self.frames, self.means, strict=True)):
             own = latents[:, 0] == k
@@ -91,7 +99,7 @@ class Mixture(Manifold):
 
     def sample(self, rng, n):
         """n clean points (n, d) and their latents (n, 1 + m)."""
-        component = rng.choice(len(self.groups), n, p=self.weights)
+        component = generator("rng", rng).choice(len(self.groups), whole("n", n, 0), p=self.weights)
         latents = rng.standard_normal((n, self.manifold_dim)) * np.sqrt(self.variances)[component, None]
         latents[np.arange(self.manifold_dim) >= self.sizes[component, None]] = 0.0
         latents = np.concatenate([component[:, None], latents], 1)
@@ -102,11 +110,11 @@ class Mixture(Manifold):
         padded = np.full((len(self.groups), self.ambient_dim, self.manifold_dim), np.nan)
         for k, frame in enumerate(self.frames):
             padded[k, :, : frame.shape[1]] = frame
-        return padded[latents[:, 0].astype(int)]
+        return padded[self._latents(latents)[:, 0].astype(int)]
 
     def gaps_at(self, latents):
         """(n, gaps) whether each boundary is the dimension of the point's component."""
-        return self.sizes[latents[:, 0].astype(int), None] == np.array(self.boundaries)
+        return self.sizes[self._latents(latents)[:, 0].astype(int), None] == np.array(self.boundaries)
 
     @cached_property
     def principal_axes(self):

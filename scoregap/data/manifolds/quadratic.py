@@ -60,11 +60,13 @@ class Quadratic(Sampled):
         flat = super().embed(latents)
         if not self.kappa:
             return flat
+        latents = self._latents(latents)
         bent = 0.5 * np.einsum("pni,ni->np", latents @ self.forms, latents) - self._lift
         return flat + self.kappa * bent @ self.normal_frame.T
 
     def slopes(self, latents):
         """Derivative of `embed`: (n, m) -> (n, d, m)."""
+        latents = self._latents(latents)
         return self.tangent_frame + self.kappa * self.normal_frame @ (latents @ self.forms).swapaxes(0, 1)
 
     @cached_property

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from scoregap.arguments import array, generator, whole
 from scoregap.data import posteriors
 from scoregap.data.manifolds import Manifold, haar
 
@@ -60,13 +61,17 @@ class Spheres(Manifold):
         parts = np.split(coordinates, ends, axis=-1)
         return [part.reshape(*part.shape[:-1], *block) for part, block in zip(parts, self._blocks, strict=True)]
 
+    def _latents(self, latents) -> np.ndarray:
+        """(n, room) latents as an array. Raises InputError."""
+        return array("latents", latents, "n", len(self._coordinate_radii), empty=True)
+
     def embed(self, latents):
         """Points of R^d at the given latents: (n, room) -> (n, d)."""
-        return (latents * self._coordinate_radii) @ self.frame.T
+        return (self._latents(latents) * self._coordinate_radii) @ self.frame.T
 
     def sample(self, rng, n):
         """n clean points (n, d) and their latents (n, room)."""
-        normal = rng.standard_normal((n, len(self._coordinate_radii)))
+        normal = generator("rng", rng).standard_normal((whole("n", n, 0), len(self._coordinate_radii)))
         latents = np.concatenate(
             [_unit(part).reshape(n, np.prod(part.shape[1:])) for part in self._by_sphere(normal)], 1
         )
@@ -74,12 +79,13 @@ class Spheres(Manifold):
 
     def tangents(self, latents):
         """Orthonormal tangent vectors at the given latents: (n, room) -> (n, d, m), in the order of `group_of`."""
-        return np.concatenate([self._across(*pair) for pair in self._frames(latents)], 2)
+        return np.concatenate([self._across(*pair) for pair in self._frames(self._latents(latents))], 2)
 
     def nearest(self, x):
         """Distances (n,) of points x (n, d) from the manifold; by group, the nearest points (n, spheres x coordinates)
         in the frame.
         """
+        x = array("x", x, "n", self.ambient_dim, empty=True)
         y = x @ self.frame
         squares, points = ((x - y @ self.frame.T) ** 2).sum(1), []
         for part, radius in zip(self._by_sphere(y), self.radii, strict=True):

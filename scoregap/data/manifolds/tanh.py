@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from scoregap import InputError
+from scoregap.arguments import known, whole
 from scoregap.data.manifolds.sampled import Sampled
 
 
@@ -49,6 +51,9 @@ def tanh_covariance(covariance, block: int = 2**21):
     the trapezoid rule: its error falls like exp(y^2 / 2 - 2 pi y / step), y = pi / (2 a) the distance of the poles of
     tanh from the axis, or exp(-2 pi^2 / step^2) where they are far. block: integrand values held at a time.
     """
+    covariance, block = known("covariance", covariance, "d", "d"), whole("block", block)
+    if covariance.shape[0] != covariance.shape[1] or not (np.diagonal(covariance) > 0).all():
+        raise InputError(key="covariance", value=covariance, allowed="should be (d, d), with variances above 0")
     std = np.sqrt(np.diagonal(covariance))
     pole = np.minimum(np.pi / (2 * std.max()), np.sqrt(68))
     step = 2 * np.pi * pole / (34 + pole**2 / 2)
