@@ -21,7 +21,17 @@ from scoregap.data import posteriors
 from scoregap.data.manifolds import haar, tanh
 from scoregap.laws import draws, expansions, extremes, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
-from scoregap.measure import differences, dimension, distances, gaps, lanczos, phases, shared_errors, spectra
+from scoregap.measure import (
+    calibration,
+    differences,
+    dimension,
+    distances,
+    gaps,
+    lanczos,
+    phases,
+    shared_errors,
+    spectra,
+)
 from scoregap.measure import trajectories as paths
 
 RNG = np.random.default_rng
@@ -48,8 +58,20 @@ FOUND = phases.fit(GRID, phases.leaving_out(CURVES, HAS), 0.5)
 RESAMPLING = {"has_gap": HAS, "resamples": 20, "confidence": 0.9, "rng": RNG(0)}
 FINITE = {"denoise": shrink, "x": POINTS[:2], "t": 0.1, "step": 0.1}
 
+ERRORS = RNG(2).chisquare(3, (3, 8))
+JUDGED = {"error": ERRORS, "trace": np.full((3, 8), 3.0), "control": ERRORS - 3, "confidence": 0.9}
+UNDONE = {"error": ERRORS, "repaired": np.stack([ERRORS] * len(calibration.REPAIRS)), "confidence": 0.9}
+
 # What each takes: all of its arguments.
 GOOD = {
+    calibration.errors: {"denoised": POINTS[None], "clean": POINTS, "t": [0.1]},
+    calibration.undone: {
+        "denoise": shrink, "clean": POINTS, "noise": POINTS, "t": [0.1], "mean": np.zeros(6), "reach": (0.01, 1.0)
+    },
+    calibration.ratio: JUDGED,
+    calibration.gains: UNDONE,
+    calibration.likeliest: UNDONE,
+    calibration.judge: JUDGED | {"mistake": ("", 0.0), "training": [1.0, 2.0, 3.0]},
     draws.number: {"manifold_dim": 9},
     draws.squared_singular_values: {"rng": RNG(0), "ambient_dim": 9, "variances": [1.0, 0.5], "count": 3},
     draws.widest_spacing: {"t": [0.1], "variances": [[2.0, 1.0, 0.1]], "apart": (1,)},

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from scoregap import arguments
+from scoregap import InputError, arguments
 
 MARGIN = 1.2  # a ratio within this factor of 1 is plausible: what trained networks reach (`make adapter-mistakes`)
 GAIN = (
@@ -81,7 +81,9 @@ REPAIRS: dict[str, Repair] = {
 
 def errors(denoised, clean, t) -> np.ndarray:
     """(T, n) squared errors |x_0 - D|^2 / t of denoised points (T, n, d) of clean points (n, d), t (T,)."""
-    return ((denoised - clean) ** 2).sum(-1) / np.asarray(t, float)[:, None]
+    denoised, clean = arguments.array("denoised", denoised, "T", "n", "d"), arguments.array("clean", clean, "n", "d")
+    _like("denoised", denoised, (len(t := arguments.positive("t", t, "T")), *clean.shape))
+    return ((denoised - clean) ** 2).sum(-1) / t[:, None]
 
 
 def undone(denoise: Callable, clean, noise, t, mean=0.0, reach=(0.0, np.inf)) -> np.ndarray:
@@ -90,9 +92,16 @@ def undone(denoise: Callable, clean, noise, t, mean=0.0, reach=(0.0, np.inf)) ->
     denoise: (x (n, d), t (n,)) -> D (n, d), in coordinates of which the data's are x + mean. clean, noise: (n, d), of
     noisy points clean + sqrt(t) noise. reach: smallest and largest t at which the denoiser may be asked.
     """
+    arguments.function("denoise", denoise)
+    clean, t = arguments.known("clean", clean, "n", "d"), arguments.positive("t", t, "T")
+    _like("noise", noise := arguments.known("noise", noise, "n", "d"), clean.shape)
+    mean = arguments.known(
+        "mean", np.broadcast_to(mean, clean.shape[1:]) if np.isscalar(mean) else mean, clean.shape[1]
+    )
+    reach = arguments.array("reach", reach, 2)
     result = np.full((len(REPAIRS), len(t), len(clean)), np.nan)
     for k, repair in enumerate(REPAIRS.values()):
-        for i, here in enumerate(np.asarray(t, float)):
+        for i, here in enumerate(t):
             level = repair.level(here)
             if not reach[0] <= level <= reach[1]:
                 continue
@@ -112,7 +121,7 @@ def ratio(error, trace, control=None, confidence: float = 0.95) -> tuple[np.ndar
     control variate). The interval is Fieller's (1954), of a ratio of means: infinite where the trace is not told from
     0, NaN with fewer than four points.
     """
-    error, trace = (arguments.array(name, one, "T", "n") for name, one in (("error", error), ("trace", trace)))
+    error, trace, control, confidence = _checked(error, trace, control, confidence)
     n = error.shape[1]
     if n < 4:
         nothing = np.full(len(error), np.nan)
@@ -127,6 +136,20 @@ def ratio(error, trace, control=None, confidence: float = 0.95) -> tuple[np.ndar
         half = np.sqrt(np.maximum(b**2 - a * c, 0.0))
         low, high = np.where(a > 0, (b - half) / a, -np.inf), np.where(a > 0, (b + half) / a, np.inf)
         return e / g, low, high
+
+
+def _checked(error, trace, control, confidence) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, float]:
+    error = arguments.array("error", error, "T", "n")
+    _like("trace", trace := arguments.array("trace", trace, "T", "n"), error.shape)
+    if control is not None:
+        _like("control", control := arguments.array("control", control, "T", "n"), error.shape)
+    return error, trace, control, arguments.between("confidence", confidence, 0, 1)
+
+
+def _like(name: str, found: np.ndarray, shape: tuple[int, ...]) -> None:
+    if found.shape != shape:
+        problem = f"the shape {found.shape} is not allowed"
+        raise InputError(problem, key=name, value=found.shape, allowed=f"should be {shape}")
 
 
 def _without(values: np.ndarray, control: np.ndarray | None) -> tuple[np.ndarray, int]:
@@ -155,7 +178,9 @@ def gains(error, repaired, confidence: float = 0.95) -> tuple[np.ndarray, np.nda
     every time are one draw, so the bound is the jackknife's over points, one-sided, for all repairs together
     (Bonferroni).
     """
-    n = error.shape[1]
+    error = arguments.array("error", error, "T", "n")
+    _like("repaired", repaired := arguments.array("repaired", repaired, "K", "T", "n"), (len(repaired), *error.shape))
+    confidence, n = arguments.between("confidence", confidence, 0, 1), error.shape[1]
     counts = np.isfinite(repaired).all(2)  # (repairs, T)
     total = np.where(counts, repaired.sum(2), 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -206,14 +231,18 @@ def judge(
     undone. Then the network is blamed where training points err less than held-out ones by MARGIN, as where it
     memorises, and the adapter where it gains GAIN. Else it cannot be told.
     """
-    error, trace = np.asarray(error, float), np.asarray(trace, float)
+    error, trace, control, confidence = _checked(error, trace, control, confidence)
+    if not (isinstance(mistake, tuple) and len(mistake) == 2 and mistake[0] in ("", *REPAIRS)):
+        raise InputError(key="mistake", value=mistake, allowed="should be what `likeliest` gives")
+    if training is not None:
+        training = arguments.array("training", training, len(error))
     each = 1 - (1 - confidence) / (2 * len(error))
     where = _certainly_above(error - MARGIN * trace, control, each)
     where |= _certainly_above(trace / MARGIN - error, control, each)
     name, gain = mistake
     if not where.any() and not name:
         return Judgement(True, where, "", "")
-    memorises = training is not None and error.mean(1)[where].sum() > MARGIN * np.asarray(training)[where].sum()
+    memorises = training is not None and error.mean(1)[where].sum() > MARGIN * training[where].sum()
     if gain > GAIN and not memorises:
         return Judgement(False, where, "adapter", name)
     return Judgement(False, where, "network" if memorises else "cannot tell", name)
