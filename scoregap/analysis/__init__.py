@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from scoregap import InputError
-from scoregap.analysis import claims, dimensions, laws, learning, sampling
+from scoregap.analysis import claims, dimensions, error_budget, laws, learning, sampling
 from scoregap.scores import EXACT
 from scoregap.store.tables import read_tables
 from scoregap.study import Study
@@ -34,6 +34,7 @@ TABLES: dict[str, Callable[[Study, list[xr.Dataset]], pd.DataFrame]] = {
     "accuracy": learning.accuracy,
     "capacity": learning.capacity,
     "plateau": learning.plateau,
+    "error_budget": error_budget.error_budget,
     "cost": learning.costs,
 }
 # Made of another table: its name, and how.
@@ -52,6 +53,7 @@ LINES: dict[str, Callable[[Study, pd.DataFrame], list[str]]] = {
     "accuracy": learning.accuracy_lines,
     "capacity": learning.capacity_lines,
     "plateau": learning.plateau_lines,
+    "error_budget": error_budget.error_budget_lines,
 }
 
 
