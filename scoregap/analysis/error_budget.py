@@ -71,7 +71,9 @@ def power(steps: np.ndarray, errors: np.ndarray, relative: bool) -> Power:
     (end, scale), inverse = found[best], inverse[best]
     slope = weight[:, 0] * -logs * falls[best]  # of the fit in p, over b
     own = slope - design[best] @ (inverse @ slope)  # what of it a and b do not take up
-    shared = scale.mean() ** 2 / (scale**2).sum() * (inverse[0] @ slope) ** 2 / (own**2).sum()
+    squares = (scale**2).sum()
+    common = scale.mean() ** 2 / squares if squares > 0 else 0.0  # of what does not fall, p changes nothing
+    shared = common * (inverse[0] @ slope) ** 2 / (own**2).sum()
     variance = left[best] / freedom * ((inverse[0] ** 2).sum() / seeds + shared)
     return Power(end.mean(), float(POWERS[best]), math.sqrt(variance), freedom)
 
@@ -243,7 +245,7 @@ def error_budget(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 def _arms(study: Study, ds: xr.Dataset) -> Iterator[tuple[dict[str, Any], xr.Dataset, xr.Dataset]]:
     """(values of the other axes; cells (target, preconditioning, network, steps, seed) of all networks of a kind, and
     the exact ones (seed)), for seeds with any result."""
-    loaded = ds[["status", "boundary", "eigenvalue", "excess_loss", *TIMES, "training_flops"]].load()
+    loaded = ds[["status", "eigenvalue", "excess_loss", *TIMES, "training_flops"]].load()
     others = [axis for axis in study.condition_axes if axis not in (*WITHIN, "train.preconditioning")]
     networks = sorted(study.trained_networks, key=lambda name: (name.partition("-")[0], width(name) or 0))
     kinds = [list(found) for _, found in itertools.groupby(networks, key=lambda name: name.partition("-")[0])]
