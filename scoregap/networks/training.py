@@ -82,7 +82,7 @@ def expected(
     clean: np.ndarray, t: np.ndarray, noise: np.ndarray, posteriors: list[Callable]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Batches (BLOCK, members, ...) with E[x0 | x] in the place of x0, where it is known, and the noise that makes the
-    same points of it. A member's posterior is asked once for all of them, which takes half as long as step by step."""
+    same points of it. A member's posterior is asked once for all of them, as few points at a time take longer."""
     sigma = np.sqrt(t)[..., None, None]
     noisy = clean + sigma * noise
     means = clean.astype(float)
