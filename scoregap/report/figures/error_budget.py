@@ -15,6 +15,7 @@ from scoregap.study import Study
 
 MOST = 12  # rows of panels
 WIDTH = 0.8  # of a bar
+SHOWN = (-1.0, 1.5)  # shares beyond which an axis does not go
 COLOURS = coloured(tables.SHARES)
 
 
@@ -29,7 +30,7 @@ def stack(ax, place: int, shares: pd.DataFrame) -> None:
         foot = up if part >= 0 else down
         for k, name in enumerate(names):
             left = place + WIDTH * (k / len(names) - 0.5)
-            ax.bar(left, part, WIDTH / len(names), foot, align="edge", color=COLOURS[name])
+            ax.bar(left, part, WIDTH / len(names), foot, align="edge", color=COLOURS[name], ec="white", lw=0.4)
         up, down = (up + part, down) if part >= 0 else (up, down + part)
         if np.isfinite([low, high]).all():
             at = place + WIDTH * ((number + 1) / (len(shares) + 1) - 0.5)  # beside those of the others
@@ -56,12 +57,15 @@ def error_budget(study: Study, frame: pd.DataFrame) -> Figure:
             for place, (steps, shares) in enumerate(own.groupby("steps")):
                 stack(ax, place, shares)
                 whole, cost = shares.whole.iloc[0], shares.cost.iloc[0] / 1e12
-                ax.text(place, 1.28, f"{whole:.2g}", ha="center", fontsize=7)
+                ax.text(
+                    place, 0.98, f"{whole:.2g}", ha="center", va="top", fontsize=7, transform=ax.get_xaxis_transform()
+                )
                 ticks.append(f"{exactly(steps)}\n{cost:.2g}")
             ax.set_xticks(range(len(ticks)), ticks, fontsize=7)
             ax.set_title("\n".join(filter(None, (wrapped(labelled(values, label)), f"{quantity}, {network}"))))
         line[0].set_ylabel("share of the error")
-    axes[0, 0].set_ylim(-0.4, 1.4)
+    ends = np.clip([frame.low.min(), 0, 1, frame.high.max()], *SHOWN)
+    axes[0, 0].set_ylim(np.nanmin(ends) - 0.05, np.nanmax(ends) + 0.25)  # with room for the numbers
     for ax in axes[-1]:
         ax.set_xlabel("steps; training, 10^12 operations")
     entries = [Patch(color=colour, label=name) for name, colour in COLOURS.items()]
