@@ -113,8 +113,8 @@ def below_nothing() -> str:
     linear = rows(share=LINEAR)
     assert (linear.low > -0.005).all()
     return (
-        "The rest, where it is told apart, is below 0, which no excess can be: up to 2000 steps the fall of networks with "
-        "the covariance is no power law, so that their end is not to be believed, and neither is the linear part, "
+        "The rest, where it is told apart, is below 0, which no excess can be: up to 2000 steps the fall of networks "
+        "with the covariance is no power law, so that their end is not to be believed, and neither is the linear part, "
         f"{100 * linear.part.min():.0f} to {100 * linear.part.max():.0f} %; more steps have to tell."
     )
 
