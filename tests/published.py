@@ -1,6 +1,7 @@
 """What of a finished run is committed: `make published STUDY=paper_cpu PICTURES='claims ratios/phases'`.
 
-results/STUDY -> results/findings/STUDY: claims.csv, comparison.csv, the pictures (SVG), provenance.json
+results/STUDY -> results/findings/STUDY: claims.csv, comparison.csv, the pictures (SVG) and the tables that they are
+drawn from (CSV), where they are, provenance.json
 
 provenance.json says what the numbers are of (attributes of the cube), and what they cost: seconds of cores, by stage.
 """
@@ -13,7 +14,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from scoregap import InputError, cubes
+from scoregap import InputError, analysis, cubes
+from scoregap.analysis.tables import as_csv
+from scoregap.report import registry
 from scoregap.runtime.workflow import find
 from scoregap.store import ownership
 from scoregap.store.ownership import Kind
@@ -50,6 +53,13 @@ def publish(study: Study, folder: Path, out: Path, pictures: list[str]) -> None:
     copied |= {f"{name.replace('/', '-')}.svg": folder / "figures" / f"{name}.svg" for name in pictures}
     for name, source in copied.items():
         shutil.copyfile(source, out / name)
+    found = analysis.read(study, folder / "findings.jsonl")
+    for picture in pictures:
+        block, _, short = picture.rpartition("/")
+        takes = registry.FIGURES[short].takes
+        for name in takes if isinstance(takes, tuple) else ():
+            key = f"{block}/{name}" if block else name
+            (out / f"{key.replace('/', '-')}.csv").write_text(as_csv(study, found[key]))
     spent = cost(folder / "logs")
     facts = {name: value for name, value in ds.attrs.items() if name not in ("study", "block")}
     facts |= {"cells": study.size, "jobs": len(study.jobs), "core_seconds": spent}

@@ -15,9 +15,10 @@ FINDINGS = RESULTS / "findings"
 @pytest.mark.slow
 def test_tables_pictures_and_where_they_come_from(blocks, tmp_path):
     study, folder = load(blocks[0]), blocks[1]
-    publish(study, folder, tmp_path / "out", ["claims", "curved/gaps"])
+    publish(study, folder, tmp_path / "out", ["claims", "curved/gaps", "curved/cost"])
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "claims.csv", "comparison.csv", "claims.svg", "curved-gaps.svg", "provenance.json",
+        "claims.csv", "comparison.csv", "claims.svg", "curved-gaps.svg", "curved-cost.svg", "curved-cost.csv",
+        "curved-mean_cost.csv", "provenance.json",
     }  # fmt: skip
     assert (tmp_path / "out" / "claims.csv").read_bytes() == (folder / "claims.csv").read_bytes()
     facts = json.loads((tmp_path / "out" / "provenance.json").read_text())

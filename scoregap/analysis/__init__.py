@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from scoregap import InputError
-from scoregap.analysis import calibration, claims, dimensions, laws, learning, sampling
+from scoregap.analysis import calibration, claims, dimensions, error_budget, laws, learning, sampling
 from scoregap.scores import EXACT
 from scoregap.store.tables import read_tables
 from scoregap.study import Study
@@ -35,6 +35,7 @@ TABLES: dict[str, Callable[[Study, list[xr.Dataset]], pd.DataFrame]] = {
     "capacity": learning.capacity,
     "plateau": learning.plateau,
     "calibration": calibration.calibration,
+    "error_budget": error_budget.error_budget,
     "cost": learning.costs,
 }
 # Made of another table: its name, and how.
@@ -54,6 +55,7 @@ LINES: dict[str, Callable[[Study, pd.DataFrame], list[str]]] = {
     "capacity": learning.capacity_lines,
     "plateau": learning.plateau_lines,
     "calibration": calibration.calibration_lines,
+    "error_budget": error_budget.error_budget_lines,
 }
 
 

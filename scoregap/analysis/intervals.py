@@ -4,6 +4,7 @@ values per seed, confidence -> mean, median and intervals; margin -> the ends of
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -32,6 +33,24 @@ def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
         return math.nan, math.nan
     half = stdtrit(len(values) - 1, 0.5 * (1 + confidence)) * values.std(ddof=1) / math.sqrt(len(values))
     return values.mean() - half, values.mean() + half
+
+
+def student(error: Any, freedom: Any, confidence: float) -> np.ndarray:
+    """Half-widths of Student's intervals of estimates with these standard errors; NaN without degrees of freedom."""
+    return error * stdtrit(np.where(freedom > 0, freedom, np.nan), 0.5 * (1 + confidence))
+
+
+def jackknife(whole: np.ndarray, without: np.ndarray, confidence: float) -> np.ndarray:
+    """Half-widths of Student's interval of a statistic of n seeds, by its pseudo-values (Tukey 1958).
+
+    whole: the statistic (...) of all seeds. without: (n, ...) that of all seeds but one, in turn. Of a mean it is the
+    half-width of `interval`; NaN for fewer than two seeds, and where one of them is not finite.
+    """
+    n = len(without)
+    if n < 2:
+        return np.full(np.shape(whole), np.nan)
+    pseudo = n * whole - (n - 1) * without
+    return stdtrit(n - 1, 0.5 * (1 + confidence)) * pseudo.std(0, ddof=1) / math.sqrt(n)
 
 
 def interval_with_draws(

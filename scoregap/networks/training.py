@@ -73,23 +73,24 @@ def batches(
         clean = [points.reshape(*shape, -1) for points in clean]
         if pairs:
             clean, noise = [np.tile(x, (1, 1, 2, 1)) for x in clean], [np.concatenate([w, -w], 2) for w in noise]
-        for own in zip(np.stack(clean, 1), np.stack(t, 1), np.stack(noise, 1), strict=True):
-            batch = expected(*own, posteriors) if posteriors else own
+        block = np.stack(clean, 1), np.stack(t, 1), np.stack(noise, 1)
+        for batch in zip(*(expected(*block, posteriors) if posteriors else block), strict=True):
             yield tuple(torch.from_numpy(part.astype(np.float32)) for part in batch)
 
 
 def expected(
     clean: np.ndarray, t: np.ndarray, noise: np.ndarray, posteriors: list[Callable]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A batch with E[x0 | x] in the place of x0, where it is known, and the noise that makes the same points of it."""
+    """Batches (BLOCK, members, ...) with E[x0 | x] in the place of x0, where it is known, and the noise that makes the
+    same points of it. A member's posterior is asked once for all of them, as few points at a time take longer."""
     sigma = np.sqrt(t)[..., None, None]
     noisy = clean + sigma * noise
-    mean = [
-        posterior(x.reshape(-1, x.shape[-1]), np.repeat(own, x.shape[1])).reshape(x.shape)
-        for posterior, x, own in zip(posteriors, noisy, t, strict=True)
-    ]
-    clean = np.where(np.isfinite(mean), mean, clean)
-    return clean, t, (noisy - clean) / sigma
+    means = clean.astype(float)
+    for k, posterior in enumerate(posteriors):
+        x = noisy[:, k]
+        mean = posterior(x.reshape(-1, x.shape[-1]), np.repeat(t[:, k].ravel(), x.shape[2])).reshape(x.shape)
+        means[:, k] = np.where(np.isfinite(mean), mean, means[:, k])
+    return means, t, (noisy - means) / sigma
 
 
 def optimiser_of(name, parameters):

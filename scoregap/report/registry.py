@@ -162,6 +162,14 @@ FIGURES: dict[str, Figure] = {
         "score knows more than a covariance. A network that is badly trained or memorises leaves 1, and so does one "
         "that is asked wrongly; comparison.txt says which scores are not plausible.",
     ),
+    "error_budget": Figure(
+        "scoregap.report.figures.error_budget:error_budget", ("error_budget",), _found,
+        "Where the learning error comes from, against the cost of training: what of a network's distance from the "
+        "exact score (numbers above the bars) goes with the noise of its target, what more steps would mend, what the "
+        "width of the widest network would, what knowing the linear part (the covariance) would, and the rest; in this "
+        "order. Whiskers are intervals over seeds. Shares side by side in one bar are not told apart. What lies below "
+        "0 is worse with the mend than without.",
+    ),
     "labour": Figure(
         "scoregap.report.figures.sampling:noise_attribution", ("labour",), _found,
         "Division of labour. Samples are made by the exact score and a network's own, which hand over at the "

@@ -355,6 +355,7 @@ class Study:
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
         trained_longer = bool(self.trained_networks) and len(self.axes.get("train.steps", ())) > 1
+        extrapolated = len(self.axes.get("train.steps", ())) > 3 and len(self.axes.get("train.target", ())) > 1
         flat, two_groups = self.axes["curvature"] == (0,), len(self.document.manifold.groups) == 2
         applies = {
             "finite_size": exact and lawful and several["ambient_dim"] and several["seed"],
@@ -368,6 +369,7 @@ class Study:
             "capacity": exact and trained_longer and flat,
             "plateau": exact and trained_longer and "gaussian" in self.axes["network"] and not flat,
             "calibration": bool(self.evaluated_scores) and self.document.spectrum.sampling == "forward",
+            "error_budget": exact and trained_longer and extrapolated,
         }
         return [name for name, it_does in applies.items() if it_does]
 
