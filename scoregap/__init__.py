@@ -4,7 +4,7 @@ study.yaml -> cells -> train -> spectrum -> dimension -> sample -> fit -> cube -
            (exact and gaussian skip train, most studies dimension and sample)   zarr
 
 data, laws   what is known         manifolds, exact posteriors, random-matrix laws, phase times
-scores       who knows E[x0|x]     exact, gaussian, empirical, trained, finite differences of any
+scores       who knows E[x0|x]     exact, gaussian, empirical, trained, a model of your own, finite differences of any
 networks     what is trained       plain modules, ensembles of them, training, Jacobians
 measure      what is estimated     spectra, gaps, phase times, dimensions
 stages       files in, files out; the only place where what is known and what is estimated meet
