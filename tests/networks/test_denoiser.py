@@ -71,7 +71,7 @@ def test_the_loss_is_the_weighted_error_of_the_denoiser(preconditioning, rank, s
     if rank < DIM and preconditioning == "covariance":  # the data have no part outside the axes
         clean = torch.stack([x @ v @ v.T for x, v in zip(clean, module.axes.double(), strict=True)])
     error = module(clean + spread.sqrt() * noise, t) - clean
-    expected = (module.loss_weight(spread) * error.square()).mean((1, 2, 3))
+    expected = (module.loss_weight(spread) * module.along_axes(error).square()).mean((1, 2, 3))
     rounding = 1e-6 if preconditioning == "covariance" else 1e-9  # of axes that are orthonormal in single precision
     torch.testing.assert_close(module.loss(clean, noise, t), expected, rtol=rounding, atol=0.0)
 
@@ -139,7 +139,7 @@ def test_axes_go_with_the_covariance():
 
 
 @pytest.mark.parametrize(
-    "name", ["gated-8", "resmlp-8", "normed-8", "linear", "paper", "plain:MLP-8", "plain:Features-8"]
+    "name", ["gated-8", "scaled-8", "resmlp-8", "normed-8", "linear", "paper", "plain:MLP-8", "plain:Features-8"]
 )
 def test_operations_of_a_step_are_torch_s_own_count(name):
     """Of a forward and a backward pass at other numbers than those of the count."""
