@@ -8,7 +8,7 @@ Ours are `scaled-128`, which has as many weights as the peer's `gated-128`, trai
 given the covariance of training points, and `edm`. The learning rate falls to zero at the end, so every number of steps
 is a training of its own; of ours STEPS are tried, one after the other, none of more than LIMIT seconds per network. The
 peer is `edm` as `accuracy_curved` trains it, over the noise of this task: one training, of one seed, that takes
-PEER_LIMIT times our time. Two hours of one core; CASES='10:0.5 ...', WAYS='covariance edm' and STEPS for some.
+PEER_LIMIT times our time. Two hours of one core; CASES='10:0.5 ...', WAYS, STEPS and PEER_LIMIT for some.
 """
 
 import os
@@ -24,7 +24,7 @@ CASES = os.environ.get("CASES", "10:0.5 10:1.0 20:0.5")  # manifold_dim:curvatur
 WAYS = os.environ.get("WAYS", "covariance edm")
 STEPS = os.environ.get("STEPS", "2000 4000 8000")
 TIME, RMS = 0.10, 0.02
-LIMIT, PEER_LIMIT = 90.0, 10.0
+LIMIT, PEER_LIMIT = 90.0, float(os.environ.get("PEER_LIMIT", "10"))
 STUDY = """\
 study: curved
 axes:
