@@ -76,8 +76,8 @@ class Gated(ResMLP):
 class Scaled(Gated):
     """`Gated` whose features are multiplied by exp(condition) before the output.
 
-    Where the manifold is curved, F has to grow as t^(-1/2) at small t to take normal directions out: as an exponential
-    that is linear in the noise level log t, and is learned in a quarter of the steps (docs/explanation/training.md).
+    Where the manifold is curved, F has to grow as t^(-1/2) at small t to take normal directions out: the exponential of
+    something linear in the level log t (docs/explanation/training.md).
     """
 
     def scale(self, condition: torch.Tensor) -> torch.Tensor:

@@ -77,6 +77,11 @@ def test_sizes_follow_width_and_depth():
     assert len(ResMLP(5, 24, 3).linear) == 3
 
 
+def test_scaled_has_the_sizes_of_gated():
+    one, other = Scaled(DIM, WIDTH, DEPTH).state_dict(), Gated(DIM, WIDTH, DEPTH).state_dict()
+    assert {name: value.shape for name, value in one.items()} == {name: value.shape for name, value in other.items()}
+
+
 def test_the_paper_s_network_has_the_paper_s_sizes():
     module = Paper(100)
     shapes = {name: tuple(value.shape) for name, value in module.named_parameters() if "weight" in name}
