@@ -22,6 +22,7 @@ class Network(NamedTuple):
 
 NETWORKS = {
     "gated": Network("scoregap.networks.residual:Gated", True),
+    "scaled": Network("scoregap.networks.residual:Scaled", True),
     "resmlp": Network("scoregap.networks.residual:ResMLP", True),
     "normed": Network("scoregap.networks.residual:Normed", True),
     "linear": Network("scoregap.networks.time_linear:TimeLinear", False),

@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import silu
 
 from scoregap.networks import jacobian
-from scoregap.networks.residual import Gated, Normed, Paper, ResMLP, inverse_rms, normed
+from scoregap.networks.residual import Gated, Normed, Paper, ResMLP, Scaled, inverse_rms, normed
 from scoregap.networks.time_linear import TimeLinear
 
 CACHE, DEVICE = 2**16, 2**26  # numbers of one buffer of cotangents, on a CPU and on a GPU
@@ -82,7 +82,7 @@ def _blocks(network, x, level, block, last=lambda h: (h, [])):
         steps.append(step)
         h = h + network.mix[k](inside)
     h, more = last(h)
-    gate = 1 + conditions[-1] if network.output_gate else torch.ones_like(conditions[-1])
+    gate = network.scale(conditions[-1]) if network.output_gate else torch.ones_like(conditions[-1])
     return [*steps, *more], gate, network.leave(h * gate)
 
 
@@ -161,6 +161,7 @@ def _through_norm(h):
 
 STEPS = {
     Gated: _gated,
+    Scaled: _gated,
     ResMLP: _silu,
     Normed: _normed,
     Paper: _silu,

@@ -128,17 +128,21 @@ class Denoiser(nn.Module):
         return torch.zeros_like(t), self.data_var.sqrt(), inner
 
     def loss_weight(self, t):
-        """Weight of the squared error at noise variances t (members, levels, 1, 1): 1 / c_out^2; like t.
+        """Weight of the squared error `along_axes` at noise variances t (members, levels, 1, 1): 1 / c_out^2; like t,
+        or with a number for every axis.
 
         One over the mean squared error of a fresh network, whose F is 0, so that its loss is one at every noise
         level. For edm that is its own weight (Karras et al. 2022); for epsilon 1 / t, the usual |F - w|^2; for x0
         1 / v, up to a constant the usual |F - x_0|^2. A weight 1 / t would give a fresh x0 network the loss v / t,
-        nearly all of it at the least noise. For covariance one over the mean of c_out^2 over all directions: where t is
-        far above the variance along an axis, little can be wrong there, and its noise does not drown what can be
-        learned along others. (A weight 1 / c_out^2 of every axis' own takes twice the steps on arcs of curvature 1.)
+        nearly all of it at the least noise. For covariance 1 / (c_out mean c_out), the mean over all directions:
+        it lies between 1 / c_out^2 of every axis' own, under which the noise of axes of far less variance than t drowns
+        what can be learned along others, and one weight for all, under which those axes are learned last (what each
+        costs: docs/explanation/training.md).
         """
         out = self.coefficients(t)[1]
-        return out**-2 if self.axes is None else 1 / out.square().mean(-1, keepdim=True)
+        if self.present is None:
+            return out**-2
+        return self.present / (out + (1 - self.present)) / out.mean(-1, keepdim=True)
 
     def flops(self, levels: int, samples: int, dim: int) -> float:
         """Floating-point operations of one training step, `samples` points at each of `levels` levels.

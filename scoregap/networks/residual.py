@@ -1,4 +1,4 @@
-"""Residual networks that see the noise level: plain, gated, normalised, and the paper's.
+"""Residual networks that see the noise level: plain, gated, scaled, normalised, and the paper's.
 
 noisy points (..., dim), noise level (..., 1), which broadcast -> outputs like the points
 """
@@ -14,7 +14,7 @@ class ResMLP(Conditioned):
     """SiLU blocks that see the noise level, which gates the features once more just before the output.
 
     A variant says in `add_blocks` which layers its blocks have, in `inside` what `mix` adds to the features of a block,
-    and in `features` what the output is read from.
+    in `features` what the output is read from, and in `scale` what it is multiplied by before.
     """
 
     output_gate = True
@@ -42,6 +42,10 @@ class ResMLP(Conditioned):
         """What the output is read from, given the features after the last block."""
         return h
 
+    def scale(self, condition: torch.Tensor) -> torch.Tensor:
+        """What the features are multiplied by just before the output, given what is made of the noise (..., width)."""
+        return 1 + condition
+
     def conditions(self, level: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """What every block is told of the noise (..., width), and what gates the output."""
         return self.condition(self.embedded(level)).chunk(self.depth + self.output_gate, -1)
@@ -51,7 +55,7 @@ class ResMLP(Conditioned):
         for k in range(self.depth):
             h = h + self.mix[k](self.inside(k, h, conditions[k]))
         h = self.features(h)
-        return self.leave(h * (1 + conditions[-1]) if self.output_gate else h)
+        return self.leave(h * self.scale(conditions[-1]) if self.output_gate else h)
 
 
 class Gated(ResMLP):
@@ -67,6 +71,17 @@ class Gated(ResMLP):
 
     def inside(self, k: int, h: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         return self.values[k](h) * silu(self.gates[k](h) + condition)
+
+
+class Scaled(Gated):
+    """`Gated` whose features are multiplied by exp(condition) before the output.
+
+    Where the manifold is curved, F has to grow as t^(-1/2) at small t to take normal directions out: the exponential of
+    something linear in the level log t (docs/explanation/training.md).
+    """
+
+    def scale(self, condition: torch.Tensor) -> torch.Tensor:
+        return condition.exp()
 
 
 class Normed(ResMLP):

@@ -171,11 +171,11 @@ class HeldOut:
 
     @torch.no_grad()
     def __call__(self, denoiser: Denoiser) -> tuple[np.ndarray, np.ndarray]:
-        denoised = denoiser(self.inputs, self.levels).double().cpu().numpy()
-        error = (denoised - self.clean[:, None]) ** 2
-        weight = denoiser.loss_weight(self.levels[..., None, None]).double().cpu().numpy()
-        excess = over_known((denoised - self.bayes) ** 2, self.known) / self.t
-        return (weight * error).mean((1, 2, 3)), excess
+        denoised = denoiser(self.inputs, self.levels).double()
+        error = denoiser.along_axes(denoised - torch.as_tensor(self.clean[:, None]).to(denoised)).square()
+        loss = (denoiser.loss_weight(self.levels[..., None, None]).double() * error).mean((1, 2, 3))
+        excess = over_known((denoised.cpu().numpy() - self.bayes) ** 2, self.known) / self.t
+        return loss.cpu().numpy(), excess
 
 
 def train(

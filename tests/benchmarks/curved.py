@@ -1,13 +1,14 @@
 """How long does a network train until a curved manifold is right? `make bench FIGURES=curved` records it.
 
-arcs in R^100 with groups of std 1 and .15, gated-128, one core -> processor seconds per network until t_max and
-t_consolidation are within TIME of exact and the 2 m tangent and bend eigenvalues within RMS (root mean square over
-times, points and modes), each the median over seeds
+arcs in R^100 with groups of std 1 and .15, one core -> processor seconds per network until t_max and t_consolidation
+are within TIME of exact and the 2 m tangent and bend eigenvalues within RMS (root mean square over times, points and
+modes), each the median over seeds
 
-Three ways to train. The peer is `edm` as `accuracy_curved` trains it, over the noise of this task, stopped at
-PEER_LIMIT times our time. Ours are two: `covariance`, which is given the covariance of training points, and `edm`
-itself, better trained. The learning rate falls to zero at the end, so every number of steps is a training of its own;
-none may take more than LIMIT seconds per network. An hour of one core; CASES='10:0.5 ...' for some.
+Ours are `scaled-128`, which has as many weights as the peer's `gated-128`, trained in two ways: `covariance`, which is
+given the covariance of training points, and `edm`. The learning rate falls to zero at the end, so every number of steps
+is a training of its own; of ours STEPS are tried, one after the other, none of more than LIMIT seconds per network. The
+peer is `edm` as `accuracy_curved` trains it, over the noise of this task: one training, of one seed, that takes
+PEER_LIMIT times our time. Two hours of one core; CASES='10:0.5 ...', WAYS, STEPS and PEER_LIMIT for some.
 """
 
 import os
@@ -17,16 +18,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from bench import Row, record
-from time_to_accuracy import TIMES, Task
+from time_to_accuracy import SEEDS, TIMES, Task
 
 CASES = os.environ.get("CASES", "10:0.5 10:1.0 20:0.5")  # manifold_dim:curvature
+WAYS = os.environ.get("WAYS", "covariance edm")
+STEPS = os.environ.get("STEPS", "2000 4000 8000")
 TIME, RMS = 0.10, 0.02
-LIMIT, PEER_LIMIT = 90.0, 10.0
+LIMIT, PEER_LIMIT = 90.0, float(os.environ.get("PEER_LIMIT", "10"))
 STUDY = """\
 study: curved
 axes:
   {{family: [arcs], ambient_dim: [100], manifold_dim: [{m}], curvature: [{c}],
-    network: [exact, gated-128], seed: {seeds}}}
+    network: [exact, {network}], seed: {seeds}}}
 manifold: {{groups: [{{fraction: 0.5, std: 1.0}}, {{fraction: 0.5, std: 0.15}}]}}
 train: {{{train}}}
 spectrum: {{times: {{start: 1.0e-3, stop: 100.0, count: 32}}, points: 16}}
@@ -35,14 +38,16 @@ compare:
   flat: {{t_open: 0.15, t_max: 0.05, t_close: 0.15, t_consolidation: 0.10}}
   curved: {{t_open: 0.25, t_max: 0.10, t_close: 0.25, t_consolidation: 0.25}}
 """
-NOISE = "noise: {{start: 5.0e-4, stop: 200.0, focus: {{start: 3.0e-3, stop: 10.0}}, share: {share}}}"
-BEFORE = f"steps: {{steps}}, levels: 64, samples: 6, depth: 3, {NOISE.replace('{share}', '0.5')}"
-BETTER = (
-    "steps: {steps}, levels: 16, samples: 32, depth: 3, learning_rate: 4.0e-3, draws: antithetic, "
-    + NOISE.replace("{share}", "0.7")
+BEFORE = (
+    "steps: {steps}, levels: 64, samples: 6, depth: 3, "
+    "noise: {{start: 5.0e-4, stop: 200.0, focus: {{start: 3.0e-3, stop: 10.0}}, share: 0.5}}"
 )
-OURS = {"covariance": f"{BETTER}, preconditioning: covariance", "edm": BETTER}
-LENGTHS = (625, 1250, 2500, 5000, 10_000, 20_000, 40_000)
+OURS = (
+    "steps: {steps}, levels: 16, samples: 32, depth: 3, learning_rate: 4.0e-3, draws: antithetic, "
+    "preconditioning: {way}, "
+    "noise: {{start: 5.0e-4, stop: 100.0, focus: {{start: 1.0e-3, stop: 5.0}}, share: 0.85}}"
+)
+PILOT = 100  # steps, that tell how long one of the peer takes
 WANTED = np.array([TIME, TIME, RMS])
 
 
@@ -57,27 +62,24 @@ class Curved(Task):
         return np.array([times[TIMES.index("t_max")], times[TIMES.index("t_consolidation")], distance])
 
 
-def trained(folder: Path, who: str, m: int, c: float, text: str, steps: int) -> tuple[float, np.ndarray]:
-    """(seconds per network, errors) of one training of these steps, after a line that says so."""
-    ((_, seconds, errors),) = Curved(folder, STUDY, text, m=m, c=c, steps=steps).train([steps])
+def trained(folder: Path, who: str, text: str, **numbers) -> tuple[float, np.ndarray]:
+    """(seconds per network, errors) of one training, after a line that says so. numbers: of study and recipe."""
+    ((steps, seconds, errors),) = Curved(folder, STUDY, text, **numbers).train([numbers["steps"]])
     print(
-        f"m {m} c {c} {who:11}{steps:7} steps {seconds:7.1f} s  t_max {errors[0]:.3f}  "
+        f"m {numbers['m']} c {numbers['c']} {who:11}{steps:7} steps {seconds:7.1f} s  t_max {errors[0]:.3f}  "
         f"t_consolidation {errors[1]:.3f}  rms {errors[2]:.4f}",
         flush=True,
     )
     return seconds, errors
 
 
-def until(folder: Path, who: str, m: int, c: float, text: str, most: float) -> tuple[float | None, float, np.ndarray]:
-    """Seconds until all is right, None if it is not within `most` seconds; seconds and errors of the last training."""
-    seconds, errors = 0.0, np.full(3, np.inf)
-    for steps in LENGTHS:
-        if 2 * seconds > most:
+def until(folder: Path, way: str, **case) -> tuple[float, np.ndarray]:
+    """(seconds per network, errors) of the shortest training with which all is right, or else of the longest."""
+    for steps in map(int, STEPS.split()):
+        found = trained(folder, way, OURS, way=way, network="scaled-128", steps=steps, seeds=SEEDS, **case)
+        if (found[1] <= WANTED).all() or 2 * found[0] > LIMIT:
             break
-        seconds, errors = trained(folder, who, m, c, text, steps)
-        if (errors <= WANTED).all():
-            return seconds, seconds, errors
-    return None, seconds, errors
+    return found
 
 
 def main() -> None:
@@ -88,13 +90,14 @@ def main() -> None:
         folder = Path(name)
         for case in CASES.split():
             m, c = int(case.split(":")[0]), float(case.split(":")[1])
-            ours = {who: until(folder, who, m, c, text, LIMIT) for who, text in OURS.items()}
-            reached = [one[0] for one in ours.values() if one[0] is not None]
-            most = PEER_LIMIT * max(reached) if reached else LIMIT
-            before, spent, left = until(folder, "edm before", m, c, BEFORE, most)
-            for who, (needed, taken, errors) in ours.items():
-                what = f"m {m}, c {c}, {who}" + ("" if needed else " (not reached)") + ("" if before else " (peer not)")
-                rows.append(Row(f"{what}: s per network", taken, before or spent))
+            ours = {way: until(folder, way, m=m, c=c) for way in WAYS.split()}
+            peer = {"network": "gated-128", "m": m, "c": c, "seeds": 1}
+            pilot = trained(folder, "pilot", BEFORE, steps=PILOT, **peer)[0] / PILOT
+            least = min(seconds for seconds, _ in ours.values())
+            before, left = trained(folder, "edm before", BEFORE, steps=round(PEER_LIMIT * least / pilot), **peer)
+            for way, (seconds, errors) in ours.items():
+                what = f"m {m}, c {c}, {way}" + ("" if (errors <= WANTED).all() else " (not reached)")
+                rows.append(Row(f"{what}: s per network", seconds, before, LIMIT))
                 for label, mine, theirs in zip(("t_max", "t_consolidation"), errors, left, strict=False):
                     rows.append(Row(f"{what}: error of {label}", 100 * mine, 100 * theirs, 100 * TIME, "%"))
                 rows.append(Row(f"{what}: rms of eigenvalues", errors[2], left[2], RMS, "1"))

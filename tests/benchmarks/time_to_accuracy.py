@@ -55,7 +55,8 @@ class Task:
 
     def __init__(self, folder: Path, text: str, train: str, **numbers):
         self.path = folder / "study.yaml"
-        self.path.write_text(text.format(seeds=SEEDS, train=train.format(**numbers), **numbers))
+        numbers = {"seeds": SEEDS} | numbers
+        self.path.write_text(text.format(train=train.format(**numbers), **numbers))
         study = load(self.path)
         cells = list(study.expand(study.axes))
         self.cells = [cell for cell in cells if cell.trained]
@@ -85,7 +86,7 @@ class Task:
         ):  # fmt: skip
             spent += time.process_time() - start
             weights = progress.averaged.network.state_dict()
-            yield progress.step, spent / SEEDS, self.errors(data_std, axes, weights)
+            yield progress.step, spent / len(self.cells), self.errors(data_std, axes, weights)
             start = time.process_time()
 
     def errors(self, data_std: list[float], axes: list[Axes] | None, weights: dict[str, torch.Tensor]) -> np.ndarray:

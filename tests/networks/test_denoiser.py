@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from scoregap.data import posteriors
 from scoregap.networks import PRECONDITIONINGS, SCHEDULES, ensemble
+from scoregap.networks.covariance import Axes
 from scoregap.networks.denoiser import Denoiser
 
 SCALAR = tuple(name for name in PRECONDITIONINGS if name != "covariance")  # one coefficient for all directions
@@ -71,9 +72,21 @@ def test_the_loss_is_the_weighted_error_of_the_denoiser(preconditioning, rank, s
     if rank < DIM and preconditioning == "covariance":  # the data have no part outside the axes
         clean = torch.stack([x @ v @ v.T for x, v in zip(clean, module.axes.double(), strict=True)])
     error = module(clean + spread.sqrt() * noise, t) - clean
-    expected = (module.loss_weight(spread) * error.square()).mean((1, 2, 3))
+    expected = (module.loss_weight(spread) * module.along_axes(error).square()).mean((1, 2, 3))
     rounding = 1e-6 if preconditioning == "covariance" else 1e-9  # of axes that are orthonormal in single precision
     torch.testing.assert_close(module.loss(clean, noise, t), expected, rtol=rounding, atol=0.0)
+
+
+@pytest.mark.parametrize("t", [1e-4, 0.1, 100.0])
+def test_covariance_weighs_an_axis_between_its_own_and_one_for_all(t):
+    """1 / (c_out mean c_out), the mean over all directions: so 1 / c_out^2 where t is far below all variances."""
+    variances = np.array([4.0, 1.0, 0.01])
+    module = Denoiser(
+        shaken("gated-8", seeds=[1]), [1.0], RANGE, "covariance", axes=[Axes(np.eye(DIM, 3), variances)]
+    ).double()
+    out = np.sqrt(t * variances / (t + variances))
+    weight = module.loss_weight(torch.full((1, 1, 1, 1), t, dtype=torch.float64))[0, 0, 0].numpy()
+    np.testing.assert_allclose(weight, [*1 / (out * out.sum() / DIM), 0.0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
@@ -139,7 +152,7 @@ def test_axes_go_with_the_covariance():
 
 
 @pytest.mark.parametrize(
-    "name", ["gated-8", "resmlp-8", "normed-8", "linear", "paper", "plain:MLP-8", "plain:Features-8"]
+    "name", ["gated-8", "scaled-8", "resmlp-8", "normed-8", "linear", "paper", "plain:MLP-8", "plain:Features-8"]
 )
 def test_operations_of_a_step_are_torch_s_own_count(name):
     """Of a forward and a backward pass at other numbers than those of the count."""

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from scoregap.networks import ensemble
-from scoregap.networks.residual import Gated, Normed, Paper, ResMLP, normed
+from scoregap.networks.residual import Gated, Normed, Paper, ResMLP, Scaled, normed
 
-CLASSES = {"gated": Gated, "resmlp": ResMLP, "normed": Normed, "paper": Paper}
+CLASSES = {"gated": Gated, "scaled": Scaled, "resmlp": ResMLP, "normed": Normed, "paper": Paper}
 DIM, WIDTH, DEPTH = 4, 6, 2
 
 
@@ -42,12 +42,14 @@ def written_out(name, w, x, level):
         return h / np.sqrt(np.mean(h**2) + 1e-6) if name == "normed" else h
 
     for k in range(2):
-        if name == "gated":
+        if name in ("gated", "scaled"):
             inside = affine(f"values.{k}", h) * silu(affine(f"gates.{k}", h) + condition[k])
         else:
             inside = silu(affine(f"linear.{k}", seen(h)) + condition[k])
         h = h + affine(f"mix.{k}", inside)
-    return affine("leave", h if name == "paper" else seen(h) * (1 + condition[2]))
+    if name == "paper":
+        return affine("leave", h)
+    return affine("leave", seen(h) * (np.exp(condition[2]) if name == "scaled" else 1 + condition[2]))
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -75,6 +77,11 @@ def test_sizes_follow_width_and_depth():
     assert len(ResMLP(5, 24, 3).linear) == 3
 
 
+def test_scaled_has_the_sizes_of_gated():
+    one, other = Scaled(DIM, WIDTH, DEPTH).state_dict(), Gated(DIM, WIDTH, DEPTH).state_dict()
+    assert {name: value.shape for name, value in one.items()} == {name: value.shape for name, value in other.items()}
+
+
 def test_the_paper_s_network_has_the_paper_s_sizes():
     module = Paper(100)
     shapes = {name: tuple(value.shape) for name, value in module.named_parameters() if "weight" in name}
@@ -87,11 +94,11 @@ def test_the_paper_s_network_has_the_paper_s_sizes():
     assert module.frequencies[[0, -1]].tolist() == pytest.approx([1, 1e-4])
 
 
-@pytest.mark.parametrize("name", ["gated-6", "resmlp-6", "normed-6", "paper"])
+@pytest.mark.parametrize("name", ["gated-6", "scaled-6", "resmlp-6", "normed-6", "paper"])
 def test_first_weights_are_drawn_in_a_fixed_order(name):
     """Results of a seed rest on it; what is added is half as large as what it is made of, and the output is zero."""
     state, g = ensemble.build(name, [3], DIM, DEPTH).state_dict(), torch.Generator().manual_seed(3)
-    parts = ("values", "gates", "mix") if name == "gated-6" else ("linear", "mix")
+    parts = ("values", "gates", "mix") if name in ("gated-6", "scaled-6") else ("linear", "mix")
     layers = ["embed", "enter", "condition", *(f"{part}.{k}" for part in parts for k in range(DEPTH))]
     for layer in layers:
         outputs, inputs = state[f"{layer}.weight"].shape[1:]

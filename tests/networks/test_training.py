@@ -191,7 +191,7 @@ def test_loss_of_a_fresh_network_is_one_at_every_level(t, variance, precondition
     module = ensemble([1], std=variance**0.5, preconditioning=preconditioning, **axes).double()
     levels = torch.full((1, 1), t, dtype=torch.float64)
     error = module(clean + t**0.5 * noise, levels) - clean
-    loss = module.loss_weight(levels[..., None, None]) * error.square()
+    loss = module.loss_weight(levels[..., None, None]) * module.along_axes(error).square()
     assert loss.mean().item() == pytest.approx(1, abs=4 * loss.std().item() / np.sqrt(2 * n))
 
 
