@@ -5,6 +5,7 @@ import os
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
+import gc  # noqa: E402
 import shutil  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -15,6 +16,8 @@ from filelock import FileLock  # noqa: E402
 from tiny import BLOCKS, TINY, draw_report, edited, run_stages  # noqa: E402
 
 from scoregap.study import load  # noqa: E402
+
+gc.disable()  # until all is collected, of which nothing is garbage: looking for it took two fifths of that time
 
 
 @pytest.fixture
@@ -86,6 +89,12 @@ def draw_copy(results: tuple[Path, Path], folder: Path) -> None:
     """Results copied into a folder, and their report there."""
     shutil.copytree(results[1], folder, dirs_exist_ok=True)
     draw_report(results[0], folder, folder)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: no collector of garbage need look through it again."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter, config):
