@@ -5,15 +5,19 @@ import os
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
+import gc  # noqa: E402
+import shutil  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import cluster  # noqa: E402
 import pytest  # noqa: E402
 from filelock import FileLock  # noqa: E402
-from tiny import BLOCKS, TINY, edited, run_stages  # noqa: E402
+from tiny import BLOCKS, TINY, draw_report, edited, run_stages  # noqa: E402
 
 from scoregap.study import load  # noqa: E402
+
+gc.disable()  # until all is collected, of which nothing is garbage: looking for it took two fifths of that time
 
 
 @pytest.fixture
@@ -44,11 +48,11 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
 
 @pytest.fixture(scope="session")
 def done(once) -> tuple[Path, Path]:
-    """(study file, folder with the results of every stage) of the tiny study."""
+    """(study file, folder with the results of every stage but the report) of the tiny study."""
 
     def make(folder):
         (folder / "tiny.yaml").write_text(TINY)
-        run_stages(folder / "tiny.yaml", folder / "results")
+        run_stages(folder / "tiny.yaml", folder / "results", drawn=False)
 
     folder = once("done", make)
     return folder / "tiny.yaml", folder / "results"
@@ -62,10 +66,35 @@ def results(done):
 
 
 @pytest.fixture(scope="session")
+def drawn(done, once) -> tuple[Path, Path]:
+    """`done` with the report, in a folder of its own: for slow tests, as drawing takes longer than the rest."""
+    return done[0], once("drawn", lambda folder: draw_copy(done, folder))
+
+
+@pytest.fixture(scope="session")
 def blocks(once) -> tuple[Path, Path]:
-    """(study file, folder with the results of every stage) of a study with a block per question."""
-    folder = once("blocks", lambda folder: run_stages(edited(folder, *BLOCKS), folder))
+    """(study file, folder with the results of every stage but the report) of a study with a block per question: for
+    slow tests."""
+    folder = once("blocks", lambda folder: run_stages(edited(folder, *BLOCKS), folder, drawn=False))
     return folder / "edited.yaml", folder
+
+
+@pytest.fixture(scope="session")
+def drawn_blocks(blocks, once) -> tuple[Path, Path]:
+    """`blocks` with the report, in a folder of its own."""
+    return blocks[0], once("drawn_blocks", lambda folder: draw_copy(blocks, folder))
+
+
+def draw_copy(results: tuple[Path, Path], folder: Path) -> None:
+    """Results copied into a folder, and their report there."""
+    shutil.copytree(results[1], folder, dirs_exist_ok=True)
+    draw_report(results[0], folder, folder)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: no collector of garbage need look through it again."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -71,8 +71,8 @@ def test_an_axis_may_point_to_every_group(tmp_path):
 
 
 @pytest.mark.slow
-def test_every_block_is_a_group_of_the_cube_and_a_folder_of_figures(blocks):
-    path, folder = blocks
+def test_every_block_is_a_group_of_the_cube_and_a_folder_of_figures(drawn_blocks):
+    path, folder = drawn_blocks
     study = load(path)
     parts = cubes.datasets(study, folder / "cube.zarr")
     assert [part.block for part, _ in parts] == ["curved", "one", "schedules", "draws"]
@@ -90,6 +90,7 @@ def test_every_block_is_a_group_of_the_cube_and_a_folder_of_figures(blocks):
         assert ds.sizes["seed"] == 2
 
 
+@pytest.mark.slow
 def test_shared_cells_are_compared_once(blocks):
     frame = pd.read_csv(blocks[1] / "comparison.csv")
     cell = ["curvature", "manifold.groups.1.std", "train.schedule", "network"]

@@ -30,6 +30,7 @@ def test_groups_are_named_by_block_and_by_ambient_dim_where_there_are_several(ti
     assert names == ["curved", "one_ambient_dim_8", "one_ambient_dim_12", "schedules", "draws"]
 
 
+@pytest.mark.slow
 def test_parts_have_their_datasets_in_the_order_of_the_study(blocks):
     study = load(blocks[0])
     parts = cubes.datasets(study, blocks[1] / "cube.zarr")
@@ -53,6 +54,7 @@ def test_what_an_earlier_revision_of_a_stage_has_made_is_refused(results, monkey
             comparison.read(study, folder / "comparison.csv")
 
 
+@pytest.mark.slow
 def test_a_cube_is_opened_by_the_study_or_its_results(results, tmp_path, monkeypatch):
     study, folder = results
     (tmp_path / "runs").mkdir()

@@ -1,9 +1,11 @@
 """A sample of the study files of `make fuzz`, which are tried by the thousand outside of the tests."""
 
 import fuzz
+import pytest
 from bounded import SPECIAL
 
 
+@pytest.mark.slow
 def test_study_files_of_all_kinds_are_accepted_or_refused_in_one_line_with_status_2():
     counts, faults = fuzz.run(80, 7)
     assert faults == []

@@ -194,7 +194,9 @@ def test_studies_are_listed():
     [
         ("depth: 1", "depths: 1", "train.depths: unknown key"),
         ("[2]", "[9]", "axes.manifold_dim: 9"),
-        ("depth: 1", "device: cuda:99", "train.device: 'cuda:99' is not on this machine"),
+        pytest.param(
+            "depth: 1", "device: cuda:99", "train.device: 'cuda:99' is not on this machine", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_bad_study_is_refused_before_anything_is_written(tmp_path, old, new, says):
@@ -346,6 +348,7 @@ def checked(done, tmp_path_factory):
     return study, place, place / "tiny.json"
 
 
+@pytest.mark.slow
 def test_a_run_is_checked_and_every_report_written(checked, tmp_path):
     study, results, baseline = checked
     junit, figure = tmp_path / "check.xml", tmp_path / "check.svg"

@@ -133,7 +133,9 @@ def gathered(path, folder, out):
     return cube.run(path, folder / "spectrum", folder / "fit", out, folder / "dimension", folder / "sample")
 
 
-@pytest.mark.parametrize("stage", ["spectrum", "fit", "dimension", "sample"])
+@pytest.mark.parametrize(
+    "stage", ["spectrum", *(pytest.param(one, marks=pytest.mark.slow) for one in ("fit", "dimension", "sample"))]
+)
 def test_a_file_without_a_variable_of_its_stage_is_damaged_and_made_again(small, stage, tmp_path, capsys):
     """Though its list agrees: whoever lost the variable wrote the list."""
     path, job, _ = small
@@ -158,6 +160,7 @@ def test_a_file_without_a_variable_of_its_stage_is_damaged_and_made_again(small,
     assert file.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_a_file_of_another_study_lacks_nothing_that_it_should_have(small, tmp_path):
     """Of a section that asks for other estimators, and so makes other variables."""
     _, job, folder = small

@@ -147,6 +147,7 @@ def test_networks_and_a_family_of_another_package_are_trained_measured_and_repor
     assert "acme_nets:Shrink" in page
 
 
+@pytest.mark.slow
 def test_code_beside_the_study_is_found_by_a_job(beside):
     """In a process of its own, as Snakemake starts it."""
     study = study_with(beside, "acme_nets:MLP-8", "arcs", TRUSTED)

@@ -13,8 +13,8 @@ FINDINGS = RESULTS / "findings"
 
 
 @pytest.mark.slow
-def test_tables_pictures_and_where_they_come_from(blocks, tmp_path):
-    study, folder = load(blocks[0]), blocks[1]
+def test_tables_pictures_and_where_they_come_from(drawn_blocks, tmp_path):
+    study, folder = load(drawn_blocks[0]), drawn_blocks[1]
     publish(study, folder, tmp_path / "out", ["claims", "curved/gaps", "curved/cost"])
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "claims.csv", "comparison.csv", "claims.svg", "curved-gaps.svg", "curved-cost.svg", "curved-cost.csv",

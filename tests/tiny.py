@@ -104,7 +104,7 @@ READ_BY_REPORT = ("cube.zarr", "comparison.csv", "findings.jsonl")
 
 def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
     """Every stage by hand, as a test and a reader would call them. drawn: with the report, which takes most of it."""
-    from scoregap.stages import compare, cube, fit, report, spectrum, train
+    from scoregap.stages import compare, cube, fit, spectrum, train
     from scoregap.study import load
 
     for job in load(study).jobs.values():
@@ -117,8 +117,15 @@ def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
     cube.run(study, results / "spectrum", results / "fit", results / "cube.zarr")
     compare.run(study, results / "cube.zarr", *(results / name for name in COMPARED))
     if drawn:
-        report.run(study, *(results / name for name in READ_BY_REPORT), results / "figures", results / "report.html")
-        assert "Not drawn" not in (results / "report.html").read_text()
+        draw_report(study, results, results)
+
+
+def draw_report(study: Path, results: Path, folder: Path) -> None:
+    """The report of these results and its figures, in a folder."""
+    from scoregap.stages import report
+
+    report.run(study, *(results / name for name in READ_BY_REPORT), folder / "figures", folder / "report.html")
+    assert "Not drawn" not in (folder / "report.html").read_text()
 
 
 EXACT = (("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 2"))

@@ -110,11 +110,17 @@ def test_rows_have_the_verdict_of_their_own_flat_control():
     assert controls.lines(frame[frame.verdict == "agrees"]) == []
 
 
+@pytest.fixture(scope="module")
+def cube(results):
+    study, folder = results
+    return study, read_cube(folder / "cube.zarr")[""].load()
+
+
 @pytest.fixture
-def cubed(done):
+def cubed(cube):
     """The tiny study and its cube, to be changed."""
-    study, folder = done
-    return load(study), read_cube(folder / "cube.zarr")[""].load()
+    study, ds = cube
+    return study, ds.copy(deep=True)
 
 
 def shifted(ds, flat, curved):
@@ -174,7 +180,7 @@ def test_the_control_of_every_claim_is_the_verdict_of_its_flat_row(cubed):
     assert (row.control, row.attribution) == ("inconclusive", "not attributed: the flat control is inconclusive")
 
 
-@pytest.mark.parametrize("seeds", [(7, 8), (1, 7)])
+@pytest.mark.parametrize("seeds", [pytest.param((7, 8), marks=pytest.mark.slow), (1, 7)])
 @pytest.mark.parametrize("first", [True, False])
 def test_flat_cells_of_several_blocks_are_one_control(cubed, seeds, first):
     """Before, the cell of the last block was the control, of whatever seeds it was."""

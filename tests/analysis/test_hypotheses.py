@@ -79,7 +79,7 @@ def test_errors_of_both_signs_are_not_right():
     assert hypotheses.proportion_of(hypotheses.equal(np.array([-10.0, 10.0, 0.0, NAN]), np.zeros(4))) == 1 / 3
 
 
-@pytest.mark.parametrize("name", ["one variance, small", "merged"])
+@pytest.mark.parametrize("name", ["one variance, small", pytest.param("merged", marks=pytest.mark.slow)])
 def test_false_alarms_of_a_gap_are_at_most_one_in_twenty(name):
     """Of 100 studies of 3, 5 and 10 seeds; the table has 1,000."""
     rows = claim_error_rates.chance(name, 0.0, 100, 0) + claim_error_rates.chance(name, 0.4, 100, 1)
@@ -108,7 +108,9 @@ def test_no_error_is_made_more_often_than_it_may_be():
     assert min(row.studies for row in recorded()) >= 500
 
 
-@pytest.mark.parametrize(("name", "width"), [("uniform, near a hard edge", 0.4), ("lognormal", 0.2)])
+@pytest.mark.parametrize(
+    ("name", "width"), [("uniform, near a hard edge", 0.4), pytest.param("lognormal", 0.2, marks=pytest.mark.slow)]
+)
 def test_a_test_that_finds_no_gap_is_found(monkeypatch, name, width):
     """A bug: whether to agree is an error hung on the threshold of the test, so that one that is too high made none."""
     monkeypatch.setattr(hypotheses, "threshold", lambda *_: 1.0)

@@ -100,6 +100,7 @@ def test_one_group_with_a_continuous_law_has_no_gap_either(tmp_path):
     assert rows.loc["no_gap", "verdict"] != "disagrees"
 
 
+@pytest.mark.slow
 def test_groups_that_are_apart_have_no_such_claim_and_of_three_the_bulk_alone_is_looked_at(two, tmp_path):
     assert not {"no_gap", "merged"} & set(pretended.rows(*two).index)
     groups = "groups: [{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}]"
@@ -213,6 +214,7 @@ def test_without_normal_directions_there_is_no_claim_about_their_spike(tmp_path)
 SCHEDULES = ("  seed: 5", "  train.schedule: [ve, vp]\n  seed: 5")
 
 
+@pytest.mark.slow
 def test_schedules_are_compared_in_every_phase_time_and_in_both_curves(tmp_path):
     """A bug: t_max alone was, in the cells of one block."""
     study, ds = pretended.study_of(tmp_path, SCHEDULES)

@@ -101,6 +101,7 @@ def test_of_a_study_of_blocks(blocks):
     assert apart.empty
 
 
+@pytest.mark.slow
 def test_bulks_that_have_merged_and_no_visible_gap_agree(tmp_path):
     """Of the law, in a study without networks; before, these rows read `law not known`, and disagreed."""
     study, datasets = measured(

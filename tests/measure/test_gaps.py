@@ -116,6 +116,7 @@ def test_p_of_one_place_is_uniform_under_independent_points(position, inner):
 # False positives
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GAPLESS)
 def test_false_positives_are_rare(name):
     """At most 5 % (99.9 % quantile of the binomial), whatever the width; `make calibration` has more."""
@@ -353,7 +354,8 @@ def test_a_gap_lasts_by_its_largest_p_value_over_some_run(p, significance):
     assert not gaps.lasts(p, np.zeros(len(p), bool), significance)
 
 
-@pytest.mark.parametrize("n", [pytest.param(3, marks=pytest.mark.slow), pytest.param(16, marks=pytest.mark.slow), 32])
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [3, 16, 32])
 @pytest.mark.parametrize("name", OVER_TIMES)
 def test_no_gap_overall_whatever_noise_draws(name, n):
     """40 times, 60 studies: noise anew at each time, with tails up to Student's t of 3, or the same at all."""

@@ -136,6 +136,7 @@ def test_posterior_targets_are_the_means_at_the_same_noisy_points():
         assert unknown.any()
 
 
+@pytest.mark.slow
 def test_the_optimum_of_posterior_targets_is_the_same():
     """Losses exceed their least by the same, whichever the target: by the weighted distance from the posterior mean."""
     module, other = ensemble([1, 1]), ensemble([2, 2])
@@ -443,7 +444,7 @@ def test_optimisers_and_decay_are_torch_s_own():
 
 @pytest.mark.parametrize("bad", [None, 0, 2], ids=["healthy", "bad at first", "bad at the stop"])
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
-@pytest.mark.parametrize("stop", [training.BLOCK, 3 * training.BLOCK])
+@pytest.mark.parametrize("stop", [pytest.param(training.BLOCK, marks=pytest.mark.slow), 3 * training.BLOCK])
 def test_training_goes_on_from_a_state_to_the_same_bits(optimiser, stop, bad):
     """Weights, averages and reported losses; a report lies between the stop and the last report before it."""
     steps, reports = 120, [20, 50, 110, 120]

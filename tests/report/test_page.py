@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from tiny import BLOCKS, FLAT, edited
+from tiny import BLOCKS, FLAT, draw_report, edited
 
 from scoregap.analysis.verdicts import Detail
 from scoregap.report import page, registry
@@ -48,9 +48,22 @@ class Parsed(HTMLParser):
         self.references += [value for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
 
 
+@pytest.fixture(scope="module", params=["two figures", pytest.param("every figure", marks=pytest.mark.slow)])
+def names(request, results):
+    """Names of the figures of `text`: all take most of the time."""
+    return ["claims", "gaps"] if request.param == "two figures" else registry.names(results[0])
+
+
 @pytest.fixture(scope="module")
-def text(results):
-    return (results[1] / "report.html").read_text()
+def text(request, names, done, tmp_path_factory):
+    if len(names) > 2:
+        return (request.getfixturevalue("drawn")[1] / "report.html").read_text()
+    folder = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "names", lambda study: names)
+        patch.setattr(registry, "FORMATS", ("svg",))
+        draw_report(*done, folder)
+    return (folder / "report.html").read_text()
 
 
 SEEN_IN_NONE = {"verdict": "disagrees", "reason": "seen in some seeds", "of": 2, "exact_seen": 2, "ratio": np.nan}
@@ -81,7 +94,7 @@ def study(tmp_path):
     return load(edited(tmp_path))
 
 
-def test_the_page_is_whole_and_refers_to_nothing_outside(text, results):
+def test_the_page_is_whole_and_refers_to_nothing_outside(text, names, results):
     study, folder = results
     parsed = Parsed(text)
     assert not {"script", "link", "iframe", "object"} & set(parsed.tags) - {"link"}
@@ -90,7 +103,6 @@ def test_the_page_is_whole_and_refers_to_nothing_outside(text, results):
     assert "@import" not in text
     assert len(parsed.ids) == len(set(parsed.ids))
     assert {one[1:] for one in parsed.references if one.startswith("#")} <= set(parsed.ids)
-    names = registry.names(study)
     assert parsed.tags.count("img") == len(names)
     assert set(names) <= set(parsed.ids)
     for fact in (study.hash, "torch ", "Linux", "seeds", "manifold_dim", registry.FIGURES["gaps"].caption[:60]):

@@ -93,8 +93,8 @@ def test_a_run_of_an_earlier_revision_is_drawn_as_it_is(results, monkeypatch):
 
 
 @pytest.mark.slow
-def test_figures_of_a_cube_are_those_of_the_report(results, tmp_path):
-    _, folder = results
+def test_figures_of_a_cube_are_those_of_the_report(drawn, tmp_path):
+    _, folder = drawn
     cube = xr.open_zarr(folder / "cube.zarr")
     for name in ("gaps", "forest", "curvature"):
         figures.save(registry.draw(name, cube), tmp_path / f"{name}.svg")
@@ -136,8 +136,8 @@ def test_several_ambient_dimensions_come_in_the_order_of_the_study(tmp_path):
 
 
 @pytest.mark.slow
-def test_blocks_have_figures_of_their_own(blocks):
-    path, folder = blocks
+def test_blocks_have_figures_of_their_own(drawn_blocks):
+    path, folder = drawn_blocks
     study = load(path)
     names = registry.names(study)
     assert {"forest", "claims", "curved/curvature", "one/gaps", "schedules/cost"} <= set(names)

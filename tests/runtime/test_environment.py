@@ -91,9 +91,9 @@ def test_a_users_environment_changes_no_byte_and_gets_no_file(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_report_by_hand_is_the_same_in_any_environment(done, tmp_path):
+def test_a_report_by_hand_is_the_same_in_any_environment(drawn, tmp_path):
     """As far as the library decides it: modules and warnings of Python are those of who calls."""
-    study, results = done
+    study, results = drawn
     user = {name: value for name, value in hostile(tmp_path).items() if name not in ("PYTHONPATH", "PYTHONWARNINGS")}
     command = [sys.executable, "-P", "-m", "scoregap", "report", "--study", study, "--cube", results / "cube.zarr"]
     command += ["--numbers", results / "comparison.csv", "--findings", results / "findings.jsonl"]

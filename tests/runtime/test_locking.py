@@ -163,12 +163,12 @@ def test_what_is_told_of_a_folder_is_one_line_whatever_its_name(tmp_path, monkey
     ("arguments", "folder"),
     [
         (["stop", "file/x"], "file/x"),
-        (["stop", "./absent"], "absent"),
-        (["stop", "absent/deeper"], "absent/deeper"),
-        (["stop", "tiny.yaml", "--results", "file/x"], "file/x/tiny"),
+        pytest.param(["stop", "./absent"], "absent", marks=pytest.mark.slow),
+        pytest.param(["stop", "absent/deeper"], "absent/deeper", marks=pytest.mark.slow),
+        pytest.param(["stop", "tiny.yaml", "--results", "file/x"], "file/x/tiny", marks=pytest.mark.slow),
         (["stop", "tiny.yaml", "--results", "tiny.yaml"], "tiny.yaml/tiny"),
         (["status", "tiny.yaml", "--results", "file/x"], "file/x/tiny"),
-        (["status", "tiny.yaml", "--results", "absent"], "absent/tiny"),
+        pytest.param(["status", "tiny.yaml", "--results", "absent"], "absent/tiny", marks=pytest.mark.slow),
     ],
 )
 def test_where_there_can_be_no_results_the_commands_say_so(tiny, tmp_path, arguments, folder):

@@ -59,7 +59,10 @@ def test_lost_raises_what_is_no_lost_reader(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "status"),
-    [(["studies"], 0), (["--help"], 0), (["nope"], 2)],
+    [
+        (["studies"], 0),
+        *(pytest.param([one], code, marks=pytest.mark.slow) for one, code in (("--help", 0), ("nope", 2))),
+    ],
 )
 def test_commands_end_quietly_where_nobody_reads_on(arguments, status):
     """As of `| head -1`, also of `2>&1 | head -1`; help is printed by another library."""

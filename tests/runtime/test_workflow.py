@@ -117,7 +117,9 @@ def test_trained_networks_are_not_lost_without_a_word(longer, monkeypatch):
     assert workflow.run(str(study), results, None, workflow.PROFILE) == workflow.INTERRUPTED
 
 
-@pytest.mark.parametrize("answer", ["n\n", "\n", "yesterday\n", "\x04"])
+@pytest.mark.parametrize(
+    "answer", ["\n", *(pytest.param(one, marks=pytest.mark.slow) for one in ("n\n", "yesterday\n", "\x04"))]
+)
 def test_on_a_terminal_a_run_asks_and_takes_no_for_an_answer(longer, answer):
     study, results = longer
     before = everything(results.parent)

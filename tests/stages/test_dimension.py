@@ -31,17 +31,14 @@ class Made(Score):
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory, done):
-    """(study file, folder with results) of the tiny study with estimators: it shares weights and spectra."""
+    """(study file, folder with estimates) of the tiny study with estimators: it shares weights and spectra."""
     folder = tmp_path_factory.mktemp("asked")
     study, results = edited(folder, WITH_DIMENSION), folder / "results"
     for stage in ("train", "spectrum"):
         shutil.copytree(done[1] / stage, results / stage)
     for job in load(study).jobs.values():
-        file = f"{job.id}.zarr.zip"
         weights = results / "train" / f"{job.id}.safetensors" if job.trained else None
-        dimension.run(study, job.id, results / "dimension" / file, weights)
-        fit.run(study, job.id, results / "spectrum" / file, results / "fit" / file)
-    cube.run(study, results / "spectrum", results / "fit", results / "cube.zarr", results / "dimension")
+        dimension.run(study, job.id, results / "dimension" / f"{job.id}.zarr.zip", weights)
     return study, results
 
 
@@ -242,7 +239,10 @@ def test_points_of_a_mixture_have_the_dimension_of_their_component(tmp_path):
 @pytest.mark.slow
 def test_the_cube_has_the_estimates_of_studies_that_ask_for_them(asked, done, tmp_path):
     study, results = asked
-    ds = xr.open_zarr(results / "cube.zarr")
+    for job in load(study).jobs:
+        fit.run(study, job, results / "spectrum" / f"{job}.zarr.zip", tmp_path / "fit" / f"{job}.zarr.zip")
+    cube.run(study, results / "spectrum", tmp_path / "fit", tmp_path / "whole.zarr", results / "dimension")
+    ds = xr.open_zarr(tmp_path / "whole.zarr")
     assert variables.validate(ds, tuple(load(study).axes)) == []
     one, job = result(asked, 0.5, "gated-8")
     for i, cell in enumerate(job.cells):
@@ -252,7 +252,7 @@ def test_the_cube_has_the_estimates_of_studies_that_ask_for_them(asked, done, tm
     assert not plain.data_vars.keys() & variables.OPTIONAL.keys()
     assert not plain.coords.keys() & {"score_estimator", "data_estimator", "estimate_time", "estimate_point"}
     # Without the folder they are missing, and files of another study are refused.
-    cube.run(study, results / "spectrum", results / "fit", tmp_path / "cube.zarr")
+    cube.run(study, results / "spectrum", tmp_path / "fit", tmp_path / "cube.zarr")
     assert xr.open_zarr(tmp_path / "cube.zarr").estimate.isnull().all()
     other = edited(tmp_path, WITH_DIMENSION, ("probes: 8", "probes: 7"))
     with pytest.raises(InputError, match="rerun"):

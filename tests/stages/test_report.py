@@ -26,8 +26,9 @@ FIGURES = (
 )  # fmt: skip
 
 
-def test_every_figure_is_drawn_and_self_contained(done):
-    _, results = done
+@pytest.mark.slow
+def test_every_figure_is_drawn_and_self_contained(drawn):
+    _, results = drawn
     for name in FIGURES:
         path = results / "figures" / f"{name}.svg"
         root = ET.parse(path).getroot()
@@ -108,8 +109,8 @@ def test_cubes_with_few_results_are_drawn(tmp_path, monkeypatch, ranks, edge, ch
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["drawing", "saving"])
-def test_a_figure_that_cannot_be_drawn_is_named_and_costs_no_other(done, tmp_path, monkeypatch, capsys, place):
-    study, results = done
+def test_a_figure_that_cannot_be_drawn_is_named_and_costs_no_other(drawn, tmp_path, monkeypatch, capsys, place):
+    study, results = drawn
 
     def broken(*_):
         if place == "drawing":
@@ -211,7 +212,7 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tm
 
 
 @pytest.mark.slow
-def test_the_report_computes_no_finding(done, tmp_path, monkeypatch):
+def test_the_report_computes_no_finding(drawn, tmp_path, monkeypatch):
     """They are computed once, by the compare stage."""
 
     def never(*_):
@@ -221,14 +222,14 @@ def test_the_report_computes_no_finding(done, tmp_path, monkeypatch):
         for name, one in tables.items():
             monkeypatch.setitem(tables, name, never if callable(one) else (one[0], never))
     monkeypatch.setattr(analysis.claims, "claims", never)
-    study, results = done
+    study, results = drawn
     draw(study, results, tmp_path)
     assert (tmp_path / "report.html").read_bytes() == (results / "report.html").read_bytes()
 
 
 @pytest.mark.slow
-def test_the_same_results_give_the_same_bytes(done, tmp_path):
-    study, results = done
+def test_the_same_results_give_the_same_bytes(drawn, tmp_path):
+    study, results = drawn
     draw(study, results, tmp_path)
     for name in FIGURES:
         for kind in ("svg", "pdf"):

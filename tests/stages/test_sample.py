@@ -133,7 +133,7 @@ def test_without_normal_directions_nothing_is_off_the_manifold():
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory, done):
-    """(study file, folder with results) of the tiny study with samples: it shares weights and spectra."""
+    """(study file, folder with samples) of the tiny study with samples: it shares weights, spectra and fits."""
     folder = tmp_path_factory.mktemp("sampled")
     study, results = edited(folder, WITH_SAMPLING), folder / "results"
     for stage in ("train", "spectrum", "fit"):
@@ -141,7 +141,6 @@ def asked(tmp_path_factory, done):
     for job in load(study).jobs.values():
         weights = results / "train" / f"{job.id}.safetensors" if job.trained else None
         sample.run(study, job.id, results / "sample" / f"{job.id}.zarr.zip", weights)
-    cube.run(study, results / "spectrum", results / "fit", results / "cube.zarr", samples=results / "sample")
     return study, results
 
 
@@ -154,9 +153,10 @@ def job_of(study, curvature, network):
 
 
 @pytest.mark.slow
-def test_the_cube_has_the_errors_of_every_cell(asked, done):
+def test_the_cube_has_the_errors_of_every_cell(asked, done, tmp_path):
     study, results = asked
-    ds = xr.open_zarr(results / "cube.zarr").load()
+    cube.run(study, results / "spectrum", results / "fit", tmp_path / "cube.zarr", samples=results / "sample")
+    ds = xr.open_zarr(tmp_path / "cube.zarr").load()
     assert variables.validate(ds, tuple(load(study).axes)) == []
     np.testing.assert_allclose(ds.switch, np.geomspace(1e-3, 30, 8))
     for job in load(study).jobs.values():
@@ -191,6 +191,7 @@ def test_a_cell_is_its_own_score_and_its_own_starts(asked):
             np.testing.assert_array_equal(one[name][i], values)
 
 
+@pytest.mark.slow
 def test_a_seed_is_the_same_alone_and_in_company_and_only_what_is_missing_is_made(asked, tmp_path, monkeypatch):
     study, results = asked
     fewer = tmp_path / "fewer.yaml"
@@ -211,6 +212,7 @@ def test_a_seed_is_the_same_alone_and_in_company_and_only_what_is_missing_is_mad
     assert len(made) == 2
 
 
+@pytest.mark.slow
 def test_a_diverged_member_has_no_samples(asked, tmp_path):
     study, results = asked
     job = job_of(study, 0.0, "gated-8")
@@ -225,8 +227,8 @@ def test_a_diverged_member_has_no_samples(asked, tmp_path):
         np.testing.assert_array_equal(one[name][1], whole[name][1])
 
 
-def test_weights_are_needed_and_a_section(asked, tiny, tmp_path):
-    study, _ = asked
+def test_weights_are_needed_and_a_section(tiny, tmp_path):
+    study = edited(tmp_path, WITH_SAMPLING)
     with pytest.raises(InputError, match="weights are needed"):
         sample.run(study, job_of(study, 0.0, "gated-8").id, tmp_path / "s.zarr.zip")
     with pytest.raises(InputError, match="sampling: is missing: the study asks for no samples"):

@@ -130,7 +130,9 @@ def test_a_member_that_diverges_is_marked_and_costs_the_others_nothing(tiny, tmp
             np.testing.assert_array_equal(tensors[name], again[name], err_msg=name)
 
 
-@pytest.mark.parametrize(("settings", "steps"), [("", 60), ("\n  decay: none", 200)])
+@pytest.mark.parametrize(
+    ("settings", "steps"), [("", 60), pytest.param("\n  decay: none", 200, marks=pytest.mark.slow)]
+)
 def test_a_network_that_blew_up_and_is_finite_has_diverged(tmp_path, monkeypatch, settings, steps):
     """A limit that nothing reaches makes it blow up; with that of training it learns."""
     study = edited(
@@ -523,6 +525,7 @@ def test_a_training_set_is_all_a_network_sees(tmp_path, monkeypatch):
         assert distances.min() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_network_converges_to_the_score_of_its_training_set(tmp_path):
     """Two points far apart: the denoiser goes to the empirical posterior and away from the exact one."""
     study = edited(
@@ -588,7 +591,8 @@ def test_patience_ends_the_training_of_a_job(tmp_path, capsys):
         assert not members[key]["diverged"]
 
 
-@pytest.mark.parametrize("schedule", ["ve", pytest.param("vp", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("schedule", ["ve", "vp"])
 @pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)
 def test_every_preconditioning_learns_the_spectrum(tmp_path, preconditioning, schedule):
     """Flat and of known covariance: trained eigenvalues are finite and near the exact ones over all noise."""

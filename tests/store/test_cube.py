@@ -53,6 +53,7 @@ def test_chunks_are_one_time_of_many_cells_and_shards_many_chunks(dims, data):
     assert 4 * np.prod(shards) <= max(shard, 4 * np.prod(chunks))
 
 
+@pytest.mark.slow
 def test_many_chunks_and_shards_hold_what_one_does(cube, tmp_path, monkeypatch):
     monkeypatch.setattr(cube_files, "CHUNK", 64)
     monkeypatch.setattr(cube_files, "SHARD", 700)

@@ -113,15 +113,16 @@ def test_what_becomes_a_fifo_between_two_looks_is_not_waited_for(tmp_path, monke
         assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
-@pytest.fixture
-def written(done, tmp_path):
-    """A file for each reader."""
+@pytest.fixture(scope="module")
+def written(done, tmp_path_factory):
+    """A file for each reader; no test changes them."""
     study, folder = done
+    own_folder = tmp_path_factory.mktemp("written")
     job = next(job.id for job in load(study).jobs.values() if job.trained)
-    (tmp_path / "study.yaml").write_bytes(study.read_bytes())
-    files = {"study": tmp_path / "study.yaml", "yaml": tmp_path / "study.yaml", "table": folder / "comparison.csv",
+    (own_folder / "study.yaml").write_bytes(study.read_bytes())
+    files = {"study": own_folder / "study.yaml", "yaml": own_folder / "study.yaml", "table": folder / "comparison.csv",
              "tables": folder / "findings.jsonl", "job": folder / "spectrum" / f"{job}.zarr.zip",
-             "weights": folder / "train" / f"{job}.safetensors", "baseline": tmp_path / "b.json",
+             "weights": folder / "train" / f"{job}.safetensors", "baseline": own_folder / "b.json",
              "manifest": manifest_of(folder / "comparison.csv")}  # fmt: skip
     baselines.write(files["baseline"], baselines.take(load(study), folder))
     return files | {"members": files["job"], "members of weights": files["weights"], "cube": folder / "cube.zarr"}

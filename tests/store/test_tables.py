@@ -38,6 +38,7 @@ COLUMNS = {
 }
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.integers(0, 4))
 def test_data_frames_come_back_with_the_same_bits_and_types(tmp_path, data, rows):

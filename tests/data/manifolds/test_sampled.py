@@ -152,6 +152,7 @@ def test_g_is_the_jacobian_of_the_denoiser(name, t):
         np.testing.assert_allclose(jacobian, tangents @ tangents.T, atol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "quadratic"])
 def test_better_than_the_gaussian_denoiser(name):
     """The mean squared error of the posterior mean is tr Cov on average, and that of the linear one is more."""
