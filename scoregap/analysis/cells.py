@@ -245,8 +245,10 @@ def phase_times(study: Study, panels: list[Panel]) -> list[Times]:
             }
             networks[name] = {
                 network: np.transpose(
-                    [around_exact(ds[[name, f"exact_{name}"]].isel(gap=gap).sel(network=network), name, study)
-                     for ds in members]
+                    [
+                        around_exact(ds[[name, f"exact_{name}"]].isel(gap=gap).sel(network=network), name, study)
+                        for ds in members
+                    ]
                 )
                 for network in study.evaluated_scores
             }

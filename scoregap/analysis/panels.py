@@ -13,7 +13,11 @@ from scoregap.study import Study
 PANELS = 8  # that a figure shows
 _TIMES = ("open", "max", "close", "consolidation", "resolution", "alignment")
 # Of every cell, and of those that are drawn alone, what figures ask for: read at once, once.
-TIMELESS = (*(f"{arm}t_{time}" for arm in ("", "law_", "gaussian_", "exact_") for time in _TIMES), "boundary", "law_edge")
+TIMELESS = (
+    *(f"{arm}t_{time}" for arm in ("", "law_", "gaussian_", "exact_") for time in _TIMES),
+    "boundary",
+    "law_edge",
+)
 OVER_TIME = ("gap_width", "law_gap_width", "alignment", "dimension", "training_step", "training_excess")
 
 

@@ -284,7 +284,7 @@ class Run:
         if self.folder is None:
             problem, allowed = "needs the folder of a run", "open its cube by its path"
             raise InputError(problem, key="figure forest", allowed=allowed)
-        return reports.outcome(self.study, self.folder, self.baseline)
+        return reports.outcome(self.study, self.folder, self.baseline, self.found)
 
     @cached_property
     def claims(self) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 study, cube, comparison.csv, findings.jsonl, a baseline -> figures (SVG) in a folder, and the report (HTML)
 
-A figure is drawn where what it draws has changed, and else kept as it is (`scoregap.report.kept`). One that cannot be drawn costs none of the others, and not the report: its files say why, and so does the page.
+A figure is drawn where what it draws has changed, and else kept as it is (`scoregap.report.kept`). One that cannot
+be drawn costs none of the others, and not the report: its files say why, and so does the page.
 """
 
 import sys

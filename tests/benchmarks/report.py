@@ -2,10 +2,10 @@
 
 cube of the shape of paper_cpu: 1,050 cells in 13 blocks -> seconds, bytes and peak memory of the stage report
 
-Exact and Gaussian scores are computed; nothing is trained: a stand-in for a network has the spectrum of the exact score
-with an error of its own, larger for small networks. The peer is the stage of revision PEER, checked out into a folder of
-its own and given the same numbers, both in processes of their own, one after the other, each once. A rerun, of which all
-figures are there, is ours alone. Minutes; `report.py FOLDER` keeps what it makes.
+Exact and Gaussian scores are computed; nothing is trained: a stand-in for a network has the spectrum of the exact
+score with an error of its own, larger for small networks. The peer is the stage of revision PEER, checked out into a
+folder of its own and given the same numbers, both in processes of their own, one after the other, each once. A rerun,
+of which all figures are there, is ours alone. Minutes; `report.py FOLDER` keeps what it makes.
 """
 
 import os
@@ -96,7 +96,7 @@ def make(folder: Path) -> None:
         for stage, results in zip(("spectrum", "fit"), zip(*cells(job), strict=True), strict=True):
             write_job(job_path(folder, job.id, stage), variables.stack(list(results)), job.keys(stage), stage)
         if job.trained:
-            of = dict.fromkeys(job.keys("train"), {"device": "cpu"})
+            of = {key: {"device": "cpu"} for key in job.keys("train")}
             write_weights(job_path(folder, job.id, "train"), of, {})
     cube.run(STUDY, folder / "spectrum", folder / "fit", folder / "cube.zarr")
     names = ("comparison.csv", "comparison.txt", "claims.csv", "findings.jsonl")

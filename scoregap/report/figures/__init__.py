@@ -166,7 +166,7 @@ def save(figure, path: Path) -> None:
 
 
 def picture(figure, kind: str = "svg") -> bytes:
-    """A figure as SVG or PDF; numbers of an SVG to a hundredth of a point."""
+    """A figure as SVG or PDF; places in an SVG to a tenth of a point."""
     content = io.BytesIO()
     with styled():
         date = {"pdf": "CreationDate", "svg": "Date"}[kind]
@@ -176,7 +176,7 @@ def picture(figure, kind: str = "svg") -> bytes:
 
 
 PATHS = re.compile(rb' (?:d|x|y|transform)="[^"]*"')  # where things are; not what they are called
-DIGITS = re.compile(rb"(\.\d\d)\d+")
+DIGITS = re.compile(rb"(\.\d)\d+")
 
 
 def _short(attribute: re.Match[bytes]) -> bytes:

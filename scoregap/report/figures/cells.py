@@ -215,7 +215,7 @@ def training(study: Study, shown: list[cells.Training]) -> Figure:
         panel.title = titled(figure, study, one.values)
         for network, curves in one.curves.items():
             for steps, excess in curves:
-                panel.plot(steps, excess, label=network, color=colours[network], lw=1, marker=".", ms=3)
+                panel.plot(steps, excess, label=network, color=colours[network], lw=1)
         if not one.known:
             why = "no finite training curve" if trained else "nothing was trained"
             panel.text(0.5, 0.5, why, ha="center")

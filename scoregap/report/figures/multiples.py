@@ -31,7 +31,7 @@ BEYOND = 5.0  # heights of a panel beyond which a curve is cut off
 
 
 class Scale:
-    """A direction of one panel or of several. limits: None for those of what is drawn. ticks: their places and texts."""
+    """A direction of one panel or of several. limits: None: as what is drawn. named: texts of ticks."""
 
     def __init__(self, log: bool = False, limits: tuple[float, float] | None = None):
         self.log, self.limits = log, limits
@@ -94,7 +94,7 @@ class Scale:
 
 
 class Drawn(NamedTuple):
-    """Something of a panel. kind: line, band, fill, span, rule or strip. x, y: its data. style: as matplotlib has it."""
+    """Something of a panel. kind: line, band, fill, span, rule, strip. x, y: its data. style: as matplotlib has it."""
 
     kind: str
     x: np.ndarray
@@ -342,6 +342,4 @@ def _between(across: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
     known = np.isfinite(ends).all(0) & np.isfinite(across)
     cuts = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]]).astype(int))).reshape(-1, 2)
     low, high = ends
-    return [
-        np.column_stack([np.r_[across[a:b], across[a:b][::-1]], np.r_[low[a:b], high[a:b][::-1]]]) for a, b in cuts
-    ]
+    return [np.column_stack([np.r_[across[a:b], across[a:b][::-1]], np.r_[low[a:b], high[a:b][::-1]]]) for a, b in cuts]
