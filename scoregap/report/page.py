@@ -32,7 +32,7 @@ from scoregap.report.figures import label
 from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
 
-AS_THEY_ARE = " !$()*,/:;=?@[]{}|"  # characters of a picture that need no code in a link; base64 would be larger
+AS_THEY_ARE = " !$*,/:;=?@[]{}|"  # characters of a picture that need no code in a link; base64 would be larger
 WORST, MOST_SETTINGS, MOST_ROWS = 5, 16, 3000  # rows of tables
 KINDS = {Verdict.AGREES: "good", Verdict.INCONCLUSIVE: "unclear", Verdict.DISAGREES: "bad"}  # classes of the style
 PLURALS = {Verdict.AGREES: "agree", Verdict.INCONCLUSIVE: "inconclusive", Verdict.DISAGREES: "disagree"}
