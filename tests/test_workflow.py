@@ -131,7 +131,7 @@ def test_a_second_run_does_nothing(folder):
         ("comparison.csv", "compare"),
         ("claims.csv.json", "compare"),
         ("findings.jsonl", "compare"),
-        ("figures/spectra.pdf", "report"),
+        ("figures/spectra.svg", "report"),
         ("report.html", "report"),
         ("fit/*gated*", "fit"),
         ("spectrum/*exact*", "spectrum"),

@@ -21,6 +21,7 @@ from scoregap.scores import EXACT
 from scoregap.study import Study
 
 BINS = np.linspace(-0.15, 1.15, 66)  # of eigenvalues of G
+SPECTRA = 16  # times at which spectra are shown
 SPIKE = 0.04  # bins from there on are beside the spike of the normal directions
 
 
@@ -48,15 +49,14 @@ class Spectra(NamedTuple):
 
 
 def spectra(study: Study, panels: list[Panel]) -> list[Spectra]:
-    """Eigenvalues of t J of every network at every time."""
+    """Eigenvalues of t J of every network at SPECTRA times, the first and the last among them."""
     found = []
     for values, ds in panels[:PANELS]:
         boundaries = of_cell(ds.boundary).values
-        curves = {
-            network: ds.eigenvalue.sel(network=network).isel(seed=0).mean("point").values
-            for network in study.axes["network"]
-        }
-        found.append(Spectra(values, ds.time.values, curves, boundaries[np.isfinite(boundaries)]))
+        chosen = np.unique(np.linspace(0, ds.sizes["time"] - 1, SPECTRA).round().astype(int))
+        eigenvalues = ds.eigenvalue.isel(seed=0, time=chosen).load()
+        curves = {network: eigenvalues.sel(network=network).mean("point").values for network in study.axes["network"]}
+        found.append(Spectra(values, eigenvalues.time.values, curves, boundaries[np.isfinite(boundaries)]))
     return found
 
 
@@ -92,7 +92,7 @@ def histograms(study: Study, panels: list[Panel]) -> list[Histograms]:
 def _histogram(study: Study, ds: xr.Dataset, what: str, at: float) -> Histogram:
     if not np.isfinite(at):
         return Histogram(what, np.nan, {}, 0.0, None)
-    here = ds.sel(time=at, method="nearest")
+    here = ds[["eigenvalue", "law_edge"]].sel(time=at, method="nearest").load()
     t, most, heights = here.time.item(), 0.0, {}
     for network in drawn_scores(study):
         values = 1 + here.eigenvalue.sel(network=network).values.ravel()
@@ -108,7 +108,7 @@ def _histogram(study: Study, ds: xr.Dataset, what: str, at: float) -> Histogram:
 def moments(study: Study, ds: xr.Dataset) -> list[tuple[str, float]]:
     """(what, noise variance) of the times at which histograms are drawn: medians over seeds of the exact score's, NaN
     where it has none."""
-    exact = ds.sel(network=reference_score(study))
+    exact = ds[["t_max", "t_consolidation"]].sel(network=reference_score(study))
     consolidation = median(exact.t_consolidation.isel(gap=-1).values)
     times = [("t_consolidation", consolidation), (f"{INSIDE:g} t_consolidation", INSIDE * consolidation)]
     if ds.sizes["gap"] > 1 and FAMILIES[str(ds.family.item())].shares:
@@ -170,6 +170,9 @@ class Gaps(NamedTuple):
     gaps: list[Gap]
 
 
+INTERMEDIATE = ("t_open", "t_max", "t_close")  # times of a gap that is not the final one
+
+
 def marked_score(study: Study) -> str:
     """The score whose fitted times are marked: the last network, or else the first score."""
     return (study.evaluated_scores or list(study.axes["network"][:1]))[-1]
@@ -185,20 +188,20 @@ def gaps(study: Study, panels: list[Panel]) -> list[Gaps]:
 
 
 def _gap(study: Study, ds: xr.Dataset, gap: int, last: bool) -> Gap:
-    t, one = ds.time.values, ds.isel(gap=gap)
-    final = last or not FAMILIES[str(ds.family.item())].shares
+    names = ("t_consolidation", "t_resolution") if last or not FAMILIES[str(ds.family.item())].shares else INTERMEDIATE
+    t, one = ds.time.values, ds[["gap_width", "law_gap_width", "boundary", *names]].isel(gap=gap)
     curves = {}
     for network in drawn_scores(study):
         seeds = one.gap_width.sel(network=network).transpose("seed", "time")
         ends = seed_band(seeds.values, study.document.compare.confidence)
         curves[network] = Curve(seeds.values, seeds.mean("seed").values, *ends)
     marked, marks = marked_score(study), {}
-    for name in ("t_consolidation", "t_resolution") if final else ("t_open", "t_max", "t_close"):
+    for name in names:
         position = float(one[name].sel(network=marked).median())
         if np.isfinite(position):
             mean = one.gap_width.sel(network=marked).mean("seed")
             marks[name] = position, float(np.interp(np.log(position), np.log(t), mean))
-    return Gap(final, of_cell(one.boundary).item(), of_cell(one.law_gap_width).values, curves, marks)
+    return Gap(names != INTERMEDIATE, of_cell(one.boundary).item(), of_cell(one.law_gap_width).values, curves, marks)
 
 
 def seed_band(curves: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
@@ -242,7 +245,10 @@ def phase_times(study: Study, panels: list[Panel]) -> list[Times]:
             }
             networks[name] = {
                 network: np.transpose(
-                    [around_exact(ds.isel(gap=gap).sel(network=network), name, study) for ds in members]
+                    [
+                        around_exact(ds[[name, f"exact_{name}"]].isel(gap=gap).sel(network=network), name, study)
+                        for ds in members
+                    ]
                 )
                 for network in study.evaluated_scores
             }
@@ -285,8 +291,9 @@ def alignment(study: Study, panels: list[Panel]) -> list[Alignment]:
     """Cosines of the groups with the true tangents, by every score."""
     found = []
     for values, ds in panels[:PANELS]:
+        both = ds[["alignment", "t_alignment"]]
         groups = [
-            {network: _aligned(ds.isel(group=group).sel(network=network)) for network in drawn_scores(study)}
+            {network: _aligned(both.isel(group=group).sel(network=network)) for network in drawn_scores(study)}
             for group in range(panels[0].ds.sizes["group"])
         ]
         threshold = float(ds.coords.get("fit.alignment", study.document.fit.alignment))
@@ -315,7 +322,7 @@ def dimension(study: Study, panels: list[Panel]) -> list[Dimension]:
     """Blind dimension over noise, by every score, and the phases."""
     found = []
     for values, ds in panels[:PANELS]:
-        t, reference = ds.time.values, ds.sel(network=reference_score(study))
+        t, reference = ds.time.values, ds[["t_open", "t_consolidation"]].sel(network=reference_score(study))
         intermediate = np.nan
         if ds.sizes["gap"] > 1:
             intermediate = reference.t_open.isel(gap=slice(0, -1)).median("seed").max().item()

@@ -3,6 +3,7 @@
 study, dataset of its cube -> a panel per combination of the axes other than network and seed; panels along an axis
 """
 
+import itertools
 from typing import Any, NamedTuple
 
 import xarray as xr
@@ -10,6 +11,14 @@ import xarray as xr
 from scoregap.study import Study
 
 PANELS = 8  # that a figure shows
+_TIMES = ("open", "max", "close", "consolidation", "resolution", "alignment")
+# Of every cell, and of those that are drawn alone, what figures ask for: read at once, once.
+TIMELESS = (
+    *(f"{arm}t_{time}" for arm in ("", "law_", "gaussian_", "exact_") for time in _TIMES),
+    "boundary",
+    "law_edge",
+)
+OVER_TIME = ("gap_width", "law_gap_width", "alignment", "dimension", "training_step", "training_excess")
 
 
 class Panel(NamedTuple):
@@ -22,15 +31,20 @@ class Panel(NamedTuple):
 def panels(study: Study, ds: xr.Dataset) -> list[Panel]:
     """A panel for every combination of the axes other than network and seed.
 
-    From PANELS on, none of which is drawn alone, without what has a time: it may be larger than memory.
+    The first PANELS have all variables: TIMELESS and OVER_TIME are in memory, others are read by those who ask, since
+    the cube may be larger than memory. From there on, none of which is drawn alone, they have TIMELESS.
     """
     axes = study.condition_axes
     varied = [axis for axis in axes if len(study.axes[axis]) > 1]
-    timeless = ds[[name for name, one in ds.data_vars.items() if not {"time", "evaluation"} & set(one.dims)]].load()
+    timeless = ds[[name for name in TIMELESS if name in ds]].load()
     result: list[Panel] = []
-    for values in ds.status.stack(facet=axes).facet.values:
+    for values in itertools.product(*(ds[axis].values.tolist() for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
-        here = (ds if len(result) < PANELS else timeless).sel(chosen).load()
+        here = timeless.sel(chosen)
+        if len(result) < PANELS:
+            others = ds.drop_vars(timeless.data_vars).sel(chosen)
+            read = others[[name for name in OVER_TIME if name in ds]].load()
+            here = others.assign({**read.data_vars, **here.data_vars})
         result.append(Panel({axis: chosen[axis] for axis in varied}, here))
     return result
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import xarray as xr
 from pydantic import Field, ValidationError
 
 from scoregap import DamagedFile, InputError, cubes
+from scoregap.regression import metrics
 from scoregap.regression.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
 from scoregap.store.files import how_damaged, write_text
 from scoregap.store.jobs import job_path
@@ -54,19 +56,24 @@ def take(study: Study, folder: Path) -> Record:
     parts = cubes.datasets(study, folder / "cube.zarr")
     attrs = parts[0][1][0].attrs
     found: dict[str, Metric] = {}
-    not_ok: list[str] = []
     seeds = list(dict.fromkeys(seed for part in study.parts for seed in part.axes["seed"]))
     for part, datasets in parts:
         for ds in datasets:
-            reduce(part, ds, found, not_ok, varied(study), seeds)
+            reduce(part, ds, found, varied(study), seeds)
     config = json.loads(json.dumps({key: value for key, value in study.resolved.items() if key not in SILENT}))
     del config["axes"]["seed"]
     return Record(
         study=study.name, config=config, config_hash=digest(config), device=device(study, folder, attrs["machine"]),
         versions=attrs["versions"], revision=attrs["revision"], seeds=seeds,
-        not_ok=list(dict.fromkeys(not_ok)),
+        not_ok=not_ok(study, parts),
         metrics=with_margins(found | across(found)),
     )  # fmt: skip
+
+
+def not_ok(study: Study, parts: list[tuple[Study, list[xr.Dataset]]]) -> list[str]:
+    """The cells of a run that are not ok; those that blocks share once."""
+    found = (one for part, datasets in parts for ds in datasets for one in metrics.not_ok(part, ds, varied(study)))
+    return list(dict.fromkeys(found))
 
 
 def device(study: Study, folder: Path, machine: str) -> str:

@@ -6,6 +6,7 @@ Two kinds of metrics. Numbers of closed forms and of the law are the same in eve
 trained networks scatter from seed to seed.
 """
 
+import itertools
 import math
 from typing import Annotated, NamedTuple
 
@@ -87,29 +88,38 @@ def varied(study: Study) -> list[str]:
     ]
 
 
-def reduce(
-    study: Study, ds: xr.Dataset, found: dict[str, Metric], not_ok: list[str], axes: list[str], seeds: list[int]
-) -> None:
-    """Add the metrics of a dataset of the cube, and its cells that are not ok.
+def not_ok(study: Study, ds: xr.Dataset, axes: list[str]) -> list[str]:
+    """The cells of a dataset of the cube that are not ok, in words. axes: those that name them."""
+    found = []
+    status = ds.status.transpose(*study.condition_axes, "network", "seed")
+    for facet, states in zip(
+        itertools.product(*(ds[axis].values.tolist() for axis in study.condition_axes)),
+        status.values.reshape(-1, *status.shape[-2:]), strict=True,
+    ):  # fmt: skip
+        values = dict(zip(study.condition_axes, facet, strict=True))
+        for i, j in np.argwhere(states != 1):
+            what = named({axis: values[axis] for axis in axes}, str(ds.network.values[i]), STATUS[int(states[i, j])])
+            found.append(f"{what}, seed {ds.seed.values[j]}")
+    return found
+
+
+def reduce(study: Study, ds: xr.Dataset, found: dict[str, Metric], axes: list[str], seeds: list[int]) -> None:
+    """Add the metrics of a dataset of the cube.
 
     axes: those that name them. seeds: of the whole study; without a value where a block does not have them.
     """
     reference = EXACT in study.axes["network"]
     spectrum = distance(ds) if reference else None
-    names = ["status", "boundary", "dimension_overall", "excess_loss", "training_flops", "t_alignment", "t_resolution"]
+    names = ["boundary", "dimension_overall", "excess_loss", "training_flops", "t_alignment", "t_resolution"]
     names += [*PHASES, *(f"{law}_{name}" for law in LAWS for name in PHASES)]
     ds = ds[names + [one for one in ("estimate", "point_dimension", "data_estimate") if one in ds]].load()
-    for facet in ds.status.stack(facet=study.condition_axes).facet.values:
+    for facet in itertools.product(*(ds[axis].values.tolist() for axis in study.condition_axes)):
         values = dict(zip(study.condition_axes, facet, strict=True))
         label = {axis: values[axis] for axis in axes}
-        status_of = ds.status.sel(values)
         cell = ds.sel(values).reindex(seed=seeds)
         arms = {str(network): cell.sel(network=network) for network in cell.network.values}
         for network, own in arms.items():
             closed = not kind(network).trained
-            for seed, status in zip(ds.seed.values, status_of.sel(network=network).values, strict=True):
-                if status != 1:
-                    not_ok.append(f"{named(label, network, STATUS[int(status)])}, seed {seed}")
             rows = quantities(own, arms["exact"] if reference and not closed else None)
             if network == EXACT:
                 del rows["excess"]  # over itself

@@ -6,7 +6,9 @@ study, folder of its results, file of its baseline -> Report (rows of both, wors
 from pathlib import Path
 from typing import NamedTuple
 
-from scoregap import DamagedFile
+import xarray as xr
+
+from scoregap import DamagedFile, cubes
 from scoregap.regression import baselines, theory
 from scoregap.regression.baselines import Record
 from scoregap.regression.theory import NO_THEORY
@@ -24,6 +26,7 @@ from scoregap.regression.verdicts import (
 from scoregap.study import Study
 
 NO_BASELINE = "no baseline has been accepted"
+Parts = list[tuple[Study, list[xr.Dataset]]]  # of a study, with the datasets of its cube
 OK, WORSE, INCONCLUSIVE, INCOMPARABLE = 0, 1, 3, 4  # exit statuses
 
 
@@ -51,14 +54,18 @@ class Report(NamedTuple):
         return INCONCLUSIVE if strict and worst in (*UNCLEAR, "") else OK
 
 
-def check_run(study: Study, folder: Path, path: Path | None) -> tuple[Report | None, list[str]]:
+def check_run(
+    study: Study, folder: Path, path: Path | None, parts: Parts | None = None
+) -> tuple[Report | None, list[str]]:
     """A study's finished run in a folder against the baseline in a file, if there is one, and against theory; or why
-    it cannot be compared. Raises InputError, DamagedFile.
+    it cannot be compared. parts: if they are open already. Raises InputError, DamagedFile.
     """
     old = baselines.read(path) if path else None
-    new = baselines.take(study, folder)
-    found = Check([Row(name, Change.MISSING) for name in new.not_ok])
-    if old:
+    if not old:
+        missing = baselines.not_ok(study, parts or cubes.datasets(study, folder / "cube.zarr"))
+        found = Check([Row(name, Change.MISSING) for name in missing])
+    else:
+        new = baselines.take(study, folder)
         if why := differences(old, new):
             return None, why
         found = compare_records(old, new)
@@ -68,17 +75,17 @@ def check_run(study: Study, folder: Path, path: Path | None) -> tuple[Report | N
     return Report(study, old, worst_first(rows), found.apart), []
 
 
-def outcome(study: Study, folder: Path, path: Path | None) -> tuple[Report, str]:
+def outcome(study: Study, folder: Path, path: Path | None, parts: Parts | None = None) -> tuple[Report, str]:
     """The same for a figure: where a run cannot be compared with its baseline it is alone, and the text says why.
 
     Raises InputError, and DamagedFile where the run itself is damaged.
     """
     try:
-        report, why = check_run(study, folder, path)
+        report, why = check_run(study, folder, path, parts)
     except DamagedFile as error:
         report, why = None, [str(error)]
     if report:
         return report, NO_BASELINE
-    alone, _ = check_run(study, folder, None)
+    alone, _ = check_run(study, folder, None, parts)
     assert alone
     return alone, f"cannot be compared with its baseline: {'; '.join(why)}"

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from scoregap.analysis.panels import Panel
     from scoregap.regression.reports import Report
 
-FORMATS = ("svg", "pdf")
 WHOLE = ("claims", "outcome")
 
 
@@ -256,6 +255,29 @@ class Part:
         return Tables(self.study, self.datasets, self.findings)
 
 
+class Asked(NamedTuple):
+    """A figure that is asked for. where: of FIGURES. given: what it takes. cells: of the study, if it shows some."""
+
+    where: str
+    study: Study
+    given: tuple[Any, ...]
+    cells: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Changes when the figure does."""
+        from scoregap.report import kept
+
+        return kept.digest(self.where, self.study.hash, self.study.block, self.given, self.cells)
+
+    def draw(self) -> Drawing:
+        """The figure, with its footer."""
+        from scoregap.report import figures
+
+        with figures.styled():
+            return figures.signed(resolve_name(self.where)(self.study, *self.given), self.study, self.cells)
+
+
 @dataclass
 class Run:
     """A finished study to draw: its parts with their datasets, its folder, and its baseline."""
@@ -279,7 +301,7 @@ class Run:
         if self.folder is None:
             problem, allowed = "needs the folder of a run", "open its cube by its path"
             raise InputError(problem, key="figure forest", allowed=allowed)
-        return reports.outcome(self.study, self.folder, self.baseline)
+        return reports.outcome(self.study, self.folder, self.baseline, self.found)
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -293,8 +315,10 @@ class Run:
 
         Raises InputError if the study has no such figure.
         """
-        from scoregap.report import figures
+        return self.ask(name).draw()
 
+    def ask(self, name: str) -> Asked:
+        """What such a figure is drawn of, before it is drawn."""
         alone = next(iter(self.parts)) if len(self.parts) == 1 else ""
         whole = f"{alone}/{name}" if alone and "/" not in str(name) else name
         there = names(self.study)
@@ -302,19 +326,15 @@ class Run:
             raise InputError(key="figure", value=name, allowed=f"should be one of {', '.join(there)}")
         block, _, short = (name if name in there else whole).rpartition("/")
         one = FIGURES[short]
-        with figures.styled():
-            if isinstance(one.takes, str) and one.takes in WHOLE:
-                return figures.signed(resolve_name(one.where)(self.study, getattr(self, one.takes)), self.study)
-            if block not in self.parts:
-                allowed = f"its datasets are not given: should be of {', '.join(self.parts)}"
-                raise InputError(key="figure", value=name, allowed=allowed)
-            part = self.parts[block]
-            if isinstance(one.takes, str):
-                given = resolve_name(one.takes)(part.study, part.panels)
-                figure = resolve_name(one.where)(part.study, given)
-                return figures.signed(figure, part.study, len(part.panels))
-            figure = resolve_name(one.where)(part.study, *(part.tables[table] for table in one.takes))
-            return figures.signed(figure, part.study)
+        if isinstance(one.takes, str) and one.takes in WHOLE:
+            return Asked(one.where, self.study, (getattr(self, one.takes),))
+        if block not in self.parts:
+            allowed = f"its datasets are not given: should be of {', '.join(self.parts)}"
+            raise InputError(key="figure", value=name, allowed=allowed)
+        part = self.parts[block]
+        if isinstance(one.takes, str):
+            return Asked(one.where, part.study, (resolve_name(one.takes)(part.study, part.panels),), len(part.panels))
+        return Asked(one.where, part.study, tuple(part.tables[table] for table in one.takes))
 
 
 def open_run(cube: Any) -> Run:

@@ -1,11 +1,11 @@
 """Draw the figures of a study and write its report.
 
-study, cube, comparison.csv, findings.jsonl, a baseline -> figures (SVG and PDF) in a folder, and the report (HTML)
+study, cube, comparison.csv, findings.jsonl, a baseline -> figures (SVG) in a folder, and the report (HTML)
 
-A figure that cannot be drawn costs none of the others, and not the report: its files say why, and so does the page.
+A figure is drawn where what it draws has changed, and else kept as it is (`scoregap.report.kept`). One that cannot
+be drawn costs none of the others, and not the report: its files say why, and so does the page.
 """
 
-import itertools
 import sys
 import traceback
 from pathlib import Path
@@ -13,8 +13,8 @@ from pathlib import Path
 from scoregap import DamagedFile, InputError, analysis, cubes
 from scoregap.analysis import comparison
 from scoregap.regression import baselines
-from scoregap.report import figures, page, registry
-from scoregap.store.files import write_text
+from scoregap.report import figures, kept, page, registry
+from scoregap.store.files import write_bytes, write_text
 from scoregap.store.ownership import claim
 from scoregap.study import load
 
@@ -29,37 +29,42 @@ def run(
     """
     loaded = load(study)
     names = registry.names(loaded)
-    claim((html, page.KIND), *((path, figures.KIND) for name in names for path in files(out, name)))
+    claim((html, page.KIND), *((path(out, name), figures.KIND) for name in names))
     frame = comparison.read(loaded, numbers)
     parts = cubes.datasets(loaded, cube)
     drawn = registry.Run(loaded, parts, cube.parent, baseline, analysis.read(loaded, findings))
     failed = {name: draw(drawn, name, out) for name in names}
     attrs = parts[0][1][0].attrs
     device = baselines.device(loaded, cube.parent, attrs["machine"])
-    pictures = {name: (out / f"{name}.svg").read_bytes() for name in names}
+    pictures = {name: path(out, name).read_bytes() for name in names}
     lines = [line for part in drawn.parts.values() for line in part.tables.lines()]
     facts = attrs | {"device": device}
     write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts), page.KIND)
-    return [*itertools.chain(*(files(out, name) for name in names)), html]
+    return [*(path(out, name) for name in names), html]
 
 
-def files(out: Path, name: str) -> list[Path]:
+def path(out: Path, name: str) -> Path:
     """Where a figure is in folder `out`."""
-    return [out / f"{name}.{kind}" for kind in registry.FORMATS]
+    return out / f"{name}.svg"
 
 
 def draw(run: registry.Run, name: str, out: Path) -> str:
-    """Draw one figure into files in folder `out`; returns why it could not be drawn, which its files then say, or an
-    empty text. Files that are damaged or cannot be written are no matter of a figure."""
-    paths = files(out, name)
+    """Draw one figure into its file in folder `out`, unless it is there and what it draws is as it was.
+
+    Returns why it could not be drawn, which its file then says, or an empty text. Files that are damaged or cannot be
+    written are no matter of a figure.
+    """
+    place = path(out, name)
     try:
-        figures.save(run.draw(name), *paths)
+        asked = run.ask(name)
+        if not kept.holds(place, of := asked.digest):
+            write_bytes(place, kept.signed(figures.picture(asked.draw()), of), figures.KIND)
     except (InputError, DamagedFile, OSError, MemoryError):
         raise
     except Exception as error:  # whatever a library says of results that nobody has thought of
         traceback.print_exc()
         why = " ".join(f"{type(error).__name__}: {error}".split())
         print(f"{name}: cannot be drawn: {why}", file=sys.stderr)
-        figures.save(figures.signed(figures.nothing(f"cannot be drawn: {why}"), run.study), *paths)
+        figures.save(figures.signed(figures.nothing(f"cannot be drawn: {why}"), run.study), place)
         return why
     return ""

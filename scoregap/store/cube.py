@@ -158,7 +158,11 @@ def read_cube(path: Path) -> dict[str, xr.Dataset]:
         store = zarr.storage.MemoryStore(held, read_only=True)
         tree = zarr.open_group(store, mode="r", zarr_format=3)
         names = sorted(tree.group_keys()) or [""]
-        datasets = {name: xr.open_zarr(store, group=name or None, chunks=None, zarr_format=3) for name in names}
+        # every group by itself: what is consolidated is of all of them, and would be read anew for each
+        datasets = {
+            name: xr.open_zarr(store, group=name or None, chunks=None, zarr_format=3, consolidated=False)
+            for name in names
+        }
     for ds in datasets.values():
         ds.encoding["source"] = str(path)
     return datasets

@@ -103,8 +103,13 @@ def sync(path: Path) -> None:
 
 def write_text(path: Path, text: str, kind: Kind) -> None:
     """A whole text file, or the old one. Raises InputError if `path` is not scoregap's own."""
+    write_bytes(path, text.encode(), kind)
+
+
+def write_bytes(path: Path, content: bytes, kind: Kind) -> None:
+    """A whole file of these bytes, likewise."""
     with replacing(path, kind) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 @contextmanager

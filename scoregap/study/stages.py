@@ -62,7 +62,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        8,
+        9,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),

@@ -90,9 +90,7 @@ def test_cells_that_are_not_ok_are_named(results, cube):
     (ds,) = read_cube(folder / "cube.zarr").values()
     ds = ds.load()
     ds.status.loc[{"curvature": 0.5, "network": "gated-8", "seed": 1}] = 2
-    found, not_ok = {}, []
-    metrics.reduce(study, ds, found, not_ok, metrics.varied(study), [0, 1])
-    assert not_ok == ["curvature=0.5 gated-8: diverged, seed 1"]
+    assert metrics.not_ok(study, ds, metrics.varied(study)) == ["curvature=0.5 gated-8: diverged, seed 1"]
 
 
 def test_missing_numbers_are_null_and_metrics_without_any_are_left_out():

@@ -47,7 +47,7 @@ def test_cells_that_differ_in_the_last_digits_keep_their_metrics_and_what_theory
     (ds,) = read_cube(folder / "cube.zarr").values()
     ds = ds.assign_coords(curvature=list(curvatures))
     found = {}
-    metrics.reduce(study, ds, found, [], metrics.varied(study), [0, 1])
+    metrics.reduce(study, ds, found, metrics.varied(study), [0, 1])
     names = {f"curvature={curvature!r} gated-8: excess" for curvature in curvatures}
     assert names <= found.keys()
     frame = comparison.compare([(study, [ds])])

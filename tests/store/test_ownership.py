@@ -80,7 +80,7 @@ def writers(done, tmp_path_factory):
         "compare, findings": (comparing("findings"), ""),
         "report": (lambda path: report.run(study, *of_report, path.with_name("new"), path), ""),
         "report, figure": (
-            lambda path: report.run(study, *of_report, path, path.with_name("new.html")), "/cost.pdf"),
+            lambda path: report.run(study, *of_report, path, path.with_name("new.html")), "/cost.svg"),
         "check, junit": (checking("junit"), ""),
         "check, figure": (checking("figure"), ""),
         "baseline accept": (accepting_at, ""),

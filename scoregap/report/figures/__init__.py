@@ -3,6 +3,8 @@
 study, values -> titles, axes, legends; figure -> SVG and PDF
 """
 
+import io
+import re
 import textwrap
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -18,7 +20,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from scoregap.analysis.panels import PANELS
 from scoregap.scores import REFERENCES
-from scoregap.store.files import replacing
+from scoregap.store.files import write_bytes
 from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
 
@@ -43,6 +45,8 @@ STYLE: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() 
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.hashsalt": "scoregap",  # the same figure gives the same bytes
+    "svg.fonttype": "none",  # text stays text: a tenth of the size, and it can be searched
+    "path.simplify_threshold": 0.25,  # points
     "figure.constrained_layout.use": True,
 }
 
@@ -50,11 +54,6 @@ STYLE: dict[Any, Any] = {name: value for name, value in rcParamsDefault.items() 
 def styled() -> AbstractContextManager[None]:
     """A context in which figures look the same whatever the user's matplotlibrc and backend are."""
     return rc_context(STYLE)
-
-
-def titled(study: Study, values: dict[str, Any]) -> str:
-    """The title of a panel with these values of the axes that vary, in lines that fit above it."""
-    return wrapped(labelled_values(values) or study.name)
 
 
 def labelled_values(values: dict[str, Any]) -> str:
@@ -161,11 +160,24 @@ def _listed(values) -> str:
     return ", ".join(texts) if len(texts) <= 8 else f"{', '.join(texts[:3])}, ..., {texts[-1]} ({len(texts)})"
 
 
-def save(figure, *paths: Path) -> None:
-    """Write a figure, as PDF where a path says so and otherwise as SVG; the same figure gives the same bytes."""
+def save(figure, path: Path) -> None:
+    """Write a figure, as PDF where the path says so and otherwise as SVG; the same figure gives the same bytes."""
+    write_bytes(path, picture(figure, "pdf" if path.suffix == ".pdf" else "svg"), KIND)
+
+
+def picture(figure, kind: str = "svg") -> bytes:
+    """A figure as SVG or PDF; places in an SVG to a tenth of a point."""
+    content = io.BytesIO()
     with styled():
-        for path in paths:
-            kind, date = ("pdf", "CreationDate") if path.suffix == ".pdf" else ("svg", "Date")
-            with replacing(path, KIND) as temporary:
-                figure.savefig(temporary, format=kind, metadata={date: None, "Creator": "scoregap"})
-            figure.set_layout_engine("none")  # it is laid out: again would take as long as a format
+        date = {"pdf": "CreationDate", "svg": "Date"}[kind]
+        figure.savefig(content, format=kind, metadata={date: None, "Creator": "scoregap"})
+    found = content.getvalue()
+    return PATHS.sub(_short, found) if kind == "svg" else found
+
+
+PATHS = re.compile(rb' (?:d|x|y|transform)="[^"]*"')  # where things are; not what they are called
+DIGITS = re.compile(rb"(\.\d)\d+")
+
+
+def _short(attribute: re.Match[bytes]) -> bytes:
+    return DIGITS.sub(rb"\1", attribute[0]).replace(b" \nL ", b"L").replace(b"M ", b"M")

@@ -21,6 +21,7 @@ from scoregap.report.figures import (
     shared_legend,
     wrapped,
 )
+from scoregap.report.figures.multiples import Multiples
 from scoregap.study import Study
 
 COLUMNS, MOST = 4, 16  # panels per row, and in all
@@ -173,24 +174,18 @@ def cost(study: Study, frame: pd.DataFrame, means: pd.DataFrame) -> Figure:
         return nothing("errors against cost need a trained network and the exact score, with a result")
     blocks = tables.blocks(study, frame, "train.steps")
     names = [name for name in learning.COSTLY if name in set(frame["quantity"])]
-    figure, axes = grid(len(blocks[:PANELS]), len(names), height=2.0, sharex=True, sharey="col")
+    figure = Multiples(len(blocks[:PANELS]), len(names), 2.0, y="col", logx=True, logy=True)
     colours = coloured(frame.network)
-    for row, (values, block) in zip(axes, blocks, strict=False):
-        for ax, name in zip(row, names, strict=True):
-            log_cost(ax)
-            ax.set_yscale("log")
-            plain_ticks(ax.yaxis)
+    for row, (values, block) in zip(figure.panels, blocks, strict=False):
+        for panel, name in zip(row, names, strict=True):
             for network, group in block[block["quantity"] == name].groupby("network", sort=False):
-                ax.plot(group.cost / 1e12, group.error, ".", ms=4, alpha=0.5, color=colours[network])
+                panel.plot(group.cost / 1e12, group.error, color=colours[network], marker=".", ms=4, alpha=0.5, ls="")
                 line = of_block(means, values | {"quantity": name, "network": network})
-                style = {"marker": "o", "ms": 4, "lw": 1.2, "color": colours[network], "label": network}
-                ax.plot(line.cost / 1e12, line.error, **style)
-            ax.set_title("\n".join(filter(None, (wrapped(tables.labelled(values, label)), name))))
-        row[0].set_ylabel("error")
-    for ax in axes[-1]:
-        ax.set_xlabel("training, 10^12 operations")
-    shared_legend(figure, axes)
-    figure.suptitle(
-        f"Error against the cost of training (dots: seeds; lines: geometric means){left_out(blocks, PANELS)}"
+                style = {"marker": "o", "ms": 4, "lw": 1.2, "color": colours[network]}
+                panel.plot(line.cost / 1e12, line.error, label=network, **style)
+            panel.title = "\n".join(filter(None, (figure.wrapped(tables.labelled(values, label)), name)))
+        row[0].ylabel = "error"
+    return figure.finish(
+        f"Error against the cost of training (dots: seeds; lines: geometric means){left_out(blocks, PANELS)}",
+        "training, 10^12 operations",
     )
-    return figure

@@ -149,7 +149,6 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
             if name == "t_consolidation" and network == EXACT:
                 line = of_block(expansion, values)
                 ax.plot(line.curvature, line.ratio, color=colour, ls=":")
-        ax.set_ylim(0, None)
         ax.set_title(f"{name} over flat exact")
         ax.set_xlabel("curvature c")
     for column, text in (

@@ -94,27 +94,27 @@ def costs(**columns):
 
 def test_cost_draws_every_seed_and_joins_their_geometric_means(study):
     frame = costs(error=lambda one: 0.1 * np.where(one.seed == 0, 1, 4) / one.steps)
-    axes = [ax for ax in learning.cost(study, frame, tables.mean_costs(study, frame)).axes if ax.axison]
-    titles = [ax.get_title().split("\n") for ax in axes]
+    axes = list(learning.cost(study, frame, tables.mean_costs(study, frame)).each)
+    titles = [ax.title.split("\n") for ax in axes]
     assert [one[-1] for one in titles] == list(tables.COSTLY) * 2
     assert [one[0] for one in titles] == ["c 0.5, train.preconditioning edm"] * 3 + [
         "c 0.5, train.preconditioning x0"
     ] * 3
     for ax in axes:
-        dots = [line for line in ax.lines if line.get_marker() == "."]
-        lines = [line for line in ax.lines if line.get_marker() == "o"]
-        assert [len(one.get_xdata()) for one in dots] == [4, 4]  # steps x seeds of each network
+        dots = [line for line in ax.lines if line.style["marker"] == "."]
+        lines = [line for line in ax.lines if line.style["marker"] == "o"]
+        assert [len(one.x) for one in dots] == [4, 4]  # steps x seeds of each network
         for line in lines:
-            np.testing.assert_allclose(line.get_xdata(), [0.01, 0.1])
-            np.testing.assert_allclose(line.get_ydata(), [0.02, 0.002])
+            np.testing.assert_allclose(line.x, [0.01, 0.1])
+            np.testing.assert_allclose(line.y, [0.02, 0.002])
 
 
 def test_cost_draws_an_error_of_zero_nowhere(study, recwarn):
     frame = costs(error=lambda one: 1.0 * (one.seed == 0))
     figure = learning.cost(study, frame, tables.mean_costs(study, frame))
     figure.savefig(io.BytesIO())
-    lines = [line for ax in figure.axes for line in ax.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose([line.get_ydata() for line in lines], 1.0)
+    lines = [line for panel in figure.each for line in panel.lines if line.style["marker"] == "o"]
+    np.testing.assert_allclose([line.y for line in lines], 1.0)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "cost", "capacity", "plateau"])
@@ -128,5 +128,5 @@ def test_there_may_be_more_networks_than_colours(study):
     names = [f"gated-{width}" for width in range(12)]
     frame = pd.concat([invented(error=0.1, quantity="t_max").assign(network=name) for name in names])
     figure = learning.cost(study, frame, tables.mean_costs(study, frame))
-    drawn = {line.get_label() for ax in figure.axes for line in ax.get_lines()}
+    drawn = {text.get_text() for text in figure.legends[0].get_texts()}
     assert set(names) <= drawn

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from tiny import edited
 from two_groups import LAW, T, cell
 
@@ -27,17 +28,14 @@ def test_every_score_has_a_map_with_a_strip_per_value_and_the_boundaries(tmp_pat
     assert numbered_axis(study) == "curvature"
     figure = diagram(study, phases.along(study, panels))
     figure.draw_without_rendering()
-    maps = [ax for ax in figure.axes if ax.get_title()]
-    assert [ax.get_title() for ax in maps] == ["law", "exact", "gaussian", "gated-8"]
-    for ax in maps:
-        strips = ax.collections
+    assert [panel.title for panel in figure.each] == ["law", "exact", "gaussian", "gated-8"]
+    half = (T[1] / T[0]) ** 0.5
+    for panel in figure.each:
+        strips = [one for one in panel.drawn if one.kind == "strip"]
         assert len(strips) == 2
         for strip, place in zip(strips, (0, 1), strict=True):
-            np.testing.assert_allclose(strip.get_array().ravel(), LAW[1] - LAW[0])
-            ends = strip.get_datalim(ax.transData)
-            assert (ends.y0, ends.y1) == (place - 0.5, place + 0.5)
-            assert ends.x0 == pytest.approx(T[0])
-            assert ends.x1 == pytest.approx(T[-1])
-        assert len(ax.get_lines()) == 6
-        assert ax.get_xlim()[0] < ax.get_xlim()[1]
-    assert [text.get_text() for text in maps[0].get_yticklabels()] == ["0", "0.5"]
+            np.testing.assert_allclose(strip.style["colours"], colormaps["RdBu_r"]((LAW[1] - LAW[0] + 1) / 2))
+            assert tuple(strip.y) == (place - 0.5, place + 0.5)
+            np.testing.assert_allclose(strip.x, (T[0] / half, T[-1] * half))
+        assert len(panel.lines) == 6
+    assert [text for _, text in figure.panels[0, 0].y.ticks()] == ["0", "0.5"]
