@@ -326,7 +326,7 @@ def test_matrices_and_vectors_are_those_of_one_chunk_of_points(tmp_path, monkeyp
     monkeypatch.setattr(base, "ENTRIES", 1)
     monkeypatch.setattr(Trained, "score", lambda self, cell, data: Dense())
     monkeypatch.setattr(spectrum.Exact, "denoise", lambda self, x, t: x)  # which is not what takes memory, but time
-    d, few, many = 64, 2, 10
+    d, few, many = 96, 2, 10
 
     def peak(points):
         path = edited(
