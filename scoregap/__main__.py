@@ -16,6 +16,7 @@ for _name in filter(OF_LIBRARIES.fullmatch, list(os.environ)):
 # (measured on two busy cores: 48-74 s instead of 1-3 s for one spectrum job). Before numpy is imported.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
+os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # else it looks for some in all that is installed, at every start
 
 import functools  # noqa: E402
 import json  # noqa: E402
@@ -31,7 +32,6 @@ from typer.core import TyperGroup  # noqa: E402
 from typer.main import get_command  # noqa: E402
 
 from scoregap import DamagedFile, InputError, plain_digits, printable  # noqa: E402
-from scoregap.runtime import receipts  # noqa: E402
 from scoregap.runtime.terminal import Lasting, tell  # noqa: E402
 from scoregap.store.opening import told  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
@@ -157,6 +157,8 @@ def _stage(name: str) -> Any:
 def _keyword(stage: str, command):
     """The stage's function with every parameter as a named option, and one more, of the receipt it leaves."""
     import inspect
+
+    from scoregap.runtime import receipts  # here, because studies, which they are of, take as long as all the rest
 
     @_reporting_errors
     @functools.wraps(command)

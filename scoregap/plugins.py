@@ -16,7 +16,6 @@ import traceback
 from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -64,6 +63,8 @@ def path(name: str, group: str) -> str:
     """The path of what a name means. Raises InputError if no installed package offers it, or several do."""
     if is_path(name):
         return name
+    from importlib.metadata import entry_points  # here, because it takes e-mail with it, and few studies name any
+
     offered = entry_points(group=group)
     found = {one.value for one in offered if one.name == name}
     if len(found) == 1:

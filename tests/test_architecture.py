@@ -10,6 +10,7 @@ from pathlib import Path
 
 import picture
 import pytest
+import tiny
 
 import scoregap
 from scoregap.study.stages import STAGES
@@ -123,6 +124,38 @@ def test_imports_have_no_cycle():
 def test_light_modules_stay_light(module, absent):
     code = f"import sys, {module}; print(*({absent!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+HEAVY = {
+    "IPython", "asyncio", "jinja2", "jsonschema", "matplotlib", "numpy.f2py", "pandas", "rich", "scipy", "sklearn",
+    "snakemake", "torch", "xarray", "zarr",
+}  # fmt: skip
+
+
+def test_commands_that_compute_by_themselves_import_nothing_heavy(tmp_path):
+    """Every job is a process: what `theory`, spectra of closed forms and their fits import is most of their time."""
+    study = tiny.edited(tmp_path, ("curvature: [0.0, 0.5]", "curvature: [0.5]"))
+    code = f"""
+import sys
+from pathlib import Path
+from scoregap.__main__ import app
+from scoregap.study import load
+
+study = Path({str(study)!r})
+closed = min(load(study).jobs.values(), key=lambda job: job.trained)
+job = ("--study", study, "--job", closed.id)
+
+def command(*arguments):
+    app(map(str, arguments), standalone_mode=False)
+    found = {HEAVY!r} & set(sys.modules)
+    assert not found, (arguments[0], found)
+
+command("theory", "--ambient", 9, "--group", "2:1.0", "--group", "2:0.1", "--time", 0.1, "--density", 3)
+command("spectrum", *job, "--out", "s.zarr.zip")
+command("fit", *job, "--spectra", "s.zarr.zip", "--out", "f.zarr.zip")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_one_stage_one_module_one_rule_one_test():

@@ -73,6 +73,23 @@ class _Columns(NamedTuple):
     def slope(self, w):  # z'
         return 1.0 - np.sum(self.c * (self.h / (np.expand_dims(w, -1) - self.h)) ** 2, -1)
 
+    def shares(self, v):
+        """1 - z' at v = -w, one number, sum_j c_j (h_j / (v + h_j))^2, and its derivative."""
+        part = self.h / (v + self.h)
+        squares = self.c * part**2
+        return squares.sum(), -2 * (squares * part / self.h).sum()
+
+    def excess(self, v):
+        """Whether `shares` is less than 1, and Newton's step to 1, of the inverse root, which is straight at poles."""
+        value, slope = self.shares(v)
+        return value < 1, 2 * value * (1 - np.sqrt(value)) / slope
+
+    def fall(self, v):
+        """Whether `shares` does not fall as v grows but rises, and Newton's step to where it is least."""
+        part = self.h / (v + self.h)
+        cubes = self.c * part**3 / self.h
+        return cubes.sum() < 0, cubes.sum() / (3 * (cubes * part / self.h).sum())
+
 
 def _columns(d, counts, stds, spreads, below=False):
     """The laws of all groups as one quadrature (`VarianceLaw.nodes`)."""
@@ -94,40 +111,40 @@ def _critical_points(columns, k):
     z' is concave in a gap: two zeros if the bulks are separate, none if they have merged or there is no such gap:
     NaN. Beyond an unbounded law w = inf; w = 0 below a law that reaches 0, and where m = d.
     """
-    from scipy.optimize import brentq, minimize_scalar  # takes longer than numpy, and many jobs ask for no law
-
-    h, c = columns.h, columns.c
-
-    def slope(v):  # of z as a function of v = -w
-        return 1.0 - np.sum(c * (h / (v + h)) ** 2)
-
-    def inside(pole, towards):
-        """A point next to a pole where the slope is negative."""
-        step = 0.5 * (towards - pole)
-        while slope(pole + step) > 0:
-            step *= 0.5
-        return pole + step
-
-    def root(left, right):
-        return -brentq(slope, left, right, xtol=1e-300, rtol=1e-15)
-
-    # The gap in v = -w; poles of the slope at its ends.
-    left, right = -columns.low[:k].min(initial=np.inf), -columns.high[k:].max(initial=0.0)
+    left, right = -columns.low[:k].min(initial=np.inf), -columns.high[k:].max(initial=0.0)  # the gap in v = -w
     if k == 0:
         if np.isinf(right):
             return np.nan, np.inf
-        left = right * (2 + 2 * c.sum())  # (h / (v + h))^2 sums to less than one here
-        while slope(left) < 0:
+        left = right * (2 + 2 * columns.c.sum())  # (h / (v + h))^2 sums to less than one here
+        while columns.shares(left)[0] > 1:
             left *= 2
-        return np.nan, root(left, inside(right, left))
+        return np.nan, -_root(columns.excess, left, right)
     if k == len(columns.low):
-        return root(inside(left, right), right) if left < 0 and c.sum() < 1 - 1e-12 else 0.0, np.nan
+        return -_root(columns.excess, right, left) if left < 0 and columns.c.sum() < 1 - 1e-12 else 0.0, np.nan
     if not right - left > -1e-12 * left:
         return np.nan, np.nan
-    top = minimize_scalar(lambda v: -slope(v), bounds=(left, right), method="bounded", options={"xatol": -1e-14 * left})
-    if slope(top.x) <= 0:
+    top = _root(columns.fall, right, left)
+    if columns.shares(top)[0] >= 1:
         return np.nan, np.nan
-    return root(inside(left, top.x), top.x), root(top.x, inside(right, top.x))
+    return -_root(columns.excess, top, left), -_root(columns.excess, top, right)
+
+
+def _root(function, negative, positive):
+    """Where a function is 0, between two points where it has these signs, and which may be poles.
+
+    function: v -> whether it is negative there, and Newton's step; one that would leave is replaced by half the rest.
+    scipy's roots do the same, but to import them takes longer than most jobs.
+    """
+    v = 0.5 * (negative + positive)
+    while True:
+        is_negative, step = function(v)
+        negative, positive = (v, positive) if is_negative else (negative, v)
+        new = v + step
+        if not min(negative, positive) < new < max(negative, positive):
+            new = 0.5 * (negative + positive)
+        if abs(new - v) <= 1e-11 * abs(v):  # quadratic: the next step would be rounding
+            return new
+        v = new
 
 
 def silverstein_edges(ambient_dim, counts, stds, spreads=None):
@@ -295,7 +312,7 @@ def tracy_widom_edges(ambient_dim, counts, stds, spreads=None):
     if counts.sum() == ambient_dim:  # the root holds the half column less: (h / (w - h))^2 |w / (w - h)| is w / h
         share = number / h
         wall = np.sum((number - 0.5 * share / share.sum()) / h)
-        means[-1, 0], widths[-1, 0] = np.array(extremes.hard_wall(0.0)) / wall
+        means[-1, 0], widths[-1, 0] = np.array(extremes.square()) / wall
     return _of_groups(means), _of_groups(widths)
 
 

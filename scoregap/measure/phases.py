@@ -11,10 +11,10 @@ t_max and closes at t_close < t_max. What the grid does not show is NaN, and a s
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from scipy.special import stdtrit
 
 from scoregap import InputError
 from scoregap.arguments import array, ascending, between, function, generator, mask, not_negative, ranged, whole
+from scoregap.measure.student import half_width
 from scoregap.variables import ABOVE, ABSENT, BELOW, MAXIMUM_ABOVE, MAXIMUM_BELOW, MEASURED, NOT_APPLICABLE
 
 INTERMEDIATE = ("t_open", "t_max", "t_close")
@@ -389,9 +389,9 @@ def intervals(found, names, has_gap, resamples, confidence, rng):
             ratio = np.where(means == 0, 0.0, means / spread) * np.sqrt(count - 1)
         ratio = np.nan_to_num(ratio, nan=np.nan, posinf=1e30, neginf=-1e30)  # resamples of one point alone
         tails = 0.5 * (1 + confidence), 0.5 * (1 - confidence)
-        student = stdtrit(count - 1, tails)[:, None]  # quantiles of Student's t
+        student = half_width(count - 1, confidence)
         resampled = np.quantile(ratio, tails, axis=0, method="weibull")
-        outer = np.stack([np.maximum(resampled[0], student[0]), np.minimum(resampled[1], student[1])])
+        outer = np.stack([np.maximum(resampled[0], student), np.minimum(resampled[1], -student)])
         error = shares.std(0, ddof=1) / np.sqrt(count)
         with np.errstate(over="ignore", invalid="ignore"):
             ends[:, :, k] = time[:, k] * np.exp(np.where(error > 0, -outer * error, 0.0 * error))

@@ -79,5 +79,7 @@ def holds(path: Path, of: str) -> bool:
             raise
         return False
     found = LAST.search(content)
-    sums = (of, hashlib.sha256(content[: found.start()]).hexdigest()) if found else ()
-    return bool(found) and tuple(one.decode() for one in found.groups()) == sums
+    if not found:
+        return False
+    sums = (of, hashlib.sha256(content[: found.start()]).hexdigest())
+    return tuple(one.decode() for one in found.groups()) == sums

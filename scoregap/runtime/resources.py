@@ -78,7 +78,7 @@ def _train(cell: Cell, cells: int) -> tuple[float, float]:
 def _spectrum(cell: Cell, cells: int) -> tuple[float, float]:
     spectrum, d = cell.spectrum, cell["ambient_dim"]
     matrices = spectrum.times.count * spectrum.points
-    entries = min(matrices * d * d, max(JACOBIANS, spectrum.points * d * d))
+    entries = min(matrices * d * d, max(JACOBIANS, d * d))  # of one chunk of points, or of one point
     measured = cell.trained or spectrum.step is not None  # or known in closed form
     matrix = _jacobian(cell) if measured else 5e-3 + 5e-5 * d
     base = TORCH if cell.trained else PYTHON

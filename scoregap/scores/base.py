@@ -54,8 +54,8 @@ class Score(ABC):
 
     def local(self, x: np.ndarray, t, vectors: int = 0) -> Local:
         """Spectra at the points, for any number of them: `at_once` of them at a time. vectors: how many are wanted."""
-        t, some = np.broadcast_to(t, x.shape[:1]), at_once(x.shape[1])
-        parts = [self.near(x[i : i + some], t[i : i + some], vectors) for i in range(0, max(1, len(x)), some)]
+        t = np.broadcast_to(t, x.shape[:1])
+        parts = [self.near(x[some], t[some], vectors) for some in chunks(*x.shape)]
         return parts[0] if len(parts) == 1 else Local(*map(np.concatenate, zip(*parts, strict=True)))
 
     def near(self, x: np.ndarray, t: np.ndarray, vectors: int) -> Local:
@@ -105,6 +105,12 @@ def at_once(d: int) -> int:
     return max(1, ENTRIES // d**2)
 
 
+def chunks(n: int, d: int) -> list[slice]:
+    """Slices of n points, `at_once` of them each; one of no points where there are none."""
+    some = at_once(d)
+    return [slice(start, start + some) for start in range(0, max(1, n), some)]
+
+
 def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int) -> Local:
     """Spectra of Jacobians (n, d, d), and `count` eigenvectors; NaN where one is not finite."""
     unknown = ~np.isfinite(jacobians).all((-2, -1))
@@ -113,4 +119,5 @@ def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int) -> Local:
     eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
     for array in (eigenvalues, vectors, singular_values, asymmetry):
         array[unknown] = np.nan
-    return Local(mean, eigenvalues, singular_values, asymmetry, vectors[..., :count])
+    # A copy: a view would keep all d of them in memory.
+    return Local(mean, eigenvalues, singular_values, asymmetry, vectors[..., :count].copy())

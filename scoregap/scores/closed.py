@@ -10,7 +10,7 @@ import numpy as np
 
 from scoregap.data import capabilities, posteriors
 from scoregap.scores import Source
-from scoregap.scores.base import Local, Score
+from scoregap.scores.base import Local, Score, chunks
 
 
 class ClosedForm(Score):
@@ -24,7 +24,8 @@ class ClosedForm(Score):
 
     def denoise(self, x: np.ndarray, t) -> np.ndarray:
         """Denoised points (n, d)."""
-        return self.posterior(x, t).mean
+        t = np.broadcast_to(t, x.shape[:1])  # in chunks, as a sampled posterior has d x d numbers for every point
+        return np.concatenate([self.posterior(x[some], t[some]).mean for some in chunks(*x.shape)])
 
     def jacobian(self, x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
         """Denoised points (n, d) and G (n, d, d)."""

@@ -22,7 +22,7 @@ from scoregap.data.capabilities import Groups
 from scoregap.measure import dimension
 from scoregap.runtime.progress import Heartbeat
 from scoregap.scores import EXACT
-from scoregap.scores.base import Score
+from scoregap.scores.base import Score, chunks
 from scoregap.study import Cell, load
 from scoregap.study.schema import Dimension
 
@@ -102,28 +102,30 @@ def of_score(settings: Dimension, score: Score, clean, t: float, draws: Draws) -
     asked, (points, d), seconds = settings.of_score, clean.shape, time.perf_counter()
     found: dict[str, np.ndarray] = {}
     if {"final_gap", "slq_count"} & set(asked):
-        _, jacobian = score.jacobian(clean + np.sqrt(t) * draws.noise, t)
-        symmetric = 0.5 * (jacobian + np.swapaxes(jacobian, 1, 2))
-        known = np.isfinite(symmetric).all((1, 2))
-        values = np.linalg.eigvalsh(np.where(known[:, None, None], symmetric, 0.0))[:, ::-1]
-        found["final_gap"] = dimension.final_gap(np.where(known[:, None], values - 1, np.nan))
-        if "slq_count" in asked:
-            counts = [
-                dimension.slq_count(lambda rows, g=g: rows @ g, d, settings.probes, settings.lanczos_steps,
-                                    np.random.default_rng(seed)) if ok else np.nan
-                for g, seed, ok in zip(symmetric, draws.seeds, known, strict=True)
-            ]  # fmt: skip
-            found["slq_count"] = np.array(counts)
+        noisy, spectra, counts = clean + np.sqrt(t) * draws.noise, np.full((points, d), np.nan), np.full(points, np.nan)
+        for part in chunks(points, d):
+            _, jacobian = score.jacobian(noisy[part], t)
+            symmetric = 0.5 * (jacobian + np.swapaxes(jacobian, 1, 2))
+            for i, matrix in zip(range(points)[part], symmetric, strict=True):
+                if np.isfinite(matrix).all():
+                    spectra[i] = np.linalg.eigvalsh(matrix)[::-1] - 1
+                    if "slq_count" in asked:
+                        rng, sizes = np.random.default_rng(draws.seeds[i]), (settings.probes, settings.lanczos_steps)
+                        counts[i] = dimension.slq_count(lambda rows, g=matrix: rows @ g, d, *sizes, rng)
+        found["final_gap"], found["slq_count"] = dimension.final_gap(spectra), counts
     if {"normal_bundle", "normal_bundle_centred"} & set(asked):
         around = clean[:, None] + np.sqrt(t) * draws.around
         scores = (score.denoise(around.reshape(-1, d), t).reshape(around.shape) - around) / t
         found["normal_bundle"] = dimension.normal_bundle(scores)
         found["normal_bundle_centred"] = dimension.normal_bundle(scores, centred=True)
     if {"flipd", "flipd_hutchinson"} & set(asked):
-        denoised, jacobian = score.jacobian(clean, t)
-        products = draws.signs @ np.swapaxes(jacobian, 1, 2)
-        found["flipd"] = dimension.flipd(clean, denoised, np.trace(jacobian, axis1=1, axis2=2), t)
-        found["flipd_hutchinson"] = dimension.flipd(clean, denoised, dimension.hutchinson(products, draws.signs), t)
+        parts = []
+        for part in chunks(points, d):
+            denoised, jacobian = score.jacobian(clean[part], t)
+            products = draws.signs[part] @ np.swapaxes(jacobian, 1, 2)
+            traces = np.trace(jacobian, axis1=1, axis2=2), dimension.hutchinson(products, draws.signs[part])
+            parts.append([dimension.flipd(clean[part], denoised, trace, t) for trace in traces])
+        found["flipd"], found["flipd_hutchinson"] = np.concatenate(parts, 1)
     print(f"t {t:.3g}: {points} points in {time.perf_counter() - seconds:.2f} s", file=sys.stderr)
     return [found[name] for name in asked]
 

@@ -22,7 +22,7 @@ from scoregap import members, trained, variables
 from scoregap.data.capabilities import Covariance, Groups, Posterior, Tangents
 from scoregap.measure import calibration, spectra, trajectories
 from scoregap.runtime.progress import Heartbeat
-from scoregap.scores.base import Adapted, Local, Score, at_any_time, at_once
+from scoregap.scores.base import Adapted, Local, Score, at_any_time, at_once, chunks
 from scoregap.scores.closed import Exact, Gaussian
 from scoregap.scores.differences import Differences
 from scoregap.study import Cell, load
@@ -69,26 +69,35 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     noise = rng.standard_normal(clean.shape)
     if isinstance(data, Groups):
         result["has_gap"][:] = data.gaps_at(places)
-    tangents = data.tangents(places) if isinstance(data, Tangents) else None
-    path = None
+    parts = chunks(points, d)
+    aligned, path = isinstance(data, Tangents), None
     if settings.sampling == "reverse":
         at_any_time(score, settings.times.values, "spectrum.sampling")
         path = trajectories.reverse(score.denoise, clean + np.sqrt(t[-1]) * noise, t)
-        if tangents is not None and not (tangents == tangents[:1]).all():
-            tangents = None  # of no foot point
+        aligned &= all((data.tangents(places[part]) == data.tangents(places[:1])).all() for part in parts)  # or no foot
+    groups = spans(cell, data.boundaries) if aligned else []
     own = score.reach if isinstance(score, Adapted) and path is None else None
     linear = Gaussian(data) if isinstance(data, Covariance) else None
     if linear is not None:
         variances = linear.data.principal_axes[1]
         result["gaussian_trace"][:] = (variances / (variances + t[:, None])).sum(1)
-    wanted = 0 if tangents is None else data.boundaries[-1]
     times = max(1, at_once(d) // points)
     for some in (slice(i, i + times) for i in range(0, len(t), times)):
         here = t[some]
         noisy = clean + np.sqrt(here)[:, None, None] * noise if path is None else path[some]
         ended = ~np.isfinite(noisy).all(-1)
         noisy = np.where(ended[..., None], clean, noisy)  # a place to evaluate at: what is found there is not kept
-        found = near(score, noisy, here, wanted)
+        # Eigenvectors are larger than all the rest: they are of one chunk of points, and used there.
+        locals, means, smallest = [], [], []
+        for part in parts:
+            local = near(score, noisy[:, part], here, groups[-1][1] if groups else 0)
+            if groups:
+                known = (result["has_gap"][part] == 1) & ~ended[:, part, None]
+                cosine = cosines(local.vectors, data.tangents(places[part]), groups, known)
+                means.append(cosine[0])
+                smallest.append(cosine[1])
+            locals.append(local._replace(vectors=np.empty((*local.mean.shape, 0))))
+        found = Local(*(np.concatenate(arrays, 1) for arrays in zip(*locals, strict=True)))
         if not score.guarded and (ended.any() or not np.isfinite(found.eigenvalues).all()):
             result["status"][...] = 3
             return result
@@ -100,17 +109,16 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         if path is None:  # else there is no clean point
             result["squared_error"][some] = calibration.errors(found.mean, clean, here)
             if linear is not None:
-                means = linear.denoise(*flat(noisy, here)).reshape(noisy.shape)
-                result["gaussian_error"][some] = calibration.errors(means, clean, here)
+                denoised = linear.denoise(*flat(noisy, here)).reshape(noisy.shape)
+                result["gaussian_error"][some] = calibration.errors(denoised, clean, here)
         result["eigenvalue"][some] = found.eigenvalues
         result["singular_value"][some] = found.singular_values
         result["asymmetry"][some] = found.asymmetry
         result["score_norm"][some] = np.linalg.norm(found.mean - noisy, axis=-1) / here[:, None]
-        if tangents is not None:
-            known = (result["has_gap"] == 1) & ~ended[..., None]
-            means, smallest = cosines(found.vectors, tangents, spans(cell, data.boundaries), known)
-            result["alignment_of_point"][some] = means
-            result["alignment"][some], result["worst_alignment"][some] = mean_of_finite(means), mean_of_finite(smallest)
+        if groups:
+            mean, least = np.concatenate(means, 1), np.concatenate(smallest, 1)
+            result["alignment_of_point"][some] = mean
+            result["alignment"][some], result["worst_alignment"][some] = mean_of_finite(mean), mean_of_finite(least)
         for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm", "trace"):
             result[name][some][ended] = np.nan
         if beat:

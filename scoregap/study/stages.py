@@ -42,7 +42,7 @@ STAGES = (
         ("train",),
         optional=True,
     ),
-    Stage("fit", 6, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
+    Stage("fit", 7, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
     Stage(
         "cube",
         5,

@@ -12,6 +12,7 @@ def test_the_hard_wall_in_closed_form():
     tail = np.exp(-(root**2) / 2 - root)
     mean, square = (np.trapezoid(2 * k * root ** (2 * k - 1) * tail, root) for k in (1, 2))
     assert extremes.hard_wall(0.0) == pytest.approx((mean, np.sqrt(square - mean**2)), rel=1e-7)
+    assert extremes.square() == pytest.approx((mean, np.sqrt(square - mean**2)), rel=1e-7)
     assert extremes.hard_wall(1.0) == pytest.approx((2, 2), rel=1e-9)
     mean, square = np.e**2 - 1, 8 * np.e**2  # term by term
     assert extremes.hard_wall(3.0) == pytest.approx((mean, np.sqrt(square - mean**2)), rel=1e-9)
@@ -22,6 +23,15 @@ def test_the_hard_wall_is_smooth_between():
     second = np.diff(found, 2, axis=0)
     assert np.all(np.diff(found, axis=0) > 0)
     assert np.all(np.abs(second) < 0.05)
+
+
+def test_near_the_wall_the_series_is_what_is_computed():
+    """Every law asks for it, so there it is no determinant of Bessel functions."""
+    for nu in (0.05, 0.4, 1.0, 1.7, 3.0, 7.5, 14.0, 25.0, extremes.FAR):
+        x, wall = (2 / nu) ** (2 / 3), extremes.hard_wall(float(nu))
+        assert np.array(extremes.lower(x)) * (nu / 2) ** 2 == pytest.approx(
+            np.array(wall), rel=1e-6 if nu >= 1 else 1e-4
+        )
 
 
 def test_far_from_the_wall_it_is_tracy_and_widom():

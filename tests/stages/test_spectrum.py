@@ -1,10 +1,14 @@
 """The spectrum stage: closed forms are reproduced, networks are measured, damage and mismatch are refused."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from tiny import TINY, read_job
+from tiny import TINY, edited, read_job
 
 from scoregap import InputError
+from scoregap.scores import base
+from scoregap.scores.base import Score
 from scoregap.stages import spectrum
 from scoregap.store.cube import read_cube
 from scoregap.store.weights import read_weights, write_weights
@@ -152,8 +156,6 @@ def measured(study, results, curvature, network, member=0):
 @pytest.fixture
 def variant(done, tmp_path):
     """(text after `points: 4`) -> a study that differs from `done` there."""
-    from tiny import edited
-
     return lambda text: edited(tmp_path, ("points: 4", f"points: 4\n  {text}"))
 
 
@@ -305,3 +307,55 @@ def test_closed_forms_make_no_matrix_and_no_vectors_that_are_not_needed(done, va
         assert measured(study, results, 0.5, network)["status"] == 1
     monkeypatch.setattr(Posterior, "leading", refuse)
     assert measured(variant("sampling: reverse"), results, 0.5, "exact")["status"] == 1
+
+
+class Dense(Score):
+    """A score that knows its Jacobian only, one that differs from point to point."""
+
+    def denoise(self, x, t):
+        return 0.5 * x
+
+    def jacobian(self, x, t):
+        noise = np.sin(np.arange(x.shape[1] ** 2)).reshape(x.shape[1], -1)
+        return self.denoise(x, t), np.cos(x[:, :1, None]) * noise + np.eye(x.shape[1])
+
+
+@pytest.mark.parametrize("sampling", ["forward", "reverse"])
+def test_matrices_and_vectors_are_those_of_one_chunk_of_points(tmp_path, monkeypatch, sampling):
+    """More points cost their spectra: neither Jacobians, nor as many eigenvectors and tangents as a half of them."""
+    monkeypatch.setattr(base, "ENTRIES", 1)
+    monkeypatch.setattr(Trained, "score", lambda self, cell, data: Dense())
+    monkeypatch.setattr(spectrum.Exact, "denoise", lambda self, x, t: x)  # which is not what takes memory, but time
+    d, few, many = 96, 2, 10
+
+    def peak(points):
+        path = edited(
+            tmp_path, ("ambient_dim: [8]", f"ambient_dim: [{d}]"), ("manifold_dim: [2]", f"manifold_dim: [{d // 2}]"),
+            ("points: 4", f"points: {points}\n  sampling: {sampling}"), ("count: 24", "count: 8"),
+        )  # fmt: skip
+        cell = jobs(path)[0.5 if sampling == "forward" else 0.0, "gaussian"].first
+        tracemalloc.start()
+        try:
+            result = spectrum.measure(cell, Trained(path))
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert result["status"] == 1
+        assert np.isfinite(result["alignment"]).all()
+        return most - sum(array.nbytes for array in result.values())
+
+    peak(few)  # what is imported, and made once
+    assert peak(many) - peak(few) < 0.4 * 8 * d**2 * (many - few)
+
+
+def test_numbers_are_the_same_whatever_the_chunks(done, monkeypatch):
+    """Points in chunks of one, of some that do not divide them, and of all times at once."""
+    study, results = done
+    for network in ("exact", "gaussian", "gated-8"):
+        whole = measured(study, results, 0.5, network)
+        for entries in (1, 3 * 8**2, 10 * 8**2):
+            monkeypatch.setattr(base, "ENTRIES", entries)
+            found = measured(study, results, 0.5, network)
+            for name, values in whole.items():
+                np.testing.assert_allclose(found[name], values, rtol=2e-4, atol=2e-5, err_msg=name)
+            monkeypatch.undo()

@@ -88,7 +88,7 @@ class Scale:
             found = [one * 10.0**power for power, one in itertools.product(powers, subs)]
         else:
             ends = (10**low, 10**high) if self.log else (low, high)
-            found = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(*ends).tolist()
+            found = [float(one) for one in MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(*ends)]
         tiny = 1e-9 * (high - low)
         return [one for one in found if low - tiny <= self.plain(one) <= high + tiny]
 
@@ -168,7 +168,8 @@ class Multiples(Figure):
         self, rows: int, columns: int, height: float, x: str = "all", y: str = "all", logx: bool = False,
         logy: bool = False,
     ):  # fmt: skip
-        super().__init__(layout="none")
+        super().__init__()
+        self.set_layout_engine("none")
         scales: dict[tuple, Scale] = {}
 
         def scale(name: str, shared: str, row: int, column: int, log: bool) -> Scale:
@@ -320,7 +321,7 @@ def _line(up: np.ndarray, across: np.ndarray, style: dict[str, Any]) -> Iterable
     line = {key: value for key, value in style.items() if key not in MARKERS}
     if line.get("ls", "-") not in ("", "none"):
         paths = [Path(np.column_stack([across, one])) for one in up]
-        seen = [shape for path in paths if len((shape := _thinned(path)).vertices)]
+        seen = [shape for path in paths if np.size((shape := _thinned(path)).vertices)]
         if seen:
             yield PathPatch(Path.make_compound_path(*seen), fill=False, joinstyle="round", **{"zorder": 2} | line)
     if "marker" in style:
@@ -333,8 +334,9 @@ def _thinned(path: Path) -> Path:
     """A path in inches without points that lie within a ninth of a point of type of the line between others."""
     path.should_simplify = True
     points = path.cleaned(POINTS, remove_nans=True, simplify=True)
-    kept = points.codes != Path.STOP
-    return Path(points.vertices[kept] / 72, points.codes[kept])
+    vertices, codes = np.asarray(points.vertices, float), np.asarray(points.codes)
+    kept = codes != Path.STOP
+    return Path(vertices[kept] / 72, codes[kept])
 
 
 def _between(across: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
