@@ -91,6 +91,7 @@ def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         what = {axis: row[axis] for axis in (*study.condition_axes, "seed") if len(study.axes[axis]) > 1}
         where = f"{row.network}{', ' + labelled(what) if what else ''}"
         blamed = "adapter or network, it cannot be told" if row.blamed == "cannot tell" else f"the {row.blamed}"
+        blamed = "it is badly trained, or memorises" if row.network in study.trained_networks else blamed
         like = f", as if {row.mistake}" if row.mistake else ""
         said = with_interval(row.farthest, row.low, row.high, ".2f")
         lines.append(f"  {where}: not plausible, {said} at t = {row['at']:.3g}: {blamed}{like}")
