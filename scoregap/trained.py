@@ -54,7 +54,7 @@ class Trained(NamedTuple):
         start = f"{key}/network."
         weights = {name.removeprefix(start): array for name, array in self.tensors.items() if name.startswith(start)}
         data_std, axes = self.members[key]["data_std"], network.axes_among(self.tensors, key)
-        restored = network.member(cell["network"], cell["ambient_dim"], cell.training, data_std, weights, axes)
+        restored = network.member(cell["network"], cell.dim, cell.training, data_std, weights, axes)
         return restored.to(devices.take(self.study, cell.training.device))
 
 
