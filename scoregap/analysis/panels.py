@@ -3,6 +3,7 @@
 study, dataset of its cube -> a panel per combination of the axes other than network and seed; panels along an axis
 """
 
+import itertools
 from typing import Any, NamedTuple
 
 import xarray as xr
@@ -28,7 +29,7 @@ def panels(study: Study, ds: xr.Dataset) -> list[Panel]:
     varied = [axis for axis in axes if len(study.axes[axis]) > 1]
     timeless = ds[[name for name, one in ds.data_vars.items() if not {"time", "evaluation"} & set(one.dims)]].load()
     result: list[Panel] = []
-    for values in ds.status.stack(facet=axes).facet.values:
+    for values in itertools.product(*(ds[axis].values.tolist() for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
         here = (ds if len(result) < PANELS else timeless).sel(chosen).load()
         result.append(Panel({axis: chosen[axis] for axis in varied}, here))
