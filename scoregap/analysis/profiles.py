@@ -26,18 +26,24 @@ SHOWN_TIMES = 5  # noise variances at which n and the trace are in tables
 BESIDE = ("gaussian", "empirical")  # scores beside which the others are put
 SHOULDER = ("start", "end", "modes", "slope")
 QUANTITIES = {
-    "n": "modes that are resolved, at t",
-    "trace": "trace of G, at t",
-    "t_first": "t at which the first mode is resolved",
-    "shoulders": "number of shoulders of n(t)",
-    "shoulder_modes": "n(t) in the widest shoulder",
-    "shoulder_start": "t at which it begins",
-    "shoulder_end": "t at which it ends",
-    "shoulder_slope": "its rate over the steepest",
-    "shoulder_share": "share of resamples that have it",
-    "gaps": "gaps that last over times, found blind",
-    "dimension": "modes above the lowest that is wider than one half; 0 for none",
+    "n": "modes resolved, n at t",
+    "trace": "tr G at t",
+    "t_first": "first mode resolved at t",
+    "shoulders": "shoulders of n(t)",
+    "shoulder_modes": "the widest: n",
+    "shoulder_start": "  from t",
+    "shoulder_end": "  to t",
+    "shoulder_slope": "  slope",
+    "shoulder_share": "  share of resamples",
+    "gaps": "gaps found blind",
+    "dimension": "dimension by them",
 }
+FORMS = {
+    "n": ".1f", "trace": ".1f", "t_first": ".2g", "shoulders": ".2g", "shoulder_modes": ".1f", "shoulder_start": ".2g",
+    "shoulder_end": ".2g", "shoulder_slope": ".2f", "shoulder_share": ".2f", "gaps": ".2g", "dimension": ".3g",
+}  # fmt: skip
+COUNTED = ("shoulders", "shoulder_share", "gaps", "dimension")  # without an interval
+OVER_LOGS = ("t_first", "shoulder_start", "shoulder_end")  # whose means over seeds are geometric
 
 
 def cells(study: Study, ds: xr.Dataset) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:
@@ -85,7 +91,10 @@ def _of_score(one: xr.Dataset, confidence: float) -> dict[tuple[str, float], dic
 
     def add(quantity, values, ends=None, t=math.nan, state=""):
         values = np.where(ok, np.asarray(values, float), np.nan)
-        found[quantity, t] = _summary(values, ends, confidence) | {"state": state} | common
+        summary = _summary(values, ends, confidence, quantity in OVER_LOGS)
+        if quantity in COUNTED:
+            summary |= {"low": math.nan, "high": math.nan, "over": ""}
+        found[quantity, t] = summary | {"state": state} | common
 
     def at(name, **place):
         return one[name].isel(place).transpose("seed", ...).values
@@ -113,16 +122,21 @@ def _of_score(one: xr.Dataset, confidence: float) -> dict[tuple[str, float], dic
     return found
 
 
-def _summary(values: np.ndarray, ends: tuple[np.ndarray, np.ndarray] | None, confidence: float) -> dict[str, Any]:
-    """Mean over the seeds that have the value, and its interval."""
+def _summary(
+    values: np.ndarray, ends: tuple[np.ndarray, np.ndarray] | None, confidence: float, logs: bool = False
+) -> dict[str, Any]:
+    """Mean over the seeds that have the value, and its interval; logs: of their logarithms."""
     known = np.isfinite(values)
     count = int(known.sum())
-    row = {"value": values[known].mean() if count else math.nan, "low": math.nan, "high": math.nan, "over": ""}
-    row["with"] = count
+    row: dict[str, Any] = {"value": math.nan, "low": math.nan, "high": math.nan, "over": "", "with": count}
+    if not count:
+        return row
+    scaled = np.log(values[known]) if logs else values[known]
+    row["value"] = float(np.exp(scaled.mean()) if logs else scaled.mean())
     if count > 1:
-        row["low"], row["high"] = interval(values[known], confidence)
+        row["low"], row["high"] = (float(np.exp(end) if logs else end) for end in interval(scaled, confidence))
         row["over"] = "seeds"
-    elif count == 1 and ends is not None:
+    elif ends is not None:
         row["low"], row["high"] = (float(one[known][0]) for one in ends)
         row["over"] = "points"
     return row
@@ -163,29 +177,20 @@ def blocks(study: Study, frame: pd.DataFrame) -> list[tuple[dict[str, Any], pd.D
 
 
 def table_of(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of a table, a line per network of one cell: quantities with their intervals."""
+    """Head and rows of a table of one cell: a line per quantity, a column per score, values with their intervals."""
     times = rows.loc[rows["quantity"] == "n", "t"].drop_duplicates().tolist()
-    head = ["score", *(f"n, t = {t:.2g}" for t in times), f"tr G, t = {times[0]:.2g}", "first mode, t", "shoulder at n"]
-    head += ["from t", "to t", "slope", "gaps", "dimension"]
+    wanted = [(name, t) for name in FORMS for t in (times if name in ("n", "trace") else [math.nan])]
+    scores = list(rows.groupby("network", sort=False))
     lines = []
-    for network, own in rows.groupby("network", sort=False):
-        if not own["seeds"].max():
-            lines.append([str(network), own["not_ok"].iloc[0] or "no result", *[""] * (len(head) - 2)])
-            continue
-        at = {(row["quantity"], row["t"]): row for _, row in own.iterrows() if math.isfinite(row["t"])}
-        cells_ = [_entry(at["n", t], ".1f") for t in times] + [_entry(at["trace", times[0]], ".1f")]
-        cells_ += [_entry(of_network(own, "t_first"), ".2g"), _entry(of_network(own, "shoulder_modes"), ".1f")]
-        end = of_network(own, "shoulder_end")
-        cells_ += [_entry(of_network(own, "shoulder_start"), ".2g")]
-        cells_ += ["off the grid" if end.state else _entry(end, ".2g")]
-        cells_ += [_entry(of_network(own, "shoulder_slope"), ".2f")]
-        cells_ += [_entry(of_network(own, name), ".3g") for name in ("gaps", "dimension")]
-        lines.append([str(network), *cells_])
-    return head, lines
-
-
-def _entry(row: pd.Series, form: str) -> str:
-    return with_interval(row.value, row.low, row.high, form)
+    for quantity, t in wanted:
+        line = [QUANTITIES[quantity] + ("" if math.isnan(t) else f" = {t:.2g}")]
+        for _, own in scores:
+            row = own[(own["quantity"] == quantity) & (own["t"].isna() if math.isnan(t) else own["t"] == t)].iloc[0]
+            line.append(row.state or with_interval(row.value, row.low, row.high, FORMS[quantity]))
+        lines.append(line)
+    if rows["not_ok"].any():
+        lines.append(["not ok", *(own["not_ok"].iloc[0] for _, own in scores)])
+    return ["", *(str(name) for name, _ in scores)], lines
 
 
 def profile_lines(study: Study, frame: pd.DataFrame) -> list[str]:
