@@ -190,8 +190,12 @@ OF_FILES: dict[str, Variable] = {
         ("shoulder",), "int8", "1", f"whether shoulder_end is known, or is the end of the grid: {_STATES}"
     ),
     "shoulder_modes": Variable(("shoulder",), "float64", "1", "n(t) at the geometric middle of the shoulder"),
-    "shoulder_slope": Variable(("shoulder",), "float64", "1", "rate of n(t) in the shoulder over the steepest; 0: flat"),
-    "shoulder_share": Variable(("shoulder",), "float64", "1", "share of resamples of the points that have the shoulder"),
+    "shoulder_slope": Variable(
+        ("shoulder",), "float64", "1", "rate of n(t) in the shoulder over the steepest; 0: flat"
+    ),
+    "shoulder_share": Variable(
+        ("shoulder",), "float64", "1", "share of resamples of the points that have the shoulder"
+    ),
     "found_gap": Variable(("found",), "float64", "1", "modes above a gap that lasts over times, found blind"),
     "found_gap_width": Variable(("found",), "float64", "1", "its largest width in the mean spectrum of t J"),
     "found_gap_time": Variable(("found",), "float64", VARIANCE, "noise variance at which it is that wide"),
@@ -202,7 +206,9 @@ INTERVALS_OF_FILES = (
 for _name in INTERVALS_OF_FILES:
     _dims, _dtype, _units, _what = OF_FILES[_name]
     for _end in ("low", "high"):
-        OF_FILES[f"{_name}_{_end}"] = Variable(_dims, _dtype, _units, f"{_end} end of the interval over points: {_what}")
+        OF_FILES[f"{_name}_{_end}"] = Variable(
+            _dims, _dtype, _units, f"{_end} end of the interval over points: {_what}"
+        )
 VARIABLES |= OPTIONAL | OF_FILES
 # Over points of a manifold that is drawn once: over draws of F, as a law of random F has it, times scatter far more.
 _INTERVAL = "end of the interval over points, for this F and this network"
@@ -248,9 +254,7 @@ _REFERENCES = ("gaussian_", "exact_")
 MADE["fit"] = tuple(
     name
     for name in VARIABLES
-    if not any(name in names for names in MADE.values())
-    and not name.startswith(_REFERENCES)
-    and name not in OF_FILES
+    if not any(name in names for names in MADE.values()) and not name.startswith(_REFERENCES) and name not in OF_FILES
 )
 # Of families: what takes true groups, or the exact score.
 OF_FAMILIES = frozenset(

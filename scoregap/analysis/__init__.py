@@ -107,9 +107,7 @@ def every_table(parts: list[tuple[Study, list[xr.Dataset]]]) -> dict[str, pd.Dat
     return found
 
 
-def profile_of(
-    parts: list[tuple[Study, list[xr.Dataset]]], tables: Mapping[str, pd.DataFrame]
-) -> pd.DataFrame:
+def profile_of(parts: list[tuple[Study, list[xr.Dataset]]], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The table `profile` of all parts of a study of data from a file; block: of each."""
     found = [tables[_key(part, "profile")].assign(**({"block": part.block} if part.block else {})) for part, _ in parts]
     return pd.concat(found, ignore_index=True)

@@ -3,7 +3,7 @@
 study, datasets of its cube -> tables: profile, data_dimensions; their lines for a terminal; what is drawn of them
 
 A row of `profile` is one quantity of one score in one cell, all seeds together. Intervals are Student's over seeds, or,
-of one seed, the bootstrap's over points; `over` says which. Beside every value are those of the Gaussian and of the
+of fewer than SEVERAL, the bootstrap's over points, the mean of those of the seeds; `over` says which. Beside every value are those of the Gaussian and of the
 empirical score, where the study has them: what needs no learning, and what has learned its training points by heart.
 """
 
@@ -22,6 +22,7 @@ from scoregap.analysis.tables import exactly, labelled, plain, text, with_interv
 from scoregap.study import Study
 from scoregap.variables import MEASURED, STATUS
 
+SEVERAL = 3  # seeds from which intervals are over them
 SHOWN_TIMES = 5  # noise variances at which n and the trace are in tables
 BESIDE = ("gaussian", "empirical")  # scores beside which the others are put
 SHOULDER = ("start", "end", "modes", "slope")
@@ -133,11 +134,11 @@ def _summary(
         return row
     scaled = np.log(values[known]) if logs else values[known]
     row["value"] = float(np.exp(scaled.mean()) if logs else scaled.mean())
-    if count > 1:
+    if count >= SEVERAL:
         row["low"], row["high"] = (float(np.exp(end) if logs else end) for end in interval(scaled, confidence))
         row["over"] = "seeds"
     elif ends is not None:
-        row["low"], row["high"] = (float(one[known][0]) for one in ends)
+        row["low"], row["high"] = (float(one[known].mean()) for one in ends)
         row["over"] = "points"
     return row
 
@@ -212,7 +213,7 @@ def profile_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 def explanation(study: Study) -> list[str]:
     """How to read the table."""
     seeds, confidence = len(study.axes["seed"]), study.document.fit.confidence
-    over = f"Student's over {seeds} seeds" if seeds > 1 else "by the bootstrap over points"
+    over = f"Student's over {seeds} seeds" if seeds >= SEVERAL else "by the bootstrap over points"
     return [
         "n: eigenvalues of G = I + t J above 1/2, the modes that are resolved at noise variance t; a shoulder: a range",
         "of t below a rise in which n rises at less than half of the steepest rate; dimension: modes above the lowest gap",
@@ -259,7 +260,9 @@ def data_dimension_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `data_dimensions` in words."""
     times = np.unique(frame.t.dropna())
     times = times[shown_times(times)] if len(times) else times
-    lines = ["dimension estimators: mean (standard deviation over points and seeds) at noise variance t; data: no score"]
+    lines = [
+        "dimension estimators: mean (standard deviation over points and seeds) at noise variance t; data: no score"
+    ]
     for values, rows in blocks(study, frame):
         lines += [f"  {labelled(values)}"] if values else []
         lines.append(f"    {'':<36}" + "".join(f"{f't = {t:.3g}':>18}" for t in times))
@@ -292,7 +295,7 @@ class Curves(NamedTuple):
 
 
 def curves(study: Study, panels: list[Panel]) -> list[Curves]:
-    """n(t) and tr G of every score, with intervals over seeds, or of one seed over points."""
+    """n(t) and tr G of every score, with intervals as those of `profile`."""
     confidence, found = study.document.fit.confidence, []
     for values, ds in panels[:PANELS]:
         drawn: dict[str, dict[str, Curve]] = {"modes": {}, "trace": {}}

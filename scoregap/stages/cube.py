@@ -146,7 +146,9 @@ def gather(
 
 def labels(values: tuple) -> np.ndarray:
     """Values of an axis as a coordinate: numbers, or texts if one of them is a text."""
-    return np.array([str(one) for one in values], object) if any(isinstance(v, str) for v in values) else np.array(values)
+    return (
+        np.array([str(one) for one in values], object) if any(isinstance(v, str) for v in values) else np.array(values)
+    )
 
 
 def coordinates(cells) -> dict[str, np.ndarray]:

@@ -23,7 +23,9 @@ LAWS = ("law", "corrected")
 def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
     """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
     loaded = load(study).job(job)
-    arrays, keys = read_job(spectra, loaded.keys("spectrum"), variables.made("spectrum", from_file=loaded.first.data is not None))
+    arrays, keys = read_job(
+        spectra, loaded.keys("spectrum"), variables.made("spectrum", from_file=loaded.first.data is not None)
+    )
     if keys != loaded.keys("spectrum"):
         raise InputError("is not of this study as it is now", file=spectra, allowed="rerun spectrum")
     place = {key: i for i, key in enumerate(keys)}
@@ -102,7 +104,11 @@ def fit_found_gaps(result: members.Result, t: np.ndarray, spectra: np.ndarray, s
     tails = 50 * (1 - settings.confidence), 50 * (1 + settings.confidence)
     for k, (gap, place) in enumerate(zip(lasting, widest, strict=True)):
         drawn = gaps.widths(weights @ spectra[place], [gap])[:, 0]
-        result["found_gap"][k], result["found_gap_width"][k], result["found_gap_time"][k] = gap, width[place, k], t[place]
+        result["found_gap"][k], result["found_gap_width"][k], result["found_gap_time"][k] = (
+            gap,
+            width[place, k],
+            t[place],
+        )
         result["found_gap_width_low"][k], result["found_gap_width_high"][k] = np.percentile(drawn, tails)
 
 

@@ -513,7 +513,9 @@ class Document(Section):
             "of a module that is installed or lies beside it; what installed packages offer needs no trust"
         ),
     ] = False
-    manifold: Annotated[Manifold | None, Field(description="what the data are, of a family; needed without `data`")] = None
+    manifold: Annotated[Manifold | None, Field(description="what the data are, of a family; needed without `data`")] = (
+        None
+    )
     data: Annotated[Data | None, Field(description="whose points the data are, instead of `manifold`")] = None
     train: Annotated[Train | None, Field(description="how networks are trained")] = None
     spectrum: Annotated[Spectrum, Field(description="where and how spectra are measured")]
@@ -529,7 +531,9 @@ class Document(Section):
         ),
     ] = None
     fit: Annotated[Fit, Field(description="how gaps and phase times are read off spectra")] = Fit()
-    compare: Annotated[Compare | None, Field(description="margins of agreement with theory; needed without `data`")] = None
+    compare: Annotated[Compare | None, Field(description="margins of agreement with theory; needed without `data`")] = (
+        None
+    )
 
 
 def _networks() -> _Matching:

@@ -151,7 +151,9 @@ def test_labels_are_whole_numbers_one_for_each_point(tmp_path):
     for name in ("whole", "floats"):
         assert files.read_labels(f"{name}.npy", tmp_path, 4)[0].tolist() == ["3", "1", "3", "0"]
     for name in ("few", "flat"):
-        with pytest.raises(InputError, match=r"^data\.labels: has the shape \(.*\): should be \(4,\), a label per point"):
+        with pytest.raises(
+            InputError, match=r"^data\.labels: has the shape \(.*\): should be \(4,\), a label per point"
+        ):
             files.read_labels(f"{name}.npy", tmp_path, 4)
     for name in ("halves", "unknown"):
         with pytest.raises(InputError, match=r"^data\.labels: has labels that are no whole numbers"):

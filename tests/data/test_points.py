@@ -186,7 +186,8 @@ def test_pooling_averages_squares(opened, shape, sides):
     expected = values
     for side in sides:
         expected = 0.5 * (
-            np.take(expected, range(0, shape[side], 2), side + 1) + np.take(expected, range(1, shape[side], 2), side + 1)
+            np.take(expected, range(0, shape[side], 2), side + 1)
+            + np.take(expected, range(1, shape[side], 2), side + 1)
         )
     assert found.shape == expected.shape[1:]
     np.testing.assert_allclose(found.points(slice(None)), expected.reshape(5, -1))

@@ -56,7 +56,9 @@ def test_the_rate_of_a_straight_line_is_its_slope():
     np.testing.assert_allclose(profile.rates(TIMES, np.log10(TIMES))[1], -1, atol=1e-9)
 
 
-@pytest.mark.parametrize(("high", "low", "counts"), [(1.0, 1e-3, (5, 20)), (10.0, 0.03, (12, 15)), (1.0, 1e-3, (20, 12))])
+@pytest.mark.parametrize(
+    ("high", "low", "counts"), [(1.0, 1e-3, (5, 20)), (10.0, 0.03, (12, 15)), (1.0, 1e-3, (20, 12))]
+)
 def test_two_groups_have_a_shoulder_between_and_one_below(high, low, counts):
     """Sudden rises: the ends are known to the square root of the window, the heights exactly."""
     variances = np.repeat([high, low], counts)

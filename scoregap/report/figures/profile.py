@@ -30,7 +30,9 @@ def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
                 ax.plot(panel.times, one.value, label=name, **style)
                 ax.fill_between(panel.times, one.low, one.high, color=style["color"], alpha=0.2, lw=0)
                 for start, end, height in one.shoulders:
-                    ax.plot([end, start], [height, height], color=style["color"], lw=5, alpha=0.3, solid_capstyle="butt")
+                    ax.plot(
+                        [end, start], [height, height], color=style["color"], lw=5, alpha=0.3, solid_capstyle="butt"
+                    )
             ax.set_ylim(bottom=0)
             log_time(ax)
             if column == 0:
@@ -39,6 +41,6 @@ def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
         axes[1, column].set_xlabel("noise variance t")
     shared_legend(figure, axes)
     confidence = f"{study.document.fit.confidence:.0%}"
-    over = "seeds" if len(study.axes["seed"]) > 1 else "points"
+    over = "seeds" if len(study.axes["seed"]) >= profiles.SEVERAL else "points"
     figure.suptitle(f"Modes that are resolved (bands: {confidence} intervals over {over}; bars: shoulders)")
     return figure
