@@ -302,7 +302,7 @@ def check(
         wanted.append((figure, figures.KIND))
     claim(*wanted)
     path = baseline or workflow.baseline(loaded.name, results)
-    required = baseline or path.exists() or "baseline" in loaded.document.compare.require
+    required = baseline or path.exists() or "baseline" in loaded.compare.require
     report, why = reports.check_run(loaded, results / loaded.name, path if required else None)
     if report is None:
         tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)

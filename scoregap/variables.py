@@ -190,19 +190,17 @@ OF_FILES: dict[str, Variable] = {
         ("shoulder",), "int8", "1", f"whether shoulder_end is known, or is the end of the grid: {_STATES}"
     ),
     "shoulder_modes": Variable(("shoulder",), "float64", "1", "n(t) at the geometric middle of the shoulder"),
-    "shoulder_slope": Variable(
-        ("shoulder",), "float64", "1", "rate of n(t) in the shoulder over the steepest; 0: flat"
-    ),
-    "shoulder_share": Variable(
-        ("shoulder",), "float64", "1", "share of resamples of the points that have the shoulder"
-    ),
+    "shoulder_slope": Variable(("shoulder",), "float64", "1", "rate of n(t) in it over the steepest; 0: flat"),
+    "shoulder_share": Variable(("shoulder",), "float64", "1", "share of resamples of the points that have it"),
     "found_gap": Variable(("found",), "float64", "1", "modes above a gap that lasts over times, found blind"),
     "found_gap_width": Variable(("found",), "float64", "1", "its largest width in the mean spectrum of t J"),
     "found_gap_time": Variable(("found",), "float64", VARIANCE, "noise variance at which it is that wide"),
 }
 INTERVALS_OF_FILES = (
-    "modes", "trace", "t_first", "shoulder_start", "shoulder_end", "shoulder_modes", "shoulder_slope", "found_gap_width",
+    "modes", "trace", "t_first", "shoulder_start", "shoulder_end", "shoulder_modes", "shoulder_slope",
+    "found_gap_width",
 )  # fmt: skip
+_OVER = "end of the interval over points"
 for _name in INTERVALS_OF_FILES:
     _dims, _dtype, _units, _what = OF_FILES[_name]
     for _end in ("low", "high"):

@@ -190,7 +190,7 @@ def _gap(study: Study, ds: xr.Dataset, gap: int, last: bool) -> Gap:
     curves = {}
     for network in drawn_scores(study):
         seeds = one.gap_width.sel(network=network).transpose("seed", "time")
-        ends = seed_band(seeds.values, study.document.compare.confidence)
+        ends = seed_band(seeds.values, study.compare.confidence)
         curves[network] = Curve(seeds.values, seeds.mean("seed").values, *ends)
     marked, marks = marked_score(study), {}
     for name in ("t_consolidation", "t_resolution") if final else ("t_open", "t_max", "t_close"):
@@ -254,7 +254,7 @@ def around_exact(ds: xr.Dataset, name: str, study: Study) -> tuple[float, float,
     """Median exact time, times (mean, low, high) of the ratio of the network's time to it over seeds."""
     logs = np.log((ds[name] / ds[f"exact_{name}"]).values)
     logs = logs[np.isfinite(logs)]
-    low, high = interval(logs, study.document.compare.confidence)
+    low, high = interval(logs, study.compare.confidence)
     scale = float(ds[f"exact_{name}"].median())
     return scale * np.exp(logs.mean() if logs.size else np.nan), scale * np.exp(low), scale * np.exp(high)
 

@@ -3,8 +3,9 @@
 study, datasets of its cube -> tables: profile, data_dimensions; their lines for a terminal; what is drawn of them
 
 A row of `profile` is one quantity of one score in one cell, all seeds together. Intervals are Student's over seeds, or,
-of fewer than SEVERAL, the bootstrap's over points, the mean of those of the seeds; `over` says which. Beside every value are those of the Gaussian and of the
-empirical score, where the study has them: what needs no learning, and what has learned its training points by heart.
+of fewer than SEVERAL, the bootstrap's over points, the mean of those of the seeds; `over` says which. Beside every
+value are those of the Gaussian and of the empirical score, where the study has them: what needs no learning, and what
+has learned its training points by heart.
 """
 
 import itertools
@@ -216,9 +217,9 @@ def explanation(study: Study) -> list[str]:
     over = f"Student's over {seeds} seeds" if seeds >= SEVERAL else "by the bootstrap over points"
     return [
         "n: eigenvalues of G = I + t J above 1/2, the modes that are resolved at noise variance t; a shoulder: a range",
-        "of t below a rise in which n rises at less than half of the steepest rate; dimension: modes above the lowest gap",
-        f"that is found blind, lasts and is wider than one half. Means over seeds and points; {confidence:.0%} intervals",
-        f"are {over}.",
+        "of t below a rise in which n rises at less than half of the steepest rate; dimension: modes above the lowest",
+        "gap that is found blind, lasts and is wider than one half. Means over seeds and points; "
+        f"{confidence:.0%} intervals are {over}.",
     ]
 
 

@@ -24,7 +24,7 @@ BLOCK = 2**22  # values that are looked at together
 
 
 class Source(NamedTuple):
-    """An array as it is in a file. full_scale: of digits, what its values may be. sha256: of its type, shape, values."""
+    """An array as it is in a file. full_scale: of digits, what values may be. sha256: of its type, shape, values."""
 
     values: np.ndarray
     sha256: str

@@ -79,8 +79,8 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.profile:profile", "scoregap.analysis.profiles:curves", _of_file,
         "Modes that are resolved at noise variance t: eigenvalues of G = I + t J above 1/2, mean over points, n(t), "
         "and the trace of G; time runs from right to left. gaussian: score of the Gaussian with the data's covariance. "
-        "Bands: intervals over seeds, or of one or two seeds over points. Bars: shoulders, ranges of t in which n rises at "
-        "less than half of the steepest rate, at the n in their middle, one for each seed that has one.",
+        "Bands: intervals over seeds, or of one or two seeds over points. Bars: shoulders, ranges of t in which n "
+        "rises at less than half of the steepest rate, at the n in their middle, one for each seed that has one.",
     ),
     "claims": Figure(
         "scoregap.report.figures.claims:overview", "claims", _compared,

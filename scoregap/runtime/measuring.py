@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from scoregap import InputError
 from scoregap.scores import EXACT, kind
 from scoregap.store.files import write_text
@@ -60,7 +62,7 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
         start, stop, count = _times(asked, of, found)
     except InputError as error:
         raise _told(error, asked) from None
-    except ValueError as error:  # of a value of the wrong kind, by pydantic
+    except ValidationError as error:
         raise InputError(
             f"{' '.join(str(error).split())[:200]}", key="--data", allowed="see scoregap measure -h"
         ) from None
@@ -105,6 +107,14 @@ def _told(error: InputError, asked: Asked) -> InputError:
     if option == "MODEL" and error.value == EXACT:
         return InputError(key=option, value=EXACT, allowed=error.allowed)
     return InputError(error.problem, key=option, value=error.value, allowed=error.allowed)
+
+
+def _invalid(error: ValidationError) -> InputError:
+    """What pydantic has against an option."""
+    first = error.errors()[0]
+    key = f"data.{first['loc'][0]}"
+    allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return InputError(key=OPTIONS.get(key, key), value=first["input"], allowed=allowed)
 
 
 def _from(source: str, folder: Path) -> str:

@@ -66,8 +66,10 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
 
 
 def fit_profile(result: members.Result, cell: Cell, eigenvalues: np.ndarray, known: np.ndarray) -> None:
-    """Fill in what needs no true gaps: modes that are resolved, their phases, gaps found blind. eigenvalues: (T, points,
-    modes) of t J; known: (T,) whether they are."""
+    """Fill in what needs no true gaps: modes that are resolved, their phases, gaps found blind.
+
+    eigenvalues: (T, points, modes) of t J; known: (T,) whether they are.
+    """
     t, spectra, settings = cell.spectrum.times.values[known], eigenvalues[known], cell.fit
     n, trace, modes = profile.resolved(spectra), profile.traces(spectra), spectra.shape[-1]
     found = profile.profile(t, n.mean(1), modes)

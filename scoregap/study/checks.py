@@ -196,8 +196,8 @@ def _points(study) -> None:
         if times.start < least:
             refuse(
                 f"{key}.start", times.start,
-                f"the values of {of.source} are quantised, and below t = step^2 / 12 = {least:.3g} spectra are those of "
-                f"the grid of levels: should be at least {least:.3g}",
+                f"the values of {of.source} are quantised, and below t = step^2 / 12 = {least:.3g} spectra are those "
+                f"of the grid of levels: should be at least {least:.3g}",
             )  # fmt: skip
     if document.dimension and document.spectrum.points_from == "held-out":
         asked = max(document.spectrum.points, document.dimension.points)

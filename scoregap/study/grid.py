@@ -67,8 +67,9 @@ def digest(value: Any, length: int = 12) -> str:
 class Cell:
     """One point of the grid, with its sections resolved.
 
-    values: every axis and its value, in the study's order. folder: of the study file. The other fields are the sections of the study
-    after the axes that point into them (`train.steps`, `manifold.groups.1.std`) have been applied.
+    values: every axis and its value, in the study's order. folder: of the study file. The other fields are the
+    sections of the study after the axes that point into them (`train.steps`, `manifold.groups.1.std`) have been
+    applied.
     """
 
     values: tuple[tuple[str, Any], ...]
@@ -241,7 +242,7 @@ class Job:
     @property
     def dims(self) -> tuple[int, ...]:
         """Its dimension of the data space, d, in a tuple."""
-        return self.axes["ambient_dim"] if "ambient_dim" in self.axes else self.study.dims
+        return self.axes.get("ambient_dim") or self.study.dims
 
     @property
     def size(self) -> int:
@@ -361,6 +362,18 @@ class Study:
         return found
 
     @property
+    def manifold(self) -> Manifold:
+        """Its section manifold, of a study of families."""
+        assert self.document.manifold is not None  # `load` has made sure
+        return self.document.manifold
+
+    @property
+    def compare(self) -> Compare:
+        """Likewise."""
+        assert self.document.compare is not None
+        return self.document.compare
+
+    @property
     def dims(self) -> tuple[int, ...]:
         """Dimensions of the data space, d: the values of an axis, or that of the points of a file."""
         return (self.document.data.dim,) if self.document.data else self.axes["ambient_dim"]
@@ -397,12 +410,11 @@ class Study:
         or whose section it has."""
         if self.document.data:
             return ["profile", *(["data_dimensions"] if self.document.dimension else [])]
-        assert self.document.manifold is not None
         exact = EXACT in self.axes["network"]
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
         trained_longer = bool(self.trained_networks) and len(self.axes.get("train.steps", ())) > 1
-        flat, two_groups = self.axes["curvature"] == (0,), len(self.document.manifold.groups) == 2
+        flat, two_groups = self.axes["curvature"] == (0,), len(self.manifold.groups) == 2
         applies = {
             "finite_size": exact and lawful and several["ambient_dim"] and several["seed"],
             "gap_existence": (
@@ -435,7 +447,7 @@ class Study:
         parts = [(self.sections[section], [positions[axis] for axis in self.axes_of(section)]) for section in SECTIONS]
         for values in itertools.product(*(axes[axis] for axis in names)):
             sections = (found[tuple(values[i] for i in places)] for found, places in parts)
-            yield Cell(tuple(zip(names, values, strict=True)), *sections, folder=self.path.parent)
+            yield Cell(tuple(zip(names, values, strict=True)), *sections, self.path.parent)
 
     def axes_of(self, section: str) -> list[str]:
         """The axes that point into a section."""

@@ -37,7 +37,7 @@ def build() -> dict[str, Any]:
     of_data = {
         "required": ["data"],
         "properties": {"axes": {"required": list(DATA_AXES), "properties": absent}}
-        | {key: False for key in ("manifold", "compare", "sampling")},
+        | dict.fromkeys(("manifold", "compare", "sampling"), False),
     }
     schema["if"], schema["then"], schema["else"] = {"required": ["data"]}, of_data, of_family
     (pattern,) = described["blocks"]["patternProperties"]

@@ -531,9 +531,7 @@ class Document(Section):
         ),
     ] = None
     fit: Annotated[Fit, Field(description="how gaps and phase times are read off spectra")] = Fit()
-    compare: Annotated[Compare | None, Field(description="margins of agreement with theory; needed without `data`")] = (
-        None
-    )
+    compare: Annotated[Compare | None, Field(description="margins of agreement with theory; with `manifold`")] = None
 
 
 def _networks() -> _Matching:
@@ -767,9 +765,9 @@ def _axis_values(path: Path, document: Document, where: str, axis: str, values) 
     if axis in AXES:
         values = _validated(path, f"{where}.{axis}", GenericAlias(list, Axis.__annotations__[axis]), values)
     elif not (axis in SHORT and document.data) and (axis.split(".")[0] not in SECTIONS_WITH_AXES or "." not in axis):
-        plain, sections = (AXES, SECTIONS_WITH_AXES)
+        plain, sections = list(AXES), list(SECTIONS_WITH_AXES)
         if document.data:
-            plain, sections = (*DATA_AXES, *SHORT), SECTIONS_WITH_AXES[1:]
+            plain, sections = [*DATA_AXES, *SHORT], sections[1:]
         raise InputError(
             "unknown axis", file=path, key=f"{where}.{axis}",
             allowed=f"allowed are {', '.join(plain)}, or the path of a number or a text in {', '.join(sections)}, as "

@@ -144,16 +144,14 @@ def test_what_is_no_array_of_numbers_is_refused_in_a_line(tmp_path, case):
 
 def test_labels_are_whole_numbers_one_for_each_point(tmp_path):
     for name, values in {
-        "whole": [3, 1, 3, 0], "floats": [3.0, 1.0, 3.0, 0.0], "few": [1, 2], "halves": [0.5, 1, 2, 3], "flat": [[1]] * 4,
-        "unknown": [np.nan, 1, 2, 3],
+        "whole": [3, 1, 3, 0], "floats": [3.0, 1.0, 3.0, 0.0], "few": [1, 2], "halves": [0.5, 1, 2, 3],
+        "flat": [[1]] * 4, "unknown": [np.nan, 1, 2, 3],
     }.items():  # fmt: skip
         np.save(tmp_path / f"{name}.npy", values)
     for name in ("whole", "floats"):
         assert files.read_labels(f"{name}.npy", tmp_path, 4)[0].tolist() == ["3", "1", "3", "0"]
     for name in ("few", "flat"):
-        with pytest.raises(
-            InputError, match=r"^data\.labels: has the shape \(.*\): should be \(4,\), a label per point"
-        ):
+        with pytest.raises(InputError, match=r"^data\.labels: has the shape \(.*\): should be \(4,\), a label"):
             files.read_labels(f"{name}.npy", tmp_path, 4)
     for name in ("halves", "unknown"):
         with pytest.raises(InputError, match=r"^data\.labels: has labels that are no whole numbers"):

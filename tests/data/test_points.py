@@ -84,7 +84,7 @@ REFUSED = {
     "none": (np.empty((0, 3)), "should have two points or more"),
     "one": (np.ones((1, 3)), "should have two points or more"),
     "no coordinates": (np.empty((5, 0)), "should have two points or more"),
-    "NaN": (np.where(FLOATS == FLOATS[7, 2], np.nan, FLOATS), "in 1 of 40 points, the first point 7"),
+    "NaN": (np.where(FLOATS[7, 2] == FLOATS, np.nan, FLOATS), "in 1 of 40 points, the first point 7"),
     "infinite": (np.where(np.arange(40)[:, None] > 30, -np.inf, FLOATS), "in 9 of 40 points, the first point 31"),
     "one value": (np.full((4, 3), 7), "has no value but 7: should have points that differ"),
     "one point": (np.tile([1.0, 2.0], (5, 1)), "has 5 times the same point"),

@@ -162,7 +162,7 @@ def test_intervals_hold_what_other_points_have():
         hits.append([low <= 10 <= high for low, high in [ends.shoulders[0]["modes"], (ends.n[0][0], ends.n[1][0])]])
         np.testing.assert_allclose(ends.trace[0], 2 * ends.n[0])
         assert ends.shares == [1.0]
-    assert ((0.75 <= np.mean(hits, 0)) & (np.mean(hits, 0) <= 0.99)).all()
+    assert ((np.mean(hits, 0) >= 0.75) & (np.mean(hits, 0) <= 0.99)).all()
 
 
 def test_points_that_agree_have_intervals_of_no_width():

@@ -125,7 +125,7 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
     shared_legend(figure, axes)
     figure.suptitle(
         "Gap width against noise (thin: seeds; thick: their mean; bands: its "
-        f"{study.document.compare.confidence:.0%} Student interval; markers: fitted times)"
+        f"{study.compare.confidence:.0%} Student interval; markers: fitted times)"
     )
     return figure
 
@@ -168,7 +168,7 @@ def phase_times(study: Study, shown: list[cells.Times]) -> Figure:
     for ax in axes[-1]:
         ax.set_xlabel(along)
     shared_legend(figure, axes)
-    confidence = f"{study.document.compare.confidence:.0%}"
+    confidence = f"{study.compare.confidence:.0%}"
     figure.suptitle(
         f"Phase times against {along} (bars: {confidence} Student intervals of the ratio to exact over seeds)"
     )
