@@ -157,7 +157,9 @@ def measure(
     times: Annotated[
         str, typer.Option(help="noise variances, START:STOP:COUNT, as 1e-3:30:24; else what suits the data")
     ] = "",
-    points: Annotated[int, typer.Option(help="held-out points at each of them", min=2)] = 32,
+    points: Annotated[
+        int | None, typer.Option(help="held-out points at each of them; else 32, or as many as there are", min=2)
+    ] = None,
     out: Annotated[Path, typer.Option(help="folder of the study and its results")] = Path("results"),
     range_: Annotated[
         str, typer.Option("--range", help="what the full scale of the values becomes, LOW:HIGH, as -1:1")

@@ -3,6 +3,8 @@
 `validate` says what is wrong with a dataset, `annotate` writes units and long names into it, `mock` makes a
 small valid cube for tests and for people who write a reader.
 
+Over 400 lines, as every variable stands here once.
+
 Dimensions are the study's axes, then those named here. In the file of a job the axes are replaced by one
 dimension `member`.
 """

@@ -23,6 +23,7 @@ fit:
   resamples: 50
 """
 UNTRAINED = (", gated-8]", "]")
+CLASSES = ("  seed: 2", "  dataset_size: [20, fresh]\n  class: [all, 2]\n  seed: 1")
 VARIANCES = np.repeat([1.0, 0.0], [3, 5])  # of the points, in a basis of their own: n(t) is 3 for small t
 
 

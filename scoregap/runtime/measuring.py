@@ -21,7 +21,7 @@ from scoregap.study.schema import Data, table
 
 HEAD = "# Written by `scoregap measure`."
 KIND = Kind("a study that scoregap measure has written", text_with(re.escape(HEAD)))
-COUNT = 24  # noise variances
+COUNT, POINTS = 24, 32  # noise variances, and points at each
 MOST_WORK = 2e12  # multiplications that the empirical score may take
 STEPS = 3200
 # Where the one who called said what a study has wrong.
@@ -33,12 +33,13 @@ OPTIONS = {
 
 
 class Asked(NamedTuple):
-    """What a person asks for. times: START:STOP:COUNT, empty for what suits the data; bounds, full_scale: LOW:HIGH."""
+    """What a person asks for. times: START:STOP:COUNT, empty for what suits the data; points: None for POINTS, or as
+    many as are held out; bounds, full_scale: LOW:HIGH."""
 
     model: str
     data: str
     times: str = ""
-    points: int = 32
+    points: int | None = None
     bounds: str = ""
     full_scale: str = ""
     pool: int = 1
@@ -51,6 +52,8 @@ class Asked(NamedTuple):
 def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
     """Write the study into folder `out`: its file, and what there is to tell before it runs. Raises InputError, in the
     words of the command, with nothing written."""
+    from scoregap.data.points import held_out_count
+
     source = _from(asked.data, out)
     try:
         of = Data(
@@ -63,9 +66,10 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
     except InputError as error:
         raise _told(error, asked) from None
     except ValidationError as error:
-        raise InputError(
-            f"{' '.join(str(error).split())[:200]}", key="--data", allowed="see scoregap measure -h"
-        ) from None
+        raise _invalid(error) from None
+    if asked.points is None:
+        held_out = held_out_count(int(found.same.max()) + 1, asked.held_out)  # those that differ
+        asked = asked._replace(points=max(2, min(POINTS, held_out)))
     lines = [f"{asked.data}: {found.describe()}"]
     scores, why = scores_of(asked, len(found.same), found.dim, count)
     lines += [why] if why else []
@@ -93,7 +97,7 @@ def scores_of(asked: Asked, count: int, dim: int, times: int) -> tuple[list[str]
     """Values of the axis network: the score that is asked for, beside those that need no learning; and why one of them
     is left out. A kind of score that has to be declared is declared here, and in `_text`."""
     scores = [*dict.fromkeys(["gaussian", "empirical", asked.model])]
-    work = asked.seeds * times * asked.points * (count + 10.0 * dim) * dim**2
+    work = asked.seeds * times * (asked.points or POINTS) * (count + 10.0 * dim) * dim**2
     if work > MOST_WORK and asked.model != "empirical":
         scores.remove("empirical")
         return scores, f"without the empirical score, which would take {work:.0e} multiplications"

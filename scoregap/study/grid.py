@@ -73,6 +73,7 @@ class Cell:
     """
 
     values: tuple[tuple[str, Any], ...]
+    folder: Path = field(compare=False)
     manifold: Manifold | None
     data: Data | None
     train: Train | None
@@ -81,7 +82,6 @@ class Cell:
     sampling: Sampling | None
     fit: Fit
     compare: Compare | None
-    folder: Path = field(default=Path(), compare=False)
 
     def __getitem__(self, axis: str) -> Any:
         return self._by_axis[axis]
@@ -447,7 +447,7 @@ class Study:
         parts = [(self.sections[section], [positions[axis] for axis in self.axes_of(section)]) for section in SECTIONS]
         for values in itertools.product(*(axes[axis] for axis in names)):
             sections = (found[tuple(values[i] for i in places)] for found, places in parts)
-            yield Cell(tuple(zip(names, values, strict=True)), *sections, self.path.parent)
+            yield Cell(tuple(zip(names, values, strict=True)), self.path.parent, *sections)
 
     def axes_of(self, section: str) -> list[str]:
         """The axes that point into a section."""
