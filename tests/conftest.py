@@ -77,12 +77,14 @@ def pytest_terminal_summary(terminalreporter, config):
         cluster.HISTORY.unlink()
 
 
+@pytest.fixture(scope="session")
 def own(once):
     """(study file, folder of its results)."""
     folder = once("own data", lambda folder: run_stages(own_data.written(folder), folder / "results"))
     return folder / "own.yaml", folder / "results"
 
 
+@pytest.fixture(scope="session")
 def by_class(once):
     """The same of closed forms, along a size and a class."""
     folder = once(

@@ -15,8 +15,6 @@ from scoregap.report import registry
 from scoregap.study import load
 
 
-@pytest.fixture(scope="module")
-@pytest.fixture(scope="module")
 def test_the_cube_has_what_points_and_scores_say(own):
     ds = scoregap.open(own[1])
     assert variables.validate(ds, ("network", "seed")) == []

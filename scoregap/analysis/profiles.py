@@ -218,7 +218,7 @@ def explanation(study: Study) -> list[str]:
     return [
         "n: eigenvalues of G = I + t J above 1/2, the modes that are resolved at noise variance t; a shoulder: a range",
         "of t below a rise in which n rises at less than half of the steepest rate; dimension: modes above the lowest",
-        "gap that is found blind, lasts and is wider than one half. Means over seeds and points; "
+        "gap that is found blind, lasts and is wider than one half. Means over seeds and points;",
         f"{confidence:.0%} intervals are {over}.",
     ]
 

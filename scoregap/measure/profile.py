@@ -167,7 +167,7 @@ def intervals(
     n_of_points = known("n_of_points", n_of_points, len(t), "points")
     trace_of_points = known("trace_of_points", trace_of_points, *n_of_points.shape)
     points = n_of_points.shape[1]
-    weights = rng.multinomial(points, np.full(points, 1 / points), whole("resamples", resamples)) / points
+    counts = rng.multinomial(points, np.full(points, 1 / points), whole("resamples", resamples))
     tails = 50 * (1 - confidence), 50 * (1 + confidence)
 
     def ends(values, axis=None):
@@ -175,7 +175,7 @@ def intervals(
         values = values if axis is not None else values[np.isfinite(values)]
         return tuple(np.percentile(values, tails, axis)) if values.size else (np.nan, np.nan)
 
-    curves = weights @ n_of_points.T
+    curves = counts @ n_of_points.T / points  # of points that agree exactly what they say
     drawn = [profile(t, curve, modes) for curve in curves]
     shoulders, shares = [], []
     for one in found.shoulders:
@@ -183,5 +183,9 @@ def intervals(
         shares.append(len(same) / len(drawn))
         shoulders.append({name: ends([getattr(o, name) for o in same]) for name in ("start", "end", "modes", "slope")})
     return Intervals(
-        ends(curves, 0), ends(weights @ trace_of_points.T, 0), ends([each.first for each in drawn]), shoulders, shares
+        ends(curves, 0),
+        ends(counts @ trace_of_points.T / points, 0),
+        ends([each.first for each in drawn]),
+        shoulders,
+        shares,
     )

@@ -38,6 +38,7 @@ def test_the_study_is_what_was_asked_for(folder):
     assert study.document.train.noise.start < 1e-3
     assert study.document.data.labels_sha256
     assert path.read_text().count("#") > 5
+    assert load(measuring.write(Asked("gaussian", "points.npy"), folder)[0]).document.spectrum.points == 18  # held out
     again, _ = measuring.write(asked._replace(points=6), folder / "made" / "here")  # its own may be replaced
     assert load(again).document.spectrum.points == 6
 
@@ -80,27 +81,32 @@ def test_an_empirical_score_that_would_take_long_is_left_out_and_told(folder, mo
     assert "empirical" in load(measuring.write(Asked("empirical", "points.npy"), folder)[0]).axes["network"]
 
 
+def of(data, times="", **others) -> Asked:
+    """The Gaussian of a file."""
+    return Asked("gaussian", data, times, **others)
+
+
 MISTAKES = {
-    "no file": (Asked("gaussian", "nothing.npy"), r"^--data: .*cannot be read: No such file"),
-    "another kind": (Asked("gaussian", "points.csv"), r"^--data: 'points\.csv' is not allowed: should be PATH\.npy"),
-    "no key": (Asked("gaussian", "both.npz"), r"^--data: .*should say which array, .*: it has x, y"),
+    "no file": (of("nothing.npy"), r"^--data: .*cannot be read: No such file"),
+    "another kind": (of("points.csv"), r"^--data: 'points\.csv' is not allowed: should be PATH\.npy"),
+    "no key": (of("both.npz"), r"^--data: .*should say which array, .*: it has x, y"),
     "the exact score": (Asked("exact", "points.npy"), r"^MODEL: 'exact' is not allowed: the law of data from a file"),
     "no score": (Asked("gatd-8", "points.npy"), r"^MODEL: 'gatd-8' is not allowed: should be one of exact"),
-    "too many points": (Asked("gaussian", "points.npy", points=19), r"^--points: 19 .*the held-out part has 18 points"),
-    "times in words": (Asked("gaussian", "points.npy", "often"), r"^--times: 'often' is not allowed: should be START:STOP"),
-    "two times": (Asked("gaussian", "points.npy", "1:2"), r"^--times: '1:2' is not allowed: should be START:STOP"),
-    "few times": (Asked("gaussian", "points.npy", "1:2:3"), r"^--times: 3 is not allowed: should be greater than"),
-    "half a time": (Asked("gaussian", "points.npy", "1:2:8.5"), r"^--times: .*COUNT should be a whole number"),
-    "times reversed": (Asked("gaussian", "points.npy", "2:1:8"), r"^--times: 1\.0 is not allowed: should exceed start"),
-    "below the levels": (Asked("gaussian", "it's 8 bit.npy", "0.01:9:8"), r"^--times: 0\.01 .*quantised"),
-    "a range of floats": (Asked("gaussian", "points.npy", bounds="-1:1"), r"^--range: .*say which of its values become"),
-    "half a range": (Asked("gaussian", "points.npy", bounds="1"), r"^--range: '1' is not allowed: should be LOW:HIGH"),
+    "too many points": (of("points.npy", points=19), r"^--points: 19 .*the held-out part has 18 points"),
+    "times in words": (of("points.npy", "often"), r"^--times: 'often' is not allowed: should be START:STOP"),
+    "two times": (of("points.npy", "1:2"), r"^--times: '1:2' is not allowed: should be START:STOP"),
+    "few times": (of("points.npy", "1:2:3"), r"^--times: 3 is not allowed: should be greater than"),
+    "half a time": (of("points.npy", "1:2:8.5"), r"^--times: .*COUNT should be a whole number"),
+    "times reversed": (of("points.npy", "2:1:8"), r"^--times: 1\.0 is not allowed: should exceed start"),
+    "below the levels": (of("it's 8 bit.npy", "0.01:9:8"), r"^--times: 0\.01 .*quantised"),
+    "a range of floats": (of("points.npy", bounds="-1:1"), r"^--range: .*say which of its values become"),
+    "half a range": (of("points.npy", bounds="1"), r"^--range: '1' is not allowed: should be LOW:HIGH"),
     "a scale too small": (
-        Asked("gaussian", "points.npy", bounds="-1:1", full_scale="0:1"), r"^--full-scale: .*should hold all of them",
+        of("points.npy", bounds="-1:1", full_scale="0:1"), r"^--full-scale: .*should hold all of them",
     ),
-    "all held out": (Asked("gaussian", "points.npy", held_out=1.0), r"^--held-out: 1\.0 is not allowed: should be less"),
-    "labels of others": (Asked("gaussian", "points.npy", labels="points.npy"), r"^--labels: has the shape \(120, 8\)"),
-    "pixels of none": (Asked("gaussian", "points.npy", pool=2), r"^--pool: 2 is not allowed: points have the shape"),
+    "all held out": (of("points.npy", held_out=1.0), r"^--held-out: 1\.0 is not allowed: should be less"),
+    "labels of others": (of("points.npy", labels="points.npy"), r"^--labels: has the shape \(120, 8\)"),
+    "pixels of none": (of("points.npy", pool=2), r"^--pool: 2 is not allowed: points have the shape"),
 }  # fmt: skip
 
 
