@@ -51,7 +51,9 @@ def spectra(study: Study, shown: list[cells.Spectra]) -> Figure:
     axes[0, 0].set_ylim(-1.1, 0.15)
     bar = figure.colorbar(ScalarMappable(norm, colours), ax=axes, shrink=0.6, pad=0.01)
     bar.set_label("noise variance t")
-    figure.suptitle("Ordered spectra of the score Jacobian (dotted: ends of the true groups; red: true dimension m)")
+    known = any(len(one.boundaries) for one in shown)
+    marks = " (dotted: ends of the true groups; red: true dimension m)" if known else ""
+    figure.suptitle(f"Ordered spectra of the score Jacobian{marks}")
     return figure
 
 
