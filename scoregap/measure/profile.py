@@ -105,7 +105,7 @@ def profile(t, n, modes: int) -> Profile:
         for low, high in _runs(slow):
             if high + 1 == len(at) or share[high + 1] < HALF:  # no rise just above it
                 continue
-            end, ended = (t[0], False) if low == 0 else (_crossing(at, share, low), True)
+            end, ended = (float(t[0]), False) if low == 0 else (_crossing(at, share, low), True)
             start = _crossing(at, share, high + 1)
             if start >= WINDOW * end * (1 - 1e-9):
                 over = np.interp(np.log([end, start, np.sqrt(start * end)]), np.log(t), n)
