@@ -38,11 +38,14 @@ def _code(value) -> str:
 def study_keys() -> str:
     """Every key that a study may have, section by section, from its JSON Schema."""
     from scoregap.study import json_schema
-    from scoregap.study.schema import AXES
+    from scoregap.study.schema import AXES, DATA_AXES, SHORT
 
     schema = json_schema.build()
     axes = schema["$defs"]["Axes"]["properties"]
-    needed = [[_code(f"axes.{axis}"), _axis(axes[axis]), axes[axis]["description"]] for axis in AXES]
+    needed, of_data = (
+        [[_code(f"axes.{axis}"), _axis(axes[axis]), axes[axis]["description"]] for axis in some]
+        for some in (AXES, (*DATA_AXES, *SHORT))
+    )
     text = "\n".join(
         [
             "## Top level\n",
@@ -50,6 +53,8 @@ def study_keys() -> str:
             "## axes\n",
             f"{schema['properties']['axes']['description'].capitalize()}. Needed are:\n",
             table(["key", "values", "meaning"], needed),
+            "\nOf a study with `data` the first two are needed, and no other of a family allowed:\n",
+            table(["key", "values", "meaning"], of_data),
         ]
     )
     for section, one in schema["properties"].items():
@@ -130,7 +135,7 @@ def _allowed(one: dict) -> str:
 
 def cube_variables() -> str:
     """Every variable of the cube, from its registry: those of a whole study, phase times, optional sections."""
-    from scoregap.variables import COORDINATES, OPTIONAL, STATUS, TIMES, VARIABLES, State
+    from scoregap.variables import COORDINATES, OF_FILES, OPTIONAL, STATUS, TIMES, VARIABLES, State
 
     def rows(names) -> list[list[str]]:
         return [
@@ -141,7 +146,7 @@ def cube_variables() -> str:
 
     head = ["variable", "dimensions after the axes", "type", "unit", "meaning"]
     phases = [name for name in VARIABLES if any(time in name for time in (*TIMES, "t_alignment"))]
-    plain = [name for name in VARIABLES if name not in phases and name not in OPTIONAL]
+    plain = [name for name in VARIABLES if name not in {*phases, *OPTIONAL, *OF_FILES}]
     return "\n".join(
         [
             "## Variables\n",
@@ -150,6 +155,9 @@ def cube_variables() -> str:
             table(head, rows(phases)),
             "## Variables of optional sections\n",
             table(head, rows(OPTIONAL)),
+            "## Variables of data from a file\n",
+            "They take the place of those that need true groups or the exact score.\n",
+            table(head, rows(OF_FILES)),
             "## Dimensions and coordinates\n",
             table(["name", "unit", "meaning"], [[_code(name), *one] for name, one in COORDINATES.items()]),
             "## Codes\n",

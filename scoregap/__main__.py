@@ -207,6 +207,42 @@ def run_study(
 
 @app.command()
 @_reporting_errors
+def measure(
+    model: Annotated[
+        str, typer.Argument(help="gaussian, empirical, or a network that is trained on the data, as gated-64")
+    ],
+    data: Annotated[str, typer.Option(help="PATH.npy, PATH.npz:KEY, PATH.zarr or digits")],
+    times: Annotated[
+        str, typer.Option(help="noise variances, START:STOP:COUNT, as 1e-3:30:24; else what suits the data")
+    ] = "",
+    points: Annotated[
+        int | None, typer.Option(help="held-out points at each of them; else 32, or as many as there are", min=2)
+    ] = None,
+    out: Annotated[Path, typer.Option(help="folder of the study and its results")] = Path("results"),
+    range_: Annotated[
+        str, typer.Option("--range", help="what the full scale of the values becomes, LOW:HIGH, as -1:1")
+    ] = "",
+    full_scale: Annotated[str, typer.Option(help="which values become that, as 0:1; of 8-bit integers 0:255")] = "",
+    pool: Annotated[int, typer.Option(help="side of squares of pixels that are averaged", min=1)] = 1,
+    held_out: Annotated[float, typer.Option(help="share of the points that nothing is trained on")] = 0.15,
+    labels: Annotated[str, typer.Option(help="labels of the points, as --data")] = "",
+    seeds: Annotated[int, typer.Option(help="splits of the data, and trained networks", min=1)] = 1,
+    steps: Annotated[int, typer.Option(help="of training, where the model is trained", min=1)] = 3200,
+    cores: Annotated[str | None, typer.Option(help="jobs at once, or 'all'")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
+) -> None:
+    """Measure a score on data of your own: write a study, run it, and print its table and where the report lies."""
+    from scoregap.runtime import measuring, workflow
+
+    asked = measuring.Asked(model, data, times, points, range_, full_scale, pool, held_out, labels, seeds, steps)
+    path, lines = measuring.write(asked, out)
+    for line in (*lines, f"study        {path}"):
+        tell(printable(line))
+    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes))
+
+
+@app.command()
+@_reporting_errors
 def stop(
     study: Annotated[str, typer.Argument(help="a study file, its name, or the folder of its results")] = "quickstart",
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
@@ -314,6 +350,11 @@ def check(
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
+    if loaded.document.data:
+        raise InputError(
+            "is not allowed", file=loaded.path, key="data",
+            allowed="of data from a file there is no theory to check: only studies of families are checked",
+        )  # fmt: skip
     wanted = [(junit, rendering.JUNIT)] if junit else []
     if figure:
         from scoregap.report import figures
@@ -322,7 +363,7 @@ def check(
         wanted.append((figure, figures.KIND))
     claim(*wanted)
     path = baseline or workflow.baseline(loaded.name, results)
-    required = baseline or not absent(path) or "baseline" in loaded.document.compare.require
+    required = baseline or not absent(path) or "baseline" in loaded.compare.require
     report, why = reports.check_run(loaded, results / loaded.name, path if required else None)
     if report is None:
         tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)
@@ -355,6 +396,10 @@ def accept(
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
+    if loaded.document.data:
+        raise InputError(
+            "is not allowed", file=loaded.path, key="data", allowed="only studies of families have baselines"
+        )
     path = results / "baselines" / f"{loaded.name}.json"
     before = workflow.baseline(loaded.name, results)
     record = accepting.accept(loaded, results / loaded.name, reason, path, before, CHECKOUT)

@@ -3,6 +3,8 @@
 `validate` says what is wrong with a dataset, `annotate` writes units and long names into it, `mock` makes a
 small valid cube for tests and for people who write a reader.
 
+Over 400 lines, as every variable stands here once.
+
 Dimensions are the study's axes, then those named here. In the file of a job the axes are replaced by one
 dimension `member`.
 """
@@ -35,6 +37,7 @@ REFERENCES = {
     "gaussian": "score of the Gaussian with the family's covariance",
     "exact": "exact score",
 }
+PHASES_OF_PROFILE = {0: "unknown", 1: "none", 2: "rising", 3: "shoulder", 4: "falling", 5: "full"}
 STATUS = {0: "missing", 1: "ok", 2: "diverged", 3: "failed"}
 
 
@@ -102,6 +105,8 @@ MISTAKES = (  # of adapters, in the order of their codes (`measure.calibration.R
     "data in [-1, 1] for a model of [0, 1]",
 )
 EVALUATIONS = 24  # points of a training curve, the size of the dimension `evaluation`
+SHOULDERS = 3  # of a profile, the size of the dimension `shoulder`
+FOUND = 4  # gaps that last, the size of the dimension `found`
 LEVELS = 16  # noise variances of one evaluation, the size of the dimension `level`
 
 
@@ -218,7 +223,40 @@ OPTIONAL: dict[str, Variable] = {
         ("sampler", "group"), "float64", "1", "energy distance of samples from clean points, over the group's std"
     ),
 }
-VARIABLES |= OPTIONAL
+# Of studies with data from a file, of which nothing is known but what points and scores say; not of families.
+_MODES = "eigenvalues of G = I + t J above 1/2, mean over points"
+OF_FILES: dict[str, Variable] = {
+    "point_row": Variable(("point",), "float64", "1", "row of the file that the point is, from 0"),
+    "modes": Variable(("time",), "float64", "1", f"modes that are resolved, n(t): {_MODES}"),
+    "trace": Variable(("time",), "float64", "1", "trace of G = I + t J, mean over points"),
+    "phase": Variable(
+        ("time",), "int8", "1", "what n(t) does: " + ", ".join(f"{k} {v}" for k, v in PHASES_OF_PROFILE.items())
+    ),
+    "t_first": Variable((), "float64", VARIANCE, "noise variance at which n(t) rises through 1/2 (t falling)"),
+    "shoulder_start": Variable(("shoulder",), "float64", VARIANCE, "noise variance at which a shoulder of n(t) begins"),
+    "shoulder_end": Variable(("shoulder",), "float64", VARIANCE, "noise variance at which it ends (t falling)"),
+    "shoulder_end_state": Variable(
+        ("shoulder",), "int8", "1", f"whether shoulder_end is known, or is the end of the grid: {_STATES}"
+    ),
+    "shoulder_modes": Variable(("shoulder",), "float64", "1", "n(t) at the geometric middle of the shoulder"),
+    "shoulder_slope": Variable(("shoulder",), "float64", "1", "rate of n(t) in it over the steepest; 0: flat"),
+    "shoulder_share": Variable(("shoulder",), "float64", "1", "share of resamples of the points that have it"),
+    "found_gap": Variable(("found",), "float64", "1", "modes above a gap that lasts over times, found blind"),
+    "found_gap_width": Variable(("found",), "float64", "1", "its largest width in the mean spectrum of t J"),
+    "found_gap_time": Variable(("found",), "float64", VARIANCE, "noise variance at which it is that wide"),
+}
+INTERVALS_OF_FILES = (
+    "modes", "trace", "t_first", "shoulder_start", "shoulder_end", "shoulder_modes", "shoulder_slope",
+    "found_gap_width",
+)  # fmt: skip
+_OVER = "end of the interval over points"
+for _name in INTERVALS_OF_FILES:
+    _dims, _dtype, _units, _what = OF_FILES[_name]
+    for _end in ("low", "high"):
+        OF_FILES[f"{_name}_{_end}"] = Variable(
+            _dims, _dtype, _units, f"{_end} end of the interval over points: {_what}"
+        )
+VARIABLES |= OPTIONAL | OF_FILES
 # Over points of a manifold that is drawn once: over draws of F, as a law of random F has it, times scatter far more.
 _INTERVAL = "end of the interval over points, for this F and this network"
 for _prefix, _method in METHODS.items():
@@ -262,8 +300,21 @@ MADE: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _REFERENCES = ("gaussian_", "exact_")
 MADE["fit"] = tuple(
-    name for name in VARIABLES if not any(name in names for names in MADE.values()) and not name.startswith(_REFERENCES)
+    name
+    for name in VARIABLES
+    if not any(name in names for names in MADE.values()) and not name.startswith(_REFERENCES) and name not in OF_FILES
 )
+# Of families: what takes true groups, or the exact score.
+OF_FAMILIES = frozenset(
+    name
+    for name, one in VARIABLES.items()
+    if {"group", "gap"} & set(one.dims)
+    or name in ("excess_loss", "training_excess", "training_excess_by_level", "point_dimension")
+)
+MADE_OF_FILES = {
+    "spectrum": ("point_row",),
+    "fit": tuple(name for name in OF_FILES if name != "point_row"),
+}
 
 COORDINATES = {
     "family": ("1", "manifold family"),
@@ -288,6 +339,10 @@ COORDINATES = {
     "estimate_point": ("1", "index of the point at which dimensions are estimated"),
     "score_estimator": ("1", "estimator of the dimension that takes a score"),
     "data_estimator": ("1", "estimator of the dimension that takes data"),
+    "dataset_size": ("1", "points that empirical and networks are given, of data from a file; fresh: all"),
+    "class": ("1", "class whose points the data are, of data from a file, or all"),
+    "shoulder": ("1", "index of the shoulder of n(t), the one at the largest t first"),
+    "found": ("1", "index of the gap found blind, the one with the fewest modes above first"),
     "order": ("1", "where in noise samples are made by the network's own score, the exact one making the rest"),
     "switch": (VARIANCE, "noise variance t at which the score of samples changes hands"),
     "sampler": ("1", "who made samples: one score alone, or nobody: clean points"),
@@ -310,10 +365,22 @@ def of_dimension(settings) -> dict[str, np.ndarray]:
     return {name: values for name, values in every.items() if len(values)}
 
 
-def made(stage: str, dimension=None) -> tuple[str, ...]:
-    """The variables that a stage makes for a cell; dimension: the study's section of that name."""
-    coords = of_dimension(dimension) if stage == "dimension" else {}
-    return tuple(name for name in MADE[stage] if stage != "dimension" or set(VARIABLES[name].dims) <= coords.keys())
+def made(stage: str, dimension=None, from_file: bool = False) -> tuple[str, ...]:
+    """The variables that a stage makes for a cell; dimension: the study's section of that name. from_file: whether the
+    data are from a file, not of a family."""
+    names = MADE[stage]
+    if from_file:
+        names = (*(name for name in names if name not in OF_FAMILIES), *MADE_OF_FILES.get(stage, ()))
+    if stage != "dimension":
+        return names
+    coords = of_dimension(dimension)
+    return tuple(name for name in names if set(VARIABLES[name].dims) <= coords.keys())
+
+
+def of_cube(coords, from_file: bool) -> dict[str, Variable]:
+    """The variables of a cube with these coordinates after the axes."""
+    others = OF_FAMILIES if from_file else OF_FILES
+    return {name: one for name, one in VARIABLES.items() if name not in others and set(one.dims) <= set(coords)}
 
 
 def of_sampling(settings) -> dict[str, np.ndarray]:
@@ -326,7 +393,7 @@ def of_sampling(settings) -> dict[str, np.ndarray]:
 
 
 def empty(name: str, shape: tuple[int, ...], full: Callable[..., np.ndarray] = np.full) -> np.ndarray:
-    """An array of this variable in which nothing has been filled in: NaN, or 0 for `status`. full: makes the array."""
+    """An array of this variable in which nothing has been filled in: NaN, or 0 for codes. full: makes the array."""
     dtype = np.dtype(VARIABLES[name].dtype)
     return full(shape, np.nan if dtype.kind == "f" else 0, dtype)
 
@@ -369,6 +436,8 @@ def _flags(name: str) -> dict[str, Any]:
         codes = STATUS
     elif name == "mistake":
         codes = dict(enumerate(("none", *(one.replace(" ", "_") for one in MISTAKES))))
+    elif name == "phase":
+        codes = PHASES_OF_PROFILE
     elif name.endswith("_state"):
         codes = {state.value: state.name.lower() for state in State}
     else:
@@ -379,7 +448,8 @@ def _flags(name: str) -> dict[str, Any]:
 def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     """What is wrong with a cube, one sentence each; empty if nothing is."""
     wrong = []
-    for name in VARIABLES.keys() - OPTIONAL.keys() - ds.data_vars.keys():
+    needed = VARIABLES.keys() - OPTIONAL.keys() - (OF_FAMILIES if "point_row" in ds else OF_FILES.keys())
+    for name in needed - ds.data_vars.keys():
         wrong.append(f"variable {name} is missing")
     for name in sorted(map(str, ds.data_vars)):
         if name not in VARIABLES:
@@ -417,18 +487,19 @@ def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Data
     import xarray as xr
 
     rng = np.random.default_rng(seed)
+    registered = of_cube(COORDINATES, from_file=False)
     sizes = {dim: sizes.get(dim, 3) for dim in COORDINATES if dim not in axes and dim not in ("family",)} | sizes
     sizes["side"] = len(SIDES)
     outer = tuple(len(values) for values in axes.values())
     data = {}
-    for name, variable in VARIABLES.items():
+    for name, variable in registered.items():
         shape = (*outer, *(sizes[dim] for dim in variable.dims))
         numbers = -np.sort(-rng.random(shape or (1,)), axis=-1).reshape(shape)
         data[name] = (
             (*axes, *variable.dims),
             np.ones(shape, "int8") if name == "status" else numbers.astype(variable.dtype),
         )
-    used = {dim for variable in VARIABLES.values() for dim in variable.dims}
+    used = {dim for variable in registered.values() for dim in variable.dims}
     coords: dict[str, Any] = dict(axes) | {dim: np.arange(sizes[dim]) for dim in sorted(used)}
     coords["time"] = np.geomspace(1e-3, 1, sizes["time"])
     coords["side"] = np.array(SIDES, object)

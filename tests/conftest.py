@@ -11,6 +11,7 @@ from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import cluster  # noqa: E402
+import own_data  # noqa: E402
 import pytest  # noqa: E402
 from filelock import FileLock  # noqa: E402
 from tiny import BLOCKS, TINY, draw_report, edited, run_stages  # noqa: E402
@@ -103,3 +104,19 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.section("jobs on Slurm")
         terminalreporter.write_line(cluster.HISTORY.read_text())
         cluster.HISTORY.unlink()
+
+
+@pytest.fixture(scope="session")
+def own(once):
+    """(study file, folder of its results)."""
+    folder = once("own data", lambda folder: run_stages(own_data.written(folder), folder / "results"))
+    return folder / "own.yaml", folder / "results"
+
+
+@pytest.fixture(scope="session")
+def by_class(once):
+    """The same of closed forms, along a size and a class."""
+    folder = once(
+        "own classes", lambda f: run_stages(own_data.written(f, own_data.UNTRAINED, own_data.CLASSES), f / "results")
+    )
+    return folder / "own.yaml", folder / "results"

@@ -47,7 +47,7 @@ def words(name: str) -> str:
 
 @made
 def what_was_run() -> str:
-    train, groups, axes = STUDY.document.train, STUDY.document.manifold.groups, STUDY.axes
+    train, groups, axes = STUDY.document.train, STUDY.manifold.groups, STUDY.axes
     assert train is not None
     assert [group.std for group in groups] == [1.0, 0.15]
     assert PROVENANCE["config_hash"] == STUDY.hash
@@ -56,7 +56,7 @@ def what_was_run() -> str:
         f"Study `error_budget`: arcs in R^{d}, m = {m}, curvature {c:g}, groups of standard deviation 1 and .15; "
         f"{', '.join(STUDY.trained_networks)}, {train.levels} noise levels of {train.samples} points a step, rate "
         f"{train.learning_rate:g}; {axes['train.steps'][0]} to {axes['train.steps'][-1]} steps; {len(axes['seed'])} "
-        f"seeds, {STUDY.document.compare.confidence:.0%} intervals; {PROVENANCE['core_seconds']['train']} "
+        f"seeds, {STUDY.compare.confidence:.0%} intervals; {PROVENANCE['core_seconds']['train']} "
         "core-seconds of training on a shared CPU."
     )
 

@@ -114,7 +114,7 @@ def what_was_run() -> str:
     seeds = {len(text.split()) for text in cells.manifold_seeds}
     assert seeds == {5}
     assert set(cells.ambient_dim) == {100}
-    groups = STUDY.document.manifold.groups
+    groups = STUDY.manifold.groups
     assert [group.std for group in groups] == [1.0, 0.15]
     assert set(STUDY.blocks["draws"]["seed"]) == set(range(50))
     assert set(STUDY.blocks["draws_curved"]["seed"]) == set(range(25))

@@ -49,7 +49,7 @@ def test_the_grid(study):
     assert times.count >= 40
     assert times.stop / times.start >= 1e5
     assert study.document.spectrum.points >= 32
-    assert len(study.document.manifold.groups) == 2
+    assert len(study.manifold.groups) == 2
 
 
 def test_every_cell_is_there_and_ok(cube, study):

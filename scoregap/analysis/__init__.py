@@ -15,12 +15,12 @@ import pandas as pd
 import xarray as xr
 
 from scoregap import InputError
-from scoregap.analysis import calibration, claims, dimensions, error_budget, laws, learning, sampling
+from scoregap.analysis import calibration, claims, dimensions, error_budget, laws, learning, profiles, sampling
 from scoregap.scores import EXACT
 from scoregap.store.tables import read_tables
 from scoregap.study import Study
 
-__all__ = ["TABLES", "Tables", "claims", "every_table", "read"]
+__all__ = ["TABLES", "Tables", "claims", "every_table", "profile_of", "profiles", "read"]
 
 CLAIMS = "claims"  # the name of their table
 
@@ -37,6 +37,8 @@ TABLES: dict[str, Callable[[Study, list[xr.Dataset]], pd.DataFrame]] = {
     "calibration": calibration.calibration,
     "error_budget": error_budget.error_budget,
     "cost": learning.costs,
+    "profile": profiles.profile,
+    "data_dimensions": profiles.data_dimensions,
 }
 # Made of another table: its name, and how.
 DERIVED: dict[str, tuple[str, Callable[[Study, pd.DataFrame], pd.DataFrame]]] = {
@@ -56,6 +58,7 @@ LINES: dict[str, Callable[[Study, pd.DataFrame], list[str]]] = {
     "plateau": learning.plateau_lines,
     "calibration": calibration.calibration_lines,
     "error_budget": error_budget.error_budget_lines,
+    "data_dimensions": profiles.data_dimension_lines,
 }
 
 
@@ -81,7 +84,7 @@ class Tables:
         """What the findings say, for a terminal."""
         lines = []
         for name in self.study.findings:
-            if not (frame := self[name]).empty:
+            if name in LINES and not (frame := self[name]).empty:
                 block = [f"block {self.study.block}"] if self.study.block else []
                 lines += ["", *block, *LINES[name](self.study, frame)]
         return lines
@@ -100,12 +103,18 @@ def tables_of(part: Study) -> list[str]:
 
 
 def every_table(parts: list[tuple[Study, list[xr.Dataset]]]) -> dict[str, pd.DataFrame]:
-    """The tables of all parts of a study, and its claims."""
-    found = {CLAIMS: claims.claims(parts)}
+    """The tables of all parts of a study, and its claims; of data from a file nothing is claimed."""
+    found = {CLAIMS: pd.DataFrame() if parts[0][0].document.data else claims.claims(parts)}
     for part, datasets in parts:
         tables = Tables(part, datasets)
         found |= {_key(part, name): tables[name] for name in tables_of(part)}
     return found
+
+
+def profile_of(parts: list[tuple[Study, list[xr.Dataset]]], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The table `profile` of all parts of a study of data from a file; block: of each."""
+    found = [tables[_key(part, "profile")].assign(**({"block": part.block} if part.block else {})) for part, _ in parts]
+    return pd.concat(found, ignore_index=True)
 
 
 def read(study: Study, path: Path) -> dict[str, pd.DataFrame]:

@@ -52,7 +52,7 @@ def spectra(study: Study, panels: list[Panel]) -> list[Spectra]:
     """Eigenvalues of t J of every network at SPECTRA times, the first and the last among them."""
     found = []
     for values, ds in panels[:PANELS]:
-        boundaries = of_cell(ds.boundary).values
+        boundaries = of_cell(ds.boundary).values if "boundary" in ds else np.empty(0)  # of data from a file
         chosen = np.unique(np.linspace(0, ds.sizes["time"] - 1, SPECTRA).round().astype(int))
         eigenvalues = ds.eigenvalue.isel(seed=0, time=chosen).load()
         curves = {network: eigenvalues.sel(network=network).mean("point").values for network in study.axes["network"]}
@@ -193,7 +193,7 @@ def _gap(study: Study, ds: xr.Dataset, gap: int, last: bool) -> Gap:
     curves = {}
     for network in drawn_scores(study):
         seeds = one.gap_width.sel(network=network).transpose("seed", "time")
-        ends = seed_band(seeds.values, study.document.compare.confidence)
+        ends = seed_band(seeds.values, study.compare.confidence)
         curves[network] = Curve(seeds.values, seeds.mean("seed").values, *ends)
     marked, marks = marked_score(study), {}
     for name in names:
@@ -260,7 +260,7 @@ def around_exact(ds: xr.Dataset, name: str, study: Study) -> tuple[float, float,
     """Median exact time, times (mean, low, high) of the ratio of the network's time to it over seeds."""
     logs = np.log((ds[name] / ds[f"exact_{name}"]).values)
     logs = logs[np.isfinite(logs)]
-    low, high = interval(logs, study.document.compare.confidence)
+    low, high = interval(logs, study.compare.confidence)
     scale = float(ds[f"exact_{name}"].median())
     return scale * np.exp(logs.mean() if logs.size else np.nan), scale * np.exp(low), scale * np.exp(high)
 

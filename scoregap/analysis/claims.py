@@ -145,7 +145,7 @@ def _place(values: dict) -> tuple:
 
 def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[tuple[Cell, dict]]:
     """The cell with each of its rows. drawn: claim and manifolds -> {seed: value of exact and of law}."""
-    settings = cell.study.document.compare
+    settings = cell.study.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
     for network in cell.study.evaluated_scores:
         names = {arm: network if arm == "trained" else arm for arm in ARMS}
@@ -198,7 +198,7 @@ class Controls:
         """What the flat control says of a row of a curved cell; nothing of a flat one."""
         if not cell.values["curvature"]:
             return Controlled()
-        name, network, settings = row["claim"], row["network"], cell.study.document.compare
+        name, network, settings = row["claim"], row["network"], cell.study.compare
         claim = CONTROLS.get(name, name)
         found = Controlled(attribution=Attribution.NO_CONTROL)
         verdict = self.verdicts.get((claim, cell.without_curvature, network))

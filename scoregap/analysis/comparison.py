@@ -63,7 +63,7 @@ def read(study: Study, path: Path) -> pd.DataFrame:
 
 def compare_part(study: Study, ds: xr.Dataset) -> list[dict[str, Any]]:
     """One row per cell (seeds together), score, gap and phase time. Without trained networks the law is compared."""
-    trained, settings = study.evaluated_scores, study.document.compare
+    trained, settings = study.evaluated_scores, study.compare
     # What is compared, at once: chunks hold many cells, so reading cell by cell would read each many times.
     large = {"time", "point", "evaluation"}
     ends = ("_low", "_high")  # intervals over points, which are not those over seeds
@@ -279,7 +279,7 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
             margin = "" if math.isnan(row.margin) else f"{row.margin:.0%}"
         verdict = verdicts.words(row) + (f" ({row.not_ok})" if row.not_ok else "")
         table.add_row(f"  {quantity}", *(_short(row[name]) for name in curves), ratio, position, margin, verdict)
-    seeds, confidence = len(study.axes["seed"]), study.document.compare.confidence
+    seeds, confidence = len(study.axes["seed"]), study.compare.confidence
     lines = [
         f"{study.name}: {fixed}; times are noise variances t; (k): gap below k modes",
         f"medians over {seeds} seeds ({independent_draws(study)} independent draws of the manifold); {subject}/exact: "

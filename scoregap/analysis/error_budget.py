@@ -237,7 +237,7 @@ def error_budget(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
             cost = spent.transpose(*PLACE[1:]).values
             for quantity, errors in _errors(own, exact).items():
                 design = Design(preconditionings, networks, own.steps.values, cost, quantity not in TIMES)
-                found = budget(design, errors.values, study.document.compare.confidence)
+                found = budget(design, errors.values, study.compare.confidence)
                 rows += [label | {"quantity": quantity} | row for row in found]
     return pd.DataFrame(rows)
 

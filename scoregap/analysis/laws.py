@@ -143,7 +143,7 @@ def gap_existence(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     axis = study.std_axis
     assert axis is not None  # `Study.findings` has made sure
-    own, manifold = int(axis.split(".")[2]), study.document.manifold
+    own, manifold = int(axis.split(".")[2]), study.manifold
     rows = []
     for ds in datasets:
         for chosen, cell in _cells(study, ds, ("boundary", "eigenvalue", "gap_width", "edge", "law_edge")):
@@ -215,7 +215,7 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                     found = Controlled()
                     if network != EXACT and c:
                         pairs = _pair(study, name, bent, known), _pair(study, name, straight, flat)
-                        found = attribute(*pairs, True, study.document.compare.confidence)
+                        found = attribute(*pairs, True, study.compare.confidence)
                     row |= {f"control_{name}": found.control, f"over_control_{name}": found.over_control}
                 if m < bent.sizes["mode"]:
                     beyond = bent.eigenvalue.isel(mode=slice(m, None))
@@ -232,7 +232,7 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 def _pair(study: Study, name: str, trained: xr.Dataset, exact: xr.Dataset) -> Pair:
     """A phase time of a network and of the exact score at one curvature."""
     gap = -1 if name == PHASES[-1] else 0
-    margins = study.document.compare.curved if float(trained.curvature) else study.document.compare.flat
+    margins = study.compare.curved if float(trained.curvature) else study.compare.flat
     return Pair(of_score(trained, name, gap), of_score(exact, name, gap), getattr(margins, name))
 
 

@@ -63,7 +63,7 @@ def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                     continue
                 logs = np.log(both[0] / both[1])
                 logs = logs[np.isfinite(logs)]
-                low, high = interval(logs, study.document.compare.confidence)
+                low, high = interval(logs, study.compare.confidence)
                 rows.append(
                     chosen
                     | {
@@ -168,7 +168,7 @@ def plateau(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                 continue
             position = ((network - span) * line).sum(1) / length
             away = np.sqrt((((network - span) - position[:, None] * line) ** 2).sum(1) / length)
-            low, high = interval(position, study.document.compare.confidence)
+            low, high = interval(position, study.compare.confidence)
             rows.append(
                 chosen
                 | {

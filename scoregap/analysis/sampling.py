@@ -49,7 +49,7 @@ def noise_attribution(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     clean points, which is its noise.
     """
     rows: list[dict] = []
-    confidence = study.document.compare.confidence
+    confidence = study.compare.confidence
     names = ["sample_off_manifold", "sample_distance", "sample_truth_distance", *(f"exact_{name}" for name in TIMES)]
     for ds in datasets:
         loaded = ds[["status", *names]].load()
@@ -209,7 +209,7 @@ def window_words(row: Mapping[Any, Any]) -> str:
 
 def noise_attribution_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `noise_attribution` in words."""
-    confidence = study.document.compare.confidence
+    confidence = study.compare.confidence
     lines = [
         "division of labour: noise variance under which half of an error of samples is made (10 % to 90 %), the",
         "window of the exact score in which the paper has it decided, and the share made inside it: the distance from",

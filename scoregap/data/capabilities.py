@@ -39,6 +39,25 @@ class HeldOut(Protocol):
 
 
 @runtime_checkable
+class Centred(Protocol):
+    """What was taken off the data so that their mean is 0: scores that know the data as they were add it."""
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(dim,) that; 0 of data that had no other mean."""
+        ...
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """The data are a number of points, of which some are for training; there are no others."""
+
+    def training(self, size: int | str) -> np.ndarray:
+        """(size, dim) of them; "fresh": all there are."""
+        ...
+
+
+@runtime_checkable
 class Posterior(Protocol):
     """The exact score is known: in closed form, or by sampling where its guard allows."""
 

@@ -92,21 +92,40 @@ def blind(eigenvalues, significance, min_width):
       last;
     - counts: gaps at a time, and different ones that last (see the module).
     """
-    spectra = known("eigenvalues", eigenvalues, "times", "points", "modes").mean(1)
-    found = [find(one, significance, min_width) for one in spectra]
+    found = _at_every_time(eigenvalues, significance, min_width)
     dimension = np.array([lowest(gaps) for gaps, _, _ in found])
     count = np.array([len(gaps) for gaps, _, _ in found])
+    those = _lasting(eigenvalues, found, significance, min_width)
     reported = [dict(zip(gaps.tolist(), width, strict=True)) for gaps, width, _ in found]
-    possible = [dict(zip(*map(np.ndarray.tolist, find(one, POSSIBLE, min_width)[::2]), strict=True)) for one in spectra]
-    lasting = [
+    dominant = [gap for gap in those if max(one.get(gap, 0.0) for one in reported) > 0.5]
+    return dimension, count, lowest(dominant), len(those)
+
+
+def lasting(eigenvalues, significance, min_width) -> list[int]:
+    """Modes above each gap that lasts, ascending, of the same as `blind` counts."""
+    found = _at_every_time(eigenvalues, significance, min_width)
+    return _lasting(eigenvalues, found, significance, min_width)
+
+
+def _at_every_time(eigenvalues, significance, min_width):
+    """`find` of the mean over points, at every time."""
+    spectra = known("eigenvalues", eigenvalues, "times", "points", "modes").mean(1)
+    return [find(one, significance, min_width) for one in spectra]
+
+
+def _lasting(eigenvalues, found, significance, min_width) -> list[int]:
+    possible = [
+        dict(zip(gaps.tolist(), p.tolist(), strict=True))
+        for gaps, _, p in _at_every_time(eigenvalues, POSSIBLE, min_width)
+    ]
+    reported = [set(gaps.tolist()) for gaps, _, _ in found]
+    return [
         gap
         for gap in sorted(set().union(*reported))
         if lasts(
             np.array([p.get(gap, 1.0) for p in possible]), np.array([gap in one for one in reported]), significance
         )
     ]
-    dominant = [gap for gap in lasting if max(one.get(gap, 0.0) for one in reported) > 0.5]
-    return dimension, count, lowest(dominant), len(lasting)
 
 
 def lasts(p, found, significance):

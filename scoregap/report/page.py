@@ -145,7 +145,7 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         "subject": "the network's" if study.evaluated_scores else "the law's",
         "seeds": len(study.axes["seed"]),
         "draws": independent_draws(study),
-        "confidence": f"{study.document.compare.confidence:.0%}",
+        "confidence": f"{study.compare.confidence:.0%}",
     }
 
 

@@ -36,11 +36,21 @@ def _always(study: Study, name: str) -> bool:
     return True
 
 
+def _of_family(study: Study, name: str) -> bool:
+    return study.document.data is None
+
+
+def _of_file(study: Study, name: str) -> bool:
+    return study.document.data is not None
+
+
 def _trained(study: Study, name: str) -> bool:
-    return bool(study.trained_networks)
+    return bool(study.trained_networks) and _of_family(study, name)
 
 
 def _scanned(study: Study, name: str) -> bool:
+    if study.document.data:
+        return False
     axes = [axis for axis in study.condition_axes if not axis.startswith(("train.", "fit."))]
     return any(len(study.axes[axis]) > 1 and not isinstance(study.axes[axis][0], str) for axis in axes)
 
@@ -65,6 +75,13 @@ class Figure(NamedTuple):
 
 
 FIGURES: dict[str, Figure] = {
+    "profile": Figure(
+        "scoregap.report.figures.profile:profile", "scoregap.analysis.profiles:curves", _of_file,
+        "Modes that are resolved at noise variance t: eigenvalues of G = I + t J above 1/2, mean over points, n(t), "
+        "and the trace of G; time runs from right to left. gaussian: score of the Gaussian with the data's covariance. "
+        "Bands: intervals over seeds, or of one or two seeds over points. Bars: shoulders, ranges of t in which n "
+        "rises at less than half of the steepest rate, at the n in their middle, one for each seed that has one.",
+    ),
     "claims": Figure(
         "scoregap.report.figures.claims:overview", "claims", _compared,
         "The paper's quantitative claims (rows) in every cell and for every network (columns). Squares: whether the "
@@ -73,14 +90,14 @@ FIGURES: dict[str, Figure] = {
         "a yellow square with a green dot: draws of F scatter too much to judge the law. The numbers: claims.csv.",
     ),
     "forest": Figure(
-        "scoregap.report.figures.forest:of_run", "outcome", _always,
+        "scoregap.report.figures.forest:of_run", "outcome", _of_family,
         "Residuals in units of the margin: how far every phase time is from the exact score's, over the study's "
         "margin (left), and how far every metric is from the accepted baseline, over its own (right). The grey "
         "band is what is allowed. Bars are intervals over seeds; arrows stand for what is beyond the axis; the "
         "farthest come first.",
     ),
     "gaps": Figure(
-        "scoregap.report.figures.cells:gaps", "scoregap.analysis.cells:gaps", _always,
+        "scoregap.report.figures.cells:gaps", "scoregap.analysis.cells:gaps", _of_family,
         "Width of the gap at every true group boundary against noise variance t; time runs from right to left. "
         "law: random-matrix law of the flat manifold. gaussian: score of the Gaussian with the data's covariance, "
         "what a network sees that sees no curvature. exact: exact score on the same points. Thin lines are seeds, "
@@ -89,7 +106,7 @@ FIGURES: dict[str, Figure] = {
         "missed.",
     ),
     "phase_times": Figure(
-        "scoregap.report.figures.cells:phase_times", "scoregap.analysis.cells:phase_times", _always,
+        "scoregap.report.figures.cells:phase_times", "scoregap.analysis.cells:phase_times", _of_family,
         "Opening, maximum and closing of the first intermediate gap, and consolidation of the final gap, against "
         "curvature, or the first other axis of numbers. A network is drawn at the median exact time multiplied by "
         "its mean ratio to exact; bars are Student intervals of that ratio over seeds: of what "
@@ -180,13 +197,13 @@ FIGURES: dict[str, Figure] = {
         "closing (below). Bands are Student's intervals over seeds.",
     ),
     "dimension": Figure(
-        "scoregap.report.figures.cells:dimension", "scoregap.analysis.cells:dimension", _always,
+        "scoregap.report.figures.cells:dimension", "scoregap.analysis.cells:dimension", _of_family,
         "Modes above the widest visible gap, found without the true groups, against noise variance t. Shading: the "
         "phases of the exact score. Trivial: no gap has opened; coverage: intermediate gaps are open; "
         "consolidation: the final gap is wider than one half. 0: no visible gap.",
     ),
     "histograms": Figure(
-        "scoregap.report.figures.cells:histograms", "scoregap.analysis.cells:histograms", _always,
+        "scoregap.report.figures.cells:histograms", "scoregap.analysis.cells:histograms", _of_family,
         "Eigenvalues gamma of G = I + t J over all seeds and points, near the exact times at which the first gap "
         "is widest and at which the final gap opens, and well inside the last phase: 0 normal to the manifold, 1 "
         "along it. Grey: exact; lines: networks. Black, for flat manifolds: the random-matrix density of gamma = v "
@@ -197,10 +214,11 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.cells:spectra", "scoregap.analysis.cells:spectra", _always,
         "Eigenvalues of the symmetric part of t J (J the Jacobian of the score) against their index, one line per "
         "noise variance t, dark for small t. Tangent directions rise to 0 and normal directions fall to -1 as t "
-        "falls. Dotted: ends of the true variance groups; red: the true dimension m. One seed, mean over points.",
+        "falls. Dotted: ends of the true variance groups; red: the true dimension m, where they are known. One seed, "
+        "mean over points.",
     ),
     "alignment": Figure(
-        "scoregap.report.figures.cells:alignment", "scoregap.analysis.cells:alignment", _always,
+        "scoregap.report.figures.cells:alignment", "scoregap.analysis.cells:alignment", _of_family,
         "Mean cosine of the principal angles between the true tangents of every variance group and the "
         "eigenvectors of t J that stand in their place, against noise variance t; 1 is the same subspace. "
         "Networks: mean over seeds with the range as a band. Markers lie on the threshold, at the median time at "
@@ -361,8 +379,8 @@ def open_run(cube: Any) -> Run:
         study = replace(load(path, run=False), of_cube=datasets[0].attrs.get("fingerprint", ""))
     found = []
     for part in study.parts:
-        of_d = {(ds.attrs.get("block", ""), int(ds.ambient_dim.values[0])): ds for ds in datasets}
-        own = [of_d[part.block, d] for d in part.axes["ambient_dim"] if (part.block, d) in of_d]
+        of_d = {(ds.attrs.get("block", ""), ds.sizes["mode"]): ds for ds in datasets}
+        own = [of_d[part.block, d] for d in part.dims if (part.block, d) in of_d]
         if own:
             found.append((part, own))
     kept = None

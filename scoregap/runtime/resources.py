@@ -23,7 +23,7 @@ import math
 from typing import NamedTuple
 
 from scoregap.data import FAMILIES
-from scoregap.scores import EXACT
+from scoregap.scores import EXACT, of_clean_data
 from scoregap.study import Cell, Job, Study
 
 NESTED = 300  # MB of the two Snakemakes that a job of a cluster runs in
@@ -57,7 +57,7 @@ def of_study(stage: str, study: Study) -> Request:
     """What the stages cube, compare and report need, which gather all cells of a study."""
     cells = study.size
     spectrum = study.document.spectrum
-    spectra = 8e-6 * cells * spectrum.times.count * spectrum.points * 2 * (max(study.axes["ambient_dim"]) + 4)
+    spectra = 8e-6 * cells * spectrum.times.count * spectrum.points * 2 * (max(study.dims) + 4)
     megabytes = {"cube": 2 * PYTHON + 0.05 * cells, "compare": 350 + 0.1 * cells, "report": 450 + spectra}[stage]
     return _request(megabytes, 0.5 * cells, 0)
 
@@ -67,7 +67,7 @@ def _request(megabytes: float, seconds: float, gpus: int) -> Request:
 
 
 def _train(cell: Cell, cells: int) -> tuple[float, float]:
-    train, d, width = cell.training, cell["ambient_dim"], _width(cell)
+    train, d, width = cell.training, cell.dim, _width(cell)
     weights, rows = _weights(cell), train.levels * train.samples
     # weights, gradients, moments, averages; features of every layer; points drawn ahead, in blocks
     member = 40 * weights + (rows + HELD_OUT) * (64 * train.depth * width + 800 * d)
@@ -76,7 +76,7 @@ def _train(cell: Cell, cells: int) -> tuple[float, float]:
 
 
 def _spectrum(cell: Cell, cells: int) -> tuple[float, float]:
-    spectrum, d = cell.spectrum, cell["ambient_dim"]
+    spectrum, d = cell.spectrum, cell.dim
     matrices = spectrum.times.count * spectrum.points
     entries = min(matrices * d * d, max(JACOBIANS, d * d))  # of one chunk of points, or of one point
     measured = cell.trained or spectrum.step is not None  # or known in closed form
@@ -87,7 +87,7 @@ def _spectrum(cell: Cell, cells: int) -> tuple[float, float]:
 
 
 def _dimension(cell: Cell, cells: int) -> tuple[float, float]:
-    dimension, d = cell.dimension, cell["ambient_dim"]
+    dimension, d = cell.dimension, cell.dim
     assert dimension is not None  # or the study has no such stage
     scores = dimension.points * dimension.draws * d
     megabytes = 1e-6 * (60 * scores * d + 32 * dimension.data_points**2)
@@ -95,12 +95,13 @@ def _dimension(cell: Cell, cells: int) -> tuple[float, float]:
     seconds = dimension.times.count * (
         dimension.points * 5 * _jacobian(cell) + evaluations * (_weights(cell) / 1e10 + _sampling(cell))
     )
-    of_data = 120.0 if dimension.of_data and cell["network"] == EXACT else 0.0
+    whose = of_clean_data(cell.data is not None)
+    of_data = 120.0 if dimension.of_data and cell["network"] == whose else 0.0
     return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * (seconds + of_data)
 
 
 def _sample(cell: Cell, cells: int) -> tuple[float, float]:
-    sampling, d, m = cell.sampling, cell["ambient_dim"], cell.manifold_dim
+    sampling, d, m = cell.sampling, cell.dim, cell.manifold_dim
     assert sampling is not None  # or the study has no such stage
     times, points = sampling.switches, sampling.points
     steps = times.count + math.log(times.stop / times.start) / math.log(sampling.ratio)
@@ -116,32 +117,37 @@ def _sample(cell: Cell, cells: int) -> tuple[float, float]:
 
 def _fit(cell: Cell, cells: int) -> tuple[float, float]:
     spectrum = cell.spectrum
-    values = spectrum.times.count * spectrum.points * cell["ambient_dim"]
+    values = spectrum.times.count * spectrum.points * cell.dim
     return PYTHON + 48e-6 * cells * values, cells * (1 + 5e-5 * values) * cell.fit.resamples / 200
 
 
 def _width(cell: Cell) -> int:
     """Features of a network's layers; families without a width have 128, or d."""
-    return int(cell["network"].partition("-")[2] or max(128, cell["ambient_dim"]))
+    return int(cell["network"].partition("-")[2] or max(128, cell.dim))
 
 
 def _weights(cell: Cell) -> float:
     """Number of weights of a network, or so; a closed form has d^2, as much work."""
-    d = cell["ambient_dim"]
+    d = cell.dim
     return _width(cell) * (3 * cell.training.depth * _width(cell) + 2 * d) if cell.trained else d * d
 
 
 def _jacobian(cell: Cell) -> float:
     """Seconds for one Jacobian, its eigenvalues and its singular values."""
-    d = cell["ambient_dim"]
+    d = cell.dim
     return 2e-3 + 5e-9 * d**3 + d * _weights(cell) / 1e10
 
 
 def _sampling(cell: Cell) -> float:
     """Seconds that the exact score of one point takes on top, where it is sampled."""
-    return SAMPLED if FAMILIES[cell["family"]].exact == "sampled" else 0.0
+    return SAMPLED if cell.manifold and FAMILIES[cell["family"]].exact == "sampled" else 0.0
 
 
 def _data(cell: Cell, copies: int) -> float:
     """MB of training sets."""
-    return 24e-6 * copies * (cell.manifold.dataset_size or 0) * cell["ambient_dim"]
+    if cell.data:
+        size = cell.data.dataset_size
+        size = size if isinstance(size, int) else len(cell.truth().parts["training"])
+    else:
+        size = cell.of_family.dataset_size or 0
+    return 24e-6 * copies * size * cell.dim

@@ -55,6 +55,11 @@ UNTRAINED = tuple(KINDS)
 REFERENCES = tuple(name for name, kind in KINDS.items() if kind.reference)  # most exact first
 
 
+def of_clean_data(from_file: bool) -> str:
+    """The value of the axis network in whose cells is made what is of clean data, and of no score."""
+    return "gaussian" if from_file else EXACT
+
+
 def kind(name: str) -> Kind:
     """The kind of a value of the axis network: what no network can be called is a score that the study declares."""
     return KINDS.get(name, NETWORK if networks.is_name(name) else MODEL)

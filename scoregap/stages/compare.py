@@ -1,4 +1,4 @@
-"""Compare fitted phase times with theory, and test the paper's claims.
+"""Compare fitted phase times with theory, and test the paper's claims; of data from a file, profiles of its scores.
 
 study, cube -> comparison.csv (every number), claims.csv (the paper's claims), their checksums NAME.csv.json,
 findings.jsonl (all tables, as data for the report), and comparison.txt (the tables for a terminal)
@@ -23,12 +23,18 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings:
     loaded = load(study)
     claim(*files_of_table(out), *files_of_table(claims), (table, TEXT), (findings, TABLES))
     parts = cubes.datasets(loaded, cube)
-    frame, tables = comparison.compare(parts), analysis.every_table(parts)
+    tables = analysis.every_table(parts)
     tested = tables[analysis.CLAIMS]
+    if loaded.document.data:
+        frame = analysis.profile_of(parts, tables)
+        head = analysis.profiles.as_text(loaded, frame, parts[0][1][0].attrs["data"])
+    else:
+        frame = comparison.compare(parts)
+        head = comparison.as_text(loaded, frame)
     said = [line for part, datasets in parts for line in analysis.Tables(part, datasets, tables).lines()]
     said += ["", *analysis.claims.lines(tested)] if len(tested) else []
     said += ["", f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
-    write_text(table, comparison.as_text(loaded, frame) + "".join(f"{line}\n" for line in said), TEXT)
+    write_text(table, head + "".join(f"{line}\n" for line in said), TEXT)
     of = loaded.fingerprint("compare")
     write_tables(findings, tables, of)
     write_table(claims, as_csv(loaded, tested), of)

@@ -26,6 +26,7 @@ from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.store.spool import Spool, block, regions
 from scoregap.study import Study, load
+from scoregap.study.schema import table
 from scoregap.study.stages import STAGES
 
 STAGE = [stage.name for stage in STAGES].index("cube") + 1  # stages up to this one
@@ -81,6 +82,7 @@ def provenance(study: Study) -> dict[str, str]:
         "revision": revision(),
         "versions": ", ".join([f"python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]),
         "machine": f"{platform.system()} {platform.machine()}",
+        **({"data": table(study.document.data, study.path.parent).describe()} if study.document.data else {}),
         "seeds": "sha256 of stream name and the cell's axis values (scoregap.study.Cell.seed)",
     }
 
@@ -95,11 +97,12 @@ def gather(
     spool: Spool | None = None,
 ) -> xr.Dataset:
     """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool."""
-    axes = study.axes | {"ambient_dim": (ambient_dim,)}
+    from_file = study.document.data is not None
+    axes = study.axes if from_file else study.axes | {"ambient_dim": (ambient_dim,)}
     cells = list(study.expand(axes))
     coords = coordinates(cells)
     shape = tuple(len(values) for values in axes.values())
-    present = {name: one for name, one in variables.VARIABLES.items() if set(one.dims) <= coords.keys()}
+    present = variables.of_cube(coords, from_file)
     full = spool.full if spool else np.full
     data = {
         name: variables.empty(name, (*shape, *(len(coords[dim]) for dim in variable.dims)), full)
@@ -108,7 +111,7 @@ def gather(
     place = {cell.values: i for i, cell in enumerate(cells)}
     jobs = (study.whole or study).jobs  # which may have seeds that are of other blocks
     for job in (jobs[id] for id in study.jobs):
-        if job.axes["ambient_dim"] != (ambient_dim,):
+        if job.dims != (ambient_dim,):
             continue
         folders = {"spectrum": spectra, "fit": fits, "dimension": dimensions, "sample": samples}
         for stage, folder in folders.items():
@@ -117,7 +120,7 @@ def gather(
             path = folder / f"{job.id}.zarr.zip"
             if absent(path):
                 continue
-            arrays, keys = read_job(path, job.keys(stage), variables.made(stage, job.first.dimension))
+            arrays, keys = read_job(path, job.keys(stage), variables.made(stage, job.first.dimension, from_file))
             if keys != job.keys(stage):
                 raise InputError("is not of this study as it is now", file=path, allowed=f"rerun {stage}")
             here = [i for i, cell in enumerate(job.cells) if cell.values in place]
@@ -137,13 +140,18 @@ def gather(
                 rows[index] = values[here]
             if spool:
                 spool.forget()
-    add_references(data, axes)
-    coords |= {
-        axis: np.array(values, object) if isinstance(values[0], str) else np.array(values)
-        for axis, values in axes.items()
-    }
+    if not from_file:
+        add_references(data, axes)
+    coords |= {axis: labels(values) for axis, values in axes.items()}
     dims = {name: (*axes, *variable.dims) for name, variable in present.items()}
     return xr.Dataset({name: (dims[name], array) for name, array in data.items()}, coords)
+
+
+def labels(values: tuple) -> np.ndarray:
+    """Values of an axis as a coordinate: numbers, or texts if one of them is a text."""
+    return (
+        np.array([str(one) for one in values], object) if any(isinstance(v, str) for v in values) else np.array(values)
+    )
 
 
 def coordinates(cells) -> dict[str, np.ndarray]:
@@ -153,19 +161,20 @@ def coordinates(cells) -> dict[str, np.ndarray]:
     """
     times = max((cell.spectrum.times.values for cell in cells), key=len)
     gaps = max(cell.gaps for cell in cells)
-    return {
+    shared = {
         "time": times,
         "point": np.arange(max(cell.spectrum.points for cell in cells)),
-        "mode": np.arange(cells[0]["ambient_dim"]),
-        "group": np.arange(gaps),
-        "gap": np.arange(gaps),
-        "side": np.array(variables.SIDES, object),
+        "mode": np.arange(cells[0].dim),
         "estimator": np.array(variables.ESTIMATORS, object),
         "evaluation": np.arange(variables.EVALUATIONS),
         "level": variables.training_levels(cells[0].spectrum.times),
         **(variables.of_dimension(cells[0].dimension) if cells[0].dimension else {}),
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
     }
+    if cells[0].data:
+        return shared | {"shoulder": np.arange(variables.SHOULDERS), "found": np.arange(variables.FOUND)}
+    groups = {name: np.arange(gaps) for name in ("group", "gap")}
+    return shared | groups | {"side": np.array(variables.SIDES, object)}
 
 
 def add_references(data: dict[str, np.ndarray], axes: dict[str, tuple]) -> None:

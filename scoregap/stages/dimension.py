@@ -5,7 +5,8 @@ study, job (and its weights, if it was trained) -> estimates file (.zarr.zip)
 Estimators of a score are given the cell's score at a few points x_0 and noise variances t: spectra are of the Jacobian
 at x_0 + sqrt(t) w, as in the spectrum stage; `normal_bundle` has its own w around x_0; FLIPD is at x_0 itself. Points
 and draws are the same at every t and for every network of a seed. Estimators of data do not depend on the score: they
-are given clean data, once per manifold, in the cell of the exact score.
+are given clean data, once per manifold, in the cell of the exact score; of data from a file, points of the training
+part, in the cell of the Gaussian.
 
 A cost is the number of evaluations of the score, or of products with its Jacobian, that one estimate needs. The stage
 may share a Jacobian between estimators; seconds are in the log and in Snakemake's benchmark file.
@@ -18,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from scoregap import InputError, members, trained, variables
-from scoregap.data.capabilities import Groups
+from scoregap.data.capabilities import Groups, Recorded
 from scoregap.measure import dimension
 from scoregap.runtime.progress import Heartbeat
-from scoregap.scores import EXACT
+from scoregap.scores import of_clean_data
 from scoregap.scores.base import Score, chunks
 from scoregap.study import Cell, load
 from scoregap.study.schema import Dimension
@@ -59,15 +60,19 @@ def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heart
     """Every variable that the section asks for, for one cell. found: of its job; beat: told of every time."""
     coords = variables.of_dimension(settings)
     result = variables.blank(
-        variables.made("dimension", settings), {dim: len(values) for dim, values in coords.items()}
+        variables.made("dimension", settings, cell.data is not None),
+        {dim: len(values) for dim, values in coords.items()},
     )
-    truth, d = cell.truth(), cell["ambient_dim"]
+    truth, d = cell.truth(), cell.dim
     rng = np.random.default_rng(cell.seed("points"))
     clean, latents = truth.sample(rng, settings.points)
     if isinstance(truth, Groups):
         result["point_dimension"][:] = np.where(truth.gaps_at(latents), truth.boundaries, 0).max(1)
-    if settings.of_data and cell["network"] == EXACT:
-        data, _ = truth.sample(np.random.default_rng(cell.seed("dataset")), settings.data_points)
+    if settings.of_data and cell["network"] == of_clean_data(cell.data is not None):
+        if isinstance(truth, Recorded):
+            data = truth.training(settings.data_points)
+        else:
+            data, _ = truth.sample(np.random.default_rng(cell.seed("dataset")), settings.data_points)
         result["data_estimate"][:] = [of_data(name, data, settings) for name in settings.of_data]
     if not settings.of_score:
         return result

@@ -12,7 +12,7 @@ from scoregap import InputError, members, variables
 from scoregap.data.capabilities import Groups, Law
 from scoregap.laws import random_matrix
 from scoregap.laws import times as theory
-from scoregap.measure import gaps, phases
+from scoregap.measure import gaps, phases, profile
 from scoregap.runtime.progress import Heartbeat
 from scoregap.store.jobs import read_job
 from scoregap.study import Cell, load
@@ -23,7 +23,9 @@ LAWS = ("law", "corrected")
 def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
     """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
     loaded = load(study).job(job)
-    arrays, keys = read_job(spectra, loaded.keys("spectrum"), variables.made("spectrum"))
+    arrays, keys = read_job(
+        spectra, loaded.keys("spectrum"), variables.made("spectrum", from_file=loaded.first.data is not None)
+    )
     if keys != loaded.keys("spectrum"):
         raise InputError("is not of this study as it is now", file=spectra, allowed="rerun spectrum")
     place = {key: i for i, key in enumerate(keys)}
@@ -45,8 +47,10 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
         "group": cell.gaps,
         "side": len(variables.SIDES),
         "estimator": len(variables.ESTIMATORS),
+        "shoulder": variables.SHOULDERS,
+        "found": variables.FOUND,
     }
-    result = variables.blank(variables.made("fit"), sizes)
+    result = variables.blank(variables.made("fit", from_file=cell.data is not None), sizes)
     if isinstance(truth, Groups):
         fit_gaps(result, cell, truth, measured)
     if measured["status"] == 1:
@@ -56,7 +60,58 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
             blind = gaps.blind(eigenvalues[known], settings.significance, settings.visibility)
             result["dimension"][known, 0], result["gap_count"][known] = blind[:2]
             result["dimension_overall"][0], result["gap_count_overall"][...] = blind[2:]
+        if cell.data and known.any():
+            fit_profile(result, cell, eigenvalues, known)
     return result
+
+
+def fit_profile(result: members.Result, cell: Cell, eigenvalues: np.ndarray, known: np.ndarray) -> None:
+    """Fill in what needs no true gaps: modes that are resolved, their phases, gaps found blind.
+
+    eigenvalues: (T, points, modes) of t J; known: (T,) whether they are.
+    """
+    t, spectra, settings = cell.spectrum.times.values[known], eigenvalues[known], cell.fit
+    n, trace, modes = profile.resolved(spectra), profile.traces(spectra), spectra.shape[-1]
+    found = profile.profile(t, n.mean(1), modes)
+    rng = np.random.default_rng(cell.seed("bootstrap"))
+    ends = profile.intervals(t, n, trace, modes, found, settings.resamples, settings.confidence, rng)
+    result["modes"][known], result["trace"][known], result["phase"][known] = n.mean(1), trace.mean(1), found.phases
+    result["t_first"][...] = found.first
+    for i, side in enumerate(("low", "high")):
+        result[f"modes_{side}"][known], result[f"trace_{side}"][known] = ends.n[i], ends.trace[i]
+        result[f"t_first_{side}"][...] = ends.first[i]
+    last = found.shoulders[-variables.SHOULDERS :]
+    for k, (one, own, share) in enumerate(
+        zip(last, ends.shoulders[-len(last) :], ends.shares[-len(last) :], strict=True) if last else ()
+    ):
+        result["shoulder_share"][k] = share
+        result["shoulder_end_state"][k] = variables.MEASURED if one.ended else variables.BELOW
+        for name, (low, high) in own.items():
+            result[f"shoulder_{name}"][k] = getattr(one, name)
+            result[f"shoulder_{name}_low"][k], result[f"shoulder_{name}_high"][k] = low, high
+    fit_found_gaps(result, t, spectra, settings, rng)
+
+
+def fit_found_gaps(result: members.Result, t: np.ndarray, spectra: np.ndarray, settings, rng) -> None:
+    """Fill in the gaps that last over times: how wide each is where it is widest, with its interval over points."""
+    lasting = gaps.lasting(spectra, settings.significance, settings.visibility)
+    if not lasting:
+        return
+    width = gaps.widths(spectra.mean(1), lasting)  # (T, gaps)
+    lasting = sorted(np.array(lasting)[np.argsort(-width.max(0), kind="stable")][: variables.FOUND].tolist())
+    width = gaps.widths(spectra.mean(1), lasting)
+    widest = width.argmax(0)
+    points = spectra.shape[1]
+    weights = rng.multinomial(points, np.full(points, 1 / points), settings.resamples) / points
+    tails = 50 * (1 - settings.confidence), 50 * (1 + settings.confidence)
+    for k, (gap, place) in enumerate(zip(lasting, widest, strict=True)):
+        drawn = gaps.widths(weights @ spectra[place], [gap])[:, 0]
+        result["found_gap"][k], result["found_gap_width"][k], result["found_gap_time"][k] = (
+            gap,
+            width[place, k],
+            t[place],
+        )
+        result["found_gap_width_low"][k], result["found_gap_width_high"][k] = np.percentile(drawn, tails)
 
 
 def fit_gaps(result: members.Result, cell: Cell, truth: Groups, measured: members.Result) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from scoregap import DamagedFile, InputError, analysis, cubes
 from scoregap.analysis import comparison
+from scoregap.analysis.tables import written
 from scoregap.regression import baselines
-from scoregap.report import figures, kept, page, registry
+from scoregap.report import data_page, figures, kept, page, registry
 from scoregap.store.files import write_bytes, write_text
 from scoregap.store.ownership import claim
 from scoregap.study import load
@@ -30,7 +31,7 @@ def run(
     loaded = load(study)
     names = registry.names(loaded)
     claim((html, page.KIND), *((path(out, name), figures.KIND) for name in names))
-    frame = comparison.read(loaded, numbers)
+    numbered = written(loaded, numbers) if loaded.document.data else comparison.read(loaded, numbers)
     parts = cubes.datasets(loaded, cube)
     drawn = registry.Run(loaded, parts, cube.parent, baseline, analysis.read(loaded, findings))
     failed = {name: draw(drawn, name, out) for name in names}
@@ -39,7 +40,12 @@ def run(
     pictures = {name: path(out, name).read_bytes() for name in names}
     lines = [line for part in drawn.parts.values() for line in part.tables.lines()]
     facts = attrs | {"device": device}
-    write_text(html, page.write(loaded, frame, drawn.claims, lines, pictures, failed, facts), page.KIND)
+    if isinstance(numbered, str):
+        profiles = [(part.study, part.tables["profile"]) for part in drawn.parts.values()]
+        text = data_page.write(loaded, profiles, lines, pictures, failed, facts)
+    else:
+        text = page.write(loaded, numbered, drawn.claims, lines, pictures, failed, facts)
+    write_text(html, text, page.KIND)
     return [*(path(out, name) for name in names), html]
 
 

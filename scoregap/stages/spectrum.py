@@ -41,7 +41,7 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
 
 def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) -> dict[str, np.ndarray]:
     """Every variable of the stage for one cell of a job; beat: told of every time that is done."""
-    settings, d = cell.spectrum, cell["ambient_dim"]
+    settings, d = cell.spectrum, cell.dim
     t, points = settings.times.values, settings.points
     sizes = {
         "time": len(t),
@@ -52,9 +52,10 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         "evaluation": variables.EVALUATIONS,
         "level": variables.LEVELS,
     }
-    result = variables.blank(variables.made("spectrum"), sizes)
+    result = variables.blank(variables.made("spectrum", from_file=cell.data is not None), sizes)
     for name, values in of_job.curves(cell).items():
-        result[name][:] = values
+        if name in result:
+            result[name][:] = values
     if of_job.diverged(cell):
         result["status"][...] = 2
         return result
@@ -67,6 +68,8 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     rng = np.random.default_rng(cell.seed("points"))
     clean, places = data.sample(rng, points)
     noise = rng.standard_normal(clean.shape)
+    if cell.data:
+        result["point_row"][:] = places[:, 0]
     if isinstance(data, Groups):
         result["has_gap"][:] = data.gaps_at(places)
     parts = chunks(points, d)

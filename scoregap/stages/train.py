@@ -107,7 +107,7 @@ def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weig
 def build(cells: list[Cell], data_std: list[float], axes: list[Axes] | None = None) -> Denoiser:
     """Untrained ensemble for these cells, each member initialised from its own seed. axes: of `axes_of`."""
     one, seeds = cells[0], [cell.seed("weights") % 2**63 for cell in cells]
-    return ensemble(one["network"], one["ambient_dim"], one.training, data_std, seeds, axes)
+    return ensemble(one["network"], one.dim, one.training, data_std, seeds, axes)
 
 
 def axes_of(cells: list[Cell], truths: list) -> list[Axes] | None:
@@ -209,7 +209,7 @@ def train(
         record.restore(state)
         print(f"resumed after step {state['step'][0]}", file=sys.stderr)
     alone = build(cells[:1], data_std[:1], axes and axes[:1])
-    flops = alone.flops(settings.levels, settings.samples, cells[0]["ambient_dim"])  # of a step of one member
+    flops = alone.flops(settings.levels, settings.samples, cells[0].dim)  # of a step of one member
     taken = int(state["step"][0]) if state else 0
     share = state["share"] if state else np.ones(len(cells))
     beat, saved = Heartbeat("step", settings.steps, taken), time.monotonic()

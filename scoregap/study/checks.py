@@ -11,14 +11,15 @@ from typing import Any, NoReturn
 
 from scoregap import InputError, brief
 from scoregap.data import FAMILIES, refusal
-from scoregap.scores import EXACT, UNTRAINED
-from scoregap.study.schema import AXES, Range, latents, some
+from scoregap.scores import EXACT, UNTRAINED, of_clean_data
+from scoregap.study.schema import AXES, Range, latents, some, table
 
 MOST_CELLS = 10**6
+SPLITS = 16  # seeds whose split of a file is looked at; others are when they are used
 
 
-def check_study(study) -> None:
-    """Raises InputError for the first mistake."""
+def check_study(study, run: bool = True) -> None:
+    """Raises InputError for the first mistake. run: whether a file of data has to be there."""
     size = sum(part.size for part in study.parts)  # of the cube
     if size > MOST_CELLS:
         raise InputError(
@@ -29,9 +30,14 @@ def check_study(study) -> None:
     _blocks(study)
     for part in study.parts:
         _sections(part)
-        _dimensions(part)
-        _fractions(part)
-        _geometry(part)
+        if study.document.data is None:
+            _dimensions(part)
+            _fractions(part)
+            _geometry(part)
+        else:
+            _scores_of_data(part)
+            if run:
+                _points(part)
 
 
 def _blocks(study) -> None:
@@ -76,7 +82,7 @@ def _sections(study) -> None:
     trained = bool(study.trained_networks)
     if trained and study.document.train is None:
         refuse("train", "the axis network has values that need training", problem="is missing")
-    for manifold in study.sections["manifold"].values():
+    for manifold in filter(None, study.sections["manifold"].values()):
         if "empirical" in study.axes["network"] and manifold.dataset_size is None:
             refuse("manifold.dataset_size", "the axis network has the value 'empirical'", problem="is missing")
     spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
@@ -84,10 +90,11 @@ def _sections(study) -> None:
         refuse("spectrum.step", "the method 'exact' takes no step", spectrum.step)
     measured: list[tuple[str, Range]] = [("spectrum.times", spectrum.times)]
     if dimension:
-        if (data := dimension.of_data) and EXACT not in study.axes["network"]:
+        whose = of_clean_data(study.document.data is not None)
+        if (data := dimension.of_data) and whose not in study.axes["network"]:
             refuse(
                 "dimension.estimators",
-                f"estimators of data go with the value {EXACT!r} of the axis network, which the study does not have",
+                f"estimators of data go with the value {whose!r} of the axis network, which the study does not have",
                 data[0],
             )
         if "local_pca" in data and dimension.neighbours >= dimension.data_points:
@@ -171,22 +178,83 @@ def _of_axis(study, axis: str) -> tuple[str, ...]:
 
 def _covariance(study, train, refuse) -> None:
     """There are points enough for every direction that the data have."""
-    needed = max(study.axes["ambient_dim"])
+    needed = max(study.dims)
     least = f"the preconditioning covariance needs as many points as dimensions, {needed}, at least"
     if train.covariance_points < needed:
         refuse("train.covariance_points", least, train.covariance_points)
-    for manifold in study.sections["manifold"].values():
-        if manifold.dataset_size is not None and manifold.dataset_size < needed:
-            refuse("manifold.dataset_size", least, manifold.dataset_size)
+    for section in ("manifold", "data"):
+        for one in filter(None, study.sections[section].values()):
+            if isinstance(one.dataset_size, int) and one.dataset_size < needed:
+                refuse(f"{section}.dataset_size", least, one.dataset_size)
 
 
 def _posterior(study, refuse) -> None:
     """The law that networks are trained on is one whose posterior is known: that of fresh points of such a family."""
+    if study.document.data:
+        refuse("train.target", "the posterior of data from a file is not known: should be 'sample'", "posterior")
     for name in study.axes["family"]:
         if FAMILIES[name].exact == "unknown":
             refuse("train.target", f"the posterior of {name} is not known: should be 'sample'", "posterior")
     if any(manifold.dataset_size is not None for manifold in study.sections["manifold"].values()):
         refuse("train.target", "with a training set (manifold.dataset_size) it should be 'sample'", "posterior")
+
+
+def _scores_of_data(study) -> None:
+    """Whose law is not known has no exact score."""
+    if EXACT in study.axes["network"]:
+        raise InputError(
+            file=study.path, key="axes.network", value=EXACT,
+            allowed="the law of data from a file is not known: should be gaussian, empirical or a network",
+        )  # fmt: skip
+
+
+def _points(study) -> None:
+    """The file has the points and the classes that are asked for, and its levels are finer than the noise."""
+    of = next(iter(study.sections["data"].values()))
+    least = table(of, study.path.parent).least_time
+
+    def refuse(key: str, value: Any, allowed: str) -> NoReturn:
+        raise InputError(file=study.path, key=key, value=value, allowed=allowed)
+
+    document = study.document
+    measured = [("spectrum.times", document.spectrum.times)]
+    measured += [("dimension.times", document.dimension.times)] if document.dimension else []
+    for key, times in measured:
+        if times.start < least:
+            refuse(
+                f"{key}.start", times.start,
+                f"the values of {of.source} are quantised, and below t = step^2 / 12 = {least:.3g} spectra are those "
+                f"of the grid of levels: should be at least {least:.3g}",
+            )  # fmt: skip
+    if document.dimension and document.spectrum.points_from == "held-out":
+        asked = max(document.spectrum.points, document.dimension.points)
+    else:
+        asked = document.spectrum.points
+    alike = study.axes | {"network": study.axes["network"][:1], "seed": study.axes["seed"][:SPLITS]}
+    alike |= {axis: alike[axis][:1] for section in ("train", "fit") for axis in study.axes_of(section)}
+    for cell in study.expand(alike):
+        found, label = cell.truth(), cell.data.label
+        here = f" of class {label}" if label != "all" else ""
+        if here and str(label) not in found.of.classes:
+            classes = some(found.of.classes) or "none, as there are no labels"
+            refuse("axes.class" if "class" in study.axes else "data.label", label, f"classes are {classes}")
+        parts = {name: len(rows) for name, rows in found.parts.items()}
+        if parts["training"] < 2:
+            refuse("data.held_out", cell.data.held_out, f"leaves {parts['training']} points{here} to train on")
+        if parts[found.measured] < asked:
+            refuse(
+                "spectrum.points" if asked == document.spectrum.points else "dimension.points", asked,
+                f"the {found.measured} part has {parts[found.measured]} points{here} in seed {cell['seed']}",
+            )  # fmt: skip
+        size = cell.data.dataset_size
+        if isinstance(size, int) and size > parts["training"]:
+            key = "axes.dataset_size" if "dataset_size" in study.axes else "data.dataset_size"
+            refuse(key, size, f"the training part has {parts['training']} points{here} in seed {cell['seed']}")
+        if document.dimension and document.dimension.of_data and document.dimension.data_points > parts["training"]:
+            refuse(
+                "dimension.data_points", document.dimension.data_points,
+                f"the training part has {parts['training']} points{here} in seed {cell['seed']}",
+            )  # fmt: skip
 
 
 def _geometry(study) -> None:
@@ -214,7 +282,7 @@ def _geometry(study) -> None:
                 f"{brief(name)} is not allowed with the section sampling", file=study.path, key="axes.family",
                 value=name, allowed=f"the distance from its manifold is not known: should be one of {near}",
             )  # fmt: skip
-        fractions = [group.fraction for group in cell.manifold.groups]
+        fractions = [group.fraction for group in cell.of_family.groups]
         total = math.fsum(fractions)
         if family.shares and abs(total - 1) > 1e-9:
             raise InputError(

@@ -26,8 +26,11 @@ from scoregap.scores import EXACT, MODEL, REFERENCES, kind
 from scoregap.study.checks import check_study
 from scoregap.study.schema import (
     AXES,
+    DATA_AXES,
     SECTIONS,
+    SHORT,
     Compare,
+    Data,
     Dimension,
     Document,
     Fit,
@@ -40,6 +43,7 @@ from scoregap.study.schema import (
     read_document,
     resolve,
     some,
+    table,
 )
 from scoregap.study.stages import STAGES
 
@@ -64,20 +68,23 @@ def digest(value: Any, length: int = 12) -> str:
 class Cell:
     """One point of the grid, with its sections resolved.
 
-    values: every axis and its value, in the study's order. declared: its score, if it is a model. The other fields are
-    the sections of the study after the axes that point into them (`train.steps`, `manifold.groups.1.std`) have been
+    values: every axis and its value, in the study's order. folder: of the study file. declared: its score, if it is a
+    model. The other fields are the sections of the study after the axes that point into them (`train.steps`,
+    `manifold.groups.1.std`) have been
     applied.
     """
 
     values: tuple[tuple[str, Any], ...]
+    folder: Path = field(compare=False)
     declared: Declared | None
-    manifold: Manifold
+    manifold: Manifold | None
+    data: Data | None
     train: Train | None
     spectrum: Spectrum
     dimension: Dimension | None
     sampling: Sampling | None
     fit: Fit
-    compare: Compare
+    compare: Compare | None
 
     def __getitem__(self, axis: str) -> Any:
         return self._by_axis[axis]
@@ -97,6 +104,17 @@ class Cell:
         return self.train
 
     @property
+    def dim(self) -> int:
+        """d, the dimension of the points."""
+        return self.data.dim if self.data else self["ambient_dim"]
+
+    @property
+    def of_family(self) -> Manifold:
+        """The manifold section of a cell whose data are of a family."""
+        assert self.manifold is not None  # `load` has made sure
+        return self.manifold
+
+    @property
     def manifold_dim(self) -> int:
         """m, also where the axis gives it as a share of ambient_dim."""
         return latents(self["manifold_dim"], self["ambient_dim"])
@@ -104,15 +122,17 @@ class Cell:
     @property
     def groups(self) -> tuple[Group, ...]:
         """The variance groups with their numbers of latents, in the order of the study."""
-        counts = self.manifold.counts(self.manifold_dim, self.nested)
+        counts = self.of_family.counts(self.manifold_dim, self.nested)
         return tuple(
             Group(count, **group.model_dump(exclude={"fraction"}))
-            for count, group in zip(counts, self.manifold.groups, strict=True)
+            for count, group in zip(counts, self.of_family.groups, strict=True)
         )
 
     @property
     def gaps(self) -> int:
-        """Number of true gaps: one below each group, or below each dimension that a mixture has."""
+        """Number of true gaps: one below each group, or below each dimension that a mixture has; of data none."""
+        if self.data:
+            return 0
         return len(self.groups) if self.nested else len({group.count for group in self.groups})
 
     @property
@@ -123,7 +143,7 @@ class Cell:
     @property
     def settings(self) -> dict[str, Any]:
         """Settings of the manifold that its family reads, or that differ from their defaults."""
-        values = self.manifold.model_dump(exclude={"groups", "dataset_size"})
+        values = self.of_family.model_dump(exclude={"groups", "dataset_size"})
         reads = FAMILIES[self["family"]].reads
         return {
             name: value
@@ -141,9 +161,15 @@ class Cell:
         Axes that point into sections are in the sections, so an axis of `fit` does not retrain. Training is evaluated
         over the range of the spectra's times. Nothing reads the section of an optional stage but that stage.
         """
-        content = {axis: json.dumps(self[axis]) for axis in AXES} | code_of([self["family"]], [self["network"]])
+        content = {axis: json.dumps(self[axis]) for axis in self._axes}
+        content |= code_of([] if self.data else [self["family"]], [self["network"]])
         content |= _model(self.declared)
         return _digest_through(stage, self.has, content, self.spectrum, lambda name: self._as_json[name])
+
+    @property
+    def _axes(self) -> tuple[str, ...]:
+        """The axes that every study of its kind has."""
+        return DATA_AXES if self.data else AXES
 
     @cached_property
     def _as_json(self) -> dict[str, str]:
@@ -156,24 +182,43 @@ class Cell:
         `manifold`, `points` and `dataset` depend on dimensions and seed only, so that cells that differ in
         curvature, variances or network share their F, their points and their training set (paired comparisons);
         every other stream (`weights`, `data`) depends on all of AXES, so cells that differ in settings only are
-        paired too.
+        paired too. Of data from a file the former (and `split`) depend on the seed only.
         """
-        shared = stream in ("manifold", "points", "dataset")
-        axes = ("family", "ambient_dim", "manifold_dim", "seed") if shared else AXES
+        axes = self._axes
+        if stream in ("manifold", "points", "dataset", "split"):
+            axes = ("seed",) if self.data else ("family", "ambient_dim", "manifold_dim", "seed")
         return int(digest([stream, [(axis, self[axis]) for axis in axes]], length=16), 16)
 
     def truth(self):
-        """The cell's manifold: an instance of its family."""
+        """The cell's data: an instance of its family, or its part of a file. Raises InputError if that has changed."""
+        if self.data:
+            return self._points
         family = FAMILIES[self["family"]].load()
         return family(self["ambient_dim"], self.groups, self["curvature"], self.seed("manifold"), **self.settings)
 
+    @cached_property
+    def _points(self):
+        from scoregap.data.points import Points
+
+        assert self.data is not None
+        found = table(self.data, self.folder)
+        if found.sha256 != self.data.sha256:
+            raise InputError(
+                f"{self.data.source} has changed since", key="data.source", value=self.data.source,
+                allowed="should stay as it is while results are made of it",
+            )  # fmt: skip
+        part, label = self.spectrum.points_from, str(self.data.label)
+        return Points(found, self.seed("split"), self.seed("dataset"), self.data.held_out, part, label)
+
     def dataset(self):
         """(N, d) points of the training set; None where networks see fresh points without end."""
-        if self.manifold.dataset_size is None:
+        if self.data:
+            return self._points.training(self.data.dataset_size)
+        if self.of_family.dataset_size is None:
             return None
         from numpy.random import default_rng
 
-        return self.truth().sample(default_rng(self.seed("dataset")), self.manifold.dataset_size)[0]
+        return self.truth().sample(default_rng(self.seed("dataset")), self.of_family.dataset_size)[0]
 
 
 @dataclass(frozen=True)
@@ -197,6 +242,11 @@ class Job:
     def first(self) -> Cell:
         """Its first cell, without the others."""
         return next(self.study.expand({axis: values[:1] for axis, values in self.axes.items()}))
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Its dimension of the data space, d, in a tuple."""
+        return self.axes.get("ambient_dim") or self.study.dims
 
     @property
     def size(self) -> int:
@@ -224,12 +274,15 @@ class Job:
 
     def fingerprint(self, stage: str) -> str:
         """Changes when the keys of its cells' results of this stage do, or their order, without making the cells."""
-        content = {axis: json.dumps(self.axes[axis]) for axis in AXES}
-        content |= code_of(self.axes["family"], self.axes["network"])
+        axes = DATA_AXES if self.study.document.data else AXES
+        content = {axis: json.dumps(self.axes[axis]) for axis in axes}
+        content |= code_of(self.axes.get("family", ()), self.axes["network"])
         content |= _model(self.study.declared.get(self.axes["network"][0]))
         content["order"] = json.dumps([axis for axis, values in self.axes.items() if len(values) > 1])
 
         def sections(name: str) -> str:
+            if name == "data":  # its class may come before its size, or after it
+                content["data axes"] = json.dumps([axis for axis in self.axes if axis in SHORT])
             axes = [self.axes[axis] for axis in self.study.axes_of(name)]
             found = (self.study.sections[name][values] for values in itertools.product(*axes))
             return "[" + ",".join(_read(section, self.axes["network"][0]) for section in found) + "]"
@@ -245,6 +298,8 @@ def _model(declared: Declared | None) -> dict[str, str]:
 def _has(stage: str, trained: bool, sections: Cell | Document) -> bool:
     if stage == "train":
         return trained
+    if stage in ("manifold", "data"):
+        return getattr(sections, stage) is not None
     return stage not in OPTIONAL or getattr(sections, OPTIONAL[stage]) is not None
 
 
@@ -311,10 +366,27 @@ class Study:
         """The groups of the cube: name, part of the study, ambient_dim; without a name, if there is one only."""
         found = []
         for part in self.parts:
-            dims = part.axes["ambient_dim"]
+            dims = part.dims
             for d in dims:
                 found.append(("_".join(filter(None, [part.block, f"ambient_dim_{d}" * (len(dims) > 1)])), part, d))
         return found
+
+    @property
+    def manifold(self) -> Manifold:
+        """Its section manifold, of a study of families."""
+        assert self.document.manifold is not None  # `load` has made sure
+        return self.document.manifold
+
+    @property
+    def compare(self) -> Compare:
+        """Likewise."""
+        assert self.document.compare is not None
+        return self.document.compare
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """Dimensions of the data space, d: the values of an axis, or that of the points of a file."""
+        return (self.document.data.dim,) if self.document.data else self.axes["ambient_dim"]
 
     @property
     def condition_axes(self) -> list[str]:
@@ -351,12 +423,14 @@ class Study:
     def findings(self) -> list[str]:
         """Tables that `scoregap.analysis` can make of the study: whose axes it varies, for families with their law,
         or whose section it has."""
+        if self.document.data:
+            return ["profile", *(["data_dimensions"] if self.document.dimension else [])]
         exact = EXACT in self.axes["network"]
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
         trained_longer = bool(self.trained_networks) and len(self.axes.get("train.steps", ())) > 1
         extrapolated = len(self.axes.get("train.steps", ())) > 3 and len(self.axes.get("train.target", ())) > 1
-        flat, two_groups = self.axes["curvature"] == (0,), len(self.document.manifold.groups) == 2
+        flat, two_groups = self.axes["curvature"] == (0,), len(self.manifold.groups) == 2
         applies = {
             "finite_size": exact and lawful and several["ambient_dim"] and several["seed"],
             "gap_existence": (
@@ -392,11 +466,11 @@ class Study:
         for values in itertools.product(*(axes[axis] for axis in names)):
             sections = (found[tuple(values[i] for i in places)] for found, places in parts)
             declared = self.declared.get(values[positions["network"]])
-            yield Cell(tuple(zip(names, values, strict=True)), declared, *sections)
+            yield Cell(tuple(zip(names, values, strict=True)), self.path.parent, declared, *sections)
 
     def axes_of(self, section: str) -> list[str]:
         """The axes that point into a section."""
-        return [axis for axis in self.axes if axis.startswith(f"{section}.")]
+        return [axis for axis in self.axes if SHORT.get(axis, axis).startswith(f"{section}.")]
 
     @cached_property
     def sections(self) -> dict[str, dict[tuple, Any]]:
@@ -461,15 +535,18 @@ class Study:
     def resolved(self) -> dict[str, Any]:
         """The whole study with defaults filled in, as plain data, without what does not change results."""
         content = self.document.model_dump()
-        for section in set(OPTIONAL.values()):
+        for section in {*OPTIONAL.values(), "manifold", "data", "compare"}:
             if content[section] is None:
                 del content[section]
+        if content["spectrum"]["points_from"] == Spectrum.model_fields["points_from"].default:
+            del content["spectrum"]["points_from"]
         if content["train"]:
             del content["train"]["device"]
             for key in LATER:
                 if content["train"][key] == Train.model_fields[key].default:
                     del content["train"][key]
-        del content["compare"]["require"]
+        if "compare" in content:
+            del content["compare"]["require"]
         del content["trusted"]
         for one in content["scores"].values():
             del one["trusted"]
@@ -519,5 +596,5 @@ def load(path: Path | str, run: bool = True) -> Study:
         raise InputError(key="path", value=path, allowed="should be the path of a study file")
     path = Path(path)
     study = Study(path, *read_document(path, run))
-    check_study(study)
+    check_study(study, run)
     return study

@@ -9,7 +9,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from scoregap.study.schema import ALL, AXES, MOST_SEEDS, NO_AXIS, SECTIONS_WITH_AXES, Axis, Document
+from scoregap.study.schema import (
+    ALL,
+    AXES,
+    DATA_AXES,
+    MOST_SEEDS,
+    NO_AXIS,
+    SECTIONS_WITH_AXES,
+    SHORT,
+    Axis,
+    Document,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ITEM = "ITEM"  # in a path: any member of a list
@@ -21,7 +31,15 @@ def build() -> dict[str, Any]:
     described = schema["properties"]
     schema["$defs"]["Axes"] = _axes(schema)
     axes = {"$ref": "#/$defs/Axes"}
-    described["axes"] = {"description": described["axes"]["description"], "allOf": [axes], "required": list(AXES)}
+    described["axes"] = {"description": described["axes"]["description"], "allOf": [axes]}
+    of_family = {"required": ["manifold", "compare"], "properties": {"axes": {"required": list(AXES)}}}
+    absent: dict[str, Any] = {axis: False for axis in AXES if axis not in DATA_AXES}
+    of_data = {
+        "required": ["data"],
+        "properties": {"axes": {"required": list(DATA_AXES), "properties": absent}}
+        | dict.fromkeys(("manifold", "compare", "sampling"), False),
+    }
+    schema["if"], schema["then"], schema["else"] = {"required": ["data"]}, of_data, of_family
     (pattern,) = described["blocks"]["patternProperties"]
     described["blocks"]["patternProperties"][pattern] = axes
     described["blocks"]["additionalProperties"] = False
@@ -56,6 +74,8 @@ def _axes(schema: dict[str, Any]) -> dict[str, Any]:
                 "description": one["description"],
                 "anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_SEEDS}, _values(one)],
             }
+    of_data = dict(_leaves(schema, "data", schema["properties"]["data"]))
+    plain |= {axis: _values(of_data[path]) for axis, path in SHORT.items()}
     for section in SECTIONS_WITH_AXES:
         for path, one in _leaves(schema, section, schema["properties"][section]):
             if path not in NO_AXIS:
@@ -75,14 +95,15 @@ def _axes(schema: dict[str, Any]) -> dict[str, Any]:
 def _leaves(schema: dict[str, Any], path: str, one: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The numbers and texts of a section with their paths, in which ITEM stands for any member of a list."""
     description = one.get("description")
-    if "anyOf" in one:
-        one = next(choice for choice in one["anyOf"] if choice.get("type") != "null")
+    choices = [choice for choice in one.get("anyOf", ()) if choice.get("type") != "null"]
+    if len(choices) == 1:
+        (one,) = choices
     if "$ref" in one:
         one = schema["$defs"][one["$ref"].removeprefix("#/$defs/")]
     if "properties" in one:
         for key, inner in one["properties"].items():
             yield from _leaves(schema, f"{path}.{key}", inner)
-    elif one["type"] == "array":
+    elif one.get("type") == "array":
         yield from _leaves(schema, f"{path}.{ITEM}", one["items"])
     else:
         yield path, one | {"description": description}

@@ -50,13 +50,15 @@ from scoregap.scores import EXACT, KINDS, UNTRAINED
 from scoregap.study.yaml_file import read_yaml
 
 # In the order of the last fields of a `Cell`.
-SECTIONS = ("manifold", "train", "spectrum", "dimension", "sampling", "fit", "compare")
+SECTIONS = ("manifold", "data", "train", "spectrum", "dimension", "sampling", "fit", "compare")
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
+SHORT = {"dataset_size": "data.dataset_size", "class": "data.label"}  # axes of data, and where they point
 NO_AXIS = ("train.device",)  # changes no result
 ALL = "all"  # in the path of an axis: every member of a list, as manifold.groups.all.width
 MOST_SEEDS = 100_000  # of a count
 KEPT = ("baselines", "benchmarks", "findings")  # folders beside those of studies, of what is kept of runs
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
+DATA_AXES = ("network", "seed")  # of a study with data of its own
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Variance = Annotated[float, Field(ge=1e-20, le=1e20, allow_inf_nan=False)]
@@ -173,6 +175,73 @@ class Manifold(Section):
         for k in by_remainder[: manifold_dim - sum(counts)]:
             counts[k] += 1
         return tuple(counts)
+
+
+Interval = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=2, max_length=2)]
+Sha256 = Annotated[str, _Matching("[0-9a-f]{64}", "64 hexadecimal digits, as scoregap writes them")]
+
+
+class Data(Section):
+    """Points of a file, instead of `manifold` and the axes of families: nothing is known of them but what they say."""
+
+    source: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="`PATH.npy`, `PATH.npz:KEY` or `PATH.zarr`, an array (N, ...) of N points, the path from the "
+            "study's folder; or `digits`, those of scikit-learn",
+        ),
+    ]
+    range: Annotated[
+        Interval | None,
+        Field(
+            description="what the full scale of the values becomes, as `[-1, 1]`; without it values are taken as they "
+            "are"
+        ),
+    ] = None
+    full_scale: Annotated[
+        Interval | None,
+        Field(
+            description="the values that become `range`; if not given, 0 to 255 of 8-bit and 0 to 65535 of 16-bit "
+            "unsigned integers, 0 to 1 of booleans, 0 to 16 of `digits`; all others have to say it"
+        ),
+    ] = None
+    held_out: Annotated[Proportion, Field(description="share of the points that nothing is trained on")] = 0.15
+    pool: Annotated[int, Field(ge=1, le=1000, description="side of the squares of pixels that are averaged")] = 1
+    labels: Annotated[
+        str | None,
+        Field(description="of the points, whole numbers (N,), as `source`; those of `digits` need not be given"),
+    ] = None
+    dataset_size: Annotated[
+        Annotated[int, Field(ge=2, le=10**7)] | Annotated[str, _one_of(("fresh",))],
+        Field(
+            description="points of the training part that `empirical` and networks are given, those of a smaller set "
+            "among those of a larger; `fresh`: all; the axis `dataset_size`"
+        ),
+    ] = "fresh"
+    label: Annotated[
+        int | Annotated[str, _one_of(("all",))],
+        Field(description="the class whose points the data are, or `all`; the axis `class`"),
+    ] = "all"
+    sha256: Annotated[
+        Sha256 | None,
+        Field(description="of the array; a file with another is refused. Filled in where results say what study it is"),
+    ] = None
+    labels_sha256: Annotated[Sha256 | None, Field(description="of the labels, likewise")] = None
+    shape: Annotated[
+        list[Annotated[int, Field(ge=1)]] | None, Field(min_length=1, description="of a point, likewise")
+    ] = None
+
+    @property
+    def dim(self) -> int:
+        """d, coordinates of a point; known once `read_document` has looked at the file."""
+        assert self.shape is not None
+        return math.prod(self.shape)
+
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """What the points are, wherever they lie; labels, where a class is asked for."""
+        of_class = set() if self.label != ALL else {"labels_sha256"}
+        return super().identity(unread | {"source", "labels"} | of_class)
 
 
 class Range(Section):
@@ -317,6 +386,16 @@ class Spectrum(Section):
             + " if not given"
         ),
     ] = None
+
+    points_from: Annotated[
+        str,
+        _one_of(("held-out", "training")),
+        Field(description="of data from a file: which part the points are of"),
+    ] = "held-out"
+
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """Without the part at its default: families have none."""
+        return super().identity(unread | ({"points_from"} if self.points_from == "held-out" else set()))
 
     @model_validator(mode="before")
     @classmethod
@@ -530,7 +609,10 @@ class Document(Section):
         dict[ScoreName, Declaration],
         Field(description="scores of models that are there already, by name: values of the axis network"),
     ] = {}
-    manifold: Annotated[Manifold, Field(description="what the data are")]
+    manifold: Annotated[Manifold | None, Field(description="what the data are, of a family; needed without `data`")] = (
+        None
+    )
+    data: Annotated[Data | None, Field(description="whose points the data are, instead of `manifold`")] = None
     train: Annotated[Train | None, Field(description="how networks are trained")] = None
     spectrum: Annotated[Spectrum, Field(description="where and how spectra are measured")]
     dimension: Annotated[
@@ -545,7 +627,7 @@ class Document(Section):
         ),
     ] = None
     fit: Annotated[Fit, Field(description="how gaps and phase times are read off spectra")] = Fit()
-    compare: Annotated[Compare, Field(description="margins of agreement with theory")]
+    compare: Annotated[Compare | None, Field(description="margins of agreement with theory; with `manifold`")] = None
 
 
 def _networks() -> _Matching:
@@ -627,10 +709,13 @@ def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tup
         keys = some(Document.model_fields)
         raise InputError("is not a study", file=path, allowed=f"allowed is a mapping with {keys}")
     document = _validated(path, "", Document, content)
+    needed = _needed(path, document)
     axes = {axis: _axis_values(path, document, "axes", axis, values) for axis, values in document.axes.items()}
-    for axis in AXES:
+    for axis in needed:
         if axis not in axes:
-            raise InputError(f"key {axis!r} is missing", file=path, key="axes", allowed=f"needed are {', '.join(AXES)}")
+            raise InputError(
+                f"key {axis!r} is missing", file=path, key="axes", allowed=f"needed are {', '.join(needed)}"
+            )
     blocks: dict[str, dict[str, tuple]] = {}
     for name, own in document.blocks.items():
         for axis in own:
@@ -644,7 +729,60 @@ def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tup
     _admit_scores(path, document, run)
     for where, values in (("axes", axes), *((f"blocks.{name}", own) for name, own in blocks.items())):
         _admit(path, where, values if run else values | {"network": ()}, document.trusted and run)
-    return document, axes, blocks
+    return _looked_up(path, document, run), axes, blocks
+
+
+def _needed(path: Path, document: Document) -> tuple[str, ...]:
+    """The axes that a study must have: of families, or of data of its own. Raises InputError for what is of the other
+    kind, and for a section that its kind needs."""
+    if document.data is None:
+        for key in ("manifold", "compare"):
+            if getattr(document, key) is None:
+                raise InputError("is missing", file=path, key=key)
+        return AXES
+    for key in ("manifold", "sampling", "compare"):
+        if getattr(document, key) is not None:
+            raise InputError(
+                "is not allowed", file=path, key=key, allowed="of data nothing is known to compare with: a study has "
+                f"either data or manifold and {key}" if key != "manifold" else "a study has either manifold or data",
+            )  # fmt: skip
+    for axis in document.axes:
+        if axis in AXES and axis not in DATA_AXES:
+            raise InputError(
+                "is not allowed", file=path, key=f"axes.{axis}", allowed="it is of families, and the study has data: "
+                f"its axes are {', '.join((*DATA_AXES, *SHORT))}, or the path of a number or a text in train or fit",
+            )  # fmt: skip
+    return DATA_AXES
+
+
+def _looked_up(path: Path, document: Document, run: bool) -> Document:
+    """The document with what its file of data is. run: as for `load`; else what the study says of it is enough."""
+    own = document.data
+    if own is None or (not run and own.shape is not None):
+        return document
+    try:
+        found = table(own, path.parent)
+    except InputError as error:
+        raise error.at(error.key, path) from None
+    known = {"sha256": found.sha256, "labels_sha256": found.labels_sha256 or None, "shape": list(found.shape)}
+    for key, value in known.items():
+        if (written := getattr(own, key)) not in (None, value):
+            raise InputError(
+                file=path, key=f"data.{key}", value=written, allowed=f"{own.source} has changed, or is another: it has "
+                f"{value}",
+            )  # fmt: skip
+    return document.model_copy(update={"data": own.model_copy(update=known)})
+
+
+def table(of: Data, folder: Path):
+    """The `scoregap.data.points.Table` of a section `data` of a study in this folder. Raises InputError."""
+    from scoregap.data import points  # with numpy, which only studies with data need
+
+    bounds, full = (None if one is None else (one[0], one[1]) for one in (of.range, of.full_scale))
+    for key, ends in (("range", bounds), ("full_scale", full)):
+        if ends and not ends[0] < ends[1]:
+            raise InputError(key=f"data.{key}", value=list(ends), allowed="should be [low, high], low < high")
+    return points.table(of.source, folder, points.Form(bounds, full, of.pool), of.labels)
 
 
 def _admit(path: Path, where: str, axes: dict[str, tuple], trusted: bool) -> None:
@@ -760,16 +898,19 @@ def _axis_values(path: Path, document: Document, where: str, axis: str, values) 
         values = [one if value == EXACT else value for one, value in zip(values, found, strict=True)]
     elif axis in AXES:
         values = _validated(path, f"{where}.{axis}", GenericAlias(list, Axis.__annotations__[axis]), values)
-    elif axis.split(".")[0] not in SECTIONS_WITH_AXES or "." not in axis:
+    elif not (axis in SHORT and document.data) and (axis.split(".")[0] not in SECTIONS_WITH_AXES or "." not in axis):
+        plain, sections = list(AXES), list(SECTIONS_WITH_AXES)
+        if document.data:
+            plain, sections = [*DATA_AXES, *SHORT], sections[1:]
         raise InputError(
             "unknown axis", file=path, key=f"{where}.{axis}",
-            allowed=f"allowed are {', '.join(AXES)}, or the path of a number or a text in "
-            f"{', '.join(SECTIONS_WITH_AXES)}, as train.steps",
+            allowed=f"allowed are {', '.join(plain)}, or the path of a number or a text in {', '.join(sections)}, as "
+            "train.steps",
         )  # fmt: skip
     elif not all(isinstance(value, (int, float, str)) and not isinstance(value, bool) for value in values):
         raise InputError(file=path, key=f"{where}.{axis}", value=values, allowed="should be numbers or texts")
     else:
-        section, *rest = axis.split(".")
+        section, *rest = SHORT.get(axis, axis).split(".")
         values = [_at(resolve(path, document, section, {axis: value}), rest) for value in values]
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
@@ -783,6 +924,8 @@ def _axis_values(path: Path, document: Document, where: str, axis: str, values) 
 def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]) -> Any:
     """One section of the cells at these values of the axes that point into it."""
     content = document.model_dump(include={section})
+    if content[section] is None and not changes:
+        return None
     taken: dict[tuple[int, str], str] = {}
     for axis, value in changes.items():
         for place, last in _places(path, content, axis):
@@ -810,7 +953,7 @@ def _at(section: Any, parts: list[str]) -> Any:
 
 def _places(path: Path, content: dict[str, Any], axis: str) -> list[tuple[dict, str]]:
     """The mappings that an axis points into, and its key there."""
-    *parents, last = axis.split(".")
+    *parents, last = SHORT.get(axis, axis).split(".")
     places: list = [content]
     try:
         for part in parents:

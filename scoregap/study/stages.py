@@ -24,7 +24,7 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage("train", 5, ("manifold", "train"), "Train the networks of one job together.", ()),
+    Stage("train", 5, ("manifold", "data", "train"), "Train the networks of one job together.", ()),
     Stage("spectrum", 6, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points.", ("train",)),
     Stage(
         "dimension",

@@ -65,7 +65,7 @@ def test_times_of_a_network_are_the_exact_ones_times_its_mean_ratio(results, pan
         at, low, high = row.networks["t_max"]["gated-8"][:, i]
         np.testing.assert_allclose(at, np.median(exact) * np.exp(logs.mean()) if logs.size else np.nan)
         if logs.size > 1:
-            ends = stats.t.interval(study.document.compare.confidence, logs.size - 1, logs.mean(), stats.sem(logs))
+            ends = stats.t.interval(study.compare.confidence, logs.size - 1, logs.mean(), stats.sem(logs))
             np.testing.assert_allclose([low, high], np.median(exact) * np.exp(ends))
 
 

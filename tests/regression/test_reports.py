@@ -38,9 +38,7 @@ def test_without_the_baseline_that_is_required_there_is_no_check(results, tmp_pa
 
 def test_without_a_baseline_theory_can_be_asked_alone(results, tmp_path):
     study, folder = results
-    document = study.document.model_copy(
-        update={"compare": study.document.compare.model_copy(update={"require": ["theory"]})}
-    )
+    document = study.document.model_copy(update={"compare": study.compare.model_copy(update={"require": ["theory"]})})
     alone = type(study)(study.path, document, study.axes)
     assert alone.hash == study.hash  # what must pass changes no result
     report, _ = reports.check_run(alone, folder, None)

@@ -41,6 +41,11 @@ class Manifold(ABC):
         return self.ambient_dim
 
     @property
+    def mean(self) -> np.ndarray:
+        """(d,) 0: families are centred as they are."""
+        return np.zeros(self.ambient_dim)
+
+    @property
     def counts(self) -> tuple[int, ...]:
         return tuple(group.count for group in self.groups)
 

@@ -138,15 +138,18 @@ def nothing(why: str) -> Figure:
 def signed(figure: Figure, study: Study, count: int = 0) -> Figure:
     """The figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
     axes, sections = study.axes, study.document
-    sizes = axes.get("manifold.dataset_size", (sections.manifold.dataset_size,))
+    own = sections.data or sections.manifold
+    assert own is not None
+    sizes = axes.get("dataset_size" if sections.data else "manifold.dataset_size", (own.dataset_size,))
     parts = [
         f"study {study.name}" + (f", block {study.block}" if study.block else ""),
-        f"d = {_listed(axes['ambient_dim'])}",
+        f"d = {_listed(study.dims)}",
         f"seeds {_listed(axes['seed'])}",
         f"{sections.spectrum.points} points per time",
     ]
     if set(axes["network"]) - set(REFERENCES):
-        parts.append(f"N = {_listed(['infinite (fresh points)' if size is None else size for size in sizes])}")
+        said = {None: "infinite (fresh points)", "fresh": "all training points"}
+        parts.append(f"N = {_listed([said.get(size, size) for size in sizes])}")
     parts.append(f"config {study.hash}")
     if count > PANELS:
         parts.append(f"the first {PANELS} of {count} cells")

@@ -49,8 +49,9 @@ def spectra(study: Study, shown: list[cells.Spectra]) -> Figure:
             column[0].text((m + 1) / (len(modes) + 1), 0.42, f"m = {m:g}", color="tab:red")
     for panel, network in zip(figure.panels[:, 0], networks, strict=True):
         panel.ylabel = f"{network}\neigenvalue of t J"
-    title = "Ordered spectra of the score Jacobian (dotted: ends of the true groups; red: true dimension m)"
-    return figure.finish(title, "mode", bar=(norm, colours, NOISE))
+    known = any(len(one.boundaries) for one in shown)
+    marks = " (dotted: ends of the true groups; red: true dimension m)" if known else ""
+    return figure.finish(f"Ordered spectra of the score Jacobian{marks}", "mode", bar=(norm, colours, NOISE))
 
 
 def histograms(study: Study, shown: list[cells.Histograms]) -> Figure:
@@ -106,7 +107,7 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
         panel.ylabel = f"{'final' if one.final else 'intermediate'} gap width"
     return figure.finish(
         f"Gap width against noise (thin: seeds, of more than {SEEDS} their range; thick: their mean; bands: its "
-        f"{study.document.compare.confidence:.0%} Student interval; markers: fitted times)", NOISE,
+        f"{study.compare.confidence:.0%} Student interval; markers: fitted times)", NOISE,
     )  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def phase_times(study: Study, shown: list[cells.Times]) -> Figure:
             gap = "" if name == "t_consolidation" else " (first gap)"
             panel.title = figure.wrapped(f"{labelled_values(one.values) or study.name}: {name}{gap}")
         row[0].ylabel = NOISE
-    confidence = f"{study.document.compare.confidence:.0%}"
+    confidence = f"{study.compare.confidence:.0%}"
     title = f"Phase times against {along} (bars: {confidence} Student intervals of the ratio to exact over seeds)"
     return figure.finish(title, along)
 

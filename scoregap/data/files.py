@@ -1,0 +1,184 @@
+"""Arrays of points from the user's own files, checked before anything is computed of them.
+
+PATH.npy | PATH.npz:KEY | PATH.zarr | digits -> array (N, ...), its SHA-256; labels (N,)
+
+Nothing is unpickled, and nothing fetched. Every mistake is an `InputError` of one line; its key is a key of the section
+`data` of a study, `source` or `labels`. A file is read once in a process, while its size and date stay what they were.
+"""
+
+import hashlib
+import zipfile
+import zlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from scoregap import InputError, printable
+from scoregap.store.opening import lacks_resources, regular
+
+BUNDLED = ("digits",)  # data sets that come with installed packages
+FORMS = "PATH.npy, PATH.npz:KEY, PATH.zarr or digits"
+BLOCK = 2**22  # values that are looked at together
+
+
+class Source(NamedTuple):
+    """An array as it is in a file. full_scale: of digits, what values may be. sha256: of its type, shape, values."""
+
+    values: np.ndarray
+    sha256: str
+    full_scale: tuple[float, float] | None = None
+    labels: np.ndarray | None = None
+
+
+def read(source: str, folder: Path, key: str = "source") -> Source:
+    """The array that a study names; a path is relative to `folder`. key: for messages. Raises InputError."""
+    if source in BUNDLED:
+        return _digits()
+    name, _, inner = source.rpartition(":") if ".npz:" in source else (source, "", "")
+    path = folder / name
+    kind = path.suffix
+    if kind not in (".npy", ".npz", ".zarr"):
+        _refuse(key, source, f"should be {FORMS}")
+    if kind == ".npz" and not inner:
+        _refuse(key, source, f"should say which array, as {name}:KEY: it has {_listed(_keys(path, key, source))}")
+    return _read(path, inner, key, source, _version(path, key, source))
+
+
+def _refuse(key: str, value: Any, allowed: str, problem: str = "") -> NoReturn:
+    raise InputError(problem, key=f"data.{key}", value=value, allowed=printable(allowed))
+
+
+def _version(path: Path, key: str, source: str) -> tuple[tuple[str, int, int], ...]:
+    """Names, sizes and dates of the files that hold an array: while they are the same, so is the array."""
+    try:
+        if path.suffix == ".zarr":
+            if not path.is_dir():
+                _refuse(key, source, "should be the folder of a zarr array", "there is no such folder")
+            files = sorted(one for one in path.rglob("*") if one.is_file())
+        else:
+            files = [regular(path)]
+        found = [(one.relative_to(path.parent).as_posix(), one.stat()) for one in files]
+    except OSError as error:
+        if lacks_resources(error):
+            raise
+        _refuse(key, source, f"should be {FORMS}", f"{str(path)!r} cannot be read: {error.strerror}")
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, inner: str, key: str, source: str, version: tuple) -> Source:
+    """The array of a file that is as `version` says."""
+    values = {".npy": _npy, ".npz": _npz, ".zarr": _zarr}[path.suffix](path, inner, key, source)
+    found = Source(values, _sha256(values))
+    if _version(path, key, source) != version:
+        _refuse(key, source, "should stay as it is while it is read", "has changed since")
+    return found
+
+
+def _npy(path: Path, inner: str, key: str, source: str) -> np.ndarray:
+    try:
+        values = np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and lacks_resources(error):
+            raise
+        _refuse(key, source, f"should be an array of numbers that numpy.save has written: {_told(error)}")
+    _check_type(values.dtype, key, source)
+    return values
+
+
+def _npz(path: Path, inner: str, key: str, source: str) -> np.ndarray:
+    there = _keys(path, key, source)
+    if inner not in there:
+        _refuse(key, source, f"has {_listed(there)}", f"has no array {inner!r}")
+    try:
+        with zipfile.ZipFile(path) as arrays, arrays.open(f"{inner}.npy") as file:
+            values = np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, OSError) and lacks_resources(error):
+            raise
+        _refuse(key, source, f"should be an array of numbers that numpy.savez has written: {_told(error)}")
+    _check_type(values.dtype, key, source)
+    return values
+
+
+def _keys(path: Path, key: str, source: str) -> list[str]:
+    """Names of the arrays of an .npz file."""
+    try:
+        with zipfile.ZipFile(regular(path)) as arrays:
+            return [name.removesuffix(".npy") for name in arrays.namelist() if name.endswith(".npy")]
+    except zipfile.BadZipFile as error:
+        _refuse(key, source, f"should be a file that numpy.savez has written: {_told(error)}")
+    except OSError as error:
+        if lacks_resources(error):
+            raise
+        _refuse(key, source, f"should be {FORMS}", f"{str(path)!r} cannot be read: {error.strerror or _told(error)}")
+
+
+def _zarr(path: Path, inner: str, key: str, source: str) -> np.ndarray:
+    import zarr
+
+    try:
+        array = zarr.open_array(path, mode="r")
+        _check_type(np.dtype(array.dtype), key, source)  # before its objects are made
+        return np.asarray(array[...])
+    except InputError:
+        raise
+    except Exception as error:  # of a codec, of JSON, of anybody's folder
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and lacks_resources(error)):
+            raise
+        _refuse(key, source, f"should be the folder of a zarr array: {_told(error)}")
+
+
+def _check_type(dtype: np.dtype, key: str, source: str) -> None:
+    if dtype.kind not in "biuf":
+        kinds = {"O": "Python objects, which are never unpickled", "c": "complex numbers", "V": "records"}
+        what = kinds.get(dtype.kind, "no numbers")
+        _refuse(key, source, "should be an array of integers or floats", f"has values of type {dtype} ({what})")
+
+
+@lru_cache(maxsize=1)
+def _digits() -> Source:
+    """The digits of scikit-learn: (1797, 8, 8), whole numbers from 0 to 16, with their labels."""
+    from sklearn.datasets import load_digits  # takes a second
+
+    found = load_digits()
+    values = found.images.astype(np.uint8)
+    return Source(values, _sha256(values), (0.0, 16.0), found.target)
+
+
+def blocks(values: np.ndarray) -> list[slice]:
+    """Rows of an array that are looked at together."""
+    rows = max(1, BLOCK // max(1, values[:1].size))
+    return [slice(start, start + rows) for start in range(0, len(values), rows)]
+
+
+def _sha256(values: np.ndarray) -> str:
+    """Of type, shape and values: the same array is the same data, in whatever kind of file."""
+    total = hashlib.sha256(f"{values.dtype.newbyteorder('<').str}{values.shape}".encode())
+    if values.ndim:
+        for rows in blocks(values):
+            part = values[rows]
+            total.update(np.ascontiguousarray(part, part.dtype.newbyteorder("<")).data)
+    return total.hexdigest()
+
+
+def read_labels(source: str, folder: Path, count: int) -> tuple[np.ndarray, str]:
+    """Labels (count,) as texts, whole numbers without a point, and their SHA-256. Raises InputError."""
+    found = read(source, folder, "labels")
+    values = found.labels if found.labels is not None else found.values
+    if values.shape != (count,):
+        _refuse("labels", source, f"should be ({count},), a label per point", f"has the shape {values.shape}")
+    if values.dtype.kind not in "biu" and (values != np.round(values)).any():
+        _refuse("labels", source, "should be whole numbers", "has labels that are no whole numbers")
+    return np.array([str(int(one)) for one in values], object), found.sha256
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f", ... ({len(names)} in all)" if len(names) > 8 else "") if names else "no arrays"
+
+
+def _told(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 120 else f"{text[:117]}..."

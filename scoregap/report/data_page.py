@@ -1,0 +1,48 @@
+"""The report of a study of data from a file: one page that needs no network and no scripts.
+
+study, tables of its profiles, findings in lines, figures (SVG), attributes of the cube -> HTML (data.html.jinja)
+
+Its first screen says what the data are, and what every score shows of them: modes resolved, shoulders, gaps.
+"""
+
+import pandas as pd
+
+from scoregap.analysis import profiles
+from scoregap.analysis.tables import labelled
+from scoregap.report.figures import label
+from scoregap.report.page import ENVIRONMENT, Cell, Table, picture, provenance, titled
+from scoregap.study import Study
+
+
+def write(
+    study: Study, tables: list[tuple[Study, pd.DataFrame]], lines: list[str], pictures: dict[str, bytes],
+    failed: dict[str, str], attrs: dict[str, str],
+) -> str:  # fmt: skip
+    """The page as text. tables: `profile` of every part of the study; the rest as for `page.write`."""
+    return ENVIRONMENT.get_template("data.html.jinja").render(
+        name=study.name,
+        about=f"{profiles.describe_axes(study)} · config {study.hash}",
+        data=attrs["data"],
+        explanation=" ".join(profiles.explanation(study)),
+        parts=[one for part, frame in tables for one in shown(part, frame)],
+        pictures=[picture(name, svg) for name, svg in pictures.items()],
+        not_drawn=[f"{titled(name)} ({why})" for name, why in failed.items() if why],
+        findings="\n".join(lines).strip(),
+        provenance=provenance(study, attrs),
+    )
+
+
+def shown(study: Study, frame: pd.DataFrame) -> list[dict]:
+    """Of every cell of a part: what it is, a sentence for each score, the table."""
+    found = []
+    for values, rows in profiles.blocks(study, frame):
+        head, body = profiles.table_of(rows)
+        named = labelled(values, label)
+        found.append(
+            {
+                "title": ", ".join(filter(None, (study.block, named))),
+                "said": [(str(name), profiles.said(own)) for name, own in rows.groupby("network", sort=False)],
+                "table": Table(head, [[Cell(text) for text in line] for line in body]),
+            }
+        )
+    return found

@@ -1,0 +1,42 @@
+"""Figures of data from a file: how many modes are resolved at every noise variance.
+
+study, what `scoregap.analysis.profiles` says of its panels -> figures
+"""
+
+from matplotlib.figure import Figure
+
+from scoregap.analysis import profiles
+from scoregap.report.figures import REFERENCE_STYLE, coloured
+from scoregap.report.figures.cells import NOISE, titled
+from scoregap.report.figures.multiples import Multiples
+from scoregap.study import Study
+
+ROWS = ("modes resolved, n(t)", "tr G")
+EMPIRICAL = {"color": "0.45", "ls": ":", "lw": 1.8}
+
+
+def styles(study: Study) -> dict[str, dict]:
+    """The line of every score of a study, in its order."""
+    known = {"gaussian": REFERENCE_STYLE["gaussian"], "empirical": EMPIRICAL}
+    colours = coloured(name for name in study.axes["network"] if name not in known)
+    return {name: known.get(name) or {"color": colours[name], "lw": 1.6} for name in study.axes["network"]}
+
+
+def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
+    """n(t) of all scores in one panel, with bands and shoulders; below it the trace of G."""
+    figure = Multiples(2, len(shown), 2.9, y="row", logx=True)
+    for column, one in zip(figure.panels.T, shown, strict=True):
+        column[0].title = titled(figure, study, one.values)
+        for panel, curves in zip(column, (one.modes, one.traces), strict=True):
+            panel.y.see([0.0])
+            for name, style in styles(study).items():
+                curve = curves[name]
+                panel.plot(one.times, curve.value, label=name, **style)
+                panel.band(one.times, curve.low, curve.high, color=style["color"], alpha=0.2)
+                for start, end, height in curve.shoulders:
+                    panel.plot([end, start], [height, height], color=style["color"], lw=5, alpha=0.3)
+    for panel, what in zip(figure.panels[:, 0], ROWS, strict=True):
+        panel.ylabel = what
+    confidence = f"{study.document.fit.confidence:.0%}"
+    over = "seeds" if len(study.axes["seed"]) >= profiles.SEVERAL else "points"
+    return figure.finish(f"Modes that are resolved (bands: {confidence} intervals over {over}; bars: shoulders)", NOISE)

@@ -1,0 +1,159 @@
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+import zarr
+
+from scoregap import InputError
+from scoregap.data import files
+
+VALUES = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
+
+
+class Opened:
+    """Whoever unpickles it leaves a file behind."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def kept(folder, values=VALUES):
+    """The same array in every kind of file."""
+    np.save(folder / "a.npy", values)
+    np.savez(folder / "a.npz", x=values, other=values[:1])
+    np.savez_compressed(folder / "packed.npz", x=values)
+    zarr.save_array(folder / "a.zarr", values)
+    return ["a.npy", "a.npz:x", "packed.npz:x", "a.zarr"]
+
+
+def test_an_array_is_the_same_whatever_holds_it(tmp_path):
+    found = [files.read(source, tmp_path) for source in kept(tmp_path)]
+    for one in found:
+        np.testing.assert_array_equal(one.values, VALUES)
+        assert one.values.dtype == VALUES.dtype
+    assert len({one.sha256 for one in found}) == 1
+    np.save(tmp_path / "fortran.npy", np.asfortranarray(VALUES))
+    np.save(tmp_path / "big.npy", VALUES.astype(">f4"))
+    for name in ("fortran.npy", "big.npy"):
+        assert files.read(name, tmp_path).sha256 == found[0].sha256
+
+
+@pytest.mark.parametrize(
+    "other", [VALUES.astype(float), VALUES.reshape(4, 6), VALUES[::-1].copy(), np.where(VALUES == 7, 7.5, VALUES)]
+)
+def test_another_array_has_another_sha256(tmp_path, other):
+    np.save(tmp_path / "a.npy", VALUES)
+    np.save(tmp_path / "b.npy", other)
+    assert files.read("a.npy", tmp_path).sha256 != files.read("b.npy", tmp_path).sha256
+
+
+def test_what_is_hashed_in_blocks_is_hashed_whole(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", VALUES)
+    shutil.copy(tmp_path / "a.npy", tmp_path / "b.npy")
+    whole = files.read("a.npy", tmp_path).sha256
+    monkeypatch.setattr(files, "BLOCK", 7)
+    assert files.read("b.npy", tmp_path).sha256 == whole
+
+
+def test_digits_come_with_their_labels(tmp_path):
+    found = files.read("digits", tmp_path)
+    assert found.values.shape == (1797, 8, 8)
+    assert found.full_scale == (0, found.values.max())
+    assert set(found.labels) == set(range(10))
+
+
+def test_a_file_that_has_another_content_is_read_again(tmp_path):
+    np.save(tmp_path / "a.npy", VALUES)
+    one = files.read("a.npy", tmp_path)
+    assert files.read("a.npy", tmp_path) is one
+    np.save(tmp_path / "a.npy", VALUES[:2] + 1)
+    assert files.read("a.npy", tmp_path).values.shape == (2, 3, 2)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", VALUES)
+    load = np.lib.format.open_memmap
+
+    def slowly(path, mode):
+        found = load(path, mode=mode)
+        shutil.copy(tmp_path / "b.npy", tmp_path / "a.npy")
+        return found
+
+    np.save(tmp_path / "b.npy", VALUES[:2])
+    monkeypatch.setattr(np.lib.format, "open_memmap", slowly)
+    with pytest.raises(InputError, match=r"^data\.source: has changed since: should stay as it is while it is read$"):
+        files.read("a.npy", tmp_path)
+
+
+REFUSED = {
+    "nothing there": ("no.npy", r"'.*no\.npy' cannot be read: No such file or directory: should be PATH\.npy"),
+    "another kind": ("a.csv", r"'a\.csv' is not allowed: should be PATH\.npy, PATH\.npz:KEY, PATH\.zarr or digits"),
+    "a name of nothing": ("imagenet", r"'imagenet' is not allowed: should be"),
+    "no key": ("a.npz", r"'a\.npz' is not allowed: should say which array, as a\.npz:KEY: it has x, other"),
+    "another key": ("a.npz:y", r"has no array 'y': has x, other"),
+    "text in .npy": ("text.npy", r"should be an array of numbers that numpy\.save has written"),
+    "nothing in .npy": ("empty.npy", r"should be an array of numbers that numpy\.save has written"),
+    "cut off": ("cut.npy", r"should be an array of numbers that numpy\.save has written"),
+    "a zip as .npy": ("zip.npy", r"should be an array of numbers that numpy\.save has written"),
+    "text in .npz": ("text.npz:x", r"should be a file that numpy\.savez has written"),
+    "objects": ("objects.npy", r"should be an array of numbers .*Python objects|Object"),
+    "objects in .npz": ("objects.npz:x", r"should be an array of numbers .*pickle"),
+    "a pickle": ("pickle.npy", r"should be an array of numbers that numpy"),
+    "complex": ("complex.npy", r"has values of type complex128 \(complex numbers\): should be an array of integers"),
+    "texts": ("texts.npy", r"has values of type <U1 \(no numbers\): should be"),
+    "dates": ("dates.npy", r"has values of type datetime64\[D\] \(no numbers\): should be"),
+    "records": ("records.npy", r"has values of type .* \(records\): should be"),
+    "a folder as .npy": ("folder.npy", r"'.*folder\.npy' cannot be read: is a folder"),
+    "a file as .zarr": ("file.zarr", r"there is no such folder: should be the folder of a zarr array"),
+    "no .zarr": ("no.zarr", r"there is no such folder: should be the folder of a zarr array"),
+    "a group": ("group.zarr", r"should be the folder of a zarr array"),
+    "an empty folder": ("folder.zarr", r"should be the folder of a zarr array"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_array_of_numbers_is_refused_in_a_line(tmp_path, case):
+    source, says = REFUSED[case]
+    kept(tmp_path)
+    for name in ("text.npy", "text.npz", "a.csv", "file.zarr"):
+        (tmp_path / name).write_text("1,2\n3,4\n")
+    (tmp_path / "empty.npy").write_bytes(b"")
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:150])
+    shutil.copy(tmp_path / "a.npz", tmp_path / "zip.npy")
+    trap = np.array([Opened(tmp_path / "trap")], object)
+    np.save(tmp_path / "objects.npy", trap, allow_pickle=True)
+    np.savez(tmp_path / "objects.npz", x=trap)
+    (tmp_path / "pickle.npy").write_bytes(pickle.dumps(Opened(tmp_path / "trap")))
+    np.save(tmp_path / "complex.npy", np.ones((2, 2)) + 1j)
+    np.save(tmp_path / "texts.npy", np.array([["a", "b"]]))
+    np.save(tmp_path / "dates.npy", np.zeros((2, 2), "M8[D]"))
+    np.save(tmp_path / "records.npy", np.zeros(2, [("a", float)]))
+    for name in ("folder.npy", "folder.zarr"):
+        (tmp_path / name).mkdir()
+    zarr.open_group(tmp_path / "group.zarr", mode="w").create_array("x", shape=(2, 2), dtype=float)
+    with pytest.raises(InputError, match=says) as caught:
+        files.read(source, tmp_path)
+    assert str(caught.value).startswith("data.source: ")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "trap").exists()
+
+
+def test_labels_are_whole_numbers_one_for_each_point(tmp_path):
+    for name, values in {
+        "whole": [3, 1, 3, 0], "floats": [3.0, 1.0, 3.0, 0.0], "few": [1, 2], "halves": [0.5, 1, 2, 3],
+        "flat": [[1]] * 4, "unknown": [np.nan, 1, 2, 3],
+    }.items():  # fmt: skip
+        np.save(tmp_path / f"{name}.npy", values)
+    for name in ("whole", "floats"):
+        assert files.read_labels(f"{name}.npy", tmp_path, 4)[0].tolist() == ["3", "1", "3", "0"]
+    for name in ("few", "flat"):
+        with pytest.raises(InputError, match=r"^data\.labels: has the shape \(.*\): should be \(4,\), a label"):
+            files.read_labels(f"{name}.npy", tmp_path, 4)
+    for name in ("halves", "unknown"):
+        with pytest.raises(InputError, match=r"^data\.labels: has labels that are no whole numbers"):
+            files.read_labels(f"{name}.npy", tmp_path, 4)
+    assert set(files.read_labels("digits", tmp_path, 1797)[0]) == set("0123456789")

@@ -1,0 +1,19 @@
+"""The report of data from a file: its first screen, and nothing of groups."""
+
+import re
+
+from scoregap.report import registry
+from scoregap.study import load
+
+
+def test_the_report_has_its_figures_and_nothing_of_groups(own):
+    names = registry.names(load(own[0]))
+    assert names == ["profile", "spectra"]
+    assert sorted(path.name for path in (own[1] / "figures").iterdir()) == sorted(
+        f"{name}.{kind}" for name in names for kind in ("svg", "pdf")
+    )
+    page = (own[1] / "report.html").read_text()
+    for words in ("120 points of 8; 3 classes", "a plateau at n = 3.0", "modes resolved, n at t", 'id="profile"'):
+        assert words in page
+    assert not re.search(r"\bnan\b", re.sub(r'src="[^"]*"', "", page))
+    assert "consolidation" not in page

@@ -1,0 +1,107 @@
+"""Data from a file through every stage: what is known of them is measured, what is not is not there."""
+
+import numpy as np
+import pytest
+from own_data import UNTRAINED, VARIANCES, points, written
+from test_main import refused
+from test_main import scoregap as command
+from tiny import run_stages
+
+import scoregap
+from scoregap import InputError, variables
+from scoregap.data.points import Points
+from scoregap.measure.profile import Phase
+from scoregap.report import registry
+from scoregap.study import load
+
+
+def test_the_cube_has_what_points_and_scores_say(own):
+    ds = scoregap.open(own[1])
+    assert variables.validate(ds, ("network", "seed")) == []
+    assert (ds.status == 1).all()
+    assert not {"gap", "group", "side"} & set(ds.dims)
+    missing = {"t_open", "boundary", "alignment", "excess_loss", "training_excess", "law_edge", "exact_t_max"}
+    assert not missing & set(ds.data_vars)
+    expected = set(variables.of_cube(ds.coords, from_file=True))
+    assert set(ds.data_vars) == expected
+    rows = ds.point_row.sel(network="gaussian", seed=0).values
+    truth = next(cell for cell in load(own[0]).cells if cell["seed"] == 0).truth()
+    assert set(rows) <= set(truth.parts["held-out"])
+    assert (ds.point_row == ds.point_row.isel(network=0)).all()  # the same points for all scores
+    assert ds.attrs["data"] == "120 points of 8; 3 classes"
+
+
+def test_the_gaussian_has_its_closed_form(own):
+    ds = scoregap.open(own[1]).sel(network="gaussian")
+    for seed in (0, 1):
+        cell = next(one for one in load(own[0]).cells if one["seed"] == seed)
+        training = points()[0][cell.truth().parts["training"]]
+        known = np.linalg.eigvalsh(np.cov(training.T, bias=True))
+        at = ds.sel(seed=seed)
+        np.testing.assert_array_equal(at.modes, (known > ds.time.values[:, None]).sum(1))
+        np.testing.assert_allclose(at.trace, (known / (known + ds.time.values[:, None])).sum(1), rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(at.modes_low, at.modes)
+        assert at.shoulder_modes.values[0] == (VARIANCES > 0).sum()
+        assert at.shoulder_end_state.values[0] == variables.BELOW
+        assert at.phase.values[0] == Phase.SHOULDER
+        assert at.phase.values[-1] == Phase.NONE
+        assert at.found_gap.values[0] == 3
+        assert at.dimension_overall.values[0] == 3
+        assert at.found_gap_width.values[0] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_empirical_score_knows_the_training_points(own):
+    """At the smallest t it knows them one by one, at the largest their covariance."""
+    ds = scoregap.open(own[1]).sel(network="empirical")
+    assert (ds.modes.isel(time=0) == 0).all()
+    gaussian = scoregap.open(own[1]).sel(network="gaussian")
+    np.testing.assert_allclose(ds.trace.isel(time=-1), gaussian.trace.isel(time=-1), rtol=0.1)
+
+
+def test_classes_and_sizes_are_dimensions_of_the_cube(by_class):
+    ds = scoregap.open(by_class[1])
+    assert ds.dataset_size.values.tolist() == ["20", "fresh"]
+    assert ds["class"].values.tolist() == ["all", "2"]
+    labels = points()[1]
+    rows = ds.point_row.sel({"class": "2"}).values.astype(int)
+    assert (labels[rows] == 2).all()
+    assert len(set(labels[ds.point_row.sel({"class": "all"}).values.astype(int).ravel()])) > 1
+    gaussian = ds.sel(network="gaussian")
+    np.testing.assert_array_equal(gaussian.modes.sel(dataset_size="20"), gaussian.modes.sel(dataset_size="fresh"))
+    empirical = ds.sel(network="empirical", **{"class": "all"}).isel(seed=0)
+    assert not np.array_equal(empirical.trace.sel(dataset_size="20"), empirical.trace.sel(dataset_size="fresh"))
+    text = (by_class[1] / "comparison.txt").read_text()
+    for size in ("20", "fresh"):
+        for label in ("all", "2"):
+            assert f"dataset_size {size}, class {label}" in text
+    figure = registry.draw("profile", by_class[1])
+    assert len(figure.axes) == 8
+
+
+def test_points_of_the_training_part_are_measured_where_the_study_says(tmp_path):
+    path = written(tmp_path, UNTRAINED, ("points: 6", "points: 6\n  points_from: training"))
+    run_stages(path, tmp_path / "results", drawn=False)
+    ds = scoregap.open(tmp_path / "results")
+    cell = next(cell for cell in load(path).cells if cell["seed"] == 1)
+    assert set(ds.point_row.sel(seed=1, network="gaussian").values) <= set(cell.truth().parts["training"])
+
+
+def test_what_is_of_theory_only_says_so(own, tmp_path):
+    for words in (["check", own[0]], ["baseline", "accept", own[0], "--reason", "why"]):
+        refused(command(*words, "--results", own[1].parent, cwd=tmp_path), "data: is not allowed: ")
+
+
+def test_families_have_no_such_variables(results):
+    _, folder = results
+    ds = scoregap.open(folder)
+    assert not set(variables.OF_FILES) & set(ds.data_vars)
+
+
+def test_data_in_the_users_coordinates_are_the_points_and_their_mean(own):
+    cell = load(own[0]).cells[0]
+    data = cell.truth()
+    assert isinstance(data, Points)
+    clean, rows = data.sample(np.random.default_rng(0), 4)
+    np.testing.assert_allclose(clean + data.mean, points()[0][rows[:, 0]])
+    with pytest.raises(InputError, match="the held-out part has 24 points"):
+        data.sample(np.random.default_rng(0), 25)
