@@ -116,8 +116,8 @@ def main() -> None:
         timed["fit"] = bench.in_turn(fresh(cases["fit"], (fits,)), rounds=3, clock=children)[0]
         beside = []
         for name, share in SHARES.items():
-            made = (fits, old_fits) if name == "fit" else (spectra, old_spectra) if name.startswith("spectrum") else ()
-            pair = (fresh(run, made) for run in (cases[name], peers[name]))
+            made = {"fit": (fits, old_fits), "spectrum, closed form": (spectra, old_spectra)}.get(name, ())
+            pair = [fresh(run, made[i : i + 1]) for i, run in enumerate((cases[name], peers[name]))]
             ours, theirs = bench.in_turn(*pair, rounds=5, clock=children)
             beside.append(bench.Row(f"{name}, beside {PINNED}", ours, theirs, share * theirs))
     rows = []
