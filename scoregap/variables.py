@@ -130,7 +130,7 @@ VARIABLES: dict[str, Variable] = {
     "excess_loss": Variable(
         ("time",), "float32", "1", "mean squared distance of the denoised points from Bayes', per coordinate, over t"
     ),
-    "trace": Variable(("time", "point"), "float32", "1", "trace of G, the Jacobian of the denoised points"),
+    "point_trace": Variable(("time", "point"), "float32", "1", "trace of G, the Jacobian of the denoised points"),
     "squared_error": Variable(
         ("time", "point"), "float32", "1", "squared distance of the denoised point from the clean one, over t"
     ),
@@ -290,7 +290,8 @@ VARIABLES["model_misfit"] = Variable(("gap",), "float64", "1", "rms distance of 
 # Those that a stage makes for a cell; the cube adds its references.
 MADE: dict[str, tuple[str, ...]] = {
     "spectrum": (
-        "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "trace", "squared_error",
+        "status", "eigenvalue", "singular_value", "asymmetry", "score_norm", "excess_loss", "point_trace",
+        "squared_error",
         "gaussian_error", "gaussian_trace", "mistake", "mistake_gain", "alignment", "worst_alignment",
         "alignment_of_point", "has_gap", "time_used", "training_step", "training_loss", "training_excess",
         "training_flops", "training_excess_by_level",

@@ -18,7 +18,7 @@ from scoregap.measure import calibration as measure
 from scoregap.study import Study
 from scoregap.variables import MISTAKES
 
-NAMES = ("squared_error", "trace", "gaussian_error", "gaussian_trace")
+NAMES = ("squared_error", "point_trace", "gaussian_error", "gaussian_trace")
 SHOWN = 5  # scores that are not plausible, of which a line is printed
 
 

@@ -108,7 +108,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
             bayes = found.mean if score == best else best.denoise(*flat(noisy, here)).reshape(noisy.shape)
             squares = ((found.mean - bayes) ** 2).mean((1, 2))
             result["excess_loss"][some] = np.where(ended.any(1), np.nan, squares / here)
-        result["trace"][some] = (1 + found.eigenvalues).sum(-1)
+        result["point_trace"][some] = (1 + found.eigenvalues).sum(-1)
         if path is None:  # else there is no clean point
             result["squared_error"][some] = calibration.errors(found.mean, clean, here)
             if linear is not None:
@@ -122,7 +122,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
             mean, least = np.concatenate(means, 1), np.concatenate(smallest, 1)
             result["alignment_of_point"][some] = mean
             result["alignment"][some], result["worst_alignment"][some] = mean_of_finite(mean), mean_of_finite(least)
-        for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm", "trace"):
+        for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm", "point_trace"):
             result[name][some][ended] = np.nan
         if beat:
             beat.advance(len(here))

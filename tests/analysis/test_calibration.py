@@ -35,9 +35,9 @@ def test_numbers_are_those_of_the_cube(found):
         {axis: row[axis] for axis in ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")}
     )
     trace = (1 + cell.eigenvalue.astype(float)).sum("mode")
-    np.testing.assert_allclose(cell.trace, trace, atol=1e-5)
+    np.testing.assert_allclose(cell.point_trace, trace, atol=1e-5)
     control = (cell.gaussian_error - cell.gaussian_trace).transpose("time", "point").values
-    ratio, low, high = measure.ratio(cell.squared_error.values, cell.trace.values, control)
+    ratio, low, high = measure.ratio(cell.squared_error.values, cell.point_trace.values, control)
     i = int(np.flatnonzero(cell.time == row["at"])[0])
     assert (row.farthest, row.low, row.high) == pytest.approx((ratio[i], low[i], high[i]))
     assert row.skill == pytest.approx(
@@ -72,7 +72,7 @@ def test_where_the_truth_is_not_known_there_is_no_row(tmp_path):
     study, datasets = measured(tmp_path, *MEMORISES, ("points: 24", "points: 4\n  sampling: reverse"))
     assert "calibration" not in study.findings
     assert datasets[0].squared_error.isnull().all()
-    assert datasets[0].trace.notnull().all()
+    assert datasets[0].point_trace.notnull().all()
 
 
 @pytest.mark.parametrize(
