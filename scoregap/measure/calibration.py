@@ -167,6 +167,8 @@ def _certainly_above(values: np.ndarray, control: np.ndarray | None, confidence:
     """(T,) whether the mean of values (T, n) is above 0, one-sided."""
     values, free = _without(values, control)
     n = values.shape[1]
+    if free < 1:  # no scatter is known
+        return np.zeros(len(values), bool)
     spread = np.sqrt(values.var(1, ddof=n - free) / n)
     return values.mean(1) > stdtrit(free, confidence) * spread
 
@@ -189,6 +191,8 @@ def gains(error, repaired, confidence: float = 0.95) -> tuple[np.ndarray, np.nda
             return np.where(counts, np.log(errors) - np.log(undone), 0.0).sum(1) / counts.sum(1)
 
         whole = of(error.sum(1), total)
+        if n < 2:  # no scatter is known
+            return np.where(counts.any(1), whole, -np.inf), np.full(len(whole), -np.inf)
         left = np.stack(
             [of(error.sum(1) - error[:, i], np.where(counts, total - repaired[:, :, i], 1.0)) for i in range(n)]
         )

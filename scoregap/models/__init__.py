@@ -20,13 +20,14 @@ from scoregap.models import files
 class Format(NamedTuple):
     """A format: its loader, the keys that it takes beside those of all, and what it would run, for which it is trusted.
 
-    code: whether `path` is MODULE:NAME instead of a file.
+    code: whether `path` is MODULE:NAME instead of a file. schedule: where the study says none; "" if its files do.
     """
 
     loader: str
     takes: frozenset[str]
     runs: str = ""
     code: bool = False
+    schedule: str = "ve"
 
 
 FORMATS = {
@@ -45,6 +46,7 @@ FORMATS = {
     "diffusers": Format(
         "scoregap.models.diffusers:load",
         frozenset({"predicts", "schedule", "steps", "betas", "sigma_data", "shape", "class"}),
+        schedule="",
     ),
     "torch.export": Format(
         "scoregap.models.exported:load",
@@ -57,6 +59,8 @@ ALL = frozenset({"from", "path", "levels", "trusted"})  # keys of every format
 PREDICTS = ("x0", "epsilon", "v", "velocity", "score")
 SCHEDULES = ("ve", "sigma", "edm", "flow", "linear", "scaled_linear", "cosine")
 LEVELS = ("own", "interpolate")
+STEPPED = ("linear", "scaled_linear", "cosine")  # schedules of steps
+READ = {"steps": STEPPED, "betas": STEPPED[:2], "sigma_data": ("edm",)}  # schedules that read a key
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,13 @@ class Declared:
             raise self.refused(
                 key, f"from: {settings.source} takes {', '.join(sorted(format.takes))}", problem="is not allowed"
             )
+        schedule = "edm" if settings.source == "edm" else settings.schedule or format.schedule
+        for key, of in READ.items():
+            if key in settings.given and schedule not in of:
+                raise self.refused(key, f"is of schedule: {' or '.join(of)}", getattr(settings, key), "is not allowed")
+        if schedule == "edm" and settings.predicts:
+            allowed = "the schedule edm has an output of its own (D itself: schedule sigma or ve)"
+            raise self.refused("predicts", allowed, settings.predicts)
         if format.runs and not settings.trusted:
             raise self.refused(
                 "path", f"{format.runs}: allowed beside trusted: true", settings.path,
@@ -116,7 +127,8 @@ class Declared:
     def identity(self) -> str:
         """What its results depend on, as JSON: settings, and the content of its files instead of their names."""
         said = self.settings.model_dump(exclude={"path", "weights", "trusted"})
-        content = self.code() if self.format.code else files.digest(self.file("path"))
+        name = self.settings.path.partition(":")[2]  # in its module, which may have several
+        content = [self.code(), name] if self.format.code else files.digest(self.file("path"))
         weights = files.digest(self.file("weights")) if self.settings.weights else None
         return json.dumps([said, content, weights], sort_keys=True)
 

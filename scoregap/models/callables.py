@@ -23,9 +23,6 @@ def load(declared: Declared) -> Loaded:
     settings = declared.settings
     name = settings.schedule or "ve"
     if name == "edm":
-        if settings.predicts is not None:
-            allowed = "the schedule edm has an output of its own (D itself: schedule sigma or ve)"
-            raise declared.refused("predicts", allowed, settings.predicts)
         return edm(declared)
     return _loaded(declared, name, settings.predicts or "x0")
 

@@ -25,6 +25,7 @@ LATENT = ("vae", "vqvae", "vqae", "movq", "image_encoder", "text_encoder")  # pa
 BETAS = {"linear": "linear", "scaled_linear": "scaled_linear", "squaredcos_cap_v2": "cosine"}
 PREDICTS = {"epsilon": "epsilon", "v_prediction": "v", "sample": "x0"}
 FLOWS = ("FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler")
+OF_BETAS = {"use_flow_sigmas": False, "timestep_type": "discrete", "snr_shift_scale": 1.0}  # what else is none of betas
 EDM = ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler")
 
 
@@ -130,12 +131,17 @@ def noise(declared: Declared, folder: Path) -> tuple[schedules.Schedule, str, fl
     if name in FLOWS:
         return flow(config), settings.predicts or "velocity", settings.sigma_data
     said = config.get("prediction_type", "epsilon")
+    if name in EDM and settings.predicts:
+        raise declared.refused("predicts", f"a {name} has an output of its own", settings.predicts)
     if name in EDM and said == "epsilon":
         sigma = config.get("sigma_data", 0.5)
         made = schedules.named("edm", sigma_data=sigma)
         most, least = config.get("sigma_max", 80.0) ** 2, config.get("sigma_min", 0.002) ** 2
         return made._replace(least=least * (1 - 1e-9), most=most * (1 + 1e-9)), "edm", sigma
-    if "num_train_timesteps" not in config or config.get("use_flow_sigmas") or name in EDM:
+    betas = "num_train_timesteps" in config and ("beta_schedule" in config or config.get("trained_betas") is not None)
+    if odd := [key for key, value in OF_BETAS.items() if config.get(key, value) != value]:
+        raise refused(declared, f"{odd[0]} should be {OF_BETAS[odd[0]]}", f"has {odd[0]} {config[odd[0]]!r}", file)
+    if not betas or name in EDM:
         raise refused(
             declared, "should say schedule and predicts in the study", f"has a {name} that is not known", file
         )

@@ -4,6 +4,8 @@ file or folder -> SHA-256 of its content, computed once in a process as long as 
 """
 
 import hashlib
+import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,11 +25,24 @@ def check(declared, key: str) -> None:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all files in a folder."""
+    """SHA-256 of a file, or of the names and contents of all files in a folder, links followed."""
     if path.is_dir():
-        parts = [(one.relative_to(path).as_posix(), _digest(one)) for one in sorted(path.rglob("*")) if one.is_file()]
+        parts = [(name, _digest(path / name)) for name in sorted(_names(path))]
         return hashlib.sha256(repr(parts).encode()).hexdigest()
     return _digest(path)
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Paths of the files in a folder, and in the folders that it links to, but for those that it is in."""
+    seen: dict[str, set[str]] = {}  # real paths of the folders that a folder is in, with its own
+    for place, folders, names in os.walk(folder, followlinks=True):
+        above = seen.pop(place, {os.path.realpath(place)})
+        real = {name: os.path.realpath(os.path.join(place, name)) for name in folders}
+        folders[:] = [name for name in folders if real[name] not in above]
+        seen |= {os.path.join(place, name): above | {real[name]} for name in folders}
+        yield from (
+            (Path(place) / name).relative_to(folder).as_posix() for name in names if (Path(place) / name).is_file()
+        )
 
 
 def _digest(path: Path) -> str:

@@ -220,6 +220,18 @@ def _raw(score, x, t):
     return (x - score.denoise(x, t)) / np.sqrt(t)[:, None]
 
 
+@pytest.mark.parametrize("points", [1, 2, 3])
+@pytest.mark.parametrize("controlled", [False, True])
+def test_nothing_is_certain_of_too_few_points(points, controlled):
+    """Of one point, or two with a control: no scatter is known, so that a ratio of 100 may be chance."""
+    trace = np.random.default_rng(3).random((4, points)) + 1
+    control = np.random.default_rng(4).standard_normal((4, points)) if controlled else None
+    found = calibration.judge(100 * trace, trace, control)
+    if points < 2 + controlled:
+        assert found.plausible
+    assert calibration.likeliest(100 * trace, np.ones((len(calibration.REPAIRS), 4, points)))[0] == "" or points > 1
+
+
 def test_who_memorises_is_blamed_as_a_network():
     """The empirical score of 40 points: right about them, wrong about others."""
     truth, rng = world(*WORLDS[0]), np.random.default_rng(12)

@@ -143,6 +143,7 @@ def test_results_depend_on_the_code_and_on_the_weights_and_not_on_where_they_are
     seen.append(keys(study_with(folder, with_weights.replace("one", "two"))))
     seen.append(keys(study_with(folder, CALLABLE)))
     seen.append(keys(study_with(folder, CALLABLE.replace("path:", "predicts: epsilon, path:"))))
+    seen.append(keys(study_with(folder, CALLABLE.replace("shrink", "torn"))))  # another function of the same module
     assert all(len(set(one)) == len(seen) for one in zip(*seen, strict=True))
 
 
@@ -173,6 +174,18 @@ WRONG = {
     "pickle": ("{from: callable, path: 'their:Scale', weights: their.pt, trusted: true}", "missing|unpickled"),
     "unknown key": ("{from: callable, path: 'their:shrink', trusted: true, guidance: 2}", "allowed are from, path"),
     "key of another": ("{from: edm, path: 'their:Scale', predicts: v, trusted: true}", "edm takes class"),
+    "output of edm": ("{from: callable, path: 'their:shrink', trusted: true, schedule: edm, predicts: v}",
+                      r"mine\.predicts: .*output of its own"),
+    "output of edm, exported": ("{from: torch.export, path: a.pt2, trusted: true, schedule: edm, predicts: v}",
+                                r"mine\.predicts: .*output of its own"),
+    "steps of none": ("{from: callable, path: 'their:shrink', trusted: true, steps: 100}", r"mine\.steps: .*linear"),
+    "betas of flow": ("{from: callable, path: 'their:shrink', trusted: true, schedule: flow, betas: [0.1, 0.2]}",
+                      r"mine\.betas: .*linear"),
+    "betas of a cosine": ("{from: callable, path: 'their:shrink', trusted: true, schedule: cosine, betas: [0.1, 0.2]}",
+                          r"mine\.betas: .*scaled_linear"),
+    "sigma_data of none": ("{from: callable, path: 'their:shrink', trusted: true, sigma_data: 1.0}",
+                           r"mine\.sigma_data: .*edm"),
+    "steps of a file": ("{from: diffusers, path: net, steps: 100}", r"mine\.steps: .*schedule"),
     "unknown format": ("{from: keras, path: a.h5}", r"scores\.mine\.from: .*callable"),
     "unknown prediction": ("{from: callable, path: 'their:shrink', trusted: true, predicts: noise}", "epsilon"),
     "both": ("{from: callable, path: 'their:shrink', trusted: true, levels: all}", "interpolate"),

@@ -16,7 +16,8 @@ from scoregap.study.schema import Declaration
 
 REASON = "diffusers is not installed: pip install 'scoregap[models]'"
 UNET = {"_class_name": "UNet2DModel", "sample_size": 8, "in_channels": 1, "out_channels": 1}
-DDPM = {"_class_name": "DDPMScheduler", "num_train_timesteps": 1000, "prediction_type": "epsilon"}
+DDPM = {"_class_name": "DDPMScheduler", "num_train_timesteps": 1000, "prediction_type": "epsilon",
+        "beta_schedule": "linear"}  # fmt: skip
 EXACT_TO = {torch.float64: 1e-10, torch.float32: 1e-5}
 
 
@@ -241,6 +242,14 @@ WRONG = {
     "no scheduler": ({"scheduler": None}, r"mine\.schedule: is missing"),
     "sigmoid": ({"scheduler": DDPM | {"beta_schedule": "sigmoid"}}, "beta_schedule 'sigmoid'"),
     "unknown prediction": ({"scheduler": DDPM | {"prediction_type": "flow"}}, "prediction_type 'flow'"),
+    "other noise, with steps": ({"scheduler": {"_class_name": "CMStochasticIterativeScheduler", "sigma_data": 0.5,
+                                               "num_train_timesteps": 40}}, "CMStochasticIterativeScheduler"),
+    "betas in continuous time": ({"scheduler": {"_class_name": "ScoreSdeVpScheduler", "num_train_timesteps": 2000,
+                                                "beta_min": 0.1, "beta_max": 20}}, "ScoreSdeVpScheduler"),
+    "told sigma": ({"scheduler": DDPM | {"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"}},
+                   "timestep_type"),
+    "signal shifted": ({"scheduler": DDPM | {"_class_name": "CogVideoXDDIMScheduler", "snr_shift_scale": 3.0}},
+                       "snr_shift_scale"),
     "unknown scheduler": ({"scheduler": {"_class_name": "VQDiffusionScheduler"}}, "VQDiffusionScheduler"),
     "no weights": ({}, "has none"),
 }  # fmt: skip

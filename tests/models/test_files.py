@@ -26,6 +26,26 @@ def test_a_folder_is_known_by_names_and_contents(tmp_path):
     assert files.digest(copy) == seen[-1]
 
 
+def test_what_links_lead_to_is_in_a_folder(tmp_path):
+    """As in the snapshots of hubs: links to files, and to folders, also to such as lead back."""
+    store, folder = tmp_path / "store", tmp_path / "model"
+    (store / "unet").mkdir(parents=True)
+    folder.mkdir()
+    (store / "blob").write_bytes(b"1")
+    (store / "unet" / "a.safetensors").write_bytes(b"1")
+    (folder / "config.json").symlink_to(store / "blob")
+    (folder / "unet").symlink_to(store / "unet")
+    (store / "unet" / "back").symlink_to(folder)
+    seen = [files.digest(folder)]
+    for name in ("blob", "unet/a.safetensors"):
+        (store / name).write_bytes(b"22")
+        seen.append(files.digest(folder))
+    assert len(set(seen)) == len(seen)
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    assert files.digest(link) == seen[-1]
+
+
 def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
     path.write_bytes(b"one")
