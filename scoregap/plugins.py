@@ -48,7 +48,7 @@ def look_in(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """An error of somebody else's code in a line, which says where it is."""
     if isinstance(error, SyntaxError):
         return f"{Path(error.filename or '').name}:{error.lineno}: {error.msg}"

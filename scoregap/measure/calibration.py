@@ -41,6 +41,11 @@ def _read(of_noise: Callable) -> Repair:
     return Repair(output=lambda x, t, asked, denoised: of_noise(x, np.sqrt(t), denoised))
 
 
+def _of_v(x, t, asked, denoised):
+    """D of an output v, whose share of the input is 1 / (1 + t)."""
+    return denoised + (x - asked) / (1 + t)
+
+
 def _range(scale: float, shift: float) -> Repair:
     """Data given as y, where the model knows scale y + shift."""
     return Repair(
@@ -61,11 +66,13 @@ REPAIRS: dict[str, Repair] = {
     "inputs not scaled (of noise)": Repair(
         lambda x, t: x / _scale(t), output=lambda x, t, asked, denoised: denoised + x - asked
     ),
-    "inputs not scaled (of x0 or v)": Repair(lambda x, t: x / _scale(t)),
+    "inputs not scaled (of x0)": Repair(lambda x, t: x / _scale(t)),
+    "inputs not scaled (of v)": Repair(lambda x, t: x / _scale(t), output=_of_v),
     "inputs scaled twice (of noise)": Repair(
         lambda x, t: x * _scale(t), output=lambda x, t, asked, denoised: denoised + x - asked
     ),
-    "inputs scaled twice (of x0 or v)": Repair(lambda x, t: x * _scale(t)),
+    "inputs scaled twice (of x0)": Repair(lambda x, t: x * _scale(t)),
+    "inputs scaled twice (of v)": Repair(lambda x, t: x * _scale(t), output=_of_v),
     "noise read as velocity": _read(lambda x, s, d: (1 + s) * d),
     "velocity read as noise": _read(lambda x, s, d: d / (1 + s)),
     "noise read as v": _read(lambda x, s, d: x - np.sqrt(1 + s**2) * (x / (1 + s**2) - d)),

@@ -50,7 +50,7 @@ def found(declared: Declared):
         network = resolve_name(settings.path)
         if settings.weights:
             network = network()
-    except Exception as error:  # whatever the code of somebody else raises
+    except (Exception, SystemExit) as error:  # whatever the code of somebody else raises
         raise declared.refused("path", f"cannot be used: {plugins.told(error)}", settings.path) from error
     if settings.weights:
         if not isinstance(network, nn.Module):

@@ -8,6 +8,7 @@ that are told a text, and those whose points are codes of an autoencoder.
 """
 
 import json
+import math
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,15 @@ from scoregap.models import Declared, schedules
 from scoregap.models.base import Loaded, dtype_of, settled
 
 NETWORK = "UNet2DModel"
+WEIGHTS = "diffusion_pytorch_model.safetensors"  # beside which variants may be, as of half precision
 LATENT = ("vae", "vqvae", "vqae", "movq", "image_encoder", "text_encoder")  # parts of pipelines
 BETAS = {"linear": "linear", "scaled_linear": "scaled_linear", "squaredcos_cap_v2": "cosine"}
 PREDICTS = {"epsilon": "epsilon", "v_prediction": "v", "sample": "x0"}
 FLOWS = ("FlowMatchEulerDiscreteScheduler", "FlowMatchHeunDiscreteScheduler")
+RANGES = {  # of numbers of a scheduler, without their ends
+    "num_train_timesteps": (1, 10**6 + 1), "beta_start": (0, 1), "beta_end": (0, 1), "trained_betas": (0, 1),
+    "shift": (0, math.inf), "sigma_data": (0, math.inf), "sigma_min": (0, math.inf), "sigma_max": (0, math.inf),
+}  # fmt: skip
 OF_BETAS = {"use_flow_sigmas": False, "timestep_type": "discrete", "snr_shift_scale": 1.0}  # what else is none of betas
 EDM = ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler")
 
@@ -37,10 +43,9 @@ def load(declared: Declared) -> Loaded:
         told = " (it is told a text, or other conditions)" if "cross_attention_dim" in config else ""
         raise refused(declared, f"should be a {NETWORK}, of a noisy point and its step alone", f"is a {name}{told}")
     schedule, predicts, sigma_data = noise(declared, folder)
+    size = shape(declared, config)
     network = module(declared, folder)
-    return Loaded(
-        call(declared, network, config), schedule, predicts, shape(declared, config), dtype_of(network), sigma_data
-    )
+    return Loaded(call(declared, network, config), schedule, predicts, size, dtype_of(network), sigma_data)
 
 
 def network_folder(declared: Declared) -> Path:
@@ -69,7 +74,7 @@ def module(declared: Declared, folder: Path) -> torch.nn.Module:
     except ImportError as error:
         why = f"pip install 'scoregap[models]' ({' '.join(str(error).split())})"
         raise declared.refused("from", why, "diffusers", "'diffusers' is not installed") from error
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = sorted(folder.glob("*.safetensors"), key=lambda one: (one.name != WEIGHTS, one.name))
     if not weights:
         raise refused(declared, "nothing is unpickled: should have its weights as .safetensors", "has none")
     try:
@@ -112,7 +117,12 @@ def shape(declared: Declared, config: dict) -> tuple[int, ...]:
     if size is None:
         raise declared.refused("shape", "config.json has no sample_size: should be (channels, height, width)", None,
                                "is missing")  # fmt: skip
-    return (config.get("in_channels", 3), *(size if isinstance(size, list) else [size, size]))
+    channels = config.get("in_channels", 3)
+    found = (channels, *(size if isinstance(size, list) else [size, size]))
+    if not all(isinstance(one, int) and one > 0 for one in found):
+        raise declared.refused("shape", "config.json has no whole numbers as in_channels and sample_size",
+                               [channels, size], "is missing")  # fmt: skip
+    return found
 
 
 def noise(declared: Declared, folder: Path) -> tuple[schedules.Schedule, str, float]:
@@ -127,7 +137,8 @@ def noise(declared: Declared, folder: Path) -> tuple[schedules.Schedule, str, fl
     if file is None:
         raise declared.refused("schedule", "the folder has no scheduler_config.json", problem="is missing")
     config = read(declared, file)
-    name = str(config.get("_class_name"))
+    check(declared, config, file)
+    name = config.get("_class_name")
     if name in FLOWS:
         return flow(config), settings.predicts or "velocity", settings.sigma_data
     said = config.get("prediction_type", "epsilon")
@@ -150,6 +161,21 @@ def noise(declared: Declared, folder: Path) -> tuple[schedules.Schedule, str, fl
     return schedules.of_alphas(alphas(declared, config, file)), settings.predicts or PREDICTS[said], settings.sigma_data
 
 
+def check(declared: Declared, config: dict, file: Path) -> None:
+    """Raises InputError if numbers of a scheduler are none, or its names."""
+    for key, (least, most) in RANGES.items():
+        value = config.get(key)
+        if key not in config or (key == "trained_betas" and value is None):
+            continue
+        values = value if key == "trained_betas" and isinstance(value, list) else [value]
+        kinds = (int,) if key == "num_train_timesteps" else (int, float)
+        if not values or not all(isinstance(one, kinds) and least < one < most for one in values):
+            raise refused(declared, f"{key} should be above {least} and below {most}", f"has {key} {value!r}", file)
+    for key in ("_class_name", "prediction_type", "beta_schedule"):
+        if not isinstance(config.get(key, ""), str):
+            raise refused(declared, f"{key} should be a name", f"has {key} {config[key]!r}", file)
+
+
 def alphas(declared: Declared, config: dict, file: Path) -> np.ndarray:
     """abar_k (steps,) of a scheduler of betas."""
     if (trained := config.get("trained_betas")) is not None:
@@ -166,7 +192,8 @@ def alphas(declared: Declared, config: dict, file: Path) -> np.ndarray:
 
 def flow(config: dict) -> schedules.Schedule:
     """Levels u = sigma / (1 + sigma) of flow matching, shifted as the scheduler says, told u in steps."""
-    steps, shift = config.get("num_train_timesteps", 1000), config.get("shift", 1.0)
+    steps = config.get("num_train_timesteps", 1000)
+    shift = 1.0 if config.get("use_dynamic_shifting") else config.get("shift", 1.0)
     u = np.arange(1, steps) / steps  # at u = 1 nothing of the data is left
     u = shift * u / (1 + (shift - 1) * u)
     return schedules.of_levels((u / (1 - u)) ** 2, steps * u, schedules.straight)

@@ -216,6 +216,8 @@ class Model(Score):
         if not isinstance(found, Tensor) or found.shape != points.shape:
             said = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             self._refuse(f"should be like its points, {tuple(points.shape)}", problem=f"the output is {said}")
+        if not found.is_floating_point():
+            self._refuse("should be real numbers of floating point", problem=f"the output is {found.dtype}")
         return found.double().reshape(inputs.shape)
 
     def _back(self, x: np.ndarray, t: np.ndarray, rows: Tensor) -> Tensor:

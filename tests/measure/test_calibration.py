@@ -138,9 +138,11 @@ PLANTED = {
     "the score read as noise": lambda x, t: _as_noise(_score(x, t), x, t),
     # a model that wants z = x / sqrt(1 + t) is given z'
     "inputs not scaled (of noise)": lambda x, t: _as_noise(_noise(x * np.sqrt(1 + t), t), x, t),
-    "inputs not scaled (of x0 or v)": lambda x, t: _denoise(x * np.sqrt(1 + t), t),
+    "inputs not scaled (of x0)": lambda x, t: _denoise(x * np.sqrt(1 + t), t),
+    "inputs not scaled (of v)": lambda x, t: _as_v(_v(x * np.sqrt(1 + t), t), x, t),
     "inputs scaled twice (of noise)": lambda x, t: _as_noise(_noise(x / np.sqrt(1 + t), t), x, t),
-    "inputs scaled twice (of x0 or v)": lambda x, t: _denoise(x / np.sqrt(1 + t), t),
+    "inputs scaled twice (of x0)": lambda x, t: _denoise(x / np.sqrt(1 + t), t),
+    "inputs scaled twice (of v)": lambda x, t: _as_v(_v(x / np.sqrt(1 + t), t), x, t),
     # the model knows 2 y - 1, or (y + 1) / 2, of what it is given
     "data in [0, 1] for a model of [-1, 1]": lambda x, t: 2 * _denoise((x + 1) / 2, t / 4) - 1,
     "data in [-1, 1] for a model of [0, 1]": lambda x, t: (_denoise(2 * x - 1, 4 * t) + 1) / 2,

@@ -237,6 +237,15 @@ def test_what_is_no_model_when_it_is_loaded_is_refused_in_a_line(folder, name):
     assert "scores.mine" in str(caught.value)
 
 
+def test_a_module_that_ends_the_process_when_it_is_imported_is_refused_in_a_line(folder):
+    """As a script without a main guard does: its exit status would be that of the stage."""
+    (folder / "script.py").write_text("import sys\n\nsys.exit(0)\n")
+    study = study_with(folder, "{from: callable, path: 'script:main', trusted: true}")
+    with pytest.raises(InputError, match=r"mine\.path.*script\.py:3: SystemExit") as caught:
+        score_of(study)
+    assert "\n" not in str(caught.value)
+
+
 def test_weights_are_put_into_the_module_that_they_are_of(folder):
     save_file({"scale": torch.arange(8.0)}, folder / "one.safetensors")
     score = score_of(study_with(folder, CALLABLE.replace("shrink', ", "Scale', weights: one.safetensors, ")))

@@ -242,6 +242,16 @@ WRONG = {
     "no scheduler": ({"scheduler": None}, r"mine\.schedule: is missing"),
     "sigmoid": ({"scheduler": DDPM | {"beta_schedule": "sigmoid"}}, "beta_schedule 'sigmoid'"),
     "unknown prediction": ({"scheduler": DDPM | {"prediction_type": "flow"}}, "prediction_type 'flow'"),
+    **{f"{key} {value!r}": ({"scheduler": DDPM | {key: value}}, rf"{key}.*scheduler_config\.json")
+       for key, value in (
+           ("num_train_timesteps", "x"), ("num_train_timesteps", 0), ("num_train_timesteps", 10.5),
+           ("beta_start", -0.1), ("beta_start", 2.0), ("beta_end", None), ("trained_betas", "abc"),
+           ("trained_betas", []), ("trained_betas", [0.1, 5, 0.2]), ("prediction_type", ["v"]),
+           ("beta_schedule", ["v"]),
+           ("_class_name", ["a"]), ("shift", 0), ("shift", "a"), ("sigma_data", "x"), ("sigma_min", 0),
+       )},
+    "no size": ({"config": UNET | {"sample_size": "x"}}, r"shape.*sample_size"),
+    "no channels": ({"config": UNET | {"in_channels": None}}, r"shape.*in_channels"),
     "other noise, with steps": ({"scheduler": {"_class_name": "CMStochasticIterativeScheduler", "sigma_data": 0.5,
                                                "num_train_timesteps": 40}}, "CMStochasticIterativeScheduler"),
     "betas in continuous time": ({"scheduler": {"_class_name": "ScoreSdeVpScheduler", "num_train_timesteps": 2000,
@@ -264,6 +274,13 @@ def test_what_is_no_function_of_a_noisy_point_is_refused_in_a_line(tmp_path, nam
         _ = declared_in(written(tmp_path, **content)).loaded
     assert "\n" not in str(caught.value)
     assert "scores.mine" in str(caught.value)
+
+
+def test_flows_that_shift_by_resolution_are_not_shifted_by_themselves(tmp_path):
+    plain, dynamic = (
+        ours.flow({"shift": shift, "use_dynamic_shifting": free}) for shift, free in ((1.0, False), (3.0, True))
+    )
+    np.testing.assert_array_equal(plain.levels, dynamic.levels)
 
 
 def test_what_cannot_be_read_is_refused_in_a_line(tmp_path):

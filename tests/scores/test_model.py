@@ -170,6 +170,8 @@ WRONG = {
     "not finite": (Clipped, "not finite"),
     "another shape": (lambda: lambda x, t: x[:, :3], "output is"),
     "a tuple": (lambda: lambda x, t: (x,), "output is tuple"),
+    "whole numbers": (lambda: lambda x, t: (8 * x).long(), r"output is torch\.int64"),
+    "complex numbers": (lambda: lambda x, t: x + 0j, r"output is torch\.complex"),
     "fails": (lambda: lambda x, t: x @ torch.ones(3), "fails for points of shape"),
 }
 
