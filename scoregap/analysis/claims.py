@@ -386,8 +386,8 @@ def lines(frame: pd.DataFrame) -> list[str]:
         return []
     return [
         *text(table),
-        f"cells and networks ({' / '.join(JUDGED)}): trained against the law, and against the exact score of the same "
-        "F; all of them in claims.csv",
+        f"cells and networks ({' / '.join(JUDGED)}): each against the law, and against the exact score of the same F; "
+        "all of them in claims.csv",
         "draws: independent draws of F behind the counts; cells that differ in other axes than family, ambient and "
         "manifold dimension and seed share them",
         *attributed(frame),

@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from scoregap import InputError, variables
-from scoregap.analysis import controls, verdicts
+from scoregap.analysis import controls, tables, verdicts
 from scoregap.analysis.intervals import mean, median
 from scoregap.analysis.tables import (
     distinguishing_axes,
@@ -256,10 +256,10 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
     table = plain()
     table.add_column("quantity", max_width=44)  # the names of cells wrap
     curves = known_curves(frame)
+    said = tables.subject(study)
     for column in curves:
-        table.add_column(column, justify="right")
-    subject = "law" if set(frame.network) == {"law"} else "trained"
-    table.add_column(f"{subject}/exact", justify="right", no_wrap=True)
+        table.add_column(said if column == "trained" else column, justify="right")
+    table.add_column(f"{said}/exact", justify="right", no_wrap=True)
     table.add_column("between", justify="right")
     table.add_column("margin", justify="right")
     table.add_column("verdict")
@@ -282,7 +282,7 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
     seeds, confidence = len(study.axes["seed"]), study.compare.confidence
     lines = [
         f"{study.name}: {fixed}; times are noise variances t; (k): gap below k modes",
-        f"medians over {seeds} seeds ({independent_draws(study)} independent draws of the manifold); {subject}/exact: "
+        f"medians over {seeds} seeds ({independent_draws(study)} independent draws of the manifold); {said}/exact: "
         f"seed by seed, with its {confidence:.0%} Student interval",
         "between: 0 at the gaussian score, 1 at the exact one"
         + ("; consistency: t_open t_close / t_max^2, in theory 1" if "consistency" in set(frame["quantity"]) else ""),

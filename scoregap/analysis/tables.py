@@ -64,6 +64,16 @@ def rows_of_evaluated_scores(frame: pd.DataFrame) -> pd.DataFrame:
     return frame if of_law.all() else frame[~of_law]
 
 
+def subject(study: Study) -> str:
+    """What the column `trained` of its comparison is of, in a word: not all scores that are compared were trained here.
+
+    Without any it is the law that is compared.
+    """
+    if not study.evaluated_scores:
+        return "law"
+    return "trained" if study.evaluated_scores == study.trained_networks else "score"
+
+
 def independent_draws(study: Study) -> int:
     """Draws of the manifold behind the cells that are compared: those alike in all of DRAWN share one, so that counts
     of cells are no counts of independent results."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from scoregap.analysis.intervals import interval, logarithms
+from scoregap.scores import kind
 from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED, NOT_APPLICABLE, State
 
 
@@ -221,5 +222,6 @@ def _said(row: Mapping[Any, Any] | pd.Series) -> str:
         return "no visible gap in either" if row["state"] == State.ABSENT.text else f"both {row['state']}"
     if row["state"] == row["exact_state"]:
         return f"both {row['state']}, " + ("in one seed" if row["of"] == 1 else "not in the same seeds")
-    subject = "law" if row["network"] == "law" else "trained"
+    name = row["network"]
+    subject = "law" if name == "law" else "trained" if kind(name).trained else "score"
     return f"{subject} {row['state']}, exact {row['exact_state']}"

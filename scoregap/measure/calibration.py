@@ -133,9 +133,9 @@ def ratio(error, trace, control=None, confidence: float = 0.95) -> tuple[np.ndar
     if n < 4:
         nothing = np.full(len(error), np.nan)
         return error.mean(1) / trace.mean(1), nothing, nothing
-    (error, free), (trace, _) = _without(error, control), _without(trace, control)
+    (error, free, wider), (trace, *_) = _without(error, control), _without(trace, control)
     e, g = error.mean(1), trace.mean(1)
-    q = stdtrit(free, 0.5 * (1 + confidence)) ** 2 / n * (n - 1) / free
+    q = stdtrit(free, 0.5 * (1 + confidence)) ** 2 / n * (n - 1) / free * wider
     see, sgg = q * error.var(1, ddof=1), q * trace.var(1, ddof=1)
     seg = q * ((error - e[:, None]) * (trace - g[:, None])).sum(1) / (n - 1)
     a, b, c = g**2 - sgg, e * g - seg, e**2 - see
@@ -159,24 +159,26 @@ def _like(name: str, found: np.ndarray, shape: tuple[int, ...]) -> None:
         raise InputError(problem, key=name, value=found.shape, allowed=f"should be {shape}")
 
 
-def _without(values: np.ndarray, control: np.ndarray | None) -> tuple[np.ndarray, int]:
-    """(values (T, n) less what they share with a control of mean 0, degrees of freedom of their scatter)."""
+def _without(values: np.ndarray, control: np.ndarray | None) -> tuple[np.ndarray, int, np.ndarray]:
+    """(values (T, n) less what they share with a control of mean 0, degrees of freedom of their scatter, (T,) by which
+    the variance of their mean is larger, as what they share is estimated)."""
     n = values.shape[1]
     if control is None:
-        return values, n - 1
+        return values, n - 1, np.ones(len(values))
     apart = control - control.mean(1, keepdims=True)
     square = (apart**2).sum(1)
     slope = np.divide((apart * values).sum(1), square, out=np.zeros_like(square), where=square > 0)
-    return values - slope[:, None] * control, n - 2
+    wider = 1 + n * np.divide(control.mean(1) ** 2, square, out=np.zeros_like(square), where=square > 0)
+    return values - slope[:, None] * control, n - 2, wider
 
 
 def _certainly_above(values: np.ndarray, control: np.ndarray | None, confidence: float) -> np.ndarray:
     """(T,) whether the mean of values (T, n) is above 0, one-sided."""
-    values, free = _without(values, control)
+    values, free, wider = _without(values, control)
     n = values.shape[1]
     if free < 1:  # no scatter is known
         return np.zeros(len(values), bool)
-    spread = np.sqrt(values.var(1, ddof=n - free) / n)
+    spread = np.sqrt(values.var(1, ddof=n - free) / n * wider)
     return values.mean(1) > stdtrit(free, confidence) * spread
 
 
@@ -240,7 +242,7 @@ def judge(
     training: (T,) mean errors at points that the score was made of, if there are any. It is not plausible where its
     `ratio` is certainly beyond MARGIN, for all times together (Bonferroni), or where it certainly gains by a mistake
     undone. Then the network is blamed where training points err less than held-out ones by MARGIN, as where it
-    memorises, and the adapter where it gains GAIN. Else it cannot be told.
+    memorises (at all times together, if none is beyond), and the adapter where it gains GAIN. Else it cannot be told.
     """
     error, trace, control, confidence = _checked(error, trace, control, confidence)
     if not (isinstance(mistake, tuple) and len(mistake) == 2 and mistake[0] in ("", *REPAIRS)):
@@ -253,7 +255,8 @@ def judge(
     name, gain = mistake
     if not where.any() and not name:
         return Judgement(True, where, "", "")
-    memorises = training is not None and error.mean(1)[where].sum() > MARGIN * training[where].sum()
+    there = where if where.any() else slice(None)
+    memorises = training is not None and error.mean(1)[there].sum() > MARGIN * training[there].sum()
     if gain > GAIN and not memorises:
         return Judgement(False, where, "adapter", name)
     return Judgement(False, where, "network" if memorises else "cannot tell", name)

@@ -165,7 +165,8 @@ def check(declared: Declared, config: dict, file: Path) -> None:
     """Raises InputError if numbers of a scheduler are none, or its names."""
     for key, (least, most) in RANGES.items():
         value = config.get(key)
-        if key not in config or (key == "trained_betas" and value is None):
+        may_be_none = key == "trained_betas" or (key.startswith("sigma") and config.get("_class_name") not in EDM)
+        if key not in config or (value is None and may_be_none):
             continue
         values = value if key == "trained_betas" and isinstance(value, list) else [value]
         kinds = (int,) if key == "num_train_timesteps" else (int, float)

@@ -24,6 +24,7 @@ from scoregap.analysis.tables import (
     independent_draws,
     labelled,
     rows_of_evaluated_scores,
+    subject,
     with_interval,
 )
 from scoregap.analysis.verdicts import JUDGED, Verdict, words
@@ -142,7 +143,7 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         "cells": cells(study, frame),
         "where": where(study, frame, judged),
         "controls": [line.strip() for line in controls.lines(judged)],
-        "subject": "the network's" if study.evaluated_scores else "the law's",
+        "subject": {"law": "the law's", "trained": "the network's"}.get(subject(study), "the score's"),
         "seeds": len(study.axes["seed"]),
         "draws": independent_draws(study),
         "confidence": f"{study.compare.confidence:.0%}",
@@ -198,22 +199,22 @@ def how_well(study: Study, judged: pd.DataFrame) -> Table:
         spread = f"{known.median():.3f}", f"{known.min():.3f} to {known.max():.3f}"
         counts = [str((some.verdict == verdict).sum()) for verdict in JUDGED]
         rows.append(_row([quantity, *counts, *(spread if len(known) else ("", ""))]))
-    ratio = f"{'trained' if study.evaluated_scores else 'law'} / exact"
+    ratio = f"{subject(study)} / exact"
     return Table(["phase time", *JUDGED, f"median {ratio}", "range"], rows)
 
 
 def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
     """The phase times that are farthest from theory."""
-    subject = "trained" if study.evaluated_scores else "law"
+    column = "trained" if study.evaluated_scores else "law"
     rows = [
         _row(
-            [place(study, frame, row), _number(row.exact), _number(row[subject]), _ratio(row), f"{row.margin:.0%}",
+            [place(study, frame, row), _number(row.exact), _number(row[column]), _ratio(row), f"{row.margin:.0%}",
              row.words],
             {5: KINDS[row.verdict]},
         )
         for _, row in judged.head(WORST).iterrows()
     ]  # fmt: skip
-    return Table(["phase time", "exact", subject, "ratio", "margin", "verdict"], rows)
+    return Table(["phase time", "exact", subject(study), "ratio", "margin", "verdict"], rows)
 
 
 def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
@@ -240,7 +241,7 @@ def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
             texts.append(text)
         rows.append(_row(texts, classes))
     heads = [quantity + (f", gap {gap + 1}" if several else "") for quantity, gap in columns]
-    return Table([f"{'trained' if study.evaluated_scores else 'law'} / exact" if fine else "agree", *heads], rows)
+    return Table([f"{subject(study)} / exact" if fine else "agree", *heads], rows)
 
 
 def _short(axis: str) -> str:
@@ -300,23 +301,25 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
         for _, row in tested.iterrows()
     ]  # fmt: skip
     note = (
-        "From claims.csv: what the law says, in every cell and for every network. verdict: of trained against the law; "
-        "of_exact: against the exact score of the same F, by the same margin; over_law and over_exact: their "
+        "From claims.csv: what the law says, in every cell and for every network. verdict: of "
+        f"{subject(study)} against the law; of_exact: against the exact score of the same F, by the same margin; "
+        "over_law and over_exact: their "
         "intervals over seeds, of ratios, or of differences of what is no ratio; why: whether the network is not at "
         "the exact score (learning), or the exact score is not at the law (finite size or curvature); errors cancel: "
         "it agrees with the law, and not with the exact score. control: of a curved cell, the verdict against exact in "
-        "the flat cell that is the same in all else; over_control: trained / exact over what it is there; attribution: "
-        "nothing is blamed on curvature where the control misses exact. Of curves and of the spike the numbers are "
-        "distances from the law, of the dimension the proportion of seeds in which it is right; the widest spacing is "
-        "compared with that of random F."
+        "the flat cell that is the same in all else; over_control: what is over exact, over what that is there; "
+        "attribution: nothing is blamed on curvature where the control misses exact. Of curves and of the spike the "
+        "numbers are distances from the law, of the dimension the proportion of seeds in which it is right; the widest "
+        "spacing is compared with that of random F."
     )
-    return {"note": note, "table": Table(["claim", "source", *columns], rows)}
+    heads = [subject(study) if column == "trained" else column for column in columns]
+    return {"note": note, "table": Table(["claim", "source", *heads], rows)}
 
 
 def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
     """The comparison, whole."""
-    subject = "trained" if study.evaluated_scores else "law"
-    names = {"ratio": f"{subject} / exact", "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
+    names = {"ratio": f"{subject(study)} / exact", **({"trained": subject(study)} if study.evaluated_scores else {}),
+             "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
              "position": "between gaussian 0, exact 1", "boundary": "gap below mode",
              "not_ok": "members not ok"}  # fmt: skip
     axes = _varied(study, frame)

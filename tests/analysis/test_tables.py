@@ -96,3 +96,15 @@ def test_cells_that_share_a_manifold_are_one_draw(tmp_path):
     assert tables.independent_draws(several) == 4
     assert tables.independent_draws(load(edited(tmp_path, *BLOCKS))) == 2  # and not 6
     assert tables.independent_draws(load(edited(tmp_path, *EXACT))) == 2
+
+
+@pytest.mark.parametrize(
+    ("networks", "word"),
+    [("exact, gaussian", "law"), ("exact, gated-8", "trained"), ("exact, mine", "score"), ("mine, gated-8", "score")],
+)
+def test_only_what_was_trained_is_called_so(tmp_path, networks, word):
+    """A model that the study declares was trained by somebody else, if at all."""
+    (tmp_path / "own.py").write_text("def denoise(x, t):\n    return x / (1 + t[:, None])\n")
+    mine = "scores:\n  mine: {from: callable, path: 'own:denoise', trusted: true}\n" if "mine" in networks else ""
+    study = edited(tmp_path, ("[exact, gaussian, gated-8]", f"[{networks}]"), ("study: tiny\n", f"study: tiny\n{mine}"))
+    assert tables.subject(load(study)) == word

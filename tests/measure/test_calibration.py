@@ -69,6 +69,14 @@ def test_intervals_hold_the_ratio_as_often_as_they_say(controlled):
     assert np.mean((low <= 1.3) & (high >= 1.3)) == pytest.approx(0.95, abs=0.02)
 
 
+def test_intervals_of_few_points_know_that_what_is_shared_is_estimated_too():
+    """Of 8 points with a control, normal all of them: without it 93.5 % would hold the ratio, not 95 %."""
+    rng = np.random.default_rng(5)
+    shared, own, of_trace = rng.standard_normal((3, 8000, 8))
+    _, low, high = calibration.ratio(3 + 2 * shared + own, 3 + shared + 0.1 * of_trace, shared)
+    assert np.mean((low <= 1) & (high >= 1)) == pytest.approx(0.95, abs=0.01)
+
+
 def test_a_trace_that_may_be_none_has_no_end():
     rng = np.random.default_rng(5)
     _, low, high = calibration.ratio(rng.chisquare(3, (1, 8)), rng.standard_normal((1, 8)))
@@ -246,6 +254,9 @@ def test_who_memorises_is_blamed_as_a_network():
     assert found.blamed == "network"
     assert found.where[:3].all()
     assert calibration.judge(error, trace, control).blamed == "cannot tell"
+    plausible = calibration.judge(error, error, control, ("levels of t / 2", 0.5), own.mean(1))
+    assert not plausible.where.any()
+    assert plausible.blamed == "network"  # its errors on new points say nothing of the adapter
 
 
 ROOT = Path(__file__).parents[2]

@@ -1,6 +1,7 @@
 """Models that are Python, declared in a study: trusted or refused, known by their content, measured by every stage."""
 
 import importlib
+import re
 import sys
 
 import numpy as np
@@ -99,6 +100,15 @@ def test_a_model_goes_through_every_stage(folder):
     assert np.abs(mine.asymmetry).max() < 1e-6
     assert (mine.time_used == ds.time).all()
     assert "mine" in (folder / "results" / "report.html").read_text()
+    for name in ("comparison.txt", "report.html"):  # nothing was trained
+        text = re.sub(
+            r'"data:[^"]*"|<pre.*?</pre>|<figcaption.*?</figcaption>',
+            "",
+            (folder / "results" / name).read_text(),
+            flags=re.S,
+        )
+        assert re.search("score ?/ ?exact", text), name
+        assert "trained" not in text, name
     job = job_of(study)
     dimension.run(study, job.id, folder / "dimension.zarr.zip")
     found = read_job(folder / "dimension.zarr.zip")[0]

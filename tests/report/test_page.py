@@ -226,7 +226,7 @@ def test_dimensions_are_counted_and_cells_that_failed_are_named(study):
     assert page.dimensions(frame) == {"right": 3, "of": 4}
     assert page.cells(study, frame) == {"count": 12, "bad": [], "more": 0}
     shown = page.write(study, frame, NO_CLAIMS, [], {}, {}, ATTRS)
-    assert "<b>Dimension</b>, found blind: right in 3 of 4 networks. <b>Cells</b>: all 12 ok." in shown
+    assert "<b>Dimension</b>, found blind: right in 3 of 4 scores. <b>Cells</b>: all 12 ok." in shown
     bad = pd.concat([frame, rows("", not_ok="diverged: seed 1", network="resmlp-8", curvature=0.5)])
     assert page.cells(study, bad)["bad"] == ["resmlp-8, c 0.5: diverged: seed 1"]
     shown = page.write(study, bad, NO_CLAIMS, [], {}, {}, ATTRS)
