@@ -18,7 +18,7 @@ def check(declared, key: str) -> None:
     path, named = declared.file(key), getattr(declared.settings, key)
     if not path.exists():
         raise declared.refused(key, "there is no such file", named, f"{named!r} is missing")
-    if path.suffix in PICKLES:
+    if path.suffix.lower() in PICKLES:
         raise declared.refused(key, f"nothing is unpickled: should be {SAFE}", named)
     if key == "weights" and path.suffix != SAFE:
         raise declared.refused(key, f"should be a file {SAFE}", named)

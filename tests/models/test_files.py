@@ -63,7 +63,7 @@ def test_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("key", "name", "says"),
-    [("path", "lost", "no such file"), ("path", "a.pt", "unpickled"), ("path", "a.ckpt", "unpickled"),
+    [("path", "lost", "no such file"), ("path", "a.pt", "unpickled"), ("path", "a.CKPT", "unpickled"),
      ("weights", "a.bin", "unpickled"), ("weights", "a.npz", "safetensors"), ("path", "a.pt2", ""),
      ("weights", "a.safetensors", "")],
 )  # fmt: skip
