@@ -291,8 +291,9 @@ def test_what_the_docs_say_of_mistakes():
     blamed = frame[frame.verdict.str.startswith("adapter")]
     known = {"inputs not scaled": "inputs not scaled (of noise)", "noise read as velocity": "noise read as velocity",
              "data in another range": "data in [0, 1] for a model of [-1, 1]"}  # fmt: skip
-    right = [known.get(row.mistake) == row.verdict.removeprefix("adapter, ") for row in blamed.itertuples()]
-    wrong = blamed[~np.array(right) & (blamed.mistake != "another beta table")]
-    named = f"its mistake is named in {blamed.scores[np.array(right)].sum()} of {blamed.scores[blamed.mistake.isin(known)].sum()}"
+    right = blamed.mistake.map(known) == blamed.verdict.str.removeprefix("adapter, ")
+    wrong = blamed[~right & (blamed.mistake != "another beta table")]
+    of = blamed.scores[blamed.mistake.isin(known)].sum()
+    named = f"its mistake is named in {blamed.scores[right].sum()} of {of}"
     assert named in " ".join(page.split())
     assert f"and of {wrong.scores.sum()} other" in " ".join(page.split())
