@@ -119,13 +119,14 @@ def ratio(error, trace, control=None, confidence: float = 0.95) -> tuple[np.ndar
     error, trace: (T, n) of independent points. control: (T, n) of mean 0 at the same points, as the errors of the
     Gaussian with the data's covariance less what they are to be: what errors and traces share with it is taken out (a
     control variate). The interval is Fieller's (1954), of a ratio of means: infinite where the trace is not told from
-    0, NaN with fewer than four points.
+    0, NaN with fewer than four points. The ratio is infinite where the trace is 0.
     """
     error, trace, control, confidence = _checked(error, trace, control, confidence)
     n = error.shape[1]
     if n < 4:
         nothing = np.full(len(error), np.nan)
-        return error.mean(1) / trace.mean(1), nothing, nothing
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return error.mean(1) / trace.mean(1), nothing, nothing
     (error, free), (trace, _) = _without(error, control), _without(trace, control)
     e, g = error.mean(1), trace.mean(1)
     q = stdtrit(free, 0.5 * (1 + confidence)) ** 2 / n * (n - 1) / free

@@ -263,3 +263,12 @@ def test_what_the_docs_say_of_mistakes():
     assert right["exact scores", "plausible"] == 20
     assert right["1,000 and 3,000 steps", "plausible"] == 8
     assert right["30 and 300 steps", "cannot tell"] == 6
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_a_score_of_no_trace_has_an_infinite_ratio(count):
+    """As one that knows its training points by heart at little noise."""
+    error = np.random.default_rng(0).uniform(1, 2, (2, count))
+    ratio, *_ = calibration.ratio(error, np.zeros_like(error))
+    assert (ratio == np.inf).all()
+    assert not calibration.judge(np.tile(error, 3), np.tile(0 * error, 3)).plausible

@@ -27,7 +27,7 @@ def calibration(study: Study, shown: list[Curves]) -> Figure:
         for panel, of in zip(column, (one.ratios, one.skills), strict=True):
             panel.rule(y=1.0, color="black", lw=0.8, ls="--")
             for network, seeds in of.items():
-                positive = np.where(seeds > 0, seeds, np.nan)
+                positive = np.where((seeds > 0) & np.isfinite(seeds), seeds, np.nan)
                 panel.plot(one.times, positive, color=colours[network], lw=0.5, alpha=0.5)
                 mean = np.exp(np.log(positive).mean(0))
                 panel.plot(one.times, mean, label=network, color=colours[network], lw=1.5)
