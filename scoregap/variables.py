@@ -228,7 +228,7 @@ _MODES = "eigenvalues of G = I + t J above 1/2, mean over points"
 OF_FILES: dict[str, Variable] = {
     "point_row": Variable(("point",), "float64", "1", "row of the file that the point is, from 0"),
     "training_error": Variable(
-        ("time",), "float32", "1", "squared_error at as many points of the training set, mean; where others are held out"
+        ("time",), "float32", "1", "mean squared_error at as many points of the training set, where others are held out"
     ),
     "modes": Variable(("time",), "float64", "1", f"modes that are resolved, n(t): {_MODES}"),
     "trace": Variable(("time",), "float64", "1", "trace of G = I + t J, mean over points"),

@@ -103,7 +103,7 @@ def test_whether_scores_are_the_data_s_own_is_said(own):
     assert (ds.training_error.sel(network="empirical").isel(time=0) < 1e-3).all()
     assert (ds.squared_error.sel(network="empirical").isel(time=0).mean("point") > 100).all()
     other = ds.sel(network="gaussian")  # of which training points and others are alike
-    np.testing.assert_allclose(other.training_error[:, :8], other.squared_error.mean("point")[:, :8], rtol=0.1)
+    np.testing.assert_allclose(other.training_error[:, :8], other.squared_error.mean("point")[:, :8], rtol=0.2)
 
 
 def test_the_gaussian_of_few_points_errs_more_at_others_and_is_not_excused(by_class):
