@@ -85,10 +85,10 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         variances = linear.data.principal_axes[1]
         result["gaussian_trace"][:] = (variances / (variances + t[:, None])).sum(1)
     seen = None  # of the points that scores are made of, where those of the spectra are others
-    if cell.data and isinstance(data, HeldOut) and isinstance(data, Recorded):
-        if path is None and settings.points_from == "held-out":
-            there = data.training(cell.data.dataset_size)
-            seen = there[rng.permutation(len(there))[:points]]
+    others = path is None and settings.points_from == "held-out"
+    if cell.data and others and isinstance(data, HeldOut) and isinstance(data, Recorded):
+        there = data.training(cell.data.dataset_size)
+        seen = there[rng.permutation(len(there))[:points]]
     times = max(1, at_once(d) // points)
     for some in (slice(i, i + times) for i in range(0, len(t), times)):
         here = t[some]
