@@ -152,7 +152,9 @@ def test_a_model_is_measured_on_data_from_a_file_in_their_own_coordinates(tmp_pa
     assert frame.plausible.to_dict() == {"empirical": False, "right": True, "wrong": False}
     assert frame.blamed["empirical"] == "network"  # it errs less at its training points
     assert frame.mistake["wrong"] == "noise read as velocity"
-    assert "wrong: not plausible" in (tmp_path / "results" / "comparison.txt").read_text()
+    text = (tmp_path / "results" / "comparison.txt").read_text()
+    assert "wrong: not plausible" in text
+    assert "empirical: not plausible, over 1000 at t = 0.0001: it knows training points by heart" in text
     assert "wrong: not plausible" in (tmp_path / "results" / "report.html").read_text()
 
 

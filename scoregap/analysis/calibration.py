@@ -19,6 +19,7 @@ from scoregap.study import Study
 from scoregap.variables import MISTAKES
 
 NAMES = ("squared_error", "point_trace", "gaussian_error")
+MOST = 1000  # ratio that is told: a score without a trace has any
 SHOWN = 5  # scores that are not plausible, of which a line is printed
 
 
@@ -100,7 +101,7 @@ def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         if row.blamed == "network":
             blamed = "it knows training points by heart, of which it errs less"
         like = f", as if {row.mistake}" if row.mistake else ""
-        said = with_interval(row.farthest, row.low, row.high, ".2f")
+        said = with_interval(row.farthest, row.low, row.high, ".2f") if row.farthest < MOST else f"over {MOST}"
         lines.append(f"  {where}: not plausible, {said} at t = {row['at']:.3g}: {blamed}{like}")
     return lines + ([f"  and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else [])
 

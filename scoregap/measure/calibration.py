@@ -22,6 +22,7 @@ MARGIN = 1.2  # a ratio within this factor of 1 is plausible: what trained netwo
 GAIN = (
     0.1  # mean over times of log(error / error undone) from which an adapter is blamed: networks of few steps gain .08
 )
+ROUNDING = 1e-5  # of traces, at most
 
 
 class Repair(NamedTuple):
@@ -240,6 +241,8 @@ def judge(
     each = 1 - (1 - confidence) / (2 * len(error))
     where = _certainly_above(error - MARGIN * trace, control, each)
     where |= _certainly_above(trace / MARGIN - error, control, each)
+    # Given noisy points, errors are not negative and their mean is the traces': whatever their law (Markov).
+    where |= error.mean(1) > np.maximum(trace.mean(1), ROUNDING) / (1 - each)
     name, gain = mistake
     if not where.any() and not name:
         return Judgement(True, where, "", "")

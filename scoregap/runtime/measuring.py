@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+import yaml
 from pydantic import ValidationError
 
 from scoregap import InputError, networks, plugins
@@ -109,7 +110,7 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
 
 def declared(asked: Asked) -> dict[str, str | int | bool]:
     """What the study says of a model of one's own; empty for a score that has a name. Raises InputError."""
-    said = {key: one for key, one in asked.said.items() if one not in ("", None, False)}
+    said = {key: one for key, one in asked.said.items() if one != "" and one is not None and one is not False}
     named = asked.model in KINDS or (networks.is_name(asked.model) and not plugins.is_outside(asked.model))
     path, form = Path(asked.model), said.get("from", "")
     if not form and not named:
@@ -129,11 +130,11 @@ def declared(asked: Asked) -> dict[str, str | int | bool]:
         sides = str(said["shape"]).split(":")
         if not all(re.fullmatch("[1-9][0-9]{0,5}", one) for one in sides):
             raise InputError(key="--shape", value=said["shape"], allowed="should be SIDE:SIDE:..., as 3:32:32")
-    return {"from": form, "path": asked.model, **{key: said[key] for key in OF_MODEL if key in said and key != "from"}}
+    return {"from": form, "path": asked.model} | {key: said[key] for key in OF_MODEL if key in said and key != "from"}
 
 
 def _beside(asked: Asked, own: Mapping, out: Path) -> Path:
-    """The folder of the study: `out`, or that of the code of a model that lies here and is found beside a study only."""
+    """The folder of the study: `out`, or this one, if the model is code that lies here: it is found beside a study."""
     if not own or ":" not in asked.model:
         return out
     top = Path(re.split("[.:]", asked.model)[0])
@@ -148,7 +149,7 @@ def _score_name(model: str) -> str:
     """What the study calls a model of one's own."""
     stem = model.rpartition(":")[2] if ":" in model else Path(os.path.abspath(model)).name.partition(".")[0]
     name = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-_")[:24]
-    taken = name in KINDS or networks.is_name(name) or not name[:1].isalpha()
+    taken = name in KINDS or networks.is_name(name) or not name[:1].isalpha() or _quoted(name) != name
     return f"my-{name}".rstrip("-") if taken else name
 
 
@@ -203,6 +204,7 @@ def _invalid(error: ValidationError) -> InputError:
 
 def _from(source: str, folder: Path) -> str:
     """A source as a study in this folder has it; the names of data sets that come with packages stay."""
+    source = source.rstrip("/")  # of a folder, as shells complete it
     if not re.search(r"\.(npy|npz|zarr)(:|$)", source) or (os.path.isabs(source) and folder != Path("/")):
         return source
     path, colon, key = source.partition(".npz:")
@@ -239,6 +241,13 @@ def _times(asked: Asked, of: Data, found) -> tuple[float, float, int]:
     from scoregap.data.points import Points
 
     _, variances = Points(found, 0, 0, of.held_out).principal_axes
+    if not len(variances):
+        raise InputError(
+            "has no two points to train on that differ",
+            key="data.held_out",
+            value=of.held_out,
+            allowed="should be less",
+        )
     start = max(found.least_time * 1.01, 1e-3 * variances.sum() / found.dim)
     return float(f"{start:.3g}"), float(f"{10 * variances[0]:.2g}"), COUNT
 
@@ -290,4 +299,5 @@ def _number(value: float) -> str:
 
 def _quoted(text: str) -> str:
     """A text as YAML reads it, whatever is in it."""
-    return text if re.fullmatch(r"[A-Za-z0-9_./-]+", text) else "'" + text.replace("'", "''") + "'"
+    plain = re.fullmatch(r"[A-Za-z0-9_./-]+", text) and yaml.safe_load(text) == text  # not a number, yes, no or null
+    return text if plain else "'" + text.replace("'", "''") + "'"

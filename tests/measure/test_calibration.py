@@ -271,4 +271,7 @@ def test_a_score_of_no_trace_has_an_infinite_ratio(count):
     error = np.random.default_rng(0).uniform(1, 2, (2, count))
     ratio, *_ = calibration.ratio(error, np.zeros_like(error))
     assert (ratio == np.inf).all()
-    assert not calibration.judge(np.tile(error, 3), np.tile(0 * error, 3)).plausible
+    for trace, plausible in ((0 * error, False), (-1e-7 + 0 * error, False), (error, True)):
+        found = calibration.judge(error, trace)
+        assert bool(found.plausible) is plausible
+        assert found.where.all() == (not plausible)
