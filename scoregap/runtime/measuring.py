@@ -15,8 +15,8 @@ from typing import NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from scoregap import InputError, networks, plugins
-from scoregap.scores import EXACT, KINDS, kind
+from scoregap import InputError, plugins
+from scoregap.scores import EXACT, MODEL, kind
 from scoregap.store.files import write_text
 from scoregap.store.ownership import Kind, claim, text_with
 from scoregap.study import load
@@ -111,7 +111,7 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
 def declared(asked: Asked) -> dict[str, str | int | bool]:
     """What the study says of a model of one's own; empty for a score that has a name. Raises InputError."""
     said = {key: one for key, one in asked.said.items() if one != "" and one is not None and one is not False}
-    named = asked.model in KINDS or (networks.is_name(asked.model) and not plugins.is_outside(asked.model))
+    named = kind(asked.model) is not MODEL and not plugins.is_outside(asked.model)
     path, form = Path(asked.model), said.get("from", "")
     if not form and not named:
         if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", asked.model):
@@ -149,7 +149,7 @@ def _score_name(model: str) -> str:
     """What the study calls a model of one's own."""
     stem = model.rpartition(":")[2] if ":" in model else Path(os.path.abspath(model)).name.partition(".")[0]
     name = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-_")[:24]
-    taken = name in KINDS or networks.is_name(name) or not name[:1].isalpha() or _quoted(name) != name
+    taken = kind(name) is not MODEL or not name[:1].isalpha() or _quoted(name) != name
     return f"my-{name}".rstrip("-") if taken else name
 
 

@@ -136,8 +136,8 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         if beat:
             beat.advance(len(here))
     if own is not None:
-        mean = data.mean if isinstance(data, Centred) else 0.0
-        undone = calibration.undone(score.denoise, clean, noise, t, mean, own)
+        centre = data.mean if isinstance(data, Centred) else 0.0
+        undone = calibration.undone(score.denoise, clean, noise, t, centre, own)
         mistake, gain = calibration.likeliest(result["squared_error"].astype(float), undone)
         result["mistake"][...] = variables.MISTAKES.index(mistake) + 1 if mistake else 0
         result["mistake_gain"][...] = gain
