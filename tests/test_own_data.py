@@ -137,6 +137,7 @@ axes:
 """
 
 
+@pytest.mark.slow
 def test_a_model_is_measured_on_data_from_a_file_in_their_own_coordinates(tmp_path):
     """With fewer points held out than there are noise variances too."""
     (tmp_path / "model21.py").write_text(MODEL)
