@@ -211,7 +211,11 @@ def run_study(
 @_reporting_errors
 def measure(
     model: Annotated[
-        str, typer.Argument(help="gaussian, empirical, or a network that is trained on the data, as gated-64")
+        str,
+        typer.Argument(
+            help="gaussian, empirical, or a network that is trained on the data, as gated-64; or a model of your own: "
+            "MODULE:NAME, a file .pt2, or a folder that diffusers has saved"
+        ),
     ],
     data: Annotated[str, typer.Option(help="PATH.npy, PATH.npz:KEY, PATH.zarr or digits")],
     times: Annotated[
@@ -232,11 +236,23 @@ def measure(
     steps: Annotated[int, typer.Option(help="of training, where the model is trained", min=1)] = 3200,
     cores: Annotated[str | None, typer.Option(help="jobs at once, or 'all'")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
+    from_: Annotated[str, typer.Option("--from", help="of a model of your own: its format, as a study has it")] = "",
+    predicts: Annotated[str, typer.Option(help="likewise, what its output is, as epsilon")] = "",
+    schedule: Annotated[str, typer.Option(help="likewise, what it sees and is told, as sigma")] = "",
+    shape: Annotated[str, typer.Option(help="likewise, of a point, as 3:32:32; else it is given rows")] = "",
+    weights: Annotated[str, typer.Option(help="likewise, a file .safetensors")] = "",
+    class_: Annotated[int | None, typer.Option("--class", help="likewise, the class that it is told")] = None,
+    levels: Annotated[str, typer.Option(help="likewise, own or interpolate")] = "",
+    trusted: Annotated[bool, typer.Option("--trusted", help="likewise: its code, or its file, may be run")] = False,
 ) -> None:
     """Measure a score on data of your own: write a study, run it, and print its table and where the report lies."""
     from scoregap.runtime import measuring, workflow
 
-    asked = measuring.Asked(model, data, times, points, range_, full_scale, pool, held_out, labels, seeds, steps)
+    said = {
+        "from": from_, "predicts": predicts, "schedule": schedule, "shape": shape, "weights": weights,
+        "class": class_, "levels": levels, "trusted": trusted,
+    }  # fmt: skip
+    asked = measuring.Asked(model, data, times, points, range_, full_scale, pool, held_out, labels, seeds, steps, said)
     path, lines = measuring.write(asked, out)
     for line in (*lines, f"study        {path}"):
         tell(printable(line))

@@ -56,7 +56,8 @@ class Trained(NamedTuple):
     def _noisy(cell: Cell, data: Any) -> tuple[np.ndarray, np.ndarray]:
         """A noisy point (T, d) for every noise variance (T,) of the spectra."""
         rng, t = np.random.default_rng(cell.seed("check")), cell.spectrum.times.values
-        clean, _ = data.sample(rng, len(t))
+        some, _ = data.sample(rng, min(len(t), cell.spectrum.points))  # data from a file may have no more
+        clean = np.resize(some, (len(t), data.dim))
         return clean + np.sqrt(t)[:, None] * rng.standard_normal(clean.shape), t
 
     def denoiser(self, cell: Cell):

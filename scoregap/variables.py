@@ -229,6 +229,9 @@ OPTIONAL: dict[str, Variable] = {
 _MODES = "eigenvalues of G = I + t J above 1/2, mean over points"
 OF_FILES: dict[str, Variable] = {
     "point_row": Variable(("point",), "float64", "1", "row of the file that the point is, from 0"),
+    "training_error": Variable(
+        ("time",), "float32", "1", "mean squared_error at as many points of the training set, where others are held out"
+    ),
     "modes": Variable(("time",), "float64", "1", f"modes that are resolved, n(t): {_MODES}"),
     "trace": Variable(("time",), "float64", "1", "trace of G = I + t J, mean over points"),
     "phase": Variable(
@@ -307,16 +310,16 @@ MADE["fit"] = tuple(
     for name in VARIABLES
     if not any(name in names for names in MADE.values()) and not name.startswith(_REFERENCES) and name not in OF_FILES
 )
-# Of families: what takes true groups, or the exact score.
+# Of families: what takes true groups, the exact score, or the covariance of the law.
 OF_FAMILIES = frozenset(
     name
     for name, one in VARIABLES.items()
     if {"group", "gap"} & set(one.dims)
-    or name in ("excess_loss", "training_excess", "training_excess_by_level", "point_dimension")
+    or name in ("excess_loss", "training_excess", "training_excess_by_level", "point_dimension", "gaussian_trace")
 )
 MADE_OF_FILES = {
-    "spectrum": ("point_row",),
-    "fit": tuple(name for name in OF_FILES if name != "point_row"),
+    "spectrum": ("point_row", "training_error"),
+    "fit": tuple(name for name in OF_FILES if name not in ("point_row", "training_error")),
 }
 
 COORDINATES = {

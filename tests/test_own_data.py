@@ -9,9 +9,11 @@ from tiny import run_stages
 
 import scoregap
 from scoregap import InputError, variables
+from scoregap.analysis import calibration
 from scoregap.data.points import Points
 from scoregap.measure.profile import Phase
 from scoregap.report import registry
+from scoregap.store.tables import read_tables
 from scoregap.study import load
 
 
@@ -81,9 +83,80 @@ def test_classes_and_sizes_are_dimensions_of_the_cube(by_class):
 def test_points_of_the_training_part_are_measured_where_the_study_says(tmp_path):
     path = written(tmp_path, UNTRAINED, ("points: 6", "points: 6\n  points_from: training"))
     run_stages(path, tmp_path / "results", drawn=False)
+    assert "calibration" not in load(path).findings  # it is of points that nothing was trained on
     ds = scoregap.open(tmp_path / "results")
+    assert ds.training_error.isnull().all()
     cell = next(cell for cell in load(path).cells if cell["seed"] == 1)
     assert set(ds.point_row.sel(seed=1, network="gaussian").values) <= set(cell.truth().parts["training"])
+
+
+def test_whether_scores_are_the_data_s_own_is_said(own):
+    """In the tables, in words and in the report; by the training points too."""
+    study, folder = own
+    assert "calibration" in load(study).findings
+    assert "calibration, errors at clean points" in (folder / "comparison.txt").read_text()
+    assert "Calibration" in (folder / "report.html").read_text()
+    assert registry.draw("calibration", folder).panels.shape == (2, 1)
+    frame = read_tables(folder / "findings.jsonl")[0]["calibration"]
+    assert set(frame.network) == {"empirical", "gated-8"}
+    ds = scoregap.open(folder)
+    assert (ds.training_error.sel(network="empirical").isel(time=0) < 1e-3).all()
+    assert (ds.squared_error.sel(network="empirical").isel(time=0).mean("point") > 100).all()
+    other = ds.sel(network="gaussian")  # of which training points and others are alike
+    np.testing.assert_allclose(other.training_error[:, :8], other.squared_error.mean("point")[:, :8], rtol=0.2)
+
+
+def test_the_gaussian_of_few_points_errs_more_at_others_and_is_not_excused(by_class):
+    """Its covariance is that of 96 points or fewer, not of the law: what its trace says of new points is too little."""
+    cell = scoregap.open(by_class[1]).sel(network="gaussian", seed=0, dataset_size="fresh", **{"class": "2"})
+    ratio, *_ = calibration.of_score(cell)
+    expected = cell.squared_error.mean("point") / cell.point_trace.mean("point")
+    np.testing.assert_allclose(ratio, expected, rtol=1e-5)
+    assert np.abs(np.log(ratio)).max() > 0.05
+
+
+MODEL = """\
+import numpy
+import torch
+
+BASIS = torch.tensor(numpy.linalg.qr(numpy.random.default_rng(0).standard_normal((8, 8)))[0][:3], dtype=torch.float64)
+
+
+def right(x, t):
+    return 2 + (x.double() - 2) @ BASIS.T @ BASIS / (1 + t[:, None])
+
+
+def right_noise(x, t):
+    return (x - right(x, t)) / t[:, None] ** 0.5
+"""
+SCORES = """\
+scores:
+  right: {from: callable, path: "model21:right", trusted: true}
+  wrong: {from: callable, path: "model21:right_noise", predicts: velocity, trusted: true}
+axes:
+"""
+
+
+@pytest.mark.slow
+def test_a_model_is_measured_on_data_from_a_file_in_their_own_coordinates(tmp_path):
+    """With fewer points held out than there are noise variances too."""
+    (tmp_path / "model21.py").write_text(MODEL)
+    path = written(
+        tmp_path, ("axes:\n", SCORES), ("empirical, gated-8]", "empirical, right, wrong]"), ("points: 6", "points: 32"),
+        ("held_out: 0.2", "held_out: 0.3"), ("count: 24", "count: 40"), ("seed: 2", "seed: 1"),
+    )  # fmt: skip
+    run_stages(path, tmp_path / "results")
+    ds = scoregap.open(tmp_path / "results").isel(seed=0)
+    expected = 3 / (1 + ds.time)
+    np.testing.assert_allclose(ds.trace.sel(network="right"), expected, rtol=1e-4)
+    frame = read_tables(tmp_path / "results" / "findings.jsonl")[0]["calibration"].set_index("network")
+    assert frame.plausible.to_dict() == {"empirical": False, "right": True, "wrong": False}
+    assert frame.blamed["empirical"] == "network"  # it errs less at its training points
+    assert frame.mistake["wrong"] == "noise read as velocity"
+    text = (tmp_path / "results" / "comparison.txt").read_text()
+    assert "wrong: not plausible" in text
+    assert "empirical: not plausible, over 1000 at t = 0.0001: it knows training points by heart" in text
+    assert "wrong: not plausible" in (tmp_path / "results" / "report.html").read_text()
 
 
 def test_what_is_of_theory_only_says_so(own, tmp_path):

@@ -18,7 +18,8 @@ from scoregap.measure import calibration as measure
 from scoregap.study import Study
 from scoregap.variables import MISTAKES
 
-NAMES = ("squared_error", "point_trace", "gaussian_error", "gaussian_trace")
+NAMES = ("squared_error", "point_trace", "gaussian_error")
+MOST = 1000  # ratio that is told: a score without a trace has any
 SHOWN = 5  # scores that are not plausible, of which a line is printed
 
 
@@ -32,8 +33,11 @@ def of_score(cell: xr.Dataset, confidence: float = 0.95) -> tuple[np.ndarray, ..
 
 
 def _numbers(cell: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """(errors, traces, control) of a cell, (T, n) each; no control where the data's covariance is not known."""
-    error, trace, gaussian = (cell[name].transpose("time", "point").values.astype(float) for name in NAMES[:3])
+    """(errors, traces, control) of a cell, (T, n) each; no control where the covariance of the law is not known: of
+    data from a file it is that of the training points, of which the Gaussian errs less than of others."""
+    error, trace, gaussian = (cell[name].transpose("time", "point").values.astype(float) for name in NAMES)
+    if "gaussian_trace" not in cell:
+        return error, trace, None
     control = gaussian - cell.gaussian_trace.values[:, None]
     return error, trace, control if np.isfinite(control).all() else None
 
@@ -49,7 +53,8 @@ def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows: list[dict] = []
     for ds in datasets:
-        loaded = ds[["status", "mistake", "mistake_gain", *NAMES]].load()
+        wanted = ["status", "mistake", "mistake_gain", *NAMES, "gaussian_trace", "training_error"]
+        loaded = ds[[name for name in wanted if name in ds]].load()
         axes = (*study.condition_axes, "network", "seed")
         known = {"network": study.evaluated_scores}
         for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
@@ -61,9 +66,10 @@ def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
             ratio, low, high, skill = of_score(cell)
             code = int(cell.mistake)
             mistake = (MISTAKES[code - 1], float(cell.mistake_gain)) if code else ("", 0.0)
-            found = measure.judge(*_numbers(cell), mistake)
+            training = cell.training_error.values if "training_error" in cell else None
+            found = measure.judge(*_numbers(cell), mistake, training)
             with np.errstate(invalid="ignore"):
-                far = np.nan_to_num(np.abs(np.log(np.maximum(ratio, 1e-9))))
+                far = np.nan_to_num(np.abs(np.log(np.clip(ratio, 1e-9, 1e9))))  # the trace may be 0
                 i = int(np.argmax(np.where(found.where, far + far.max(), far)))
                 mean_skill = float(np.exp(np.log(skill).mean()))
             rows.append(
@@ -92,14 +98,16 @@ def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         where = f"{row.network}{', ' + labelled(what) if what else ''}"
         blamed = "adapter or network, it cannot be told" if row.blamed == "cannot tell" else f"the {row.blamed}"
         blamed = "it is badly trained, or memorises" if row.network in study.trained_networks else blamed
+        if row.blamed == "network":
+            blamed = "it knows training points by heart, of which it errs less"
         like = f", as if {row.mistake}" if row.mistake else ""
-        said = with_interval(row.farthest, row.low, row.high, ".2f")
+        said = with_interval(row.farthest, row.low, row.high, ".2f") if row.farthest < MOST else f"over {MOST}"
         lines.append(f"  {where}: not plausible, {said} at t = {row['at']:.3g}: {blamed}{like}")
     return lines + ([f"  and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else [])
 
 
 class Curve(NamedTuple):
-    """seeds: (seeds, T), NaN where not positive. mean: (T,) geometric, over them."""
+    """seeds: (seeds, T), NaN where not positive or, of a trace of 0, infinite. mean: (T,) geometric, over them."""
 
     seeds: np.ndarray
     mean: np.ndarray
@@ -136,5 +144,5 @@ def curves(study: Study, panels: list[Panel]) -> list[Curves]:
 
 
 def _curve(seeds: np.ndarray) -> Curve:
-    positive = np.where(seeds > 0, seeds, np.nan)
+    positive = np.where((seeds > 0) & np.isfinite(seeds), seeds, np.nan)
     return Curve(positive, np.exp(np.log(positive).mean(0)))

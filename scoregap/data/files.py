@@ -80,7 +80,7 @@ def _read(path: Path, inner: str, key: str, source: str, version: tuple) -> Sour
 def _npy(path: Path, inner: str, key: str, source: str) -> np.ndarray:
     try:
         values = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, OverflowError) as error:
         if isinstance(error, OSError) and lacks_resources(error):
             raise
         _refuse(key, source, f"should be an array of numbers that numpy.save has written: {_told(error)}")
@@ -95,7 +95,7 @@ def _npz(path: Path, inner: str, key: str, source: str) -> np.ndarray:
     try:
         with zipfile.ZipFile(path) as arrays, arrays.open(f"{inner}.npy") as file:
             values = np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, EOFError, OSError, OverflowError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, OSError) and lacks_resources(error):
             raise
         _refuse(key, source, f"should be an array of numbers that numpy.savez has written: {_told(error)}")

@@ -23,7 +23,8 @@ from scoregap.data import files
 
 FULL_SCALES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "bool": (0.0, 1.0)}  # of types that say theirs
 MOST_LEVELS = 2**16  # different values, beyond which nothing is taken for quantised
-FARTHEST = 1e9  # size of a coordinate
+FARTHEST, NEAREST = 1e9, 1e-6  # size of a coordinate, and least distance of the smallest and the largest
+ROUNDED = 8  # roundings of one level, at most
 CHANNELS = 4  # an axis of at most so many entries may be that of colours
 ALL, FRESH = "all", "fresh"  # every class; every training point
 
@@ -152,6 +153,11 @@ def _table(held: _Held, source: str, form: Form, labels: _Held, labels_sha256: s
             "source", source, f"should be at most {FARTHEST:g} in size: say range and full_scale",
             f"has values from {low:g} to {high:g}",
         )  # fmt: skip
+    if abs(slope) * (high - low) < NEAREST:
+        refuse(
+            "source", source, f"should be at least {NEAREST:g} apart: say range and full_scale",
+            f"has values from {low:g} to {high:g}",
+        )  # fmt: skip
     shape = _pooled_shape(values.shape[1:], form.pool)
     same, constant = _compared(values, slope, start, form.pool)
     if same.max() == 0:
@@ -217,9 +223,11 @@ def _step(levels: np.ndarray) -> float:
     if len(levels) < 2:
         return 0.0
     apart, width = np.diff(levels), levels[-1] - levels[0]
-    apart = apart[apart > 2e-6 * width]  # else the same level, rounded otherwise
     if (levels == np.round(levels)).all():
         return float(np.gcd.reduce(apart.astype(np.int64)))
+    apart = apart[apart > 2e-6 * width]  # else the same level, rounded otherwise
+    if len(levels) > ROUNDED * (len(apart) + 1):  # a value far from all others makes the others alike
+        return 0.0
     counts = np.round(apart / apart.min())
     step = (apart * counts).sum() / (counts**2).sum()  # by least squares
     rounding = 0.01 + 1e-7 * np.abs(levels).max() / step
@@ -256,7 +264,7 @@ def _scaled(values: np.ndarray, slope: float, start: float, pool: int) -> np.nda
         for side in (two, one):
             cut[1 + side : 2 + side] = [values.shape[1 + side] // pool, pool]
         found = found.reshape(cut).mean((2 + one, 3 + two))
-    return found.reshape(len(values), -1) + 0.0  # there is one zero
+    return np.ascontiguousarray(found.reshape(len(values), -1)) + 0.0  # there is one zero
 
 
 def _compared(values: np.ndarray, slope: float, start: float, pool: int) -> tuple[np.ndarray, int]:

@@ -22,6 +22,7 @@ MARGIN = 1.2  # a ratio within this factor of 1 is plausible: what trained netwo
 GAIN = (
     0.1  # mean over times of log(error / error undone) from which an adapter is blamed: networks of few steps gain .08
 )
+ROUNDING = 1e-5  # of traces, at most
 
 
 class Repair(NamedTuple):
@@ -126,13 +127,14 @@ def ratio(error, trace, control=None, confidence: float = 0.95) -> tuple[np.ndar
     error, trace: (T, n) of independent points. control: (T, n) of mean 0 at the same points, as the errors of the
     Gaussian with the data's covariance less what they are to be: what errors and traces share with it is taken out (a
     control variate). The interval is Fieller's (1954), of a ratio of means: infinite where the trace is not told from
-    0, NaN with fewer than four points.
+    0, NaN with fewer than four points. The ratio is infinite where the trace is 0.
     """
     error, trace, control, confidence = _checked(error, trace, control, confidence)
     n = error.shape[1]
     if n < 4:
         nothing = np.full(len(error), np.nan)
-        return error.mean(1) / trace.mean(1), nothing, nothing
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return error.mean(1) / trace.mean(1), nothing, nothing
     (error, free, wider), (trace, *_) = _without(error, control), _without(trace, control)
     e, g = error.mean(1), trace.mean(1)
     q = half_width(free, confidence) ** 2 / n * (n - 1) / free * wider
@@ -252,6 +254,8 @@ def judge(
     each = 1 - (1 - confidence) / (2 * len(error))
     where = _certainly_above(error - MARGIN * trace, control, each)
     where |= _certainly_above(trace / MARGIN - error, control, each)
+    # Given noisy points, errors are not negative and their mean is the traces': whatever their law (Markov).
+    where |= error.mean(1) > np.maximum(trace.mean(1), ROUNDING) / (1 - each)
     name, gain = mistake
     if not where.any() and not name:
         return Judgement(True, where, "", "")

@@ -7,13 +7,16 @@ import math
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
+import yaml
 from pydantic import ValidationError
 
-from scoregap import InputError
-from scoregap.scores import EXACT, kind
+from scoregap import InputError, plugins
+from scoregap.scores import EXACT, MODEL, kind
 from scoregap.store.files import write_text
 from scoregap.store.ownership import Kind, claim, text_with
 from scoregap.study import load
@@ -30,11 +33,18 @@ OPTIONS = {
     "data.pool": "--pool", "data.held_out": "--held-out", "data.labels": "--labels", "spectrum.times": "--times",
     "spectrum.points": "--points", "axes.seed": "--seeds", "train.steps": "--steps",
 }  # fmt: skip
+OWN = "of a model of your own: MODULE:NAME, a file .pt2, or a folder that diffusers has saved"
+# Keys of a score that the study declares, and where the one who called said them.
+OF_MODEL = {
+    "from": "--from", "path": "MODEL", "predicts": "--predicts", "schedule": "--schedule", "shape": "--shape",
+    "weights": "--weights", "class": "--class", "levels": "--levels", "trusted": "--trusted",
+}  # fmt: skip
 
 
 class Asked(NamedTuple):
     """What a person asks for. times: START:STOP:COUNT, empty for what suits the data; points: None for POINTS, or as
-    many as are held out; bounds, full_scale: LOW:HIGH."""
+    many as are held out; bounds, full_scale: LOW:HIGH; said: of a model of one's own, what the study has to say of it,
+    by the keys of OF_MODEL, as texts or yes and no."""
 
     model: str
     data: str
@@ -47,6 +57,7 @@ class Asked(NamedTuple):
     labels: str = ""
     seeds: int = 1
     steps: int = STEPS
+    said: Mapping[str, str | int | bool | None] = MappingProxyType({})
 
 
 def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
@@ -54,7 +65,9 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
     words of the command, with nothing written."""
     from scoregap.data.points import held_out_count
 
-    source = _from(asked.data, out)
+    own = declared(asked)
+    folder = _beside(asked, own, out)
+    source = _from(asked.data, folder)
     try:
         of = Data(
             source=_from(asked.data, Path("/")), range=_numbers(asked.bounds, "--range", 2), pool=asked.pool,
@@ -71,31 +84,93 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
         held_out = held_out_count(int(found.same.max()) + 1, asked.held_out)  # those that differ
         asked = asked._replace(points=max(2, min(POINTS, held_out)))
     lines = [f"{asked.data}: {found.describe()}"]
-    scores, why = scores_of(asked, len(found.same), found.dim, count)
+    score = _score_name(asked.model) if own else asked.model
+    scores, why = scores_of(asked._replace(model=score), len(found.same), found.dim, count)
     lines += [why] if why else []
-    name = re.sub(r"[^a-z0-9_-]+", "-", f"{_stem(asked.data)}-{asked.model}".lower()).strip("-_")[:64]
+    name = re.sub(r"[^a-z0-9_-]+", "-", f"{_stem(asked.data)}-{score}".lower()).strip("-_")[:64]
     name = name if name[:1].isalpha() else f"data-{name}"[:64]
 
-    def text(source: str, labels: str) -> str:
-        return _text(asked, name, source, labels, scores, (start, stop, count), found.describe())
+    def text(source: str, labels: str, place: Path) -> str:
+        model = _declaration(score, own, place) if own else ""
+        return _text(asked, name, source, labels, scores, (start, stop, count), found.describe(), model)
 
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / "study.yaml"
-        trial.write_text(text(of.source, of.labels or ""), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as trials:
+        trial = Path(trials) / "study.yaml"
+        trial.write_text(text(of.source, of.labels or "", Path("/")), encoding="utf-8")
         try:
             load(trial)
         except InputError as error:
             raise _told(error, asked) from None
-    path = out / f"{name}.yaml"
+    path = folder / f"{name}.yaml"
     claim((path, KIND))
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(path, text(source, _from(asked.labels, out) if asked.labels else ""), KIND)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, text(source, _from(asked.labels, folder) if asked.labels else "", folder), KIND)
     return path, lines
+
+
+def declared(asked: Asked) -> dict[str, str | int | bool]:
+    """What the study says of a model of one's own; empty for a score that has a name. Raises InputError."""
+    said = {key: one for key, one in asked.said.items() if one != "" and one is not None and one is not False}
+    named = kind(asked.model) is not MODEL and not plugins.is_outside(asked.model)
+    path, form = Path(asked.model), said.get("from", "")
+    if not form and not named:
+        if re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", asked.model):
+            form = "callable"
+        elif path.suffix == ".pt2":
+            form = "torch.export"
+        elif path.is_dir():
+            form = "diffusers"
+        elif path.exists():
+            raise InputError(key="MODEL", value=asked.model, allowed=f"should be the name of a score, or {OWN[3:]}")
+    if not form:
+        for key, value in said.items():
+            raise InputError(key=OF_MODEL[key], value=value, allowed=f"it is {OWN}")
+        return {}
+    if "shape" in said:
+        sides = str(said["shape"]).split(":")
+        if not all(re.fullmatch("[1-9][0-9]{0,5}", one) for one in sides):
+            raise InputError(key="--shape", value=said["shape"], allowed="should be SIDE:SIDE:..., as 3:32:32")
+    return {"from": form, "path": asked.model} | {key: said[key] for key in OF_MODEL if key in said and key != "from"}
+
+
+def _beside(asked: Asked, own: Mapping, out: Path) -> Path:
+    """The folder of the study: `out`, or this one, if the model is code that lies here: it is found beside a study."""
+    if not own or ":" not in asked.model:
+        return out
+    top = Path(re.split("[.:]", asked.model)[0])
+    if not (top.is_dir() or top.with_suffix(".py").is_file()):
+        return out
+    if own.get("trusted"):
+        plugins.look_in(Path.cwd())
+    return Path(".")
+
+
+def _score_name(model: str) -> str:
+    """What the study calls a model of one's own."""
+    stem = model.rpartition(":")[2] if ":" in model else Path(os.path.abspath(model)).name.partition(".")[0]
+    name = re.sub(r"[^a-z0-9_-]+", "-", stem.lower()).strip("-_")[:24]
+    taken = kind(name) is not MODEL or not name[:1].isalpha() or _quoted(name) != name
+    return f"my-{name}".rstrip("-") if taken else name
+
+
+def _declaration(score: str, own: Mapping, folder: Path) -> str:
+    """The section `scores` of the study, in this folder; / for absolute paths."""
+    lines = []
+    for key, value in own.items():
+        text = "true" if value is True else str(value)
+        if key == "weights" or (key == "path" and ":" not in text):
+            text = os.path.abspath(text) if folder == Path("/") else os.path.relpath(text, folder)
+        if key == "shape":
+            text = f"[{text.replace(':', ', ')}]"
+        elif isinstance(value, str):
+            text = _quoted(text)
+        lines.append(f"    {key}: {text}")
+    return "\n".join(["scores:", f"  {score}:", *lines, ""])
 
 
 def scores_of(asked: Asked, count: int, dim: int, times: int) -> tuple[list[str], str]:
     """Values of the axis network: the score that is asked for, beside those that need no learning; and why one of them
-    is left out. A kind of score that has to be declared is declared here, and in `_text`."""
+    is left out."""
     scores = [*dict.fromkeys(["gaussian", "empirical", asked.model])]
     work = asked.seeds * times * (asked.points or POINTS) * (count + 10.0 * dim) * dim**2
     if work > MOST_WORK and asked.model != "empirical":
@@ -107,6 +182,12 @@ def scores_of(asked: Asked, count: int, dim: int, times: int) -> tuple[list[str]
 def _told(error: InputError, asked: Asked) -> InputError:
     """A mistake of the study in the words of the command."""
     key = error.key if isinstance(error.key, str) else ".".join(map(str, error.key))
+    if key.startswith("scores."):
+        of_model = key.split(".")[2:3]
+        option = OF_MODEL.get(of_model[0], key) if of_model else "MODEL"
+        value = asked.model if option == "MODEL" else error.value
+        problem = error.problem.replace(os.path.abspath(asked.model), asked.model)
+        return InputError(problem, key=option, value=value, allowed=error.allowed.replace("trusted: true", "--trusted"))
     option = next((one for start, one in OPTIONS.items() if key.startswith(start)), key)
     if option == "MODEL" and error.value == EXACT:
         return InputError(key=option, value=EXACT, allowed=error.allowed)
@@ -123,6 +204,7 @@ def _invalid(error: ValidationError) -> InputError:
 
 def _from(source: str, folder: Path) -> str:
     """A source as a study in this folder has it; the names of data sets that come with packages stay."""
+    source = source.rstrip("/")  # of a folder, as shells complete it
     if not re.search(r"\.(npy|npz|zarr)(:|$)", source) or (os.path.isabs(source) and folder != Path("/")):
         return source
     path, colon, key = source.partition(".npz:")
@@ -159,13 +241,21 @@ def _times(asked: Asked, of: Data, found) -> tuple[float, float, int]:
     from scoregap.data.points import Points
 
     _, variances = Points(found, 0, 0, of.held_out).principal_axes
+    if not len(variances):
+        raise InputError(
+            "has no two points to train on that differ",
+            key="data.held_out",
+            value=of.held_out,
+            allowed="should be less",
+        )
     start = max(found.least_time * 1.01, 1e-3 * variances.sum() / found.dim)
     return float(f"{start:.3g}"), float(f"{10 * variances[0]:.2g}"), COUNT
 
 
 def _text(
-    asked: Asked, name: str, source: str, labels: str, scores: list[str], times: tuple[float, float, int], about: str
-) -> str:
+    asked: Asked, name: str, source: str, labels: str, scores: list[str], times: tuple[float, float, int], about: str,
+    model: str,
+) -> str:  # fmt: skip
     """The study, with comments."""
     start, stop, count = times
     data = [f"  source: {_quoted(source)}"]
@@ -188,7 +278,7 @@ train:
 study: {name}
 data:
 {chr(10).join(data)}
-axes:
+{model}axes:
   network: [{", ".join(scores)}]  # gaussian: of the data's covariance; empirical: of the training points by heart
   seed: {asked.seeds}                     # each splits the data anew
 {train if any(kind(one).trained for one in scores) else ""}\
@@ -209,4 +299,5 @@ def _number(value: float) -> str:
 
 def _quoted(text: str) -> str:
     """A text as YAML reads it, whatever is in it."""
-    return text if re.fullmatch(r"[A-Za-z0-9_./-]+", text) else "'" + text.replace("'", "''") + "'"
+    plain = re.fullmatch(r"[A-Za-z0-9_./-]+", text) and yaml.safe_load(text) == text  # not a number, yes, no or null
+    return text if plain else "'" + text.replace("'", "''") + "'"

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from scoregap import InputError, plugins
+from scoregap.data.capabilities import Centred
 from scoregap.models import Declared, schedules
 from scoregap.models.base import Loaded
 from scoregap.scores import Source
@@ -47,11 +48,11 @@ class Model(Score):
 
     @classmethod
     def of(cls, source: Source) -> "Model":
-        """The score of a cell whose study declares it. Data may have an attribute `mean`, about which they are."""
+        """The score of a cell whose study declares it."""
         declared = source.declared
         assert isinstance(declared, Declared)
         torch.set_num_threads(1)  # one core per job
-        mean = getattr(source.data, "mean", None)
+        mean = source.data.mean if isinstance(source.data, Centred) else None
         interpolates = declared.settings.levels == "interpolate"
         return cls(declared.loaded, source.data.dim, interpolates, mean, declared.refused)
 

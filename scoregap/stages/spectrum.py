@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from scoregap import members, trained, variables
-from scoregap.data.capabilities import Covariance, Groups, Posterior, Tangents
+from scoregap.data.capabilities import Centred, Covariance, Groups, HeldOut, Posterior, Recorded, Tangents
 from scoregap.measure import calibration, spectra, trajectories
 from scoregap.runtime.progress import Heartbeat
 from scoregap.scores.base import Adapted, Local, Score, at_any_time, at_once, chunks
@@ -81,9 +81,14 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     groups = spans(cell, data.boundaries) if aligned else []
     own = score.reach if isinstance(score, Adapted) and path is None else None
     linear = Gaussian(data) if isinstance(data, Covariance) else None
-    if linear is not None:
+    if linear is not None and "gaussian_trace" in result:
         variances = linear.data.principal_axes[1]
         result["gaussian_trace"][:] = (variances / (variances + t[:, None])).sum(1)
+    seen = None  # of the points that scores are made of, where those of the spectra are others
+    others = path is None and settings.points_from == "held-out"
+    if cell.data and others and isinstance(data, HeldOut) and isinstance(data, Recorded):
+        there = data.training(cell.data.dataset_size)
+        seen = there[rng.permutation(len(there))[:points]]
     times = max(1, at_once(d) // points)
     for some in (slice(i, i + times) for i in range(0, len(t), times)):
         here = t[some]
@@ -114,6 +119,10 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
             if linear is not None:
                 denoised = linear.denoise(*flat(noisy, here)).reshape(noisy.shape)
                 result["gaussian_error"][some] = calibration.errors(denoised, clean, here)
+        if seen is not None:
+            denoised = score.denoise(*flat(seen + np.sqrt(here)[:, None, None] * noise[: len(seen)], here))
+            errors = calibration.errors(denoised.reshape(len(here), *seen.shape), seen, here)
+            result["training_error"][some] = errors.mean(1)
         result["eigenvalue"][some] = found.eigenvalues
         result["singular_value"][some] = found.singular_values
         result["asymmetry"][some] = found.asymmetry
@@ -127,7 +136,8 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         if beat:
             beat.advance(len(here))
     if own is not None:
-        undone = calibration.undone(score.denoise, clean, noise, t, getattr(data, "mean", 0.0), own)
+        centre = data.mean if isinstance(data, Centred) else 0.0
+        undone = calibration.undone(score.denoise, clean, noise, t, centre, own)
         mistake, gain = calibration.likeliest(result["squared_error"].astype(float), undone)
         result["mistake"][...] = variables.MISTAKES.index(mistake) + 1 if mistake else 0
         result["mistake_gain"][...] = gain

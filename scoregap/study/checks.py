@@ -241,6 +241,10 @@ def _points(study) -> None:
         parts = {name: len(rows) for name, rows in found.parts.items()}
         if parts["training"] < 2:
             refuse("data.held_out", cell.data.held_out, f"leaves {parts['training']} points{here} to train on")
+        if len(set(found.of.same[found.parts["training"]])) < 2:
+            refuse(
+                "data.held_out", cell.data.held_out, f"leaves one point{here} to train on, {parts['training']} times"
+            )
         if parts[found.measured] < asked:
             refuse(
                 "spectrum.points" if asked == document.spectrum.points else "dimension.points", asked,

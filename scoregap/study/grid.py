@@ -423,8 +423,15 @@ class Study:
     def findings(self) -> list[str]:
         """Tables that `scoregap.analysis` can make of the study: whose axes it varies, for families with their law,
         or whose section it has."""
+        calibrated = bool(self.evaluated_scores) and self.document.spectrum.sampling == "forward"
         if self.document.data:
-            return ["profile", *(["data_dimensions"] if self.document.dimension else [])]
+            held_out = self.document.spectrum.points_from == "held-out"
+            applies = {
+                "profile": True,
+                "data_dimensions": self.document.dimension is not None,
+                "calibration": calibrated and held_out,
+            }
+            return [name for name, it_does in applies.items() if it_does]
         exact = EXACT in self.axes["network"]
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
@@ -442,7 +449,7 @@ class Study:
             "accuracy": exact and trained_longer,
             "capacity": exact and trained_longer and flat,
             "plateau": exact and trained_longer and "gaussian" in self.axes["network"] and not flat,
-            "calibration": bool(self.evaluated_scores) and self.document.spectrum.sampling == "forward",
+            "calibration": calibrated,
             "error_budget": exact and trained_longer and extrapolated,
         }
         return [name for name, it_does in applies.items() if it_does]

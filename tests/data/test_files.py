@@ -107,6 +107,7 @@ REFUSED = {
     "texts": ("texts.npy", r"has values of type <U1 \(no numbers\): should be"),
     "dates": ("dates.npy", r"has values of type datetime64\[D\] \(no numbers\): should be"),
     "records": ("records.npy", r"has values of type .* \(records\): should be"),
+    "less than no points": ("negative.npy", r"should be an array of numbers that numpy\.save has written"),
     "a folder as .npy": ("folder.npy", r"'.*folder\.npy' cannot be read: is a folder"),
     "a file as .zarr": ("file.zarr", r"there is no such folder: should be the folder of a zarr array"),
     "no .zarr": ("no.zarr", r"there is no such folder: should be the folder of a zarr array"),
@@ -122,6 +123,8 @@ def test_what_is_no_array_of_numbers_is_refused_in_a_line(tmp_path, case):
     for name in ("text.npy", "text.npz", "a.csv", "file.zarr"):
         (tmp_path / name).write_text("1,2\n3,4\n")
     (tmp_path / "empty.npy").write_bytes(b"")
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (-5, 8), }".ljust(117) + b"\n"
+    (tmp_path / "negative.npy").write_bytes(b"\x93NUMPY\x01\x00\x76\x00" + header + bytes(999))
     (tmp_path / "cut.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:150])
     shutil.copy(tmp_path / "a.npz", tmp_path / "zip.npy")
     trap = np.array([Opened(tmp_path / "trap")], object)

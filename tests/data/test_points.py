@@ -162,6 +162,30 @@ def test_what_has_no_levels_is_not_quantised(seed, count):
     assert points._step(np.sort(np.random.default_rng(seed).standard_normal(count))) == 0
 
 
+@pytest.mark.parametrize("far", [1e4, 1e8, -9e8])
+def test_one_value_far_from_all_others_makes_no_levels(opened, far):
+    values = FLOATS.copy()
+    values[3, 2] = far
+    assert opened(values).step == 0
+    whole = np.arange(240).reshape(40, 6) % 255
+    whole[3, 2] = far
+    assert opened(whole).step == opened(whole.astype(float)).step == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_the_order_of_an_array_in_its_file_is_no_matter(opened, dtype):
+    """As MATLAB, Fortran and transposes have it."""
+    values = np.abs(10 * FLOATS).astype(dtype).reshape(40, 2, 3)
+    plain = opened(values)
+    expected = plain.points(slice(None))
+    points._table.cache_clear()  # else it is the same table, as it is the same array
+    other = opened(np.asfortranarray(values))
+    assert not other.values.flags.c_contiguous
+    np.testing.assert_array_equal(other.points(slice(None)), expected)
+    assert other.sha256 == plain.sha256
+    assert (other.same == plain.same).all()
+
+
 @pytest.mark.parametrize(("values", "step"), [([0, 16, 48, 80], 16), ([0, 3, 5], 1), ([-4, 0, 6], 2), ([0, 1], 1)])
 def test_whole_numbers_have_the_step_that_divides_them(opened, values, step):
     table = np.array(values, np.int16)[RNG.integers(len(values), size=(30, 3))]

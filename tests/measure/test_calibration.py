@@ -297,3 +297,15 @@ def test_what_the_docs_say_of_mistakes():
     named = f"its mistake is named in {blamed.scores[right].sum()} of {of}"
     assert named in " ".join(page.split())
     assert f"and of {wrong.scores.sum()} other" in " ".join(page.split())
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_a_score_of_no_trace_has_an_infinite_ratio(count):
+    """As one that knows its training points by heart at little noise."""
+    error = np.random.default_rng(0).uniform(1, 2, (2, count))
+    ratio, *_ = calibration.ratio(error, np.zeros_like(error))
+    assert (ratio == np.inf).all()
+    for trace, plausible in ((0 * error, False), (-1e-7 + 0 * error, False), (error, True)):
+        found = calibration.judge(error, trace)
+        assert bool(found.plausible) is plausible
+        assert found.where.all() == (not plausible)

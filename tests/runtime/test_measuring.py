@@ -1,8 +1,11 @@
 """`scoregap measure`: the study it writes, its refusals in the words of the command, and a run of it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
+import zarr
 from own_data import points
 from test_main import refused
 from test_main import scoregap as command
@@ -19,6 +22,9 @@ def folder(tmp_path, monkeypatch):
     values, labels = points()
     np.save(tmp_path / "points.npy", values)
     np.savez(tmp_path / "both.npz", x=values, y=labels)
+    np.save(tmp_path / "two.npy", values[:2])
+    np.save(tmp_path / "over.npy", np.tile(values[:2], (30, 1)))
+    np.save(tmp_path / "tiny.npy", (values > 2) * 5e-324)
     np.save(tmp_path / "it's 8 bit.npy", np.arange(960).reshape(120, 4, 2).astype(np.uint8))
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -73,6 +79,13 @@ def test_files_may_have_any_name(folder, name):
     assert load(path).document.data.source == f"../{name}"
 
 
+def test_a_folder_may_end_with_a_slash(folder):
+    """As shells complete it."""
+    zarr.save_array("points.zarr", points()[0])
+    path, _ = measuring.write(Asked("gaussian", "points.zarr/"), folder / "out")
+    assert load(path).document.data.source == "../points.zarr"
+
+
 def test_an_empirical_score_that_would_take_long_is_left_out_and_told(folder, monkeypatch):
     monkeypatch.setattr(measuring, "MOST_WORK", 1e5)
     path, lines = measuring.write(Asked("gated-8", "points.npy"), folder)
@@ -104,6 +117,10 @@ MISTAKES = {
     "a scale too small": (
         of("points.npy", bounds="-1:1", full_scale="0:1"), r"^--full-scale: .*should hold all of them",
     ),
+    "hardly any points to train on": (of("points.npy", held_out=0.999), r"^--held-out: has no two points .* differ"),
+    "two points": (of("two.npy"), r"^--held-out: has no two points to train on that differ"),
+    "two points over and over": (of("over.npy", "1e-3:30:24"), r"^--held-out: .* leaves one point to train on, 30"),
+    "hardly any numbers": (of("tiny.npy"), r"^--data: has values from .* should be at least 1e-06 apart"),
     "all held out": (of("points.npy", held_out=1.0), r"^--held-out: 1\.0 is not allowed: should be less"),
     "labels of others": (of("points.npy", labels="points.npy"), r"^--labels: has the shape \(120, 8\)"),
     "pixels of none": (of("points.npy", pool=2), r"^--pool: 2 is not allowed: points have the shape"),
@@ -131,6 +148,92 @@ def test_a_file_of_somebody_else_is_not_replaced(folder):
 def test_numbers_are_read_back_as_numbers(value):
     assert yaml.safe_load(measuring._number(value)) == pytest.approx(value, rel=1e-5)
     assert isinstance(yaml.safe_load(measuring._number(value)), float)
+
+
+CODE = "def shrink(x, t):\n    return x / (1 + t[:, None])\n\n\ngaussian = shrink\n"
+
+
+def of_model(model, **said) -> Asked:
+    return Asked(model, "points.npy", said=said)
+
+
+def test_a_model_of_ones_own_is_declared_in_the_study(folder):
+    """One that is code lies beside its study; the path of a file is from the study's folder."""
+    (folder / "own21.py").write_text(CODE)
+    path, _ = measuring.write(
+        of_model("own21:shrink", trusted=True, predicts="epsilon", schedule="sigma"), folder / "a"
+    )
+    assert path.parent.resolve() == folder
+    study = load(path)
+    assert study.axes["network"] == ("gaussian", "empirical", "shrink")
+    found = study.document.scores["shrink"]
+    assert (found.source, found.path, found.predicts, found.schedule) == (
+        "callable",
+        "own21:shrink",
+        "epsilon",
+        "sigma",
+    )
+    assert study.document.train is None
+    path, _ = measuring.write(of_model("own21:gaussian", trusted=True, shape="4:2", **{"from": "edm"}), folder / "a")
+    found = load(path).document.scores["my-gaussian"]  # not the name of a score that there is
+    assert (found.source, found.shape) == ("edm", (4, 2))
+    (folder / "Net 2.pt2").write_bytes(b"nothing is read of it here")
+    path, _ = measuring.write(of_model("Net 2.pt2", trusted=True, levels="interpolate"), folder / "a" / "b")
+    assert path == folder / "a" / "b" / "points-net-2.yaml"
+    found = load(path).document.scores["net-2"]
+    assert (found.source, found.path, found.levels) == ("torch.export", "../../Net 2.pt2", "interpolate")
+    (folder / "2024").mkdir()
+    assert load(measuring.write(of_model("2024"), Path("."))[0]).document.scores["my-2024"].path == "2024"
+    (folder / "unet").mkdir()
+    path, _ = measuring.write(of_model("unet/", **{"class": 0}), folder / "a")
+    assert load(path).document.scores["unet"].label == 0
+    assert load(path).document.scores["unet"].source == "diffusers"
+
+
+MODELS = {
+    "code that is not trusted": (of_model("own21:shrink"), r"^MODEL: 'own21:shrink' is not trusted: .* --trusted"),
+    "no module": (of_model("own22:shrink", trusted=True), r"^MODEL: 'own22:shrink' .*there is no module own22"),
+    "no file": (of_model("no.pt2", trusted=True), r"^MODEL: 'no\.pt2' is missing: there is no such file"),
+    "a pickle": (of_model("net.pt"), r"^MODEL: 'net\.pt' is not allowed: should be the name of a score, or .*\.pt2"),
+    "a pickle of a format": (of_model("net.pt", **{"from": "diffusers"}), r"^MODEL: 'net\.pt' .*nothing is unpickled"),
+    "no format": (of_model("net.pt", **{"from": "torch"}), r"^--from: 'torch' is not allowed: .*callable, edm"),
+    "no output": (of_model("own21:shrink", trusted=True, predicts="eps"), r"^--predicts: 'eps' .*x0, epsilon"),
+    "an option of another": (of_model("gated-8", predicts="epsilon"), r"^--predicts: 'epsilon' .*model of your own"),
+    "what its format does not take": (of_model("unet", weights="w.safetensors"), r"^--weights: is not allowed: from"),
+    "no shape": (of_model("own21:shrink", trusted=True, shape="4x2"), r"^--shape: '4x2' .*should be SIDE"),
+    "weights that are not there": (
+        of_model("own21:shrink", trusted=True, weights="no.safetensors"), r"^--weights: .*there is no such file",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_a_mistake_in_a_model_of_ones_own_is_told_in_the_words_of_the_command(folder, case):
+    asked, says = MODELS[case]
+    (folder / "own21.py").write_text(CODE)
+    (folder / "net.pt").write_bytes(b"")
+    (folder / "unet").mkdir()
+    before = set(folder.rglob("*"))
+    with pytest.raises(InputError, match=says) as caught:
+        measuring.write(asked, folder / "out")
+    assert "\n" not in str(caught.value)
+    assert "/study.yaml" not in str(caught.value)
+    assert set(folder.rglob("*")) == before
+
+
+@pytest.mark.slow
+@pytest.mark.workflow
+def test_the_command_measures_a_model_of_ones_own(folder):
+    (folder / "own21.py").write_text(CODE)
+    result = command(
+        "measure", "own21:shrink", "--data", "points.npy", "--trusted", "--points", "8", "--times", "1e-3:30:12",
+        "--out", "made", "--cores", "2", cwd=folder, timeout=600,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "calibration, errors at clean points" in result.stdout
+    assert (folder / "points-shrink.yaml").exists()
+    assert "own21" not in str(list((folder / "made").rglob("*.pyc")))
+    assert "Calibration" in (folder / "made" / "points-shrink" / "report.html").read_text()
 
 
 @pytest.mark.slow
