@@ -61,7 +61,6 @@ def text(request, names, done, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "names", lambda study: names)
-        patch.setattr(registry, "FORMATS", ("svg",))
         draw_report(*done, folder)
     return (folder / "report.html").read_text()
 
