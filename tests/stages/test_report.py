@@ -26,6 +26,11 @@ FIGURES = (
 )  # fmt: skip
 
 
+def shapes(path):
+    """How many lines, bands and marks a picture has; one that says why it is empty has two, of its ground."""
+    return sum(node.tag.endswith(("}path", "}use", "}image")) for node in ET.parse(path).getroot().iter())
+
+
 @pytest.mark.slow
 def test_every_figure_is_drawn_and_self_contained(drawn):
     _, results = drawn
@@ -33,8 +38,8 @@ def test_every_figure_is_drawn_and_self_contained(drawn):
         path = results / "figures" / f"{name}.svg"
         root = ET.parse(path).getroot()
         assert root.tag.endswith("svg")
-        text = path.read_text()
-        assert len(text) > 10_000, name
+        assert shapes(path) >= 6, name
+        assert not {"no result", "cannot be drawn"} & {node.text for node in root.iter()}, name
         references = [value for node in root.iter() for key, value in node.attrib.items() if key.endswith("href")]
         assert all(value.startswith(("#", "data:image/png;base64,")) for value in references), (
             name
@@ -126,7 +131,7 @@ def test_a_figure_that_cannot_be_drawn_is_named_and_costs_no_other(drawn, tmp_pa
     for name in FIGURES:
         drawn, whole = (folder / "figures" / f"{name}.svg" for folder in (tmp_path, results))
         assert (drawn.read_bytes() == whole.read_bytes()) == (name != "spectra")
-        assert drawn.stat().st_size > 2000
+        assert ("cannot be drawn: " in drawn.read_text()) == (name == "spectra")
 
 
 @pytest.mark.slow
@@ -180,7 +185,7 @@ def test_studies_at_the_edge_are_drawn_too(tmp_path, monkeypatch):
     run_stages(study, tmp_path)
     assert "diverged: seed 0, 1" in (tmp_path / "comparison.txt").read_text()
     assert "t_max (" not in (tmp_path / "comparison.txt").read_text()
-    assert all((tmp_path / "figures" / f"{name}.svg").stat().st_size > 10_000 for name in FIGURES if name != "cost")
+    assert all(shapes(tmp_path / "figures" / f"{name}.svg") >= 6 for name in FIGURES if name != "cost")
     page = (tmp_path / "report.html").read_text()
     assert "Not ok" in page
     assert "diverged: seed 0, 1" in page
@@ -204,7 +209,7 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tm
     assert "difference from the baseline over its margin" in (same := drawn(tmp_path / "same.json"))
     assert "curvature=0.5 gated-8: t_max[0]" in same
     assert "device class: Plan 9 in the baseline" in drawn(tmp_path / "other.json")
-    assert "is damaged or no baseline" in drawn(tmp_path / "damaged.json")
+    assert "or no baseline; take it from git" in drawn(tmp_path / "damaged.json")
 
 
 @pytest.mark.slow

@@ -53,6 +53,11 @@ class Scale:
         if finite.size:
             self._seen += [finite.min(), finite.max()]
 
+    def bound(self, low: float, high: float) -> None:
+        """Makes no room for what is drawn beyond these."""
+        least, most = self.plain([low, high])
+        self._seen = [float(min(max(one, least), most)) for one in self._seen]
+
     @property
     def ends(self) -> tuple[float, float]:
         """What lies at either end, as a logarithm where it is logarithmic."""

@@ -36,9 +36,8 @@ def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
                 panel.band(one.times, curve.low, curve.high, color=style["color"], alpha=0.2)
                 for start, end, height in curve.shoulders:
                     panel.plot([end, start], [height, height], color=style["color"], lw=5, alpha=0.3)
-    trace = figure.panels[1, 0].y  # which a score that is off the data may have far outside of 0 to d
-    low, high = trace.ends
-    trace.limits = max(low, -BEYOND * max(study.dims)), min(high, (1 + BEYOND) * max(study.dims))
+    d = max(study.dims)
+    figure.panels[1, 0].y.bound(-BEYOND * d, (1 + BEYOND) * d)  # of a score that is off the data it may be far outside
     for panel, what in zip(figure.panels[:, 0], ROWS, strict=True):
         panel.ylabel = what
     confidence = f"{study.document.fit.confidence:.0%}"

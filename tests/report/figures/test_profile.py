@@ -28,6 +28,7 @@ def test_a_trace_far_outside_flattens_no_other(own, most, least):
     curves = {name: Curve(one, one, one, []) for name, one in values.items()}
     panel = profile(study, [Curves({}, t, curves, curves)]).panels[1, 0]
     low, high = panel.y.ends
-    assert -0.25 * 8 <= low <= 0
-    assert 4 < high <= 1.25 * 8
+    room = 0.04 * 1.5 * 8
+    assert -0.25 * 8 * (least < 0) - room <= low <= 0
+    assert 4 < high <= 1.25 * 8 + room
     assert {line.label for line in panel.lines} >= set(values)  # none is left out
