@@ -3,6 +3,8 @@
 Exit status: 0 done; 2 the input is not usable (one line says file, key, value, what is allowed); 1 anything else
 that stops the work (a damaged file, a full disk, no memory, a failed job), and of `check`, where that is 2: worse; 3
 and 4: see `check`. Whoever stops reading what is printed changes none of it.
+
+Over 400 lines, as half of them are the options of commands, which `--help` shows.
 """
 
 import os

@@ -158,7 +158,9 @@ def test_every_option_that_is_needed_or_has_no_value_is_named(capsys):
     assert (
         words_refused(capsys, "baseline", "acept") == "scoregap baseline: No such command 'acept': allowed are accept"
     )
-    assert words_refused(capsys, "\n").startswith(r"scoregap: No such command '\n': allowed are run, stop, status")
+    assert words_refused(capsys, "\n").startswith(
+        r"scoregap: No such command '\n': allowed are run, measure, stop, status"
+    )
 
 
 WHOLE_OPTIONS = {

@@ -29,6 +29,7 @@ from scoregap.measure import (
     gaps,
     lanczos,
     phases,
+    profile,
     shared_errors,
     spectra,
 )
@@ -58,6 +59,7 @@ FOUND = phases.fit(GRID, phases.leaving_out(CURVES, HAS), 0.5)
 RESAMPLING = {"has_gap": HAS, "resamples": 20, "confidence": 0.9, "rng": RNG(0)}
 FINITE = {"denoise": shrink, "x": POINTS[:2], "t": 0.1, "step": 0.1}
 
+MODES = np.linspace(8, 0, len(GRID))
 ERRORS = RNG(2).chisquare(3, (3, 8))
 JUDGED = {"error": ERRORS, "trace": np.full((3, 8), 3.0), "control": ERRORS - 3, "confidence": 0.9}
 UNDONE = {"error": ERRORS, "repaired": np.stack([ERRORS] * len(calibration.REPAIRS)), "confidence": 0.9}
@@ -119,6 +121,15 @@ GOOD = {
     distances.energy: {"x": POINTS, "y": POINTS + 0.1, "paired": True},
     gaps.widths: {"eigenvalues": [0.0, -0.1, -1.0], "boundaries": [1, 3]},
     gaps.widest: {"eigenvalues": [0.0, -1.0]},
+    profile.resolved: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1))},
+    profile.traces: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1))},
+    profile.rates: {"t": GRID, "n": MODES},
+    profile.profile: {"t": GRID, "n": MODES, "modes": 9},
+    profile.intervals: {
+        "t": GRID, "n_of_points": np.stack([MODES, MODES], -1), "trace_of_points": np.stack([MODES, MODES], -1),
+        "modes": 9, "found": profile.profile(GRID, MODES, 9), "resamples": 5, "confidence": 0.9, "rng": RNG(0),
+    },
+    gaps.lasting: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1)), "significance": 0.05, "min_width": 0.1},
     gaps.blind: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1)), "significance": 0.05, "min_width": 0.1},
     gaps.lasts: {"p": [0.01, 0.5], "found": [True, False], "significance": 0.05},
     gaps.find: {"spectrum": SPECTRUM, "significance": 0.05, "min_width": 0.1},
@@ -190,6 +201,8 @@ ELSEWHERE = {
     "scoregap.data.summary": "what `scoregap theory` is given is refused by the names of options: test_main",
     "scoregap.data.admit": "refused by the key that names a family in a study: test_plugins",
     "scoregap.data.refusal": "returns the refusal",
+    "scoregap.data.files": "what the section `data` of a study is given is refused by its keys: data/test_files",
+    "scoregap.data.points": "likewise: data/test_points",
 }
 
 

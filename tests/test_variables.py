@@ -66,8 +66,8 @@ def test_an_empty_variable_is_missing_everywhere(mock):
 
 def test_codes_say_what_they_mean_as_the_cf_conventions_have_it():
     ds = variables.mock({"network": ["exact"], "seed": [0]}, {})
-    codes = [name for name in ds.data_vars if name == "status" or name.endswith("_state")]
-    assert len(codes) == 1 + 2 * 2 * len(variables.TIMES) + 1
+    codes = [name for name in ds.data_vars if name in ("status", "mistake") or name.endswith("_state")]
+    assert len(codes) == 2 + 2 * 2 * len(variables.TIMES) + 1
     for name in ds.data_vars:
         flags = {"flag_values", "flag_meanings"} & ds[name].attrs.keys()
         assert bool(flags) == (name in codes), name

@@ -98,13 +98,22 @@ def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     return lines + ([f"  and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else [])
 
 
+class Curve(NamedTuple):
+    """seeds: (seeds, T), NaN where not positive. mean: (T,) geometric, over them."""
+
+    seeds: np.ndarray
+    mean: np.ndarray
+
+
 class Curves(NamedTuple):
-    """values: of a panel. times: (T,). ratios, skills: of every score but references (seeds, T)."""
+    """values: of a panel. times: (T,). margin: ends of the ratios that are plausible. ratios, skills: of every score
+    that is no reference."""
 
     values: dict[str, Any]
     times: np.ndarray
-    ratios: dict[str, np.ndarray]
-    skills: dict[str, np.ndarray]
+    margin: tuple[float, float]
+    ratios: dict[str, Curve]
+    skills: dict[str, Curve]
 
 
 def curves(study: Study, panels: list[Panel]) -> list[Curves]:
@@ -119,7 +128,13 @@ def curves(study: Study, panels: list[Panel]) -> list[Curves]:
             for network in study.evaluated_scores
         }  # fmt: skip
         ratios, skills = (
-            {network: np.stack([one[k] for one in seeds]) for network, seeds in of.items()} for k in (0, 3)
+            {network: _curve(np.stack([one[k] for one in seeds])) for network, seeds in of.items()} for k in (0, 3)
         )
-        found.append(Curves(values, ds.time.values[known], ratios, skills))
+        margin = 1 / measure.MARGIN, measure.MARGIN
+        found.append(Curves(values, ds.time.values[known], margin, ratios, skills))
     return found
+
+
+def _curve(seeds: np.ndarray) -> Curve:
+    positive = np.where(seeds > 0, seeds, np.nan)
+    return Curve(positive, np.exp(np.log(positive).mean(0)))

@@ -14,6 +14,7 @@ PANELS = 8  # that a figure shows
 _TIMES = ("open", "max", "close", "consolidation", "resolution", "alignment")
 # Of every cell, and of those that are drawn alone, what figures ask for: read at once, once.
 TIMELESS = (
+    "status",
     *(f"{arm}t_{time}" for arm in ("", "law_", "gaussian_", "exact_") for time in _TIMES),
     "boundary",
     "law_edge",

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 from scoregap import InputError, arguments
+from scoregap.measure.student import half_width
 
 MARGIN = 1.2  # a ratio within this factor of 1 is plausible: what trained networks reach (`make adapter-mistakes`)
 GAIN = (
@@ -128,7 +128,7 @@ def ratio(error, trace, control=None, confidence: float = 0.95) -> tuple[np.ndar
         return error.mean(1) / trace.mean(1), nothing, nothing
     (error, free), (trace, _) = _without(error, control), _without(trace, control)
     e, g = error.mean(1), trace.mean(1)
-    q = stdtrit(free, 0.5 * (1 + confidence)) ** 2 / n * (n - 1) / free
+    q = half_width(free, confidence) ** 2 / n * (n - 1) / free
     see, sgg = q * error.var(1, ddof=1), q * trace.var(1, ddof=1)
     seg = q * ((error - e[:, None]) * (trace - g[:, None])).sum(1) / (n - 1)
     a, b, c = g**2 - sgg, e * g - seg, e**2 - see
@@ -168,7 +168,7 @@ def _certainly_above(values: np.ndarray, control: np.ndarray | None, confidence:
     values, free = _without(values, control)
     n = values.shape[1]
     spread = np.sqrt(values.var(1, ddof=n - free) / n)
-    return values.mean(1) > stdtrit(free, confidence) * spread
+    return values.mean(1) > half_width(free, 2 * confidence - 1) * spread
 
 
 def gains(error, repaired, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
@@ -193,7 +193,7 @@ def gains(error, repaired, confidence: float = 0.95) -> tuple[np.ndarray, np.nda
             [of(error.sum(1) - error[:, i], np.where(counts, total - repaired[:, :, i], 1.0)) for i in range(n)]
         )
         spread = np.sqrt((n - 1) / n * ((left - left.mean(0)) ** 2).sum(0))
-    low = whole - stdtrit(n - 1, 1 - (1 - confidence) / len(repaired)) * spread
+    low = whole - half_width(n - 1, 1 - 2 * (1 - confidence) / max(2, len(repaired))) * spread
     known = counts.any(1)
     return np.where(known, whole, -np.inf), np.where(known, low, -np.inf)
 

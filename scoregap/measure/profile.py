@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoregap.arguments import array, ascending, between, known, whole
+from scoregap import InputError
+from scoregap.arguments import array, ascending, between, generator, known, whole
 
 WINDOW = 3.0  # factor in t over which a rate is taken, and of the least shoulder
 HALF = 0.5  # share of the steepest rate; of a mode; eigenvalue of G from which a mode is resolved
@@ -166,8 +167,10 @@ def intervals(
     t, confidence = ascending("t", t), between("confidence", confidence, 0, 1)
     n_of_points = known("n_of_points", n_of_points, len(t), "points")
     trace_of_points = known("trace_of_points", trace_of_points, *n_of_points.shape)
-    points = n_of_points.shape[1]
-    counts = rng.multinomial(points, np.full(points, 1 / points), whole("resamples", resamples))
+    points, modes = n_of_points.shape[1], whole("modes", modes)
+    if not isinstance(found, Profile):
+        raise InputError(key="found", value=found, allowed="should be the `profile` of their mean")
+    counts = generator("rng", rng).multinomial(points, np.full(points, 1 / points), whole("resamples", resamples))
     tails = 50 * (1 - confidence), 50 * (1 + confidence)
 
     def ends(values, axis=None):

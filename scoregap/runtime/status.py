@@ -120,14 +120,16 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
 def members(folder: Path, job: Job, stage: str) -> dict[str, str]:
     """done, diverged or failed by key, of the members in the file of a job; empty without one. Raises DamagedFile."""
     path = job_path(folder, job.id, stage)
-    if absent(path):
+    if absent(path) or not folder.is_dir():
         return {}
     if stage == "train":
         known = weights_members(path, OF_TRAINED)
         if not all("diverged" in one for one in known.values()):  # a checkpoint
             raise DamagedFile(f"{path}: is damaged: its training has not ended; run the study again")
         return {key: "diverged" if one["diverged"] else "done" for key, one in known.items()}
-    keys, status = job_members(path, job.keys(stage), variables.made(stage, job.first.dimension))
+    keys, status = job_members(
+        path, job.keys(stage), variables.made(stage, job.first.dimension, job.first.data is not None)
+    )
     if status is None:
         return dict.fromkeys(keys, "done")
     return {key: {2: "diverged", 3: "failed"}.get(int(one), "done") for key, one in zip(keys, status, strict=True)}

@@ -39,7 +39,6 @@ def build() -> dict[str, Any]:
         "properties": {"axes": {"required": list(DATA_AXES), "properties": absent}}
         | dict.fromkeys(("manifold", "compare", "sampling"), False),
     }
-    schema["if"], schema["then"], schema["else"] = {"required": ["data"]}, of_data, of_family
     (pattern,) = described["blocks"]["patternProperties"]
     described["blocks"]["patternProperties"][pattern] = axes
     described["blocks"]["additionalProperties"] = False
@@ -54,8 +53,10 @@ def build() -> dict[str, Any]:
         "$schema": DIALECT,
         "title": "scoregap study",
         **schema,
-        "if": {"required": ["scores"]},
-        "else": undeclared,
+        "allOf": [
+            {"if": {"required": ["data"]}, "then": of_data, "else": of_family},
+            {"if": {"required": ["scores"]}, "else": undeclared},
+        ],
     }
 
 

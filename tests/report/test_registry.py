@@ -31,15 +31,15 @@ def close():
 @pytest.mark.parametrize(
     ("changes", "more"),
     [
-        ((), {"claims", "curvature", "cost", "phases", "training"}),
+        ((), {"claims", "curvature", "calibration", "cost", "phases", "training"}),
         ((FLAT, ("exact, gaussian, gated-8", "exact, gaussian")), set()),
-        ((FLAT, ("exact, gaussian, gated-8", "gated-8")), {"training"}),
-        ((*LINEAR, ("[8]", "[8, 16]")), {"claims", "finite_size", "cost", "phases", "training"}),
+        ((FLAT, ("exact, gaussian, gated-8", "gated-8")), {"calibration", "training"}),
+        ((*LINEAR, ("[8]", "[8, 16]")), {"claims", "finite_size", "calibration", "cost", "phases", "training"}),
         (
             (FLAT, ("  seed: 2", "  train.steps: [10, 40]\n  seed: 2")),
-            {"claims", "accuracy", "capacity", "cost", "training"},
+            {"claims", "accuracy", "capacity", "calibration", "cost", "training"},
         ),
-        ((FLAT, WITH_DIMENSION), {"claims", "estimators", "cost", "training"}),
+        ((FLAT, WITH_DIMENSION), {"claims", "estimators", "calibration", "cost", "training"}),
         ((FLAT, ("exact, gaussian, gated-8", "exact, gaussian"), WITH_SAMPLING), {"labour"}),
     ],
 )

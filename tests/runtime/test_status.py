@@ -27,7 +27,7 @@ JOBS = 6  # of the tiny study, of two cells each; two are trained
 def few_variables(monkeypatch):
     """Stages make a variable or two, so that their files are made quickly."""
     few = {"spectrum": ("status", "eigenvalue"), "fit": ("t_max",), "dimension": ("estimate",), "sample": ("error",)}
-    monkeypatch.setattr(variables, "made", lambda stage, dimension=None: few[stage])
+    monkeypatch.setattr(variables, "made", lambda stage, *_: few[stage])
 
 
 @pytest.fixture

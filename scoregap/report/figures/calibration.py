@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from scoregap.analysis.calibration import Curves
-from scoregap.measure.calibration import MARGIN
 from scoregap.report.figures import networks
 from scoregap.report.figures.cells import NOISE, titled
 from scoregap.report.figures.multiples import Multiples
@@ -22,15 +21,12 @@ def calibration(study: Study, shown: list[Curves]) -> Figure:
     figure = Multiples(2, len(shown), 2.4, y="row", logx=True, logy=True)
     for column, one in zip(figure.panels.T, shown, strict=True):
         column[0].title = titled(figure, study, one.values)
-        ends = np.full(2, 1 / MARGIN), np.full(2, MARGIN)
-        column[0].band(one.times[[0, -1]], *ends, color="0.92", zorder=0)
+        column[0].band(one.times[[0, -1]], *np.transpose([one.margin] * 2), color="0.92", zorder=0)
         for panel, of in zip(column, (one.ratios, one.skills), strict=True):
             panel.rule(y=1.0, color="black", lw=0.8, ls="--")
-            for network, seeds in of.items():
-                positive = np.where(seeds > 0, seeds, np.nan)
-                panel.plot(one.times, positive, color=colours[network], lw=0.5, alpha=0.5)
-                mean = np.exp(np.log(positive).mean(0))
-                panel.plot(one.times, mean, label=network, color=colours[network], lw=1.5)
+            for network, curve in of.items():
+                panel.plot(one.times, curve.seeds, color=colours[network], lw=0.5, alpha=0.5)
+                panel.plot(one.times, curve.mean, label=network, color=colours[network], lw=1.5)
     for panel, label in zip(figure.panels[:, 0], ROWS, strict=True):
         panel.ylabel = label
     return figure.finish("Calibration: 1 for the data's own score (grey: plausible; thin: seeds)", NOISE)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.patches import PathPatch
 
 from scoregap.report.figures import styled
@@ -126,3 +127,38 @@ def test_a_panel_in_which_nothing_is_drawn_says_so():
     empty.finish("title", "x")
     assert [one.get_text() for one in empty.texts if one.get_text() in ("no result", "why")] == ["no result", "why"]
     assert "no result" not in [one.get_text() for one in figure.finish("title", "x").texts]
+
+
+def test_what_is_not_positive_is_nowhere_on_a_logarithm():
+    scale = Scale(log=True, limits=(1, 100))
+    np.testing.assert_allclose(scale.place([1, 10, 100, 0, -3]), [0, 0.5, 1, np.nan, np.nan])
+
+
+def test_panels_that_share_an_axis_have_one_scale():
+    figure = Multiples(2, 2, 2.0, x="col", y="row")
+    for k, panel in enumerate(figure.each):
+        panel.plot([k, k + 1], [10 * k, 10 * k + 1], color="red")
+    (a, b), (c, d) = figure.panels
+    assert a.x is c.x
+    assert a.x is not b.x
+    assert a.y is b.y
+    assert a.y is not d.y
+    assert a.x.ends[0] < 0 < 3 < c.x.ends[1] + 1e-9
+    assert d.y.ends[1] > 31
+
+
+def test_lines_are_where_their_numbers_are(tmp_path):
+    """In the SVG: the ends of a line are the corners of the panel that they are limits of."""
+    figure = Multiples(1, 1, 2.0)
+    (panel,) = figure.each
+    panel.x.limits, panel.y.limits = (0, 1), (0, 1)
+    panel.plot([0, 0.5, 1], [0, 0.9, 1], color="#123456", label="a line")
+    panel.bars([0.5], [0.2], [0.8], color="#654321")
+    figure.finish("a title", "x")
+    figure.savefig(tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    assert "#123456" in text
+    assert "#654321" in text
+    drawn = {to_hex(one.get_edgecolor()): one.get_path().vertices for one in figure.findobj(PathPatch)}
+    low, middle, high = (drawn["#123456"][i] for i in (0, 1, -1))
+    np.testing.assert_allclose((middle - low) / (high - low), [0.5, 0.9], atol=1e-6)
