@@ -77,7 +77,8 @@ def test_classes_and_sizes_are_dimensions_of_the_cube(by_class):
         for label in ("all", "2"):
             assert f"dataset_size {size}, class {label}" in text
     figure = registry.draw("profile", by_class[1])
-    assert figure.panels.size == 8
+    assert figure.panels.shape == (2, 4)
+    assert all(len(panel.lines) >= 2 for panel in figure.each)
 
 
 def test_points_of_the_training_part_are_measured_where_the_study_says(tmp_path):

@@ -37,7 +37,8 @@ def panels(study: Study, ds: xr.Dataset) -> list[Panel]:
     """
     axes = study.condition_axes
     varied = [axis for axis in axes if len(study.axes[axis]) > 1]
-    timeless = ds.drop_vars([name for name in ds.data_vars if name not in TIMELESS]).load()  # with all axes
+    # dropped, not chosen: the coordinates stay, also of data from a file, of which none is timeless
+    timeless = ds.drop_vars([name for name in ds.data_vars if name not in TIMELESS]).load()
     result: list[Panel] = []
     for values in itertools.product(*(ds[axis].values.tolist() for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+import scoregap
 from scoregap.store.opening import of_the_machine, read_bytes
 from scoregap.study import Study
 
@@ -32,11 +33,13 @@ def digest(*drawn: Any) -> str:
 
 @cache
 def _code() -> bytes:
-    """The modules of figures, and the version of what draws them."""
+    """The modules of the package, whose texts, limits and tables figures show, and the version of what draws them."""
     from matplotlib import __version__
 
-    files = sorted((Path(__file__).parent / "figures").glob("*.py"))
-    return b"\0".join([__version__.encode(), Path(__file__).read_bytes(), *(file.read_bytes() for file in files)])
+    total, folder = hashlib.sha256(__version__.encode()), Path(scoregap.__file__).parent
+    for file in sorted(folder.rglob("*.py")):
+        total.update(f"{file.relative_to(folder).as_posix()}:".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return total.digest()
 
 
 def _add(total, value: Any) -> None:

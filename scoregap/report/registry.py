@@ -78,7 +78,8 @@ FIGURES: dict[str, Figure] = {
     "profile": Figure(
         "scoregap.report.figures.profile:profile", "scoregap.analysis.profiles:curves", _of_file,
         "Modes that are resolved at noise variance t: eigenvalues of G = I + t J above 1/2, mean over points, n(t), "
-        "and the trace of G; time runs from right to left. gaussian: score of the Gaussian with the data's covariance. "
+        "and the trace of G (cut a quarter of d outside of 0 to d); time runs from right to left. gaussian: score of "
+        "the Gaussian with the data's covariance. "
         "Bands: intervals over seeds, or of one or two seeds over points. Bars: shoulders, ranges of t in which n "
         "rises at less than half of the steepest rate, at the n in their middle, one for each seed that has one.",
     ),

@@ -35,6 +35,13 @@ def test_beyond_the_panels_that_are_shown_nothing_large_is_loaded(tmp_path, monk
     assert all("t_max" in one.ds for one in found)
 
 
+def test_of_data_from_a_file_no_variable_is_timeless_and_there_is_a_panel_for_each_cell(tmp_path):
+    study = study_of(tmp_path)
+    found = panels.panels(study, cube(study)[["eigenvalue"]])
+    assert [one.ds.curvature.item() for one in found] == [0.0, 0.5] * 2
+    assert all("eigenvalue" in one.ds for one in found)
+
+
 def test_panels_along_an_axis_differ_in_nothing_else(tmp_path):
     study = study_of(tmp_path)
     found = panels.along_axis(study, panels.panels(study, cube(study)), "curvature")

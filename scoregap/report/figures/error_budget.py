@@ -48,6 +48,7 @@ def error_budget(study: Study, frame: pd.DataFrame) -> Figure:
         for values, block in blocks(study, frame, *tables.WITHIN)
         for quantity, group in block.groupby("quantity", sort=False)
     ]
+    most = max(group.groupby("network").steps.nunique().max() for _, _, group in rows)  # bars of a panel
     figure, axes = grid(len(rows[:MOST]), len(networks), height=2.3, sharey=True)
     for line, (values, quantity, group) in zip(axes, rows, strict=False):
         for ax, network in zip(line, networks, strict=True):
@@ -58,10 +59,14 @@ def error_budget(study: Study, frame: pd.DataFrame) -> Figure:
                 stack(ax, place, shares)
                 whole, cost = shares.whole.iloc[0], shares.cost.iloc[0] / 1e12
                 ax.text(
-                    place, 0.98, f"{whole:.2g}", ha="center", va="top", fontsize=7, transform=ax.get_xaxis_transform()
-                )
+                    place, 0.98, f"{whole:.2g}", ha="center", va="top", fontsize=7, zorder=5,
+                    transform=ax.get_xaxis_transform(), bbox={"fc": "white", "lw": 0, "pad": 1},
+                )  # fmt: skip
                 ticks.append(f"{exactly(steps)}\n{cost:.2g}")
             ax.set_xticks(range(len(ticks)), ticks, fontsize=7)
+            ax.set_xlim(-0.6, most - 0.4)
+            if not ticks:
+                ax.text(0.5, 0.5, "no result", ha="center", transform=ax.transAxes)
             ax.set_title("\n".join(filter(None, (wrapped(labelled(values, label)), f"{quantity}, {network}"))))
         line[0].set_ylabel("share of the error")
     ends = np.clip([frame.low.min(), 0, 1, frame.high.max()], *SHOWN)

@@ -24,6 +24,8 @@ from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 TEXT, SMALL = 9, 8  # sizes of type, points
 CHARACTER, LINE = 0.6 / 72, 1.25 / 72  # width of a character and height of a line, per point of the type
+POWERS = 6.5  # of ten, of which each has its number
+ENTRY = 0.19  # height of an entry of a legend
 MARGIN = 0.04  # share of the range that is free at either end
 MARKERS = ("marker", "ms", "mec", "mew", "mfc")  # of the style of a line
 POINTS = Affine2D().scale(72)  # from inches
@@ -51,6 +53,11 @@ class Scale:
         if finite.size:
             self._seen += [finite.min(), finite.max()]
 
+    def bound(self, low: float, high: float) -> None:
+        """Makes no room for what is drawn beyond these."""
+        least, most = self.plain([low, high])
+        self._seen = [float(min(max(one, least), most)) for one in self._seen]
+
     @property
     def ends(self) -> tuple[float, float]:
         """What lies at either end, as a logarithm where it is logarithmic."""
@@ -68,27 +75,29 @@ class Scale:
             return np.clip((self.plain(values) - low) / (high - low), -BEYOND, 1 + BEYOND)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Places of ticks, from 0 to 1, and what stands there."""
+        """Places of ticks, from 0 to 1, and what stands there: of many powers of ten not at each."""
         if self.named:
             return list(zip(self.place(list(self.named)), self.named.values(), strict=True))
         low, high = self.ends
         if self.log and high - low >= 2:
-            step = math.ceil((high - low) / 5)
-            powers = [power for power in range(math.ceil(low), math.floor(high) + 1) if power % step == 0]
-            texts = [f"10{str(power).translate(SUPERSCRIPTS)}" for power in powers]
+            step = math.ceil((high - low) / POWERS)
+            powers = range(math.ceil(low), math.floor(high) + 1)
+            texts = [f"10{str(power).translate(SUPERSCRIPTS)}" if power % step == 0 else "" for power in powers]
             return [((power - low) / (high - low), text) for power, text in zip(powers, texts, strict=True)]
         inner = self._round(low, high)
-        return list(zip(self.place(inner), [f"{value:.6g}" for value in inner], strict=True))
+        least = min((abs(one - other) for one, other in itertools.pairwise(inner)), default=1.0)
+        digits = max(6, 2 + math.ceil(math.log10(max(map(abs, inner), default=1.0) / least or 1.0)))
+        return list(zip(self.place(inner), [f"{value:.{digits}g}" for value in inner], strict=True))
 
     def _round(self, low: float, high: float) -> list[float]:
         """Round values between the ends; of a logarithmic scale of less than two decades."""
-        if self.log and high - low >= 0.5:
+        if self.log and high - low >= 0.7:
             subs = (1, 3) if high - low > 1 else (1, 2, 5)
             powers = range(math.floor(low), math.ceil(high) + 1)
             found = [one * 10.0**power for power, one in itertools.product(powers, subs)]
         else:
             ends = (10**low, 10**high) if self.log else (low, high)
-            found = [float(one) for one in MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(*ends)]
+            found = [float(one) for one in MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(*ends)]
         tiny = 1e-9 * (high - low)
         return [one for one in found if low - tiny <= self.plain(one) <= high + tiny]
 
@@ -197,17 +206,19 @@ class Multiples(Figure):
         """Draw it all. handles: of the legend, instead of what is labelled. bar: norm, colours and label of a scale."""
         rows, columns = self.panels.shape
         handles = self._handles() if handles is None else handles
-        texts = [str(one.get_label()) for one in handles]
-        beside = max([0.55 + CHARACTER * SMALL * len(text) for text in texts], default=0.15) + (0.9 if bar else 0)
         lines = max(one.ylabel.count("\n") + 1 if one.ylabel else 0 for one in self.panels[:, 0])
         numbers = [self._left_room(row) for row in range(rows)]
         left = 0.2 + LINE * TEXT * lines + max(numbers)
         heads = [max(one.title.count("\n") + 1 if one.title else 0 for one in row) for row in self.panels]
-        gaps = [0.12 + LINE * TEXT * count for count in heads]
-        width = left + self.pitch * columns + beside
+        gaps = [0.18 + LINE * TEXT * count for count in heads]
+        below, inner = 0.75, sum(gaps) + (self.height - 0.35) * rows
+        texts = [str(one.get_label()) for one in handles]
+        entries = -(-len(texts) // int((below + inner) / ENTRY)) or 1  # columns of the legend
+        beside = max([entries * (0.6 + CHARACTER * SMALL * len(text)) for text in texts], default=0.15)
+        width = left + self.pitch * columns + beside + (0.9 if bar else 0)
         title = textwrap.fill(title, int(width / (CHARACTER * TEXT)))
-        top, bottom = 0.15 + LINE * 10 * (title.count("\n") + 1), 0.75
-        size = width, bottom + sum(gaps) + (self.height - 0.35) * rows + top
+        top = 0.15 + LINE * 10 * (title.count("\n") + 1)
+        size = width, below + inner + top
         self.set_size_inches(*size)
         self.suptitle(title, y=1 - 0.07 / size[1], size=10, va="top")
         free = 0.1 + (max(map(self._left_room, range(rows))) if self.own_y else 0.12)
@@ -218,12 +229,13 @@ class Multiples(Figure):
                 box = Bbox.from_bounds(left + self.pitch * column, y, self.pitch - free, self.height - 0.35)
                 self._panel(self.panels[row, column], box, column == 0 or self.own_y, row == rows - 1, xlabel)
             middle = y + (self.height - 0.35) / 2
-            self._text(0.1, middle, self.panels[row, 0].ylabel, size=TEXT, rotation=90, ha="left", va="center")
+            self._text(0.1, middle, self.panels[row, 0].ylabel, size=TEXT, rotation=90, ha="left", va="center",
+                       ma="center")  # fmt: skip
         edge = (left + self.pitch * columns) / width
         if handles:
             x = edge + (0.95 / width if bar else 0)
             self.legend(handles=handles, loc="center left", bbox_to_anchor=(x, 0.5), fontsize=SMALL, frameon=False,
-                        borderaxespad=0)  # fmt: skip
+                        borderaxespad=0, ncols=entries)  # fmt: skip
         if bar:
             self._bar(bar, edge + 0.1 / width, size)
         return self

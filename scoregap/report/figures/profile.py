@@ -12,6 +12,7 @@ from scoregap.report.figures.multiples import Multiples
 from scoregap.study import Study
 
 ROWS = ("modes resolved, n(t)", "tr G")
+BEYOND = 0.25  # of the range of a trace, which is drawn
 EMPIRICAL = {"color": "0.45", "ls": ":", "lw": 1.8}
 
 
@@ -35,6 +36,8 @@ def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
                 panel.band(one.times, curve.low, curve.high, color=style["color"], alpha=0.2)
                 for start, end, height in curve.shoulders:
                     panel.plot([end, start], [height, height], color=style["color"], lw=5, alpha=0.3)
+    d = max(study.dims)
+    figure.panels[1, 0].y.bound(-BEYOND * d, (1 + BEYOND) * d)  # of a score that is off the data it may be far outside
     for panel, what in zip(figure.panels[:, 0], ROWS, strict=True):
         panel.ylabel = what
     confidence = f"{study.document.fit.confidence:.0%}"

@@ -60,6 +60,23 @@ def test_shares_without_an_interval_have_no_whiskers(study):
     assert not [line for ax in figure.axes for line in ax.collections]
 
 
+def test_bars_are_as_wide_where_a_network_has_fewer_and_panels_without_any_say_so(study):
+    frame = invented()
+    few = frame[(frame.network != "gated-4") | (frame.quantity != "t_max")]
+    few = few[(few.steps == 10) | (few.quantity != "t_max")]
+    without, one = figures.error_budget(study, few).axes[2:4]
+    assert [text.get_text() for text in without.texts] == ["no result"]
+    assert [text.get_text() for text in one.texts] == ["0.25"]
+    assert without.get_xlim() == one.get_xlim() == (-0.6, 1.6)
+
+
+def test_whiskers_do_not_cross_the_numbers(study):
+    """They are behind them, however long."""
+    for ax in figures.error_budget(study, invented().assign(high=5.0)).axes:
+        assert all(text.get_bbox_patch().get_facecolor()[:3] == (1, 1, 1) for text in ax.texts)
+        assert all(text.zorder > line.zorder for text in ax.texts for line in [*ax.collections, *ax.lines])
+
+
 def test_without_results_it_says_so(study):
     (ax,) = figures.error_budget(study, pd.DataFrame()).axes
     assert " need" in ax.texts[0].get_text()

@@ -1,9 +1,13 @@
 """The figure of n(t): every score, as the cube has it."""
 
 import numpy as np
+import pytest
 
 import scoregap
+from scoregap.analysis.profiles import Curve, Curves
 from scoregap.report import registry
+from scoregap.report.figures.profile import profile
+from scoregap.study import load
 
 
 def test_a_figure_is_drawn_again_from_the_folder(own):
@@ -14,3 +18,17 @@ def test_a_figure_is_drawn_again_from_the_folder(own):
     for network in ("gaussian", "empirical", "gated-8"):
         np.testing.assert_allclose(lines[network].y.ravel(), ds.modes.sel(network=network).mean("seed"))
     assert registry.draw("profile", ds.load()).panels.size
+
+
+@pytest.mark.parametrize(("most", "least"), [(5.0, 0.0), (500.0, 0.0), (5.0, -300.0), (1e6, -1e6)])
+def test_a_trace_far_outside_flattens_no_other(own, most, least):
+    """d = 8; of the score of the training points a trace may be in the hundreds."""
+    study, t = load(own[0]), np.geomspace(1e-3, 10, 5)
+    values = {"gaussian": np.full(5, 3.0), "gated-8": np.full(5, 4.0), "empirical": np.array([least, 1, 2, 3, most])}
+    curves = {name: Curve(one, one, one, []) for name, one in values.items()}
+    panel = profile(study, [Curves({}, t, curves, curves)]).panels[1, 0]
+    low, high = panel.y.ends
+    room = 0.04 * 1.5 * 8
+    assert -0.25 * 8 * (least < 0) - room <= low <= 0
+    assert 4 < high <= 1.25 * 8 + room
+    assert {line.label for line in panel.lines} >= set(values)  # none is left out
