@@ -87,7 +87,7 @@ def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """How many scores are plausible, and which are not."""
     right = frame.plausible
     lines = [
-        f"calibration, errors at clean points over what the Jacobian says of them (1 for the data's own score): "
+        "calibration (errors at clean points over what the Jacobian says of them): "
         f"{right.sum()} of {len(frame)} plausible, {frame.least[right].min():.2f} to {frame.most[right].max():.2f}"
         if right.any()
         else f"calibration: none of {len(frame)} scores is plausible as that of the data"

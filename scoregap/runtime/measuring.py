@@ -15,7 +15,7 @@ from typing import NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from scoregap import InputError, plugins
+from scoregap import InputError, brief, plugins
 from scoregap.scores import EXACT, MODEL, kind
 from scoregap.store.files import write_text
 from scoregap.store.ownership import Kind, claim, text_with
@@ -186,7 +186,8 @@ def _told(error: InputError, asked: Asked) -> InputError:
         of_model = key.split(".")[2:3]
         option = OF_MODEL.get(of_model[0], key) if of_model else "MODEL"
         value = asked.model if option == "MODEL" else error.value
-        problem = error.problem.replace(os.path.abspath(asked.model), asked.model)
+        full = os.path.abspath(asked.model)
+        problem = error.problem.replace(brief(full), brief(asked.model)).replace(full, asked.model)
         return InputError(problem, key=option, value=value, allowed=error.allowed.replace("trusted: true", "--trusted"))
     option = next((one for start, one in OPTIONS.items() if key.startswith(start)), key)
     if option == "MODEL" and error.value == EXACT:
