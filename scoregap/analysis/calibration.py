@@ -13,14 +13,13 @@ import pandas as pd
 import xarray as xr
 
 from scoregap.analysis.panels import PANELS, Panel
-from scoregap.analysis.tables import labelled, with_interval
+from scoregap.analysis.tables import labelled
 from scoregap.measure import calibration as measure
 from scoregap.study import Study
 from scoregap.variables import MISTAKES
 
 NAMES = ("squared_error", "point_trace", "gaussian_error")
 MOST = 1000  # ratio that is told: a score without a trace has any
-SHOWN = 5  # scores that are not plausible, of which a line is printed
 
 
 def of_score(cell: xr.Dataset, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
@@ -84,7 +83,7 @@ def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 
 
 def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    """How many scores are plausible, and which are not."""
+    """How many scores are plausible, and of those that are not, network by network, the farthest."""
     right = frame.plausible
     lines = [
         "calibration (errors at clean points over what the Jacobian says of them): "
@@ -92,18 +91,19 @@ def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         if right.any()
         else f"calibration: none of {len(frame)} scores is plausible as that of the data"
     ]
-    wrong = frame[~right]
-    for _, row in wrong.head(SHOWN).iterrows():
+    for network, rows in frame[~right].groupby("network", sort=False):
+        row = rows.loc[np.log(rows.farthest.clip(1e-9, 1e9)).abs().idxmax()]
         what = {axis: row[axis] for axis in (*study.condition_axes, "seed") if len(study.axes[axis]) > 1}
-        where = f"{row.network}{', ' + labelled(what) if what else ''}"
+        where = f" ({labelled(what)})" if what else ""
         blamed = "adapter or network, it cannot be told" if row.blamed == "cannot tell" else f"the {row.blamed}"
-        blamed = "it is badly trained, or memorises" if row.network in study.trained_networks else blamed
+        blamed = "it is badly trained, or memorises" if network in study.trained_networks else blamed
         if row.blamed == "network":
-            blamed = "it knows training points by heart, of which it errs less"
+            blamed = "it knows training points by heart"
         like = f", as if {row.mistake}" if row.mistake else ""
-        said = with_interval(row.farthest, row.low, row.high, ".2f") if row.farthest < MOST else f"over {MOST}"
-        lines.append(f"  {where}: not plausible, {said} at t = {row['at']:.3g}: {blamed}{like}")
-    return lines + ([f"  and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else [])
+        said = f"{row.farthest:.2f}" if row.farthest < MOST else f"over {MOST}"
+        count = f"{len(rows)} of {(frame['network'] == network).sum()}"
+        lines.append(f"  {network}: {count} not plausible; {said} at t = {row['at']:.3g}{where}: {blamed}{like}")
+    return lines
 
 
 class Curve(NamedTuple):

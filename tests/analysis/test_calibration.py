@@ -55,7 +55,7 @@ def test_the_exact_score_is_calibrated_and_twelve_points_are_not_the_data(found)
     assert not frame.plausible.any()
     lines = calibration.calibration_lines(study, frame)
     assert "none of 4 scores is plausible" in lines[0]
-    assert "empirical, curvature 0, seed 0: not plausible" in lines[1]
+    assert "empirical: 4 of 4 not plausible" in lines[1]
     assert "adapter or network, it cannot be told" in lines[1]
 
 

@@ -124,7 +124,7 @@ class Panel:
     def _add(self, kind: str, x, y, style: dict[str, Any], label: str) -> None:
         x, y = np.asarray(x, float), np.asarray(y, float)
         self.drawn.append(Drawn(kind, x, y, style, label))
-        if kind in ("line", "band"):
+        if kind in ("line", "band") and x.size:
             x = x[np.isfinite(self.y.plain(y)).reshape(-1, len(x)).any(0)]
         if kind not in ("span", "rule"):
             self.x.see(x)
