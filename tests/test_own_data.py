@@ -97,7 +97,7 @@ def test_whether_scores_are_the_data_s_own_is_said(own):
     """In the tables, in words and in the report; by the training points too."""
     study, folder = own
     assert "calibration" in load(study).findings
-    assert "calibration, errors at clean points" in (folder / "comparison.txt").read_text()
+    assert "calibration (errors at clean points" in (folder / "comparison.txt").read_text()
     assert "Calibration" in (folder / "report.html").read_text()
     assert registry.draw("calibration", folder).panels.shape == (2, 1)
     frame = read_tables(folder / "findings.jsonl")[0]["calibration"]

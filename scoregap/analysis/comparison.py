@@ -289,8 +289,14 @@ def as_text(study: Study, frame: pd.DataFrame) -> str:
         *text(table),
         "",
         *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
-        f"phase times against exact: {judged['']}",
-        f"the same by a fit to the whole curve (CSV file): {judged['model_']}",
+        *(
+            [f"phase times against exact, and by a fit to the whole curve (CSV file): {judged['']}"]
+            if judged[""] == judged["model_"]
+            else [
+                f"phase times against exact: {judged['']}",
+                f"the same by a fit to the whole curve (CSV file): {judged['model_']}",
+            ]
+        ),
         *attributed,
     ]
     return "\n".join(lines) + "\n"

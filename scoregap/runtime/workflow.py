@@ -194,7 +194,7 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
         why = explain(events, out) or lines[-40:]
         tell("\n".join(["", *why, f"the study is not complete; logs are in {shown}/logs"]), to=sys.stderr)
         return 1
-    tell(f"\n{(out / 'comparison.txt').read_text(encoding='utf-8')}")
+    tell("\n" + (out / "comparison.txt").read_text(encoding="utf-8").removesuffix("\n"))
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):
         tell(f"{what:<13} {shown}/{name}")
     return 0

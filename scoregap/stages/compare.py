@@ -33,7 +33,7 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings:
         head = comparison.as_text(loaded, frame)
     said = [line for part, datasets in parts for line in analysis.Tables(part, datasets, tables).lines()]
     said += ["", *analysis.claims.lines(tested)] if len(tested) else []
-    said += ["", f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
+    said += [f"made by scoregap compare: study {loaded.name}, config {loaded.hash}"]
     write_text(table, head + "".join(f"{line}\n" for line in said), TEXT)
     of = loaded.fingerprint("compare")
     write_tables(findings, tables, of)

@@ -230,7 +230,7 @@ def test_the_command_measures_a_model_of_ones_own(folder):
         "--out", "made", "--cores", "2", cwd=folder, timeout=600,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert "calibration, errors at clean points" in result.stdout
+    assert "calibration (errors at clean points" in result.stdout
     assert (folder / "points-shrink.yaml").exists()
     assert "own21" not in str(list((folder / "made").rglob("*.pyc")))
     assert "Calibration" in (folder / "made" / "points-shrink" / "report.html").read_text()
