@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from scoregap.analysis import cells
 from scoregap.analysis.panels import numbered_axis
 from scoregap.report.figures import REFERENCE_STYLE, labelled_values, networks
-from scoregap.report.figures.multiples import Multiples, Panel
+from scoregap.report.figures.multiples import Multiples, Small
 from scoregap.scores import EXACT
 from scoregap.study import Study
 
@@ -111,7 +111,7 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
     )  # fmt: skip
 
 
-def _gap(panel: Panel, t: np.ndarray, curve: cells.Curve, network: str, style: dict, strength: float) -> None:
+def _gap(panel: Small, t: np.ndarray, curve: cells.Curve, network: str, style: dict, strength: float) -> None:
     """A gap by one score: its seeds, their mean and its interval."""
     known = np.isfinite(curve.seeds)
     if len(curve.seeds) <= SEEDS:

@@ -112,7 +112,7 @@ class Drawn(NamedTuple):
     label: str
 
 
-class Panel:
+class Small:
     """One panel: what is drawn in it, in the order in which it was asked for."""
 
     def __init__(self, x: Scale, y: Scale):
@@ -188,11 +188,11 @@ class Multiples(Figure):
         self.height, self.own_y = height, y in ("col", "none")
         self.panels = np.empty((rows, columns), object)
         for row, column in np.ndindex(rows, columns):
-            self.panels[row, column] = Panel(scale("x", x, row, column, logx), scale("y", y, row, column, logy))
+            self.panels[row, column] = Small(scale("x", x, row, column, logx), scale("y", y, row, column, logy))
         self.pitch = max(2.6 if columns > 3 else 3.0, 9.0 / columns)
 
     @property
-    def each(self) -> Iterable[Panel]:
+    def each(self) -> Iterable[Small]:
         """The panels, row by row."""
         return self.panels.flat
 
@@ -259,7 +259,7 @@ class Multiples(Figure):
     def _text(self, x: float, y: float, text: str, **style: Any) -> None:
         self.text(x, y, text, transform=self.dpi_scale_trans, parse_math=False, **style)
 
-    def _panel(self, panel: Panel, box: Bbox, numbers_left: bool, numbers_below: bool, xlabel: str) -> None:
+    def _panel(self, panel: Small, box: Bbox, numbers_left: bool, numbers_below: bool, xlabel: str) -> None:
         """One panel in a box."""
         clip = TransformedBbox(box, self.dpi_scale_trans)
         for one in panel.drawn:
@@ -290,7 +290,7 @@ class Multiples(Figure):
             self._text((box.x0 + box.x1) / 2, box.y0 - 0.25, xlabel, size=TEXT, ha="center", va="top")
         self._text((box.x0 + box.x1) / 2, box.y1 + 0.05, panel.title, size=TEXT, ha="center", va="bottom")
 
-    def _artists(self, panel: Panel, one: Drawn, box: Bbox) -> Iterable[Any]:
+    def _artists(self, panel: Small, one: Drawn, box: Bbox) -> Iterable[Any]:
         """What a panel has drawn, as matplotlib has it."""
         style = {"transform": self.dpi_scale_trans} | one.style
         across, up = box.x0 + box.width * panel.x.place(one.x), box.y0 + box.height * panel.y.place(one.y)
