@@ -160,7 +160,8 @@ class Attempts:
         date, (error, line) = _date(log), meaning(log)
         if error:
             return Attempt("failed", log, line)
-        if f"logs/{name}.log" in self.failed and date <= self.told:
+        stopped = line.startswith("KeyboardInterrupt")  # by whoever stopped the run, whatever Snakemake says of it
+        if f"logs/{name}.log" in self.failed and date <= self.told and not stopped:
             said = f", last line: {line}" if line else ""
             return Attempt("failed", log, f"ended without a message, perhaps killed or out of memory{said}")
         if (self.taken and date >= self.since) or (self.by_hand and self._fresh(log)):

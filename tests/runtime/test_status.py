@@ -177,6 +177,12 @@ def test_a_job_that_was_killed_is_known_from_what_snakemake_said(study, folder):
     record = say(folder, "events.jsonl", error, date=2000)
     (attempt,) = (one for _, _, one in look(study, folder).begun)
     assert attempt == ("failed", log, "ended without a message, perhaps killed or out of memory, last line: step 3/40")
+    log.write_text("Traceback (most recent call last):\n  File\nKeyboardInterrupt\n")
+    os.utime(log, (1000, 1000))
+    assert look(study, folder).begun == []  # stopped, not failed
+    log.write_text("step 3/40\n")
+    os.utime(log, (1000, 1000))
+    assert len(look(study, folder).begun) == 1
     started = f'{{"event":"job_info","job":2,"rule":"train","logs":["logs/train/{job.id}.log"]}}\n'
     record.write_text(error + started)  # tried again in that run
     assert look(study, folder).begun == []
