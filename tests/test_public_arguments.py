@@ -12,6 +12,7 @@ import pkgutil
 import numpy as np
 import pytest
 from bounded import at_once
+from test_arguments import GRID, SYMMETRIC, WIDTHS
 
 import scoregap.data
 import scoregap.laws
@@ -36,13 +37,10 @@ from scoregap.measure import (
 from scoregap.measure import trajectories as paths
 
 RNG = np.random.default_rng
-GRID = np.geomspace(1e-3, 10, 24)
-WIDTH = 0.9 * GRID / (GRID + 1) * 0.1 / (GRID + 0.1)
-FINAL = 0.1 / (GRID + 0.1)
-CURVES = np.stack([np.stack([WIDTH, FINAL], -1)] * 3, 1) * np.array([1, 0.98, 0.97])[:, None]  # (T, points, gaps)
+WIDTH, FINAL = WIDTHS.T
+CURVES = np.stack([WIDTHS] * 3, 1) * np.array([1, 0.98, 0.97])[:, None]  # (T, points, gaps)
 HAS = np.ones((3, 2), bool)
 POINTS = RNG(1).standard_normal((40, 6))
-SYMMETRIC = np.diag([2.0, 2.0, 1.0, 0.5, 0.0, -1.0])
 SPECTRUM = np.r_[np.linspace(0, -0.1, 9), np.full(30, -1.0)]
 
 

@@ -19,9 +19,7 @@ from scoregap import InputError, arguments
 from scoregap.measure.student import half_width
 
 MARGIN = 1.2  # a ratio within this factor of 1 is plausible: what trained networks reach (`make adapter-mistakes`)
-GAIN = (
-    0.1  # mean over times of log(error / error undone) from which an adapter is blamed: networks of few steps gain .08
-)
+GAIN = 0.1  # mean over times of log(error / error undone) from which an adapter is blamed (the same table)
 ROUNDING = 1e-5  # of traces, at most
 
 
@@ -40,6 +38,11 @@ def _scale(t):
 
 def _read(of_noise: Callable) -> Repair:
     return Repair(output=lambda x, t, asked, denoised: of_noise(x, np.sqrt(t), denoised))
+
+
+def _of_noise(x, t, asked, denoised):
+    """D of an output that is the noise, whose share of the input is 1."""
+    return denoised + x - asked
 
 
 def _of_v(x, t, asked, denoised):
@@ -64,14 +67,10 @@ REPAIRS: dict[str, Repair] = {
     "levels of t / 4": Repair(level=lambda t: t * 4),
     "levels of t^2": Repair(level=np.sqrt),
     "levels of sqrt(t)": Repair(level=np.square),
-    "inputs not scaled (of noise)": Repair(
-        lambda x, t: x / _scale(t), output=lambda x, t, asked, denoised: denoised + x - asked
-    ),
+    "inputs not scaled (of noise)": Repair(lambda x, t: x / _scale(t), output=_of_noise),
     "inputs not scaled (of x0)": Repair(lambda x, t: x / _scale(t)),
     "inputs not scaled (of v)": Repair(lambda x, t: x / _scale(t), output=_of_v),
-    "inputs scaled twice (of noise)": Repair(
-        lambda x, t: x * _scale(t), output=lambda x, t, asked, denoised: denoised + x - asked
-    ),
+    "inputs scaled twice (of noise)": Repair(lambda x, t: x * _scale(t), output=_of_noise),
     "inputs scaled twice (of x0)": Repair(lambda x, t: x * _scale(t)),
     "inputs scaled twice (of v)": Repair(lambda x, t: x * _scale(t), output=_of_v),
     "noise read as velocity": _read(lambda x, s, d: (1 + s) * d),
@@ -195,6 +194,7 @@ def gains(error, repaired, confidence: float = 0.95) -> tuple[np.ndarray, np.nda
     _like("repaired", repaired := arguments.array("repaired", repaired, "K", "T", "n"), (len(repaired), *error.shape))
     confidence, n = arguments.between("confidence", confidence, 0, 1), error.shape[1]
     counts = np.isfinite(repaired).all(2)  # (repairs, T)
+    known = counts.any(1)
     total = np.where(counts, repaired.sum(2), 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
 
@@ -203,13 +203,12 @@ def gains(error, repaired, confidence: float = 0.95) -> tuple[np.ndarray, np.nda
 
         whole = of(error.sum(1), total)
         if n < 2:  # no scatter is known
-            return np.where(counts.any(1), whole, -np.inf), np.full(len(whole), -np.inf)
+            return np.where(known, whole, -np.inf), np.full(len(whole), -np.inf)
         left = np.stack(
             [of(error.sum(1) - error[:, i], np.where(counts, total - repaired[:, :, i], 1.0)) for i in range(n)]
         )
         spread = np.sqrt((n - 1) / n * ((left - left.mean(0)) ** 2).sum(0))
     low = whole - half_width(n - 1, 1 - 2 * (1 - confidence) / max(2, len(repaired))) * spread
-    known = counts.any(1)
     return np.where(known, whole, -np.inf), np.where(known, low, -np.inf)
 
 
