@@ -279,7 +279,7 @@ def sources(stage):
             todo += re.findall(r"\"(scoregap[\w.]+):\w+\"", PLACES[name].read_text())  # registries
     total = hashlib.sha256()
     # The registry of stages holds the revisions themselves; reading, writing and telling do not change results.
-    of_study = ("study", "study.checks", "study.grid", "study.schema", "study.stages")
+    of_study = ("study", *(f"study.{one.stem}" for one in (PACKAGE / "study").glob("[a-z]*.py")))
     silent = {"runtime.devices", "runtime.progress", *of_study}
     stored = {name for name in seen if name.startswith("scoregap.store")}
     for name in sorted(seen - stored - {f"scoregap.{one}" for one in silent}):

@@ -30,8 +30,9 @@ from scoregap.stages import spectrum, train
 from scoregap.store.jobs import read_job
 from scoregap.store.weights import read_weights
 from scoregap.study import load
-from scoregap.study.schema import AXES, Document, Section
+from scoregap.study.schema import AXES, Document
 from scoregap.study.stages import STAGES
+from scoregap.study.values import Section
 from scoregap.variables import COORDINATES, VARIABLES
 
 ROOT = Path(__file__).parents[1]

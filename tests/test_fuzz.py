@@ -20,7 +20,7 @@ def test_what_is_no_file_is_refused_likewise(tmp_path):
 
 def test_a_fault_is_seen(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
-    monkeypatch.setattr("scoregap.study.schema.read_yaml", lambda path: {}["x"])
+    monkeypatch.setattr("scoregap.study.reading.read_yaml", lambda path: {}["x"])
     assert fuzz.outcome(tmp_path, b"").startswith("fault: Traceback")
-    monkeypatch.setattr("scoregap.study.schema.read_yaml", lambda path: print("said") or exit(3))
+    monkeypatch.setattr("scoregap.study.reading.read_yaml", lambda path: print("said") or exit(3))
     assert fuzz.outcome(tmp_path, b"").startswith("fault: status 3: 'said")

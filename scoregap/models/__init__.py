@@ -1,6 +1,6 @@
 """Models of other people, which a study declares under `scores`: where they are, and in which format.
 
-name, settings (`scoregap.study.schema.Declaration`) -> identity, from the content of the file; `base.Loaded`
+name, settings (`scoregap.study.training.Declaration`) -> identity, from the content of the file; `base.Loaded`
 
 A model becomes a score in `scoregap.scores.model`. A format is a module here and a line in FORMATS. Never imports
 `data` or `laws`. This file is light (neither numpy nor torch), because Snakemake parses studies.

@@ -20,7 +20,7 @@ from scoregap.scores import EXACT, MODEL, kind
 from scoregap.store.files import write_text
 from scoregap.store.ownership import Kind, claim, text_with
 from scoregap.study import load
-from scoregap.study.schema import Data, table
+from scoregap.study.data import Data, table
 
 HEAD = "# Written by `scoregap measure`."
 KIND = Kind("a study that scoregap measure has written", text_with(re.escape(HEAD)))

@@ -1,4 +1,4 @@
-"""What is wrong with a study as a whole, beyond what its keys and values say one by one (`scoregap.study.schema`).
+"""What is wrong with a study as a whole, beyond what its keys and values say one by one (`scoregap.study.reading`).
 
 Study -> InputError, one line: file, key, value, what is allowed
 
@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 from scoregap import InputError, brief
 from scoregap.data import FAMILIES, refusal
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data
-from scoregap.study.schema import AXES, Range, latents, some, table
+from scoregap.study.data import table
+from scoregap.study.schema import AXES, latents, some
+from scoregap.study.values import Range
 
 MOST_CELLS = 10**6
 SPLITS = 16  # seeds whose split of a file is looked at; others are when they are used

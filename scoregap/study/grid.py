@@ -24,28 +24,12 @@ from scoregap.data import FAMILIES, Group
 from scoregap.models import Declared
 from scoregap.scores import EXACT, MODEL, REFERENCES, kind
 from scoregap.study.checks import check_study
-from scoregap.study.schema import (
-    AXES,
-    DATA_AXES,
-    SECTIONS,
-    SHORT,
-    Compare,
-    Data,
-    Dimension,
-    Document,
-    Fit,
-    Manifold,
-    Sampling,
-    Spectrum,
-    Train,
-    code_of,
-    latents,
-    read_document,
-    resolve,
-    some,
-    table,
-)
+from scoregap.study.data import Data, Manifold, table
+from scoregap.study.measurement import Compare, Dimension, Fit, Sampling, Spectrum
+from scoregap.study.reading import read_document, resolve
+from scoregap.study.schema import AXES, DATA_AXES, SECTIONS, SHORT, Document, code_of, latents, some
 from scoregap.study.stages import STAGES
+from scoregap.study.training import Train
 
 LATER = (
     "target",
