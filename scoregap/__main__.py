@@ -38,6 +38,7 @@ from scoregap.runtime.terminal import Lasting, tell  # noqa: E402
 from scoregap.store.opening import told  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
 
+MOST = 100  # mistakes that are told
 _STAGES = {stage.name: stage for stage in STAGES}
 
 
@@ -49,7 +50,8 @@ def _reporting_errors(command, stopped: int = 1):
         try:
             return command(*args, **kwargs)
         except InputError as error:
-            status, text = 2, str(error)
+            told_all(error)
+            raise typer.Exit(2) from None
         except DamagedFile as error:
             status, text = stopped, str(error)
             if error.path:  # a new date: its receipt is not believed, and the next run looks at the content
@@ -65,6 +67,15 @@ def _reporting_errors(command, stopped: int = 1):
         raise typer.Exit(status)
 
     return run
+
+
+def told_all(error: InputError) -> None:
+    """Print each mistake of an error as one line."""
+    found = error.mistakes
+    for one in found[:MOST]:
+        tell(f"scoregap: {one}", to=sys.stderr)
+    if len(found) > MOST:
+        tell(f"scoregap: {found[0].file}: and {len(found) - MOST} more", to=sys.stderr)
 
 
 def _lacks_memory(error: Exception) -> bool:

@@ -6,13 +6,14 @@ Light, as `scoregap.study`: Snakemake parses studies.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, WrapValidator
 
-from scoregap import LONGEST, InputError, brief, data, networks, plugins
+from scoregap import InputError, brief, data, networks, plugins
 from scoregap.data import FAMILIES
 from scoregap.networks import NETWORKS
 from scoregap.scores import UNTRAINED
@@ -105,7 +106,14 @@ def _networks() -> Matching:
         bare,
         rf"{own}|({plugins.NAME})(-{_WIDTH})?",
         f", or with a width {', '.join(sized)}, as gated-64, or of another package, as PACKAGE.NAME-64",
+        _with_width,
     )
+
+
+def _with_width(text: str) -> list[str]:
+    """Every sized network at the width that a text ends in, or at 64."""
+    width = re.search(f"{_WIDTH}$", text)
+    return [f"{name}-{width[0] if width else 64}" for name, network in NETWORKS.items() if network.has_width]
 
 
 _WIDTH = "[1-9][0-9]{0,4}"
@@ -166,21 +174,24 @@ def latents(manifold_dim: int | float, ambient_dim: int) -> int:
     return manifold_dim if isinstance(manifold_dim, int) else max(1, round(manifold_dim * ambient_dim))
 
 
-def admit(path: Path, where: str, axes: dict[str, tuple], trusted: bool) -> None:
-    """Find the code of other packages that axes name; of families it is run."""
-    for axis, found in (("family", data.admit), ("network", lambda name: plugins.digest(networks.import_path(name)))):
-        for name in filter(plugins.is_outside, axes.get(axis, ())):
-            if plugins.is_path(name):
-                if not trusted:
-                    raise InputError(
-                        f"{brief(name)} is code that would be run", file=path, key=f"{where}.{axis}", value=name,
-                        allowed="allowed in a study that says trusted: true",
-                    )  # fmt: skip
-                plugins.look_in(path.resolve().parent)
-            try:
-                found(name)
-            except InputError as error:
-                raise InputError(file=path, key=f"{where}.{axis}", value=name, allowed=error.allowed) from None
+def admit(path: Path, where: str, axis: str, name: str, trusted: bool) -> None:
+    """Find the code of another package that a value of an axis names, if it does; of families it is run."""
+    if not plugins.is_outside(name):
+        return
+    if plugins.is_path(name):
+        if not trusted:
+            raise InputError(
+                f"{brief(name)} is code that would be run", file=path, key=where, value=name,
+                allowed="allowed in a study that says trusted: true",
+            )  # fmt: skip
+        plugins.look_in(path.resolve().parent)
+    try:
+        if axis == "family":
+            data.admit(name)
+        else:
+            plugins.digest(networks.import_path(name))
+    except InputError as error:
+        raise InputError(file=path, key=where, value=name, allowed=error.allowed) from None
 
 
 def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, str]:
@@ -195,9 +206,3 @@ def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, 
         "network code": [networks.import_path(name) for name in network_names if plugins.is_outside(name)],
     }
     return {key: json.dumps([plugins.digest(one) for one in found]) for key, found in paths.items() if found}
-
-
-def some(names) -> str:
-    """The first names of a list, for a message."""
-    names = [name if len(name) <= LONGEST else brief(name) for name in map(str, names)]
-    return ", ".join(names[:12]) + (f", ... ({len(names)} in all)" if len(names) > 12 else "")

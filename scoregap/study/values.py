@@ -5,15 +5,18 @@ what stands at a key -> itself, or pydantic's error of what is allowed
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from scoregap import some
 from scoregap.laws import LEAST_SHARE
+from scoregap.spelling import asks, meant
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Variance = Annotated[float, Field(ge=1e-20, le=1e20, allow_inf_nan=False)]
@@ -25,15 +28,21 @@ Width = Annotated[float, Field(ge=LEAST_SHARE, lt=1)]  # or a share of one
 
 @dataclass(frozen=True)
 class Matching:
-    """A text that a pattern matches whole, or one of a few names, or either."""
+    """A text that a pattern matches whole, or one of a few names, or either.
+
+    like: names of the pattern that somebody may have meant by a text.
+    """
 
     pattern: str
     allowed: str
     names: tuple[str, ...] = ()
+    like: Callable[[str], Iterable[str]] = lambda text: ()
 
     def _check(self, text: str) -> str:
         if text not in self.names and not (self.pattern and re.fullmatch(self.pattern, text)):
-            raise ValueError(f"should be {self.allowed}")
+            name = meant(text, (*self.names, *self.like(text)))
+            says = f"{asks(name)}should be {self.allowed}"
+            raise PydanticCustomError("matching", "{says}", {"says": says, "meant": name})
         return text
 
     def __get_pydantic_core_schema__(self, source, handler):
@@ -46,10 +55,12 @@ class Matching:
         return handler(core) | (names if self.names else pattern)
 
 
-def one_of(names: Iterable[str], pattern: str = "", also: str = "") -> Matching:
+def one_of(
+    names: Iterable[str], pattern: str = "", also: str = "", like: Callable[[str], Iterable[str]] = lambda text: ()
+) -> Matching:
     """A text that is one of these names, or matches a pattern, of which a message says `also`."""
     names = tuple(names)
-    return Matching(pattern, f"one of {', '.join(names)}{also}", names)
+    return Matching(pattern, f"one of {some(names)}{also}", names, like)
 
 
 UNIQUE: dict[str, Any] = {"uniqueItems": True}  # what `distinct` is in JSON Schema
