@@ -25,7 +25,7 @@ from scoregap.data import FAMILIES
 from scoregap.measure import DATA_ESTIMATORS, SCORE_ESTIMATORS
 from scoregap.networks import NETWORKS
 from scoregap.report import registry
-from scoregap.runtime import workflow
+from scoregap.runtime import finding
 from scoregap.stages import spectrum, train
 from scoregap.store.jobs import read_job
 from scoregap.store.weights import read_weights
@@ -107,7 +107,7 @@ def parse(words):
     with command.make_context("scoregap", list(arguments)) as context:
         study = context.params.get("study")
     if words[1] == "run" and study != "STUDY" and not str(study).endswith(".yaml"):
-        assert workflow.find(study).exists()
+        assert finding.find(study).exists()
 
 
 def run_shell(block):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from scoregap import InputError, brief, plugins
+from scoregap import InputError, brief, plugins, refuse
 from scoregap.scores import EXACT, MODEL, kind
 from scoregap.store.files import write_text
 from scoregap.store.ownership import Kind, claim, text_with
@@ -77,7 +77,8 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
         found = table(of, Path("/"))
         start, stop, count = _times(asked, of, found)
     except InputError as error:
-        raise _told(error, asked) from None
+        refuse(_told(one, asked) for one in error.mistakes)
+        raise
     except ValidationError as error:
         raise _invalid(error) from None
     if asked.points is None:
@@ -99,8 +100,8 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
         trial.write_text(text(of.source, of.labels or "", Path("/")), encoding="utf-8")
         try:
             load(trial)
-        except InputError as error:
-            raise _told(error, asked) from None
+        except InputError as error:  # `train` is written here, for networks that have a name
+            refuse(_told(one, asked) for one in error.mistakes if one.key != "train")
     path = folder / f"{name}.yaml"
     claim((path, KIND))
     folder.mkdir(parents=True, exist_ok=True)
