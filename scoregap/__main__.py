@@ -10,6 +10,7 @@ Over 400 lines, as half of them are the options of commands, which `--help` show
 import os
 import sys
 
+from scoregap.runtime import stopping
 from scoregap.runtime.environment import OF_LIBRARIES, leave_strangers
 
 for _name in filter(OF_LIBRARIES.fullmatch, list(os.environ)):
@@ -33,7 +34,7 @@ import typer  # noqa: E402
 from typer.core import TyperGroup  # noqa: E402
 from typer.main import get_command  # noqa: E402
 
-from scoregap import DamagedFile, InputError, brief, plain_digits, printable  # noqa: E402
+from scoregap import DamagedFile, InputError, plain_digits, printable  # noqa: E402
 from scoregap.runtime.terminal import Lasting, tell  # noqa: E402
 from scoregap.spelling import asks, meant  # noqa: E402
 from scoregap.store.opening import told  # noqa: E402
@@ -54,6 +55,9 @@ def _reporting_errors(command, stopped: int = 1):
         except InputError as error:
             told_all(error)
             raise typer.Exit(2) from None
+        except KeyboardInterrupt as asked:
+            tell(f"{stopping.STOPPED} {asked}".rstrip(), to=sys.stderr)
+            raise typer.Exit(stopping.INTERRUPTED) from None
         except DamagedFile as error:
             status, text = stopped, str(error)
             if error.path:  # a new date: its receipt is not believed, and the next run looks at the content
@@ -111,9 +115,10 @@ def _refusal(error: Any) -> InputError:
         found = wrong.errors()[0] if wrong else {"msg": error.message, "input": ""}
         return InputError(key=name, value=found["input"], allowed=re.sub("^(Input|Value error,) ", "", found["msg"]))
     if error.ctx and "command" in error.message and (names := getattr(error.ctx.command, "commands", ())):
-        word = next(iter(re.findall("'(.*)'", error.message.partition(". Did you mean")[0], re.DOTALL)), "")
-        asked = asks(meant(word, names))
-        return InputError(f"{brief(word)} is no command", key="", allowed=f"{asked}allowed are {', '.join(names)}")
+        quoted = re.search("'.*'", error.message.partition(". Did you mean")[0])
+        word = quoted[0] if quoted else "this"
+        asked = asks(meant(word.strip("'"), names))
+        return InputError(f"{word} is no command", key="", allowed=f"{asked}allowed are {', '.join(names)}")
     if name := getattr(error, "option_name", ""):
         options = [one for each in error.ctx.command.params for one in each.opts] if error.ctx else []
         if "No such option" in error.message:
@@ -185,6 +190,7 @@ def _keyword(stage: str, command):
     @_reporting_errors
     @functools.wraps(command)
     def run(receipt: Path | None, **kwargs):
+        stopping.as_ctrl_c()
         kwargs["study"] = find(str(kwargs["study"]))
         if receipt is None:
             command(**kwargs)

@@ -21,11 +21,12 @@ from typing import IO, NamedTuple
 from scoregap import InputError, brief, printable
 from scoregap.installation import BASELINES, WORKFLOW
 from scoregap.runtime import devices, display, environment, handover, receipts
-from scoregap.runtime.events import DESCRIPTOR, Event, Events, parse
+from scoregap.runtime.events import DESCRIPTOR, STOPPED, Event, Events, parse
 from scoregap.runtime.failures import explain
 from scoregap.runtime.finding import place
 from scoregap.runtime.guard import GRACE
 from scoregap.runtime.locking import refusal, take
+from scoregap.runtime.stopping import INTERRUPTED
 from scoregap.runtime.terminal import tell
 from scoregap.spelling import asks, meant
 from scoregap.store.opening import absent, kind_of, lacks_resources
@@ -39,7 +40,6 @@ EVENTS = "events.jsonl"  # likewise: what it has told of its jobs
 STOP = object()  # an event: the user wants the run to end
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)  # signals that say so
 LONGEST = 250  # bytes of names in a results folder
-INTERRUPTED = 130  # exit status, as shells have it
 
 
 def find_profile(profile: Path) -> Path:
@@ -214,7 +214,7 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
     It runs in that folder, under a guard that ends it and its jobs with this process. All it prints, and its events,
     are written to files in `logs`. Ctrl-C, SIGTERM, SIGQUIT and SIGHUP (unless ignored, as by nohup) stop Snakemake by
     SIGINT, which it takes cleanly, and by SIGKILL if that takes long or the user asks again; the status is then
-    INTERRUPTED. Files are whole or absent either way. Where stdout is gone, as a terminal may be, the run goes on.
+    130. Files are whole or absent either way. Where stdout is gone, as a terminal may be, the run goes on.
     """
     lines: list[str] = []
     events: queue.SimpleQueue = queue.SimpleQueue()  # lines, Events, STOP, and None at the end of lines and of events
@@ -273,6 +273,8 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
                     _signal(process, signal.SIGKILL if asked else signal.SIGINT)
                     if not asked:
                         impatience.start()
+                        record_of_events.write(f"{STOPPED.line()}\n")
+                        shown.add(STOPPED)
                     asked = True
                 elif isinstance(event, Event):
                     record_of_events.write(f"{event.line()}\n")
