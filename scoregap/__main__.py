@@ -24,6 +24,7 @@ os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # else it looks for some in 
 import functools  # noqa: E402
 import json  # noqa: E402
 import re  # noqa: E402
+import shlex  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager, suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
@@ -232,6 +233,35 @@ def run_study(
     raise typer.Exit(
         workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
     )
+
+
+@app.command()
+@_reporting_errors
+def new(
+    name: Annotated[str, typer.Argument(help="of the study, or the path of its file, as studies/mine.yaml")],
+    like: Annotated[str, typer.Option(help="a study to copy, by its name or file; else a small one of a family")] = "",
+    data: Annotated[str, typer.Option(help="of points of your own: PATH.npy, PATH.npz:KEY, PATH.zarr or digits")] = "",
+    score: Annotated[
+        str, typer.Option(help="likewise: a network that is trained on them, or a model, as of `scoregap measure`")
+    ] = "",
+    range_: Annotated[str, typer.Option("--range", help="likewise, as of `scoregap measure`")] = "",
+    full_scale: Annotated[str, typer.Option(help="likewise")] = "",
+    trusted: Annotated[bool, typer.Option("--trusted", help="likewise")] = False,
+) -> None:
+    """Write a commented study, NAME.yaml, which runs as it is; nothing is overwritten."""
+    from scoregap.runtime import measuring, templates
+
+    for option, given in (("--score", score), ("--range", range_), ("--full-scale", full_scale)):
+        if given and not data:
+            raise InputError(key=option, value=given, allowed="allowed with --data")
+    asked = None
+    if data:
+        said = {"trusted": trusted}
+        asked = measuring.Asked(score or "gated-64", data, bounds=range_, full_scale=full_scale, said=said,
+                                steps=templates.STEPS)  # fmt: skip
+    path, lines = templates.write(name, like, asked)
+    for line in (*lines, f"{path}: edit it, and run it: scoregap run {shlex.quote(str(path))}"):
+        tell(printable(line))
 
 
 @app.command()

@@ -37,15 +37,18 @@ ScoreName = Annotated[str, Matching(r"[a-z][a-z0-9_-]{0,31}", "lower-case letter
 BlockName = Annotated[str, Matching(r"[a-z][a-z0-9_]{0,31}", "lower-case letters, digits and _, at most 32")]
 
 
+NAMES = Matching(
+    rf"(?!(?:{'|'.join(KEPT)})$)[a-z][a-z0-9_-]{{0,63}}",
+    f"lower-case letters, digits, - and _, at most 64, and none of {', '.join(KEPT)}",
+)
+
+
 class Document(Section):
     """A study of scoregap: a grid of cells, and a section for every stage."""
 
     study: Annotated[
         str,
-        Matching(
-            rf"(?!(?:{'|'.join(KEPT)})$)[a-z][a-z0-9_-]{{0,63}}",
-            f"lower-case letters, digits, - and _, at most 64, and none of {', '.join(KEPT)}",
-        ),
+        NAMES,
         Field(description="name of the study, and of its folder of results"),
     ]
     axes: Annotated[

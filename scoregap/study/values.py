@@ -38,10 +38,17 @@ class Matching:
     names: tuple[str, ...] = ()
     like: Callable[[str], Iterable[str]] = lambda text: ()
 
+    def refusal(self, text: str) -> str:
+        """What a text should be, if it is not."""
+        return "" if self._is(text) else f"should be {self.allowed}"
+
+    def _is(self, text: str) -> bool:
+        return text in self.names or bool(self.pattern and re.fullmatch(self.pattern, text))
+
     def _check(self, text: str) -> str:
-        if text not in self.names and not (self.pattern and re.fullmatch(self.pattern, text)):
+        if not self._is(text):
             name = meant(text, (*self.names, *self.like(text)))
-            says = f"{asks(name)}should be {self.allowed}"
+            says = f"{asks(name)}{self.refusal(text)}"
             raise PydanticCustomError("matching", "{says}", {"says": says, "meant": name})
         return text
 
