@@ -67,7 +67,7 @@ def test_what_is_switched_off_may_be_switched_on(parts):
 
 def test_the_template_has_every_section_of_a_study_of_families():
     text = switched(templates.TEMPLATE.read_text(), SWITCHES)
-    assert set(SECTIONS) - {"data", "fit"} <= set(yaml.safe_load(text.replace("NAME", "mine")))
+    assert set(SECTIONS) - {"data"} <= set(yaml.safe_load(text.replace("NAME", "mine")))
 
 
 @pytest.mark.parametrize("study", studies(), ids=lambda path: path.stem)
