@@ -19,11 +19,11 @@ from scoregap.regression.verdicts import compare_records
 from scoregap.study import digest
 
 CELLS = [(m, c) for m in (4, 8) for c in (0.0, 0.5)]
-NETWORKS = ("gated-64", "gated-128")
+NETWORKS = ("scaled-64", "scaled-96")
 QUANTITIES = ("t_open[0]", "t_max[0]", "t_close[0]", "t_consolidation[1]", "t_resolution[1]", "t_alignment[0]",
               "t_alignment[1]", "dimension[gap]", "spectrum", "excess")  # fmt: skip
 SHIFTS = (0.5, 1.0, 1.5, 2.0, 3.0)  # margins
-SHIFTED = "manifold_dim=4 curvature=0 gated-64: excess"
+SHIFTED = "manifold_dim=4 curvature=0 scaled-64: excess"
 
 
 class Scenario(NamedTuple):
