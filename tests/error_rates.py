@@ -2,9 +2,10 @@
 
     make error-rates        # or: python tests/error_rates.py RUNS
 
-Invented runs with the metrics of the quickstart study: 4 cells x 2 networks x 10 metrics. Their values have a part that
-seeds share over networks and curvatures (of the manifold) and one of their own (of training), which is another one in
-every run, as it is on another machine. In the scenarios cells may have unlike standard deviations, and few heavy tails.
+Invented runs with the metrics of a study like the quickstart, of two networks: 4 cells x 2 networks x 10 metrics. Their
+values have a part that seeds share over networks and curvatures (of the manifold) and one of their own (of training),
+which is another one in every run, as it is on another machine. In the scenarios cells may have unlike standard
+deviations, and few heavy tails.
 """
 
 import itertools
