@@ -16,7 +16,7 @@
 # make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
 # make paths    plans a study under 300 times four names of files with every kind of character
-# make fuzz     study files with every kind of fault: accepted, or refused in one line with status 2; STUDIES=N
+# make fuzz     study files with every kind of fault: accepted, or refused, a line for each, with status 2; STUDIES=N
 # make faults-slurm   lets jobs on a Slurm of one machine fail, of every stage in every way; FAULTS='memory node ...'
 # make coverage   how often 95 % intervals of phase times hold the truth
 # make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
@@ -34,7 +34,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-FIGURES ?= startup fits spectra growth throughput time_to_accuracy curved report
+FIGURES ?= startup quickstart fits spectra growth throughput time_to_accuracy curved report
 
 .PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations accuracy calibration adapter-mistakes edges coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
 

@@ -35,6 +35,19 @@ def _code(value) -> str:
 # --- keys of a study -------------------------------------------------------------------------------------------------
 
 
+# Units of keys that are numbers with a point, by their last part; whole numbers count something.
+VARIANCE = "t, the data's unit squared"
+UNITS = {
+    "start": VARIANCE, "stop": VARIANCE, "std": "the data's unit", "sigma_data": "the data's unit",
+    "separation": "the data's unit", "range": "the data's unit", "full_scale": "the file's unit",
+    **dict.fromkeys(("fraction", "weight", "held_out", "share", "warmup", "ema", "level", "significance", "width",
+                     "visibility", "confidence", "t_open", "t_max", "t_close", "t_consolidation"), "share"),
+    **dict.fromkeys(("bend", "curvature", "alignment", "ratio", "learning_rate", "betas", "manifold_dim"), "1"),
+    "step": "sqrt(t)",
+}  # fmt: skip
+HEAD = ["key", "type", "allowed", "default", "unit", "meaning"]
+
+
 def study_keys() -> str:
     """Every key that a study may have, section by section, from its JSON Schema."""
     from scoregap.study import json_schema
@@ -42,29 +55,38 @@ def study_keys() -> str:
 
     schema = json_schema.build()
     axes = schema["$defs"]["Axes"]["properties"]
-    needed, of_data = (
-        [[_code(f"axes.{axis}"), _axis(axes[axis]), axes[axis]["description"]] for axis in some]
-        for some in (AXES, (*DATA_AXES, *SHORT))
-    )
+    kinds = schema["allOf"][0]
+    family, data = (kinds[kind]["properties"]["axes"]["required"] for kind in ("else", "then"))
     text = "\n".join(
         [
             "## Top level\n",
-            _keys(schema, schema, ""),
+            table(HEAD, list(_rows(schema, schema, "", _conditions(kinds)))),
             "## axes\n",
-            f"{schema['properties']['axes']['description'].capitalize()}. Needed are:\n",
-            table(["key", "values", "meaning"], needed),
-            "\nOf a study with `data` the first two are needed, and no other of a family allowed:\n",
-            table(["key", "values", "meaning"], of_data),
+            f"{schema['properties']['axes']['description'].capitalize()}.\n",
+            "### axes of a study of families\n",
+            table(HEAD, [_axis(axis, axes[axis], axis in family) for axis in AXES]),
+            "### axes of a study with data\n",
+            table(HEAD, [_axis(axis, axes[axis], axis in data) for axis in (*DATA_AXES, *SHORT)]),
         ]
     )
     for section, one in schema["properties"].items():
         if found := _model(schema, one):
-            text += f"\n## {section}\n\n{found['description']}\n\n{_keys(schema, found, section)}"
+            rows = list(_rows(schema, found, section))
+            text += f"\n## {section}\n\n{found['description']}\n\n{table(HEAD, rows)}"
         elif section == "scores":
             (pattern,) = one["patternProperties"].values()
             found = schema["$defs"][pattern["$ref"].removeprefix("#/$defs/")]
-            text += f"\n## {section}\n\n{found['description']}\n\n{_keys(schema, found, f'{section}.NAME')}"
+            rows = list(_rows(schema, found, f"{section}.NAME"))
+            text += f"\n## {section}\n\n{found['description']}\n\n{table(HEAD, rows)}"
     return text
+
+
+def _conditions(kinds: dict) -> dict[str, str]:
+    """When sections are needed that have no default."""
+    found = dict.fromkeys(kinds["else"]["required"], "needed without `data`")
+    return found | dict.fromkeys(kinds["then"]["required"], "needed without `manifold`") | {
+        "train": "needed where networks are trained"
+    }  # fmt: skip
 
 
 def _model(schema: dict, one: dict) -> dict | None:
@@ -75,59 +97,85 @@ def _model(schema: dict, one: dict) -> dict | None:
     return None
 
 
-def _keys(schema: dict, model: dict, path: str) -> str:
-    return table(["key", "allowed", "default", "meaning"], list(_rows(schema, model, path)))
-
-
-def _rows(schema: dict, model: dict, path: str) -> Iterator[list[str]]:
+def _rows(schema: dict, model: dict, path: str, conditions: dict[str, str] | None = None) -> Iterator[list[str]]:
     for key, one in model["properties"].items():
         full = f"{path}.{key}".lstrip(".")
         inner = _model(schema, one) or _model(schema, one.get("items", {}))
-        item = "[]" if "items" in one else ""
-        allowed = "list" if item else ("section" if inner or "allOf" in one else _allowed(one))
-        needed = key in model.get("required", ())
-        default = "needed" if needed else _default(one)
-        yield [_code(full), allowed if inner or not item else f"list of {_allowed(one['items'])}", default,
-               one["description"]]  # fmt: skip
+        needed = "needed" if key in model.get("required", ()) else (conditions or {}).get(key) or _default(one)
+        kind = "list of sections" if "items" in one and inner else "section" if inner or "allOf" in one else _type(one)
+        allowed = "" if inner or "allOf" in one else _allowed(one)
+        yield [_code(full), kind, allowed or "-", needed, _unit(key, one), one["description"]]
         if inner and path:
-            yield from _rows(schema, inner, full + item)
+            yield from _rows(schema, inner, full + ("[]" if "items" in one else ""))
 
 
 def _default(one: dict) -> str:
     value = one.get("default")
     if value is None or isinstance(value, dict):
-        return "-"
+        return "none"
     if isinstance(value, bool):
         return _code(str(value).lower())
     return _code(value if not isinstance(value, list) else f"[{', '.join(map(str, value))}]")
 
 
-def _axis(one: dict) -> str:
-    choices = one.get("anyOf", [one])
-    return " or ".join(
-        "a count" if "items" not in choice else f"list of {_allowed(choice['items'])}" for choice in choices
-    )
+def _axis(axis: str, one: dict, needed: bool) -> list[str]:
+    """The row of an axis: what its values are."""
+    lists = [choice for choice in one.get("anyOf", [one]) if "items" in choice]
+    (items,) = (choice["items"] for choice in lists)
+    kind = f"list of {_type(items)}" + (", or a count" if len(one.get("anyOf", ())) > 1 else "")
+    default = "needed" if needed else "one value, of `data`"
+    return [_code(f"axes.{axis}"), kind, _allowed(items) or "-", default, _unit(axis, items), one["description"]]
+
+
+def _choices(one: dict) -> list[dict]:
+    found = [choice for choice in one.get("anyOf", [one]) if choice.get("type") != "null"]
+    nested = [_choices(choice) if "anyOf" in choice else [choice] for choice in found]
+    return [choice for some in nested for choice in some]
+
+
+def _type(one: dict) -> str:
+    """What kind of value a key has, in words."""
+    words = {
+        "integer": "whole number", "number": "number", "string": "text", "object": "mapping", "boolean": "true, false"
+    }  # fmt: skip
+    found = []
+    for choice in _choices(one):
+        if "prefixItems" in choice:
+            found.append(f"list of {len(choice['prefixItems'])} {_type(choice['prefixItems'][0])}s")
+        elif choice.get("type") == "array":
+            count = choice.get("maxItems") if choice.get("maxItems") == choice.get("minItems") else None
+            found.append(f"list of {f'{count} ' if count else ''}{_type(choice['items'])}s")
+        else:
+            found.append(words[choice.get("type", "string")])
+    return " or ".join(dict.fromkeys(found))
 
 
 def _allowed(one: dict) -> str:
-    """What a value may be, in words."""
-    if "anyOf" in one:
-        return " or ".join(_allowed(choice) for choice in one["anyOf"] if choice.get("type") != "null")
-    if "enum" in one:
-        return ", ".join(map(_code, one["enum"]))
-    if "prefixItems" in one:
-        return f"list of {len(one['prefixItems'])}: {_allowed(one['prefixItems'][0])}"
-    if one.get("type") == "array":
-        return f"list of {_allowed(one['items'])}"
-    words = {
-        "integer": "whole number", "number": "number", "string": "text", "object": "mapping", "boolean": "true, false"
-    }[one.get("type", "string")]  # fmt: skip
-    limits = [
-        f"{sign} {one[key]:g}" if isinstance(one[key], float) else f"{sign} {one[key]}"
-        for key, sign in (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<"))
-        if key in one
-    ]
-    return " ".join([words, ", ".join(limits)]).strip()
+    """What of that kind, in words; of texts that match no list their pattern."""
+    found = []
+    for choice in _choices(one):
+        if "enum" in choice:
+            found.append(", ".join(map(_code, choice["enum"])))
+        elif choice.get("type") == "array":
+            found.append(_allowed(choice.get("items") or choice["prefixItems"][0]))
+        elif "pattern" in choice and len(choice["pattern"]) < 70:
+            found.append(_code(choice["pattern"].removeprefix("^(").removesuffix(")$")))
+        elif "patternProperties" in choice:
+            (pattern,) = choice["patternProperties"]
+            found.append(f"names {_code(pattern.removeprefix('^(').removesuffix(')$'))}")
+        else:
+            signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+            limits = [f"{sign} {choice[key]:.12g}" for key, sign in signs.items() if key in choice]
+            found.append(", ".join(limits))
+    return " or ".join(filter(None, dict.fromkeys(found)))
+
+
+def _unit(key: str, one: dict) -> str:
+    """What a number is measured in; KeyError for a new one of which UNITS does not say it."""
+    kind = _type(one)
+    if re.search(r"(?<!whole )number", kind):
+        return UNITS[key]
+    return "count" if "whole number" in kind else "-"
 
 
 # --- the cube --------------------------------------------------------------------------------------------------------

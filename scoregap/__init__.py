@@ -11,6 +11,7 @@ stages       files in, files out; the only place where what is known and what is
 """
 
 import reprlib
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from pkgutil import resolve_name
@@ -46,9 +47,38 @@ class InputError(ValueError):
         self.problem = problem or f"{brief(value)} is not allowed"
         super().__init__(printable(": ".join(filter(None, (str(file), dotted(key), self.problem, allowed)))))
 
+    @property
+    def mistakes(self) -> "tuple[InputError, ...]":
+        """All that is wrong: this, or of `InputErrors` each."""
+        return (self,)
+
     def at(self, key: str | tuple[str | int, ...], file: object = "") -> "InputError":
         """The same mistake, in the words of whoever gave the value there."""
         return InputError(self.problem, file=file, key=key, value=self.value, allowed=self.allowed)
+
+
+class InputErrors(InputError):
+    """Several mistakes, found at once. The text is a line for each; file, key and value are those of the first."""
+
+    def __init__(self, mistakes: Iterable[InputError]):
+        self._mistakes = tuple(mistakes)
+        first = self._mistakes[0]
+        super().__init__(first.problem, file=first.file, key=first.key, value=first.value, allowed=first.allowed)
+        self.args = ("\n".join(map(str, self._mistakes)),)
+
+    @property
+    def mistakes(self) -> tuple[InputError, ...]:
+        """Each of them."""
+        return self._mistakes
+
+
+def refuse(mistakes: Iterable[InputError]) -> None:
+    """Raise what is wrong, if anything is: the mistake, or all of them, each once."""
+    found = tuple({str(one): one for one in mistakes}.values())
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise InputErrors(found)
 
 
 class DamagedFile(Exception):
@@ -85,6 +115,12 @@ def brief(value: object) -> str:
     if isinstance(value, Path):
         return repr(str(value))
     return _cut(" ".join(_BEGINNING.repr(value).split()), LONGEST)
+
+
+def some(names: Iterable[object]) -> str:
+    """The first names of a list, for a message."""
+    told = [name if len(name) <= LONGEST else brief(name) for name in map(str, names)]
+    return ", ".join(told[:12]) + (f", ... ({len(told)} in all)" if len(told) > 12 else "")
 
 
 def _cut(text: str, most: int) -> str:

@@ -10,6 +10,7 @@ Over 400 lines, as half of them are the options of commands, which `--help` show
 import os
 import sys
 
+from scoregap.runtime import stopping
 from scoregap.runtime.environment import OF_LIBRARIES, leave_strangers
 
 for _name in filter(OF_LIBRARIES.fullmatch, list(os.environ)):
@@ -23,6 +24,7 @@ os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # else it looks for some in 
 import functools  # noqa: E402
 import json  # noqa: E402
 import re  # noqa: E402
+import shlex  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager, suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
@@ -35,9 +37,12 @@ from typer.main import get_command  # noqa: E402
 
 from scoregap import DamagedFile, InputError, plain_digits, printable  # noqa: E402
 from scoregap.runtime.terminal import Lasting, tell  # noqa: E402
+from scoregap.spelling import asks, meant  # noqa: E402
 from scoregap.store.opening import told  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
 
+STUDY = "a study file, the folder of its results, or a name: of `scoregap studies`, or of NAME.yaml here"
+MOST = 100  # mistakes that are told
 _STAGES = {stage.name: stage for stage in STAGES}
 
 
@@ -49,7 +54,11 @@ def _reporting_errors(command, stopped: int = 1):
         try:
             return command(*args, **kwargs)
         except InputError as error:
-            status, text = 2, str(error)
+            told_all(error)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt as asked:
+            tell(f"{stopping.STOPPED} {asked}".rstrip(), to=sys.stderr)
+            raise typer.Exit(stopping.INTERRUPTED) from None
         except DamagedFile as error:
             status, text = stopped, str(error)
             if error.path:  # a new date: its receipt is not believed, and the next run looks at the content
@@ -65,6 +74,15 @@ def _reporting_errors(command, stopped: int = 1):
         raise typer.Exit(status)
 
     return run
+
+
+def told_all(error: InputError) -> None:
+    """Print each mistake of an error as one line."""
+    found = error.mistakes
+    for one in found[:MOST]:
+        tell(f"scoregap: {one}", to=sys.stderr)
+    if len(found) > MOST:
+        tell(f"scoregap: {found[0].file}: and {len(found) - MOST} more", to=sys.stderr)
 
 
 def _lacks_memory(error: Exception) -> bool:
@@ -98,9 +116,16 @@ def _refusal(error: Any) -> InputError:
         found = wrong.errors()[0] if wrong else {"msg": error.message, "input": ""}
         return InputError(key=name, value=found["input"], allowed=re.sub("^(Input|Value error,) ", "", found["msg"]))
     if error.ctx and "command" in error.message and (names := getattr(error.ctx.command, "commands", ())):
-        see = f"allowed are {', '.join(names)}"
-    problem = error.format_message().partition(". Did you mean")[0].rstrip(".")
-    return InputError(problem, key=getattr(error, "option_name", command), allowed=see)
+        quoted = re.search("'.*'", error.message.partition(". Did you mean")[0])
+        word = quoted[0] if quoted else "this"
+        asked = asks(meant(word.strip("'"), names))
+        return InputError(f"{word} is no command", key="", allowed=f"{asked}allowed are {', '.join(names)}")
+    if name := getattr(error, "option_name", ""):
+        options = [one for each in error.ctx.command.params for one in each.opts] if error.ctx else []
+        if "No such option" in error.message:
+            return InputError("unknown option", key=name, allowed=f"{asks(meant(name, options))}{see}")
+        return InputError(error.message.rstrip("."), key=name, allowed=see)
+    return InputError(error.format_message().rstrip("."), key=command.removeprefix("scoregap ").strip(), allowed=see)
 
 
 def _number(kind: type, help: str, least: float | None = None, most: float | None = None) -> Any:
@@ -161,10 +186,13 @@ def _keyword(stage: str, command):
     import inspect
 
     from scoregap.runtime import receipts  # here, because studies, which they are of, take as long as all the rest
+    from scoregap.runtime.finding import find
 
     @_reporting_errors
     @functools.wraps(command)
     def run(receipt: Path | None, **kwargs):
+        stopping.as_ctrl_c()
+        kwargs["study"] = find(str(kwargs["study"]))
         if receipt is None:
             command(**kwargs)
             return
@@ -189,7 +217,7 @@ def _keyword(stage: str, command):
 @app.command("run")
 @_reporting_errors
 def run_study(
-    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
+    study: Annotated[str, typer.Argument(help=STUDY)] = "quickstart",
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
     cores: Annotated[
         str | None, typer.Option(help="jobs at once on this machine, or 'all'; without it, as the profile says")
@@ -205,6 +233,35 @@ def run_study(
     raise typer.Exit(
         workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
     )
+
+
+@app.command()
+@_reporting_errors
+def new(
+    name: Annotated[str, typer.Argument(help="of the study, or the path of its file, as studies/mine.yaml")],
+    like: Annotated[str, typer.Option(help="a study to copy, by its name or file; else a small one of a family")] = "",
+    data: Annotated[str, typer.Option(help="of points of your own: PATH.npy, PATH.npz:KEY, PATH.zarr or digits")] = "",
+    score: Annotated[
+        str, typer.Option(help="likewise: a network that is trained on them, or a model, as of `scoregap measure`")
+    ] = "",
+    range_: Annotated[str, typer.Option("--range", help="likewise, as of `scoregap measure`")] = "",
+    full_scale: Annotated[str, typer.Option(help="likewise")] = "",
+    trusted: Annotated[bool, typer.Option("--trusted", help="likewise")] = False,
+) -> None:
+    """Write a commented study, NAME.yaml, which runs as it is; nothing is overwritten."""
+    from scoregap.runtime import measuring, templates
+
+    for option, given in (("--score", score), ("--range", range_), ("--full-scale", full_scale)):
+        if given and not data:
+            raise InputError(key=option, value=given, allowed="allowed with --data")
+    asked = None
+    if data:
+        said = {"trusted": trusted}
+        asked = measuring.Asked(score or "gated-64", data, bounds=range_, full_scale=full_scale, said=said,
+                                steps=templates.STEPS)  # fmt: skip
+    path, lines = templates.write(name, like, asked)
+    for line in (*lines, f"{path}: edit it, and run it: scoregap run {shlex.quote(str(path))}"):
+        tell(printable(line))
 
 
 @app.command()
@@ -262,20 +319,21 @@ def measure(
 @app.command()
 @_reporting_errors
 def stop(
-    study: Annotated[str, typer.Argument(help="a study file, its name, or the folder of its results")] = "quickstart",
+    study: Annotated[str, typer.Argument(help=STUDY)] = "quickstart",
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
 ) -> None:
     """Stop the run of a study as Ctrl-C does, with all its jobs, and wait until it has ended.
 
     Exit status 0: it has ended, or there was none; 1: it is not yours to stop, or runs on another machine.
     """
-    from scoregap.runtime import locking, workflow
+    from scoregap.runtime import finding, locking
     from scoregap.store.ownership import MARK
     from scoregap.study import load
 
     given = any((Path(study) / name).is_file() for name in (MARK, locking.LOCK))
     given |= os.sep in study and not study.endswith((".yaml", ".yml"))  # no name of a study, whatever is there
-    status, text = locking.stop(Path(study) if given else results / load(workflow.find(study)).name)
+    given &= not os.path.isfile(f"{study}.yaml")
+    status, text = locking.stop(Path(study) if given else results / load(finding.find(study)).name)
     tell(printable(text), to=sys.stderr if status else None)
     raise typer.Exit(status)
 
@@ -283,27 +341,28 @@ def stop(
 @app.command()
 @_reporting_errors
 def status(
-    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
+    study: Annotated[str, typer.Argument(help=STUDY)] = "quickstart",
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
 ) -> None:
     """How many cells are done, running, failed, diverged or waiting, and the log of each failure.
 
     May be asked at any time, also while a run is going on; writes nothing. Exit status 0 whatever it finds.
     """
-    from scoregap.runtime import status, workflow
+    from scoregap.runtime import finding, status
     from scoregap.study import load
 
-    tell(status.render(status.look(load(workflow.find(study)), results)))
+    path, results = finding.place(study, results)
+    tell(status.render(status.look(load(path), results)))
 
 
 @app.command("studies")
 @_reporting_errors
 def list_studies() -> None:
     """List the studies that come with the project."""
-    from scoregap.runtime import workflow
+    from scoregap.runtime import finding
     from scoregap.study import load
 
-    for path in workflow.studies():
+    for path in finding.studies():
         try:
             study = load(path)
             lead = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip()
@@ -344,7 +403,7 @@ def theory(
 @app.command()
 @functools.partial(_reporting_errors, stopped=2)  # 1 means worse
 def check(
-    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
+    study: Annotated[str, typer.Argument(help=STUDY)] = "quickstart",
     baseline: Annotated[Path | None, typer.Option(help="if not RESULTS/baselines/STUDY.json or the project's")] = None,
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
     strict: Annotated[bool, typer.Option("--strict", help="exit with 3 where something is inconclusive")] = False,
@@ -361,13 +420,14 @@ def check(
     class of device). compare.require of the study says which verdicts count.
     """
     from scoregap.regression import rendering, reports
-    from scoregap.runtime import workflow
+    from scoregap.runtime import finding, workflow
     from scoregap.store.files import write_text
     from scoregap.store.opening import absent
     from scoregap.store.ownership import claim
     from scoregap.study import load
 
-    loaded = load(workflow.find(study))
+    path, results = finding.place(study, results)
+    loaded = load(path)
     if loaded.document.data:
         raise InputError(
             "is not allowed", file=loaded.path, key="data",
@@ -380,9 +440,9 @@ def check(
 
         wanted.append((figure, figures.KIND))
     claim(*wanted)
-    path = baseline or workflow.baseline(loaded.name, results)
-    required = baseline or not absent(path) or "baseline" in loaded.compare.require
-    report, why = reports.check_run(loaded, results / loaded.name, path if required else None)
+    accepted = baseline or workflow.baseline(loaded.name, results)
+    required = baseline or not absent(accepted) or "baseline" in loaded.compare.require
+    report, why = reports.check_run(loaded, results / loaded.name, accepted if required else None)
     if report is None:
         tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)
         raise typer.Exit(reports.INCOMPARABLE)
@@ -399,7 +459,7 @@ def check(
 @_baseline.command()
 @_reporting_errors
 def accept(
-    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")],
+    study: Annotated[str, typer.Argument(help=STUDY)],
     reason: Annotated[str, typer.Option(help="why these numbers are right; it is kept in the baseline")],
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
 ) -> None:
@@ -410,18 +470,19 @@ def accept(
     """
     from scoregap.installation import CHECKOUT
     from scoregap.regression import accepting
-    from scoregap.runtime import workflow
+    from scoregap.runtime import finding, workflow
     from scoregap.study import load
 
-    loaded = load(workflow.find(study))
+    path, results = finding.place(study, results)
+    loaded = load(path)
     if loaded.document.data:
         raise InputError(
             "is not allowed", file=loaded.path, key="data", allowed="only studies of families have baselines"
         )
-    path = results / "baselines" / f"{loaded.name}.json"
+    kept = results / "baselines" / f"{loaded.name}.json"
     before = workflow.baseline(loaded.name, results)
-    record = accepting.accept(loaded, results / loaded.name, reason, path, before, CHECKOUT)
-    shown = printable(str(path))
+    record = accepting.accept(loaded, results / loaded.name, reason, kept, before, CHECKOUT)
+    shown = printable(str(kept))
     tell(f"{shown}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")
 
 

@@ -4,7 +4,7 @@ name in a study, group of entry points -> path of an object, PACKAGE.MODULE:NAME
 
 PACKAGE.NAME is the entry point of that name, which an installed package offers: whoever has installed it trusts it. A
 name with a colon is the path itself, of a module that is installed or lies beside the study; it is followed for studies
-that say `trusted: true` only (`scoregap.study.schema`). Own names have no point, so nobody takes one. Nothing is
+that say `trusted: true` only (`scoregap.study.reading`). Own names have no point, so nobody takes one. Nothing is
 imported here.
 """
 

@@ -5,8 +5,8 @@
 Files are made from the tiny study and the ones of the project by hypothesis: values, keys and lines are changed, taken
 away, repeated, put elsewhere, written under tags, by aliases and merges; or they are any text, any bytes, or no file.
 Every one goes through the command line (`scoregap status`, in this process, with a limit of time), and comes to
-"accepted" or to "one line, status 2"; anything else is a fault and is printed. Prints the counts; from 1,000 studies on
-it adds a line to results/benchmarks/fuzz.csv. Exit status 1 if there was a fault.
+"accepted" or to "a line for each mistake, status 2"; anything else is a fault and is printed. Prints the counts; from
+1,000 studies on it adds a line to results/benchmarks/fuzz.csv. Exit status 1 if there was a fault.
 
 All files are small and harmless to any reader of YAML: bounds of expansion are tested in tests/study/test_yaml_file.py.
 """
@@ -35,7 +35,7 @@ from scoregap.__main__ import app
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "results" / "benchmarks" / "fuzz.csv"
 SECONDS = 60  # of one study at most, on any machine
-ACCEPTED, REFUSED = "accepted", "one line, status 2"
+ACCEPTED, REFUSED = "accepted", "a line for each mistake, status 2"
 
 
 def _blocks() -> str:
@@ -199,14 +199,9 @@ def outcome(folder: Path, content: bytes | str) -> str:
         return f"fault: {traceback.format_exc()}"
     if status == 0 and not told.getvalue() and said.getvalue().replace("\n", "").isprintable():
         return ACCEPTED
-    line = told.getvalue().removesuffix("\n")
-    if (
-        status == 2
-        and line.startswith("scoregap: ")
-        and line.isprintable()
-        and len(line) < 1500
-        and not said.getvalue()
-    ):
+    lines = told.getvalue().removesuffix("\n").split("\n")
+    plain = all(line.startswith("scoregap: ") and line.isprintable() and len(line) < 1500 for line in lines)
+    if status == 2 and plain and len(set(lines)) == len(lines) and not said.getvalue():
         return REFUSED
     return f"fault: status {status}: {said.getvalue()!r} {told.getvalue()!r}"
 

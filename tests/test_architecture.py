@@ -56,8 +56,8 @@ def test_no_stage_imports_another():
 
 
 def test_jobs_run_without_snakemake():
-    """Of what runs a study, stages and what they import know the device and the progress of their own process."""
-    known = {"scoregap.runtime.devices", "scoregap.runtime.progress"}
+    """Of what runs a study, stages and what they import know the device, progress and end of their own process."""
+    known = {"scoregap.runtime.devices", "scoregap.runtime.progress", "scoregap.runtime.stopping"}
     seen: set[str] = set()
     todo = {f"scoregap.stages.{stage.name}" for stage in STAGES}
     while todo := todo - seen:
@@ -279,8 +279,8 @@ def sources(stage):
             todo += re.findall(r"\"(scoregap[\w.]+):\w+\"", PLACES[name].read_text())  # registries
     total = hashlib.sha256()
     # The registry of stages holds the revisions themselves; reading, writing and telling do not change results.
-    of_study = ("study", "study.checks", "study.grid", "study.schema", "study.stages")
-    silent = {"runtime.devices", "runtime.progress", *of_study}
+    of_study = ("study", *(f"study.{one.stem}" for one in (PACKAGE / "study").glob("[a-z]*.py")))
+    silent = {"runtime.devices", "runtime.progress", "runtime.stopping", *of_study}
     stored = {name for name in seen if name.startswith("scoregap.store")}
     for name in sorted(seen - stored - {f"scoregap.{one}" for one in silent}):
         path = PLACES[name]

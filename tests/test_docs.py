@@ -20,18 +20,20 @@ import numpy as np
 import pytest
 import yaml
 
-from scoregap import data
+from scoregap import InputError, data
 from scoregap.data import FAMILIES
 from scoregap.measure import DATA_ESTIMATORS, SCORE_ESTIMATORS
 from scoregap.networks import NETWORKS
 from scoregap.report import registry
-from scoregap.runtime import workflow
+from scoregap.runtime import finding, templates
 from scoregap.stages import spectrum, train
 from scoregap.store.jobs import read_job
 from scoregap.store.weights import read_weights
 from scoregap.study import load
-from scoregap.study.schema import AXES, Document, Section
+from scoregap.study.mending import Mistakes, mended
+from scoregap.study.schema import AXES, Document
 from scoregap.study.stages import STAGES
+from scoregap.study.values import Section
 from scoregap.variables import COORDINATES, VARIABLES
 
 ROOT = Path(__file__).parents[1]
@@ -106,7 +108,7 @@ def parse(words):
     with command.make_context("scoregap", list(arguments)) as context:
         study = context.params.get("study")
     if words[1] == "run" and study != "STUDY" and not str(study).endswith(".yaml"):
-        assert workflow.find(study).exists()
+        assert finding.find(study).exists()
 
 
 def run_shell(block):
@@ -246,6 +248,65 @@ def test_the_code_of_a_page_runs(page, clone):
             assert block.language in SHOWN, f"line {block.line}: what is {block.language!r}?"
     if name(page) in LEFT:
         LEFT[name(page)](names, clone)
+
+
+def test_the_mistakes_that_a_page_shows_are_those_that_are_told(tmp_path):
+    written, shown = (
+        block.code for block in blocks(DOCS / "how_to" / "write_a_study.md") if block.language == "text"
+    )  # fmt: skip
+    (tmp_path / "hasty.yaml").write_text(written)
+    with pytest.raises(InputError) as caught:
+        load(tmp_path / "hasty.yaml")
+    told = [str(one).removeprefix(f"{tmp_path / 'hasty.yaml'}: ") for one in caught.value.mistakes]
+    assert len(told) == len(shown.splitlines())
+    for said, line in zip(told, shown.splitlines(), strict=True):
+        assert said == line or said.startswith(line.removesuffix("...")), line
+
+
+WHOLE = re.sub(r"(?m)^#(?=\w|  )", "", templates.TEMPLATE.read_text()).replace("NAME", "mine")
+
+
+def rows_of_keys():
+    for line in generated.study_keys().splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if cells and cells[0].startswith("`"):
+            yield cells[0].strip("`"), cells
+
+
+def test_what_the_reference_says_of_keys_is_what_a_study_is_refused_or_filled_in_for():
+    """Each key is left out of a study with every section: it is missed, or its default stands there."""
+    content = yaml.safe_load(WHOLE)
+    content["train"]["noise"]["focus"] = {"start": 0.01, "stop": 1.0}
+    content["scores"] = {"mine": {"from": "callable", "path": "a:b"}}
+    content["data"] = {"source": "digits"}
+    seen = 0
+    for key, (_, _, _, default, unit, meaning) in rows_of_keys():
+        if key.startswith("axes."):
+            continue
+        assert meaning
+        assert unit
+        parts = key.replace("NAME", "mine").replace("[]", ".0").split(".")
+        changed = yaml.safe_load(yaml.safe_dump(content))
+        owner = changed
+        for part in parts[:-1]:
+            owner = owner[int(part) if part == "0" else part]
+        owner.pop(parts[-1], None)
+        mistakes = Mistakes()
+        found = mended("f", "", Document, changed, mistakes)
+        assert [str(one).split(": ")[1:3] for one in mistakes] == (
+            [[key.replace("NAME", "mine").replace("[]", "[0]"), "is missing"]] if default == "needed" else []
+        ), key
+        for part in parts[:-1]:
+            found = found[0] if part == "0" else found[part] if isinstance(found, dict) else getattr(found, part)
+        field = next((name for name, one in type(found).model_fields.items() if (one.alias or name) == parts[-1]), "")
+        if default.startswith("`"):
+            stands = getattr(found, field)
+            stands = str(stands).lower() if isinstance(stands, bool) else stands
+            assert str(stands).replace("'", "") == default.strip("`"), key
+            seen += 1
+        elif default == "none" and key not in ("blocks", "scores", "fit", "spectrum.step"):
+            assert getattr(found, field) is None, key
+    assert seen > 30
 
 
 def test_what_does_not_run_says_why():

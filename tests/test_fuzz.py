@@ -6,7 +6,7 @@ from bounded import SPECIAL
 
 
 @pytest.mark.slow
-def test_study_files_of_all_kinds_are_accepted_or_refused_in_one_line_with_status_2():
+def test_study_files_of_all_kinds_are_accepted_or_refused_in_lines_with_status_2():
     counts, faults = fuzz.run(80, 7)
     assert faults == []
     assert set(counts) == {fuzz.ACCEPTED, fuzz.REFUSED}
@@ -20,7 +20,7 @@ def test_what_is_no_file_is_refused_likewise(tmp_path):
 
 def test_a_fault_is_seen(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
-    monkeypatch.setattr("scoregap.study.schema.read_yaml", lambda path: {}["x"])
+    monkeypatch.setattr("scoregap.study.reading.read_yaml", lambda *_: {}["x"])
     assert fuzz.outcome(tmp_path, b"").startswith("fault: Traceback")
-    monkeypatch.setattr("scoregap.study.schema.read_yaml", lambda path: print("said") or exit(3))
+    monkeypatch.setattr("scoregap.study.reading.read_yaml", lambda *_: print("said") or exit(3))
     assert fuzz.outcome(tmp_path, b"").startswith("fault: status 3: 'said")

@@ -154,13 +154,17 @@ def test_every_option_that_is_needed_or_has_no_value_is_named(capsys):
         assert words_refused(capsys, stage.name).startswith("--study: is missing")
         assert words_refused(capsys, stage.name, "--study").startswith("--study: Option '--study' requires")
     assert words_refused(capsys, "theory", "--group", "2:1") == "--ambient: is missing: ambient dimension d"
-    assert words_refused(capsys, "baseline", "accept").startswith("study: is missing: a study file, or a name that")
-    assert (
-        words_refused(capsys, "baseline", "acept") == "scoregap baseline: No such command 'acept': allowed are accept"
-    )
-    assert words_refused(capsys, "\n").startswith(
-        r"scoregap: No such command '\n': allowed are run, measure, stop, status"
-    )
+    assert words_refused(capsys, "baseline", "accept").startswith("study: is missing: a study file, the")
+    said = words_refused(capsys, "baseline", "acept")
+    assert said == "'acept' is no command: did you mean accept? allowed are accept"
+    assert words_refused(capsys, "rnu").startswith("'rnu' is no command: did you mean run? allowed are run, measure")
+    assert words_refused(capsys, "\n").startswith(r"'\n' is no command: allowed are run, measure, stop, status")
+    for command, option, near in (
+        ("run", "--resuls", "--results"), ("theory", "--ambeint", "--ambient"), ("spectrum", "--studyy", "--study"),
+        ("baseline accept", "--raeson", "--reason"), ("fit", "--spektra", "--spectra"),
+    ):  # fmt: skip
+        said = words_refused(capsys, *command.split(), option, "x")
+        assert said == f"{option}: unknown option: did you mean {near}? see scoregap {command} --help"
 
 
 WHOLE_OPTIONS = {
@@ -263,7 +267,7 @@ def test_an_executor_without_its_scheduler_is_refused_at_once(tiny, tmp_path, mo
 
 
 def test_an_unknown_study_and_an_unwritable_folder_are_refused(tiny, tmp_path):
-    refused(scoregap("run", "quikstart"), "'quikstart' is not known: allowed are", "quickstart")
+    refused(scoregap("run", "quikstart"), "'quikstart' is not known: did you mean quickstart? ")
     (tmp_path / "file").write_text("")
     refused(scoregap("run", tiny, "--results", tmp_path / "file"), "--results: ", "Not a directory")
     if os.geteuid():  # root may write anywhere
@@ -302,7 +306,7 @@ def test_status_of_a_study_at_any_time(tiny, tmp_path):
     assert result.returncode == 0
     assert result.stdout.startswith("tiny: 12 cells in 6 jobs, in results/tiny: no run is going on")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.yaml"]
-    refused(scoregap("status", "quikstart"), "'quikstart' is not known: allowed are", "quickstart")
+    refused(scoregap("status", "quikstart"), "'quikstart' is not known: did you mean quickstart? ")
     refused(scoregap("status", tiny, "--results", tiny), "--results: ", "is not a folder")
 
 

@@ -424,7 +424,7 @@ def test_a_family_that_does_not_say_what_it_needs_is_refused_in_one_line(beside,
         load(study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED))
     if "its code fails" in why:
         with pytest.raises(InputError, match=f"^family: {said}"):
-            raise data.refusal("acme_family:PLANE", 8, [data.Group(2, 1.0)], 0.0, {})
+            raise data.refusals("acme_family:PLANE", 8, [data.Group(2, 1.0)], 0.0, {})[0]
 
 
 def test_a_class_of_a_family_that_is_not_there_is_said(beside):

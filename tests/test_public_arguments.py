@@ -198,7 +198,7 @@ for _truth in MANIFOLDS.values():
 ELSEWHERE = {
     "scoregap.data.summary": "what `scoregap theory` is given is refused by the names of options: test_main",
     "scoregap.data.admit": "refused by the key that names a family in a study: test_plugins",
-    "scoregap.data.refusal": "returns the refusal",
+    "scoregap.data.refusals": "returns the refusals",
     "scoregap.data.files": "what the section `data` of a study is given is refused by its keys: data/test_files",
     "scoregap.data.points": "likewise: data/test_points",
 }

@@ -29,7 +29,7 @@ from scoregap.analysis.tables import DRAWN, PHASES, plain, text
 from scoregap.analysis.verdicts import JUDGED, Decision, Detail, Seeds, Verdict, cause, decide
 from scoregap.scores import EXACT
 from scoregap.study import Study
-from scoregap.study.schema import Margins
+from scoregap.study.measurement import Margins
 from scoregap.variables import NOT_APPLICABLE
 
 ARMS = ("law", "gaussian", "exact", "trained")

@@ -35,7 +35,7 @@ from scoregap.analysis.verdicts import Detail, Reason, Seeds, Verdict, decide
 from scoregap.data import FAMILIES
 from scoregap.scores import EXACT, REFERENCES
 from scoregap.study import Study
-from scoregap.study.schema import Compare
+from scoregap.study.measurement import Compare
 from scoregap.variables import MEASURED, NOT_APPLICABLE
 
 SHOWN = 80  # rows of the terminal table; the file has all

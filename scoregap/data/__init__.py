@@ -12,14 +12,15 @@ and loaded from its module on first use. A new family is one file in `manifolds`
 
 import math
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from scoregap import InputError, brief, plugins
+from scoregap import InputError, brief, plugins, refuse
 from scoregap.laws import VARIANCE_LAWS
+from scoregap.spelling import asks, meant
 
 
 @dataclass(frozen=True)
@@ -231,84 +232,101 @@ def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed
     if isinstance(family, str) and plugins.is_outside(family) and not plugins.is_path(family):
         admit(family)
     if not isinstance(family, str) or family not in FAMILIES:
-        raise InputError(key="family", value=family, allowed=f"should be one of {', '.join(FAMILIES)}")
+        allowed = f"{asks(meant(family, FAMILIES))}should be one of {', '.join(FAMILIES)}"
+        raise InputError(key="family", value=family, allowed=allowed)
     try:
         groups = tuple(group if isinstance(group, Group) else Group(*group) for group in groups)
     except TypeError:
         raise InputError(key="groups", value=groups, allowed="should be a list of (count, std, ...)") from None
     if not _is_whole(seed) or seed < 0:
         raise InputError(key="seed", value=seed, allowed="should be a whole number from 0")
-    wrong = refusal(family, ambient_dim, groups, curvature, settings)
-    if wrong:
-        raise wrong
+    refuse(refusals(family, ambient_dim, groups, curvature, settings))
     return FAMILIES[family].load()(ambient_dim, groups, curvature, seed, **settings)
 
 
-def refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> InputError | None:
-    """Why a family cannot be built so, the key a path as (groups, 0, std); None if it can. Of a family of another
+def refusals(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> list[InputError]:
+    """Why a family cannot be built so, each key a path as (groups, 0, std); nothing if it can. Of a family of another
     package, also that its code cannot say so."""
     try:
-        return _refusal(family, ambient_dim, groups, curvature, settings)
+        return list(_refusals(family, ambient_dim, groups, curvature, settings))
     except Exception as error:  # whatever the code of somebody else raises
         if not plugins.is_outside(family):
             raise
-        return InputError(key="family", value=family, allowed=f"its code fails: {plugins.told(error)}")
+        return [InputError(key="family", value=family, allowed=f"its code fails: {plugins.told(error)}")]
 
 
-def _refusal(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> InputError | None:
+def _refusals(
+    family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings
+) -> Iterator[InputError]:
     entry = FAMILIES[family]
+    found = list(_of_groups(family, groups))
 
     def wrong(*key: str | int, value: Any, allowed: str) -> InputError:
         return InputError(key=key, value=value, allowed=allowed)
 
     if not _is_whole(ambient_dim) or not 1 <= ambient_dim <= 10**9:
-        return wrong("ambient_dim", value=ambient_dim, allowed="should be a whole number from 1 to 10^9")
+        found.append(wrong("ambient_dim", value=ambient_dim, allowed="should be a whole number from 1 to 10^9"))
     if not _within(curvature, 0, 100):
-        return wrong("curvature", value=curvature, allowed="should be from 0 to 100")
-    if entry.curved == "never" and curvature:
-        return wrong("curvature", value=curvature, allowed=f"{family} has none to set: should be 0.0")
-    if entry.curved == "always" and not curvature:
-        return wrong("curvature", value=curvature, allowed=f"{family} is never flat: should be greater than 0")
-    if not groups:
-        return wrong("groups", value=[], allowed="should be one or more")
-    for k, group in enumerate(groups):
-        if not _is_whole(group.count) or group.count < 1:
-            return wrong("groups", k, "count", value=group.count, allowed="should be a whole number from 1")
-        if not isinstance(group.law, str) or group.law not in VARIANCE_LAWS:
-            return wrong("groups", k, "law", value=group.law, allowed=f"should be one of {', '.join(VARIANCE_LAWS)}")
-        least, most = VARIANCE_LAWS[group.law]
-        if not _within(group.width, least, most):
-            allowed = f"should be from {least} to {most} for the law {group.law!r}"
-            return wrong("groups", k, "width", value=group.width, allowed=allowed)
-        for name, low, high in (("std", 1e-9, 1e9), ("bend", 0, 100), ("weight", 1e-9, 1e9)):
-            if not _within(getattr(group, name), low, high):
-                allowed = f"should be from {low:g} to {high:g}"
-                return wrong("groups", k, name, value=getattr(group, name), allowed=allowed)
-        if entry.curved == "always" and not group.bend:
-            allowed = f"{family} is never flat: should be greater than 0"
-            return wrong("groups", k, "bend", value=group.bend, allowed=allowed)
-        for name in ("bend", "law", "width", "weight"):
-            value = getattr(group, name)
-            if value != getattr(Group, name) and name not in entry.reads:
-                return wrong("groups", k, name, value=value, allowed=f"{family} does not use it")
+        found.append(wrong("curvature", value=curvature, allowed="should be from 0 to 100"))
+    elif entry.curved == "never" and curvature:
+        yield wrong("curvature", value=curvature, allowed=f"{family} has none to set: should be 0.0")
+    elif entry.curved == "always" and not curvature:
+        yield wrong("curvature", value=curvature, allowed=f"{family} is never flat: should be greater than 0")
+    yield from found
     for name, value in settings.items():
         if name not in entry.reads or name in Group.__dataclass_fields__:  # those are of a group
-            return wrong(name, value=value, allowed=f"{family} does not use it")
-        if name in SETTINGS and value not in SETTINGS[name]:
-            return wrong(name, value=value, allowed=f"should be one of {', '.join(SETTINGS[name])}")
-        if name not in SETTINGS and not _within(value, 0, 1e6):
-            return wrong(name, value=value, allowed="should be from 0 to 1e6")
+            yield wrong(name, value=value, allowed=f"{family} does not use it")
+        elif name in SETTINGS and value not in SETTINGS[name]:
+            allowed = f"{asks(meant(value, SETTINGS[name]))}should be one of {', '.join(SETTINGS[name])}"
+            yield wrong(name, value=value, allowed=allowed)
+        elif name not in SETTINGS and not _within(value, 0, 1e6):
+            yield wrong(name, value=value, allowed="should be from 0 to 1e6")
+    if found:
+        return
     counts = [group.count for group in groups]
     needed = entry.room(counts, curvature)
     if not _within(needed, 0, math.inf):
         raise TypeError(f"room gives {brief(needed)}, no dimension")
     if needed > ambient_dim:
         curved = f" at curvature {curvature!r}" if curvature else ""
-        return wrong("ambient_dim", value=ambient_dim, allowed=f"{family}{curved} needs at least {needed}")
-    found = entry.check(counts, settings)
-    if not (found is None or (isinstance(found, InputError) and found.key)):
-        raise TypeError(f"check gives {brief(found)}, neither None nor an InputError with a key")
-    return found
+        yield wrong("ambient_dim", value=ambient_dim, allowed=f"{family}{curved} needs at least {needed}")
+    other = entry.check(counts, settings)
+    if not (other is None or (isinstance(other, InputError) and other.key)):
+        raise TypeError(f"check gives {brief(other)}, neither None nor an InputError with a key")
+    if other is not None:
+        yield other
+
+
+def _of_groups(family: str, groups: Sequence[Group]) -> Iterator[InputError]:
+    """Why a family cannot have such groups."""
+    entry = FAMILIES[family]
+
+    def wrong(*key: str | int, value: Any, allowed: str) -> InputError:
+        return InputError(key=("groups", *key), value=value, allowed=allowed)
+
+    if not groups:
+        yield wrong(value=[], allowed="should be one or more")
+    for k, group in enumerate(groups):
+        if not _is_whole(group.count) or group.count < 1:
+            yield wrong(k, "count", value=group.count, allowed="should be a whole number from 1")
+        if not isinstance(group.law, str) or group.law not in VARIANCE_LAWS:
+            allowed = f"{asks(meant(group.law, VARIANCE_LAWS))}should be one of {', '.join(VARIANCE_LAWS)}"
+            yield wrong(k, "law", value=group.law, allowed=allowed)
+        else:
+            least, most = VARIANCE_LAWS[group.law]
+            if not _within(group.width, least, most):
+                allowed = f"should be from {least} to {most} for the law {group.law!r}"
+                yield wrong(k, "width", value=group.width, allowed=allowed)
+        for name, low, high in (("std", 1e-9, 1e9), ("bend", 0, 100), ("weight", 1e-9, 1e9)):
+            if not _within(getattr(group, name), low, high):
+                yield wrong(k, name, value=getattr(group, name), allowed=f"should be from {low:g} to {high:g}")
+        if entry.curved == "always" and not group.bend:
+            allowed = f"{family} is never flat: should be greater than 0"
+            yield wrong(k, "bend", value=group.bend, allowed=allowed)
+        for name in ("bend", "law", "width", "weight"):
+            value = getattr(group, name)
+            if value != getattr(Group, name) and name not in entry.reads:
+                yield wrong(k, name, value=value, allowed=f"{family} does not use it")
 
 
 def _is_whole(value) -> bool:

@@ -1,19 +1,20 @@
 """Models of other people, which a study declares under `scores`: where they are, and in which format.
 
-name, settings (`scoregap.study.schema.Declaration`) -> identity, from the content of the file; `base.Loaded`
+name, settings (`scoregap.study.training.Declaration`) -> identity, from the content of the file; `base.Loaded`
 
 A model becomes a score in `scoregap.scores.model`. A format is a module here and a line in FORMATS. Never imports
 `data` or `laws`. This file is light (neither numpy nor torch), because Snakemake parses studies.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from scoregap import InputError, plugins
+from scoregap import InputError, plugins, refuse
 from scoregap.models import files
 
 
@@ -63,6 +64,15 @@ STEPPED = ("linear", "scaled_linear", "cosine")  # schedules of steps
 READ = {"steps": STEPPED, "betas": STEPPED[:2], "sigma_data": ("edm",)}  # schedules that read a key
 
 
+def _of(check: Callable[[], Any]) -> tuple[InputError, ...]:
+    """What a check raises."""
+    try:
+        check()
+    except InputError as error:
+        return error.mistakes
+    return ()
+
+
 @dataclass(frozen=True)
 class Declared:
     """A score as a study declares it. study: its file, beside which relative paths are. settings: what it says of it.
@@ -91,28 +101,31 @@ class Declared:
 
     def check(self) -> None:
         """Raises InputError if it says what its format does not take, or what is not there, or runs code unasked."""
+        refuse(self.mistakes())
+
+    def mistakes(self) -> list[InputError]:
+        """Likewise, all of them. Code is not looked for before it is trusted."""
         settings, format = self.settings, self.format
-        for key in sorted(settings.given - format.takes - ALL):
-            raise self.refused(
-                key, f"from: {settings.source} takes {', '.join(sorted(format.takes))}", problem="is not allowed"
-            )
+        foreign = sorted(settings.given - format.takes - ALL)
+        takes = f"from: {settings.source} takes {', '.join(sorted(format.takes))}"
+        found = [self.refused(key, takes, problem="is not allowed") for key in foreign]
         schedule = "edm" if settings.source == "edm" else settings.schedule or format.schedule
         for key, of in READ.items():
-            if key in settings.given and schedule not in of:
-                raise self.refused(key, f"is of schedule: {' or '.join(of)}", getattr(settings, key), "is not allowed")
-        if schedule == "edm" and settings.predicts:
+            if key in settings.given - set(foreign) and schedule not in of:
+                allowed = f"is of schedule: {' or '.join(of)}"
+                found.append(self.refused(key, allowed, getattr(settings, key), "is not allowed"))
+        if schedule == "edm" and settings.predicts and "predicts" not in foreign:
             allowed = "the schedule edm has an output of its own (D itself: schedule sigma or ve)"
-            raise self.refused("predicts", allowed, settings.predicts)
+            found.append(self.refused("predicts", allowed, settings.predicts))
         if format.runs and not settings.trusted:
-            raise self.refused(
-                "path", f"{format.runs}: allowed beside trusted: true", settings.path,
-                f"{settings.path!r} is not trusted",
-            )  # fmt: skip
+            says = f"{settings.path!r} is not trusted"
+            return [*found, self.refused("path", f"{format.runs}: allowed beside trusted: true", settings.path, says)]
         for key in (["weights"] if settings.weights else []) + ([] if format.code else ["path"]):
-            files.check(self, key)
+            found += _of(partial(files.check, self, key))
         if format.code:
             plugins.look_in(self.study.resolve().parent)
-            self.code()
+            found += _of(self.code)
+        return found
 
     def code(self) -> str:
         """Digest of the source of a score whose path is code."""

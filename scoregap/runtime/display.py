@@ -65,12 +65,16 @@ class Lines:
     def tell_of_trouble(self, event: Event) -> None:
         """The line for an error, or where there is nothing to do."""
         match event.event:
+            case "job_error" | "group_error" if self.events.stopped:
+                pass
             case "job_error":
                 self.say(f"Error in rule {event.rule}:")
             case "group_error":
                 self.say(f"Error in rules {', '.join(sorted({one.rule for one in event.jobs}))}:")
             case "nothing":
                 self.say(event.message)
+            case "stopped":
+                self.say("  stopping")
 
     def say(self, text: str) -> None:
         """Print one line."""
@@ -135,7 +139,8 @@ class Bars(Lines):
 
     def render(self) -> Group:
         """The bars as they are now."""
-        done, running, failed = (self.events.counts(state) for state in ("done", "running", "failed"))
+        states = ("done", "running", "failed", "stopped")
+        done, running, failed, stopped = (self.events.counts(state) for state in states)
         stages = Table.grid(padding=(0, 2))
         for name in (stage.name for stage in STAGES if stage.name in self.events.totals):
             total = self.events.totals[name]
@@ -143,7 +148,7 @@ class Bars(Lines):
                 name,
                 ProgressBar(total, done[name], WIDTH),
                 f"{done[name]}/{total}",
-                f"{running[name]} running" if running[name] else "",
+                f"{running[name]} running" if running[name] else f"{stopped[name]} stopped" if stopped[name] else "",
                 Text(f"{failed[name]} failed" if failed[name] else "", style="red"),
             )
         stages.add_row("elapsed", clock(time.time() - self.began))

@@ -20,7 +20,7 @@ class Event(BaseModel):
     run_info: totals, jobs per rule. job_info: a job (its number) of a rule starts; logs, relative to the results
     folder. job_finished: a job. job_error: a job of a rule, with all logs, also of its scheduler, and what the executor
     says. group_error: jobs that were submitted together, each as in job_error, and the scheduler's logs. progress:
-    done jobs of a total. nothing: a message for the user.
+    done jobs of a total. nothing: a message for the user. stopped: of ours, that the user has asked for the end.
     """
 
     event: str
@@ -43,6 +43,9 @@ class Event(BaseModel):
         return self.jobs or [self]
 
 
+STOPPED = Event(event="stopped")
+
+
 def parse(line: str) -> Event | None:
     """The event in a line; None where there is none, as in half a line."""
     try:
@@ -57,17 +60,19 @@ class Job:
 
     rule: str
     log: str = ""
-    state: str = "running"  # running, done or failed
+    state: str = "running"  # running, done, failed or stopped
 
 
 @dataclass
 class Events:
     """Feed it every event with `add`. totals: jobs per rule; jobs: by Snakemake's number, those that were started.
-    errors: the last one of every job, or group of jobs, that has failed, whether or not it was tried again."""
+    errors: the last one of every job, or group of jobs, that has failed, whether or not it was tried again. stopped:
+    whether the user has asked for the end; jobs that end without a result from then on have not failed."""
 
     totals: dict[str, int] = field(default_factory=dict)
     jobs: dict[int, Job] = field(default_factory=dict)
     errors: dict[frozenset[int], Event] = field(default_factory=dict)
+    stopped: bool = False
 
     def add(self, event: Event) -> None:
         """Take note of one event."""
@@ -79,6 +84,12 @@ class Events:
             case "job_finished":
                 if event.job in self.jobs:
                     self.jobs[event.job].state = "done"
+            case "stopped":
+                self.stopped = True
+                for job in self.jobs.values():
+                    job.state = "stopped" if job.state == "running" else job.state
+            case "job_error" | "group_error" if self.stopped:
+                self.jobs |= {one.job: _job(one, "stopped") for one in event.of_jobs}
             case "job_error" | "group_error":
                 self.errors[frozenset(one.job for one in event.of_jobs)] = event
                 self.jobs |= {one.job: _job(one, "failed") for one in event.of_jobs}

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from scoregap import InputError, brief, plugins
+from scoregap import InputError, brief, plugins, refuse
 from scoregap.scores import EXACT, MODEL, kind
 from scoregap.store.files import write_text
 from scoregap.store.ownership import Kind, claim, text_with
 from scoregap.study import load
-from scoregap.study.schema import Data, table
+from scoregap.study.data import Data, table
 
 HEAD = "# Written by `scoregap measure`."
 KIND = Kind("a study that scoregap measure has written", text_with(re.escape(HEAD)))
@@ -63,10 +63,25 @@ class Asked(NamedTuple):
 def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
     """Write the study into folder `out`: its file, and what there is to tell before it runs. Raises InputError, in the
     words of the command, with nothing written."""
+    own = declared(asked)
+    score = _score_name(asked.model) if own else asked.model
+    name = re.sub(r"[^a-z0-9_-]+", "-", f"{_stem(asked.data)}-{score}".lower()).strip("-_")[:64]
+    name = name if name[:1].isalpha() else f"data-{name}"[:64]
+    folder = _beside(asked, own, out)
+    text, lines = draft(asked, folder, name, HEAD)
+    path = folder / f"{name}.yaml"
+    claim((path, KIND))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, text, KIND)
+    return path, lines
+
+
+def draft(asked: Asked, folder: Path, name: str, head: str) -> tuple[str, list[str]]:
+    """The text of the study, to be written into a folder under a name, and what there is to tell of it. head: its first
+    words. Raises InputError, in the words of the command."""
     from scoregap.data.points import held_out_count
 
     own = declared(asked)
-    folder = _beside(asked, own, out)
     source = _from(asked.data, folder)
     try:
         of = Data(
@@ -75,9 +90,10 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
             labels=_from(asked.labels, Path("/")) if asked.labels else None,
         )  # fmt: skip
         found = table(of, Path("/"))
-        start, stop, count = _times(asked, of, found)
+        times = _times(asked, of, found)
     except InputError as error:
-        raise _told(error, asked) from None
+        refuse(_told(one, asked) for one in error.mistakes)
+        raise
     except ValidationError as error:
         raise _invalid(error) from None
     if asked.points is None:
@@ -85,27 +101,21 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
         asked = asked._replace(points=max(2, min(POINTS, held_out)))
     lines = [f"{asked.data}: {found.describe()}"]
     score = _score_name(asked.model) if own else asked.model
-    scores, why = scores_of(asked._replace(model=score), len(found.same), found.dim, count)
+    scores, why = scores_of(asked._replace(model=score), len(found.same), found.dim, times[2])
     lines += [why] if why else []
-    name = re.sub(r"[^a-z0-9_-]+", "-", f"{_stem(asked.data)}-{score}".lower()).strip("-_")[:64]
-    name = name if name[:1].isalpha() else f"data-{name}"[:64]
 
     def text(source: str, labels: str, place: Path) -> str:
         model = _declaration(score, own, place) if own else ""
-        return _text(asked, name, source, labels, scores, (start, stop, count), found.describe(), model)
+        return _text(asked, head, name, source, labels, scores, times, found.describe(), model)
 
     with tempfile.TemporaryDirectory() as trials:
         trial = Path(trials) / "study.yaml"
         trial.write_text(text(of.source, of.labels or "", Path("/")), encoding="utf-8")
         try:
             load(trial)
-        except InputError as error:
-            raise _told(error, asked) from None
-    path = folder / f"{name}.yaml"
-    claim((path, KIND))
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, text(source, _from(asked.labels, folder) if asked.labels else "", folder), KIND)
-    return path, lines
+        except InputError as error:  # `train` is written here, for networks that have a name
+            refuse(_told(one, asked) for one in error.mistakes if one.key != "train")
+    return text(source, _from(asked.labels, folder) if asked.labels else "", folder), lines
 
 
 def declared(asked: Asked) -> dict[str, str | int | bool]:
@@ -254,8 +264,8 @@ def _times(asked: Asked, of: Data, found) -> tuple[float, float, int]:
 
 
 def _text(
-    asked: Asked, name: str, source: str, labels: str, scores: list[str], times: tuple[float, float, int], about: str,
-    model: str,
+    asked: Asked, head: str, name: str, source: str, labels: str, scores: list[str], times: tuple[float, float, int],
+    about: str, model: str,
 ) -> str:  # fmt: skip
     """The study, with comments."""
     start, stop, count = times
@@ -274,7 +284,7 @@ train:
   noise: {{start: {_number(start / 2)}, stop: {_number(stop * 2)}}}
 """
     return f"""\
-{HEAD} It may be edited, and run by `scoregap run`; what its keys mean: docs/reference/study.md.
+{head} It may be edited, and run by `scoregap run`; what its keys mean: docs/reference/study.md.
 # {about}.
 study: {name}
 data:

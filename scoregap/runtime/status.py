@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap import DamagedFile, InputError, printable, variables
-from scoregap.runtime import events, locking, receipts, workflow
+from scoregap.runtime import events, locking, receipts, stopping, workflow
 from scoregap.runtime.progress import INTERVAL, last, metrics_of, summary
 from scoregap.store.jobs import job_members, job_path
 from scoregap.store.opening import absent, lacks_resources, regular
@@ -21,8 +21,8 @@ from scoregap.store.weights import OF_TRAINED, weights_members
 from scoregap.study import Job, Study
 from scoregap.study.stages import STAGES
 
-STATES = ("done", "running", "failed", "diverged", "waiting")
-WORST = ("failed", "diverged", "running", "waiting", "done")  # a cell is what the worst of its stages is
+STATES = ("done", "running", "failed", "diverged", "stopped", "waiting")
+WORST = ("failed", "diverged", "running", "stopped", "waiting", "done")  # a cell is what the worst of its stages is
 OF_JOBS = tuple(stage.name for stage in STAGES if not stage.gathers)  # the stages with a file per job
 CUBE = {"holds": "is of the study as it is now", "outdated": "is of an earlier version of the study"}
 TAIL = 2**16  # bytes at the end of a log that are looked at
@@ -39,13 +39,15 @@ class Attempt(NamedTuple):
 @dataclass
 class Overview:
     """cells: states of cells by stage, and by "cells", over all stages. begun: attempts by stage and job (empty for
-    the stages that gather all jobs) that are running, failed or diverged. cube: what is to be said of it. next: jobs
-    per stage that a run would run now: those of cells that wait, and of some whose results are not known to be whole.
+    the stages that gather all jobs) that are running, stopped, failed or diverged. stopped: whether the last run was.
+    cube: what is to be said of it. next: jobs per stage that a run would run now: those of cells that wait, and of some
+    whose results are not known to be whole.
     """
 
     study: Study
     folder: Path
     going: bool
+    stopped: bool
     cells: dict[str, Counter[str]] = field(default_factory=dict)
     begun: list[tuple[str, str, Attempt]] = field(default_factory=list)
     cube: str = ""
@@ -71,7 +73,7 @@ def look(study: Study, results: Path) -> Overview:
 
 def _look(study: Study, results: Path, folder: Path) -> Overview:
     attempts = Attempts(folder)
-    report = Overview(study, folder, attempts.going)
+    report = Overview(study, folder, attempts.going, attempts.told_of.stopped and not attempts.going)
     report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}
     for job in study.jobs.values():
         states: list[list[str]] = [[] for _ in range(job.size)]
@@ -86,7 +88,7 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
         report.cells["cells"].update(min(of_cell, key=WORST.index) for of_cell in states)
     for stage in (stage.name for stage in STAGES if stage.name not in OF_JOBS):
         attempt = attempts.last(stage)
-        if attempt.state in ("running", "failed"):
+        if attempt.state != "waiting":
             report.begun.append((stage, "", attempt))
     of = receipts.look(study, folder, workflow.baseline(study.name, results))
     report.next.update(
@@ -149,19 +151,24 @@ class Attempts:
         self.going = self.taken or (self.by_hand and any(map(self._fresh, (folder / "logs").glob("*/*"))))
         record = folder / "logs" / workflow.EVENTS
         self.told = _date(record)
-        self.failed = {job.log for job in events.read(record).jobs.values() if job.state == "failed"}
+        self.told_of = events.read(record)
+        self.states = {job.log: job.state for job in self.told_of.jobs.values()}
 
     def _fresh(self, path: Path) -> bool:
         return time.time() - _date(path) < 2.5 * INTERVAL  # every job has a heartbeat
 
     def last(self, name: str) -> Attempt:
-        """The last attempt at `<stage>/<job>` or a stage: failed, running, or waiting for the next one."""
+        """The last attempt at `<stage>/<job>` or a stage: failed, stopped, running, or waiting for the next one."""
         log = self.folder / "logs" / f"{name}.log"
         date, (error, line) = _date(log), meaning(log)
         if error:
             return Attempt("failed", log, line)
-        stopped = line.startswith("KeyboardInterrupt")  # by whoever stopped the run, whatever Snakemake says of it
-        if f"logs/{name}.log" in self.failed and date <= self.told and not stopped:
+        told = self.states.get(f"logs/{name}.log") if date <= self.told else None
+        if line.startswith((stopping.STOPPED, "KeyboardInterrupt")):  # by itself, whatever Snakemake says of it
+            return Attempt("stopped", log, line if line.startswith(stopping.STOPPED) else "")
+        if told == "stopped" and not self.taken:
+            return Attempt("stopped", log, line)
+        if told == "failed":
             said = f", last line: {line}" if line else ""
             return Attempt("failed", log, f"ended without a message, perhaps killed or out of memory{said}")
         if (self.taken and date >= self.since) or (self.by_hand and self._fresh(log)):
@@ -193,7 +200,8 @@ def render(report: Overview) -> str:
     study, counts = report.study, report.cells
     lines = [
         f"{study.name}: {counts['cells'].total()} cells in {len(study.jobs)} jobs, in {printable(str(report.folder))}: "
-        f"{'a run is going on' if report.going else 'no run is going on'}; the cube {report.cube}",
+        f"{'a run is going on' if report.going else 'no run is going on'}{', the last was stopped' * report.stopped}; "
+        f"the cube {report.cube}",
         "",
         " " * 9 + "".join(f"{state:>10}" for state in STATES),
     ]
@@ -202,7 +210,7 @@ def render(report: Overview) -> str:
     ]
     jobs = [f"{stage} {count}" if stage in OF_JOBS else stage for stage, count in report.next.items() if count]
     lines += ["", f"the next run runs: {', '.join(jobs) or 'nothing'}"]
-    for state in ("running", "failed", "diverged"):
+    for state in ("running", "stopped", "failed", "diverged"):
         begun = [one for one in report.begun if one[2].state == state]
         lines += ["", state] if begun else []
         for stage, job, attempt in begun:

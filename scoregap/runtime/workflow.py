@@ -21,16 +21,18 @@ from typing import IO, NamedTuple
 from scoregap import InputError, brief, printable
 from scoregap.installation import BASELINES, WORKFLOW
 from scoregap.runtime import devices, display, environment, handover, receipts
-from scoregap.runtime.events import DESCRIPTOR, Event, Events, parse
+from scoregap.runtime.events import DESCRIPTOR, STOPPED, Event, Events, parse
 from scoregap.runtime.failures import explain
+from scoregap.runtime.finding import place
 from scoregap.runtime.guard import GRACE
 from scoregap.runtime.locking import refusal, take
+from scoregap.runtime.stopping import INTERRUPTED
 from scoregap.runtime.terminal import tell
+from scoregap.spelling import asks, meant
 from scoregap.store.opening import absent, kind_of, lacks_resources
 from scoregap.study import Study, load
 from scoregap.study.yaml_file import read_yaml
 
-STUDIES = WORKFLOW / "studies"
 PROFILES = WORKFLOW / "profiles"
 PROFILE = PROFILES / "default"
 RECORD = "run.log"  # in its logs: all that Snakemake has printed
@@ -38,27 +40,6 @@ EVENTS = "events.jsonl"  # likewise: what it has told of its jobs
 STOP = object()  # an event: the user wants the run to end
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)  # signals that say so
 LONGEST = 250  # bytes of names in a results folder
-INTERRUPTED = 130  # exit status, as shells have it
-
-
-def studies() -> list[Path]:
-    """Files of the studies that come with the project."""
-    return sorted(STUDIES.glob("*.yaml"))
-
-
-def find(study: str) -> Path:
-    """The file of a study given by name or by path. Raises InputError."""
-    if study.endswith((".yaml", ".yml")):
-        return Path(study)
-    names = {path.stem: path for path in studies()}
-    if study not in names:
-        there, shown = kind_of(Path(study)) if study else "", brief(Path(study) if os.sep in study else study)
-        there = "a file whose name does not end in .yaml" if there == "a file" else there
-        raise InputError(
-            f"{shown} is {there or 'not known'}", key="study", value=study,
-            allowed=f"allowed are {', '.join(names)}, or the path of a YAML file",
-        )  # fmt: skip
-    return names[study].relative_to(Path.cwd()) if names[study].is_relative_to(Path.cwd()) else names[study]
 
 
 def find_profile(profile: Path) -> Path:
@@ -85,7 +66,9 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     if not os.path.lexists(profile / "config.yaml"):  # what it is if it is no file, its reader says
         there = kind_of(profile)
         problem = f"{brief(profile)} is {there}" if there not in ("", "a folder") else ""
-        raise InputError(problem, key="--profile", value=profile, allowed="should be a folder with a config.yaml")
+        ours = sorted(one.name for one in PROFILES.iterdir())
+        says = f"{asks(meant(str(profile), ours))}should be a folder with a config.yaml, or one of {', '.join(ours)}"
+        raise InputError(problem, key="--profile", value=profile, allowed=says)
     existing = _check_results(results, results / study.name)
     executor, settings = _executor(profile)
     if executor != "local":  # its jobs run on machines that we do not see
@@ -171,7 +154,7 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
 
     cores: None leaves their number to the profile. yes: trained networks of other settings may be lost.
     """
-    path = find(study)
+    path, results = place(study, results)
     loaded = load(path)
     gpus = check(loaded, results, cores, profile)
     out = results / loaded.name
@@ -231,7 +214,7 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
     It runs in that folder, under a guard that ends it and its jobs with this process. All it prints, and its events,
     are written to files in `logs`. Ctrl-C, SIGTERM, SIGQUIT and SIGHUP (unless ignored, as by nohup) stop Snakemake by
     SIGINT, which it takes cleanly, and by SIGKILL if that takes long or the user asks again; the status is then
-    INTERRUPTED. Files are whole or absent either way. Where stdout is gone, as a terminal may be, the run goes on.
+    130. Files are whole or absent either way. Where stdout is gone, as a terminal may be, the run goes on.
     """
     lines: list[str] = []
     events: queue.SimpleQueue = queue.SimpleQueue()  # lines, Events, STOP, and None at the end of lines and of events
@@ -290,6 +273,8 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
                     _signal(process, signal.SIGKILL if asked else signal.SIGINT)
                     if not asked:
                         impatience.start()
+                        record_of_events.write(f"{STOPPED.line()}\n")
+                        shown.add(STOPPED)
                     asked = True
                 elif isinstance(event, Event):
                     record_of_events.write(f"{event.line()}\n")

@@ -26,7 +26,7 @@ from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.store.spool import Spool, block, regions
 from scoregap.study import Study, load
-from scoregap.study.schema import table
+from scoregap.study.data import table
 from scoregap.study.stages import STAGES
 
 STAGE = [stage.name for stage in STAGES].index("cube") + 1  # stages up to this one

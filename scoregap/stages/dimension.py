@@ -25,7 +25,7 @@ from scoregap.runtime.progress import Heartbeat
 from scoregap.scores import of_clean_data
 from scoregap.scores.base import Score, chunks
 from scoregap.study import Cell, load
-from scoregap.study.schema import Dimension
+from scoregap.study.measurement import Dimension
 
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:

@@ -25,7 +25,7 @@ from scoregap.runtime.progress import Heartbeat
 from scoregap.scores.base import at_any_time
 from scoregap.scores.closed import Exact
 from scoregap.study import Cell, load
-from scoregap.study.schema import Sampling
+from scoregap.study.measurement import Sampling
 
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:

@@ -2,12 +2,13 @@
 
 study, job -> weights (.safetensors) with the averaged weights, status and training curve of every member
 
-Members already in the output file with the same key are kept; only the others are trained. About once a minute the
-state of training is kept beside the output, in `<output>.checkpoint`; a stopped job goes on from there, on a CPU to
-the same bits. The file goes when the output is whole. Metrics of training are appended to `<job>.metrics.jsonl` beside
-the output, at every evaluation and heartbeat: one JSON object per line with `time` (seconds since 1970), `step`,
-`steps`, `members` (keys, as in the output), `loss` and `excess` of each (`excess` null between evaluations), `rate`
-(steps/s) and `eta` (s). After a resumption steps since the last checkpoint come twice.
+Members already in the output file with the same key are kept; only the others are trained. About once a minute, and by
+Ctrl-C or SIGTERM at the end of a block of steps, the state of training is kept beside the output, in
+`<output>.checkpoint`; a stopped job goes on from there, on a CPU to the same bits. The file goes when the output is
+whole. Metrics of training are appended to `<job>.metrics.jsonl` beside the output, at every evaluation and heartbeat:
+one JSON object per line with `time` (seconds since 1970), `step`, `steps`, `members` (keys, as in the output), `loss`
+and `excess` of each (`excess` null between evaluations), `rate` (steps/s) and `eta` (s). After a resumption steps since
+the last checkpoint come twice.
 """
 
 import math
@@ -27,6 +28,7 @@ from scoregap.networks.covariance import Axes, principal_axes
 from scoregap.networks.denoiser import Denoiser
 from scoregap.runtime import devices
 from scoregap.runtime.progress import Heartbeat, append, last, metrics_of
+from scoregap.runtime.stopping import Later
 from scoregap.scores.closed import Exact
 from scoregap.scores.network import axes_among, ensemble
 from scoregap.store.opening import absent
@@ -66,10 +68,14 @@ def run(study: Path, job: str, out: Path) -> list[Path]:
     def save(new_members: dict, new_tensors: dict) -> None:
         write_weights(checkpoint, members | new_members, tensors | new_tensors)
 
-    for group, earlier in ((resumed, (begun, states)), (fresh, None)):
-        if group:
-            new_members, new_tensors = train(group, device, save, earlier, metrics_of(out))
-            members, tensors = members | new_members, tensors | new_tensors
+    with Later() as stop:
+        for group, earlier in ((resumed, (begun, states)), (fresh, None)):
+            if group and stop.asked:  # between them
+                save({}, {})
+                stop.end("between its trainings; the next run goes on from there")
+            if group:
+                new_members, new_tensors = train(group, device, save, earlier, metrics_of(out), stop)
+                members, tensors = members | new_members, tensors | new_tensors
     write_weights(out, members, tensors)
     checkpoint.unlink(missing_ok=True)
     return [out]
@@ -180,12 +186,13 @@ class HeldOut:
 
 def train(
     cells: list[Cell], device: torch.device, save: Callable | None = None, earlier: Weights | None = None,
-    metrics: Path | None = None,
+    metrics: Path | None = None, stop: Later | None = None,
 ) -> Weights:  # fmt: skip
     """Train these cells as one ensemble.
 
     save: called about once a minute with the members and tensors of a checkpoint. earlier: what it was called with
-    for these cells (and perhaps others), to go on from. metrics: file to which reports are appended.
+    for these cells (and perhaps others), to go on from. metrics: file to which reports are appended. stop: who may ask
+    for the end; it comes at the next step whose state can be kept, by a KeyboardInterrupt.
     """
     settings, keys = cells[0].training, [cell.key("train") for cell in cells]
     truths = [cell.truth() for cell in cells]
@@ -244,7 +251,8 @@ def train(
         if over:
             break
         due = progress.step % training.BLOCK == 0 and progress.step < settings.steps
-        if save and due and time.monotonic() - saved >= CHECKPOINT:
+        ends = stop is not None and stop.asked
+        if save and due and (ends or time.monotonic() - saved >= CHECKPOINT):
             saved = time.monotonic()
             now = progress.state() | record.state()
             save(
@@ -255,6 +263,8 @@ def train(
                 {f"{key}/{name}": array[i : i + 1] for name, array in now.items() for i, key in enumerate(keys)}
                 | named(keys, axes),
             )
+            if ends and stop:
+                stop.end(f"after step {progress.step} of {settings.steps}; the next run goes on from there")
     weights = record.weights(progress.averaged)
     members = {}
     tensors = {}

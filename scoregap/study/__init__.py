@@ -1,4 +1,4 @@
-"""A study: its file checked (`schema`, `checks`), its cells and jobs (`grid`), and their stages (`stages`).
+"""A study: its file checked (`schema`, `reading`, `checks`), its cells and jobs (`grid`), and their stages (`stages`).
 
 study.yaml -> Study -> cells and jobs, with seeds, keys and fingerprints
 

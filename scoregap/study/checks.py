@@ -1,156 +1,181 @@
-"""What is wrong with a study as a whole, beyond what its keys and values say one by one (`scoregap.study.schema`).
+"""What is wrong with a study as a whole, beyond what its keys and values say one by one (`scoregap.study.reading`).
 
-Study -> InputError, one line: file, key, value, what is allowed
+Study, what is known to be wrong -> InputErrors, a line each: file, key, value, what is allowed
 
-`scoregap.study` imports this module, so studies have no annotation here.
+What hangs on a value that is wrong itself is not judged. `scoregap.study` imports this module, so studies have no
+annotation here.
 """
 
 import itertools
 import math
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from typing import Any
 
-from scoregap import InputError, brief
-from scoregap.data import FAMILIES, refusal
+from scoregap import InputError, brief, dotted, some
+from scoregap.data import FAMILIES, refusals
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data
-from scoregap.study.schema import AXES, Range, latents, some, table
+from scoregap.spelling import asks, meant
+from scoregap.study.data import table
+from scoregap.study.mending import Mistakes
+from scoregap.study.schema import AXES, latents
+from scoregap.study.values import Range
 
 MOST_CELLS = 10**6
 SPLITS = 16  # seeds whose split of a file is looked at; others are when they are used
 
 
-def check_study(study, run: bool = True) -> None:
-    """Raises InputError for the first mistake. run: whether a file of data has to be there."""
+def check_study(study, run: bool, mistakes: Mistakes) -> None:
+    """Add what is wrong to mistakes, each key and value once. run: whether a file of data has to be there."""
     size = sum(part.size for part in study.parts)  # of the cube
     if size > MOST_CELLS:
-        raise InputError(
+        mistakes.append(InputError(
             f"{size} cells are not allowed", file=study.path, key="axes", value=size,
             allowed=f"should be at most {MOST_CELLS}",
-        )  # fmt: skip
-    _batch(study)
-    _blocks(study)
+        ))  # fmt: skip
+        return
+    told: dict[tuple[str, str], InputError] = {}
+    for one in _all(study, run, mistakes):
+        told.setdefault((str(one.key), repr(one.value)), one)
+    mistakes += told.values()
+
+
+def _all(study, run: bool, mistakes: Mistakes) -> Iterator[InputError]:
+    if mistakes.known("axes", "batch"):
+        yield from _batch(study)
+    if mistakes.known("axes", "batch", "blocks"):
+        yield from _blocks(study)
     for part in study.parts:
-        _sections(part)
+        yield from _networks(part, mistakes)
+        yield from _ranges(part, mistakes)
         if study.document.data is None:
-            _dimensions(part)
-            _fractions(part)
-            _geometry(part)
+            if mistakes.known("axes.ambient_dim", "axes.manifold_dim"):
+                yield from _dimensions(part)
+                if mistakes.known("axes.family", "manifold.groups.fraction"):
+                    yield from _fractions(part)
+            yield from _geometry(part, mistakes)
         else:
-            _scores_of_data(part)
-            if run:
-                _points(part)
+            yield from _scores_of_data(part)
+            if run and mistakes.known("data", "spectrum", "dimension", "train", "axes"):
+                yield from _points(part)
 
 
-def _blocks(study) -> None:
+def _blocks(study) -> Iterator[InputError]:
     """Blocks share jobs, whose members are the values of the batch axes: the same ones, but for seeds."""
     for name, own in study.blocks.items():
         for axis in own:
             if (axis in study.batch and axis != "seed") or axis.startswith("fit."):
                 free = [axis for axis in study.axes if axis not in study.batch or axis == "seed"]
-                raise InputError(
+                yield InputError(
                     "is not allowed", file=study.path, key=("blocks", name, axis),
                     allowed=f"it is an axis along which cells share a job: should be one of {some(free)}",
                 )  # fmt: skip
     groups: dict[str, str] = {}
     for group, part, _ in study.groups:
         if (other := groups.setdefault(group, part.block)) != part.block:
-            raise InputError(
+            yield InputError(
                 "is not allowed", file=study.path, key=("blocks", part.block),
                 allowed=f"the block {other} has a group {group} in the cube too: should have another name",
             )  # fmt: skip
 
 
-def _batch(study) -> None:
+def _batch(study) -> Iterator[InputError]:
     fixed = ("ambient_dim", "network")
     batch = study.document.batch or []
     for axis in batch:
         if axis not in study.axes:
-            raise InputError(file=study.path, key="batch", value=axis, allowed=f"should be one of {some(study.axes)}")
-        if axis in fixed or axis.startswith("train."):
+            says = f"{asks(meant(axis, study.axes))}should be one of {some(study.axes)}"
+            yield InputError(file=study.path, key="batch", value=axis, allowed=says)
+        elif axis in fixed or axis.startswith("train."):
             free = [a for a in study.axes if a not in fixed and not a.startswith("train.")]
-            raise InputError(
+            yield InputError(
                 file=study.path, key="batch", value=axis,
                 allowed=f"the members of a batch share network shape and training: should be one of {some(free)}",
             )  # fmt: skip
     if len(set(batch)) < len(batch):
-        raise InputError(file=study.path, key="batch", value=batch, allowed="axes should be distinct")
+        yield InputError(file=study.path, key="batch", value=batch, allowed="axes should be distinct")
 
 
-def _sections(study) -> None:
-    def refuse(key: str, allowed: str, value: Any = None, problem: str = "") -> NoReturn:
-        raise InputError(problem, file=study.path, key=key, value=value, allowed=allowed)
+def _wrong(study, key: str, allowed: str, value: Any = None, problem: str = "") -> InputError:
+    return InputError(problem, file=study.path, key=key, value=value, allowed=allowed)
 
+
+def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
+    """What values of the axis network need, and what is made of all scores."""
+    known = mistakes.known
     trained = bool(study.trained_networks)
-    if trained and study.document.train is None:
-        refuse("train", "the axis network has values that need training", problem="is missing")
-    for manifold in filter(None, study.sections["manifold"].values()):
-        if "empirical" in study.axes["network"] and manifold.dataset_size is None:
-            refuse("manifold.dataset_size", "the axis network has the value 'empirical'", problem="is missing")
+    if trained and study.document.train is None and known("train"):
+        yield _wrong(study, "train", "the axis network has values that need training", problem="is missing")
+    if "empirical" in study.axes["network"] and known("manifold.dataset_size"):
+        for manifold in filter(None, study.sections["manifold"].values()):
+            if manifold.dataset_size is None:
+                says = "the axis network has the value 'empirical'"
+                yield _wrong(study, "manifold.dataset_size", says, problem="is missing")
     spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
-    if spectrum.method == "exact" and spectrum.step is not None:
-        refuse("spectrum.step", "the method 'exact' takes no step", spectrum.step)
-    measured: list[tuple[str, Range]] = [("spectrum.times", spectrum.times)]
-    if dimension:
+    if spectrum.method == "exact" and spectrum.step is not None and known("spectrum.method", "spectrum.step"):
+        yield _wrong(study, "spectrum.step", "the method 'exact' takes no step", spectrum.step)
+    if dimension and known("dimension.estimators"):
         whose = of_clean_data(study.document.data is not None)
-        if (data := dimension.of_data) and whose not in study.axes["network"]:
-            refuse(
-                "dimension.estimators",
-                f"estimators of data go with the value {whose!r} of the axis network, which the study does not have",
-                data[0],
-            )
-        if "local_pca" in data and dimension.neighbours >= dimension.data_points:
-            refuse(
-                "dimension.neighbours",
-                f"should be less than data_points, {dimension.data_points}",
-                dimension.neighbours,
-            )
-        measured.append(("dimension.times", dimension.times))
-    if sampling := study.document.sampling:
-        measured.append(("sampling.switches", sampling.switches))
+        data = dimension.of_data
+        if data and mistakes.whole("network") and whose not in study.axes["network"]:
+            says = f"estimators of data go with the value {whose!r} of the axis network, which the study does not have"
+            yield _wrong(study, "dimension.estimators", says, data[0])
+        local = "local_pca" in data and known("dimension.neighbours", "dimension.data_points")
+        if local and dimension.neighbours >= dimension.data_points:
+            says = f"should be less than data_points, {dimension.data_points}"
+            yield _wrong(study, "dimension.neighbours", says, dimension.neighbours)
+    for train in filter(None, study.sections["train"].values()):
+        if trained and train.preconditioning == "covariance" and known("train.preconditioning"):
+            yield from _covariance(study, train, mistakes)
+        if train.draws == "antithetic" and train.samples % 2 and known("train.draws", "train.samples"):
+            yield _wrong(study, "train.samples", "antithetic draws are pairs: should be even", train.samples)
+        if trained and train.target == "posterior" and known("train.target"):
+            yield from _posterior(study, mistakes)
+
+
+def _ranges(study, mistakes: Mistakes) -> Iterator[InputError]:
+    """Ranges of noise begin below their ends, and networks are measured where they have been trained."""
+    known, document = mistakes.known, study.document
+    measured: list[tuple[str, Range]] = [("spectrum.times", document.spectrum.times)]
+    measured += [("dimension.times", document.dimension.times)] if document.dimension else []
+    measured += [("sampling.switches", document.sampling.switches)] if document.sampling else []
     for train in study.sections["train"].values():
         ranges = list(measured)
         if train:
-            if train.noise.stop > train.most_noise:
-                refuse(
-                    "train.noise.stop",
-                    f"the schedule {train.schedule} has noise variances up to {train.most_noise:.0f}",
-                    train.noise.stop,
-                )
-            ranges.append(("train.noise", train.noise))
-            if focus := train.noise.focus:
-                ranges.append(("train.noise.focus", focus))
-            if trained and train.preconditioning == "covariance":
-                _covariance(study, train, refuse)
-            if train.draws == "antithetic" and train.samples % 2:
-                refuse("train.samples", "antithetic draws are pairs: should be even", train.samples)
-            if trained and train.target == "posterior":
-                _posterior(study, refuse)
-        for key, one in ranges:
-            if one.start >= one.stop:
-                refuse(f"{key}.stop", f"should exceed start, {one.start!r}", one.stop)
-        if trained:
             noise = train.noise
-            for section, one in [one for one in ranges if one[0] != "train.noise"]:
-                for key, value in (("start", one.start), ("stop", one.stop)):
-                    if not noise.start <= value <= noise.stop:
-                        within = f"{noise.start!r} to {noise.stop!r}"
-                        refuse(f"{section}.{key}", f"should lie within the trained noise range, {within}", value)
+            if noise.stop > train.most_noise and known("train.schedule", "train.noise.stop"):
+                says = f"the schedule {train.schedule} has noise variances up to {train.most_noise:.0f}"
+                yield _wrong(study, "train.noise.stop", says, noise.stop)
+            ranges += [("train.noise", noise)] + ([("train.noise.focus", noise.focus)] if noise.focus else [])
+        wrong: set[str] = set()
+        for key, one in ranges:
+            if one.start >= one.stop and known(f"{key}.start", f"{key}.stop"):
+                wrong.add(key)
+                yield _wrong(study, f"{key}.stop", f"should exceed start, {one.start!r}", one.stop)
+        if not (train and study.trained_networks) or "train.noise" in wrong:
+            continue
+        for key, one in ranges:
+            for end, value in (("start", one.start), ("stop", one.stop)):
+                outside = not noise.start <= value <= noise.stop
+                if outside and key not in wrong and known(f"{key}.{end}", "train.noise.start", "train.noise.stop"):
+                    says = f"should lie within the trained noise range, {noise.start!r} to {noise.stop!r}"
+                    yield _wrong(study, f"{key}.{end}", says, value)
 
 
-def _dimensions(study) -> None:
+def _dimensions(study) -> Iterator[InputError]:
     """Every value of manifold_dim is another m: shares of one ambient_dim may come to the same, or to a number."""
     key = _of_axis(study, "manifold_dim")
     for d in study.axes["ambient_dim"]:
         taken: dict[int, float] = {}
         for value in study.axes["manifold_dim"]:
             if (other := taken.setdefault(latents(value, d), value)) != value:
-                raise InputError(
+                yield InputError(
                     file=study.path, key=key, value=value,
                     allowed=f"at ambient_dim {d} it is m = {latents(value, d)}, as {other!r} is: values should be "
                     "different m",
                 )  # fmt: skip
 
 
-def _fractions(study) -> None:
+def _fractions(study) -> Iterator[InputError]:
     """Every fraction of a component of a mixture is another dimension of it, as of `_dimensions`."""
     axes, sections = study.axes_of("manifold"), study.sections["manifold"]
     if all(FAMILIES[family].shares for family in study.axes["family"]):
@@ -163,7 +188,7 @@ def _fractions(study) -> None:
         for m, (values, manifold) in itertools.product(sorted(sizes), sections.items()):
             counts = manifold.counts(m, shares=False)
             if (other := taken.setdefault((m, values[:i], values[i + 1 :], counts), values[i])) != values[i]:
-                raise InputError(
+                yield InputError(
                     file=study.path, key=_of_axis(study, axis), value=values[i],
                     allowed=f"at manifold_dim {m} it gives components of dimensions {', '.join(map(str, counts))}, as "
                     f"{other!r} does: values should give different ones",
@@ -176,55 +201,53 @@ def _of_axis(study, axis: str) -> tuple[str, ...]:
     return ("blocks", study.block, axis) if axis in own else ("axes", axis)
 
 
-def _covariance(study, train, refuse) -> None:
+def _covariance(study, train, mistakes: Mistakes) -> Iterator[InputError]:
     """There are points enough for every direction that the data have."""
+    if not mistakes.known("data" if study.document.data else "axes.ambient_dim"):
+        return
     needed = max(study.dims)
     least = f"the preconditioning covariance needs as many points as dimensions, {needed}, at least"
-    if train.covariance_points < needed:
-        refuse("train.covariance_points", least, train.covariance_points)
+    if train.covariance_points < needed and mistakes.known("train.covariance_points"):
+        yield _wrong(study, "train.covariance_points", least, train.covariance_points)
     for section in ("manifold", "data"):
         for one in filter(None, study.sections[section].values()):
             if isinstance(one.dataset_size, int) and one.dataset_size < needed:
-                refuse(f"{section}.dataset_size", least, one.dataset_size)
+                yield _wrong(study, f"{section}.dataset_size", least, one.dataset_size)
 
 
-def _posterior(study, refuse) -> None:
+def _posterior(study, mistakes: Mistakes) -> Iterator[InputError]:
     """The law that networks are trained on is one whose posterior is known: that of fresh points of such a family."""
+    known, key = mistakes.known, "train.target"
     if study.document.data:
-        refuse("train.target", "the posterior of data from a file is not known: should be 'sample'", "posterior")
-    for name in study.axes["family"]:
+        yield _wrong(study, key, "the posterior of data from a file is not known: should be 'sample'", "posterior")
+        return
+    for name in study.axes["family"] if known("axes.family") else ():
         if FAMILIES[name].exact == "unknown":
-            refuse("train.target", f"the posterior of {name} is not known: should be 'sample'", "posterior")
+            yield _wrong(study, key, f"the posterior of {name} is not known: should be 'sample'", "posterior")
     if any(manifold.dataset_size is not None for manifold in study.sections["manifold"].values()):
-        refuse("train.target", "with a training set (manifold.dataset_size) it should be 'sample'", "posterior")
+        yield _wrong(study, key, "with a training set (manifold.dataset_size) it should be 'sample'", "posterior")
 
 
-def _scores_of_data(study) -> None:
+def _scores_of_data(study) -> Iterator[InputError]:
     """Whose law is not known has no exact score."""
     if EXACT in study.axes["network"]:
-        raise InputError(
-            file=study.path, key="axes.network", value=EXACT,
-            allowed="the law of data from a file is not known: should be gaussian, empirical or a network",
-        )  # fmt: skip
+        says = "the law of data from a file is not known: should be gaussian, empirical or a network"
+        yield _wrong(study, "axes.network", says, EXACT)
 
 
-def _points(study) -> None:
+def _points(study) -> Iterator[InputError]:
     """The file has the points and the classes that are asked for, and its levels are finer than the noise."""
     of = next(iter(study.sections["data"].values()))
     least = table(of, study.path.parent).least_time
-
-    def refuse(key: str, value: Any, allowed: str) -> NoReturn:
-        raise InputError(file=study.path, key=key, value=value, allowed=allowed)
-
     document = study.document
     measured = [("spectrum.times", document.spectrum.times)]
     measured += [("dimension.times", document.dimension.times)] if document.dimension else []
     for key, times in measured:
         if times.start < least:
-            refuse(
-                f"{key}.start", times.start,
+            yield _wrong(
+                study, f"{key}.start",
                 f"the values of {of.source} are quantised, and below t = step^2 / 12 = {least:.3g} spectra are those "
-                f"of the grid of levels: should be at least {least:.3g}",
+                f"of the grid of levels: should be at least {least:.3g}", times.start,
             )  # fmt: skip
     if document.dimension and document.spectrum.points_from == "held-out":
         asked = max(document.spectrum.points, document.dimension.points)
@@ -233,83 +256,99 @@ def _points(study) -> None:
     alike = study.axes | {"network": study.axes["network"][:1], "seed": study.axes["seed"][:SPLITS]}
     alike |= {axis: alike[axis][:1] for section in ("train", "fit") for axis in study.axes_of(section)}
     for cell in study.expand(alike):
-        found, label = cell.truth(), cell.data.label
-        here = f" of class {label}" if label != "all" else ""
-        if here and str(label) not in found.of.classes:
-            classes = some(found.of.classes) or "none, as there are no labels"
-            refuse("axes.class" if "class" in study.axes else "data.label", label, f"classes are {classes}")
-        parts = {name: len(rows) for name, rows in found.parts.items()}
-        if parts["training"] < 2:
-            refuse("data.held_out", cell.data.held_out, f"leaves {parts['training']} points{here} to train on")
-        if len(set(found.of.same[found.parts["training"]])) < 2:
-            refuse(
-                "data.held_out", cell.data.held_out, f"leaves one point{here} to train on, {parts['training']} times"
-            )
-        if parts[found.measured] < asked:
-            refuse(
-                "spectrum.points" if asked == document.spectrum.points else "dimension.points", asked,
-                f"the {found.measured} part has {parts[found.measured]} points{here} in seed {cell['seed']}",
-            )  # fmt: skip
-        size = cell.data.dataset_size
-        if isinstance(size, int) and size > parts["training"]:
-            key = "axes.dataset_size" if "dataset_size" in study.axes else "data.dataset_size"
-            refuse(key, size, f"the training part has {parts['training']} points{here} in seed {cell['seed']}")
-        if document.dimension and document.dimension.of_data and document.dimension.data_points > parts["training"]:
-            refuse(
-                "dimension.data_points", document.dimension.data_points,
-                f"the training part has {parts['training']} points{here} in seed {cell['seed']}",
-            )  # fmt: skip
+        yield from _points_of_cell(study, cell, asked)
 
 
-def _geometry(study) -> None:
-    """Over all manifolds of the study; those of other networks and seeds, and of other curvatures but 0, are alike."""
+def _points_of_cell(study, cell, asked: int) -> Iterator[InputError]:
+    """Likewise, of one cell. asked: points to be measured."""
+    found, label, document = cell.truth(), cell.data.label, study.document
+    here = f" of class {label}" if label != "all" else ""
+    if here and str(label) not in found.of.classes:
+        classes = some(found.of.classes) or "none, as there are no labels"
+        yield _wrong(study, "axes.class" if "class" in study.axes else "data.label", f"classes are {classes}", label)
+        return
+    parts = {name: len(rows) for name, rows in found.parts.items()}
+    share = cell.data.held_out
+    if parts["training"] < 2:
+        yield _wrong(study, "data.held_out", f"leaves {parts['training']} points{here} to train on", share)
+    elif len(set(found.of.same[found.parts["training"]])) < 2:
+        says = f"leaves one point{here} to train on, {parts['training']} times"
+        yield _wrong(study, "data.held_out", says, share)
+    if parts[found.measured] < asked:
+        key = "spectrum.points" if asked == document.spectrum.points else "dimension.points"
+        says = f"the {found.measured} part has {parts[found.measured]} points{here} in seed {cell['seed']}"
+        yield _wrong(study, key, says, asked)
+    size, says = (
+        cell.data.dataset_size,
+        f"the training part has {parts['training']} points{here} in seed {cell['seed']}",
+    )
+    if isinstance(size, int) and size > parts["training"]:
+        yield _wrong(study, "axes.dataset_size" if "dataset_size" in study.axes else "data.dataset_size", says, size)
+    if document.dimension and document.dimension.of_data and document.dimension.data_points > parts["training"]:
+        yield _wrong(study, "dimension.data_points", says, document.dimension.data_points)
+
+
+def _geometry(study, mistakes: Mistakes) -> Iterator[InputError]:
+    """Over all manifolds of the study; those of other networks and seeds, and of other curvatures but 0, are alike.
+
+    Where a key of the manifold is not known, what axes allow is judged all the same.
+    """
+    if not mistakes.known(*(f"axes.{axis}" for axis in ("family", "ambient_dim", "manifold_dim", "curvature"))):
+        return
     curvatures = {bool(c): c for c in study.axes["curvature"]}.values()
     alike = study.axes | {"network": study.axes["network"][:1], "seed": study.axes["seed"][:1]}
     alike |= {"curvature": tuple(curvatures)}
     alike |= {axis: alike[axis][:1] for section in ("train", "fit") for axis in study.axes_of(section)}
     for cell in study.expand(alike):
-        name, d, c = (cell[axis] for axis in ("family", "ambient_dim", "curvature"))
-        family, groups, settings = FAMILIES[name], cell.groups, cell.settings
-        if not family.shares and cell.spectrum.sampling == "reverse":
-            raise InputError(
-                file=study.path, key="spectrum.sampling", value="reverse",
-                allowed=f"the component at the end of a trajectory is not known in the family {name}: should be "
-                "'forward'",
+        yield from _scores_of_family(study, cell, mistakes)
+        if mistakes.known("manifold.groups.fraction"):
+            for one in _manifold(study, cell):
+                if mistakes.known("manifold") or not dotted(one.key).startswith("manifold"):
+                    yield one
+
+
+def _scores_of_family(study, cell, mistakes: Mistakes) -> Iterator[InputError]:
+    """What is measured of a family is known of it."""
+    name = cell["family"]
+    family = FAMILIES[name]
+    if not family.shares and cell.spectrum.sampling == "reverse" and mistakes.known("spectrum.sampling"):
+        says = f"the component at the end of a trajectory is not known in the family {name}: should be 'forward'"
+        yield _wrong(study, "spectrum.sampling", says, "reverse")
+    if family.exact == "unknown" and (closed := set(UNTRAINED) & set(study.axes["network"])):
+        yield _wrong(study, "axes.network", f"the score of {name} is not known", min(closed))
+    if cell.sampling and not family.nearest:
+        near = ", ".join(one for one in FAMILIES if FAMILIES[one].nearest)
+        says = f"the distance from its manifold is not known: should be one of {near}"
+        yield _wrong(study, "axes.family", says, name, f"{brief(name)} is not allowed with the section sampling")
+
+
+def _manifold(study, cell) -> Iterator[InputError]:
+    """The manifold of a cell can be made."""
+    name, family, groups = cell["family"], FAMILIES[cell["family"]], cell.groups
+    fractions = [group.fraction for group in cell.of_family.groups]
+    total = math.fsum(fractions)
+    if family.shares and abs(total - 1) > 1e-9:
+        says = f"fractions sum to {total:g}, not allowed"
+        yield _wrong(study, "manifold.groups", "should sum to 1", fractions, says)
+        return
+    if not family.shares and max(fractions) != 1:
+        says = f"the largest fraction is {max(fractions):g}, not allowed"
+        allowed = "should be 1, the component of dimension manifold_dim"
+        yield _wrong(study, "manifold.groups", allowed, fractions, says)
+    counts = [group.count for group in groups]
+    if 0 in counts:
+        k = counts.index(0)
+        yield InputError(
+            file=study.path, key=("manifold", "groups", k, "fraction"), value=fractions[k],
+            allowed=f"gives no latent at manifold_dim {cell['manifold_dim']}",
+        )  # fmt: skip
+        return
+    for wrong in refusals(name, cell["ambient_dim"], groups, cell["curvature"], cell.settings):
+        key = (wrong.key,) if isinstance(wrong.key, str) else wrong.key
+        if key == ("ambient_dim",):
+            yield InputError(
+                file=study.path, key=_of_axis(study, "manifold_dim"), value=cell["manifold_dim"],
+                allowed=f"{wrong.allowed} of axes.ambient_dim, which has {cell['ambient_dim']}",
             )  # fmt: skip
-        if family.exact == "unknown" and (closed := set(UNTRAINED) & set(study.axes["network"])):
-            raise InputError(
-                file=study.path, key="axes.network", value=min(closed), allowed=f"the score of {name} is not known"
-            )
-        if cell.sampling and not family.nearest:
-            near = ", ".join(one for one in FAMILIES if FAMILIES[one].nearest)
-            raise InputError(
-                f"{brief(name)} is not allowed with the section sampling", file=study.path, key="axes.family",
-                value=name, allowed=f"the distance from its manifold is not known: should be one of {near}",
-            )  # fmt: skip
-        fractions = [group.fraction for group in cell.of_family.groups]
-        total = math.fsum(fractions)
-        if family.shares and abs(total - 1) > 1e-9:
-            raise InputError(
-                f"fractions sum to {total:g}, not allowed", file=study.path, key="manifold.groups", value=fractions,
-                allowed="should sum to 1",
-            )  # fmt: skip
-        if not family.shares and max(fractions) != 1:
-            raise InputError(
-                f"the largest fraction is {max(fractions):g}, not allowed", file=study.path, key="manifold.groups",
-                value=fractions, allowed="should be 1, the component of dimension manifold_dim",
-            )  # fmt: skip
-        counts = [group.count for group in groups]
-        if 0 in counts:
-            k = counts.index(0)
-            raise InputError(
-                file=study.path, key=("manifold", "groups", k, "fraction"), value=fractions[k],
-                allowed=f"gives no latent at manifold_dim {cell['manifold_dim']}",
-            )  # fmt: skip
-        if wrong := refusal(name, d, groups, c, settings):
-            key = (wrong.key,) if isinstance(wrong.key, str) else wrong.key
-            if key == ("ambient_dim",):
-                raise InputError(
-                    file=study.path, key="axes.manifold_dim", value=cell["manifold_dim"],
-                    allowed=f"{wrong.allowed} of axes.ambient_dim, which has {d}",
-                )  # fmt: skip
-            raise wrong.at(("axes" if key[0] in AXES else "manifold", *key), study.path)
+        else:
+            yield wrong.at(_of_axis(study, key[0]) if key[0] in AXES else ("manifold", *key), study.path)

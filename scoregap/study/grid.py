@@ -19,33 +19,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scoregap import InputError, brief
+from scoregap import InputError, brief, refuse, some
 from scoregap.data import FAMILIES, Group
 from scoregap.models import Declared
 from scoregap.scores import EXACT, MODEL, REFERENCES, kind
+from scoregap.study.axes import resolve
 from scoregap.study.checks import check_study
-from scoregap.study.schema import (
-    AXES,
-    DATA_AXES,
-    SECTIONS,
-    SHORT,
-    Compare,
-    Data,
-    Dimension,
-    Document,
-    Fit,
-    Manifold,
-    Sampling,
-    Spectrum,
-    Train,
-    code_of,
-    latents,
-    read_document,
-    resolve,
-    some,
-    table,
-)
+from scoregap.study.data import Data, Manifold, table
+from scoregap.study.measurement import Compare, Dimension, Fit, Sampling, Spectrum
+from scoregap.study.reading import read_document
+from scoregap.study.schema import AXES, DATA_AXES, SECTIONS, SHORT, Document, code_of, latents
 from scoregap.study.stages import STAGES
+from scoregap.study.training import Train
 
 LATER = (
     "target",
@@ -602,6 +587,8 @@ def load(path: Path | str, run: bool = True) -> Study:
     if not isinstance(path, str | Path) or not str(path) or "\0" in str(path):
         raise InputError(key="path", value=path, allowed="should be the path of a study file")
     path = Path(path)
-    study = Study(path, *read_document(path, run))
-    check_study(study, run)
+    found = read_document(path, run)
+    study = Study(path, found.document, found.axes, found.blocks)
+    check_study(study, run, found.mistakes)
+    refuse(found.mistakes)
     return study

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from scoregap.study.data import ALL
 from scoregap.study.schema import (
-    ALL,
     AXES,
     DATA_AXES,
     MOST_SEEDS,

@@ -15,21 +15,45 @@ from typing import Any
 
 import yaml
 
-from scoregap import InputError, brief
+from scoregap import InputError, brief, refuse
 from scoregap.store.opening import lacks_resources, read_bytes
 
 MOST_BYTES = 2**20
 MOST_VALUES = 100_000
 DEEPEST = 30
 MOST_DIGITS = 400  # float64 has none of more before the point
+MOST_TABS = 20  # lines that are told
+SPACES = "lines are indented by spaces"
+REASONS = {  # words of the parser -> what usually makes it say so
+    "could not find expected ':'": ": after a key come a colon and a space",
+    "mapping values are not allowed here": ": a second colon in the line, or an indentation other than above",
+    "expected <block end>": ": it is indented otherwise than those beside it",
+    "expected ',' or": ": a bracket is not closed, or a comma is missing",
+    "cannot start any token": ": it should be in quotes",
+}
 NUMBERS = {f"tag:yaml.org,2002:{name}" for name in ("int", "float")}
 
 
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file, as `yaml.safe_load` has it; a key may be written once. Raises InputError, and
-    OSError where the machine has no more to give."""
+def read_yaml(path: Path, mistakes: list[InputError] | None = None) -> Any:
+    """The content of a YAML file, as `yaml.safe_load` has it; a key may be written once.
+
+    mistakes: where what is wrong is added that leaves the rest as it is; without, it is raised. Raises InputError, and
+    OSError where the machine has no more to give.
+    """
+    text, found = "", []
     try:
-        return yaml.load(read_bytes(path, MOST_BYTES).decode("utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        text = read_bytes(path, MOST_BYTES).decode("utf-8")
+        loader = _Loader(text)
+        try:
+            content = loader.get_single_data()
+        finally:
+            found = [_line(path, mark, problem, allowed) for mark, problem, allowed in loader.misleading]
+            loader.dispose()
+        if mistakes is None:
+            refuse(found)
+        else:
+            mistakes += found
+        return content
     except OSError as error:
         if lacks_resources(error):
             raise
@@ -41,9 +65,31 @@ def read_yaml(path: Path) -> Any:
             f"{error} is not allowed", file=path, key=f"line {error.line}", allowed=error.allowed
         ) from None
     except yaml.YAMLError as error:
-        place, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        where = f"line {place.line + 1}" if place else ""
-        raise InputError("is not YAML", file=path, key=where, allowed=problem or " ".join(str(error).split())) from None
+        refuse([*found, *(_tabs(path, text, error) or [_not_yaml(path, error)])])
+
+
+def _line(path: Path, mark: yaml.Mark | None, problem: str, allowed: str = "") -> InputError:
+    return InputError(problem, file=path, key=f"line {mark.line + 1}" if mark else "line", allowed=allowed)
+
+
+def _not_yaml(path: Path, error: yaml.YAMLError) -> InputError:
+    """What the parser says, in what it was at, and what is usually the reason."""
+    place, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    says = getattr(error, "problem", None) or " ".join(str(error).split())
+    if began and place and began.line != place.line:
+        says += f", in what begins in line {began.line + 1}"
+    reason = next((reason for words, reason in REASONS.items() if words in says), "")
+    return InputError("is not YAML", file=path, key=f"line {place.line + 1}" if place else "", allowed=says + reason)
+
+
+def _tabs(path: Path, text: str, error: yaml.YAMLError) -> list[InputError]:
+    """The lines that begin with tabs, if that is why a file is not YAML."""
+    if "\\t" not in str(error):
+        return []
+    found = [i for i, line in enumerate(text.splitlines()) if re.match(r"[ ]*\t", line)]
+    return [
+        InputError("a tab is not allowed", file=path, key=f"line {i + 1}", allowed=SPACES) for i in found[:MOST_TABS]
+    ]
 
 
 class _RefusedError(Exception):
@@ -67,6 +113,7 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, stream: str):
         super().__init__(stream)
         self.count = self.depth = 0
+        self.misleading: list[tuple[yaml.Mark, str, str]] = []  # where, what is wrong, what is allowed
         self.sizes: dict[yaml.Node, int] = {}  # values of the nodes that are complete, with what aliases repeat
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -106,11 +153,8 @@ class _Loader(yaml.SafeLoader):
                 problem=f"{brief(node.value)} is no {kind}", problem_mark=node.start_mark
             ) from None
         if node.tag in NUMBERS and (base := _base(node)) != 10:
-            what, allowed = (
-                f"{node.value} (YAML's {value!r}, in base {base})",
-                f"should be {value!r}, or a text in quotes",
-            )
-            raise _RefusedError(what, node.start_mark, allowed)
+            what = f"{node.value} (YAML's {value!r}, in base {base}) is not allowed"
+            self.misleading.append((node.start_mark, what, f"should be {value!r}, or a text in quotes"))
         return value + 0.0 if isinstance(value, float) else value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -123,7 +167,6 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, (list, dict, set)):
                 raise yaml.MarkedYAMLError(problem="a list or a mapping is no key", problem_mark=key_node.start_mark)
             if key in seen:
-                problem = f"key {brief(key)} is written twice"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+                self.misleading.append((key_node.start_mark, f"key {brief(key)} is written twice", "it should be once"))
             seen.add(key)
         return super().construct_mapping(node, deep)

@@ -11,7 +11,7 @@ from scoregap.analysis.intervals import interval
 from scoregap.analysis.verdicts import Seeds
 from scoregap.laws import draws
 from scoregap.study import load
-from scoregap.study.schema import Margins
+from scoregap.study.measurement import Margins
 from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED
 
 MARGINS = Margins(t_open=0.15, t_max=0.05, t_close=0.15, t_consolidation=0.1)

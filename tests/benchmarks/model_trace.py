@@ -17,7 +17,7 @@ import torch
 
 from scoregap.models import Declared
 from scoregap.scores.model import Model
-from scoregap.study.schema import Declaration
+from scoregap.study.training import Declaration
 
 D, PROBES = 3072, 16
 

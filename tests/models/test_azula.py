@@ -16,7 +16,7 @@ from scoregap import InputError
 from scoregap.models import Declared
 from scoregap.models.azula import load
 from scoregap.scores.model import Model
-from scoregap.study.schema import Declaration
+from scoregap.study.training import Declaration
 
 T = np.geomspace(1e-4, 1e4, 50)
 

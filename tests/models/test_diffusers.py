@@ -12,7 +12,7 @@ from scoregap.models import Declared, schedules
 from scoregap.models import diffusers as ours
 from scoregap.models.base import Loaded
 from scoregap.scores.model import Model
-from scoregap.study.schema import Declaration
+from scoregap.study.training import Declaration
 
 REASON = "diffusers is not installed: pip install 'scoregap[models]'"
 UNET = {"_class_name": "UNet2DModel", "sample_size": 8, "in_channels": 1, "out_channels": 1}

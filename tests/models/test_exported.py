@@ -9,7 +9,7 @@ from torch import nn
 from scoregap import InputError
 from scoregap.models import Declared
 from scoregap.scores.model import Model
-from scoregap.study.schema import Declaration
+from scoregap.study.training import Declaration
 
 T = np.geomspace(1e-3, 30.0, 9)
 

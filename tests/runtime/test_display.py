@@ -101,6 +101,13 @@ def test_bars_count_stages_and_follow_trainings(bars, tmp_path):
     assert lines[0].split() == ["train", "━" * 15, "1/2", "1", "failed"]
 
 
+def test_who_was_stopped_is_not_counted_as_failed(bars, tmp_path, capsys):
+    feed(bars, START, events.STOPPED.line(), FAILURE)
+    assert drawn(bars)[0].split() == ["train", "0/2", "2", "stopped"]
+    feed(display.Lines(tmp_path), START, events.STOPPED.line(), FAILURE, GROUP)
+    assert capsys.readouterr().out == "  stopping\n"
+
+
 def test_errors_stand_above_the_bars(bars):
     with bars:
         feed(bars, START, FAILURE)

@@ -4,7 +4,7 @@ import pytest
 from told import FAILURE, GROUP, START, SUCCESS
 
 from scoregap.runtime import events
-from scoregap.runtime.events import Event, Events
+from scoregap.runtime.events import STOPPED, Event, Events
 
 
 def after(*texts):
@@ -39,6 +39,18 @@ def test_a_failed_job_that_is_tried_again_is_running():
     assert len(found.failures()) == 1  # until it has finished
     found.add(Event(event="job_finished", job=2))
     assert found.failures() == []
+
+
+@pytest.mark.parametrize("failure", [FAILURE, GROUP])
+def test_who_ends_after_a_stop_has_not_failed(failure):
+    found = after(START, STOPPED.line())
+    assert found.stopped
+    assert found.counts("stopped") == {"train": 2}
+    found = after(START, STOPPED.line(), failure, SUCCESS)
+    assert found.counts("failed") == {}
+    assert found.failures() == []
+    assert found.counts("done") == {"train": 1}
+    assert after(START, FAILURE, STOPPED.line()).counts("failed") == {"train": 1}  # before it
 
 
 def test_jobs_of_a_group_fail_too():

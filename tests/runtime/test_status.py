@@ -16,6 +16,7 @@ from told import FAILURE
 
 from scoregap import InputError, variables
 from scoregap.runtime import locking, progress, receipts, status
+from scoregap.runtime.events import STOPPED
 from scoregap.store.jobs import job_path
 from scoregap.store.weights import write_weights
 from scoregap.study import load
@@ -165,7 +166,7 @@ def test_a_failure_is_told_with_its_log_and_what_that_says(study, folder):
     log.write_text("Traceback (most recent call last):\n  File\nMemoryError: of everything\n")
     assert status.render(look(study, folder)).endswith("    MemoryError: of everything")
     log.write_text("Traceback (most recent call last):\n  File\nKeyboardInterrupt\n")  # stopped, not failed
-    assert counts(look(study, folder), "train") == {"done": 2, "waiting": 2}
+    assert counts(look(study, folder), "train") == {"done": 2, "stopped": 2}
     log.write_text("x" * status.TAIL + "\nscoregap: the end\n")
     assert status.render(look(study, folder)).endswith("scoregap: the end")
 
@@ -179,7 +180,11 @@ def test_a_job_that_was_killed_is_known_from_what_snakemake_said(study, folder):
     assert attempt == ("failed", log, "ended without a message, perhaps killed or out of memory, last line: step 3/40")
     log.write_text("Traceback (most recent call last):\n  File\nKeyboardInterrupt\n")
     os.utime(log, (1000, 1000))
-    assert look(study, folder).begun == []  # stopped, not failed
+    assert [one for _, _, one in look(study, folder).begun] == [("stopped", log, "")]
+    for says in ("stopped", "stopped after step 32 of 40; the next run goes on from there"):
+        log.write_text(f"step 3/40\n{says}\n")
+        os.utime(log, (1000, 1000))
+        assert [one for _, _, one in look(study, folder).begun] == [("stopped", log, says)]
     log.write_text("step 3/40\n")
     os.utime(log, (1000, 1000))
     assert len(look(study, folder).begun) == 1
@@ -195,6 +200,31 @@ def test_a_job_that_was_killed_is_known_from_what_snakemake_said(study, folder):
     assert attempt.says == "ended without a message, perhaps killed or out of memory"
     make(folder, job, "train")
     assert look(study, folder).begun == []
+
+
+@pytest.mark.parametrize("stage", ["train", "spectrum", "fit"])
+def test_a_run_that_was_stopped_says_so(study, folder, stage):
+    """Whatever became of its jobs: they said so, or were killed, or Snakemake said that they failed."""
+    job = trained(study)
+    begun = FAILURE.replace("arcs-0.5-gated-8", job.id).replace("train", stage)
+    start = f'{{"event":"job_info","job":2,"rule":"{stage}","logs":["logs/{stage}/{job.id}.log"]}}\n'
+    for text, record in (
+        ("stopped after step 3 of 40; ...\n", start + STOPPED.line()),
+        ("step 3/40\n", start + STOPPED.line()),
+        ("", start + STOPPED.line() + "\n" + begun),
+        ("Traceback (most recent call last):\nKeyboardInterrupt\n", start + begun),
+    ):
+        say(folder, f"{stage}/{job.id}", text, date=1000)
+        say(folder, "events.jsonl", record, date=2000)
+        report = look(study, folder)
+        assert counts(report, stage)["stopped"] == 2, text
+        assert counts(report, "cells") == {"stopped": 2, "waiting": 10}
+        assert report.stopped == (STOPPED.line() in record)
+        assert f"\nstopped\n  {stage} {job.id}\n" in status.render(report)
+        assert "perhaps killed" not in status.render(report)
+    assert "no run is going on; " in status.render(look(study, folder))
+    say(folder, "events.jsonl", STOPPED.line(), date=2000)
+    assert "no run is going on, the last was stopped; " in status.render(look(study, folder))
 
 
 def test_what_runs_is_known_by_the_lock_and_the_logs_since(study, folder):

@@ -15,6 +15,7 @@ from tiny import edited
 from scoregap import InputError
 from scoregap.runtime import receipts, workflow
 from scoregap.runtime.events import Events
+from scoregap.runtime.finding import find
 from scoregap.store.jobs import job_path
 from scoregap.store.results import mark
 from scoregap.store.weights import write_weights
@@ -91,13 +92,6 @@ def test_a_refusal_names_the_option_the_value_and_what_is_allowed(tiny, tmp_path
     assert (caught.value.key, caught.value.value) == (key, value)
     assert allowed in caught.value.allowed
     assert str(caught.value).startswith(f"{key}: {str(value)!r} is not allowed: ")  # a path as a whole
-
-
-def test_a_study_that_is_not_known_is_named(tmp_path):
-    with pytest.raises(InputError) as caught:
-        workflow.find("quikstart")
-    assert (caught.value.key, caught.value.value) == ("study", "quikstart")
-    assert str(caught.value).startswith("study: 'quikstart' is not known: allowed are accuracy_curved, ")
 
 
 def everything(folder):
@@ -201,22 +195,10 @@ def test_what_is_at_the_path_of_a_study_is_said(tmp_path, kind):
     SPECIAL[kind](path)
     says = {"link to a folder": "folder", "empty device": "device", "endless device": "device"}.get(kind, kind)
     with at_once(), pytest.raises(InputError, match=rf"^study: '.*there' is a {says}: allowed are .* of a YAML file$"):
-        workflow.find(str(path))
+        find(str(path))
     with at_once(), pytest.raises(InputError, match=r"^--profile: ") as caught:
         workflow.check(load(edited(tmp_path)), tmp_path / "results", None, path)
     assert says == "folder" or f"is a {says}: should be a folder with a config.yaml" in str(caught.value)
-
-
-def test_a_file_of_another_name_is_no_study(tmp_path):
-    (tmp_path / "notes.txt").write_text("study: tiny")
-    (tmp_path / "link").symlink_to("nowhere")
-    for name, says in (
-        ("notes.txt", "a file whose name does not end in .yaml"),
-        ("link", "a link to nothing"),
-        ("x", "not"),
-    ):
-        with pytest.raises(InputError, match=rf"^study: '.*{name}' is {says}"):
-            workflow.find(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES])

@@ -10,7 +10,7 @@ from scoregap.scores import Source, base
 from scoregap.scores.base import HasProducts, Score
 from scoregap.scores.differences import Differences
 from scoregap.scores.network import Network, ensemble
-from scoregap.study.schema import Noise, Train
+from scoregap.study.training import Noise, Train
 
 D = 6
 ARCS = data.manifold("arcs", D, [(1, 1.0), (2, 0.3)], curvature=0.5, seed=1)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from scoregap.scores.network import Network, by_level, ensemble, member
-from scoregap.study.schema import Noise, Train
+from scoregap.study.training import Noise, Train
 
 D = 6
 TRAIN = Train(steps=1, levels=1, samples=1, depth=1, noise=Noise(start=1e-3, stop=1e2))

@@ -14,7 +14,8 @@ from scoregap.measure import distances
 from scoregap.stages import cube, fit, sample, spectrum
 from scoregap.store.weights import read_weights, write_weights
 from scoregap.study import load
-from scoregap.study.schema import Sampling, Times
+from scoregap.study.measurement import Sampling
+from scoregap.study.values import Times
 from scoregap.trained import Trained
 
 SETTINGS = Sampling(switches=Times(start=1e-4, stop=100.0, count=25), points=100, ratio=1.2)

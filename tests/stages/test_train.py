@@ -1,6 +1,7 @@
 """The train stage: what it writes, what it keeps, and what it does when a member diverges."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -384,6 +385,68 @@ def test_a_stopped_job_goes_on_to_the_same_bits(tmp_path, monkeypatch, capsys, s
     assert f"resumed after step {32 * saves}" in capsys.readouterr().err
     assert same(out, whole)
     assert not (tmp_path / "w.safetensors.checkpoint").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_keeps_the_state_at_once_and_costs_no_bit(tmp_path, monkeypatch, capsys, number):
+    study = edited(tmp_path, ("steps: 40", "steps: 70"))
+    job, whole, out = job_of(study), tmp_path / "whole.safetensors", tmp_path / "w.safetensors"
+    train.run(study, job.id, whole)
+    told = train.append
+
+    def asking(path, record):
+        told(path, record)
+        if record["step"] > 32:
+            os.kill(os.getpid(), number)  # in the middle of a block
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "append", asking)
+        with pytest.raises(KeyboardInterrupt, match="after step 64 of 70; the next run goes on from there"):
+            train.run(study, job.id, out)
+    assert not out.exists()
+    capsys.readouterr()
+    train.run(study, job.id, out)
+    assert "resumed after step 64" in capsys.readouterr().err
+    assert same(out, whole)
+
+
+def test_a_stop_in_the_last_steps_lets_a_job_end(tmp_path, monkeypatch):
+    study, out = edited(tmp_path), tmp_path / "w.safetensors"
+    told = train.append
+
+    def asking(path, record):
+        told(path, record)
+        if record["step"] == 40:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(train, "append", asking)
+    train.run(study, job_of(study).id, out)
+    assert out.exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_stop_between_the_trainings_of_a_job_keeps_the_first(tmp_path, monkeypatch, capsys):
+    """A study with a new seed has two: of what was begun, and of what is new."""
+    study = edited(tmp_path, ("steps: 40", "steps: 70"))
+    job, out = job_of(study), tmp_path / "w.safetensors"
+    with power_cut(monkeypatch, 1):
+        train.run(study, job.id, out)
+    grown = edited(tmp_path, ("steps: 40", "steps: 70"), ("seed: 2", "seed: 3"))
+    job, told = job_of(grown), train.append
+
+    def asking(path, record):
+        told(path, record)
+        if record["step"] == 70:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "append", asking)
+        with pytest.raises(KeyboardInterrupt, match="between its trainings"):
+            train.run(grown, job.id, out)
+    train.run(grown, job.id, out)
+    assert "resumed" not in capsys.readouterr().err.split("resumed after step 32")[-1]
+    train.run(grown, job.id, tmp_path / "whole.safetensors")
+    assert same(out, tmp_path / "whole.safetensors")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Studies with data from a file: what they may say, and what identifies their cells."""
+"""What the data of a study are: of a file, what they may say, and what identifies their cells; of a family, groups."""
 
 import json
 import re
@@ -7,12 +7,15 @@ import jsonschema
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from own_data import OWN, points, written
 from tiny import TINY, edited
 
 from scoregap import InputError
 from scoregap.data.points import Points
 from scoregap.study import json_schema, load
+from scoregap.study.data import Group, Manifold
 from scoregap.study.schema import AXES, DATA_AXES
 
 CLASSES = ("  seed: 2", "  dataset_size: [20, fresh]\n  class: [all, 2]\n  seed: 2")
@@ -176,7 +179,10 @@ MISTAKES = {
     ),
     "no file": (("points.npy", "nothing.npy"), "cannot be read: No such file or directory"),
     "another kind": (("points.npy", "points.csv"), "data.source: 'points.csv' is not allowed: should be PATH.npy"),
-    "unknown key": (("held_out: 0.2", "heldout: 0.2"), "data.heldout: unknown key: allowed are source, range"),
+    "unknown key": (
+        ("held_out: 0.2", "heldout: 0.2"),
+        "data.heldout: unknown key: did you mean held_out? allowed",
+    ),
     "all held out": (("held_out: 0.2", "held_out: 1.0"), "data.held_out: 1.0 is not allowed: should be less than 1"),
     "a range reversed": (
         ("held_out: 0.2", "range: [1, -1], full_scale: [-99, 99]"),
@@ -264,7 +270,7 @@ def test_families_have_no_axes_of_data(tmp_path):
             r"^.*?\n(?=\w|$)", "", TINY[TINY.index(f"{section}:") :], flags=re.S
         )
         (tmp_path / "without.yaml").write_text(text)
-        with pytest.raises(InputError, match=rf"{section}: is missing$"):
+        with pytest.raises(InputError, match=rf"{section}: is missing: "):
             load(tmp_path / "without.yaml")
 
 
@@ -324,3 +330,11 @@ def test_the_json_schema_knows_both_kinds(tmp_path):
         del without["axes"][axis]
         assert list(check.iter_errors(without)), axis
     assert json.dumps(json_schema.build())
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(1, 60))
+def test_counts_sum_to_the_manifold_dimension_and_follow_the_fractions(weights, m):
+    groups = [Group(fraction=w / sum(weights), std=1.0) for w in weights]
+    counts = Manifold(groups=groups).counts(m)
+    assert sum(counts) == m
+    assert all(abs(count - m * group.fraction) < 1 + 1e-9 for count, group in zip(counts, groups, strict=True))

@@ -1,0 +1,144 @@
+"""A study file, read and each of its values checked on its own.
+
+study.yaml -> Document (typed sections) and axis values; all mistakes, each a line of file, key, value, allowed
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scoregap import InputError, refuse, some
+from scoregap.models import Declared
+from scoregap.networks import is_name
+from scoregap.scores import KINDS
+from scoregap.spelling import asks, meant
+from scoregap.study.axes import STAND_INS as OF_AXES
+from scoregap.study.axes import axis_values
+from scoregap.study.data import table
+from scoregap.study.mending import STAND_INS, Mistakes, mended, section_of
+from scoregap.study.schema import AXES, DATA_AXES, Document, admit
+from scoregap.study.yaml_file import read_yaml
+
+WITHOUT = {  # sections of a study of families
+    "manifold": "a study says what the data are: manifold, or data for those of a file",
+    "compare": "it is needed beside manifold: margins of agreement with theory",
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a study file says, and what is wrong with it; where something is, something else may stand there."""
+
+    document: Document
+    axes: dict[str, tuple]
+    blocks: dict[str, dict[str, tuple]]
+    mistakes: Mistakes
+
+
+def read_document(path: Path, run: bool = True) -> Draft:
+    """The document of a study file, the values of its axes and those of its blocks, each checked on its own.
+
+    run: as for `load`. Raises InputError for a file that is no YAML, or no mapping.
+    """
+    mistakes = Mistakes()
+    content = read_yaml(path, mistakes)
+    if not isinstance(content, dict):
+        keys = some(Document.model_fields)
+        mistakes.append(InputError("is not a study", file=path, allowed=f"allowed is a mapping with {keys}"))
+        refuse(mistakes)
+    document: Document = mended(path, "", Document, content, mistakes)
+    document, needed = _of_its_kind(path, document, mistakes)
+    axes = axis_values(path, document, "axes", document.axes, mistakes)
+    _complete(path, axes, needed, mistakes)
+    blocks: dict[str, dict[str, tuple]] = {}
+    for name, own in document.blocks.items():
+        for axis in own:
+            if axis not in axes and mistakes.known(f"axes.{axis}"):
+                allowed = f"{asks(meant(axis, axes))}allowed are {some(axes)}"
+                mistakes.append(InputError("unknown axis", file=path, key=("blocks", name, axis), allowed=allowed))
+        known = {axis: values for axis, values in own.items() if axis in axes}
+        blocks[name] = axis_values(path, document, f"blocks.{name}", known, mistakes)
+    _admit_scores(path, document, run, mistakes)
+    for where, found in (("axes", axes), *((f"blocks.{name}", own) for name, own in blocks.items())):
+        _admit_code(path, where, found, document.trusted, run, mistakes)
+    return Draft(_looked_up(path, document, run, mistakes), axes, blocks, mistakes)
+
+
+def _of_its_kind(path: Path, document: Document, mistakes: Mistakes) -> tuple[Document, tuple[str, ...]]:
+    """The document without what is of the other kind, families or data of its own; and the axes that it must have."""
+    changes: dict[str, Any] = {}
+    if document.data is None:
+        for key in ("manifold", "compare"):
+            if getattr(document, key) is None and mistakes.known(key):
+                mistakes.append(InputError("is missing", file=path, key=key, allowed=WITHOUT[key]))
+            if getattr(document, key) is None:
+                mistakes.nothing_known_of(key)
+                changes[key] = section_of(Document, key).model_validate(STAND_INS[key])
+        return document.model_copy(update=changes), AXES
+    for key in ("manifold", "sampling", "compare"):
+        if getattr(document, key) is not None:
+            mistakes.append(InputError(
+                "is not allowed", file=path, key=key, allowed="of data nothing is known to compare with: a study has "
+                f"either data or manifold and {key}" if key != "manifold" else "a study has either manifold or data",
+            ))  # fmt: skip
+            changes[key] = None
+    return document.model_copy(update=changes), DATA_AXES
+
+
+def _complete(path: Path, found: dict[str, tuple], needed: tuple[str, ...], mistakes: Mistakes) -> None:
+    """Add the axes that a study must have and this one lacks, with stand-ins; those that are missing are noted."""
+    for axis in needed:
+        if axis not in found:
+            if mistakes.known(f"axes.{axis}"):
+                says = f"needed are {', '.join(needed)}"
+                mistakes.append(InputError(f"key {axis!r} is missing", file=path, key="axes", allowed=says))
+            mistakes.nothing_known_of("axes", axis)
+            found[axis] = (OF_AXES[axis],)
+
+
+def _admit_code(path: Path, where: str, axes: dict[str, tuple], trusted: bool, run: bool, mistakes: Mistakes) -> None:
+    """Look for the code of other packages; its names are left out where it cannot be had. run: as for `load`."""
+    for axis in ("family", "network") if run else ("family",):
+        for name in axes.get(axis, ()):
+            try:
+                admit(path, f"{where}.{axis}", axis, name, trusted and run)
+            except InputError as error:
+                mistakes.append(error)
+                axes[axis] = tuple(one for one in axes[axis] if one != name)
+                mistakes.partly.add(axis)
+        if axis in axes and not axes[axis]:
+            axes[axis] = (OF_AXES[axis],)
+            mistakes.nothing_known_of("axes", axis)
+
+
+def _looked_up(path: Path, document: Document, run: bool, mistakes: Mistakes) -> Document:
+    """The document with what its file of data is. run: as for `load`; else what the study says of it is enough."""
+    own = document.data
+    if own is None or (not run and own.shape is not None):
+        return document
+    known: dict[str, Any] = {"shape": [1]}
+    if mistakes.known("data.source", "data.labels", "data.range", "data.full_scale"):
+        try:
+            found = table(own, path.parent)
+            known = {"sha256": found.sha256, "labels_sha256": found.labels_sha256 or None, "shape": list(found.shape)}
+        except InputError as error:
+            mistakes += [one.at(one.key, path) for one in error.mistakes]
+    if len(known) == 1:
+        mistakes.nothing_known_of("data")
+    for key, value in known.items():
+        if mistakes.known("data") and (written := getattr(own, key)) not in (None, value):
+            mistakes.append(InputError(
+                file=path, key=f"data.{key}", value=written, allowed=f"{own.source} has changed, or is another: it has "
+                f"{value}",
+            ))  # fmt: skip
+    return document.model_copy(update={"data": own.model_copy(update=known)})
+
+
+def _admit_scores(path: Path, document: Document, run: bool, mistakes: Mistakes) -> None:
+    """Look at the scores that a study declares, if it is to be run. Nothing of theirs is run here."""
+    for name, settings in document.scores.items():
+        if name in KINDS or is_name(name):
+            says = "it is the name of a score that is known already"
+            mistakes.append(InputError(file=path, key=("scores", name), value=name, allowed=says))
+        elif run and mistakes.known(f"scores.{name}"):
+            mistakes += Declared(path, name, settings).mistakes()
