@@ -181,3 +181,44 @@ def test_data_in_the_users_coordinates_are_the_points_and_their_mean(own):
     np.testing.assert_allclose(clean + data.mean, points()[0][rows[:, 0]])
     with pytest.raises(InputError, match="the held-out part has 24 points"):
         data.sample(np.random.default_rng(0), 25)
+
+
+BLOCKS = (
+    (", gated-8]", "]"), ("labels.npy", "names.npy"), ("count: 24", "count: 12"),
+    ("  seed: 2", "  class: [all]\n  dataset_size: [fresh]\n  seed: 1"),
+    ("train:\n", "blocks:\n  pets: {class: [cat, dog]}\n  few: {dataset_size: [20], seed: 2}\ntrain:\n"),
+)  # fmt: skip
+
+
+def test_data_may_have_blocks_and_classes_of_any_name(tmp_path):
+    """Every block has its own table, and what it says is of its cells."""
+    path = written(tmp_path, *BLOCKS)
+    names = np.array(["cat", "dog", "bird"])[points()[1]]
+    np.save(tmp_path / "names.npy", names)
+    run_stages(path, tmp_path / "results")
+    tree = scoregap.open(tmp_path / "results")
+    assert set(tree.children) == {"pets", "few"}
+    assert tree["pets"]["class"].values.tolist() == ["cat", "dog"]
+    for name in ("cat", "dog"):
+        assert (names[tree["pets"].to_dataset().point_row.sel({"class": name}).values.astype(int)] == name).all()
+    text = (tmp_path / "results" / "comparison.txt").read_text()
+    table = text.partition("\nblock pets\n")[0]  # the findings come after it
+    heads = [line for line in table.splitlines() if line.startswith("block ")]
+    assert heads == ["block pets, class cat", "block pets, class dog", "block few"]
+    for head, own in zip(heads, re.split("(?m)^block .*$", table)[1:], strict=True):
+        ds = tree[head.split()[1].rstrip(",")].to_dataset().sel(network="empirical")
+        ds = ds.sel({"class": head.split()[-1] if "class" in head else "all"})
+        assert f"{float(ds.trace.isel(time=4).mean()):.1f} [" in own
+    page = (tmp_path / "results" / "report.html").read_text()
+    assert "otherwise in the blocks pets, few" in page
+    assert re.search(r"· 1 seed ·", page)
+    assert "1 seeds" not in page
+
+
+def test_a_class_is_one_value_however_it_is_written(tmp_path):
+    path = written(tmp_path, UNTRAINED, ("  seed: 2", '  class: [1, "1"]\n  seed: 1'))
+    with pytest.raises(InputError, match=r"axes\.class: .* is not allowed twice"):
+        load(path)
+    path = written(tmp_path, UNTRAINED, ("  seed: 2", "  class: [all, cow]\n  seed: 1"))
+    with pytest.raises(InputError, match=r"axes\.class: 'cow' is not allowed: classes are 0, 1, 2"):
+        load(path)

@@ -205,17 +205,20 @@ def _invalid(error: ValidationError) -> InputError:
 
 def _from(source: str, folder: Path) -> str:
     """A source as a study in this folder has it; the names of data sets that come with packages stay."""
-    source = source.rstrip("/")  # of a folder, as shells complete it
-    if not re.search(r"\.(npy|npz|zarr)(:|$)", source) or (os.path.isabs(source) and folder != Path("/")):
-        return source
-    path, colon, key = source.partition(".npz:")
-    if folder == Path("/"):
-        return os.path.abspath(path) + colon + key
-    return os.path.relpath(path, folder) + colon + key
+    from scoregap.data.files import split
+
+    path, inner = split(source)
+    path = path.rstrip("/")  # of a folder, as shells complete it
+    colon = ":" if inner else ""
+    if Path(path).suffix not in (".npy", ".npz", ".zarr") or (os.path.isabs(path) and folder != Path("/")):
+        return path + colon + inner
+    return (os.path.abspath(path) if folder == Path("/") else os.path.relpath(path, folder)) + colon + inner
 
 
 def _stem(source: str) -> str:
-    return Path(source.partition(".npz:")[0]).name.partition(".")[0]
+    from scoregap.data.files import split
+
+    return Path(split(source)[0]).name.partition(".")[0]
 
 
 def _numbers(given: str, option: str, count: int) -> list[float] | None:

