@@ -208,7 +208,7 @@ def test_data_may_have_blocks_and_classes_of_any_name(tmp_path):
     for head, own in zip(heads, re.split("(?m)^block .*$", table)[1:], strict=True):
         ds = tree[head.split()[1].rstrip(",")].to_dataset().sel(network="empirical")
         ds = ds.sel({"class": head.split()[-1] if "class" in head else "all"})
-        assert f"{float(ds.trace.isel(time=4).mean()):.1f} [" in own
+        assert f"{float(ds.trace.isel(time=6).mean()):.1f} [" in own
     page = (tmp_path / "results" / "report.html").read_text()
     assert "otherwise in the blocks pets, few" in page
     assert re.search(r"· 1 seed ·", page)
