@@ -217,7 +217,9 @@ def measure(
             "MODULE:NAME, a file .pt2, or a folder that diffusers has saved"
         ),
     ],
-    data: Annotated[str, typer.Option(help="PATH.npy, PATH.npz:KEY, PATH.zarr, PATH.zarr:GROUP/ARRAY, digits or mnist5k")],
+    data: Annotated[
+        str, typer.Option(help="PATH.npy, PATH.npz:KEY, PATH.zarr, PATH.zarr:GROUP/ARRAY, digits or mnist5k")
+    ],
     times: Annotated[
         str, typer.Option(help="noise variances, START:STOP:COUNT, as 1e-3:30:24; else what suits the data")
     ] = "",

@@ -233,7 +233,10 @@ OF_FILES: dict[str, Variable] = {
         ("time",), "float32", "1", "mean squared_error at as many points of the training set, where others are held out"
     ),
     "sketch": Variable(
-        ("time", "point", "row", "column"), "float16", "1", "U' G V over its norm, random frames U, V; in files of jobs only"
+        ("time", "point", "row", "column"),
+        "float16",
+        "1",
+        "U' G V over its norm, random frames U, V; in files of jobs only",
     ),
     "agreement": Variable(
         ("time", "point", "other"), "float32", "1", "cosine of G and that of another score, <G, H> / (|G| |H|)"
@@ -356,6 +359,8 @@ COORDINATES = {
     "shoulder": ("1", "index of the shoulder of n(t), the one at the largest t first"),
     "found": ("1", "index of the gap found blind, the one with the fewest modes above first"),
     "other": ("1", "score that another is compared with"),
+    "row": ("1", "row of a sketch, in files of jobs"),
+    "column": ("1", "column of a sketch, in files of jobs"),
     "order": ("1", "where in noise samples are made by the network's own score, the exact one making the rest"),
     "switch": (VARIANCE, "noise variance t at which the score of samples changes hands"),
     "sampler": ("1", "who made samples: one score alone, or nobody: clean points"),

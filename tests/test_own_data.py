@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from own_data import UNTRAINED, VARIANCES, points, written
 from test_main import refused
@@ -15,6 +16,7 @@ from scoregap.analysis import calibration
 from scoregap.data.points import Points
 from scoregap.measure.profile import Phase
 from scoregap.report import registry
+from scoregap.scores.closed import Empirical, Gaussian
 from scoregap.store.tables import read_tables
 from scoregap.study import load
 
@@ -165,6 +167,58 @@ def test_a_model_is_measured_on_data_from_a_file_in_their_own_coordinates(tmp_pa
 def test_what_is_of_theory_only_says_so(own, tmp_path):
     for words in (["check", own[0]], ["baseline", "accept", own[0], "--reason", "why"]):
         refused(command(*words, "--results", own[1].parent, cwd=tmp_path), "data: is not allowed: ")
+
+
+def test_scores_are_put_beside_each_other(own):
+    """The cosine of their Jacobians at the points that are measured, and how much of what the others see they see."""
+    study, folder = own
+    ds, cell = scoregap.open(folder).sel(seed=1), next(one for one in load(study).cells if one["seed"] == 1)
+    data, rng = cell.truth(), np.random.default_rng(cell.seed("points"))
+    clean, _ = data.sample(rng, 6)
+    noise = rng.standard_normal(clean.shape)
+    t = float(ds.time[16])
+    both = [one.jacobian(clean + np.sqrt(t) * noise, t)[1] for one in (Gaussian(data), Empirical(cell.dataset()))]
+    expected = (
+        (both[0] * both[1]).sum((1, 2)) / np.linalg.norm(both[0], axis=(1, 2)) / np.linalg.norm(both[1], axis=(1, 2))
+    )
+    found = ds.agreement.isel(time=16)
+    np.testing.assert_allclose(found.sel(network="gaussian", other="empirical"), expected, atol=1e-3)  # of float16
+    np.testing.assert_array_equal(
+        found.transpose("network", "other", "point"), found.transpose("other", "network", "point")
+    )
+    np.testing.assert_allclose(found.sel(network="gated-8", other="gated-8"), 1, atol=1e-6)
+
+    frame = read_tables(folder / "findings.jsonl")[0]["agreement"]
+    assert len(frame) == 6 * 3 * 5  # pairs, quantities, times
+    one = frame[(frame["network"] == "empirical") & (frame["other"] == "gaussian")].set_index(["quantity", "t"])
+    last = float(ds.time[-1])
+    assert one.loc[("cosine", last), "value"] == pytest.approx(1, abs=0.02)  # at much noise all see the covariance
+    whole = scoregap.open(folder).isel(time=-1).point_trace.mean("point")
+    ratio = (whole.sel(network="empirical") / whole.sel(network="gaussian")).mean("seed")
+    trace = one.loc[("trace ratio", last)]
+    assert trace["value"] == pytest.approx(float(ratio), rel=1e-6)
+    assert trace["low"] < trace["value"] < trace["high"]
+    assert (one["over"] != "seeds").all()  # two are too few
+    gaussian = frame[
+        (frame["network"] == "gated-8") & (frame["quantity"] == "n ratio") & (frame["t"] == ds.time[0].item())
+    ]
+    modes = scoregap.open(folder).modes.isel(time=0).mean("seed")
+    assert gaussian.set_index("other")["value"]["gaussian"] == pytest.approx(float(modes.sel(network="gated-8")) / 3)
+    csv = pd.read_csv(folder / "comparison.csv")
+    assert set(csv[csv["other"].notna()]["quantity"]) == {"cosine", "n ratio", "trace ratio"}
+    text = (folder / "comparison.txt").read_text()
+    assert re.search(r"beside gaussian +empirical +gated-8\n", text)
+    assert re.search(r"beside empirical +gated-8\n", text)
+    assert "cosine of G" in (folder / "report.html").read_text()
+
+
+def test_a_score_alone_is_beside_none(tmp_path):
+    path = written(tmp_path, ("gaussian, empirical, gated-8]", "gaussian]"), ("seed: 2", "seed: 1"))
+    run_stages(path, tmp_path / "results", drawn=False)
+    ds = scoregap.open(tmp_path / "results")
+    assert variables.validate(ds, ("network", "seed")) == []
+    assert "agreement" not in ds
+    assert "cosine" not in (tmp_path / "results" / "comparison.txt").read_text()
 
 
 def test_families_have_no_such_variables(results):

@@ -199,9 +199,9 @@ def profile_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `profile` in words, of a part of a study after the other."""
     lines = []
     for part, values, rows in (
-        (part, *one)
-        for part in study.parts
-        for one in blocks(part, frame[frame["block"] == part.block] if study.blocks else frame)
+        (one, *cell)
+        for one in study.parts
+        for cell in blocks(one, frame[frame["block"] == one.block] if study.blocks else frame)
     ):
         if said_of := ", ".join(filter(None, (part.block and f"block {part.block}", labelled(values)))):
             lines.append(said_of)

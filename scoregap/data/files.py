@@ -170,8 +170,8 @@ def _check_chunks(array: Any, values: np.ndarray, key: str, source: str) -> None
     now = np.asarray(content["fill_value"], values.dtype)
     missing = same & np.concatenate([_all_the_same(other[rows], now) for rows in blocks(other)])
     if missing.any():
-        _refuse(key, source, "should be whole: write the array again, with the chunks of zeros too if that is what they "
-                f"are (zarr: write_empty_chunks), in which case they are the same point {missing.sum()} times",
+        _refuse(key, source, "should be whole: write it again, with the chunks of zeros too if that is what they are "
+                f"(zarr: write_empty_chunks), in which case they are the same point {missing.sum()} times",
                 f"has no chunk for {missing.sum()} of {len(values)} points, the first point {missing.argmax()}, which "
                 f"would be read as {fill}")  # fmt: skip
 
@@ -239,8 +239,10 @@ def read_labels(source: str, folder: Path, count: int) -> tuple[np.ndarray, str]
         for i, one in enumerate(values):
             text = str(one)
             if text != text.strip() or not text.isprintable() or not 0 < len(text) <= LONGEST_LABEL or text == ALL:
-                _refuse("labels", source, f"should be up to {LONGEST_LABEL} characters that can be printed, without "
-                        f"spaces around them, and not '{ALL}'", f"has the label {brief(text)} at point {i}")  # fmt: skip
+                _refuse(
+                    "labels", source, f"should be up to {LONGEST_LABEL} characters that can be printed, without spaces "
+                    f"around them, and not '{ALL}'", f"has the label {brief(text)} at point {i}",
+                )  # fmt: skip
         return np.array([str(one) for one in values], object), found.sha256
     if values.dtype.kind not in "biu" and (values != np.round(values)).any():
         _refuse("labels", source, "should be whole numbers or texts", "has labels that are no whole numbers")

@@ -88,7 +88,12 @@ class Table:
         if self.labels is None:
             return {}
         names, counts = np.unique(self.labels.astype(str), return_counts=True)
-        return dict(sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda one: (len(one[0]) if one[0].isdecimal() else math.inf, one[0])))
+        return dict(
+            sorted(
+                zip(names.tolist(), counts.tolist(), strict=True),
+                key=lambda one: (len(one[0]) if one[0].isdecimal() else math.inf, one[0]),
+            )
+        )
 
     def points(self, rows: np.ndarray | slice) -> np.ndarray:
         """(n, d) points in the user's coordinates, float64."""

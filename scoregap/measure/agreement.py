@@ -3,9 +3,9 @@
 G of one score, of another -> <G_1, G_2> / (|G_1| |G_2|), of Frobenius' product: 1 for equal ones up to a factor
 
 Scores are measured in processes of their own, and a Jacobian is too large to keep. Kept is a sketch of it, U' G V with
-random orthonormal frames U, V (d, SIDE) that all scores share, over its norm: all of the direction of G where d is at most
-SIDE, else cosines have an error: its standard deviation at a point is about (1 - cosine^2) / SIDE where 20 modes or
-more are resolved, and up to 10 times that of one mode, .09 at most (tests/measure/test_agreement.py).
+random orthonormal frames U, V (d, SIDE) that all scores share, over its norm: all of the direction of G where d is at
+most SIDE, else cosines have an error: its standard deviation at a point is about (1 - cosine^2) / SIDE where 20 modes
+or more are resolved, and up to 10 times that of one mode, .09 at most (tests/measure/test_agreement.py).
 """
 
 from typing import NamedTuple
@@ -45,7 +45,7 @@ def sketch(jacobians, of: Frames) -> np.ndarray:
     left = known("left", of.left, "d", "k")
     jacobians = array("jacobians", jacobians, "...", len(left), len(left), empty=True)
     found = left.T @ jacobians @ known("right", of.right, *left.shape)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         return found / np.linalg.norm(found, axis=(-2, -1), keepdims=True)
 
 

@@ -19,7 +19,7 @@ class Local(NamedTuple):
 
     mean: (n, d) denoised points. eigenvalues: (n, d) of the symmetric part of t J = G - I, descending.
     singular_values: (n, d) of t J, descending. asymmetry: (n,) |J - J'| / |J|. vectors: (n, d, k) the eigenvectors of
-    the k largest eigenvalues, as many as were asked for. sketch: (n, k, k) of G (`measure.agreement`), if that was asked
+    the k largest eigenvalues, as many as were asked for. sketch: (n, k, k) of G (`measure.agreement`), if it was asked
     for, else (n, 0, 0).
     """
 

@@ -428,6 +428,7 @@ class Study:
             held_out = self.document.spectrum.points_from == "held-out"
             applies = {
                 "profile": True,
+                "agreement": len(self.axes["network"]) > 1,
                 "data_dimensions": self.document.dimension is not None,
                 "calibration": calibrated and held_out,
             }

@@ -92,8 +92,11 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
 
 REFUSED = {
     "nothing there": ("no.npy", r"'.*no\.npy' cannot be read: No such file or directory: should be PATH\.npy"),
-    "another kind": ("a.csv", r"'a\.csv' is not allowed: should be PATH\.npy, PATH\.npz:KEY, PATH\.zarr, "
-                     r"PATH\.zarr:GROUP/ARRAY, digits or mnist5k"),
+    "another kind": (
+        "a.csv",
+        r"'a\.csv' is not allowed: should be PATH\.npy, PATH\.npz:KEY, PATH\.zarr, "
+        r"PATH\.zarr:GROUP/ARRAY, digits or mnist5k",
+    ),
     "a name of nothing": ("imagenet", r"'imagenet' is not allowed: should be"),
     "no key": ("a.npz", r"'a\.npz' is not allowed: should say which array, as a\.npz:KEY: it has x, other"),
     "another key": ("a.npz:y", r"has no array 'y': has x, other"),

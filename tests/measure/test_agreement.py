@@ -71,7 +71,9 @@ def test_what_has_no_direction_has_no_cosine():
 
 def test_what_is_none_is_refused():
     frames = agreement.frames(RNG, 4)
-    with pytest.raises(InputError, match=r"^jacobians: the shape \(2, 3, 3\) is not allowed: should be \(\.\.\., 4, 4\)"):
+    with pytest.raises(
+        InputError, match=r"^jacobians: the shape \(2, 3, 3\) is not allowed: should be \(\.\.\., 4, 4\)"
+    ):
         agreement.sketch(np.ones((2, 3, 3)), frames)
     with pytest.raises(InputError, match=r"^of: .*: should be frames"):
         agreement.sketch(np.ones((2, 4, 4)), None)
