@@ -360,7 +360,7 @@ def check(
 
     Exit status 0: same or better; 1: worse, or missing from the run; 2: nothing can be said, as of input that is not
     usable, no finished run, a damaged file; 3: inconclusive, with --strict; 4: not comparable (another study, data or
-    class of device). compare.require of the study says which verdicts count.
+    class of device). compare.require of the study says which verdicts count; of data from a file there is no theory.
     """
     from scoregap.regression import rendering, reports
     from scoregap.runtime import workflow
@@ -370,11 +370,6 @@ def check(
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
-    if loaded.document.data:
-        raise InputError(
-            "is not allowed", file=loaded.path, key="data",
-            allowed="of data from a file there is no theory to check: only studies of families are checked",
-        )  # fmt: skip
     wanted = [(junit, rendering.JUNIT)] if junit else []
     if figure:
         from scoregap.report import figures
@@ -383,7 +378,7 @@ def check(
         wanted.append((figure, figures.KIND))
     claim(*wanted)
     path = baseline or workflow.baseline(loaded.name, results)
-    required = baseline or not absent(path) or "baseline" in loaded.compare.require
+    required = baseline or not absent(path) or "baseline" in loaded.required
     report, why = reports.check_run(loaded, results / loaded.name, path if required else None)
     if report is None:
         tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)
@@ -416,10 +411,6 @@ def accept(
     from scoregap.study import load
 
     loaded = load(workflow.find(study))
-    if loaded.document.data:
-        raise InputError(
-            "is not allowed", file=loaded.path, key="data", allowed="only studies of families have baselines"
-        )
     path = results / "baselines" / f"{loaded.name}.json"
     before = workflow.baseline(loaded.name, results)
     record = accepting.accept(loaded, results / loaded.name, reason, path, before, CHECKOUT)

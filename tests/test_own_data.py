@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from own_data import UNTRAINED, VARIANCES, points, written
-from test_main import refused
-from test_main import scoregap as command
 from tiny import run_stages
 
 import scoregap
@@ -162,11 +160,6 @@ def test_a_model_is_measured_on_data_from_a_file_in_their_own_coordinates(tmp_pa
     assert re.search(r"wrong: (\d) of \1 not plausible; ", text)
     assert "not plausible; over 1000 at t = 0.0001: it knows training points by heart" in text
     assert re.search(r"wrong: (\d) of \1 not plausible; ", (tmp_path / "results" / "report.html").read_text())
-
-
-def test_what_is_of_theory_only_says_so(own, tmp_path):
-    for words in (["check", own[0]], ["baseline", "accept", own[0], "--reason", "why"]):
-        refused(command(*words, "--results", own[1].parent, cwd=tmp_path), "data: is not allowed: ")
 
 
 def test_scores_are_put_beside_each_other(own):

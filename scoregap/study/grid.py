@@ -384,6 +384,11 @@ class Study:
         return self.document.compare
 
     @property
+    def required(self) -> list[str]:
+        """What `scoregap check` must find: as the section says, of data from a file the baseline."""
+        return self.document.compare.require if self.document.compare else ["baseline"]
+
+    @property
     def dims(self) -> tuple[int, ...]:
         """Dimensions of the data space, d: the values of an axis, or that of the points of a file."""
         return (self.document.data.dim,) if self.document.data else self.axes["ambient_dim"]
