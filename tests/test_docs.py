@@ -26,7 +26,7 @@ from scoregap.measure import DATA_ESTIMATORS, SCORE_ESTIMATORS
 from scoregap.networks import NETWORKS
 from scoregap.report import registry
 from scoregap.runtime import workflow
-from scoregap.stages import spectrum, train
+from scoregap.stages import dimension, spectrum, train
 from scoregap.store.jobs import read_job
 from scoregap.store.weights import read_weights
 from scoregap.study import load
@@ -216,12 +216,24 @@ def the_family(names, folder):
     del data.FAMILIES["plane_family:PLANE"]
 
 
+def the_estimators(names, folder):
+    """They estimate in the page's study, beside which their file lies, and their evaluations are counted."""
+    (job,) = load(folder / "block.yaml").jobs.values()
+    dimension.run(folder / "block.yaml", job.id, folder / "estimates.zarr.zip")
+    arrays, _ = read_job(folder / "estimates.zarr.zip")
+    estimates = arrays["estimate"][1]  # (seeds, times, points, estimators)
+    assert np.abs(estimates[:, 0] - 3).max(0).max(0)[:2] == pytest.approx([0, 0], abs=0.05)
+    assert abs(estimates[:, 0, :, 2].mean() - 3) < 0.5  # of 64 draws
+    assert arrays["estimate_cost"][1].tolist() == [[8, 9, 64]] * 2
+
+
 # What a page's code must have left behind: its names in Python, and files.
 LEFT = {
     "docs/how_to/by_hand.md": by_hand,
     "docs/how_to/add_a_figure.md": the_figure,
     "docs/how_to/add_a_network.md": the_network,
     "docs/how_to/add_a_family.md": the_family,
+    "docs/how_to/add_an_estimator.md": the_estimators,
     "docs/how_to/measure_your_model.md": the_models,
     "docs/tutorials/read_the_cube.md": the_cube,
 }

@@ -599,6 +599,7 @@ class Study:
             {name: one.identity for name, one in self.declared.items() if name in axes.get("network", ())}
             for axes in grids
         ]
+        code.append(self.document.dimension.code if self.document.dimension else {})
         return digest([self.hash, revisions, *filter(None, code), *filter(None, models)])
 
 

@@ -414,8 +414,18 @@ class Dimension(Section):
     """Which estimators of the dimension are compared, and on what; all cells of a study share it."""
 
     estimators: Annotated[
-        list[Annotated[str, _one_of((*SCORE_ESTIMATORS, *DATA_ESTIMATORS))]],
-        Field(min_length=1, json_schema_extra=_UNIQUE, description="which estimators, of the score and of clean data"),
+        list[
+            Annotated[
+                str,
+                _one_of((*SCORE_ESTIMATORS, *DATA_ESTIMATORS), plugins.NAME, ", or of another package, PACKAGE.NAME"),
+            ]
+        ],
+        Field(
+            min_length=1,
+            json_schema_extra=_UNIQUE,
+            description="which estimators, of the score and of clean data; also those of a score of other packages, as "
+            "`PACKAGE.NAME` or `MODULE:NAME`",
+        ),
         AfterValidator(_distinct),
     ]
     times: Annotated[Times, Field(description="noise variances at which they are given the score")]
@@ -436,7 +446,19 @@ class Dimension(Section):
     @property
     def of_score(self) -> list[str]:
         """The estimators that take a score, in the study's order."""
-        return [name for name in self.estimators if name in SCORE_ESTIMATORS]
+        return [name for name in self.estimators if name in SCORE_ESTIMATORS or plugins.is_outside(name)]
+
+    @property
+    def code(self) -> dict[str, str]:
+        """Hashes of the code of its estimators of other packages, by name: results depend on it."""
+        return {
+            name: plugins.digest(plugins.path(name, plugins.ESTIMATORS))
+            for name in filter(plugins.is_outside, self.estimators)
+        }
+
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """With the code of its estimators."""
+        return super().identity(unread) | ({"code": self.code} if self.code else {})
 
     @property
     def of_data(self) -> list[str]:
@@ -733,6 +755,8 @@ def read_document(path: Path, run: bool = True) -> tuple[Document, dict[str, tup
     _admit_scores(path, document, run)
     for where, values in (("axes", axes), *((f"blocks.{name}", own) for name, own in blocks.items())):
         _admit(path, where, values if run else values | {"network": ()}, document.trusted and run)
+    if run and document.dimension:
+        _admit(path, "dimension", {"estimators": tuple(document.dimension.estimators)}, document.trusted)
     return _looked_up(path, document, run), axes, blocks
 
 
@@ -791,7 +815,11 @@ def table(of: Data, folder: Path):
 
 def _admit(path: Path, where: str, axes: dict[str, tuple], trusted: bool) -> None:
     """Find the code of other packages that axes name; of families it is run."""
-    for axis, found in (("family", data.admit), ("network", lambda name: plugins.digest(networks.import_path(name)))):
+    for axis, found in (
+        ("family", data.admit),
+        ("network", lambda name: plugins.digest(networks.import_path(name))),
+        ("estimators", lambda name: plugins.digest(plugins.path(name, plugins.ESTIMATORS))),
+    ):
         for name in filter(plugins.is_outside, axes.get(axis, ())):
             if plugins.is_path(name):
                 if not trusted:
