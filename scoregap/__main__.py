@@ -243,7 +243,9 @@ def measure(
     schedule: Annotated[str, typer.Option(help="likewise, what it sees and is told, as sigma")] = "",
     shape: Annotated[str, typer.Option(help="likewise, of a point, as 3:32:32; else it is given rows")] = "",
     weights: Annotated[str, typer.Option(help="likewise, a file .safetensors")] = "",
-    class_: Annotated[int | None, typer.Option("--class", help="likewise, the class that it is told")] = None,
+    class_: Annotated[
+        int | None, typer.Option("--class", help="likewise, the class that it is told; of data with labels, that class")
+    ] = None,
     levels: Annotated[str, typer.Option(help="likewise, own or interpolate")] = "",
     trusted: Annotated[bool, typer.Option("--trusted", help="likewise: its code, or its file, may be run")] = False,
 ) -> None:

@@ -80,10 +80,12 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
         raise _told(error, asked) from None
     except ValidationError as error:
         raise _invalid(error) from None
+    label, why = _class(asked, found)
+    few = asked.points is None and label is not None  # how many are held out of a class, the split of every seed says
     if asked.points is None:
         held_out = held_out_count(int(found.same.max()) + 1, asked.held_out)  # those that differ
-        asked = asked._replace(points=max(2, min(POINTS, held_out)))
-    lines = [f"{asked.data}: {found.describe()}"]
+        asked = asked._replace(points=2 if few else max(2, min(POINTS, held_out)))
+    lines = [f"{asked.data}: {found.describe()}", *([why] if why else [])]
     score = _score_name(asked.model) if own else asked.model
     scores, why = scores_of(asked._replace(model=score), len(found.same), found.dim, count)
     lines += [why] if why else []
@@ -92,20 +94,33 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
 
     def text(source: str, labels: str, place: Path) -> str:
         model = _declaration(score, own, place) if own else ""
-        return _text(asked, name, source, labels, scores, (start, stop, count), found.describe(), model)
+        return _text(asked, name, source, labels, scores, (start, stop, count), found.describe(), model, label)
 
     with tempfile.TemporaryDirectory() as trials:
         trial = Path(trials) / "study.yaml"
         trial.write_text(text(of.source, of.labels or "", Path("/")), encoding="utf-8")
         try:
-            load(trial)
+            study = load(trial)
         except InputError as error:
             raise _told(error, asked) from None
+        if few:
+            least = min(len(cell.truth().parts["held-out"]) for cell in study.cells)
+            asked = asked._replace(points=min(POINTS, least))
     path = folder / f"{name}.yaml"
     claim((path, KIND))
     folder.mkdir(parents=True, exist_ok=True)
     write_text(path, text(source, _from(asked.labels, folder) if asked.labels else "", folder), KIND)
     return path, lines
+
+
+def _class(asked: Asked, found) -> tuple[int | None, str]:
+    """The label of the points that a model of a class is measured on, if they have one; and what there is to tell."""
+    label = asked.said.get("class")
+    if not isinstance(label, int) or not found.classes:
+        return None, ""
+    if str(label) in found.classes:
+        return label, f"points of the class {label} alone, by their labels, as the model is told that class"
+    return None, f"points of all classes: none has the label {label}, which is the class that the model is told"
 
 
 def declared(asked: Asked) -> dict[str, str | int | bool]:
@@ -258,7 +273,7 @@ def _times(asked: Asked, of: Data, found) -> tuple[float, float, int]:
 
 def _text(
     asked: Asked, name: str, source: str, labels: str, scores: list[str], times: tuple[float, float, int], about: str,
-    model: str,
+    model: str, label: int | None,
 ) -> str:  # fmt: skip
     """The study, with comments."""
     start, stop, count = times
@@ -267,6 +282,7 @@ def _text(
         if value:
             data.append(f"  {key}: [{', '.join(_number(float(one)) for one in value.split(':'))}]")
     data += [f"  labels: {_quoted(labels)}"] if labels else []
+    data += [f"  label: {label}                    # the class whose points they are"] if label is not None else []
     data += [f"  pool: {asked.pool}"] if asked.pool != 1 else []
     data.append(f"  held_out: {_number(asked.held_out)}              # share of the points that nothing is trained on")
     train = f"""\
