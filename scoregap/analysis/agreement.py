@@ -44,7 +44,9 @@ def agreement(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                 ok = ((cell.status.sel(network=network) == 1) & (cell.status.sel(network=other) == 1)).values
                 label = chosen | {"network": network, "other": other}
                 for i, t in enumerate(cell.time.values):
-                    found = {f"{key} ratio": (one[:, i], two[:, i]) for key, (one, two) in pair.items()}
+                    found: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
+                        f"{key} ratio": (one[:, i], two[:, i]) for key, (one, two) in pair.items()
+                    }
                     if "cosine" in values:
                         found["cosine"] = (values["cosine"][network, other][:, i], None)
                     for quantity in filter(found.__contains__, QUANTITIES):
@@ -125,9 +127,7 @@ def _table(rows: pd.DataFrame, other: str, columns: list[str]) -> list[str]:
         own = rows[rows["quantity"] == quantity]
         for t in own["t"].drop_duplicates():
             of = own[own["t"] == t].set_index("network")
-            told = [
-                with_interval(*of.loc[name, ["value", "low", "high"]].astype(float), FORMS[quantity])
-                for name in columns
-            ]
+            ends = {name: (of["value"][name], of["low"][name], of["high"][name]) for name in columns}
+            told = [with_interval(value, low, high, FORMS[quantity]) for value, low, high in ends.values()]
             table.add_row(f"{words}, t = {t:.2g}", *told)
     return text(table)
