@@ -63,6 +63,7 @@ class Asked(NamedTuple):
 def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
     """Write the study into folder `out`: its file, and what there is to tell before it runs. Raises InputError, in the
     words of the command, with nothing written."""
+    from scoregap.data.files import split
     from scoregap.data.points import held_out_count
 
     own = declared(asked)
@@ -89,7 +90,9 @@ def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
     score = _score_name(asked.model) if own else asked.model
     scores, why = scores_of(asked._replace(model=score), len(found.same), found.dim, count)
     lines += [why] if why else []
-    name = re.sub(r"[^a-z0-9_-]+", "-", f"{_stem(asked.data)}-{score}".lower()).strip("-_")[:64]
+    parts = [_stem(asked.data), split(asked.data)[1], score, asked.said.get("class")]  # what tells it from others
+    told = "-".join(str(one) for one in parts if one not in ("", None))
+    name = re.sub(r"[^a-z0-9_-]+", "-", told.lower()).strip("-_")[:64]
     name = name if name[:1].isalpha() else f"data-{name}"[:64]
 
     def text(source: str, labels: str, place: Path) -> str:
@@ -207,7 +210,15 @@ def _told(error: InputError, asked: Asked) -> InputError:
     option = next((one for start, one in OPTIONS.items() if key.startswith(start)), key)
     if option == "MODEL" and error.value == EXACT:
         return InputError(key=option, value=EXACT, allowed=error.allowed)
-    return InputError(error.problem, key=option, value=error.value, allowed=error.allowed)
+    plain = f"{brief(error.value)} is not allowed"  # which is cut short
+    said = ["" if error.problem == plain else error.problem, error.value, error.allowed]
+    for typed in filter(None, (asked.data, asked.labels)):  # not where that is
+        whole = _from(typed, Path("/"))
+        folder = whole.removesuffix(typed.rstrip("/"))
+        if folder != whole:
+            said = [one.replace(folder, "") if isinstance(one, str) else one for one in said]
+    problem, value, allowed = said
+    return InputError(problem, key=option, value=value, allowed=allowed)
 
 
 def _invalid(error: ValidationError) -> InputError:

@@ -26,7 +26,10 @@ def test_the_report_has_its_figures_and_nothing_of_groups(own):
 def test_captions_say_model_where_nothing_was_trained(own):
     """Of studies whose scores are declared; not of those with networks, nor of closed forms alone."""
     study = load(own[0])
-    for networks, says in ((("gaussian", "gated-8"), "A network that"), (("gaussian", "empirical"), "A network that"),
-                           (("empirical", "mine"), "A model that"), (("mine", "gated-8"), "A network that")):  # fmt: skip
+    for networks, who in (
+        (("gaussian", "gated-8"), "network"), (("gaussian", "empirical"), "network"), (("empirical", "mine"), "model"),
+        (("mine", "gated-8"), "network"),
+    ):  # fmt: skip
+        says = f"A {who} that is badly trained"
         assert says in page.caption(replace(study, axes=study.axes | {"network": networks}), "calibration")
     assert "etwork" not in page.caption(replace(study, axes=study.axes | {"network": ("mine",)}), "curved/gaps")

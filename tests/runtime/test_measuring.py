@@ -36,7 +36,7 @@ def folder(tmp_path, monkeypatch):
 def test_the_study_is_what_was_asked_for(folder):
     asked = Asked("gated-8", "both.npz:x", "1e-3:30:12", 5, labels="both.npz:y", seeds=2, steps=70, held_out=0.3)
     path, lines = measuring.write(asked, folder / "made" / "here")
-    assert path == folder / "made" / "here" / "both-gated-8.yaml"
+    assert path == folder / "made" / "here" / "both-x-gated-8.yaml"
     assert lines == ["both.npz:x: 120 points of 8; 3 classes"]
     assert yaml.safe_load(path.read_text())["data"]["source"] == "../../both.npz:x"
     study = load(path)
@@ -318,3 +318,23 @@ def test_a_class_conditional_network_is_measured_class_by_class(folder):
         found[job.axes["network"][0]] = ds
     assert (found["three"].point_row == found["four"].point_row).all()
     assert abs(found["three"].score_norm - found["four"].score_norm).max() > 1e-3
+
+
+def test_what_differs_has_a_study_of_its_own(folder):
+    """Arrays of one file, and classes that a model is told: none is written over another."""
+    (folder / "mine.py").write_text("def f(x, t, k):\n    return x / (1 + t[:, None])\n")
+    np.savez(folder / "both.npz", x=points()[0], z=points()[0] + 1)
+    asked = [Asked("gaussian", f"both.npz:{key}") for key in "xz"]
+    asked += [Asked("mine:f", "points.npy", said={"trusted": True, "class": one}) for one in (0, 1)]
+    assert len({measuring.write(one, folder)[0] for one in asked}) == 4
+
+
+def test_paths_are_told_as_they_were_typed(folder):
+    zarr.open_group("group.zarr", mode="w").create_array("x", data=points()[0])
+    for data, says in (("both.npz", "'both.npz' is not allowed: should say which array, as both.npz:KEY: it has x, y"),
+                       ("group.zarr", "should say which array, as group.zarr:ARRAY: it has x"),
+                       ("no.npy", "'no.npy' cannot be read: No such file")):  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            measuring.write(Asked("gaussian", data), folder)
+        assert says in str(caught.value)
+        assert str(folder) not in str(caught.value)
