@@ -13,6 +13,7 @@ from scoregap import InputError, variables
 from scoregap.analysis import calibration
 from scoregap.data.points import Points
 from scoregap.measure.profile import Phase
+from scoregap.regression import baselines
 from scoregap.report import registry
 from scoregap.scores.closed import Empirical, Gaussian
 from scoregap.store.tables import read_tables
@@ -258,6 +259,10 @@ def test_data_may_have_blocks_and_classes_of_any_name(tmp_path):
         assert f"{float(ds.trace.isel(time=6).mean()):.1f} [" in own
     page = (tmp_path / "results" / "report.html").read_text()
     assert "otherwise in the blocks pets, few" in page
+    record = baselines.take(load(path), tmp_path / "results")
+    cells = {name.rpartition(" gaussian: ")[0] for name, one in record.metrics.items() if one.network == "gaussian"}
+    assert cells == {"class=cat dataset_size=fresh", "class=dog dataset_size=fresh", "class=all dataset_size=20"}
+    assert record.not_ok == []
     assert re.search(r"· 1 seed ·", page)
     assert "1 seeds" not in page
 

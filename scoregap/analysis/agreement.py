@@ -109,7 +109,7 @@ def agreement_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     for values, rows in blocks(study, frame):
         lines += [f"  {labelled(values)}"] if values else []
         told: set[frozenset[str]] = set()
-        for other in sorted(others, key=lambda name: name not in BESIDE):
+        for other in sorted(others, key=lambda name: BESIDE.index(name) if name in BESIDE else len(BESIDE)):
             columns = [name for name in names if name != other and frozenset((name, other)) not in told]
             told |= {frozenset((name, other)) for name in columns}
             if columns:
