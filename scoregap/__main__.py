@@ -274,7 +274,9 @@ def measure(
             "MODULE:NAME, a file .pt2, or a folder that diffusers has saved"
         ),
     ],
-    data: Annotated[str, typer.Option(help="PATH.npy, PATH.npz:KEY, PATH.zarr or digits")],
+    data: Annotated[
+        str, typer.Option(help="PATH.npy, PATH.npz:KEY, PATH.zarr, PATH.zarr:GROUP/ARRAY, digits or mnist5k")
+    ],
     times: Annotated[
         str, typer.Option(help="noise variances, START:STOP:COUNT, as 1e-3:30:24; else what suits the data")
     ] = "",
@@ -298,7 +300,9 @@ def measure(
     schedule: Annotated[str, typer.Option(help="likewise, what it sees and is told, as sigma")] = "",
     shape: Annotated[str, typer.Option(help="likewise, of a point, as 3:32:32; else it is given rows")] = "",
     weights: Annotated[str, typer.Option(help="likewise, a file .safetensors")] = "",
-    class_: Annotated[int | None, typer.Option("--class", help="likewise, the class that it is told")] = None,
+    class_: Annotated[
+        int | None, typer.Option("--class", help="likewise, the class that it is told; of data with labels, that class")
+    ] = None,
     levels: Annotated[str, typer.Option(help="likewise, own or interpolate")] = "",
     trusted: Annotated[bool, typer.Option("--trusted", help="likewise: its code, or its file, may be run")] = False,
 ) -> None:
@@ -417,7 +421,7 @@ def check(
 
     Exit status 0: same or better; 1: worse, or missing from the run; 2: nothing can be said, as of input that is not
     usable, no finished run, a damaged file; 3: inconclusive, with --strict; 4: not comparable (another study, data or
-    class of device). compare.require of the study says which verdicts count.
+    class of device). compare.require of the study says which verdicts count; of data from a file there is no theory.
     """
     from scoregap.regression import rendering, reports
     from scoregap.runtime import finding, workflow
@@ -428,11 +432,6 @@ def check(
 
     path, results = finding.place(study, results)
     loaded = load(path)
-    if loaded.document.data:
-        raise InputError(
-            "is not allowed", file=loaded.path, key="data",
-            allowed="of data from a file there is no theory to check: only studies of families are checked",
-        )  # fmt: skip
     wanted = [(junit, rendering.JUNIT)] if junit else []
     if figure:
         from scoregap.report import figures
@@ -441,7 +440,7 @@ def check(
         wanted.append((figure, figures.KIND))
     claim(*wanted)
     accepted = baseline or workflow.baseline(loaded.name, results)
-    required = baseline or not absent(accepted) or "baseline" in loaded.compare.require
+    required = baseline or not absent(accepted) or "baseline" in loaded.required
     report, why = reports.check_run(loaded, results / loaded.name, accepted if required else None)
     if report is None:
         tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)
@@ -475,10 +474,6 @@ def accept(
 
     path, results = finding.place(study, results)
     loaded = load(path)
-    if loaded.document.data:
-        raise InputError(
-            "is not allowed", file=loaded.path, key="data", allowed="only studies of families have baselines"
-        )
     kept = results / "baselines" / f"{loaded.name}.json"
     before = workflow.baseline(loaded.name, results)
     record = accepting.accept(loaded, results / loaded.name, reason, kept, before, CHECKOUT)

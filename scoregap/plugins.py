@@ -21,8 +21,8 @@ from pathlib import Path
 
 from scoregap import InputError
 
-NETWORKS, FAMILIES = "scoregap.networks", "scoregap.families"  # groups of entry points
-KEYS = {NETWORKS: "network", FAMILIES: "family"}  # what they are values of
+NETWORKS, FAMILIES, ESTIMATORS = "scoregap.networks", "scoregap.families", "scoregap.estimators"  # of entry points
+KEYS = {NETWORKS: "network", FAMILIES: "family", ESTIMATORS: "estimators"}  # what they are values of
 NOT_THEIRS = re.compile(rf"^<|pkgutil|[/\\](importlib|torch)[/\\]|^{re.escape(str(Path(__file__).parent))}")  # files
 NAME = r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*|[A-Za-z_]\w*(\.\w+)+"  # a path or an entry point
 

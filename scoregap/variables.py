@@ -232,6 +232,15 @@ OF_FILES: dict[str, Variable] = {
     "training_error": Variable(
         ("time",), "float32", "1", "mean squared_error at as many points of the training set, where others are held out"
     ),
+    "sketch": Variable(
+        ("time", "point", "row", "column"),
+        "float16",
+        "1",
+        "U' G V over its norm, random frames U, V; in files of jobs only",
+    ),
+    "agreement": Variable(
+        ("time", "point", "other"), "float32", "1", "cosine of G and that of another score, <G, H> / (|G| |H|)"
+    ),
     "modes": Variable(("time",), "float64", "1", f"modes that are resolved, n(t): {_MODES}"),
     "trace": Variable(("time",), "float64", "1", "trace of G = I + t J, mean over points"),
     "phase": Variable(
@@ -318,8 +327,8 @@ OF_FAMILIES = frozenset(
     or name in ("excess_loss", "training_excess", "training_excess_by_level", "point_dimension", "gaussian_trace")
 )
 MADE_OF_FILES = {
-    "spectrum": ("point_row", "training_error"),
-    "fit": tuple(name for name in OF_FILES if name not in ("point_row", "training_error")),
+    "spectrum": ("point_row", "training_error", "sketch"),
+    "fit": tuple(name for name in OF_FILES if name not in ("point_row", "training_error", "sketch", "agreement")),
 }
 
 COORDINATES = {
@@ -349,6 +358,9 @@ COORDINATES = {
     "class": ("1", "class whose points the data are, of data from a file, or all"),
     "shoulder": ("1", "index of the shoulder of n(t), the one at the largest t first"),
     "found": ("1", "index of the gap found blind, the one with the fewest modes above first"),
+    "other": ("1", "score that another is compared with"),
+    "row": ("1", "row of a sketch, in files of jobs"),
+    "column": ("1", "column of a sketch, in files of jobs"),
     "order": ("1", "where in noise samples are made by the network's own score, the exact one making the rest"),
     "switch": (VARIANCE, "noise variance t at which the score of samples changes hands"),
     "sampler": ("1", "who made samples: one score alone, or nobody: clean points"),
@@ -455,6 +467,7 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     """What is wrong with a cube, one sentence each; empty if nothing is."""
     wrong = []
     needed = VARIABLES.keys() - OPTIONAL.keys() - (OF_FAMILIES if "point_row" in ds else OF_FILES.keys())
+    needed -= {"sketch"} if ds.sizes.get("network", 1) > 1 else {"sketch", "agreement"}
     for name in needed - ds.data_vars.keys():
         wrong.append(f"variable {name} is missing")
     for name in sorted(map(str, ds.data_vars)):

@@ -26,7 +26,7 @@ from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import interval, interval_with_draws, median
 from scoregap.analysis.quantities import CLAIMS, Claim, Kind
 from scoregap.analysis.tables import DRAWN, PHASES, plain, text
-from scoregap.analysis.verdicts import JUDGED, Decision, Detail, Seeds, Verdict, cause, decide
+from scoregap.analysis.verdicts import JUDGED, Decision, Detail, Seeds, Verdict, cause, caused, decide
 from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.study.measurement import Margins
@@ -155,7 +155,7 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
                 label = {"claim": name, "says": claim.says, "source": claim.source}
                 more = _further(cell, name, drawn[name, *cell.untrained])
                 found = against_law_and_exact(name, arms, margins, settings.confidence, more)
-                found |= {"manifold_seeds": " ".join(str(seed) for seed in cell.seeds)}
+                found |= {"manifold_seeds": " ".join(map(str, cell.seeds)), "why": caused(found["why"], network)}
                 yield cell, label | cell.values | {"network": network} | found
 
 

@@ -19,7 +19,7 @@ import xarray as xr
 
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.panels import PANELS, Panel
-from scoregap.analysis.tables import exactly, labelled, plain, text, with_interval
+from scoregap.analysis.tables import counted, exactly, labelled, plain, text, with_interval
 from scoregap.study import Study
 from scoregap.variables import MEASURED, STATUS
 
@@ -196,11 +196,15 @@ def table_of(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def profile_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The table of `profile` in words."""
+    """The table of `profile` in words, of a part of a study after the other."""
     lines = []
-    for values, rows in blocks(study, frame):
-        if values:
-            lines.append(labelled(values))
+    for part, values, rows in (
+        (one, *cell)
+        for one in study.parts
+        for cell in blocks(one, frame[frame["block"] == one.block] if study.blocks else frame)
+    ):
+        if said_of := ", ".join(filter(None, (part.block and f"block {part.block}", labelled(values)))):
+            lines.append(said_of)
         head, body = table_of(rows)
         table = plain()
         for i, name in enumerate(head):
@@ -213,8 +217,11 @@ def profile_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 def explanation(study: Study) -> list[str]:
     """How to read the table."""
-    seeds, confidence = len(study.axes["seed"]), study.document.fit.confidence
-    over = f"Student's over {seeds} seeds" if seeds >= SEVERAL else "by the bootstrap over points"
+    counts, confidence = {len(part.axes["seed"]) for part in study.parts}, study.document.fit.confidence
+    over = " or ".join(
+        ([f"Student's over {counted('seed', max(counts))}"] if max(counts) >= SEVERAL else [])
+        + (["by the bootstrap over points"] if min(counts) < SEVERAL else [])
+    )
     return [
         "n: eigenvalues of G = I + t J above 1/2, the modes that are resolved at noise variance t; a shoulder: a range",
         "of t below a rise in which n rises at less than half of the steepest rate; dimension: modes above the lowest",
@@ -321,4 +328,6 @@ def describe_axes(study: Study) -> str:
     axes = {axis: values for axis, values in study.axes.items() if axis != "seed"}
     parts = [f"{axis} {', '.join(exactly(one) if not isinstance(one, str) else one for one in values)}"
              for axis, values in axes.items()]  # fmt: skip
-    return " · ".join([*parts, f"{len(study.axes['seed'])} seeds", f"{study.document.spectrum.points} points per time"])
+    otherwise = [f"otherwise in the blocks {', '.join(study.blocks)}"] if study.blocks else []
+    seeds, points = counted("seed", len(study.axes["seed"])), counted("point", study.document.spectrum.points)
+    return " · ".join([*parts, *otherwise, seeds, f"{points} per time"])

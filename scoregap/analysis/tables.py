@@ -113,6 +113,11 @@ def as_csv(study: Study, frame: pd.DataFrame) -> str:
     return exact.to_csv(index=False, float_format="%.6g")
 
 
+def counted(what: str, count: int) -> str:
+    """A number of things in words: 1 seed, 2 seeds."""
+    return f"{count} {what}" + ("s" if count != 1 else "")
+
+
 def listed(values: pd.Series) -> str:
     """Different values, ascending."""
     return ", ".join(str(value) for value in sorted(set(values)))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from scoregap.analysis.intervals import interval, logarithms
-from scoregap.scores import kind
+from scoregap.scores import MODEL, kind
 from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED, NOT_APPLICABLE, State
 
 
@@ -197,6 +197,11 @@ def cause(
     if by_learning and by_finite:
         return Cause.BOTH
     return Cause.LEARNING if by_learning else Cause.FINITE if by_finite else Cause.A_LITTLE
+
+
+def caused(why: str, network: str) -> str:
+    """A `Cause` in the words of a score: a model that the study declares has learned nothing here."""
+    return why.replace(Cause.LEARNING, "model") if kind(network) is MODEL else why
 
 
 def words(row: Mapping[Any, Any] | pd.Series) -> str:

@@ -47,7 +47,7 @@ def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, ro
             many = f"{len(changes)} uncommitted changes, as {changes[0][3:]}"
             refuse(f"the git tree has {many}: commit them, and run again")
     seeds = len(study.axes["seed"])
-    if study.trained_networks and seeds < FEWEST:
+    if (study.trained_networks or (study.document.data and study.declared)) and seeds < FEWEST:
         refuse(f"{seeds} seeds are too few to know how networks scatter: should be at least {FEWEST}")
     record = baselines.take(study, folder)
     if record.revision.endswith("-dirty"):

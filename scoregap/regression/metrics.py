@@ -26,12 +26,14 @@ class Kind(NamedTuple):
     """What is measured of trained networks.
 
     log: compared as a ratio. floor: smallest margin, of the logarithm if so. low: smaller is better; otherwise what is
-    nearer to 0 is, the truth (a ratio to the exact score of 1, no error of a dimension).
+    nearer to 0 is, the truth (a ratio to the exact score of 1, no error of a dimension). moved: neither is, as nothing
+    is known of the truth: any change beyond the margin is for the worse.
     """
 
     log: bool
     floor: float
     low: bool
+    moved: bool = False
 
 
 KINDS = {
@@ -42,6 +44,14 @@ KINDS = {
     "spectrum": Kind(True, 0.02, True),  # rms distance of eigenvalues from those of the exact score, point by point
     "excess": Kind(True, 0.02, True),  # geometric mean over times of the excess loss
     "cost": Kind(True, 0.01, True),  # operations of training
+    # of data from a file (`of_data`)
+    "n": Kind(False, 0.5, False, moved=True),
+    "trace": Kind(False, 0.1, False, moved=True),
+    **dict.fromkeys(("t_first", "shoulder_start", "shoulder_end"), Kind(True, 0.05, False, moved=True)),
+    "shoulder_modes": Kind(False, 0.5, False, moved=True),
+    "shoulder_slope": Kind(False, 0.05, False, moved=True),
+    "calibration": Kind(True, 0.02, True),
+    "skill": Kind(True, 0.02, True),
 }
 LAWS = ("law", "corrected")
 

@@ -42,7 +42,7 @@ def as_text(report: Report) -> str:
         counts = ", ".join(
             f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict and verdict in verdicts
         )
-        required = "required" if one in report.study.compare.require else "not required"
+        required = "required" if one in report.study.required else "not required"
         lines.append(f"against the {one} ({required}): {counts or 'nothing to compare'}")
     return "\n".join(lines)
 
@@ -78,7 +78,7 @@ def as_json(report: Report, strict: bool) -> str:
         _plain(row._asdict() | {"in_margins": row.in_margins, "theory": _plain(_theory(row.theory))})
         for row in report.rows
     ]
-    require = list(report.study.compare.require)
+    require = list(report.study.required)
     content = {"study": report.study.name, "status": report.status(strict), "require": require}
     content |= {one: report.worst(one) for one in ("baseline", "theory")} | {"metrics": rows}
     return json.dumps(content, indent=1)
@@ -108,7 +108,7 @@ def as_junit(report: Report, strict: bool) -> str:
             case = ElementTree.SubElement(suite, "testcase", classname=f"{report.study.name}.{one}", name=row.name)
             message = f"{verdict}: {' | '.join(filter(None, _numbers(row)))}" if one == "baseline" else row.theory.words
             bad, unclear = verdict in BAD, verdict in UNCLEAR
-            fails = one in report.study.compare.require and (bad or (unclear and strict))
+            fails = one in report.study.required and (bad or (unclear and strict))
             counts["tests"] += 1
             if bad or unclear:
                 counts["failures" if fails else "skipped"] += 1

@@ -48,7 +48,7 @@ class Report(NamedTuple):
 
     def status(self, strict: bool) -> int:
         """The exit status: of the verdicts that the study requires."""
-        worst = min((self.worst(one) for one in self.study.compare.require), key=VERDICTS.index)
+        worst = min((self.worst(one) for one in self.study.required), key=VERDICTS.index)
         if worst in BAD:
             return WORSE
         return INCONCLUSIVE if strict and worst in (*UNCLEAR, "") else OK

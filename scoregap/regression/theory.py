@@ -32,8 +32,10 @@ NO_THEORY = Theory()
 def agreements(study: Study, folder: Path) -> dict[str, Theory]:
     """What the comparison says of every metric, by the study's own margins.
 
-    Phase times only, and only where there is an answer. Raises DamagedFile, InputError.
+    Phase times only, and only where there is an answer; nothing of data from a file. Raises DamagedFile, InputError.
     """
+    if study.document.data:
+        return {}
     frame, axes = comparison.read(study, folder / "comparison.csv"), varied(study)
     found = {}
     for row in rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES)]).to_dict("records"):

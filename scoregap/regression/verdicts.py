@@ -21,7 +21,7 @@ from scipy import special
 
 from scoregap.analysis.verdicts import Verdict
 from scoregap.regression.baselines import Record
-from scoregap.regression.metrics import KINDS, RESOLUTION, Metric, spread
+from scoregap.regression.metrics import KINDS, RESOLUTION, Kind, Metric, spread
 from scoregap.regression.theory import NO_THEORY, Theory
 
 ROUNDING = 1e-5  # relative
@@ -205,8 +205,7 @@ def _judged(old: dict[str, Metric], new: dict[str, Metric], pairs: tuple[list[in
         )  # fmt: skip
     adjusted = holm([row.p for row in rows])
     return [
-        row._replace(verdict=_verdict(row, p, KINDS[old[row.name].kind].low))
-        for row, p in zip(rows, adjusted, strict=True)
+        row._replace(verdict=_verdict(row, p, KINDS[old[row.name].kind])) for row, p in zip(rows, adjusted, strict=True)
     ]
 
 
@@ -239,10 +238,10 @@ def holm(p: list[float]) -> np.ndarray:
     return result
 
 
-def _verdict(row: Row, p: float, low: bool) -> Change:
+def _verdict(row: Row, p: float, kind: Kind) -> Change:
     if -row.margin < row.low and row.high < row.margin:
         return Change.SAME
     if p < SIGNIFICANCE and abs(row.difference) > row.margin:
-        worse = row.difference > 0 if low else abs(row.new) > abs(row.mean)
+        worse = kind.moved or (row.difference > 0 if kind.low else abs(row.new) > abs(row.mean))
         return Change.WORSE if worse else Change.BETTER
     return Change.INCONCLUSIVE

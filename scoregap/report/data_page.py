@@ -25,7 +25,7 @@ def write(
         data=attrs["data"],
         explanation=" ".join(profiles.explanation(study)),
         parts=[one for part, frame in tables for one in shown(part, frame)],
-        pictures=[picture(name, svg) for name, svg in pictures.items()],
+        pictures=[picture(study, name, svg) for name, svg in pictures.items()],
         not_drawn=[f"{titled(name)} ({why})" for name, why in failed.items() if why],
         findings="\n".join(lines).strip(),
         provenance=provenance(study, attrs),

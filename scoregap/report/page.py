@@ -7,6 +7,7 @@ Its first screen says whether theory holds, how well, and where not.
 
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -30,6 +31,7 @@ from scoregap.analysis.tables import (
 from scoregap.analysis.verdicts import JUDGED, Verdict, words
 from scoregap.report import registry
 from scoregap.report.figures import label
+from scoregap.scores import MODEL, kind
 from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
 
@@ -77,7 +79,7 @@ def write(
         name=study.name,
         about=about(study),
         outcome=outcome(study, frame),
-        pictures=[picture(name, svg) for name, svg in pictures.items()],
+        pictures=[picture(study, name, svg) for name, svg in pictures.items()],
         not_drawn=[f"{titled(name)} ({why})" for name, why in failed.items() if why],
         claims=claims(study, tested),
         findings="\n".join(lines).strip(),
@@ -265,7 +267,14 @@ def cells(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
     return {"count": study.size, "bad": named, "more": max(len(bad) - WORST, 0)}
 
 
-def picture(name: str, svg: bytes) -> dict[str, Any]:
+def caption(study: Study, name: str) -> str:
+    """That of a figure, in the words of a study: nothing was trained where models that it declares are compared."""
+    text = registry.FIGURES[name.rpartition("/")[2]].caption
+    models = any(kind(one) is MODEL for one in study.evaluated_scores) and not study.trained_networks
+    return re.sub(r"\b([Nn])etwork", lambda one: "Model" if one[1] == "N" else "model", text) if models else text
+
+
+def picture(study: Study, name: str, svg: bytes) -> dict[str, Any]:
     """A figure with its caption. A wide one is not made smaller than can be read, but scrolls."""
     _, root = next(ElementTree.iterparse(io.BytesIO(svg), ["start"]))
     width = root.get("width", "")
@@ -274,7 +283,7 @@ def picture(name: str, svg: bytes) -> dict[str, Any]:
         "name": name,
         "anchor": anchored(name),
         "title": titled(name),
-        "caption": registry.FIGURES[name.rpartition("/")[2]].caption,
+        "caption": caption(study, name),
         "least": f"{0.7 * points * 4 / 3:.0f}",
         "source": quote(svg.replace(b"\n", b" "), safe=AS_THEY_ARE),
     }

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from scoregap import InputError
-from scoregap.measure import spectra
+from scoregap.measure import agreement, spectra
 
 ENTRIES = 2**24  # of Jacobians held at once: 128 MiB, and a few copies
 
@@ -19,7 +19,8 @@ class Local(NamedTuple):
 
     mean: (n, d) denoised points. eigenvalues: (n, d) of the symmetric part of t J = G - I, descending.
     singular_values: (n, d) of t J, descending. asymmetry: (n,) |J - J'| / |J|. vectors: (n, d, k) the eigenvectors of
-    the k largest eigenvalues, as many as were asked for.
+    the k largest eigenvalues, as many as were asked for. sketch: (n, k, k) of G (`measure.agreement`), if it was asked
+    for, else (n, 0, 0).
     """
 
     mean: np.ndarray
@@ -27,6 +28,7 @@ class Local(NamedTuple):
     singular_values: np.ndarray
     asymmetry: np.ndarray
     vectors: np.ndarray
+    sketch: np.ndarray
 
 
 class Score(ABC):
@@ -52,15 +54,17 @@ class Score(ABC):
         Raises InputError where it knows none."""
         return t
 
-    def local(self, x: np.ndarray, t, vectors: int = 0) -> Local:
-        """Spectra at the points, for any number of them: `at_once` of them at a time. vectors: how many are wanted."""
+    def local(self, x: np.ndarray, t, vectors: int = 0, frames: agreement.Frames | None = None) -> Local:
+        """Spectra at the points, for any number of them: `at_once` of them at a time. vectors: how many are wanted;
+        frames: of sketches, if any are."""
         t = np.broadcast_to(t, x.shape[:1])
-        parts = [self.near(x[some], t[some], vectors) for some in chunks(*x.shape)]
+        parts = [self.near(x[some], t[some], vectors, frames) for some in chunks(*x.shape)]
         return parts[0] if len(parts) == 1 else Local(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def near(self, x: np.ndarray, t: np.ndarray, vectors: int) -> Local:
+    def near(self, x: np.ndarray, t: np.ndarray, vectors: int, frames: agreement.Frames | None = None) -> Local:
         """`local` at few points; from the Jacobian, where a score has no shorter way."""
-        return of_jacobian(*self.jacobian(x, t), vectors)
+        mean, jacobian = self.jacobian(x, t)
+        return of_jacobian(mean, jacobian, vectors)._replace(sketch=sketched(jacobian, frames))
 
 
 @runtime_checkable
@@ -111,6 +115,11 @@ def chunks(n: int, d: int) -> list[slice]:
     return [slice(start, start + some) for start in range(0, max(1, n), some)]
 
 
+def sketched(jacobians: np.ndarray, frames: agreement.Frames | None) -> np.ndarray:
+    """Sketches of Jacobians (n, d, d); empty without frames."""
+    return np.empty((len(jacobians), 0, 0)) if frames is None else agreement.sketch(jacobians, frames)
+
+
 def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int) -> Local:
     """Spectra of Jacobians (n, d, d), and `count` eigenvectors; NaN where one is not finite."""
     unknown = ~np.isfinite(jacobians).all((-2, -1))
@@ -120,4 +129,5 @@ def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int) -> Local:
     for array in (eigenvalues, vectors, singular_values, asymmetry):
         array[unknown] = np.nan
     # A copy: a view would keep all d of them in memory.
-    return Local(mean, eigenvalues, singular_values, asymmetry, vectors[..., :count].copy())
+    leading = vectors[..., :count].copy()
+    return Local(mean, eigenvalues, singular_values, asymmetry, leading, sketched(jacobians, None))

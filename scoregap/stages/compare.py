@@ -6,6 +6,8 @@ findings.jsonl (all tables, as data for the report), and comparison.txt (the tab
 
 from pathlib import Path
 
+import pandas as pd
+
 from scoregap import analysis, cubes
 from scoregap.analysis import comparison
 from scoregap.analysis.tables import as_csv
@@ -26,8 +28,9 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings:
     tables = analysis.every_table(parts)
     tested = tables[analysis.CLAIMS]
     if loaded.document.data:
-        frame = analysis.profile_of(parts, tables)
+        frame = analysis.of_all_parts("profile", parts, tables)
         head = analysis.profiles.as_text(loaded, frame, parts[0][1][0].attrs["data"])
+        frame = pd.concat([frame, analysis.of_all_parts("agreement", parts, tables)], ignore_index=True)
     else:
         frame = comparison.compare(parts)
         head = comparison.as_text(loaded, frame)

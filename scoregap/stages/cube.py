@@ -16,6 +16,7 @@ import yaml
 
 from scoregap import DamagedFile, InputError, variables
 from scoregap.installation import revision
+from scoregap.measure import agreement
 from scoregap.members import PADDED
 from scoregap.scores import REFERENCES
 from scoregap.store.arrays import SHARD
@@ -108,6 +109,7 @@ def gather(
         name: variables.empty(name, (*shape, *(len(coords[dim]) for dim in variable.dims)), full)
         for name, variable in present.items()
     }
+    sketches = _sketches(cells, coords, full) if "agreement" in data else None
     place = {cell.values: i for i, cell in enumerate(cells)}
     jobs = (study.whole or study).jobs  # which may have seeds that are of other blocks
     for job in (jobs[id] for id in study.jobs):
@@ -125,6 +127,9 @@ def gather(
                 raise InputError("is not of this study as it is now", file=path, allowed=f"rerun {stage}")
             here = [i for i, cell in enumerate(job.cells) if cell.values in place]
             members = [place[job.cells[i].values] for i in here]
+            sketch = arrays.pop("sketch", None)
+            if sketch and sketches is not None:
+                sketches[members] = sketch[1][here]
             for name, (own, values) in arrays.items():
                 whole = ("member", *variables.VARIABLES[name].dims) if name in data else ()
                 if own != whole or any(
@@ -142,6 +147,10 @@ def gather(
                 spool.forget()
     if not from_file:
         add_references(data, axes)
+    if sketches is not None:
+        add_agreement(data["agreement"], sketches.reshape(*shape, *sketches.shape[1:]), list(axes).index("network"))
+        if spool:
+            spool.forget()
     coords |= {axis: labels(values) for axis, values in axes.items()}
     dims = {name: (*axes, *variable.dims) for name, variable in present.items()}
     return xr.Dataset({name: (dims[name], array) for name, array in data.items()}, coords)
@@ -172,9 +181,27 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
     }
     if cells[0].data:
+        scores = list(dict.fromkeys(cell["network"] for cell in cells))
+        shared |= {"other": np.array(scores, object)} if len(scores) > 1 else {}
         return shared | {"shoulder": np.arange(variables.SHOULDERS), "found": np.arange(variables.FOUND)}
     groups = {name: np.arange(gaps) for name in ("group", "gap")}
     return shared | groups | {"side": np.array(variables.SIDES, object)}
+
+
+def _sketches(cells, coords: dict[str, np.ndarray], full) -> np.ndarray:
+    """(cells, time, point, row, column) sketches of G, with nothing filled in."""
+    side = agreement.side(cells[0].dim)
+    return variables.empty("sketch", (len(cells), len(coords["time"]), len(coords["point"]), side, side), full)
+
+
+def add_agreement(found: np.ndarray, sketches: np.ndarray, along: int) -> None:
+    """Fill in the cosines (..., time, point, other) of all scores, by their sketches; along: the axis of scores."""
+    found, sketches = np.moveaxis(found, along, 0), np.moveaxis(sketches, along, 0)
+    for place in np.ndindex(found.shape[1:-3]):
+        own = [one[place] for one in sketches]
+        for i, one in enumerate(own):
+            for j, other in enumerate(own):
+                found[(i, *place, ..., j)] = agreement.cosine(one, other)
 
 
 def add_references(data: dict[str, np.ndarray], axes: dict[str, tuple]) -> None:

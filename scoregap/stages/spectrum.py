@@ -20,7 +20,7 @@ import numpy as np
 
 from scoregap import members, trained, variables
 from scoregap.data.capabilities import Centred, Covariance, Groups, HeldOut, Posterior, Recorded, Tangents
-from scoregap.measure import calibration, spectra, trajectories
+from scoregap.measure import agreement, calibration, spectra, trajectories
 from scoregap.runtime.progress import Heartbeat
 from scoregap.scores.base import Adapted, Local, Score, at_any_time, at_once, chunks
 from scoregap.scores.closed import Exact, Gaussian
@@ -51,6 +51,8 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         "gap": cell.gaps,
         "evaluation": variables.EVALUATIONS,
         "level": variables.LEVELS,
+        "row": agreement.side(d),
+        "column": agreement.side(d),
     }
     result = variables.blank(variables.made("spectrum", from_file=cell.data is not None), sizes)
     for name, values in of_job.curves(cell).items():
@@ -79,6 +81,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         path = trajectories.reverse(score.denoise, clean + np.sqrt(t[-1]) * noise, t)
         aligned &= all((data.tangents(places[part]) == data.tangents(places[:1])).all() for part in parts)  # or no foot
     groups = spans(cell, data.boundaries) if aligned else []
+    frames = agreement.frames(np.random.default_rng([cell.seed("points"), d]), d) if cell.data else None
     own = score.reach if isinstance(score, Adapted) and path is None else None
     linear = Gaussian(data) if isinstance(data, Covariance) else None
     if linear is not None and "gaussian_trace" in result:
@@ -98,7 +101,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         # Eigenvectors are larger than all the rest: they are of one chunk of points, and used there.
         locals, means, smallest = [], [], []
         for part in parts:
-            local = near(score, noisy[:, part], here, groups[-1][1] if groups else 0)
+            local = near(score, noisy[:, part], here, groups[-1][1] if groups else 0, frames)
             if groups:
                 known = (result["has_gap"][part] == 1) & ~ended[:, part, None]
                 cosine = cosines(local.vectors, data.tangents(places[part]), groups, known)
@@ -126,6 +129,8 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         result["eigenvalue"][some] = found.eigenvalues
         result["singular_value"][some] = found.singular_values
         result["asymmetry"][some] = found.asymmetry
+        if frames is not None:
+            result["sketch"][some] = found.sketch
         result["score_norm"][some] = np.linalg.norm(found.mean - noisy, axis=-1) / here[:, None]
         if groups:
             mean, least = np.concatenate(means, 1), np.concatenate(smallest, 1)
@@ -150,9 +155,9 @@ def flat(noisy: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return noisy.reshape(-1, noisy.shape[-1]), np.repeat(t, noisy.shape[1])
 
 
-def near(score: Score, noisy: np.ndarray, t: np.ndarray, vectors: int) -> Local:
+def near(score: Score, noisy: np.ndarray, t: np.ndarray, vectors: int, frames: agreement.Frames | None) -> Local:
     """What a score does near points (T, points, d) at times (T,), likewise shaped."""
-    found = score.local(*flat(noisy, t), vectors)
+    found = score.local(*flat(noisy, t), vectors, frames)
     return Local(*(array.reshape(*noisy.shape[:2], *array.shape[1:]) for array in found))
 
 

@@ -369,6 +369,11 @@ class Study:
         return self.document.compare
 
     @property
+    def required(self) -> list[str]:
+        """What `scoregap check` must find: as the section says, of data from a file the baseline."""
+        return self.document.compare.require if self.document.compare else ["baseline"]
+
+    @property
     def dims(self) -> tuple[int, ...]:
         """Dimensions of the data space, d: the values of an axis, or that of the points of a file."""
         return (self.document.data.dim,) if self.document.data else self.axes["ambient_dim"]
@@ -413,6 +418,7 @@ class Study:
             held_out = self.document.spectrum.points_from == "held-out"
             applies = {
                 "profile": True,
+                "agreement": len(self.axes["network"]) > 1,
                 "data_dimensions": self.document.dimension is not None,
                 "calibration": calibrated and held_out,
             }
@@ -578,6 +584,7 @@ class Study:
             {name: one.identity for name, one in self.declared.items() if name in axes.get("network", ())}
             for axes in grids
         ]
+        code.append(self.document.dimension.code if self.document.dimension else {})
         return digest([self.hash, revisions, *filter(None, code), *filter(None, models)])
 
 

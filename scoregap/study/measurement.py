@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
+from scoregap import plugins
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
 from scoregap.study.values import (
     UNIQUE,
@@ -74,8 +75,18 @@ class Dimension(Section):
     """Which estimators of the dimension are compared, and on what; all cells of a study share it."""
 
     estimators: Annotated[
-        list[Annotated[str, one_of((*SCORE_ESTIMATORS, *DATA_ESTIMATORS))]],
-        Field(min_length=1, json_schema_extra=UNIQUE, description="which estimators, of the score and of clean data"),
+        list[
+            Annotated[
+                str,
+                one_of((*SCORE_ESTIMATORS, *DATA_ESTIMATORS), plugins.NAME, ", or of another package, PACKAGE.NAME"),
+            ]
+        ],
+        Field(
+            min_length=1,
+            json_schema_extra=UNIQUE,
+            description="which estimators, of the score and of clean data; also those of a score of other packages, as "
+            "`PACKAGE.NAME` or `MODULE:NAME`",
+        ),
         AfterValidator(distinct),
     ]
     times: Annotated[Times, Field(description="noise variances at which they are given the score")]
@@ -96,7 +107,19 @@ class Dimension(Section):
     @property
     def of_score(self) -> list[str]:
         """The estimators that take a score, in the study's order."""
-        return [name for name in self.estimators if name in SCORE_ESTIMATORS]
+        return [name for name in self.estimators if name in SCORE_ESTIMATORS or plugins.is_outside(name)]
+
+    @property
+    def code(self) -> dict[str, str]:
+        """Hashes of the code of its estimators of other packages, by name: results depend on it."""
+        return {
+            name: plugins.digest(plugins.path(name, plugins.ESTIMATORS))
+            for name in filter(plugins.is_outside, self.estimators)
+        }
+
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """With the code of its estimators."""
+        return super().identity(unread) | ({"code": self.code} if self.code else {})
 
     @property
     def of_data(self) -> list[str]:

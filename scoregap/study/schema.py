@@ -178,7 +178,8 @@ def latents(manifold_dim: int | float, ambient_dim: int) -> int:
 
 
 def admit(path: Path, where: str, axis: str, name: str, trusted: bool) -> None:
-    """Find the code of another package that a value of an axis names, if it does; of families it is run."""
+    """Find the code of another package that a value of an axis, or an estimator, names, if it does; of families it is
+    run."""
     if not plugins.is_outside(name):
         return
     if plugins.is_path(name):
@@ -191,6 +192,8 @@ def admit(path: Path, where: str, axis: str, name: str, trusted: bool) -> None:
     try:
         if axis == "family":
             data.admit(name)
+        elif axis == "estimators":
+            plugins.digest(plugins.path(name, plugins.ESTIMATORS))
         else:
             plugins.digest(networks.import_path(name))
     except InputError as error:

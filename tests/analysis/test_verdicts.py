@@ -235,3 +235,10 @@ def test_what_is_not_seen_is_blamed_on_whom_it_is_missing_from():
     assert because(DISAGREES, AGREES, DISAGREES, nan, nan) == Cause.FINITE  # nor does the exact score
     assert because(DISAGREES, DISAGREES, DISAGREES, nan, nan) == Cause.BOTH  # one sees what the law has not
     assert because(DISAGREES, INCONCLUSIVE, AGREES, 0.06, 0.06) == Cause.A_LITTLE
+
+
+def test_a_model_that_was_not_trained_here_has_learned_nothing():
+    for why, model in ((Cause.LEARNING, "model"), (Cause.BOTH, "model and finite size or curvature"),
+                       (Cause.FINITE, Cause.FINITE), ("", "")):  # fmt: skip
+        assert verdicts.caused(why, "gated-8") == why
+        assert verdicts.caused(why, "mine") == model
