@@ -127,9 +127,7 @@ def members(folder: Path, job: Job, stage: str) -> dict[str, str]:
         if not all("diverged" in one for one in known.values()):  # a checkpoint
             raise DamagedFile(f"{path}: is damaged: its training has not ended; run the study again")
         return {key: "diverged" if one["diverged"] else "done" for key, one in known.items()}
-    keys, status = job_members(
-        path, job.keys(stage), variables.made(stage, job.first.dimension, job.first.data is not None)
-    )
+    keys, status = job_members(path, job.keys(stage), variables.made(stage, job.first))
     if status is None:
         return dict.fromkeys(keys, "done")
     return {key: {2: "diverged", 3: "failed"}.get(int(one), "done") for key, one in zip(keys, status, strict=True)}

@@ -545,8 +545,8 @@ class Study:
         for section in {*OPTIONAL.values(), "manifold", "data", "compare"}:
             if content[section] is None:
                 del content[section]
-        if content["spectrum"]["points_from"] == Spectrum.model_fields["points_from"].default:
-            del content["spectrum"]["points_from"]
+        for key in self.document.spectrum.unsaid:
+            del content["spectrum"][key]
         if content["train"]:
             del content["train"]["device"]
             for key in LATER:

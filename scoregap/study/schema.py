@@ -56,6 +56,7 @@ SHORT = {"dataset_size": "data.dataset_size", "class": "data.label"}  # axes of 
 NO_AXIS = ("train.device",)  # changes no result
 ALL = "all"  # in the path of an axis: every member of a list, as manifold.groups.all.width
 MOST_SEEDS = 100_000  # of a count
+PROBES = 16  # random vectors of a trace
 KEPT = ("baselines", "benchmarks", "findings")  # folders beside those of studies, of what is kept of runs
 AXES = ("family", "ambient_dim", "manifold_dim", "curvature", "network", "seed")
 DATA_AXES = ("network", "seed")  # of a study with data of its own
@@ -372,10 +373,11 @@ class Spectrum(Section):
     ] = "forward"
     method: Annotated[
         str,
-        _one_of(("exact", *DIFFERENCES)),
+        _one_of(("exact", "trace", *DIFFERENCES)),
         Field(
             description="Jacobians `exact`, or of closed forms and networks alike by `central` or `one-sided` finite "
-            "differences"
+            "differences; `trace`: of data from a file, tr G alone, by products with random signs (Hutchinson), where "
+            "whole spectra cost too much"
         ),
     ] = "exact"
     step: Annotated[
@@ -386,7 +388,10 @@ class Spectrum(Section):
             + " if not given"
         ),
     ] = None
-
+    probes: Annotated[
+        Annotated[int, Field(ge=2, le=10**5)] | None,
+        Field(description=f"random vectors of the method `trace`, the same at every t; {PROBES} if not given"),
+    ] = None
     points_from: Annotated[
         str,
         _one_of(("held-out", "training")),
@@ -394,16 +399,25 @@ class Spectrum(Section):
     ] = "held-out"
 
     def identity(self, unread: frozenset[str]) -> dict[str, Any]:
-        """Without the part at its default: families have none."""
-        return super().identity(unread | ({"points_from"} if self.points_from == "held-out" else set()))
+        """Without what came later, at its default."""
+        return super().identity(unread | self.unsaid)
+
+    @property
+    def unsaid(self) -> frozenset[str]:
+        """Keys that came later and are at their defaults: a study without them is the one it was."""
+        return frozenset(
+            key for key in ("points_from", "probes") if getattr(self, key) == type(self).model_fields[key].default
+        )
 
     @model_validator(mode="before")
     @classmethod
-    def _step_of_the_method(cls, content) -> Any:
-        """The default step written out, so that the study says it."""
-        if isinstance(content, dict) and content.get("step") is None:
-            return content | {"step": DIFFERENCES.get(str(content.get("method")))}
-        return content
+    def _of_the_method(cls, content) -> Any:
+        """The default step and the default number of probes written out, so that the study says them."""
+        if not isinstance(content, dict):
+            return content
+        method = str(content.get("method"))
+        defaults = {"step": DIFFERENCES.get(method), "probes": PROBES if method == "trace" else None}
+        return content | {key: one for key, one in defaults.items() if content.get(key) is None}
 
 
 class Dimension(Section):

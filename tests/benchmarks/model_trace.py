@@ -48,7 +48,7 @@ def main(points: int, times: int, full: bool) -> None:
     start = time.process_time()
     for one in t:
         x = clean + np.sqrt(one) * w
-        found, error = score.trace(x, one, rng.choice([-1.0, 1.0], (PROBES, points, D)))
+        _, found, error = score.traced(x, one, rng.choice([-1.0, 1.0], (PROBES, points, D)))
         seconds = (time.process_time() - start) / points
         start = time.process_time()
         says = ", ".join(f"{a:.1f} +- {b:.1f}" for a, b in zip(found, error, strict=True))
