@@ -33,6 +33,8 @@ JACOBIANS = 2**24  # entries at once, as in the spectrum stage
 HELD_OUT = 16 * 16  # points of one evaluation, as in the train stage
 START = 600.0  # seconds that every job may take for nothing: imports over a busy network
 SLACK = 3.0  # seconds asked for per second expected
+STORED = 60  # bytes a weight of an evaluation of a model that is stored, for products back
+EVALUATIONS = 26  # of a model's score at each point: mistakes undone, and others
 SAMPLED = 0.25  # seconds per point of a posterior that is sampled
 
 
@@ -46,11 +48,15 @@ class Request(NamedTuple):
 
 def of_job(stage: str, job: Job, on_gpu: bool = False) -> Request:
     """What the stages with a file per job need for one job. on_gpu: whether networks get a GPU."""
-    cell, cells = job.first, job.size
-    gpus = int(on_gpu and stage != "fit" and cell.trained)
-    of_stage = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "sample": _sample, "fit": _fit}
-    megabytes, seconds = of_stage[stage](cell, cells)
+    gpus = int(on_gpu and stage != "fit" and job.trained)
+    megabytes, seconds = expected(stage, job)
     return _request(megabytes + CUDA * gpus, seconds, gpus)
+
+
+def expected(stage: str, job: Job) -> tuple[float, float]:
+    """(MB, seconds) that such a stage takes for one job, rounded up as above, without its start."""
+    of_stage = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "sample": _sample, "fit": _fit}
+    return of_stage[stage](job.first, job.size)
 
 
 def of_study(stage: str, study: Study) -> Request:
@@ -60,6 +66,17 @@ def of_study(stage: str, study: Study) -> Request:
     spectra = 8e-6 * cells * spectrum.times.count * spectrum.points * 2 * (max(study.dims) + 4)
     megabytes = {"cube": 2 * PYTHON + 0.05 * cells, "compare": 350 + 0.1 * cells, "report": 450 + spectra}[stage]
     return _request(megabytes, 0.5 * cells, 0)
+
+
+def bytes_of(stage: str, cell: Cell) -> float:
+    """Bytes on disk of what a stage keeps of a cell, compressed as those of the quickstart are."""
+    spectrum = cell.spectrum
+    at_points = spectrum.times.count * spectrum.points
+    if stage == "train":
+        return 5.2 * _weights(cell)
+    if stage == "spectrum":
+        return at_points * (24.0 if spectrum.probes else 8 * cell.dim * 0.46) + 4000
+    return {"fit": 800.0 * spectrum.times.count, "dimension": 2e4, "sample": 1e4}[stage]
 
 
 def _request(megabytes: float, seconds: float, gpus: int) -> Request:
@@ -78,10 +95,14 @@ def _train(cell: Cell, cells: int) -> tuple[float, float]:
 def _spectrum(cell: Cell, cells: int) -> tuple[float, float]:
     spectrum, d = cell.spectrum, cell.dim
     matrices = spectrum.times.count * spectrum.points
+    base = TORCH if cell.trained or cell.declared else PYTHON
+    if spectrum.probes:
+        products = spectrum.probes + (EVALUATIONS if cell.declared else 2)
+        seconds = cells * matrices * (products * _product(cell) + _sampling(cell))
+        return base + 2e-6 * STORED * _weights(cell) * bool(cell.trained or cell.declared) + _data(cell, 1), seconds
     entries = min(matrices * d * d, max(JACOBIANS, d * d))  # of one chunk of points, or of one point
-    measured = cell.trained or spectrum.step is not None  # or known in closed form
+    measured = cell.trained or cell.declared or spectrum.step is not None  # or known in closed form
     matrix = _jacobian(cell) if measured else 5e-3 + 5e-5 * d
-    base = TORCH if cell.trained else PYTHON
     seconds = cells * matrices * (matrix + _sampling(cell))
     return base + 1e-6 * (100 if measured else 25) * entries + _data(cell, 1), seconds
 
@@ -129,13 +150,20 @@ def _width(cell: Cell) -> int:
 def _weights(cell: Cell) -> float:
     """Number of weights of a network, or so; a closed form has d^2, as much work."""
     d = cell.dim
+    if cell.declared:
+        return max(cell.declared.size / 4, d)
     return _width(cell) * (3 * cell.training.depth * _width(cell) + 2 * d) if cell.trained else d * d
 
 
 def _jacobian(cell: Cell) -> float:
     """Seconds for one Jacobian, its eigenvalues and its singular values."""
     d = cell.dim
-    return 2e-3 + 5e-9 * d**3 + d * _weights(cell) / 1e10
+    return 2e-3 + 5e-9 * d**3 + d * _product(cell)
+
+
+def _product(cell: Cell) -> float:
+    """Seconds for one product with a Jacobian; of models of a few weights that are used over and over."""
+    return _weights(cell) * (1e-8 if cell.declared else 1e-10)
 
 
 def _sampling(cell: Cell) -> float:

@@ -7,7 +7,8 @@ next run runs -> text
 import os
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -55,13 +56,20 @@ class Overview:
 def look(study: Study, results: Path) -> Overview:
     """What there is of a study in a folder of results. Raises InputError if that is no folder, or may not be read."""
     folder = results / study.name
+    with readable(results, folder):
+        return _look(study, results, folder)
+
+
+@contextmanager
+def readable(results: Path, folder: Path) -> Iterator[None]:
+    """What is read of a study's folder in one of results. Raises InputError if that is none, or may not be read."""
     try:
         for path in (results, folder):
             if path.exists() and not path.is_dir():
                 raise InputError(key="--results", value=results, allowed=f"{path} is not a folder")
             with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path):
                 pass
-        return _look(study, results, folder)
+        yield
     except OSError as error:
         if lacks_resources(error):
             raise

@@ -183,6 +183,11 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
         tell(refusal(out), to=sys.stderr)
         return 1
     tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {shown}")
+    if _executor(profile)[0] == "local":
+        from scoregap.runtime import planning  # which asks this module where things are
+
+        for line in planning.said_first(loaded, results):
+            tell(printable(line))
     for line in receipts.settle(loaded, out, baseline(loaded.name, results)):
         tell(f"scoregap: {printable(line)}", to=sys.stderr)
     handover.write(out, path, results, profile, gpus)

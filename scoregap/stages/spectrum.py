@@ -15,6 +15,8 @@ They start at x_0 + sqrt(T) w, not at a pure Gaussian, and so have the law of no
 no known foot point on the manifold, so alignment is known only where the tangents are the same everywhere.
 """
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +32,7 @@ from scoregap.scores.differences import Differences
 from scoregap.study import Cell, load
 
 Found = TypeVar("Found", Local, Traced)
+Denoise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
@@ -41,7 +44,8 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
         return measure(cell, found, beat)
 
     spectrum = loaded.first.spectrum
-    return members.update(out, loaded, "spectrum", of, "point", spectrum.times.count * spectrum.points)
+    passes = 2 if loaded.first.declared and spectrum.sampling == "forward" else 1  # the second for mistakes undone
+    return members.update(out, loaded, "spectrum", of, "point", passes * spectrum.times.count * spectrum.points)
 
 
 def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) -> dict[str, np.ndarray]:
@@ -149,12 +153,25 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
             result[name][some][ended] = np.nan
     if own is not None:
         centre = data.mean if isinstance(data, Centred) else 0.0
-        undone = calibration.undone(score.denoise, clean, noise, t, centre, own)
+        denoise = advancing(score.denoise, beat, len(calibration.REPAIRS)) if beat else score.denoise
+        undone = calibration.undone(denoise, clean, noise, t, centre, own)
         mistake, gain = calibration.likeliest(result["squared_error"].astype(float), undone)
         result["mistake"][...] = variables.MISTAKES.index(mistake) + 1 if mistake else 0
         result["mistake_gain"][...] = gain
     result["status"][...] = 1 if np.isfinite(result["point_trace"]).any() else 3
     return result
+
+
+def advancing(denoise: Denoise, beat: Heartbeat, calls: int) -> Denoise:
+    """A denoiser of n points that has done as many of them after so many calls."""
+    asked = itertools.count(1)
+
+    def counted(x: np.ndarray, t: np.ndarray) -> np.ndarray:
+        denoised, call = denoise(x, t), next(asked)
+        beat.advance(call * len(x) // calls - (call - 1) * len(x) // calls)
+        return denoised
+
+    return counted
 
 
 def flat(noisy: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
