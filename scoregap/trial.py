@@ -25,6 +25,7 @@ from scoregap.store.jobs import write_job
 from scoregap.study import Cell, Job, load
 
 SECONDS = 1.0  # of a trial of one stage, or so
+SHARES = (0.25, 0.5, 0.75)  # of the cells of a job, one after the other: where those are that are tried
 PROBES, ROWS = 4, 32  # random vectors of a trace, and rows of a Jacobian, that are tried
 LARGEST = 512  # of matrices whose eigenvalues are computed in a trial
 COPIES = 8  # of a Jacobian, held while its eigenvalues and singular values are computed
@@ -86,9 +87,16 @@ def of_train(job: Job) -> float:
     return once + settings.steps * per_step + variables.EVALUATIONS * of_evaluation
 
 
-def of_spectrum(cell: Cell, study: Path) -> tuple[float, float]:
+def spread(job: Job) -> list[Cell]:
+    """A few cells of a job, from all over it: curvature costs, and the first cells of most jobs have none."""
+    if job.trained or job.first.declared:
+        return [job.first]
+    return [job.cells[i] for i in sorted({round(share * (job.size - 1)) for share in SHARES})]
+
+
+def of_spectrum(cell: Cell, study: Path, aim: float = SECONDS) -> tuple[float, float]:
     """Seconds of the spectra of one cell, and of the start: of its first times, or of a few products where a Jacobian
-    takes long."""
+    takes long. aim: how long it is tried, or so."""
     settings = cell.spectrum
     found = Untrained(study) if cell.trained else trained.Trained(study)
     if (cell.declared or settings.probes) and settings.step is None:
@@ -111,7 +119,7 @@ def of_spectrum(cell: Cell, study: Path) -> tuple[float, float]:
     if (one := tried(1, 2)) > 4 * SECONDS * settings.times.count:
         return one, start
     per_time = tried(1, settings.points) / settings.times.count
-    return tried(min(settings.times.count, math.ceil(SECONDS / max(per_time, 1e-3))), settings.points), start
+    return tried(min(settings.times.count, math.ceil(aim / max(per_time, 1e-3))), settings.points), start
 
 
 def _fewer(cell: Cell, times: int, points: int) -> Cell:
@@ -180,9 +188,13 @@ def of_fit(cell: Cell) -> float:
 
 def main(study: str, id: str, *stages: str) -> None:
     """Print what the stages take of all cells of a job."""
+    imports = time.process_time()
     job = load(Path(study)).job(id)
-    one, start = of_spectrum(job.first, Path(study))
-    found = {"spectrum": job.size * one, "torch" if "torch" in sys.modules else "plain": start}
+    cells = spread(job)
+    spectra_of = [of_spectrum(cell, Path(study), SECONDS / len(cells)) for cell in cells]
+    start = spectra_of[0][1]
+    found = {"imports": imports, "torch" if "torch" in sys.modules else "plain": start}
+    found["spectrum"] = job.size * float(np.mean([seconds for seconds, _ in spectra_of]))
     d, peak = job.first.dim, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB, on macOS bytes
     matrix = 8e-6 * d**2 * COPIES if d > LARGEST and not job.first.spectrum.probes else 0.0
     found["megabytes"] = peak / (1e6 if sys.platform == "darwin" else 1e3) + matrix

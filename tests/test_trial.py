@@ -88,7 +88,7 @@ def test_a_trial_is_of_all_cells_and_leaves_nothing(tmp_path, capsys, monkeypatc
     monkeypatch.setattr(trial, "SECONDS", 0.02)
     trial.main(str(study), job.id, "train", "spectrum", "fit")
     found = json.loads(capsys.readouterr().out)
-    assert found.keys() == {"torch", "spectrum", "megabytes", "train", "fit"}
+    assert found.keys() == {"imports", "torch", "spectrum", "megabytes", "train", "fit"}
     assert all(value > 0 for value in found.values())
     assert found["megabytes"] == pytest.approx(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, rel=0.2)
     assert [one.name for one in tmp_path.iterdir()] == ["study.yaml"]

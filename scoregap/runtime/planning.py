@@ -3,7 +3,7 @@
 study, results folder -> what is done, what is left, and what that takes, by the resource model, whose times are scaled
 by what a few jobs take when they are tried (`scoregap.trial`); and one line of spectra that take long
 
-Jobs are classes: of the same score, family and dimension. The costliest class first, a job of each is tried, in a
+Jobs are classes: of the same score, family and dimensions. The costliest class first, a job of each is tried, in a
 process of its own, until SECONDS have gone; others are scaled as those that are most like them. Nothing is written.
 """
 
@@ -29,10 +29,9 @@ from scoregap.study.stages import STAGES
 SECONDS = 10.0  # in which jobs are tried; the last of them is let end
 LONGEST = 60.0  # of one trial
 TRIED = ("train", "spectrum", "fit")  # stages that a trial takes; others are scaled as the spectra of their class
-START = {"plain": 1.0, "torch": 2.2}  # seconds that a job's process takes for nothing, where none was tried
-OF_START = 1.0  # seconds of the plain start where the times below were measured
-# Seconds of the stages that gather all jobs: once, and a cell.
-GATHERED = {"cube": (2.5, 0.02), "compare": (3.0, 0.02), "report": (12.0, 0.05)}
+START = {"imports": 0.35, "plain": 0.6, "torch": 2.2}  # seconds that a process takes for nothing, where none was tried
+# Seconds of the stages that gather all jobs, once and a cell, where imports take as many as above.
+GATHERED = {"cube": (3.0, 0.004), "compare": (2.3, 0.035), "report": (6.5, 0.01)}
 DRAWN = 8e6  # bytes of figures and of the report
 LONG = 60.0  # seconds of the spectra of a job, by the model, from which their cost is said before they begin
 
@@ -43,6 +42,7 @@ class Class(NamedTuple):
     network: str
     family: str
     dim: int
+    manifold_dim: float
     trained: bool
 
 
@@ -79,7 +79,7 @@ class Plan:
     study: Study
     folder: Path
     stages: list[Stage] = field(default_factory=list)
-    tried: float = 0.0
+    tried: float = 0.0  # seconds
     classes: tuple[int, int] = (0, 0)  # tried, of so many
     not_tried: list[str] = field(default_factory=list)
 
@@ -104,12 +104,13 @@ def plan(study: Study, results: Path, trials: bool = True) -> Plan:
     found = Plan(study, folder)
     tried = _tried(work, found) if trials else {}
     for (of, name), jobs in work.items():
-        factor, start = _factor(tried, of, name), _start(tried, of, name)
+        with_torch = name != "fit" and (of.trained or (of in tried and "torch" in tried[of].start))
+        factor, start = _factor(tried, of, name), _start(tried, "torch" if with_torch else "plain")
         for _, seconds, left in jobs:
             steps[name].whole += (factor * seconds + start) / 3600
             steps[name].hours += (factor * seconds * left + start * bool(left)) / 3600
     found.stages = [step for step in steps.values() if step.jobs]
-    speed = _start(tried, None, "fit") / OF_START
+    speed = _start(tried, "imports") / START["imports"]
     for name in (stage.name for stage in STAGES if stage.gathers):
         state, asked = states.get(receipts.place(name)), resources.of_study(name, study)
         once, each = GATHERED[name]
@@ -125,7 +126,8 @@ def plan(study: Study, results: Path, trials: bool = True) -> Plan:
 
 def class_of(job: Job) -> Class:
     """The class of a job."""
-    return Class(job.axes["network"][0], str(job.axes.get("family", ("",))[0]), job.dims[0], job.trained)
+    family, m = (job.axes.get(axis, (0,))[0] for axis in ("family", "manifold_dim"))
+    return Class(job.axes["network"][0], str(family), job.dims[0], m, job.trained)
 
 
 def _left(folder: Path, job: Job, stage: str) -> float:
@@ -200,10 +202,8 @@ def _factor(tried: dict[Class, Trial], of: Class, stage: str) -> float:
     return 1.0
 
 
-def _start(tried: dict[Class, Trial], of: Class | None, stage: str) -> float:
-    """Seconds that a job takes for nothing."""
-    with_torch = of is not None and stage != "fit" and (of.trained or "torch" in getattr(tried.get(of), "start", ()))
-    kind = "torch" if with_torch else "plain"
+def _start(tried: dict[Class, Trial], kind: str) -> float:
+    """Seconds that a process takes for nothing, of a kind in START."""
     known = [one.start[kind] for one in tried.values() if kind in one.start]
     return median(known) if known else START[kind]
 
