@@ -80,7 +80,8 @@ def of_train(job: Job) -> float:
         settings.optimiser, settings.decay, pauses=True,
     ):  # fmt: skip
         dates.append((progress.step, time.process_time()))
-        if dates[-1][1] - dates[0][1] > 2 * SECONDS:
+        blocks, whole = dates[-1][1] - dates[1][1], dates[-1][1] - dates[0][1]
+        if (blocks > SECONDS and len(dates) > 3) or whole > 6 * SECONDS:
             break
     first = dates[1] if len(dates) > 2 else dates[0]  # the first block warms up
     per_step = (dates[-1][1] - first[1]) / (dates[-1][0] - first[0])
@@ -107,19 +108,20 @@ def of_spectrum(cell: Cell, study: Path, aim: float = SECONDS) -> tuple[float, f
         if seconds > 4 * SECONDS or settings.probes:
             return seconds, start
 
-    def tried(count: int, points: int) -> float:
+    def tried(times: int, points: int) -> float:
         began = time.process_time()
-        spectrum.measure(_fewer(cell, count, points), found)
-        return (time.process_time() - began) * settings.times.count / count * settings.points / points
+        spectrum.measure(_fewer(cell, times, points), found)
+        return time.process_time() - began
 
     with tempfile.TemporaryDirectory() as folder:  # what is done once is done
         few = _fewer(cell, 1, 2)
         write_job(Path(folder) / "job.zarr.zip", variables.stack([spectrum.measure(few, found)]), ["0"], "spectrum")
-    start = time.process_time()
-    if (one := tried(1, 2)) > 4 * SECONDS * settings.times.count:
-        return one, start
-    per_time = tried(1, settings.points) / settings.times.count
-    return tried(min(settings.times.count, math.ceil(aim / max(per_time, 1e-3))), settings.points), start
+    start, every = time.process_time(), settings.times.count
+    if (two := tried(1, 2)) > 4 * SECONDS:
+        return two * every * settings.points / 2, start
+    one = tried(1, settings.points)  # with the cell's data, which cost the same however many times there are
+    count = min(every, 1 + math.ceil(aim / max(one, 1e-3)))
+    return one + (tried(count, settings.points) - one) * (every - 1) / (count - 1), start
 
 
 def _fewer(cell: Cell, times: int, points: int) -> Cell:

@@ -31,7 +31,7 @@ LONGEST = 60.0  # of one trial
 TRIED = ("train", "spectrum", "fit")  # stages that a trial takes; others are scaled as the spectra of their class
 START = {"imports": 0.35, "plain": 0.6, "torch": 2.2}  # seconds that a process takes for nothing, where none was tried
 # Seconds of the stages that gather all jobs, once and a cell, where imports take as many as above.
-GATHERED = {"cube": (3.0, 0.004), "compare": (2.3, 0.035), "report": (6.5, 0.01)}
+GATHERED = {"cube": (2.2, 0.005), "compare": (2.2, 0.026), "report": (4.5, 0.004)}
 DRAWN = 8e6  # bytes of figures and of the report
 LONG = 60.0  # seconds of the spectra of a job, by the model, from which their cost is said before they begin
 
