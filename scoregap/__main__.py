@@ -200,11 +200,10 @@ def run_study(
     yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
-    from scoregap.runtime import workflow
+    from scoregap.runtime import planning, workflow
 
-    raise typer.Exit(
-        workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
-    )
+    place = workflow.find_profile(profile) if profile else workflow.PROFILE
+    raise typer.Exit(workflow.run(study, results, cores, place, yes, planning.said_first))
 
 
 @app.command()
@@ -251,7 +250,7 @@ def measure(
     trusted: Annotated[bool, typer.Option("--trusted", help="likewise: its code, or its file, may be run")] = False,
 ) -> None:
     """Measure a score on data of your own: write a study, run it, and print its table and where the report lies."""
-    from scoregap.runtime import measuring, workflow
+    from scoregap.runtime import measuring, planning, workflow
 
     said = {
         "from": from_, "predicts": predicts, "schedule": schedule, "shape": shape, "weights": weights,
@@ -263,7 +262,7 @@ def measure(
     path, lines = measuring.write(asked, out)
     for line in (*lines, f"study        {path}"):
         tell(printable(line))
-    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes))
+    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes, planning.said_first))
 
 
 @app.command()

@@ -13,14 +13,15 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from scoregap import trained, variables
 from scoregap.measure import calibration, spectra
 from scoregap.scores.base import TRACED, Adapted, HasProducts, Score
-from scoregap.stages import spectrum
 from scoregap.store.jobs import write_job
 from scoregap.study import Cell, Job, load
 
@@ -29,6 +30,11 @@ SHARES = (0.25, 0.5, 0.75)  # of the cells of a job, one after the other: where 
 PROBES, ROWS = 4, 32  # random vectors of a trace, and rows of a Jacobian, that are tried
 LARGEST = 512  # of matrices whose eigenvalues are computed in a trial
 COPIES = 8  # of a Jacobian, held while its eigenvalues and singular values are computed
+
+
+def stage(name: str) -> Any:
+    """The module of a stage, imported when it is tried: that of training takes seconds."""
+    return import_module(f"scoregap.stages.{name}")
 
 
 class Untrained(trained.Trained):
@@ -47,9 +53,9 @@ class Untrained(trained.Trained):
         import torch
 
         from scoregap.runtime import devices
-        from scoregap.stages import train
 
         torch.set_num_threads(1)
+        train = stage("train")
         network = train.build([cell], [1.0], train.axes_of([cell], [cell.truth()]))
         return network.requires_grad_(False).to(devices.take(self.study, cell.training.device))
 
@@ -60,9 +66,9 @@ def of_train(job: Job) -> float:
 
     from scoregap.networks import training
     from scoregap.runtime import devices
-    from scoregap.stages import train
 
     torch.set_num_threads(1)
+    train = stage("train")
     began, cells, settings = time.process_time(), list(job.cells), job.first.training
     truths = [cell.truth() for cell in cells]
     _, data_std, source = train.begin(cells, truths)
@@ -98,7 +104,7 @@ def spread(job: Job) -> list[Cell]:
 def of_spectrum(cell: Cell, study: Path, aim: float = SECONDS) -> tuple[float, float]:
     """Seconds of the spectra of one cell, and of the start: of its first times, or of a few products where a Jacobian
     takes long. aim: how long it is tried, or so."""
-    settings = cell.spectrum
+    settings, spectrum = cell.spectrum, stage("spectrum")
     found = Untrained(study) if cell.trained else trained.Trained(study)
     if (cell.declared or settings.probes) and settings.step is None:
         data = cell.truth()
@@ -163,8 +169,6 @@ def _by_products(cell: Cell, score: Score, data) -> float:
 
 def of_fit(cell: Cell) -> float:
     """Seconds of the fit of one cell, to spectra that are made up."""
-    from scoregap.stages import fit
-
     settings, d, rng = cell.spectrum, cell.dim, np.random.default_rng(0)
     sizes = {"time": settings.times.count, "point": settings.points, "mode": d, "group": cell.gaps, "gap": cell.gaps}
     sizes |= {"evaluation": variables.EVALUATIONS, "level": variables.LEVELS}
@@ -184,12 +188,13 @@ def of_fit(cell: Cell) -> float:
             measured[name][:] = 1
     measured["status"][...] = 1
     began = time.process_time()
-    fit.fit(cell, measured)
+    stage("fit").fit(cell, measured)
     return time.process_time() - began
 
 
 def main(study: str, id: str, *stages: str) -> None:
     """Print what the stages take of all cells of a job."""
+    stage("spectrum")
     imports = time.process_time()
     job = load(Path(study)).job(id)
     cells = spread(job)

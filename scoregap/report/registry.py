@@ -380,8 +380,7 @@ def open_run(cube: Any) -> Run:
         study = replace(load(path, run=False), of_cube=datasets[0].attrs.get("fingerprint", ""))
     found = []
     for part in study.parts:
-        # One of traces has no modes, and is of data from a file, which have one dimension.
-        of_d = {(ds.attrs.get("block", ""), ds.sizes.get("mode", study.dims[0])): ds for ds in datasets}
+        of_d = {(ds.attrs.get("block", ""), ds.sizes.get("mode", study.dims[0])): ds for ds in datasets}  # traces
         own = [of_d[part.block, d] for d in part.dims if (part.block, d) in of_d]
         if own:
             found.append((part, own))

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 from scoregap import InputError, brief
 from scoregap.data import FAMILIES, refusal
-from scoregap.measure import DIFFERENCES
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data
 from scoregap.study.schema import AXES, Range, latents, some, table
 
@@ -87,13 +86,13 @@ def _sections(study) -> None:
         if "empirical" in study.axes["network"] and manifold.dataset_size is None:
             refuse("manifold.dataset_size", "the axis network has the value 'empirical'", problem="is missing")
     spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
-    for key, methods in (("step", tuple(DIFFERENCES)), ("probes", ("trace",))):
-        if spectrum.method not in methods and (value := getattr(spectrum, key)) is not None:
+    for key in ("step", "probes"):
+        if key not in spectrum.takes and (value := getattr(spectrum, key)) is not None:
             refuse(f"spectrum.{key}", f"the method {spectrum.method!r} takes no {key}", value)
     if spectrum.method == "trace" and study.document.data is None:
         refuse(
             "spectrum.method", "of a family gaps and phase times are compared, which take whole spectra: should be "
-            f"one of exact, {', '.join(DIFFERENCES)}, or the study have data in place of manifold", "trace",
+            "exact, or finite differences, or the study have data in place of manifold", "trace",
         )  # fmt: skip
     measured: list[tuple[str, Range]] = [("spectrum.times", spectrum.times)]
     if dimension:

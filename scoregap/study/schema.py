@@ -403,6 +403,11 @@ class Spectrum(Section):
         return super().identity(unread | self.unsaid)
 
     @property
+    def takes(self) -> tuple[str, ...]:
+        """Keys that belong to its method."""
+        return ("probes",) if self.method == "trace" else ("step",) if self.method in DIFFERENCES else ()
+
+    @property
     def unsaid(self) -> frozenset[str]:
         """Keys that came later and are at their defaults: a study without them is the one it was."""
         return frozenset(
