@@ -32,7 +32,7 @@ TRIED = ("train", "spectrum", "fit")  # stages that a trial takes; others are sc
 START = {"imports": 0.35, "plain": 0.6, "torch": 2.2}  # seconds that a process takes for nothing, where none was tried
 # Seconds of the stages that gather all jobs, once and a cell, where imports take as many as above.
 GATHERED = {"cube": (2.2, 0.005), "compare": (2.2, 0.026), "report": (4.5, 0.004)}
-DRAWN = 8e6  # bytes of figures and of the report
+DRAWN = 4e6  # bytes of figures and of the report
 LONG = 60.0  # seconds of the spectra of a job, by the model, from which their cost is said before they begin
 
 
@@ -99,7 +99,7 @@ def plan(study: Study, results: Path, trials: bool = True) -> Plan:
             step.jobs += 1
             step.done += not left
             step.megabytes = max(step.megabytes, math.ceil(megabytes))
-            step.disk += job.size * resources.bytes_of(name, job.first)
+            step.disk += resources.bytes_of(name, job)
             work.setdefault((of, name), []).append((job, seconds, left))
     found = Plan(study, folder)
     tried = _tried(work, found) if trials else {}

@@ -23,7 +23,7 @@ import math
 from typing import NamedTuple
 
 from scoregap.data import FAMILIES
-from scoregap.scores import EXACT, of_clean_data
+from scoregap.scores import EXACT, REFERENCES, of_clean_data
 from scoregap.study import Cell, Job, Study
 
 NESTED = 300  # MB of the two Snakemakes that a job of a cluster runs in
@@ -68,15 +68,26 @@ def of_study(stage: str, study: Study) -> Request:
     return _request(megabytes, 0.5 * cells, 0)
 
 
-def bytes_of(stage: str, cell: Cell) -> float:
-    """Bytes on disk of what a stage keeps of a cell, compressed as those of the quickstart are."""
-    spectrum = cell.spectrum
-    at_points = spectrum.times.count * spectrum.points
-    if stage == "train":
-        return 5.2 * _weights(cell)
-    if stage == "spectrum":
-        return at_points * (24.0 if spectrum.probes else 8 * cell.dim * 0.46) + 4000
-    return {"fit": 800.0 * spectrum.times.count, "dimension": 2e4, "sample": 1e4}[stage]
+def bytes_of(stage: str, job: Job) -> float:
+    """Bytes on disk of what a stage makes of a job, compressed as the quickstart and studies without training are."""
+    once = {"train": 2e4, "spectrum": 3e4, "dimension": 5e3, "sample": 5e3, "fit": 9.7e4}[stage]
+    each = {"spectrum": _bytes_of_spectra(job), "train": 5.2 * _weights(job.first), "fit": 700.0}.get(stage, 500.0)
+    return once + job.size * each
+
+
+def _bytes_of_spectra(job: Job) -> float:
+    """Of a cell: of networks all modes at all points; of closed forms those that are not 0, where they are flat, and of
+    the Gaussian, the same at all points."""
+    cell, times = job.first, job.first.spectrum.times.count
+    at_points, d = times * cell.spectrum.points, cell.dim
+    if cell.spectrum.probes:
+        return 24.0 * at_points
+    if cell["network"] not in REFERENCES:
+        return 5.9 * at_points * d
+    m = cell.manifold_dim if cell.manifold else d
+    curvatures = job.axes.get("curvature", (0,)) if cell["network"] == EXACT else (0,)
+    bent = sum(map(bool, curvatures)) / len(curvatures)
+    return bent * 6.8 * at_points * min(2 * m, d) + (1 - bent) * 5.6 * times * min(m, d)
 
 
 def _request(megabytes: float, seconds: float, gpus: int) -> Request:
