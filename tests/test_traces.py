@@ -76,6 +76,19 @@ def test_calibration_table_and_report_say_what_is_known(both):
     registry.draw("profile", both[0])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["exact", "trace"])
+def test_points_of_files_may_follow_the_scores_own_trajectory(tmp_path, method):
+    """Data from a file know no tangents; there is no clean point, so no calibration."""
+    path = written(tmp_path, ("points: 6", f"points: 6\n  method: {method}\n  sampling: reverse"))
+    run_stages(path, tmp_path / "results")
+    ds = scoregap.open(tmp_path / "results")
+    assert variables.validate(ds, ("network", "seed")) == []
+    assert (ds.status == 1).all()
+    assert ds.squared_error.isnull().all()
+    assert ds.point_trace.notnull().all()
+
+
 @pytest.mark.parametrize("probes", ["", "probes: 2", "probes: 40"])
 def test_probes_are_of_the_identity_of_traces(tmp_path, probes):
     study = load(written(tmp_path, ("points: 6", f"points: 6\n  method: trace\n  {probes}")))

@@ -88,7 +88,8 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     if settings.sampling == "reverse":
         at_any_time(score, settings.times.values, "spectrum.sampling")
         path = trajectories.reverse(score.denoise, clean + np.sqrt(t[-1]) * noise, t)
-        aligned &= all((data.tangents(places[part]) == data.tangents(places[:1])).all() for part in parts)  # or no foot
+        # elsewhere the foot of a trajectory is not known
+        aligned = aligned and all((data.tangents(places[part]) == data.tangents(places[:1])).all() for part in parts)
     groups = spans(cell, data.boundaries) if aligned else []
     own = score.reach if isinstance(score, Adapted) and path is None else None
     linear = Gaussian(data) if isinstance(data, Covariance) else None
