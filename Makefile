@@ -34,7 +34,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-FIGURES ?= startup quickstart fits spectra growth throughput time_to_accuracy curved report
+FIGURES ?= startup quickstart fits spectra memory traces growth throughput time_to_accuracy curved report
 
 .PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations accuracy calibration adapter-mistakes edges coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
 

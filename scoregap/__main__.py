@@ -228,11 +228,10 @@ def run_study(
     yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
-    from scoregap.runtime import workflow
+    from scoregap.runtime import planning, workflow
 
-    raise typer.Exit(
-        workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
-    )
+    place = workflow.find_profile(profile) if profile else workflow.PROFILE
+    raise typer.Exit(workflow.run(study, results, cores, place, yes, planning.said_first))
 
 
 @app.command()
@@ -283,6 +282,11 @@ def measure(
     points: Annotated[
         int | None, typer.Option(help="held-out points at each of them; else 32, or as many as there are", min=2)
     ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="exact: whole spectra, which else it is; trace: tr G alone, where they cost too much"),
+    ] = "",
+    probes: Annotated[int | None, typer.Option(help="of trace: random vectors at each point; else 16", min=2)] = None,
     out: Annotated[Path, typer.Option(help="folder of the study and its results")] = Path("results"),
     range_: Annotated[
         str, typer.Option("--range", help="what the full scale of the values becomes, LOW:HIGH, as -1:1")
@@ -307,17 +311,19 @@ def measure(
     trusted: Annotated[bool, typer.Option("--trusted", help="likewise: its code, or its file, may be run")] = False,
 ) -> None:
     """Measure a score on data of your own: write a study, run it, and print its table and where the report lies."""
-    from scoregap.runtime import measuring, workflow
+    from scoregap.runtime import measuring, planning, workflow
 
     said = {
         "from": from_, "predicts": predicts, "schedule": schedule, "shape": shape, "weights": weights,
         "class": class_, "levels": levels, "trusted": trusted,
     }  # fmt: skip
-    asked = measuring.Asked(model, data, times, points, range_, full_scale, pool, held_out, labels, seeds, steps, said)
+    asked = measuring.Asked(
+        model, data, times, points, range_, full_scale, pool, held_out, labels, seeds, steps, method, probes, said
+    )
     path, lines = measuring.write(asked, out)
     for line in (*lines, f"study        {path}"):
         tell(printable(line))
-    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes))
+    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes, planning.said_first))
 
 
 @app.command()
@@ -357,6 +363,25 @@ def status(
 
     path, results = finding.place(study, results)
     tell(status.render(status.look(load(path), results)))
+
+
+@app.command()
+@_reporting_errors
+def plan(
+    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+) -> None:
+    """What a study will cost: jobs, core-hours, memory and disk of every stage, by some ten seconds of trials.
+
+    What is done already is said beside it. Writes and submits nothing.
+    """
+    from scoregap.runtime import planning, status, workflow
+    from scoregap.study import load
+
+    loaded = load(workflow.find(study))
+    with status.readable(results, results / loaded.name):
+        found = planning.plan(loaded, results)
+    tell(planning.render(found))
 
 
 @app.command("studies")

@@ -137,6 +137,12 @@ class Declared:
             raise self.refused("path", error.allowed, self.settings.path) from None
 
     @cached_property
+    def size(self) -> int:
+        """Bytes of its files; 0 of code alone."""
+        named = ([] if self.format.code else ["path"]) + (["weights"] if self.settings.weights else [])
+        return sum(files.size(self.file(key)) for key in named)
+
+    @cached_property
     def identity(self) -> str:
         """What its results depend on, as JSON: settings, and the content of its files instead of their names."""
         said = self.settings.model_dump(exclude={"path", "weights", "trusted"})

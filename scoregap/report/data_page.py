@@ -41,7 +41,11 @@ def shown(study: Study, frame: pd.DataFrame) -> list[dict]:
         found.append(
             {
                 "title": ", ".join(filter(None, (study.block, named))),
-                "said": [(str(name), profiles.said(own)) for name, own in rows.groupby("network", sort=False)],
+                "said": [
+                    (str(name), words)
+                    for name, own in rows.groupby("network", sort=False)
+                    if (words := profiles.said(own))
+                ],
                 "table": Table(head, [[Cell(text) for text in line] for line in body]),
             }
         )

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 WHOLE = ("claims", "outcome")
 
 
-def _always(study: Study, name: str) -> bool:
-    return True
+def _whole_spectra(study: Study, name: str) -> bool:
+    return study.document.spectrum.probes is None
 
 
 def _of_family(study: Study, name: str) -> bool:
@@ -212,7 +212,7 @@ FIGURES: dict[str, Figure] = {
         "edges.",
     ),
     "spectra": Figure(
-        "scoregap.report.figures.cells:spectra", "scoregap.analysis.cells:spectra", _always,
+        "scoregap.report.figures.cells:spectra", "scoregap.analysis.cells:spectra", _whole_spectra,
         "Eigenvalues of the symmetric part of t J (J the Jacobian of the score) against their index, one line per "
         "noise variance t, dark for small t. Tangent directions rise to 0 and normal directions fall to -1 as t "
         "falls. Dotted: ends of the true variance groups; red: the true dimension m, where they are known. One seed, "
@@ -380,7 +380,7 @@ def open_run(cube: Any) -> Run:
         study = replace(load(path, run=False), of_cube=datasets[0].attrs.get("fingerprint", ""))
     found = []
     for part in study.parts:
-        of_d = {(ds.attrs.get("block", ""), ds.sizes["mode"]): ds for ds in datasets}
+        of_d = {(ds.attrs.get("block", ""), ds.sizes.get("mode", study.dims[0])): ds for ds in datasets}  # traces
         own = [of_d[part.block, d] for d in part.dims if (part.block, d) in of_d]
         if own:
             found.append((part, own))

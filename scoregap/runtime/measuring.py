@@ -31,7 +31,8 @@ STEPS = 3200
 OPTIONS = {
     "axes.network": "MODEL", "data.source": "--data", "data.range": "--range", "data.full_scale": "--full-scale",
     "data.pool": "--pool", "data.held_out": "--held-out", "data.labels": "--labels", "spectrum.times": "--times",
-    "spectrum.points": "--points", "axes.seed": "--seeds", "train.steps": "--steps",
+    "spectrum.points": "--points", "spectrum.method": "--method", "spectrum.probes": "--probes",
+    "axes.seed": "--seeds", "train.steps": "--steps",
 }  # fmt: skip
 OWN = "of a model of your own: MODULE:NAME, a file .pt2, or a folder that diffusers has saved"
 # Keys of a score that the study declares, and where the one who called said them.
@@ -43,8 +44,9 @@ OF_MODEL = {
 
 class Asked(NamedTuple):
     """What a person asks for. times: START:STOP:COUNT, empty for what suits the data; points: None for POINTS, or as
-    many as are held out; bounds, full_scale: LOW:HIGH; said: of a model of one's own, what the study has to say of it,
-    by the keys of OF_MODEL, as texts or yes and no."""
+    many as are held out; bounds, full_scale: LOW:HIGH; method, probes: of spectra, as a
+    study has them; said: of a model of one's own, what the study has to say of it, by the keys of OF_MODEL, as texts or
+    yes and no."""
 
     model: str
     data: str
@@ -57,6 +59,8 @@ class Asked(NamedTuple):
     labels: str = ""
     seeds: int = 1
     steps: int = STEPS
+    method: str = ""
+    probes: int | None = None
     said: Mapping[str, str | int | bool | None] = MappingProxyType({})
 
 
@@ -202,7 +206,8 @@ def scores_of(asked: Asked, count: int, dim: int, times: int) -> tuple[list[str]
     """Values of the axis network: the score that is asked for, beside those that need no learning; and why one of them
     is left out."""
     scores = [*dict.fromkeys(["gaussian", "empirical", asked.model])]
-    work = asked.seeds * times * (asked.points or POINTS) * (count + 10.0 * dim) * dim**2
+    matrix = 1.0 if asked.method == "trace" else (1 + 10.0 * dim / count) * dim  # its square, and its eigenvalues
+    work = asked.seeds * times * (asked.points or POINTS) * count * matrix * dim
     if work > MOST_WORK and asked.model != "empirical":
         scores.remove("empirical")
         return scores, f"without the empirical score, which would take {work:.0e} multiplications"
@@ -315,6 +320,8 @@ train:
   samples: 8
   noise: {{start: {_number(start / 2)}, stop: {_number(stop * 2)}}}
 """
+    spectra = f"  method: {_quoted(asked.method)}\n" if asked.method else ""
+    spectra += f"  probes: {asked.probes}\n" if asked.probes is not None else ""
     return f"""\
 {head} It may be edited, and run by `scoregap run`; what its keys mean: docs/reference/study.md.
 # {about}.
@@ -328,7 +335,7 @@ data:
 spectrum:
   times: {{start: {_number(start)}, stop: {_number(stop)}, count: {count}}}  # noise variances t
   points: {asked.points}                  # held-out points at each
-"""
+{spectra}"""
 
 
 def _number(value: float) -> str:

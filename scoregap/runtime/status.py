@@ -7,7 +7,8 @@ next run runs -> text
 import os
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -57,13 +58,20 @@ class Overview:
 def look(study: Study, results: Path) -> Overview:
     """What there is of a study in a folder of results. Raises InputError if that is no folder, or may not be read."""
     folder = results / study.name
+    with readable(results, folder):
+        return _look(study, results, folder)
+
+
+@contextmanager
+def readable(results: Path, folder: Path) -> Iterator[None]:
+    """What is read of a study's folder in one of results. Raises InputError if that is none, or may not be read."""
     try:
         for path in (results, folder):
             if path.exists() and not path.is_dir():
                 raise InputError(key="--results", value=results, allowed=f"{path} is not a folder")
             with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path):
                 pass
-        return _look(study, results, folder)
+        yield
     except OSError as error:
         if lacks_resources(error):
             raise
@@ -129,9 +137,7 @@ def members(folder: Path, job: Job, stage: str) -> dict[str, str]:
         if not all("diverged" in one for one in known.values()):  # a checkpoint
             raise DamagedFile(f"{path}: is damaged: its training has not ended; run the study again")
         return {key: "diverged" if one["diverged"] else "done" for key, one in known.items()}
-    keys, status = job_members(
-        path, job.keys(stage), variables.made(stage, job.first.dimension, job.first.data is not None)
-    )
+    keys, status = job_members(path, job.keys(stage), variables.made(stage, job.first))
     if status is None:
         return dict.fromkeys(keys, "done")
     return {key: {2: "diverged", 3: "failed"}.get(int(one), "done") for key, one in zip(keys, status, strict=True)}

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -149,10 +149,14 @@ def _executor(profile: Path) -> tuple[str, dict]:
     return executor, content
 
 
-def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool = False) -> int:
+def run(
+    study: str, results: Path, cores: str | None, profile: Path, yes: bool = False,
+    announce: Callable[[Study, Path], Iterable[str]] = lambda study, results: (),
+) -> int:  # fmt: skip
     """Run a study; returns an exit status. Prints the comparison and the path of the report.
 
-    cores: None leaves their number to the profile. yes: trained networks of other settings may be lost.
+    cores: None leaves their number to the profile. yes: trained networks of other settings may be lost. announce: what
+    is to be said of a run on this machine before it begins.
     """
     path, results = place(study, results)
     loaded = load(path)
@@ -166,6 +170,9 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
         tell(refusal(out), to=sys.stderr)
         return 1
     tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {shown}")
+    if _executor(profile)[0] == "local":
+        for line in announce(loaded, results):
+            tell(printable(line))
     for line in receipts.settle(loaded, out, baseline(loaded.name, results)):
         tell(f"scoregap: {printable(line)}", to=sys.stderr)
     handover.write(out, path, results, profile, gpus)

@@ -60,7 +60,7 @@ def run(
 def invalid(ds: xr.Dataset, study: Study, spool: Spool) -> str:
     """What is wrong with a dataset of a cube, looked at block by block; empty if nothing is."""
     shape = ds.status.shape
-    cells = SHARD * ds.status.size // ds.eigenvalue.nbytes
+    cells = SHARD * ds.status.size // max(one.nbytes for one in ds.data_vars.values())
     for region in regions(shape, block(shape, cells)):
         wrong = variables.validate(ds.isel(dict(zip(study.axes, region, strict=True))), tuple(study.axes))
         spool.forget()
@@ -122,7 +122,7 @@ def gather(
             path = folder / f"{job.id}.zarr.zip"
             if absent(path):
                 continue
-            arrays, keys = read_job(path, job.keys(stage), variables.made(stage, job.first.dimension, from_file))
+            arrays, keys = read_job(path, job.keys(stage), variables.made(stage, job.first))
             if keys != job.keys(stage):
                 raise InputError("is not of this study as it is now", file=path, allowed=f"rerun {stage}")
             here = [i for i, cell in enumerate(job.cells) if cell.values in place]
@@ -173,13 +173,14 @@ def coordinates(cells) -> dict[str, np.ndarray]:
     shared = {
         "time": times,
         "point": np.arange(max(cell.spectrum.points for cell in cells)),
-        "mode": np.arange(cells[0].dim),
-        "estimator": np.array(variables.ESTIMATORS, object),
         "evaluation": np.arange(variables.EVALUATIONS),
         "level": variables.training_levels(cells[0].spectrum.times),
         **(variables.of_dimension(cells[0].dimension) if cells[0].dimension else {}),
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
     }
+    if cells[0].spectrum.method == variables.TRACE:
+        return shared
+    shared |= {"mode": np.arange(cells[0].dim), "estimator": np.array(variables.ESTIMATORS, object)}
     if cells[0].data:
         scores = list(dict.fromkeys(cell["network"] for cell in cells))
         shared |= {"other": np.array(scores, object)} if len(scores) > 1 else {}

@@ -63,7 +63,7 @@ def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heart
     """Every variable that the section asks for, for one cell. found: of its job; beat: told of every time."""
     coords = variables.of_dimension(settings)
     result = variables.blank(
-        variables.made("dimension", settings, cell.data is not None),
+        variables.made("dimension", cell),
         {dim: len(values) for dim, values in coords.items()},
     )
     truth, d = cell.truth(), cell.dim

@@ -26,7 +26,7 @@ from scoregap.scores import EXACT, MODEL, REFERENCES, kind
 from scoregap.study.axes import resolve
 from scoregap.study.checks import check_study
 from scoregap.study.data import Data, Manifold, table
-from scoregap.study.measurement import Compare, Dimension, Fit, Sampling, Spectrum
+from scoregap.study.measurement import TRACE, Compare, Dimension, Fit, Sampling, Spectrum
 from scoregap.study.reading import read_document
 from scoregap.study.schema import AXES, DATA_AXES, SECTIONS, SHORT, Document, code_of, latents
 from scoregap.study.stages import STAGES
@@ -418,7 +418,7 @@ class Study:
             held_out = self.document.spectrum.points_from == "held-out"
             applies = {
                 "profile": True,
-                "agreement": len(self.axes["network"]) > 1,
+                "agreement": len(self.axes["network"]) > 1 and self.document.spectrum.method != TRACE,
                 "data_dimensions": self.document.dimension is not None,
                 "calibration": calibrated and held_out,
             }
@@ -536,8 +536,8 @@ class Study:
         for section in {*OPTIONAL.values(), "manifold", "data", "compare"}:
             if content[section] is None:
                 del content[section]
-        if content["spectrum"]["points_from"] == Spectrum.model_fields["points_from"].default:
-            del content["spectrum"]["points_from"]
+        for key in self.document.spectrum.unsaid:
+            del content["spectrum"][key]
         if content["train"]:
             del content["train"]["device"]
             for key in LATER:

@@ -89,6 +89,18 @@ def test_a_folder_may_end_with_a_slash(folder):
     assert load(path).document.data.source == "../points.zarr"
 
 
+def test_traces_are_asked_for_and_leave_time_for_the_empirical_score(folder, monkeypatch):
+    spectrum = load(
+        measuring.write(Asked("gaussian", "points.npy", method="trace", probes=40), folder)[0]
+    ).document.spectrum
+    assert (spectrum.method, spectrum.probes) == ("trace", 40)
+    asked = Asked("gated-8", "points.npy", method="trace")
+    assert load(measuring.write(asked, folder)[0]).document.spectrum.probes == 16
+    monkeypatch.setattr(measuring, "MOST_WORK", 2 * 24 * 18 * 120 * 8)
+    assert "empirical" in load(measuring.write(asked, folder)[0]).axes["network"]
+    assert "empirical" not in load(measuring.write(asked._replace(method=""), folder)[0]).axes["network"]
+
+
 def test_an_empirical_score_that_would_take_long_is_left_out_and_told(folder, monkeypatch):
     monkeypatch.setattr(measuring, "MOST_WORK", 1e5)
     path, lines = measuring.write(Asked("gated-8", "points.npy"), folder)
@@ -126,6 +138,9 @@ MISTAKES = {
     "hardly any numbers": (of("tiny.npy"), r"^--data: has values from .* should be at least 1e-06 apart"),
     "all held out": (of("points.npy", held_out=1.0), r"^--held-out: 1\.0 is not allowed: should be less"),
     "labels of others": (of("points.npy", labels="points.npy"), r"^--labels: has the shape \(120, 8\)"),
+    "a method of none": (of("points.npy", method="traces"), r"^--method: 'traces' is not allowed: should be one of "),
+    "probes of spectra": (of("points.npy", probes=16), r"^--probes: 16 .*the method 'exact' takes no probes"),
+    "one probe": (of("points.npy", method="trace", probes=1), r"^--probes: 1 .*greater than or equal to 2"),
     "pixels of none": (of("points.npy", pool=2), r"^--pool: 2 is not allowed: points have the shape"),
 }  # fmt: skip
 

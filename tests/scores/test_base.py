@@ -135,6 +135,22 @@ def test_products_are_with_the_jacobian_and_its_transpose(case):
         np.testing.assert_allclose(product(rows), rows @ matrix.T, atol=1e-5)
 
 
+@every
+def test_the_trace_is_that_of_the_jacobian(case):
+    """Exact of closed forms, whatever the probes; of others within four standard errors of 400 random signs."""
+    score, (x, t) = made(case), points()
+    mean, jacobian = score.jacobian(x, t)
+    exact = np.trace(jacobian, axis1=1, axis2=2)
+    found = score.traced(x, t, np.random.default_rng(0).choice([-1.0, 1.0], (400, *x.shape)))
+    np.testing.assert_allclose(found.mean, mean, atol=1e-6)
+    if "gated" in case and case in SOURCES:
+        assert (np.abs(found.trace - exact) < 4 * found.error).all()
+        assert 0.001 < found.error.mean() < 0.1
+    else:
+        np.testing.assert_allclose(found.trace, exact, rtol=1e-9, atol=1e-9)
+        assert (found.error == 0).all()
+
+
 def test_what_is_not_finite_is_not_known():
     jacobians = np.broadcast_to(0.5 * np.eye(D), (3, D, D)).copy()
     jacobians[1, 2, 3] = np.inf
