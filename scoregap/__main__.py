@@ -368,17 +368,18 @@ def status(
 @app.command()
 @_reporting_errors
 def plan(
-    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")] = "quickstart",
+    study: Annotated[str, typer.Argument(help=STUDY)] = "quickstart",
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
 ) -> None:
     """What a study will cost: jobs, core-hours, memory and disk of every stage, by some ten seconds of trials.
 
     What is done already is said beside it. Writes and submits nothing.
     """
-    from scoregap.runtime import planning, status, workflow
+    from scoregap.runtime import finding, planning, status
     from scoregap.study import load
 
-    loaded = load(workflow.find(study))
+    path, results = finding.place(study, results)
+    loaded = load(path)
     with status.readable(results, results / loaded.name):
         found = planning.plan(loaded, results)
     tell(planning.render(found))

@@ -113,9 +113,9 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
                 yield _wrong(study, "manifold.dataset_size", says, problem="is missing")
     spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
     for key in ("step", "probes"):
-        if key not in spectrum.takes and (value := getattr(spectrum, key)) is not None:
-            if known("spectrum.method", f"spectrum.{key}"):
-                yield _wrong(study, f"spectrum.{key}", f"the method {spectrum.method!r} takes no {key}", value)
+        value = getattr(spectrum, key)
+        if key not in spectrum.takes and value is not None and known("spectrum.method", f"spectrum.{key}"):
+            yield _wrong(study, f"spectrum.{key}", f"the method {spectrum.method!r} takes no {key}", value)
     if spectrum.method == TRACE and study.document.data is None and known("spectrum.method", "data"):
         yield _wrong(
             study, "spectrum.method", "of a family gaps and phase times are compared, which take whole spectra: should "
