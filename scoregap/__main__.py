@@ -23,6 +23,7 @@ os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # else it looks for some in 
 import functools  # noqa: E402
 import json  # noqa: E402
 import re  # noqa: E402
+import shutil  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager, suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
@@ -186,6 +187,14 @@ def _keyword(stage: str, command):
     return run
 
 
+def _said(study: Path, folder: Path) -> str:
+    """What a finished run says, as wide as the terminal, if there is one."""
+    from scoregap.analysis.overview import WIDTH  # after a run that may have taken hours: with pandas
+    from scoregap.stages import compare
+
+    return compare.printed(study, folder, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
 @app.command("run")
 @_reporting_errors
 def run_study(
@@ -202,9 +211,8 @@ def run_study(
     """Run a study through Snakemake, print the comparison and where the report lies."""
     from scoregap.runtime import workflow
 
-    raise typer.Exit(
-        workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
-    )
+    chosen = workflow.find_profile(profile) if profile else workflow.PROFILE
+    raise typer.Exit(workflow.run(study, results, cores, chosen, yes, _said))
 
 
 @app.command()
@@ -256,7 +264,7 @@ def measure(
     path, lines = measuring.write(asked, out)
     for line in (*lines, f"study        {path}"):
         tell(printable(line))
-    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes))
+    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes, _said))
 
 
 @app.command()

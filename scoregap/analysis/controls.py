@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from scoregap.analysis.hypotheses import proportion, proportion_of
-from scoregap.analysis.intervals import median
+from scoregap.analysis.hypotheses import proportion
+from scoregap.analysis.intervals import mean, median
 from scoregap.analysis.tables import PHASES
 from scoregap.analysis.verdicts import Seeds, Verdict, decide
 from scoregap.variables import NOT_APPLICABLE
@@ -87,7 +87,7 @@ def attribute_proportion(curved: Pair, flat: Pair, log: bool, confidence: float,
     kept = np.where(np.isfinite(right) & np.isfinite(before), ~((before == 1) & (right == 0)), np.nan)
     excess = proportion(kept, curved.margin, confidence)
     found = BY_CONTROL.get(control, BY_EXCESS.get(excess.verdict, Attribution.UNCLEAR))
-    return Controlled(control, proportion_of(kept) - 1, excess.low - 1, excess.high - 1, found)
+    return Controlled(control, mean(kept) - 1, excess.low - 1, excess.high - 1, found)
 
 
 def _distance(pair: Pair, log: bool) -> Seeds:

@@ -14,7 +14,7 @@ from scipy import optimize, stats
 
 from scoregap.analysis.comparison import of_score
 from scoregap.analysis.controls import MISSED, Controlled, Pair, attribute
-from scoregap.analysis.tables import PHASES, blocks, labelled, listed, or_dash, plus_minus
+from scoregap.analysis.tables import PHASES, at_gap, blocks, labelled, listed, or_dash, plus_minus
 from scoregap.laws import expansions, random_matrix
 from scoregap.scores import EXACT
 from scoregap.study import Study
@@ -48,11 +48,11 @@ def _quantities(ds: xr.Dataset) -> Iterator[tuple[Any, ...]]:
     for group in range(groups):
         for side in ("low", "high"):
             at = {"group": group, "side": list(ds.side.values).index(side)}
-            name = f"{side} edge" + (f" of group {group + 1}" if groups > 1 else "")
+            name = at_gap(f"{side} edge", group)
             yield name, *(ds[column].isel(at).values for column in EDGES)
     for gap, quantity in itertools.product(range(gaps), PHASES):
         if (quantity == "t_consolidation") == (gap == gaps - 1):
-            name = quantity + (f" of gap {gap + 1}" if gaps > 2 and gap < gaps - 1 else "")
+            name = at_gap(quantity, gap)
             values = [ds[f"{prefix}{quantity}"].isel(gap=gap).values for prefix in ("", "law_", "corrected_")]
             yield name, *values, np.full_like(values[0], np.nan)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tiny import overview_of
 
 from scoregap import cubes
 from scoregap.analysis import claims, comparison, controls, hypotheses
@@ -156,7 +157,7 @@ def test_claims_and_comparison_of_a_study_ask_the_control(cubed, flat, curved, c
     compared = comparison.compare(parts)
     row = compared[(compared.quantity == "t_consolidation") & (compared.curvature == 0.5)].iloc[0]
     assert row.control == control
-    refused = [line for line in comparison.as_text(study, compared).splitlines() if "whose flat controls" in line]
+    refused = [line for line in overview_of(study, compared).splitlines() if "whose flat controls" in line]
     assert ("t_consolidation" in "".join(refused)) == (control != "agrees")
 
 
