@@ -46,8 +46,8 @@ def run(
         profiles = [(part.study, part.tables["profile"]) for part in drawn.parts.values()]
         text = data_page.write(loaded, profiles, lines, pictures, failed, facts)
     else:
-        first = found["headline"]
-        first = list(first["line"][first["kind"] != "off"])  # the page has a table of these
+        said = found["headline"]
+        first = list(said["line"][said["kind"] != "off"])  # the page has a table of these
         text = page.write(loaded, numbered, drawn.claims, first, lines, pictures, failed, facts)
     write_text(html, text, page.KIND)
     return [*(path(out, name) for name in names), html]

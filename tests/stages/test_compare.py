@@ -7,6 +7,7 @@ from tiny import edited
 
 from scoregap import InputError, analysis, cubes
 from scoregap.analysis import comparison, headline
+from scoregap.stages import compare
 from scoregap.study import load
 
 
@@ -33,6 +34,16 @@ def test_every_cell_has_its_rows(done):
         word in table for word in ("law", "exact", "trained / exact", "gated-8", "t_consolidation[1]", "dimension")
     )
     assert table.startswith("tiny: family arcs, d 8, m 2; 2 cells of 2 seeds on 2 draws of the manifold\n")
+
+
+def test_what_is_printed_is_as_wide_as_the_terminal(done):
+    study, results = done
+    written = (results / "comparison.txt").read_text()
+    assert compare.printed(study, results, 120) == written
+    narrow = compare.printed(study, results, 44)
+    first = narrow[: narrow.index("curvature from which")].splitlines()  # the findings have their own width
+    assert max(map(len, first)) <= 44 < max(map(len, written.splitlines()))
+    assert " ".join(narrow.split()).count("trained / exact") > written.count("trained / exact")
 
 
 @pytest.mark.slow
