@@ -115,11 +115,11 @@ def lines(frame: pd.DataFrame) -> list[str]:
     without = missed[~missed["control"].isin([*MISSED, Verdict.AGREES])]
     said = []
     if len(flat_too):
-        counts = ", ".join(f"{name} ({count})" for name, count in flat_too["quantity"].value_counts(sort=False).items())
-        said.append(f"{len(flat_too)} whose flat controls (c = 0, all else the same) do not either: {counts}")
+        counts = ", ".join(f"{count} {name}" for name, count in flat_too["quantity"].value_counts(sort=False).items())
+        said.append(f"{len(flat_too)} that do not agree at c = 0 either, all else the same: {counts}")
     if len(without):
-        said.append(f"{len(without)} without a flat control")
-    head = f"at c > 0 {len(missed)} phase times do not agree with exact; not to be blamed on curvature are"
+        said.append(f"{len(without)} of which there is no cell with c = 0, all else the same")
+    head = f"at c > 0 {len(missed)} phase times do not agree with exact; curvature is not to be blamed for"
     return [head, *(f"  {one}" for one in said)] if said else []
 
 

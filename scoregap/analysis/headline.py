@@ -201,7 +201,7 @@ def _systematic(found: pd.DataFrame) -> list[str]:
     rest = found[~found.side.isin(list(Side))]
     means = ", ".join(f"{row.quantity} {row['mean']:.2f}" for _, row in rest.iterrows())
     over = "" if lines else f" over {draws}"
-    return lines + ([f"{'not' if lines else 'nothing'} systematic{over}: {means}"] if len(rest) else [])
+    return lines + ([f"not shown to be systematic{over}: {means}"] if len(rest) else [])
 
 
 def _law(study: Study, frame: pd.DataFrame) -> list[str]:

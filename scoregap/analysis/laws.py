@@ -320,18 +320,20 @@ def half(group: pd.DataFrame) -> float:
 def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `curvature` in words."""
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
-    lines = [f"curvature from which linear theory (the same F, flat) is off by more than {OFF:.0%}; ghost directions"]
+    lines = [
+        f"curvature from which a phase time is off by more than {OFF:.0%} from that of the same F without curvature; "
+        f"directions beyond the manifold with an eigenvalue of G above {GHOST:g}"
+    ]
     for network, values, group in of_scores(study, frame):
         off = ", ".join(f"{name} {c:.2f}" for name in names if np.isfinite(c := fails_from(group, name)))
         known = group.loc[group.curvature > 0, [f"seen_{name}" for name in names]].notna().any(axis=None)
         missed = [name for name in names if group[f"control_{name}"].isin(MISSED).any()]
-        refused = f"; not to be blamed on curvature, the flat control misses: {', '.join(missed)}" if missed else ""
+        refused = f"; not to be blamed on curvature, missed at c = 0 too: {', '.join(missed)}" if missed else ""
         most = group.iloc[-1]
-        ghost = (
-            f"at c = {most.curvature:g} {most.ghosts:.0f} ghosts of up to {most.ghost:.2f}"
-            if np.isfinite(most.get("ghost", np.nan))
-            else ""
-        )
+        ghost = ""
+        if np.isfinite(most.get("ghost", np.nan)):
+            count = f"{most.ghosts:.0f}" if most.ghosts else "no"
+            ghost = f"at c = {most.curvature:g} {count} direction{'s' * (most.ghosts > 1)}, largest {most.ghost:.2f}"
         label = ", ".join(filter(None, [labelled(values), network if study.evaluated_scores else ""]))
         lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}{refused}")
     return lines

@@ -250,7 +250,9 @@ def exponent(group: pd.DataFrame) -> tuple[float, float]:
 
 def accuracy_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `accuracy` in words."""
-    lines = ["accuracy: phase times of the network over those of the exact score, medians over seeds, against cost"]
+    lines = [
+        "accuracy: phase times of the network over those of the exact score, geometric means over seeds, against cost"
+    ]
     for values, block in blocks(study, frame, "train.steps"):
         names = list(dict.fromkeys(block["quantity"]))
         lines += [
@@ -321,7 +323,10 @@ def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         for network, group in block.groupby("network", sort=False):
             group = group.sort_values("steps")
             columns = group[["steps", "position", "away", "dimension"]].values
-            cells = {s: f"{'off' if away > OFF else f'{p:.2f}'} (dim {d:g})" for s, p, away, d in columns}
+            cells = {
+                s: f"{'off' if away > OFF else f'{p:.2f}'} (dim {f'{d:g}' if d else 'none'})"
+                for s, p, away, d in columns
+            }
             left, counted = transition(group), np.isfinite(group.cost).all()
             lines.append(
                 f"    {network:<18}{group.cost.max() / 1e12:>8.3g}"

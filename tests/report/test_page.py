@@ -125,11 +125,11 @@ def test_what_the_flat_control_misses_too_is_not_blamed_on_curvature(study):
         [rows("inconclusive", "agrees"), rows(bent | {"control": "inconclusive"}, bent | {"control": "agrees"})]
     )
     assert page.outcome(study, frame)["controls"] == [
-        "at c > 0 2 phase times do not agree with exact; not to be blamed on curvature are",
-        "1 whose flat controls (c = 0, all else the same) do not either: t_open (1)",
+        "at c > 0 2 phase times do not agree with exact; curvature is not to be blamed for",
+        "1 that do not agree at c = 0 either, all else the same: 1 t_open",
     ]
     text = page.write(study, frame, NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
-    assert "not to be blamed on curvature are 1 whose flat controls (c = 0, all else the same) do not either" in text
+    assert "curvature is not to be blamed for 1 that do not agree at c = 0 either, all else the same: 1 t_open" in text
     frame = frame.assign(control="agrees")
     assert page.outcome(study, frame)["controls"] == []
     assert "blamed" not in page.write(study, frame, NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
