@@ -23,7 +23,6 @@ os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # else it looks for some in 
 import functools  # noqa: E402
 import json  # noqa: E402
 import re  # noqa: E402
-import shutil  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager, suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
@@ -188,11 +187,8 @@ def _keyword(stage: str, command):
 
 
 def _said(study: Path, folder: Path) -> str:
-    """What a finished run says, as wide as the terminal, if there is one."""
-    from scoregap.analysis.overview import WIDTH  # after a run that may have taken hours: with pandas
-    from scoregap.stages import compare
-
-    return compare.printed(study, folder, shutil.get_terminal_size((WIDTH, 24)).columns)
+    """What a finished run says, as wide as the terminal."""
+    return import_module("scoregap.stages.compare").printed(study, folder)
 
 
 @app.command("run")

@@ -245,7 +245,8 @@ def against_law_and_exact(
     claim, margin = CLAIMS[name], margin_of(name, margins)
     if claim.kind not in MEANS:
         return by_kind(claim, {arm: one.values for arm, one in arms.items()}, confidence, np.subtract(*more))
-    scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
+    of_ratios, others = (_log, np.exp, np.expm1, geometric_mean), (np.asarray, float, float, mean)
+    scale, back, less, centre = of_ratios if claim.log else others
     known = arms["exact"].states != NOT_APPLICABLE
     law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
     shown = {arm: one.scaled(False)[known | (not known.any())] for arm, one in arms.items()}
@@ -264,7 +265,6 @@ def against_law_and_exact(
         float(less(median(np.concatenate([finite, further])))),
         int(np.isfinite(finite).sum() + len(further)),
     )
-    centre = geometric_mean if claim.log else mean
     means = {arm: centre(shown[arm]) if arm in arms else math.nan for arm in ARMS}
     return found.row(means, interval(_finite(scale(shown["trained"])), confidence), margin, back)
 

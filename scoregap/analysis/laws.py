@@ -333,7 +333,7 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         ghost = ""
         if np.isfinite(most.get("ghost", np.nan)):
             count = f"{most.ghosts:.0f}" if most.ghosts else "no"
-            ghost = f"at c = {most.curvature:g} {count} direction{'s' * (most.ghosts > 1)}, largest {most.ghost:.2f}"
+            ghost = f"at c = {most.curvature:g} {count} direction{'' if most.ghosts == 1 else 's'}, largest {most.ghost:.2f}"
         label = ", ".join(filter(None, [labelled(values), network if study.evaluated_scores else ""]))
         lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}{refused}")
     return lines

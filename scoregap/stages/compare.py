@@ -4,6 +4,7 @@ study, cube -> comparison.csv (every number), claims.csv (the paper's claims), t
 findings.jsonl (all tables, as data for the report), and comparison.txt (what they say, for a terminal)
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,12 +58,10 @@ def findings_of(parts: Sequence[Study], tables: Mapping[str, pd.DataFrame]) -> l
     return [line for part in parts for line in analysis.Tables(part, [], tables).lines()]
 
 
-def printed(study: Path, folder: Path, width: int) -> str:
-    """The text of a finished run in FOLDER, as wide as a terminal; data from a file have one width.
-
-    Raises DamagedFile, InputError.
-    """
-    loaded = load(study)
+def printed(study: Path, folder: Path) -> str:
+    """The text of a finished run in FOLDER, as wide as the terminal, if there is one; of data from a file it has one
+    width. Raises DamagedFile, InputError."""
+    loaded, width = load(study), shutil.get_terminal_size((overview.WIDTH, 24)).columns
     if loaded.document.data or width == overview.WIDTH:
         return (folder / "comparison.txt").read_text(encoding="utf-8")
     tables = analysis.read(loaded, folder / "findings.jsonl")

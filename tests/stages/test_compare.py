@@ -36,11 +36,13 @@ def test_every_cell_has_its_rows(done):
     assert table.startswith("tiny: family arcs, d 8, m 2; 2 cells of 2 seeds on 2 draws of the manifold\n")
 
 
-def test_what_is_printed_is_as_wide_as_the_terminal(done):
+def test_what_is_printed_is_as_wide_as_the_terminal(done, monkeypatch):
     study, results = done
     written = (results / "comparison.txt").read_text()
-    assert compare.printed(study, results, 120) == written
-    narrow = compare.printed(study, results, 44)
+    monkeypatch.setenv("COLUMNS", "120")
+    assert compare.printed(study, results) == written
+    monkeypatch.setenv("COLUMNS", "44")
+    narrow = compare.printed(study, results)
     first = narrow[: narrow.index("curvature from which")].splitlines()  # the findings have their own width
     assert max(map(len, first)) <= 44 < max(map(len, written.splitlines()))
     assert " ".join(narrow.split()).count("trained / exact") > written.count("trained / exact")
