@@ -370,9 +370,8 @@ def lines(frame: pd.DataFrame) -> list[str]:
     """The table in words: a line per claim, with the counts of verdicts and what lies behind them."""
     table = plain()
     table.add_column("the paper's claims", max_width=94)
-    for column in ("law", "exact"):
+    for column in ("law", "exact", "draws"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("draws", justify="right")
     table.add_column("why")
     for name, rows in frame.groupby("claim", sort=False):
         tested = rows[rows.verdict != Verdict.NOT_TESTABLE]

@@ -332,8 +332,8 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         most = group.iloc[-1]
         ghost = ""
         if np.isfinite(most.get("ghost", np.nan)):
-            count = f"{most.ghosts:.0f}" if most.ghosts else "no"
-            ghost = f"at c = {most.curvature:g} {count} direction{'' if most.ghosts == 1 else 's'}, largest {most.ghost:.2f}"
+            count = f"{most.ghosts:.0f} of these" if most.ghosts else "none of these"
+            ghost = f"at c = {most.curvature:g} {count}, largest {most.ghost:.2f}"
         label = ", ".join(filter(None, [labelled(values), network if study.evaluated_scores else ""]))
         lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}{refused}")
     return lines
