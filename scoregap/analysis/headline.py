@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
+from scoregap.analysis import profiles
 from scoregap.analysis.intervals import holm, interval
 from scoregap.analysis.tables import (
     DRAWN,
@@ -263,6 +264,18 @@ def _cells(study: Study, frame: pd.DataFrame) -> list[str]:
     said = [f"{place(study, frame, row) or study.name}: {row.not_ok}" for _, row in bad.head(NAMED).iterrows()]
     more = [f"and {len(bad) - NAMED} more"] if len(bad) > NAMED else []
     return [f"without a result: {'; '.join([*said, *more])}"]
+
+
+def of_data(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """The lines of a study of data from a file: what every score shows of them. frame: of `profiles.profile`."""
+    varied = [axis for axis in study.condition_axes if frame[axis].nunique() > 1]
+    lines = []
+    for place, rows in frame.groupby([*varied, "network"], sort=False):
+        cell = [axis_value(axis, value) for axis, value in zip(varied, place[:-1], strict=True)]
+        lines.append(f"{', '.join([*cell, str(place[-1])])}: {profiles.said(rows)}")
+    if len(lines) > (most := MOST - 2):  # with the title, and how many are left out
+        lines = [*lines[:most], f"and {len(lines) - most} more below"]
+    return pd.DataFrame({"kind": "profile", "line": lines})
 
 
 def tables(study: Study, frame: pd.DataFrame, tested: pd.DataFrame) -> dict[str, pd.DataFrame]:

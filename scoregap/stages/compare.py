@@ -31,7 +31,9 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings:
     tested = tables[analysis.CLAIMS]
     if loaded.document.data:
         frame = analysis.profile_of(parts, tables)
-        said = analysis.profiles.as_text(loaded, frame, parts[0][1][0].attrs["data"]).splitlines()
+        title, *below = analysis.profiles.as_text(loaded, frame, parts[0][1][0].attrs["data"]).splitlines()
+        tables["headline"] = headline.of_data(loaded, frame)
+        said = [title, *tables["headline"]["line"], "", *below]
         said += findings_of([part for part, _ in parts], tables)
     else:
         frame = comparison.compare(parts)
