@@ -228,7 +228,9 @@ def _law(study: Study, frame: pd.DataFrame) -> list[str]:
             f"; {known.law_to_exact.min():.2f} to {known.law_to_exact.max():.2f} of it, "
             f"{worst} {of_worst.min():.2f} to {of_worst.max():.2f}"
         )
-    return [f"law of infinite dimension: agrees with exact in {', '.join(counts)}{far}"]
+    d = sorted(set(rows["ambient_dim"]))
+    at = f"{d[0]}" if len(d) == 1 else f"{d[0]} to {d[-1]}"
+    return [f"law of infinite dimension, at d = {at}: agrees with exact in {', '.join(counts)}{far}"]
 
 
 def _dimension(frame: pd.DataFrame) -> list[str]:
