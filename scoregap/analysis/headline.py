@@ -33,6 +33,7 @@ SIGNIFICANCE = 0.05  # of what is called systematic, by Holm's method over the q
 MOST, NAMED = 12, 2  # lines with the title; of them rows and cells that are named
 WHO = {"law": "the law of infinite dimension", "trained": "networks", "score": "scores"}
 SPARE = ("claims", "cells", "off", "dimension")  # kinds of lines of which there may be no room, the least first
+OTHERS = {Verdict.DISAGREES: "disagree", Verdict.INCONCLUSIVE: "inconclusive"}
 NEITHER = "neither"  # side of what is not systematic
 
 
@@ -173,8 +174,7 @@ def _match(study: Study, frame: pd.DataFrame) -> list[str]:
         return [f"no phase time can be compared with the exact score: {said}"]
     agree, off = rows[rows.verdict == Verdict.AGREES], rows[rows.verdict != Verdict.AGREES]
     sides = [f"{count} {side}" for side in Side if (count := int((agree.side == side).sum()))]
-    plural = {Verdict.DISAGREES: "disagree", Verdict.INCONCLUSIVE: "inconclusive"}
-    counts = [f"{(off.verdict == one).sum()} {word}" for one, word in plural.items() if (off.verdict == one).any()]
+    counts = [f"{(off.verdict == one).sum()} {word}" for one, word in OTHERS.items() if (off.verdict == one).any()]
     every = f"all {len(rows)}" if off.empty else f"{len(agree)} of {len(rows)}"
     first = f"{who(study)} {verb} the exact score in {every} phase times"
     lines = [", ".join([first + (f" ({', '.join(sides)})" if sides else ""), *counts])]
@@ -213,12 +213,12 @@ def _law(study: Study, frame: pd.DataFrame) -> list[str]:
     rows = frame[frame["quantity"].isin(PHASES) & frame["law_verdict"].isin(JUDGED)].drop_duplicates(keys)
     if rows.empty:
         return []
-    counts = []
+    agree = []
     for bent, name in ((False, "c = 0"), (True, "c > 0")):
         some = rows[(rows["curvature"] != 0) == bent]
         if len(some):
-            agree, against = ((some.law_verdict == one).sum() for one in (Verdict.AGREES, Verdict.DISAGREES))
-            counts.append(f"{agree} of {len(some)} at {name}" + (f" ({against} disagree)" if against else ""))
+            agree.append(f"{(some.law_verdict == Verdict.AGREES).sum()} of {len(some)} at {name}")
+    others = [f"{count} {word}" for one, word in OTHERS.items() if (count := int((rows.law_verdict == one).sum()))]
     known = rows[rows.law_to_exact.notna()]
     far = ""
     if len(known):
@@ -230,7 +230,7 @@ def _law(study: Study, frame: pd.DataFrame) -> list[str]:
         )
     d = sorted(set(rows["ambient_dim"]))
     at = f"{d[0]}" if len(d) == 1 else f"{d[0]} to {d[-1]}"
-    return [f"law of infinite dimension, at d = {at}: agrees with exact in {', '.join(counts)}{far}"]
+    return [f"law of infinite dimension, at d = {at}: agrees with exact in {', '.join([*agree, *others])}{far}"]
 
 
 def _dimension(frame: pd.DataFrame) -> list[str]:

@@ -165,6 +165,7 @@ def grid(name: str, columns: list[Column], width: int) -> list[str]:
     label = max(map(len, [name, *(f"  {one}" for one in quantities)]))
     size = max(len(text) for column in columns for text in ["", *column.head, *column.cells.values()])
     fit = max((width - label) // (size + 2), 1)
+    fit = math.ceil(len(columns) / math.ceil(len(columns) / fit))  # blocks of one size
     found: list[str] = []
     for start in range(0, len(columns), fit):
         block = columns[start : start + fit]
@@ -187,7 +188,7 @@ def legend(study: Study, columns: list[Column]) -> list[str]:
     over = f"geometric means over {seeds} seeds" if seeds > 1 else "one seed"
     found = [
         f"t: noise variance; {over}" + (f"; ±: half of the {confidence:.0%} Student interval" if "±" in texts else ""),
-        "NAME[k]: of the gap that has the place k in the cube, from 0",
+        "NAME[k]: of gap k, counted from 0, as in the cube",
     ]
     marks = {
         "low, high: agrees, but the interval excludes 1, as by chance it does in one of ten": {"low", "high"},

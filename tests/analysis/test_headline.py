@@ -131,7 +131,7 @@ def test_the_law_is_compared_once_for_all_networks_of_a_cell(study):
     rows = [time("t_open", [1.0, 1.01], network=name, **one) for name in ("gated-8", "gated-16") for one in (law, bent)]
     (line,) = (one for one in lines_of(study, rows) if one.startswith("law"))
     assert line == (
-        "law of infinite dimension, at d = 8: agrees with exact in 1 of 1 at c = 0, 0 of 1 at c > 0 (1 disagree); "
+        "law of infinite dimension, at d = 8: agrees with exact in 1 of 1 at c = 0, 0 of 1 at c > 0, 1 disagree; "
         "0.60 to 1.02 of it, t_open 0.60 to 1.02"
     )
 
