@@ -60,7 +60,7 @@ def lines(study: Study, frame: pd.DataFrame, tables: Mapping[str, pd.DataFrame],
     if any(column.cells for column in exact):
         shown += [*grid("exact t" + (", law / exact" if study.evaluated_scores else ""), exact, width), ""]
     if left_out:
-        shown += [f"the {len(chosen)} cells with the worst verdicts; {left_out} more in comparison.csv", ""]
+        shown += [f"the {len(chosen)} settings with the worst verdicts; {left_out} more in comparison.csv", ""]
     below = [*legend(study, [*columns, *exact]), *controls.lines(rows)]
     return [*above, "", *shown, *wrapped(below, width)]
 
@@ -71,7 +71,7 @@ def title(study: Study, rows: pd.DataFrame) -> str:
     fixed = [axis_value(axis, rows[axis].iloc[0]) for axis in axes if rows[axis].nunique() == 1] if len(rows) else []
     count = len(rows[[*axes, "network"]].drop_duplicates())
     seeds, draws = len(study.axes["seed"]), independent_draws(study)
-    of = f"{count} {'cell' if count == 1 else 'cells'} of {seeds} {'seed' if seeds == 1 else 'seeds'}"
+    of = f"{count} {'setting' if count == 1 else 'settings'} of {seeds} {'seed' if seeds == 1 else 'seeds'}"
     on = f"{draws} {'draw' if draws == 1 else 'draws'} of the manifold"
     return f"{study.name}: {', '.join(fixed)}; {of} on {on}"
 

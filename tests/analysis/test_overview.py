@@ -99,7 +99,7 @@ def test_of_hundreds_of_cells_the_worst_are_shown(tmp_path):
     text = overview_of(study, frame)
     assert len(grids(text)["trained / exact"]["t_max[0]"]) == overview.MOST
     assert "c 2.5" in text
-    assert f"the {overview.MOST} cells with the worst verdicts; {300 - overview.MOST} more in comparison.csv" in text
+    assert f"the {overview.MOST} settings with the worst verdicts; {300 - overview.MOST} more in comparison.csv" in text
     assert len(text.splitlines()) < 60
 
 

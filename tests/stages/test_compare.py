@@ -33,7 +33,7 @@ def test_every_cell_has_its_rows(done):
     assert all(
         word in table for word in ("law", "exact", "trained / exact", "gated-8", "t_consolidation[1]", "dimension")
     )
-    assert table.startswith("tiny: family arcs, d 8, m 2; 2 cells of 2 seeds on 2 draws of the manifold\n")
+    assert table.startswith("tiny: family arcs, d 8, m 2; 2 settings of 2 seeds on 2 draws of the manifold\n")
 
 
 def test_what_is_printed_is_as_wide_as_the_terminal(done, monkeypatch):
