@@ -281,15 +281,15 @@ def finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 def gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `gap_existence` in words."""
-    lines = ["existence of the gap: variance ratio at which it is the widest gap in half of the draws"]
+    lines = [
+        "existence of the gap: variance ratio up to which it is the widest gap in half of the draws, and up to which the "
+        "law has one; -: not on the grid, or no law"
+    ]
     for values, block in blocks(study, frame, "manifold_dim", study.std_axis):
         lines += [f"  {labelled(values)}"] if values else []
         for alpha, group in block.groupby("alpha"):
             reached, critical = half(group.sort_values("variance_ratio")), group.critical_ratio.iloc[0]
-            lines.append(
-                f"  alpha {alpha:<6.3g} half of the draws {or_dash(reached):<8} "
-                f"critical ratio of the law {or_dash(critical)}"
-            )
+            lines.append(f"  alpha {alpha:<6.3g} half of the draws {or_dash(reached):<8} law {or_dash(critical)}")
     return lines
 
 
