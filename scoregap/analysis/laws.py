@@ -282,8 +282,8 @@ def finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 def gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `gap_existence` in words."""
     lines = [
-        "existence of the gap: variance ratio up to which it is the widest gap in half of the draws, and up to which the "
-        "law has one; -: not on the grid, or no law"
+        "existence of the gap: variance ratio up to which it is the widest gap in half of the draws, and up to which "
+        "the law has one; -: not on the grid, or no law"
     ]
     for values, block in blocks(study, frame, "manifold_dim", study.std_axis):
         lines += [f"  {labelled(values)}"] if values else []
