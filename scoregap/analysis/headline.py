@@ -31,7 +31,7 @@ from scoregap.study import Study
 
 SIGNIFICANCE = 0.05  # of what is called systematic, by Holm's method over the quantities of a study
 MOST, NAMED = 12, 2  # lines with the title; of them rows and cells that are named
-WHO = {"law": "the law of infinite dimension", "trained": "networks", "score": "scores"}
+LAW = "the law of infinite dimension"
 SPARE = ("claims", "cells", "off", "dimension")  # kinds of lines of which there may be no room, the least first
 OTHERS = {Verdict.DISAGREES: "disagree", Verdict.INCONCLUSIVE: "inconclusive"}
 NEITHER = "neither"  # side of what is not systematic
@@ -127,8 +127,8 @@ def who(study: Study) -> str:
     """Whose times are compared with the exact ones, in the plural: networks, scores that were not all trained here, or
     the law, where there are neither."""
     if not study.evaluated_scores:
-        return WHO["law"]
-    return WHO["trained" if study.evaluated_scores == study.trained_networks else "score"]
+        return LAW
+    return "networks" if study.evaluated_scores == study.trained_networks else "scores"
 
 
 def judged_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +166,7 @@ def how_far(row: pd.Series) -> str:
 def _match(study: Study, frame: pd.DataFrame) -> list[str]:
     """How many phase times agree, and which not."""
     rows = judged_rows(frame)
-    verb = "matches" if who(study) == WHO["law"] else "match"
+    verb = "matches" if who(study) == LAW else "match"
     if rows.empty:
         times = rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES)])
         why = [words(row) for _, row in times.iterrows()]
@@ -195,7 +195,7 @@ def _systematic(found: pd.DataFrame) -> list[str]:
     for _, row in found[found.side.isin(list(Side))].iterrows():
         count, alone = row[row.side], row[f"{row.side}_alone"]
         mean = with_interval(row["mean"], row.mean_low, row.mean_high, ".2f")
-        ratios = f"{row.least:.2f} to {row.most:.2f} of exact, {alone} intervals exclude 1"
+        ratios = f"{row.least:.2f} to {row.most:.2f} of exact; {alone} of the intervals exclude 1"
         lines.append(
             f"systematic: {row.quantity} {row.side} in {count} of {row.cells} ({ratios}), {mean} over {row.draws} draws"
         )
