@@ -48,7 +48,7 @@ def test_what_is_low_in_every_cell_is_found_where_cells_alone_do_not_show_it(stu
     assert [low.mean_low, low.mean_high] == pytest.approx(np.exp(ends))
     assert low.p == pytest.approx(2 * stats.ttest_1samp(means, 0).pvalue)  # Holm: the smaller of two
     (line,) = (one for one in lines_of(study, rows) if one.startswith("systematic"))
-    assert line.startswith(f"systematic: t_max low in {low.low} of 8 ({low.least:.2f} to {low.most:.2f} of exact, ")
+    assert line.startswith(f"systematic: t_max low in {low.low} of 8 ({low.least:.2f} to {low.most:.2f} of exact; ")
 
 
 @pytest.mark.slow
