@@ -214,6 +214,11 @@ def _keyword(stage: str, command):
     return run
 
 
+def _said(study: Path, folder: Path) -> str:
+    """What a finished run says, as wide as the terminal."""
+    return import_module("scoregap.stages.compare").printed(study, folder)
+
+
 @app.command("run")
 @_reporting_errors
 def run_study(
@@ -230,8 +235,8 @@ def run_study(
     """Run a study through Snakemake, print the comparison and where the report lies."""
     from scoregap.runtime import planning, workflow
 
-    place = workflow.find_profile(profile) if profile else workflow.PROFILE
-    raise typer.Exit(workflow.run(study, results, cores, place, yes, planning.said_first))
+    chosen = workflow.find_profile(profile) if profile else workflow.PROFILE
+    raise typer.Exit(workflow.run(study, results, cores, chosen, yes, planning.said_first, _said))
 
 
 @app.command()
@@ -323,7 +328,7 @@ def measure(
     path, lines = measuring.write(asked, out)
     for line in (*lines, f"study        {path}"):
         tell(printable(line))
-    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes, planning.said_first))
+    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes, planning.said_first, _said))
 
 
 @app.command()

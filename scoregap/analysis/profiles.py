@@ -200,7 +200,8 @@ def table_of(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         line = [QUANTITIES[quantity] + ("" if math.isnan(t) else f" = {t:.2g}")]
         for _, own in scores:
             row = own[(own["quantity"] == quantity) & (own["t"].isna() if math.isnan(t) else own["t"] == t)].iloc[0]
-            line.append(row.state or with_interval(row.value, row.low, row.high, FORMS[quantity]))
+            none = quantity in ("shoulders", "gaps", "dimension") and row.value == 0
+            line.append(row.state or ("none" if none else with_interval(row.value, row.low, row.high, FORMS[quantity])))
         lines.append(line)
     if rows["not_ok"].any():
         lines.append(["not ok", *(own["not_ok"].iloc[0] for _, own in scores)])

@@ -22,6 +22,12 @@ DRAWN = ("family", "ambient_dim", "manifold_dim", "seed")  # axes of which F and
 PHASES = ("t_open", "t_max", "t_close", "t_consolidation")  # phase times that the exact score has
 
 
+def at_gap(quantity: str, gap: int) -> str:
+    """The one name of a quantity of a gap (or of a group), in tables, figures, files and metrics: NAME[k], k its place
+    along the dimension `gap` (or `group`) of the cube, from 0."""
+    return f"{quantity}[{gap}]"
+
+
 def plain() -> Table:
     """A table for a terminal, and for files."""
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
@@ -92,6 +98,22 @@ def distinguishing_axes(study: Study, values: dict) -> dict:
 def labelled(values: dict, name=str) -> str:
     """A block in words. name: axis -> what to call it."""
     return ", ".join(f"{name(axis)} {exactly(value)}" for axis, value in values.items())
+
+
+def listed_by_seed(seeds: np.ndarray, values: np.ndarray) -> str:
+    """What is known of seeds, as a text: `SEED=VALUE ...`, six digits."""
+    return " ".join(f"{seed}={value:.6g}" for seed, value in zip(seeds, values, strict=True) if np.isfinite(value))
+
+
+def of_seeds(listed: str) -> dict[int, float]:
+    """What `listed_by_seed` lists."""
+    return {int(seed): float(value) for seed, _, value in (one.partition("=") for one in listed.split())}
+
+
+def axis_value(axis: str, value: Any) -> str:
+    """An axis and its value, as tables for a terminal name it: no two alike."""
+    short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
+    return f"{short.removeprefix('manifold.groups.').removeprefix('train.')} {exactly(value)}"
 
 
 def exactly(value: Any) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
-from scoregap.analysis.tables import PHASES, exactly
+from scoregap.analysis.tables import PHASES, at_gap, exactly
 from scoregap.scores import EXACT, kind
 from scoregap.study import Study
 from scoregap.variables import STATUS
@@ -177,7 +177,7 @@ def across(found: dict[str, Metric]) -> dict[str, Metric]:
 def by_gap(own: xr.Dataset, names: dict[str, str]) -> dict[str, np.ndarray]:
     """{quantity[gap]: (seed,)} of these variables."""
     return {
-        f"{quantity}[{gap}]": own[name].isel(gap=gap).values
+        at_gap(quantity, gap): own[name].isel(gap=gap).values
         for quantity, name in names.items()
         for gap in range(own.sizes["gap"])
     }
@@ -186,7 +186,7 @@ def by_gap(own: xr.Dataset, names: dict[str, str]) -> dict[str, np.ndarray]:
 def times(own: xr.Dataset) -> dict[str, np.ndarray]:
     """{quantity[gap or group]: (seed,)} the phase times that the exact score has too."""
     rows = by_gap(own, {name: name for name in PHASES})
-    return rows | {f"t_alignment[{k}]": own.t_alignment.isel(group=k).values for k in range(own.sizes["group"])}
+    return rows | {at_gap("t_alignment", k): own.t_alignment.isel(group=k).values for k in range(own.sizes["group"])}
 
 
 def quantities(own: xr.Dataset, exact: xr.Dataset | None) -> dict[str, np.ndarray]:
@@ -197,8 +197,7 @@ def quantities(own: xr.Dataset, exact: xr.Dataset | None) -> dict[str, np.ndarra
         rows = {name: values / known[name] for name, values in rows.items()}
     rows |= by_gap(own, {"t_resolution": "t_resolution"})
     true = own.boundary.isel(gap=-1)
-    for estimator in own.estimator.values:
-        rows[f"dimension[{estimator}]"] = (own.dimension_overall.sel(estimator=estimator) - true).values
+    rows["dimension"] = (own.dimension_overall.isel(estimator=0) - true).values
     rows["excess"] = np.exp(np.log(own.excess_loss.astype(float).clip(RESOLUTION)).mean("time").values)
     rows["cost"] = own.training_flops.max("evaluation").values
     if "estimate" in own:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap.analysis import comparison, verdicts
-from scoregap.analysis.tables import PHASES, rows_of_evaluated_scores
+from scoregap.analysis.tables import PHASES, at_gap, rows_of_evaluated_scores
 from scoregap.analysis.verdicts import JUDGED, Detail
 from scoregap.regression.metrics import named, varied
 from scoregap.study import Study
@@ -40,7 +40,7 @@ def agreements(study: Study, folder: Path) -> dict[str, Theory]:
     found = {}
     for row in rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES)]).to_dict("records"):
         if row["verdict"] in JUDGED:
-            name = named({axis: row[axis] for axis in axes}, row["network"], f"{row['quantity']}[{row['gap']}]")
+            name = named({axis: row[axis] for axis in axes}, row["network"], at_gap(row["quantity"], row["gap"]))
             at, low, high = ((row[key] - 1) / row["margin"] for key in ("ratio", "ratio_low", "ratio_high"))
             detail = Detail(**{name: row[name] for name in Detail._fields})
             found[name] = Theory(row["verdict"], verdicts.words(row), at, low, high, detail)

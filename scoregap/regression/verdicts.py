@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from scoregap.analysis.intervals import holm
 from scoregap.analysis.verdicts import Verdict
 from scoregap.regression.baselines import Record
 from scoregap.regression.metrics import KINDS, RESOLUTION, Kind, Metric, spread
@@ -226,16 +227,6 @@ def _error(samples: list[tuple[float, int, int]]) -> tuple[float, float]:
     if not total:
         return 0.0, float(sum(freedom for _, freedom in parts))
     return math.sqrt(total), total**2 / sum(part**2 / freedom for part, freedom in parts)
-
-
-def holm(p: list[float]) -> np.ndarray:
-    """p-values adjusted for their number by Holm's method; NaN counts as 1."""
-    values = np.where(np.isnan(p), 1.0, p)
-    order = np.argsort(values)
-    adjusted = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    result = np.empty(len(values))
-    result[order] = np.minimum(adjusted, 1)
-    return result
 
 
 def _verdict(row: Row, p: float, kind: Kind) -> Change:

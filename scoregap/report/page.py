@@ -1,6 +1,6 @@
 """The report of a study: one page that needs no network and no scripts.
 
-study, comparison, claims, findings in lines, figures (SVG), attributes of the cube -> HTML (page.html.jinja)
+study, comparison, claims, lines, figures (SVG), attributes of the cube -> HTML (page.html.jinja)
 
 Its first screen says whether theory holds, how well, and where not.
 """
@@ -18,17 +18,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scoregap.analysis import controls
 from scoregap.analysis.comparison import known_curves
+from scoregap.analysis.headline import judged_rows, named
+from scoregap.analysis.intervals import geometric_mean
 from scoregap.analysis.tables import (
     PHASES,
-    distinguishing_axes,
+    at_gap,
     exactly,
     independent_draws,
     labelled,
-    rows_of_evaluated_scores,
     subject,
     with_interval,
 )
-from scoregap.analysis.verdicts import JUDGED, Verdict, words
+from scoregap.analysis.verdicts import JUDGED, Side, Verdict, words
 from scoregap.report import registry
 from scoregap.report.figures import label
 from scoregap.scores import MODEL, kind
@@ -64,6 +65,7 @@ def write(
     study: Study,
     frame: pd.DataFrame,
     tested: pd.DataFrame,
+    first: list[str],
     lines: list[str],
     pictures: dict[str, bytes],
     failed: dict[str, str],
@@ -71,13 +73,14 @@ def write(
 ) -> str:
     """The page as text.
 
-    frame: the comparison. tested: the claims. lines: what the findings say. pictures: SVG of figures of `registry`, in
-    their order. failed: why a figure could not be drawn, by name, where it could not. attrs: of the cube, and the
-    device.
+    frame: the comparison. tested: the claims. first: the lines of the table `headline`. lines: what the findings say.
+    pictures: SVG of figures of `registry`, in their order. failed: why a figure could not be drawn, by name, where it
+    could not. attrs: of the cube, and the device.
     """
     return ENVIRONMENT.get_template("page.html.jinja").render(
         name=study.name,
         about=about(study),
+        first=first,
         outcome=outcome(study, frame),
         pictures=[picture(study, name, svg) for name, svg in pictures.items()],
         not_drawn=[f"{titled(name)} ({why})" for name, why in failed.items() if why],
@@ -112,28 +115,11 @@ def about(study: Study) -> str:
     return " · ".join([*parts, f"{seeds} seeds", f"{points} points per time", f"config {study.hash}"])
 
 
-def judgements(frame: pd.DataFrame) -> pd.DataFrame:
-    """The phase times that theory has a verdict on, with `words` and `off`, the distance from exact in margins.
-
-    The worst first: what disagrees, what is inconclusive, what agrees; in each what was not seen, then the farthest.
-    """
-    rows = rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES) & frame["verdict"].isin(JUDGED)]).copy()
-    rows["words"] = [words(row) for _, row in rows.iterrows()]
-    rows["off"] = (rows.ratio - 1) / rows.margin
-    rank = rows.verdict.map(list(reversed(JUDGED)).index)
-    return rows.iloc[sorted(range(len(rows)), key=lambda i: (rank.iloc[i], -_size(rows.off.iloc[i])))]
-
-
-def _size(off: float) -> float:
-    return math.inf if math.isnan(off) else abs(off)
-
-
 def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
-    """The first screen: a sentence, counts, how well per quantity, where not, and how to read it."""
-    judged = judgements(frame)
+    """The first screen: counts, how well per quantity, where not, and how to read it."""
+    judged = judged_rows(frame)
     counts = {verdict: int((judged.verdict == verdict).sum()) for verdict in JUDGED}
     return {
-        "sentence": sentence(study, frame, judged, counts),
         "bar": [
             {"kind": KINDS[verdict], "count": count, "text": f"{count} {PLURALS[verdict]}"}
             for verdict, count in counts.items()
@@ -141,8 +127,6 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         ],
         "how_well": how_well(study, judged),
         "worst": worst(study, frame, judged),
-        "dimensions": dimensions(frame),
-        "cells": cells(study, frame),
         "where": where(study, frame, judged),
         "controls": [line.strip() for line in controls.lines(judged)],
         "subject": {"law": "the law's", "trained": "the network's"}.get(subject(study), "the score's"),
@@ -150,40 +134,6 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         "draws": independent_draws(study),
         "confidence": f"{study.compare.confidence:.0%}",
     }
-
-
-def sentence(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, counts: dict[Verdict, int]) -> str:
-    """Whether theory holds. judged: see `judgements`. counts: of its verdicts."""
-    theory = "Theory" if study.evaluated_scores else "The random-matrix law"
-    total = sum(counts.values())
-    if not total:
-        return f"{theory} could be judged at no phase time: {_most_said(frame)}"
-    if counts[Verdict.AGREES] == total:
-        return f"{theory} holds in all {total} phase times"
-    first = judged.iloc[0]
-    return (
-        f"{theory} holds in {counts[Verdict.AGREES]} of {total} phase times, {counts[Verdict.DISAGREES]} disagree and "
-        f"{counts[Verdict.INCONCLUSIVE]} are inconclusive. Worst: {place(study, frame, first)}: {_how_far(first)}"
-    )
-
-
-def _most_said(frame: pd.DataFrame) -> str:
-    said = pd.Series([words(row) for _, row in frame[frame["quantity"].isin(PHASES)].iterrows()], dtype=object)
-    return said.mode().iloc[0] if len(said) else "there is none"
-
-
-def _how_far(row: pd.Series) -> str:
-    """How far a phase time is from the exact one, in words; what was seen where that is what decides."""
-    if math.isnan(row.ratio) or row.reason:
-        return row.words
-    far = f"{abs(row.ratio - 1):.0%} {'above' if row.ratio > 1 else 'below'} exact, margin {row.margin:.0%}"
-    return far + (" (inconclusive)" if row.verdict == Verdict.INCONCLUSIVE else "")
-
-
-def place(study: Study, frame: pd.DataFrame, row: pd.Series) -> str:
-    """A row of the comparison in words."""
-    at = labelled(distinguishing_axes(study, {axis: row[axis] for axis in _varied(study, frame)}), label)
-    return f"{row['quantity']} ({row.boundary}), {', '.join(filter(None, (row.network, at)))}"
 
 
 def _varied(study: Study, frame: pd.DataFrame) -> list[str]:
@@ -198,11 +148,12 @@ def how_well(study: Study, judged: pd.DataFrame) -> Table:
         if some.empty:
             continue
         known = some.ratio.dropna()
-        spread = f"{known.median():.3f}", f"{known.min():.3f} to {known.max():.3f}"
-        counts = [str((some.verdict == verdict).sum()) for verdict in JUDGED]
-        rows.append(_row([quantity, *counts, *(spread if len(known) else ("", ""))]))
-    ratio = f"{subject(study)} / exact"
-    return Table(["phase time", *JUDGED, f"median {ratio}", "range"], rows)
+        spread = f"{geometric_mean(known.to_numpy()):.3f}", f"{known.min():.3f} to {known.max():.3f}"
+        agree, *others = (str((some.verdict == verdict).sum()) for verdict in JUDGED)
+        sides = [str((some.side == side).sum()) for side in Side]
+        rows.append(_row([quantity, agree, *sides, *others, *(spread if len(known) else ("", ""))]))
+    sided = [f"of these {side}" for side in Side]
+    return Table(["phase time", JUDGED[0], *sided, *JUDGED[1:], f"mean {subject(study)} / exact", "range"], rows)
 
 
 def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
@@ -210,7 +161,7 @@ def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
     column = "trained" if study.evaluated_scores else "law"
     rows = [
         _row(
-            [place(study, frame, row), _number(row.exact), _number(row[column]), _ratio(row), f"{row.margin:.0%}",
+            [named(study, frame, row), _number(row.exact), _number(row[column]), _ratio(row), f"{row.margin:.0%}",
              row.words],
             {5: KINDS[row.verdict]},
         )
@@ -224,7 +175,6 @@ def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
     axes = _varied(study, frame)
     fine = len(frame[[*axes, "network"]].drop_duplicates()) <= MOST_SETTINGS
     keys = [*axes, "network"] if fine else ["network"]
-    several = judged[judged["quantity"] != PHASES[-1]].gap.nunique() > 1  # intermediate gaps
     columns = sorted(
         set(zip(judged["quantity"], judged.gap, strict=True)), key=lambda one: (one[1], PHASES.index(one[0]))
     )
@@ -238,33 +188,16 @@ def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
             if len(some):
                 first = some.iloc[0]
                 classes[i] = KINDS[first.verdict]
-                text = "-" if math.isnan(first.ratio) else f"{first.ratio:.2f}"
+                text = "-" if math.isnan(first.ratio) else f"{first.ratio:.2f} {first.side}".strip()
                 text = text if fine else f"{(some.verdict == Verdict.AGREES).sum()} of {len(some)}"
             texts.append(text)
         rows.append(_row(texts, classes))
-    heads = [quantity + (f", gap {gap + 1}" if several else "") for quantity, gap in columns]
+    heads = [at_gap(quantity, gap) for quantity, gap in columns]
     return Table([f"{subject(study)} / exact" if fine else "agree", *heads], rows)
 
 
 def _short(axis: str) -> str:
     return "" if axis == "network" else label(axis)
-
-
-def dimensions(frame: pd.DataFrame) -> dict[str, int]:
-    """In how many networks and seeds the dimension found blind is right."""
-    rows = frame[frame["quantity"] == "dimension"]
-    return {"right": int(rows.right.sum()), "of": int(rows.of.sum())}
-
-
-def cells(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
-    """How many cells there are, the first that have no result, and how many more have none."""
-    settings = frame.drop_duplicates([*study.condition_axes, "network"])
-    bad, axes = settings[settings.not_ok != ""], _varied(study, frame)
-    named = []
-    for _, row in bad.head(WORST).iterrows():
-        at = labelled(distinguishing_axes(study, {axis: row[axis] for axis in axes}), label)
-        named.append(f"{', '.join(filter(None, (row.network, at)))}: {row.not_ok}")
-    return {"count": study.size, "bad": named, "more": max(len(bad) - WORST, 0)}
 
 
 def caption(study: Study, name: str) -> str:
@@ -329,20 +262,28 @@ def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
     """The comparison, whole."""
     names = {"ratio": f"{subject(study)} / exact", **({"trained": subject(study)} if study.evaluated_scores else {}),
              "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
-             "position": "between gaussian 0, exact 1", "boundary": "gap below mode",
-             "not_ok": "members not ok"}  # fmt: skip
-    axes = _varied(study, frame)
-    columns = [*axes, "network", "quantity", "boundary", *known_curves(frame), "ratio", "ratio_low",
+             "position": "between gaussian 0, exact 1", "boundary": "modes above the gap",
+             "not_ok": "without a result"}  # fmt: skip
+    axes, curves = _varied(study, frame), known_curves(frame)
+    columns = [*axes, "network", "quantity", "boundary", *curves, "ratio", "ratio_low",
                "ratio_high", "margin", "verdict", "law_to_exact", "position", "not_ok"]  # fmt: skip
     at, rows = columns.index("verdict"), []
     for _, row in frame.head(MOST_ROWS).iterrows():
         said = row.copy()
         said["verdict"] = words(row)
+        if row["quantity"] == "dimension":
+            said[curves] = said[curves].map(lambda value: "none" if value == 0 else value)
+        else:
+            said["quantity"] = at_gap(row["quantity"], row["gap"])
         rows.append(
             _row([_of_column(said[column], column in axes) for column in columns], {at: KINDS.get(row.verdict, "")})
         )
     left_out = f"; the first {MOST_ROWS} of {len(frame)} rows" if len(frame) > MOST_ROWS else ""
-    note = f"From comparison.csv{left_out}. model_: the same times by a fit to the whole curve of a gap."
+    note = (
+        f"From comparison.csv{left_out}. Geometric means over seeds, of ratios seed by seed; of dimensions medians. "
+        "NAME[k]: of the gap, or group, k of the cube, from 0. model_: the same times by a fit to the whole curve of a "
+        "gap. consistency: t_open t_close / t_max^2, in linear theory 1."
+    )
     return {"note": note, "table": Table([names.get(column, column) for column in columns], rows)}
 
 

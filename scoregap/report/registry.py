@@ -151,7 +151,7 @@ FIGURES: dict[str, Figure] = {
     "accuracy": Figure(
         "scoregap.report.figures.learning:accuracy", ("accuracy",), _found,
         "How near trained networks come to theory: phase times of the network over those of the exact score, "
-        "medians over seeds with Student's intervals, against the floating-point operations of the training. A "
+        "geometric means over seeds with Student's intervals, against the floating-point operations of the training. A "
         "network at a number of steps was trained for that many, with the learning rate brought down to the end.",
     ),
     "capacity": Figure(
@@ -194,7 +194,7 @@ FIGURES: dict[str, Figure] = {
         "above it. Top: rms distance of samples from the manifold; below: root of the energy distance, per "
         "variance group, of where they are on it; both over what the network's own score makes alone "
         "(numbers). Where a curve rises or falls, the error is decided. Grey: the windows in which the paper "
-        "has it decided, of the exact score: consolidation (top) and the intermediate gap from opening to "
+        "says that it is decided, of the exact score: consolidation (top) and the intermediate gap from opening to "
         "closing (below). Bands are Student's intervals over seeds.",
     ),
     "dimension": Figure(

@@ -149,14 +149,21 @@ def _executor(profile: Path) -> tuple[str, dict]:
     return executor, content
 
 
+def as_written(study: Path, folder: Path) -> str:
+    """What a finished run of a study says, as its file has it."""
+    return (folder / "comparison.txt").read_text(encoding="utf-8")
+
+
 def run(
     study: str, results: Path, cores: str | None, profile: Path, yes: bool = False,
     announce: Callable[[Study, Path], Iterable[str]] = lambda study, results: (),
+    said: Callable[[Path, Path], str] = as_written,
 ) -> int:  # fmt: skip
-    """Run a study; returns an exit status. Prints the comparison and the path of the report.
+    """Run a study; returns an exit status. Prints what it says and the path of the report.
 
     cores: None leaves their number to the profile. yes: trained networks of other settings may be lost. announce: what
-    is to be said of a run on this machine before it begins.
+    is to be said of a run on this machine before it begins. said: study file, folder of the finished run -> what it
+    says.
     """
     path, results = place(study, results)
     loaded = load(path)
@@ -184,7 +191,7 @@ def run(
         why = explain(events, out) or lines[-40:]
         tell("\n".join(["", *why, f"the study is not complete; logs are in {shown}/logs"]), to=sys.stderr)
         return 1
-    tell("\n" + (out / "comparison.txt").read_text(encoding="utf-8").removesuffix("\n"))
+    tell("\n" + said(path, out).removesuffix("\n"))
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):
         tell(f"{what:<13} {shown}/{name}")
     return 0

@@ -103,8 +103,8 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
                     )  # fmt: skip
             below = "" if math.isnan(one.boundary) else f"below mode {one.boundary:g}"
             panel.text(0.98, 0.97, below, ha="right", va="top", color="0.3")
-    for panel, one in zip(figure.panels[:, 0], shown[0].gaps, strict=True):
-        panel.ylabel = f"{'final' if one.final else 'intermediate'} gap width"
+    for k, (panel, one) in enumerate(zip(figure.panels[:, 0], shown[0].gaps, strict=True)):
+        panel.ylabel = f"{'final' if one.final else 'intermediate'} gap [{k}] width"
     return figure.finish(
         f"Gap width against noise (thin: seeds, of more than {SEEDS} their range; thick: their mean; bands: its "
         f"{study.compare.confidence:.0%} Student interval; markers: fitted times)", NOISE,
@@ -176,7 +176,7 @@ def alignment(study: Study, shown: list[cells.Alignment]) -> Figure:
                     panel.band(whole.times, one.least, one.most, color=colours[network], alpha=0.25)
                 marker = "o" if network in trained else "D"
                 panel.plot([one.at], [whole.threshold], color=style["color"], marker=marker, ms=5, ls="", zorder=4)
-    for group, panel in enumerate(figure.panels[:, 0], 1):
+    for group, panel in enumerate(figure.panels[:, 0]):
         panel.ylabel = f"cosine, group {group}"
     return figure.finish(
         "Alignment with the true tangents (lines: mean over seeds; bands: range; dotted: threshold; markers: median "
