@@ -4,7 +4,6 @@ study, values -> titles, axes, legends; figure -> SVG and PDF
 """
 
 import io
-import re
 import textwrap
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -169,18 +168,12 @@ def save(figure, path: Path) -> None:
 
 
 def picture(figure, kind: str = "svg") -> bytes:
-    """A figure as SVG or PDF; places in an SVG to a tenth of a point."""
-    content = io.BytesIO()
+    """A figure as SVG or PDF."""
+    from scoregap.report.figures import svg
+
     with styled():
-        date = {"pdf": "CreationDate", "svg": "Date"}[kind]
-        figure.savefig(content, format=kind, metadata={date: None, "Creator": "scoregap"})
-    found = content.getvalue()
-    return PATHS.sub(_short, found) if kind == "svg" else found
-
-
-PATHS = re.compile(rb' (?:d|x|y|transform)="[^"]*"')  # where things are; not what they are called
-DIGITS = re.compile(rb"(\.\d)\d+")
-
-
-def _short(attribute: re.Match[bytes]) -> bytes:
-    return DIGITS.sub(rb"\1", attribute[0]).replace(b" \nL ", b"L").replace(b"M ", b"M")
+        if kind == "svg":
+            return svg.picture(figure)
+        content = io.BytesIO()
+        figure.savefig(content, format=kind, metadata={"CreationDate": None, "Creator": "scoregap"})
+        return content.getvalue()
