@@ -4,6 +4,7 @@ study, values -> titles, axes, legends; figure -> SVG and PDF
 """
 
 import io
+import re
 import textwrap
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -18,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from scoregap.analysis.panels import PANELS
+from scoregap.analysis.tables import exactly
 from scoregap.scores import REFERENCES
 from scoregap.store.files import write_bytes
 from scoregap.store.ownership import Kind, text_with
@@ -58,6 +60,11 @@ def styled() -> AbstractContextManager[None]:
 def labelled_values(values: dict[str, Any]) -> str:
     """Values of axes in words."""
     return ", ".join(f"{label(axis)} {value}" for axis, value in values.items())
+
+
+def anchor(values: dict[str, Any]) -> str:
+    """By what a panel with these values of the axes that vary is led to, in every figure that has it."""
+    return re.sub(r"[^\w.-]+", "-", "-".join(f"{label(axis)}-{exactly(value)}" for axis, value in values.items())) or "all"
 
 
 def wrapped(title: str) -> str:

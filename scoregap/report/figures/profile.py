@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from scoregap.analysis import profiles
 from scoregap.report.figures import REFERENCE_STYLE, coloured
-from scoregap.report.figures.cells import NOISE, titled
+from scoregap.report.figures.cells import NOISE, head
 from scoregap.report.figures.multiples import Multiples
 from scoregap.study import Study
 
@@ -27,7 +27,7 @@ def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
     """n(t) of all scores in one panel, with bands and shoulders; below it the trace of G."""
     figure = Multiples(2, len(shown), 2.9, y="row", logx=True)
     for column, one in zip(figure.panels.T, shown, strict=True):
-        column[0].title = titled(figure, study, one.values)
+        head(figure, study, column, one.values)
         for panel, curves in zip(column, (one.modes, one.traces), strict=True):
             panel.y.see([0.0])
             for name, style in styles(study).items():

@@ -29,6 +29,7 @@ from matplotlib.transforms import Affine2D, Bbox, Transform
 
 TENTHS = 10  # of a point, in which places are told
 LOCAL = "~"  # how ids begin
+REPORT = "../report.html"  # where the report is, from a picture of the whole study
 TOLD, PANEL = "told:", "panel:"  # how the gid of an artist begins that says something, or is a place to lead to
 REACH = 70  # width within which a pointer is on a line, tenths of a point
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -40,9 +41,13 @@ HEAD = (
 )
 
 
-def told(artist: Artist, *titles: str) -> Artist:
-    """The artist with what a pointer on it is told: one title, or one for each of its marks."""
-    artist.set_gid(TOLD + "\n".join(title.replace("\n", " ") for title in titles))
+def told(artist: Artist, *titles: str, links: Sequence[str] = ()) -> Artist:
+    """The artist with what a pointer on it is told: one title, or one for each of its marks. links: anchors of the
+    report that these lead to."""
+    lines = [" ".join(title.split()) for title in titles]
+    if links:
+        lines = [f"{line}\t{link}" for line, link in zip(lines, links, strict=True)]
+    artist.set_gid(TOLD + "\n".join(lines))
     return artist
 
 
@@ -62,7 +67,13 @@ def inside(svg: bytes, name: str) -> str:
     """A picture as a part of a page: its ids begin with a name."""
     text = svg.decode()
     text = text[text.index("<svg") : text.rindex("</svg>") + 6]
-    return text.replace(f'id="{LOCAL}', f'id="{name}-').replace(f'href="#{LOCAL}', f'href="#{name}-')
+    text = text.replace(f'id="{LOCAL}', f'id="{name}-').replace(f'href="#{LOCAL}', f'href="#{name}-')
+    return text.replace(f'href="{REPORT}#', 'href="#')
+
+
+def anchors(svg: bytes) -> set[str]:
+    """What of a picture can be led to."""
+    return set(re.findall(rf'<g id="{LOCAL}([^"]+)" class="panel">', svg.decode()))
 
 
 class Canvas(FigureCanvasBase):
@@ -240,18 +251,20 @@ class Renderer(RendererBase):
     def _class(self, look: str) -> str:
         return self.classes.setdefault(look, f"s{len(self.classes)}")
 
-    def _title(self) -> str:
-        """What is said of what comes next: each title once, the last of them of all that comes."""
+    def _title(self) -> tuple[str, str]:
+        """What is said of what comes next, and where it leads: each once, the last of them of all that comes."""
         for left in reversed(self.groups):
             if left:
-                return left.pop(0) if len(left) > 1 else left[0]
-        return ""
+                title, _, link = (left.pop(0) if len(left) > 1 else left[0]).partition("\t")
+                return title, link
+        return "", ""
 
     def _mark(
         self, gc: GraphicsContextBase, places: str, look: str, tag: str = "path", content: str = "", thin: bool = False
     ) -> None:
         """One element. thin: it is hard to point at."""
-        says = f"<title>{escape(title, quote=False)}</title>" if (title := self._title()) else ""
+        title, link = self._title()
+        says = f"<title>{escape(title, quote=False)}</title>" if title else ""
         kind = self._class(look)
         if says and thin:
             name, self.lines = f"{LOCAL}l{self.lines}", self.lines + 1
@@ -263,7 +276,7 @@ class Renderer(RendererBase):
             text = f'<{tag} class="{kind}" {places}>{says}{content}</{tag}>'
         else:
             text = f'<{tag} class="{kind}" {places}/>'
-        url = gc.get_url()
+        url = f"{REPORT}#{link}" if link else gc.get_url()
         self.body.append(f'<a href="{escape(url)}">{text}</a>' if url else text)
 
 
