@@ -161,8 +161,10 @@ def phase_times(study: Study, shown: list[cells.Times]) -> Figure:
                 y, low, high = one.networks[name][network]
                 x, style = one.x + (i + 1) * shift, {"color": colours[network], "lw": 1}
                 panel.bars(x, low, high, **style)
-                says = [f"{network} at {along} {at:g}: {text} · {panel.about}"
-                        for at, text in zip(one.x, map(with_interval, y, low, high, [".3g"] * len(y)), strict=True)]
+                says = [
+                    f"{network} at {along} {at:g}: {text} · {panel.about}"
+                    for at, text in zip(one.x, map(with_interval, y, low, high, [".3g"] * len(y)), strict=True)
+                ]
                 panel.plot(x, y, label=network, name=says, marker="o", ms=4, **style)
             _not_flattened(panel, one.references[name]["gaussian"])
         row[0].ylabel = NOISE

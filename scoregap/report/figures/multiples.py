@@ -386,9 +386,7 @@ def titles(panel: Small, one: Drawn, of_x: str) -> tuple[str, Sequence[str]]:
     return f"{one.name}{values}{_of(panel)}", ()
 
 
-def _line(
-    up: np.ndarray, across: np.ndarray, style: dict[str, Any], says: tuple[str, Sequence[str]]
-) -> Iterable[Any]:
+def _line(up: np.ndarray, across: np.ndarray, style: dict[str, Any], says: tuple[str, Sequence[str]]) -> Iterable[Any]:
     """Lines (k, n), without the points that nobody could see to be missing, and their markers. says: see `titles`."""
     line = {key: value for key, value in style.items() if key not in MARKERS}
     if line.get("ls", "-") not in ("", "none"):

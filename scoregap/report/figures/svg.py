@@ -34,6 +34,11 @@ TOLD, PANEL = "told:", "panel:"  # how the gid of an artist begins that says som
 REACH = 70  # width within which a pointer is on a line, tenths of a point
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 COMMANDS = {Path.CURVE3: "q", Path.CURVE4: "c"}
+SHARED = (
+    "*{pointer-events:none}",  # what says nothing does not hide what does
+    "text{font-family:'DejaVu Sans',Verdana,sans-serif;white-space:pre}",
+    "path{stroke-linejoin:round}",
+)
 HEAD = (
     '<?xml version="1.0" encoding="utf-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" class="{name}" width="{width:g}pt" '
     'height="{height:g}pt" viewBox="0 0 {wide:.0f} {high:.0f}"><metadata><dc:title xmlns:dc="http://purl.org/dc/elements'
@@ -104,7 +109,7 @@ class Renderer(RendererBase):
         body = "\n".join(self.body)
         name = f"f{crc32(body.encode()):08x}"  # no two figures of a page share their classes
         styles = "".join(f".{name} .{one}{{{style}}}" for style, one in self.classes.items())
-        shared = f".{name} text{{font-family:'DejaVu Sans',Verdana,sans-serif;white-space:pre}}.{name} path{{stroke-linejoin:round}}"
+        shared = "".join(f".{name} {one}" for one in SHARED)
         size = {"width": self.width, "height": self.height}
         wide = {"wide": TENTHS * self.width, "high": TENTHS * self.height}
         return f"{HEAD.format(name=name, styles=shared + styles, **size, **wide)}{body}\n</svg>\n".encode()
@@ -265,18 +270,18 @@ class Renderer(RendererBase):
         """One element. thin: it is hard to point at."""
         title, link = self._title()
         says = f"<title>{escape(title, quote=False)}</title>" if title else ""
-        kind = self._class(look)
+        url = f"{REPORT}#{link}" if link else gc.get_url()
+        kind = self._class(look if thin or not (says or url) else f"{look};pointer-events:auto")
         if says and thin:
             name, self.lines = f"{LOCAL}l{self.lines}", self.lines + 1
-            near = self._class(f"stroke:#000;stroke-opacity:0;stroke-width:{REACH};pointer-events:stroke")
-            text = (
-                f'<g class="{kind}">{says}<path id="{name}" {places}/><use href="#{name}" class="{near}"/></g>'
+            near = self._class(
+                f"stroke:#000;stroke-opacity:0;stroke-width:{REACH};stroke-dasharray:none;pointer-events:stroke"
             )
+            text = f'<g class="{kind}">{says}<path id="{name}" {places}/><use href="#{name}" class="{near}"/></g>'
         elif content or says:
             text = f'<{tag} class="{kind}" {places}>{says}{content}</{tag}>'
         else:
             text = f'<{tag} class="{kind}" {places}/>'
-        url = f"{REPORT}#{link}" if link else gc.get_url()
         self.body.append(f'<a href="{escape(url)}">{text}</a>' if url else text)
 
 
