@@ -7,6 +7,7 @@ Its first screen says whether theory holds, how well, and where not.
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,7 @@ class Table(NamedTuple):
 
     head: list[str]
     rows: list[list[Cell]]
-    anchors: list[str] = []
+    anchors: Sequence[str] = ()
     name: str = "table"
 
 

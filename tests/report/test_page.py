@@ -25,7 +25,7 @@ const seen = one => { const at = box(one); return at.width > 0 && at.height > 0 
 // what a pointer half way along a curve is told
 const told = path => { path.scrollIntoView({block: "center", inline: "center"});
   const at = path.getPointAtLength(path.getTotalLength() / 2).matrixTransform(path.getScreenCTM());
-  const found = document.elementFromPoint(at.x, at.y + 2).closest(".plot :has(> title)");
+  const found = document.elementFromPoint(at.x, at.y + 1).closest(".plot :has(> title)");
   return found ? found.querySelector(":scope > title").textContent : "" };
 addEventListener("load", async () => {
   const found = {
@@ -303,8 +303,7 @@ def test_a_square_of_the_claims_leads_to_its_row(results, text):
         assert f"claim-{claim}" in links  # from its sentence
 
 
-def test_a_cell_of_the_overview_leads_to_its_panel(results, text):
-    study, folder = results
+def test_a_cell_of_the_overview_leads_to_its_panel(text):
     ids = Parsed(text).ids
     table = text[text.index("<h3>Where</h3>") :]
     links = re.findall(r'<a href="#([^"]+)">', table[: table.index("</table>")])

@@ -64,9 +64,8 @@ def labelled_values(values: dict[str, Any]) -> str:
 
 def anchor(values: dict[str, Any]) -> str:
     """By what a panel with these values of the axes that vary is led to, in every figure that has it."""
-    return (
-        re.sub(r"[^\w.-]+", "-", "-".join(f"{label(axis)}-{exactly(value)}" for axis, value in values.items())) or "all"
-    )
+    named = "-".join(f"{label(axis)}-{exactly(value)}" for axis, value in values.items())
+    return re.sub(r"[^\w.-]+", "-", named) or "all"
 
 
 def wrapped(title: str) -> str:

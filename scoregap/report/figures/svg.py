@@ -1,4 +1,4 @@
-"""Figures as SVG that answers a pointer: titles, links, places to lead to; small, and drawn faster than matplotlib's own.
+"""Figures as SVG that answers a pointer: titles, links, places to lead to; smaller and faster than matplotlib's own.
 
 figure -> SVG
 
@@ -31,7 +31,8 @@ TENTHS = 10  # of a point, in which places are told
 LOCAL = "~"  # how ids begin
 REPORT = "../report.html"  # where the report is, from a picture of the whole study
 TOLD, PANEL = "told:", "panel:"  # how the gid of an artist begins that says something, or is a place to lead to
-REACH = 70  # width within which a pointer is on a line, tenths of a point
+# what a pointer finds of a line, which is as wide as 7 points
+NEAR = "stroke:#000;stroke-opacity:0;stroke-width:70;stroke-dasharray:none;pointer-events:stroke"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 COMMANDS = {Path.CURVE3: "q", Path.CURVE4: "c"}
 SHARED = (
@@ -40,8 +41,8 @@ SHARED = (
     "path{stroke-linejoin:round}",
 )
 HEAD = (
-    '<?xml version="1.0" encoding="utf-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" class="{name}" width="{width:g}pt" '
-    'height="{height:g}pt" viewBox="0 0 {wide:.0f} {high:.0f}"><metadata><dc:title xmlns:dc="http://purl.org/dc/elements'
+    '<?xml version="1.0" encoding="utf-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" class="{name}" width="{width:g}pt"'
+    ' height="{height:g}pt" viewBox="0 0 {wide:.0f} {high:.0f}"><metadata><dc:title xmlns:dc="http://purl.org/dc/elements'
     '/1.1/">scoregap</dc:title></metadata><style>{styles}</style>\n'
 )
 
@@ -274,9 +275,7 @@ class Renderer(RendererBase):
         kind = self._class(look if thin or not (says or url) else f"{look};pointer-events:auto")
         if says and thin:
             name, self.lines = f"{LOCAL}l{self.lines}", self.lines + 1
-            near = self._class(
-                f"stroke:#000;stroke-opacity:0;stroke-width:{REACH};stroke-dasharray:none;pointer-events:stroke"
-            )
+            near = self._class(NEAR)
             text = f'<g class="{kind}">{says}<path id="{name}" {places}/><use href="#{name}" class="{near}"/></g>'
         elif content or says:
             text = f'<{tag} class="{kind}" {places}>{says}{content}</{tag}>'
