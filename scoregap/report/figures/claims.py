@@ -14,6 +14,7 @@ from scoregap.analysis.quantities import CLAIMS
 from scoregap.analysis.tables import distinguishing_axes, or_dash
 from scoregap.analysis.verdicts import Verdict
 from scoregap.report.figures import label, nothing, subplots
+from scoregap.report.figures.multiples import CHARACTER
 from scoregap.report.figures.svg import told
 from scoregap.study import Study
 
@@ -61,7 +62,9 @@ def overview(study: Study, frame: pd.DataFrame) -> Figure:
     places = dict(list(whole.items())[:MOST])
     names = [named(study, axes, column) for column in places]
     rows = {name: i for i, name in enumerate(name for name in CLAIMS if name in set(frame.claim))}
-    figure, ax = subplots(1, 1, (5.2 + PITCH[0] * len(places), 2.6 + PITCH[1] * len(rows)))
+    below = max(map(len, names)) * 6.5 * CHARACTER  # of the names of columns
+    size = 4.0 + PITCH[0] * max(len(places), 12), 1.3 + below + PITCH[1] * len(rows)
+    figure, ax = subplots(1, 1, size)
     column = pd.Series([places.get(tuple(one)) for one in frame[[*axes, "network"]].itertuples(index=False)])
     shown = frame.assign(column=column.to_numpy(), row=frame.claim.map(rows)).dropna(subset=["column", "row"])
     shown = shown.astype({"column": int, "row": int})

@@ -122,13 +122,14 @@ class Drawn(NamedTuple):
 
 class Small:
     """One panel: what is drawn in it, in the order in which it was asked for. about: what it is of, in words. anchor:
-    by which it is led to."""
+    by which it is led to. used: else its place stays empty."""
 
     def __init__(self, x: Scale, y: Scale):
         self.x, self.y = x, y
         self.drawn: list[Drawn] = []
         self.texts: list[tuple[float, float, str, dict[str, Any]]] = []
         self.title = self.ylabel = self.about = self.anchor = ""
+        self.used = True
 
     def _add(self, kind: str, x, y, style: dict[str, Any], label: str, name: str | Sequence[str] = "") -> None:
         x, y = np.asarray(x, float), np.asarray(y, float)
@@ -160,6 +161,10 @@ class Small:
     def span(self, low: float, high: float, label: str = "", **style: Any) -> None:
         """All between two places along x."""
         self._add("span", [low, high], [], style, label)
+
+    def level(self, low: float, high: float, **style: Any) -> None:
+        """All between two places along y."""
+        self._add("span", [], [low, high], style, "")
 
     def rule(self, x: float | None = None, y: float | None = None, name: str = "", **style: Any) -> None:
         """A line from end to end, at a place along x or y."""
@@ -210,16 +215,23 @@ class Multiples(Figure):
         return textwrap.fill(text, int((self.pitch - 0.3) / (CHARACTER * TEXT)))
 
     def finish(
-        self, title: str, xlabel: str, handles: Sequence[Any] | None = None, bar: tuple[Any, Any, str] | None = None
+        self,
+        title: str,
+        xlabel: str | Sequence[str],
+        handles: Sequence[Any] | None = None,
+        bar: tuple[Any, Any, str] | None = None,
     ) -> Figure:
-        """Draw it all. handles: of the legend, instead of what is labelled. bar: norm, colours and label of a scale."""
+        """Draw it all. xlabel: below the last row, or of every row. handles: of the legend, instead of what is
+        labelled. bar: norm, colours and label of a scale."""
         rows, columns = self.panels.shape
         handles = self._handles() if handles is None else handles
         lines = max(one.ylabel.count("\n") + 1 if one.ylabel else 0 for one in self.panels[:, 0])
         numbers = [self._left_room(row) for row in range(rows)]
         left = 0.2 + LINE * TEXT * lines + max(numbers)
         heads = [max(one.title.count("\n") + 1 if one.title else 0 for one in row) for row in self.panels]
+        xlabels = [""] * (rows - 1) + [xlabel] if isinstance(xlabel, str) else list(xlabel)
         gaps = [0.18 + LINE * TEXT * count for count in heads]
+        gaps = [gap + (0.4 if above else 0) for gap, above in zip(gaps, ["", *xlabels], strict=False)]
         below, inner = 0.75, sum(gaps) + (self.height - 0.35) * rows
         texts = [str(one.get_label()) for one in handles]
         entries = -(-len(texts) // int((below + inner) / ENTRY)) or 1  # columns of the legend
@@ -236,7 +248,8 @@ class Multiples(Figure):
             y -= gaps[row] + self.height - 0.35
             for column in range(columns):
                 box = Bbox.from_bounds(left + self.pitch * column, y, self.pitch - free, self.height - 0.35)
-                self._panel(self.panels[row, column], box, column == 0 or self.own_y, row == rows - 1, xlabel)
+                if self.panels[row, column].used:
+                    self._panel(self.panels[row, column], box, column == 0 or self.own_y, xlabels[row])
             middle = y + (self.height - 0.35) / 2
             self._text(0.1, middle, self.panels[row, 0].ylabel, size=TEXT, rotation=90, ha="left", va="center",
                        ma="center")  # fmt: skip
@@ -268,8 +281,8 @@ class Multiples(Figure):
     def _text(self, x: float, y: float, text: str, **style: Any) -> None:
         self.text(x, y, text, transform=self.dpi_scale_trans, parse_math=False, **style)
 
-    def _panel(self, panel: Small, box: Bbox, numbers_left: bool, numbers_below: bool, xlabel: str) -> None:
-        """One panel in a box."""
+    def _panel(self, panel: Small, box: Bbox, numbers_left: bool, xlabel: str) -> None:
+        """One panel in a box; numbers are below it if it has a label there."""
         clip = TransformedBbox(box, self.dpi_scale_trans)
         drawn = []
         for one in panel.drawn:
@@ -282,7 +295,7 @@ class Multiples(Figure):
             if -1e-9 <= place <= 1 + 1e-9:
                 x = box.x0 + place * box.width
                 frame.append([(x, box.y0), (x, box.y0 - tick)])
-                if numbers_below:
+                if xlabel:
                     self._text(x, box.y0 - 2 * tick, text, size=SMALL, ha="center", va="top")
         for place, text in panel.y.ticks():
             if -1e-9 <= place <= 1 + 1e-9:
@@ -297,7 +310,7 @@ class Multiples(Figure):
             panel.text(0.5, 0.5, "no result", ha="center")
         for x, y, text, style in panel.texts:
             self._text(box.x0 + x * box.width, box.y0 + y * box.height, text, **style)
-        if numbers_below:
+        if xlabel:
             self._text((box.x0 + box.x1) / 2, box.y0 - 0.25, xlabel, size=TEXT, ha="center", va="top")
         self._text((box.x0 + box.x1) / 2, box.y1 + 0.05, panel.title, size=TEXT, ha="center", va="bottom")
 
@@ -314,7 +327,8 @@ class Multiples(Figure):
             ends = (across.repeat(2), box.intervaly) if len(across) else (box.intervalx, up.repeat(2))
             yield _telling(Line2D(*ends, **style), one.name)
         elif one.kind == "span":
-            corners = np.column_stack([across.repeat(2), [box.y0, box.y1, box.y1, box.y0]])
+            across, up = (across, box.intervaly) if len(across) else (box.intervalx, up)
+            corners = np.column_stack([np.repeat(across, 2), np.r_[up, up[::-1]]])
             yield _telling(PathPatch(Path(corners, closed=False), **{"lw": 0, "zorder": 0} | style), one.name)
         elif one.kind in ("fill", "band"):
             shapes = [np.column_stack([across, up])] if one.kind == "fill" else _between(across, up)
