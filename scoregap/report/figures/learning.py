@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scoregap.analysis import learning, tables
 from scoregap.analysis.panels import PANELS
 from scoregap.analysis.tables import with_interval
-from scoregap.report.figures import coloured, label, left_out, nothing, of_block
+from scoregap.report.figures import anchor, coloured, label, left_out, nothing, of_block
 from scoregap.report.figures.cells import NOISE, head
 from scoregap.report.figures.multiples import Multiples, Small
 from scoregap.study import Study
@@ -45,6 +45,7 @@ def accuracy(study: Study, frame: pd.DataFrame) -> Figure:
     for row, (values, block) in zip(figure.panels, blocks, strict=False):
         for panel, name in zip(row, names, strict=True):
             panel.about = ", ".join(filter(None, (tables.labelled(values, label), name)))
+            panel.anchor = f"{anchor(values)}.{name}".replace(" ", "")
             panel.title = "\n".join(filter(None, (figure.wrapped(tables.labelled(values, label)), name)))
             panel.x.see(frame.cost / 1e12)  # also where no network has the time
             panel.y.limits = float(shown.min()) - 0.05, float(shown.max()) + 0.05
@@ -142,6 +143,7 @@ def cost(study: Study, frame: pd.DataFrame, means: pd.DataFrame) -> Figure:
     colours = coloured(frame.network)
     for row, (values, block) in zip(figure.panels, blocks, strict=False):
         for panel, name in zip(row, names, strict=True):
+            panel.about = ", ".join(filter(None, (tables.labelled(values, label), name)))
             for network, group in block[block["quantity"] == name].groupby("network", sort=False):
                 panel.plot(group.cost / 1e12, group.error, color=colours[network], marker=".", ms=4, alpha=0.5, ls="")
                 line = of_block(means, values | {"quantity": name, "network": network})

@@ -70,7 +70,8 @@ class Scale:
             low, high = self.plain(self.limits)
             return float(low), float(high)
         low, high = (min(self._seen), max(self._seen)) if self._seen else (0.0, 1.0)
-        room = MARGIN * (high - low) or 0.5 * (abs(low) or 1.0) * (0.3 if self.log else 1.0)
+        same = 1e-6 if self.log else 1e-12 * max(abs(low), abs(high))  # but for rounding
+        room = 0.5 * (abs(low) or 1.0) * (0.3 if self.log else 1.0) if high - low <= same else MARGIN * (high - low)
         return low - room, high + room
 
     def place(self, values) -> np.ndarray:

@@ -132,9 +132,10 @@ class Renderer(RendererBase):
     def open_group(self, s: str, gid: str | None = None) -> None:
         text = gid or ""
         self.groups.append(text.removeprefix(TOLD).split("\n") if text.startswith(TOLD) else [])
-        if text.startswith(PANEL):
+        if s == "panel":
             self._cut(())
-            self.body.append(f'<g id="{LOCAL}{escape(text.removeprefix(PANEL))}" class="panel">')
+            name = f'id="{LOCAL}{escape(text.removeprefix(PANEL))}" ' if text.startswith(PANEL) else ""
+            self.body.append(f'<g {name}class="panel">')
 
     def close_group(self, s: str) -> None:
         self.groups.pop()

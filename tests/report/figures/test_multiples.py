@@ -52,7 +52,7 @@ def test_of_few_powers_of_ten_each_has_its_number_and_of_many_each_a_tick():
 
 
 @pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize("values", [[], [np.nan, np.inf], [2.0], [3e-5, 3e-5]])
+@pytest.mark.parametrize("values", [[], [np.nan, np.inf], [2.0], [3e-5, 3e-5], [0.3, 0.1 + 0.2]])
 def test_a_scale_of_one_value_or_none_has_room(log, values):
     low, high = scale(log, values).ends
     assert np.isfinite([low, high]).all()
