@@ -60,7 +60,7 @@ def told(artist: Artist, *titles: str, links: Sequence[str] = ()) -> Artist:
 def picture(figure: Figure) -> bytes:
     """A figure as SVG."""
     with _setattr_cm(figure, dpi=72):
-        canvas, before = Canvas(figure), figure.canvas
+        before, canvas = figure.canvas, Canvas(figure)
         try:
             renderer = canvas.get_renderer()
             figure.draw(renderer)
