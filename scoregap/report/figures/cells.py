@@ -49,8 +49,8 @@ def spectra(study: Study, shown: list[cells.Spectra]) -> Figure:
             for m in one.boundaries[-1:]:
                 panel.rule(x=m + 0.5, color="tab:red", lw=0.9)
             modes = np.arange(1, curves.shape[1] + 1)
-            for t, curve in zip(one.times, curves, strict=True):
-                panel.plot(modes, curve, name=f"{network}, t = {t:.2g}", color=colours(norm(t)), lw=0.8)
+            for t, curve, colour in zip(one.times, curves, colours(norm(one.times)), strict=True):
+                panel.plot(modes, curve, name=f"{network}, t = {t:.2g}", color=colour, lw=0.8)
         if len(one.boundaries):
             m = one.boundaries[-1]
             column[0].text((m + 1) / (len(modes) + 1), 0.42, f"m = {m:g}", color="tab:red")

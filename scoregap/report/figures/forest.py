@@ -16,6 +16,7 @@ from scoregap.regression import reports
 from scoregap.regression.reports import Report
 from scoregap.regression.verdicts import Change, Row
 from scoregap.report.figures import subplots
+from scoregap.report.figures.multiples import CHARACTER
 from scoregap.report.figures.svg import told
 from scoregap.study import Study
 
@@ -47,8 +48,8 @@ def draw(report: Report, why: str = reports.NO_BASELINE) -> Figure:
     """Theory on the left, the baseline on the right. why: said where there is no baseline, or none to compare with."""
     theory, baseline = against_theory(report.rows), against_baseline(report.rows)
     height = 0.2 * max(len(near(theory)[0]), len(near(baseline)[0]) if report.baseline else 0, 5) + 1.6
-    widths = [1, 1 if report.baseline else 0.25]
-    figure, (left, right) = subplots(1, 2, (13 if report.baseline else 10, height), width_ratios=widths)
+    widths = [_wide(theory), _wide(baseline) if report.baseline else 2.5]
+    figure, (left, right) = subplots(1, 2, (sum(widths), height), width_ratios=widths)
     forest(left, theory, "difference from the exact score over the study's margin")
     if report.baseline:
         forest(right, baseline, "difference from the baseline over its margin")
@@ -83,6 +84,11 @@ def near(lines: list[Line]) -> tuple[list[Line], list[Line]]:
 
 def _widest(line: Line) -> float:
     return np.nanmax(np.abs([line.at, line.low, line.high]))
+
+
+def _wide(lines: list[Line]) -> float:
+    """Room for an axis and the names beside it, inches."""
+    return 5.5 + 7 * CHARACTER * max((len(line.name) for line in near(lines)[0]), default=0)
 
 
 def counted(left: list[Line]) -> str:

@@ -21,10 +21,11 @@ from matplotlib.image import BboxImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 
-from scoregap.report.figures.svg import PANEL, told
+from scoregap.report.figures.svg import PANEL, Renderer, told
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 TEXT, SMALL = 9, 8  # sizes of type, points
@@ -34,6 +35,8 @@ ENTRY = 0.19  # height of an entry of a legend
 MARGIN = 0.04  # share of the range that is free at either end
 MARKERS = ("marker", "ms", "mec", "mew", "mfc")  # of the style of a line
 POINTS = Affine2D().scale(72)  # from inches
+# how far the baseline of a text is below its place, in sizes of the type
+BASELINES = {"baseline": 0.0, "bottom": -0.22, "top": 0.8, "center": 0.29, "center_baseline": 0.36}
 BEYOND = 5.0  # heights of a panel beyond which a curve is cut off
 
 
@@ -280,7 +283,9 @@ class Multiples(Figure):
         return list(found.values())
 
     def _text(self, x: float, y: float, text: str, **style: Any) -> None:
-        self.text(x, y, text, transform=self.dpi_scale_trans, parse_math=False, **style)
+        made = Label(x, y, text, transform=self.dpi_scale_trans, parse_math=False, **style)
+        made.set_figure(self)
+        self.texts.append(made)
 
     def _panel(self, panel: Small, box: Bbox, numbers_left: bool, xlabel: str) -> None:
         """One panel in a box; numbers are below it if it has a label there."""
@@ -354,6 +359,19 @@ class Multiples(Figure):
         for place, text in scale.ticks():
             self._text(box.x1 + 0.05, box.y0 + place * height, text, size=SMALL, va="center_baseline")
         self._text(box.x1 + 0.45, (box.y0 + box.y1) / 2, label, size=TEXT, rotation=90, va="center")
+
+
+class Label(Text):
+    """A text whose place an SVG finds without the layout of matplotlib, which takes most of the time of a panel."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        text = self.get_text()
+        if isinstance(renderer, Renderer) and "\n" not in text and not self.get_rotation():
+            x, y = self.get_transform().transform(self.get_position())
+            down = BASELINES[self.get_verticalalignment()] * self.get_size()
+            renderer.text(x, y - down, text, self.get_size(), self.get_color(), self.get_horizontalalignment())
+        else:
+            super().draw(renderer)
 
 
 class Together(Artist):

@@ -20,7 +20,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backend_bases import FigureCanvasBase, GraphicsContextBase, RendererBase
 from matplotlib.cbook import _setattr_cm
-from matplotlib.colors import rgb2hex
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
@@ -197,12 +197,24 @@ class Renderer(RendererBase):
                 x = mtext.get_transform().transform(mtext.get_unitless_position())[0]
         elif mtext is not None and angle == 90 and mtext.get_verticalalignment() == "center":
             anchor, y = "middle", mtext.get_transform().transform(mtext.get_unitless_position())[1]
-        left, top = (int(one) for one in np.rint(self.flip.transform((x, y))))
-        look = {"font-size": f"{TENTHS * prop.get_size_in_points():.4g}px", "fill": rgb2hex(gc.get_rgb())}
+        more = {} if prop.get_weight() in ("normal", 400) else {"font-weight": str(prop.get_weight())}
+        self._text(gc, (x, y), said, prop.get_size_in_points(), gc.get_rgb(), anchor, angle, more)
+
+    def text(self, x: float, y: float, text: str, size: float, colour: Any, aligned: str) -> None:
+        """A text on a baseline, in one line. aligned: left, center or right of x."""
+        self._cut(())
+        anchor = {"center": "middle", "right": "end"}.get(aligned, "start")
+        self._text(None, (x, y), text, size, colour, anchor, 0.0, {})
+
+    def _text(
+        self, gc: GraphicsContextBase | None, at: tuple[float, float], text: str, size: float, colour: Any, anchor: str,
+        angle: float, more: dict[str, str],
+    ) -> None:  # fmt: skip
+        left, top = (int(one) for one in np.rint(self.flip.transform(at)))
+        look = {"font-size": f"{TENTHS * size:.4g}px", "fill": to_hex(colour)} | more
         look |= {} if anchor == "start" else {"text-anchor": anchor}
-        look |= {} if prop.get_weight() in ("normal", 400) else {"font-weight": str(prop.get_weight())}
         turned = f' transform="rotate({-angle:.4g} {left} {top})"' if angle else ""
-        self._mark(gc, f'x="{left}" y="{top}"{turned}', css(look), tag="text", content=escape(said, quote=False))
+        self._mark(gc, f'x="{left}" y="{top}"{turned}', css(look), tag="text", content=escape(text, quote=False))
 
     # ------------------------------------------------------------ how it is written
 
@@ -236,13 +248,13 @@ class Renderer(RendererBase):
         if face is None:
             look["fill"] = "none"
         else:
-            look["fill"] = rgb2hex(face)
+            look["fill"] = to_hex(face)
             opacity = alpha if alpha is not None else (face[3] if len(face) == 4 else 1)
             if opacity != 1:
                 look["fill-opacity"] = f"{opacity:.3g}"
         if gc.get_linewidth() > 0:
             colour = gc.get_rgb()
-            look |= {"stroke": rgb2hex(colour), "stroke-width": f"{TENTHS * gc.get_linewidth():.4g}"}
+            look |= {"stroke": to_hex(colour), "stroke-width": f"{TENTHS * gc.get_linewidth():.4g}"}
             opacity = alpha if alpha is not None else colour[3]
             if opacity != 1:
                 look["stroke-opacity"] = f"{opacity:.3g}"
@@ -267,12 +279,18 @@ class Renderer(RendererBase):
         return "", ""
 
     def _mark(
-        self, gc: GraphicsContextBase, places: str, look: str, tag: str = "path", content: str = "", thin: bool = False
+        self,
+        gc: GraphicsContextBase | None,
+        places: str,
+        look: str,
+        tag: str = "path",
+        content: str = "",
+        thin: bool = False,
     ) -> None:
         """One element. thin: it is hard to point at."""
         title, link = self._title()
         says = f"<title>{escape(title, quote=False)}</title>" if title else ""
-        url = f"{REPORT}#{link}" if link else gc.get_url()
+        url = f"{REPORT}#{link}" if link else gc and gc.get_url()
         kind = self._class(look if thin or not (says or url) else f"{look};pointer-events:auto")
         if says and thin:
             name, self.lines = f"{LOCAL}l{self.lines}", self.lines + 1
