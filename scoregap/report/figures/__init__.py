@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context, rcParamsDefault
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -161,7 +163,27 @@ def signed(figure: Figure, study: Study, count: int = 0) -> Figure:
     if count > PANELS:
         parts.append(f"the first {PANELS} of {count} cells")
     figure.supxlabel("; ".join(parts), fontsize=7, color="0.4")
+    for ax in figure.axes:
+        _telling(ax)
     return figure
+
+
+def _telling(ax: Axes) -> None:
+    """Tells a pointer what the labelled lines and error bars of an axis are; what already tells it more stays."""
+    from scoregap.report.figures.svg import told
+
+    about = " ".join(ax.get_title().split())
+    named = [(line, str(line.get_label())) for line in ax.lines]
+    bars = [one for one in ax.containers if isinstance(one, ErrorbarContainer) and one.lines[0]]
+    named += [(one.lines[0], str(one.get_label())) for one in bars]
+    for line, name in named:
+        if name.startswith("_") or line.get_gid():
+            continue
+        said = f"{name} · {about}" if about else name
+        x, y = (np.ravel(values) for values in line.get_data(orig=False))
+        whole = [said] if line.get_linestyle() not in ("None", "", " ") else []
+        marks = [f"{said}: {up:.3g} at {at:.3g}" for at, up in zip(x, y, strict=True) if np.isfinite([at, up]).all()]
+        told(line, *whole, *(marks if line.get_marker() not in ("None", "", None) else []))
 
 
 def _listed(values) -> str:

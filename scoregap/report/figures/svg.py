@@ -10,6 +10,7 @@ see `told`.
 
 import base64
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from html import escape
@@ -325,7 +326,7 @@ def written(path: Path, clip: Sequence[int]) -> str:
     if not np.isin(codes, [Path.CURVE3, Path.CURVE4]).any():
         closes = codes == Path.CLOSEPOLY
         starts = np.flatnonzero(codes == Path.MOVETO)
-        for start, stop in zip(starts, [*starts[1:], len(codes)], strict=True):
+        for start, stop in itertools.pairwise([*starts, len(codes)]):
             own = vertices[start:stop][~closes[start:stop]]
             steps = np.diff(own, axis=0)
             steps = steps[steps.any(axis=1)]

@@ -15,6 +15,7 @@ from scoregap.analysis import dimensions, laws, tables
 from scoregap.analysis.panels import PANELS
 from scoregap.report.figures import grid, label, left_out, nothing, of_block, shared_legend
 from scoregap.report.figures.multiples import Multiples
+from scoregap.report.figures.svg import told
 from scoregap.scores import EXACT
 from scoregap.study import Study
 
@@ -102,6 +103,14 @@ def _gap_existence_panels(figure: Figure, axes, block: pd.DataFrame, halves: pd.
         table = block.pivot_table(index="variance_ratio", columns="alpha", values=column, dropna=False)
         mesh = ax.pcolormesh(
             table.columns, table.index, table.to_numpy(), cmap="viridis", vmin=0, vmax=1, shading="nearest"
+        )
+        places = itertools.product(table.index, table.columns)
+        told(
+            mesh,
+            *(
+                f"{text}: {value:.2f} at alpha {alpha:g}, variance ratio {ratio:g}"
+                for (ratio, alpha), value in zip(places, table.to_numpy().ravel(), strict=True)
+            ),
         )
         if line.critical_ratio.notna().any():
             ax.plot(line.alpha, line.critical_ratio, color="tab:red", lw=2, label="critical ratio (law)")
