@@ -240,9 +240,9 @@ def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Place
         _row(
             [place(study, frame, row), _number(row.exact), _number(row[column]), _ratio(row), f"{row.margin:.0%}",
              row.words],
-            {5: KINDS[row.verdict]}, {0: places.of(row, int(i))},
+            {5: KINDS[row.verdict]}, {0: places.of(row, i)},
         )
-        for i, row in judged.head(WORST).iterrows()
+        for i, (_, row) in zip(judged.index.tolist(), judged.head(WORST).iterrows(), strict=False)
     ]  # fmt: skip
     return Table(["phase time", "exact", subject(study), "ratio", "margin", "verdict"], rows, name="the worst")
 

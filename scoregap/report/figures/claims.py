@@ -72,9 +72,11 @@ def overview(study: Study, frame: pd.DataFrame) -> Figure:
         ("verdict", {"marker": "s", "ms": SIDE, "mew": 0}), ("of_exact", {"marker": "o", "ms": 6, "mec": "white"})
     ):  # fmt: skip
         for verdict, some in shown.groupby(of, sort=False):
-            (marks,) = ax.plot(some.column, some.row, ls="", color=VERDICTS[Verdict(verdict)], clip_on=False, **style)
-            links = [anchor(row.claim, row.column) for row in some.itertuples()]
-            told(marks, *(_says(row, names[row.column]) for row in some.itertuples()), links=links)
+            (marks,) = ax.plot(
+                some.column, some.row, ls="", color=VERDICTS[Verdict(str(verdict))], clip_on=False, **style
+            )
+            links = [anchor(*one) for one in zip(some.claim, some.column, strict=True)]
+            told(marks, *(_says(row, names[row["column"]]) for _, row in some.iterrows()), links=links)
     ax.set_yticks(range(len(rows)), [textwrap.fill(CLAIMS[name].says, 60) for name in rows], fontsize=7)
     for tick, name in zip(ax.get_yticklabels(), rows, strict=True):
         told(tick, f"{CLAIMS[name].says} ({CLAIMS[name].source})", links=[f"claim-{name}"])

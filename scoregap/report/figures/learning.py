@@ -3,6 +3,8 @@
 study, tables of `scoregap.analysis.learning` -> figures
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -122,7 +124,14 @@ def plateau(study: Study, frame: pd.DataFrame, transitions: pd.DataFrame) -> Fig
             against_cost(panel, group, position, group.low, group.high, colours[network])
             ends = of_block(transitions, values)
             left = ends.left[(ends.network == network) & ends.left.notna()] / 1e12
-            star = {"marker": "*", "ms": 11, "ls": "", "color": colours[network], "mec": "black", "mew": 0.5}
+            star: dict[str, Any] = {
+                "marker": "*",
+                "ms": 11,
+                "ls": "",
+                "color": colours[network],
+                "mec": "black",
+                "mew": 0.5,
+            }
             if len(left):
                 panel.plot(left, [learning.HALF] * len(left), name=f"{network} leaves the plateau", zorder=4, **star)
     for panel in figure.panels[:, 0]:

@@ -368,8 +368,9 @@ class Label(Text):
         text = self.get_text()
         if isinstance(renderer, Renderer) and "\n" not in text and not self.get_rotation():
             x, y = self.get_transform().transform(self.get_position())
-            down = BASELINES[self.get_verticalalignment()] * self.get_size()
-            renderer.text(x, y - down, text, self.get_size(), self.get_color(), self.get_horizontalalignment())
+            size = float(self.get_fontsize())
+            down = BASELINES[self.get_verticalalignment()] * size
+            renderer.text(x, y - down, text, size, self.get_color(), self.get_horizontalalignment())
         else:
             super().draw(renderer)
 
@@ -394,8 +395,9 @@ class Together(Artist):
         renderer.close_group("panel")
 
 
-def _telling(artist: Any, *says: str) -> Any:
-    return told(artist, *says) if any(says) else artist
+def _telling(artist: Any, says: str | Sequence[str]) -> Any:
+    titles = [says] if isinstance(says, str) else says
+    return told(artist, *titles) if any(titles) else artist
 
 
 def _of(panel: Small) -> str:
@@ -432,7 +434,7 @@ def _line(up: np.ndarray, across: np.ndarray, style: dict[str, Any], says: tuple
         for one in up:
             known = np.isfinite(across + one)
             marks = Line2D(across[known], one[known], **{"zorder": 2} | style | {"ls": ""})
-            yield _telling(marks, *says[1]) if len(says[1]) == known.sum() else marks
+            yield _telling(marks, says[1]) if len(says[1]) == known.sum() else marks
 
 
 def _thinned(path: Path) -> Path:

@@ -170,7 +170,7 @@ class Renderer(RendererBase):
             x, y = np.rint(vertices[-2:]).astype(int) - self._origin
             self._mark(gc, f'href="#{name}" x="{x}" y="{y}"', look, tag="use")
 
-    def draw_image(self, gc: GraphicsContextBase, x: float, y: float, im: np.ndarray, transform: Any = None) -> None:
+    def draw_image(self, gc: GraphicsContextBase, x: float, y: float, im: Any, transform: Any = None) -> None:
         from PIL import Image
 
         high, wide = im.shape[:2]
@@ -261,7 +261,9 @@ class Renderer(RendererBase):
                 look["stroke-opacity"] = f"{opacity:.3g}"
             offset, dashes = gc.get_dashes()
             if dashes is not None:
-                look["stroke-dasharray"] = ",".join(f"{TENTHS * one:.4g}" for one in dashes)
+                look["stroke-dasharray"] = ",".join(
+                    f"{TENTHS * one:.4g}" for one in np.ravel(np.asarray(dashes, float))
+                )
                 if offset:
                     look["stroke-dashoffset"] = f"{TENTHS * offset:.4g}"
             if gc.get_capstyle() != "butt":
