@@ -5,16 +5,15 @@ study, comparison, claims, lines, figures (SVG), attributes of the cube -> HTML 
 Its first screen says whether theory holds, how well, and where not.
 """
 
-import io
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
-from xml.etree import ElementTree
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from scoregap.analysis import controls
 from scoregap.analysis.comparison import known_curves
@@ -31,12 +30,12 @@ from scoregap.analysis.tables import (
 )
 from scoregap.analysis.verdicts import JUDGED, Side, Verdict, words
 from scoregap.report import registry
-from scoregap.report.figures import label
+from scoregap.report.figures import anchor, label, svg
+from scoregap.report.figures import claims as claims_figure
 from scoregap.scores import MODEL, kind
 from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
 
-AS_THEY_ARE = " !$*,/:;=?@[]{}|"  # characters of a picture that need no code in a link; base64 would be larger
 WORST, MOST_SETTINGS, MOST_ROWS = 5, 16, 3000  # rows of tables
 KINDS = {Verdict.AGREES: "good", Verdict.INCONCLUSIVE: "unclear", Verdict.DISAGREES: "bad"}  # classes of the style
 PLURALS = {Verdict.AGREES: "agree", Verdict.INCONCLUSIVE: "inconclusive", Verdict.DISAGREES: "disagree"}
@@ -48,17 +47,46 @@ KIND = Kind("a report", text_with('<meta name="generator" content="scoregap">'),
 
 
 class Cell(NamedTuple):
-    """A cell of a table; kind: its class, of KINDS."""
+    """A cell of a table; kind: its class, of KINDS. link: an anchor that it leads to. title: what a pointer is told."""
 
     text: str
     kind: str = ""
+    link: str = ""
+    title: str = ""
 
 
 class Table(NamedTuple):
-    """A table of the page. head: empty for none."""
+    """A table of the page. head: empty for none. anchors: of its rows, or none."""
 
     head: list[str]
     rows: list[list[Cell]]
+    anchors: Sequence[str] = ()
+    name: str = "table"
+
+
+class Places:
+    """Where the page shows a row of the comparison. pictures: as for `write`."""
+
+    def __init__(self, study: Study, pictures: dict[str, bytes]):
+        self.study = study
+        self.anchors = {name: svg.anchors(one) for name, one in pictures.items() if name.rpartition("/")[2] == "gaps"}
+
+    def of(self, row: pd.Series, place: int) -> str:
+        """Its panel of the gaps, or else its row of the table, the row `place`; empty where that is left out."""
+        for part in self.study.parts:
+            name = f"{part.block}/gaps" if part.block else "gaps"
+            inside = all(row[axis] in part.axes[axis] for axis in part.condition_axes)
+            if name in self.anchors and inside and row.network in {*part.axes["network"], "law"}:
+                values = {axis: row[axis] for axis in part.condition_axes if len(part.axes[axis]) > 1}
+                panel = anchor(values) + (f".{row.gap:.0f}" if row.gap > 0 else "")
+                if panel in self.anchors[name]:
+                    return f"{anchored(name)}-{panel}"
+        return row_anchor(place) if place < MOST_ROWS else ""
+
+
+def row_anchor(place: int) -> str:
+    """By what a row of the comparison is led to."""
+    return f"row-{place}"
 
 
 def write(
@@ -81,7 +109,7 @@ def write(
         name=study.name,
         about=about(study),
         first=first,
-        outcome=outcome(study, frame),
+        outcome=outcome(study, frame, pictures),
         pictures=[picture(study, name, svg) for name, svg in pictures.items()],
         not_drawn=[f"{titled(name)} ({why})" for name, why in failed.items() if why],
         claims=claims(study, tested),
@@ -115,9 +143,10 @@ def about(study: Study) -> str:
     return " · ".join([*parts, f"{seeds} seeds", f"{points} points per time", f"config {study.hash}"])
 
 
-def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
+def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None = None) -> dict[str, Any]:
     """The first screen: counts, how well per quantity, where not, and how to read it."""
-    judged = judged_rows(frame)
+    places = Places(study, pictures or {})
+    judged = judged_rows(frame.reset_index(drop=True))
     counts = {verdict: int((judged.verdict == verdict).sum()) for verdict in JUDGED}
     return {
         "bar": [
@@ -126,8 +155,8 @@ def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
             if count
         ],
         "how_well": how_well(study, judged),
-        "worst": worst(study, frame, judged),
-        "where": where(study, frame, judged),
+        "worst": worst(study, frame, judged, places),
+        "where": where(study, frame, judged, places),
         "controls": [line.strip() for line in controls.lines(judged)],
         "subject": {"law": "the law's", "trained": "the network's"}.get(subject(study), "the score's"),
         "seeds": len(study.axes["seed"]),
@@ -156,22 +185,25 @@ def how_well(study: Study, judged: pd.DataFrame) -> Table:
     return Table(["phase time", JUDGED[0], *sided, *JUDGED[1:], f"mean {subject(study)} / exact", "range"], rows)
 
 
-def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
+def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Places) -> Table:
     """The phase times that are farthest from theory."""
     column = "trained" if study.evaluated_scores else "law"
     rows = [
         _row(
             [named(study, frame, row), _number(row.exact), _number(row[column]), _ratio(row), f"{row.margin:.0%}",
              row.words],
-            {5: KINDS[row.verdict]},
+            {5: KINDS[row.verdict]}, {0: places.of(row, i)},
         )
-        for _, row in judged.head(WORST).iterrows()
+        for i, (_, row) in zip(judged.index.tolist(), judged.head(WORST).iterrows(), strict=False)
     ]  # fmt: skip
-    return Table(["phase time", "exact", subject(study), "ratio", "margin", "verdict"], rows)
+    return Table(["phase time", "exact", subject(study), "ratio", "margin", "verdict"], rows, name="the worst")
 
 
-def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
-    """Settings x phase times: the ratio, coloured by its verdict; of many settings, networks with counts."""
+def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Places) -> Table:
+    """Settings x phase times: the ratio, coloured by its verdict; of many settings, networks with counts.
+
+    A cell leads to the panel of what it tells, or of the worst that it counts.
+    """
     axes = _varied(study, frame)
     fine = len(frame[[*axes, "network"]].drop_duplicates()) <= MOST_SETTINGS
     keys = [*axes, "network"] if fine else ["network"]
@@ -181,7 +213,8 @@ def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
     rows = []
     for values in frame[keys].drop_duplicates().itertuples(index=False, name=None):
         mine = judged[(judged[keys] == list(values)).all(axis=1)]
-        texts, classes = [labelled(dict(zip(keys, values, strict=True)), _short)], {}
+        texts = [labelled(dict(zip(keys, values, strict=True)), _short).strip()]
+        classes, links, titles = {}, {}, {}
         for i, (quantity, gap) in enumerate(columns, 1):
             some = mine[(mine["quantity"] == quantity) & (mine.gap == gap)]
             text = ""
@@ -190,10 +223,12 @@ def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
                 classes[i] = KINDS[first.verdict]
                 text = "-" if math.isnan(first.ratio) else f"{first.ratio:.2f} {first.side}".strip()
                 text = text if fine else f"{(some.verdict == Verdict.AGREES).sum()} of {len(some)}"
+                links[i] = places.of(first, int(some.index[0]))
+                titles[i] = ("" if fine else "worst: ") + f"{named(study, frame, first)}: {_ratio(first)} {first.words}"
             texts.append(text)
-        rows.append(_row(texts, classes))
+        rows.append(_row(texts, classes, links, titles))
     heads = [at_gap(quantity, gap) for quantity, gap in columns]
-    return Table([f"{subject(study)} / exact" if fine else "agree", *heads], rows)
+    return Table([f"{subject(study)} / exact" if fine else "agree", *heads], rows, name="where")
 
 
 def _short(axis: str) -> str:
@@ -207,23 +242,22 @@ def caption(study: Study, name: str) -> str:
     return re.sub(r"\b([Nn])etwork", lambda one: "Model" if one[1] == "N" else "model", text) if models else text
 
 
-def picture(study: Study, name: str, svg: bytes) -> dict[str, Any]:
+def picture(study: Study, name: str, drawn: bytes) -> dict[str, Any]:
     """A figure with its caption. A wide one is not made smaller than can be read, but scrolls."""
-    _, root = next(ElementTree.iterparse(io.BytesIO(svg), ["start"]))
-    width = root.get("width", "")
-    points = float(width.removesuffix("pt")) if width.endswith("pt") else 0.0
+    points = re.search(rb' width="([\d.]+)pt"', drawn)
+    least = 0.7 * float(points[1]) * 4 / 3 if points else 0.0
+    said = f'<svg role="group" aria-labelledby="{anchored(name)}.title" style="min-width:{least:.0f}px" '
     return {
         "name": name,
         "anchor": anchored(name),
         "title": titled(name),
         "caption": caption(study, name),
-        "least": f"{0.7 * points * 4 / 3:.0f}",
-        "source": quote(svg.replace(b"\n", b" "), safe=AS_THEY_ARE),
+        "svg": Markup(svg.inside(drawn, anchored(name)).replace("<svg ", said, 1)),
     }
 
 
 def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
-    """The claims, whole, and how to read them; None where there are none."""
+    """The claims, whole, each with its cells, and how to read them; None where there are none."""
     if tested.empty:
         return None
     tested = tested.assign(
@@ -231,17 +265,29 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
                           for low, high in zip(tested[f"{of}_low"], tested[f"{of}_high"], strict=True)]
            for of in ("law", "exact")}
     )  # fmt: skip
-    axes = _varied(study, tested)
+    axes, whole = claims_figure.axes_of(study, tested), claims_figure.columns(study, tested)
     columns = [*axes, "network", "law", "gaussian", "exact", "trained", "over_law", "over_exact",
                "margin", "of_exact", "verdict", "why"]  # fmt: skip
     if tested.curvature.any():
         columns += ["control", "over_control", "attribution"]
-    coloured = [(2 + columns.index(name), name) for name in ("of_exact", "verdict")]
-    rows = [
-        _row([row.says, row.source, *(_of_column(row[column], column in axes) for column in columns)],
-             {place: KINDS.get(row[name], "") for place, name in coloured})
-        for _, row in tested.iterrows()
-    ]  # fmt: skip
+    coloured = [(columns.index(name), name) for name in ("of_exact", "verdict")]
+    heads = [subject(study) if column == "trained" else column for column in columns]
+    found = []
+    for claim, own in tested.groupby("claim", sort=False):
+        rows = [
+            _row([_of_column(row[column], column in axes) for column in columns],
+                 {place: KINDS.get(row[name], "") for place, name in coloured})
+            for _, row in own.iterrows()
+        ]  # fmt: skip
+        at = [whole[tuple(one)] for one in own[[*axes, "network"]].itertuples(index=False)]
+        counts = [(str(verdict), KINDS.get(verdict, ""), int((own.verdict == verdict).sum())) for verdict in Verdict]
+        found.append(
+            {
+                "anchor": f"claim-{claim}", "says": own.says.iloc[0], "source": own.source.iloc[0],
+                "counts": [one for one in counts if one[2]],
+                "table": Table(heads, rows, [claims_figure.anchor(str(claim), column) for column in at], str(claim)),
+            }
+        )  # fmt: skip
     note = (
         "From claims.csv: what the law says, in every cell and for every network. verdict: of "
         f"{subject(study)} against the law; of_exact: against the exact score of the same F, by the same margin; "
@@ -254,8 +300,7 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
         "numbers are distances from the law, of the dimension the proportion of seeds in which it is right; the widest "
         "spacing is compared with that of random F."
     )
-    heads = [subject(study) if column == "trained" else column for column in columns]
-    return {"note": note, "table": Table(["claim", "source", *heads], rows)}
+    return {"note": note, "claims": found}
 
 
 def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
@@ -284,7 +329,8 @@ def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         "NAME[k]: of the gap, or group, k of the cube, from 0. model_: the same times by a fit to the whole curve of a "
         "gap. consistency: t_open t_close / t_max^2, in linear theory 1."
     )
-    return {"note": note, "table": Table([names.get(column, column) for column in columns], rows)}
+    anchors = [row_anchor(place) for place in range(len(rows))]
+    return {"note": note, "table": Table([names.get(column, column) for column in columns], rows, anchors, "numbers")}
 
 
 def provenance(study: Study, attrs: dict[str, str]) -> dict[str, Any]:
@@ -294,9 +340,14 @@ def provenance(study: Study, attrs: dict[str, str]) -> dict[str, Any]:
     return {"facts": Table([], [_row([*fact]) for fact in facts.items()]), "study": attrs["study"]}
 
 
-def _row(texts: list[str], kinds: dict[int, str] | None = None) -> list[Cell]:
-    """One row of a table; kinds: of some of its cells, by their place."""
-    return [Cell(text, (kinds or {}).get(i, "")) for i, text in enumerate(texts)]
+def _row(
+    texts: list[str], kinds: dict[int, str] | None = None, links: dict[int, str] | None = None,
+    titles: dict[int, str] | None = None,
+) -> list[Cell]:  # fmt: skip
+    """One row of a table; kinds, links and titles: of some of its cells, by their place."""
+    return [
+        Cell(text, *((of or {}).get(i, "") for of in (kinds, links, titles))) for i, text in enumerate(texts)
+    ]  # fmt: skip
 
 
 def _ratio(row: pd.Series) -> str:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from scoregap.analysis import profiles
 from scoregap.report.figures import REFERENCE_STYLE, coloured
-from scoregap.report.figures.cells import NOISE, titled
+from scoregap.report.figures.cells import NOISE, head
 from scoregap.report.figures.multiples import Multiples
 from scoregap.study import Study
 
@@ -28,7 +28,7 @@ def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
     rows = [name for name in ROWS if any(getattr(one, name) for one in shown)]
     figure = Multiples(len(rows), len(shown), 2.9, y="row", logx=True)
     for column, one in zip(figure.panels.T, shown, strict=True):
-        column[0].title = titled(figure, study, one.values)
+        head(figure, study, column, one.values)
         for panel, curves in zip(column, (getattr(one, name) for name in rows), strict=True):
             panel.y.see([0.0])
             for name, style in styles(study).items():
