@@ -88,7 +88,7 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
         attempt = attempts.last(stage)
         if attempt.state in ("running", "failed"):
             report.begun.append((stage, "", attempt))
-    of = receipts.look(study, folder, workflow.baseline(study.name, results))
+    of = receipts.look(study, folder, workflow.baseline(study, results))
     report.next.update(
         stage for (stage, _), one in zip(receipts.steps(study), of.values(), strict=True) if not one.holds
     )

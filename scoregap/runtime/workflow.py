@@ -68,11 +68,18 @@ def find_profile(profile: Path) -> Path:
     return ours if named else profile
 
 
-def baseline(study: str, results: Path) -> Path:
-    """The file of a study's baseline: in the folder of results, where `scoregap baseline accept` writes it; if there is
-    none, the project's."""
-    own, ours = results / "baselines" / f"{study}.json", BASELINES / f"{study}.json"
-    return ours if absent(own) and not absent(ours) else own
+def baseline(study: Study, results: Path, accepted: bool = False) -> Path:
+    """The file of a study's baseline. accepted: the one that `scoregap baseline accept` writes.
+
+    Of a study that comes with the project it is in the folder of results, and if there is none, the project's. Of any
+    other it is beside the study's file; if there is none, in the folder of results, where earlier versions wrote it.
+    """
+    in_results = results / "baselines" / f"{study.name}.json"
+    if study.path.resolve().parent == STUDIES.resolve():
+        written, other = in_results, BASELINES / f"{study.name}.json"
+    else:
+        written, other = study.path.with_suffix(".baseline.json"), in_results
+    return other if not accepted and absent(written) and not absent(other) else written
 
 
 def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
@@ -183,7 +190,7 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
         tell(refusal(out), to=sys.stderr)
         return 1
     tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {shown}")
-    for line in receipts.settle(loaded, out, baseline(loaded.name, results)):
+    for line in receipts.settle(loaded, out, baseline(loaded, results)):
         tell(f"scoregap: {printable(line)}", to=sys.stderr)
     handover.write(out, path, results, profile, gpus)
     status, lines, events = follow(handover.command(cores, gpus), out, lock, out / "logs")
