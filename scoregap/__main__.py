@@ -296,6 +296,25 @@ def status(
     tell(status.render(status.look(load(workflow.find(study)), results)))
 
 
+@app.command("accept-code")
+@_reporting_errors
+def accept_code(
+    study: Annotated[str, typer.Argument(help="a study file, or a name that `scoregap studies` lists")],
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+) -> None:
+    """Keep the results of a study whose networks or families were edited, where the edit changes no number.
+
+    One cell of each is computed again, in all its stages: only if every number is the same to the last bit are the
+    results of all kept. The next run then makes only the cube and what follows it again.
+    """
+    from scoregap.runtime import edits, workflow
+    from scoregap.study import load
+
+    loaded = load(workflow.find(study))
+    for line in edits.accept(loaded, results / loaded.name):
+        tell(printable(line))
+
+
 @app.command("studies")
 @_reporting_errors
 def list_studies() -> None:

@@ -41,6 +41,7 @@ class Overview:
     """cells: states of cells by stage, and by "cells", over all stages. begun: attempts by stage and job (empty for
     the stages that gather all jobs) that are running, failed or diverged. cube: what is to be said of it. next: jobs
     per stage that a run would run now: those of cells that wait, and of some whose results are not known to be whole.
+    edited: what of that is run since code has changed, in words.
     """
 
     study: Study
@@ -50,6 +51,7 @@ class Overview:
     begun: list[tuple[str, str, Attempt]] = field(default_factory=list)
     cube: str = ""
     next: Counter[str] = field(default_factory=Counter)
+    edited: list[str] = field(default_factory=list)
 
 
 def look(study: Study, results: Path) -> Overview:
@@ -92,6 +94,7 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
     report.next.update(
         stage for (stage, _), one in zip(receipts.steps(study), of.values(), strict=True) if not one.holds
     )
+    report.edited = receipts.since(of)
     report.cube = cube(folder, of[receipts.place("cube")])
     return report
 
@@ -201,7 +204,7 @@ def render(report: Overview) -> str:
         f"{name:9}" + "".join(f"{counts[name][state]:>10}" for state in STATES) for name in counts if counts[name]
     ]
     jobs = [f"{stage} {count}" if stage in OF_JOBS else stage for stage, count in report.next.items() if count]
-    lines += ["", f"the next run runs: {', '.join(jobs) or 'nothing'}"]
+    lines += ["", f"the next run runs: {', '.join(jobs) or 'nothing'}", *map(printable, report.edited)]
     for state in ("running", "failed", "diverged"):
         begun = [one for one in report.begun if one[2].state == state]
         lines += ["", state] if begun else []

@@ -214,12 +214,16 @@ def _agree_to_losses(study: Study, folder: Path) -> None:
     found = losses.look(study, folder)
     if not found.lost:
         return
+    edited = receipts.since(receipts.look(study, folder))
+    if edited:
+        edited.append("`scoregap accept-code` keeps results where an edit changes no number")
+    told = "; ".join([str(found), *edited])
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError(
-            f"{study.name!r}: in {folder} {found}", file=study.path, key="study", value=study.name,
+            f"{study.name!r}: in {folder} {told}", file=study.path, key="study", value=study.name,
             allowed="allowed with --yes, or another name",
         )  # fmt: skip
-    print(f"{folder}: {found}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{folder}: {told}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise InputError("nothing is changed", file=folder)
 

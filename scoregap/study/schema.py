@@ -10,7 +10,7 @@ Over 400 lines, as half of them describe keys, which the reference and editors s
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -811,20 +811,6 @@ def _admit_scores(path: Path, document: Document, run: bool) -> None:
             )
         if run:
             Declared(path, name, settings).check()
-
-
-def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, str]:
-    """Hashes of the code of other packages, by axis, as JSON: results depend on it. Nothing where there is none."""
-    paths = {
-        "family code": [
-            where
-            for name in families
-            if plugins.is_outside(name)
-            for where in (plugins.path(name, plugins.FAMILIES), FAMILIES[name].where)
-        ],
-        "network code": [networks.import_path(name) for name in network_names if plugins.is_outside(name)],
-    }
-    return {key: json.dumps([plugins.digest(one) for one in found]) for key, found in paths.items() if found}
 
 
 def some(names) -> str:
