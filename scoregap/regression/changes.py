@@ -69,9 +69,8 @@ def match(old: Record, new: Record, allow: Allowed = NOTHING) -> Matched:
     for path in sorted(was.keys() | now.keys()):
         if was.get(path) != now.get(path):
             section, key = _place(path)
-            sections.setdefault(section, []).append(
-                f"{key} {_text(was, path)} in the baseline, {_text(now, path)} here"
-            )
+            told = f"{key} {_text(was, path)} in the baseline, {_text(now, path)} here"
+            sections.setdefault(section, []).append(told.lstrip())
     for section, found in sections.items():
         sentence = f"{section}: {', '.join(found)}"
         if section in allow.sections:
@@ -144,10 +143,11 @@ def _place(path: str) -> tuple[str, str]:
     """(section, key in it) of a leaf of a study: axes and blocks that set networks or training belong to those."""
     parts = path.split(".")
     axis = parts[1:] if parts[0] == "axes" else parts[2:] if parts[0] == "blocks" else []
+    block = "" if parts[0] == "axes" else f"{'.'.join(parts[:2])}."
     if axis == ["network"]:
-        return NETWORK, path
-    if axis and axis[0] == "train":
-        return TRAIN, path
+        return NETWORK, f"{block}network" if block else ""
+    if axis and axis[0] == TRAIN:
+        return TRAIN, f"{block}{'.'.join(axis)}" if block else ".".join(axis[1:])
     return parts[0], ".".join(parts[1:]) or path
 
 

@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 
 from scoregap import InputError, brief, printable
 from scoregap.installation import BASELINES, WORKFLOW
-from scoregap.runtime import devices, display, environment, handover, receipts
+from scoregap.runtime import devices, display, environment, handover, receipts, scheduler
 from scoregap.runtime.events import DESCRIPTOR, Event, Events, parse
 from scoregap.runtime.failures import explain
 from scoregap.runtime.guard import GRACE
@@ -115,6 +115,8 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
                 allowed=f"{executor} submits jobs by {command}, which is not on PATH: run where it is, as on a login "
                 "node of the cluster",
             )  # fmt: skip
+        if executor == "slurm":
+            scheduler.check(study, profile, settings, existing)
         return 0
     train = study.document.train
     if train is None or not study.trained_networks:

@@ -90,7 +90,7 @@ def test_one_network_stands_for_another():
     assert "networks compared: resmlp-16 with gated-8 of the baseline" in found.differs
     assert not [name for name in found.old.metrics if "cost" in name]
     assert found.differs[-1].startswith("cost of training over the baseline's, which is not judged: resmlp-16 ")
-    assert match(record(), record(("resmlp-16",))).refused[0].startswith("network: axes.network [exact, gated-8] in ")
+    assert match(record(), record(("resmlp-16",))).refused[0].startswith("network: [exact, gated-8] in the baseline, ")
 
 
 PAIRS = [
