@@ -81,8 +81,8 @@ def match(old: Record, new: Record, allow: Allowed = NOTHING) -> Matched:
     if refused or isinstance(networks, str) or isinstance(values, str):
         refused += [one for one in (networks, values) if isinstance(one, str) and not refused]
         return Matched(old, new, tuple(differs), tuple(refused))
-    if told := [f"{here} with {there}" for there, here in networks.items() if here != there]:
-        differs.append(f"networks compared: {', '.join(told)} of the baseline")
+    if others := [f"{here} with {there}" for there, here in networks.items() if here != there]:
+        differs.append(f"networks compared: {', '.join(others)} of the baseline")
     metrics = {
         _renamed(name, metric, networks, values): metric.model_copy(update={"network": networks[metric.network]})
         for name, metric in old.metrics.items()
