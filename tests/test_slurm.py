@@ -125,7 +125,7 @@ def test_the_controller_may_be_a_job_and_nodes_get_their_environment(tmp_path):
     study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"))
     (tmp_path / "profile").mkdir()
     settings = yaml.safe_load(PROFILE.read_text()) | SOONER
-    settings["precommand"] = f"touch {tmp_path}/loaded-\\$SLURM_JOB_ID"  # not that of the controller
+    settings["precommand"] = f"mktemp {tmp_path}/loaded-XXXXXX"
     (tmp_path / "profile" / "config.yaml").write_text(yaml.safe_dump(settings))
     line = f"{sys.executable} -m scoregap run {study.name} --profile profile"
     command = ["sbatch", "--parsable", "--wait", "--mem=1G", "--output=said.txt", "--wrap", line]
