@@ -390,6 +390,26 @@ def plan(
     tell(planning.render(found))
 
 
+@app.command("accept-code")
+@_reporting_errors
+def accept_code(
+    study: Annotated[str, typer.Argument(help=STUDY)],
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+) -> None:
+    """Keep the results of a study whose networks or families were edited, where the edit changes no number.
+
+    One cell of each is computed again, in all its stages: only if every number is the same to the last bit are the
+    results of all kept. The next run then makes only the cube and what follows it again.
+    """
+    from scoregap.runtime import edits, finding
+    from scoregap.study import load
+
+    path, results = finding.place(study, results)
+    loaded = load(path)
+    for line in edits.accept(loaded, results / loaded.name):
+        tell(printable(line))
+
+
 @app.command("studies")
 @_reporting_errors
 def list_studies() -> None:
@@ -439,7 +459,25 @@ def theory(
 @functools.partial(_reporting_errors, stopped=2)  # 1 means worse
 def check(
     study: Annotated[str, typer.Argument(help=STUDY)] = "quickstart",
-    baseline: Annotated[Path | None, typer.Option(help="if not RESULTS/baselines/STUDY.json or the project's")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            "--baseline",
+            help="file of a baseline; else STUDY.baseline.json beside the study, or, of a "
+            "study that comes with the project, RESULTS/baselines/STUDY.json or the project's",
+        ),
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="what may differ from the baseline's run: train or network; repeat")
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="OLD=NEW, a network of the baseline and the one here that stands for it; else by name, or by "
+            "position; repeat"
+        ),
+    ] = None,
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
     strict: Annotated[bool, typer.Option("--strict", help="exit with 3 where something is inconclusive")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of the table")] = False,
@@ -450,11 +488,12 @@ def check(
 ) -> None:
     """Compare a finished run with its baseline and with theory, the worst first.
 
-    Exit status 0: same or better; 1: worse, or missing from the run; 2: nothing can be said, as of input that is not
-    usable, no finished run, a damaged file; 3: inconclusive, with --strict; 4: not comparable (another study, data or
-    class of device). compare.require of the study says which verdicts count; of data from a file there is no theory.
+    Libraries, machine and revision may always differ, and what differs is said. Exit status 0: same or better; 1:
+    worse, or missing from the run; 2: nothing can be said, as of input that is not usable, no finished run, a damaged
+    file; 3: inconclusive, with --strict; 4: not comparable (other data, or another training or networks without
+    --allow). compare.require of the study says which verdicts count; of data from a file there is no theory.
     """
-    from scoregap.regression import rendering, reports
+    from scoregap.regression import changes, rendering, reports
     from scoregap.runtime import finding, workflow
     from scoregap.store.files import write_text
     from scoregap.store.opening import absent
@@ -463,6 +502,7 @@ def check(
 
     path, results = finding.place(study, results)
     loaded = load(path)
+    allowed = changes.allowed(allow or [], pair or [])
     wanted = [(junit, rendering.JUNIT)] if junit else []
     if figure:
         from scoregap.report import figures
@@ -470,9 +510,9 @@ def check(
 
         wanted.append((figure, figures.KIND))
     claim(*wanted)
-    accepted = baseline or workflow.baseline(loaded.name, results)
-    required = baseline or not absent(accepted) or "baseline" in loaded.required
-    report, why = reports.check_run(loaded, results / loaded.name, accepted if required else None)
+    accepted = against or workflow.baseline(loaded, results)
+    required = against or not absent(accepted) or "baseline" in loaded.required
+    report, why = reports.check_run(loaded, results / loaded.name, accepted if required else None, allow=allowed)
     if report is None:
         tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)
         raise typer.Exit(reports.INCOMPARABLE)
@@ -493,7 +533,8 @@ def accept(
     reason: Annotated[str, typer.Option(help="why these numbers are right; it is kept in the baseline")],
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
 ) -> None:
-    """Make a finished run the baseline of its study: RESULTS/baselines/STUDY.json, to be reviewed and committed.
+    """Make a finished run the baseline of its study: STUDY.baseline.json beside the study's file, to be reviewed and
+    committed; of a study that comes with the project RESULTS/baselines/STUDY.json.
 
     Refuses in CI, on an uncommitted tree, with too few seeds, and where the change to the baseline before it is
     inconclusive.
@@ -505,8 +546,7 @@ def accept(
 
     path, results = finding.place(study, results)
     loaded = load(path)
-    kept = results / "baselines" / f"{loaded.name}.json"
-    before = workflow.baseline(loaded.name, results)
+    kept, before = workflow.baseline(loaded, results, accepted=True), workflow.baseline(loaded, results)
     record = accepting.accept(loaded, results / loaded.name, reason, kept, before, CHECKOUT)
     shown = printable(str(kept))
     tell(f"{shown}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")

@@ -147,8 +147,7 @@ def beside(tmp_path, monkeypatch):
 
 
 def forget():
-    plugins.path.cache_clear()
-    plugins.digest.cache_clear()
+    plugins.forget()
     plugins._beside.clear()
     importlib.invalidate_caches()
 
@@ -448,7 +447,7 @@ def test_digests_are_of_what_a_module_imports_too(beside, name):
         (beside / f"{one}.py").write_text(text)
 
     def digest():
-        plugins.digest.cache_clear()
+        plugins.forget()
         importlib.invalidate_caches()
         return plugins.digest(name)
 
@@ -456,6 +455,8 @@ def test_digests_are_of_what_a_module_imports_too(beside, name):
     first = digest()
     for one in sources:
         (beside / f"{one}.py").write_text(sources[one] + "# edited\n")
+        assert digest() == first, one
+        (beside / f"{one}.py").write_text(sources[one] + "edited = True\n")
         assert (digest() != first) == (one in reached), one
         (beside / f"{one}.py").write_text(sources[one])
     assert digest() == first
@@ -549,7 +550,7 @@ def test_a_class_of_a_family_that_is_not_there_is_said(beside):
 def test_results_depend_on_what_is_said_of_a_family(beside):
     path = study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED)
     before = load(path).cells[0].key("spectrum")
-    (beside / "acme_family.py").write_text(FAMILY + "# edited\n")
+    (beside / "acme_family.py").write_text(FAMILY + "EDITED = True\n")
     forget()
     assert load(path).cells[0].key("spectrum") != before
 

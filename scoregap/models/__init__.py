@@ -136,6 +136,11 @@ class Declared:
         except InputError as error:
             raise self.refused("path", error.allowed, self.settings.path) from None
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """{file: digest} of its sources, if its path is code."""
+        return plugins.sources(self.settings.path) if self.format.code else {}
+
     @cached_property
     def size(self) -> int:
         """Bytes of its files; 0 of code alone."""

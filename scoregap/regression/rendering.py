@@ -32,7 +32,8 @@ def as_text(report: Report) -> str:
         lines.append(f"... and {len(report.rows) - SHOWN} more, no worse; all of them: --json")
     old = report.baseline
     of = f", of {old.date}, {len(old.seeds)} seeds, {old.revision}: {old.reason}" if old else ": there is none"
-    lines += ["", f"baseline{of}"]
+    lines += ["", f"baseline{of}", *(f"differs: {one}" for one in report.differs)]
+    lines += [f"worse than the baseline? {report.answer()}"] if old else []
     if report.apart:
         lines.append(f"{report.apart} numbers of closed forms are not compared: no seed is the same")
     for one, verdicts in (
@@ -80,7 +81,8 @@ def as_json(report: Report, strict: bool) -> str:
     ]
     require = list(report.study.required)
     content = {"study": report.study.name, "status": report.status(strict), "require": require}
-    content |= {one: report.worst(one) for one in ("baseline", "theory")} | {"metrics": rows}
+    content |= {one: report.worst(one) for one in ("baseline", "theory")}
+    content |= {"differs": list(report.differs), "metrics": rows}
     return json.dumps(content, indent=1)
 
 

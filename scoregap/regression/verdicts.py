@@ -11,7 +11,6 @@ a selection.
 Standard deviations: `metrics.spread`.
 """
 
-import json
 import math
 from enum import StrEnum
 from typing import NamedTuple
@@ -86,33 +85,8 @@ class Check(NamedTuple):
     apart: int = 0
 
 
-def differences(old: Record, new: Record) -> list[str]:
-    """Why two records cannot be compared, one sentence each; empty if they can."""
-    found = []
-    if old.study != new.study:
-        found.append(f"study: {old.study} in the baseline, {new.study} here")
-    was, now = _leaves(old.config), _leaves(new.config)
-    for key in sorted(was.keys() | now.keys()):
-        if was.get(key) != now.get(key):
-            found.append(f"data: {key}: {was.get(key)} in the baseline, {now.get(key)} here")
-    if old.device != new.device:
-        found.append(f"device class: {old.device} in the baseline, {new.device} here")
-    return found
-
-
-def _leaves(content, path: str = "") -> dict[str, str]:
-    """Plain data by dotted path."""
-    if not isinstance(content, dict):
-        return {path: json.dumps(content, sort_keys=True)}
-    return {
-        name: leaf
-        for key, one in content.items()
-        for name, leaf in _leaves(one, f"{path}.{key}" if path else str(key)).items()
-    }
-
-
 def compare_records(old: Record, new: Record) -> Check:
-    """Verdicts of a run against its baseline. Both are of the same study: `differences` finds none."""
+    """Verdicts of a run against its baseline, whose metrics are named alike (`changes.match`)."""
     common = [seed for seed in old.seeds if seed in new.seeds]
     here, there = ([record.seeds.index(seed) for seed in common] for record in (old, new))
     rows = [Row(name, Change.MISSING) for name in new.not_ok]

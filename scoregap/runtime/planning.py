@@ -87,7 +87,7 @@ class Plan:
 def plan(study: Study, results: Path, trials: bool = True) -> Plan:
     """What is done of a study in a folder of results, and what the rest takes. trials: whether jobs are tried."""
     folder = results / study.name
-    states = receipts.look(study, folder, workflow.baseline(study.name, results)) if folder.is_dir() else {}
+    states = receipts.look(study, folder, workflow.baseline(study, results)) if folder.is_dir() else {}
     steps = {stage: Stage(stage, tried=stage in TRIED) for stage in OF_JOBS}
     work: dict[tuple[Class, str], list[tuple[Job, float, float]]] = {}  # (job, seconds by the model, share left)
     for job in study.jobs.values():
@@ -251,7 +251,7 @@ def said_first(study: Study, results: Path) -> Iterator[str]:
     """A line for every kind of spectra that take long and are still to be measured: how many there are of what, how
     long they take of one core, and in how much memory; as many as are tried in SECONDS."""
     folder = results / study.name
-    states = receipts.look(study, folder, workflow.baseline(study.name, results)) if folder.is_dir() else {}
+    states = receipts.look(study, folder, workflow.baseline(study, results)) if folder.is_dir() else {}
     longest: dict[Class, tuple[float, Job, int]] = {}  # by the model; how many cells
     for job in study.jobs.values():
         state = states.get(receipts.place("spectrum", job.id))

@@ -42,7 +42,7 @@ class Overview:
     """cells: states of cells by stage, and by "cells", over all stages. begun: attempts by stage and job (empty for
     the stages that gather all jobs) that are running, stopped, failed or diverged. stopped: whether the last run was.
     cube: what is to be said of it. next: jobs per stage that a run would run now: those of cells that wait, and of some
-    whose results are not known to be whole.
+    whose results are not known to be whole. edited: what of that is run since code has changed, in words.
     """
 
     study: Study
@@ -53,6 +53,7 @@ class Overview:
     begun: list[tuple[str, str, Attempt]] = field(default_factory=list)
     cube: str = ""
     next: Counter[str] = field(default_factory=Counter)
+    edited: list[str] = field(default_factory=list)
 
 
 def look(study: Study, results: Path) -> Overview:
@@ -98,10 +99,11 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
         attempt = attempts.last(stage)
         if attempt.state != "waiting":
             report.begun.append((stage, "", attempt))
-    of = receipts.look(study, folder, workflow.baseline(study.name, results))
+    of = receipts.look(study, folder, workflow.baseline(study, results))
     report.next.update(
         stage for (stage, _), one in zip(receipts.steps(study), of.values(), strict=True) if not one.holds
     )
+    report.edited = receipts.since(of)
     report.cube = cube(folder, of[receipts.place("cube")])
     return report
 
@@ -215,7 +217,7 @@ def render(report: Overview) -> str:
         f"{name:9}" + "".join(f"{counts[name][state]:>10}" for state in STATES) for name in counts if counts[name]
     ]
     jobs = [f"{stage} {count}" if stage in OF_JOBS else stage for stage, count in report.next.items() if count]
-    lines += ["", f"the next run runs: {', '.join(jobs) or 'nothing'}"]
+    lines += ["", f"the next run runs: {', '.join(jobs) or 'nothing'}", *map(printable, report.edited)]
     for state in ("running", "stopped", "failed", "diverged"):
         begun = [one for one in report.begun if one[2].state == state]
         lines += ["", state] if begun else []

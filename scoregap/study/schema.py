@@ -5,9 +5,8 @@ study.yaml, as `scoregap.study.reading` checks it -> Document, Axis
 Light, as `scoregap.study`: Snakemake parses studies.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -198,17 +197,3 @@ def admit(path: Path, where: str, axis: str, name: str, trusted: bool) -> None:
             plugins.digest(networks.import_path(name))
     except InputError as error:
         raise InputError(file=path, key=where, value=name, allowed=error.allowed) from None
-
-
-def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, str]:
-    """Hashes of the code of other packages, by axis, as JSON: results depend on it. Nothing where there is none."""
-    paths = {
-        "family code": [
-            where
-            for name in families
-            if plugins.is_outside(name)
-            for where in (plugins.path(name, plugins.FAMILIES), FAMILIES[name].where)
-        ],
-        "network code": [networks.import_path(name) for name in network_names if plugins.is_outside(name)],
-    }
-    return {key: json.dumps([plugins.digest(one) for one in found]) for key, found in paths.items() if found}
