@@ -28,6 +28,7 @@ from scoregap.study import Cell, Job, load
 SECONDS = 1.0  # of a trial of one stage, or so
 SHARES = (0.25, 0.5, 0.75)  # of the cells of a job, one after the other: where those are that are tried
 PROBES, ROWS = 4, 32  # random vectors of a trace, and rows of a Jacobian, that are tried
+CHECK = 14  # evaluations, or so, in which a model's Jacobian is checked at one time
 LARGEST = 512  # of matrices whose eigenvalues are computed in a trial
 COPIES = 8  # of a Jacobian, held while its eigenvalues and singular values are computed
 
@@ -106,6 +107,8 @@ def of_spectrum(cell: Cell, study: Path, aim: float = SECONDS) -> tuple[float, f
     takes long. aim: how long it is tried, or so."""
     settings, spectrum = cell.spectrum, stage("spectrum")
     found = Untrained(study) if cell.trained else trained.Trained(study)
+    if cell.declared:  # its Jacobian is checked in its job, not here
+        cell.declared.checked.add((cell.dim, tuple(settings.times.values)))
     if (cell.declared or settings.probes) and settings.step is None:
         data = cell.truth()
         score = found.score(cell, data)
@@ -164,7 +167,8 @@ def _by_products(cell: Cell, score: Score, data) -> float:
         matrix = rng.standard_normal((1, size, size)) / size
         of_rows = min(timed(back, rows) for _ in range(2))
         point = of_rows * d / len(rows) + timed(spectra.spectra, matrix) * (d / size) ** 3
-    return len(t) * settings.points * (point + others * evaluation)
+    checks = CHECK * evaluation if cell.declared else 0.0
+    return len(t) * (settings.points * (point + others * evaluation) + checks)
 
 
 def of_fit(cell: Cell) -> float:

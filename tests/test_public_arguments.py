@@ -123,6 +123,9 @@ GOOD = {
     profile.traces: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1))},
     profile.rates: {"t": GRID, "n": MODES},
     profile.profile: {"t": GRID, "n": MODES, "modes": 9},
+    profile.intervals_of_means: {
+        "values": np.tile(MODES[:, None], 4), "resamples": 5, "confidence": 0.9, "rng": RNG(0),
+    },
     profile.intervals: {
         "t": GRID, "n_of_points": np.stack([MODES, MODES], -1), "trace_of_points": np.stack([MODES, MODES], -1),
         "modes": 9, "found": profile.profile(GRID, MODES, 9), "resamples": 5, "confidence": 0.9, "rng": RNG(0),

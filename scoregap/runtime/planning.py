@@ -27,7 +27,7 @@ from scoregap.study import Job, Study
 from scoregap.study.stages import STAGES
 
 SECONDS = 10.0  # in which jobs are tried; the last of them is let end
-LONGEST = 60.0  # of one trial
+LONGEST = 90.0  # of one trial
 TRIED = ("train", "spectrum", "fit")  # stages that a trial takes; others are scaled as the spectra of their class
 START = {"imports": 0.35, "plain": 0.6, "torch": 2.2}  # seconds that a process takes for nothing, where none was tried
 # Seconds of the stages that gather all jobs, once and a cell, where imports take as many as above.
