@@ -8,6 +8,7 @@ drawn for both scores alike, the mean of those of the seeds.
 """
 
 import itertools
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,12 @@ def _of_points(cell: xr.Dataset) -> dict[str, dict[Any, np.ndarray]]:
     return found
 
 
+@lru_cache(maxsize=64)
+def _draws(points: int, resamples: int) -> np.ndarray:
+    """(resamples, points) how often each point is drawn, the same for all pairs of scores."""
+    return np.random.default_rng(0).multinomial(points, np.full(points, 1 / points), resamples)
+
+
 def _summary(
     one: np.ndarray, other: np.ndarray | None, ok: np.ndarray, resamples: int, confidence: float
 ) -> dict[str, Any]:
@@ -83,7 +90,7 @@ def _summary(
         points = parts.shape[1]
         if not points or (other is not None and parts[1].mean() == 0):
             continue
-        drawn = np.random.default_rng(0).multinomial(points, np.full(points, 1 / points), resamples) @ parts.T
+        drawn = _draws(points, resamples) @ parts.T
         with np.errstate(divide="ignore", invalid="ignore"):
             shares = drawn[:, 0] / (points if other is None else drawn[:, 1])
         values.append(parts[0].mean() / (1 if other is None else parts[1].mean()))

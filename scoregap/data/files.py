@@ -7,7 +7,6 @@ Nothing is unpickled, and nothing fetched. Every mistake is an `InputError` of o
 """
 
 import hashlib
-import re
 import zipfile
 import zlib
 from functools import lru_cache
@@ -37,8 +36,8 @@ class Source(NamedTuple):
 
 def split(source: str) -> tuple[str, str]:
     """The path of a source, and which array of the file or folder it means; empty if it does not say."""
-    inside = re.fullmatch(r"(.*?\.(?:npz|zarr)):(.*)", source, re.DOTALL)
-    return (inside[1], inside[2]) if inside else (source, "")
+    ends = [source.find(f"{kind}:") + len(kind) for kind in (".npz", ".zarr") if f"{kind}:" in source]
+    return (source[: min(ends)], source[min(ends) + 1 :]) if ends else (source, "")
 
 
 def read(source: str, folder: Path, key: str = "source") -> Source:

@@ -239,7 +239,7 @@ def caption(study: Study, name: str) -> str:
     """That of a figure, in the words of a study: nothing was trained where models that it declares are compared."""
     text = registry.FIGURES[name.rpartition("/")[2]].caption
     models = any(kind(one) is MODEL for one in study.evaluated_scores) and not study.trained_networks
-    return re.sub(r"\b([Nn])etwork", lambda one: "Model" if one[1] == "N" else "model", text) if models else text
+    return text.replace("Network", "Model").replace("network", "model") if models else text
 
 
 def picture(study: Study, name: str, drawn: bytes) -> dict[str, Any]:
