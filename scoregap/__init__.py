@@ -58,18 +58,24 @@ class InputError(ValueError):
 
 
 class InputErrors(InputError):
-    """Several mistakes, found at once. The text is a line for each; file, key and value are those of the first."""
+    """Several mistakes, found at once. The text is a line for each, of a hundred at most; file, key and value are those
+    of the first."""
 
     def __init__(self, mistakes: Iterable[InputError]):
         self._mistakes = tuple(mistakes)
         first = self._mistakes[0]
         super().__init__(first.problem, file=first.file, key=first.key, value=first.value, allowed=first.allowed)
-        self.args = ("\n".join(map(str, self._mistakes)),)
+        lines = [str(one) for one in self._mistakes[:MOST_TOLD]]
+        more = len(self._mistakes) - MOST_TOLD
+        self.args = ("\n".join(lines + [f"{first.file}: and {more} more"] * (more > 0)),)
 
     @property
     def mistakes(self) -> tuple[InputError, ...]:
         """Each of them."""
         return self._mistakes
+
+
+MOST_TOLD = 100
 
 
 def refuse(mistakes: Iterable[InputError]) -> None:

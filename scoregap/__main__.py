@@ -42,7 +42,6 @@ from scoregap.store.opening import told  # noqa: E402
 from scoregap.study.stages import STAGES  # noqa: E402
 
 STUDY = "a study file, the folder of its results, or a name: of `scoregap studies`, or of NAME.yaml here"
-MOST = 100  # mistakes that are told
 _STAGES = {stage.name: stage for stage in STAGES}
 
 
@@ -54,7 +53,8 @@ def _reporting_errors(command, stopped: int = 1):
         try:
             return command(*args, **kwargs)
         except InputError as error:
-            told_all(error)
+            for line in str(error).splitlines():
+                tell(f"scoregap: {line}", to=sys.stderr)
             raise typer.Exit(2) from None
         except KeyboardInterrupt as asked:
             tell(f"{stopping.STOPPED} {asked}".rstrip(), to=sys.stderr)
@@ -74,15 +74,6 @@ def _reporting_errors(command, stopped: int = 1):
         raise typer.Exit(status)
 
     return run
-
-
-def told_all(error: InputError) -> None:
-    """Print each mistake of an error as one line."""
-    found = error.mistakes
-    for one in found[:MOST]:
-        tell(f"scoregap: {one}", to=sys.stderr)
-    if len(found) > MOST:
-        tell(f"scoregap: {found[0].file}: and {len(found) - MOST} more", to=sys.stderr)
 
 
 def _lacks_memory(error: Exception) -> bool:

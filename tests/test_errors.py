@@ -5,7 +5,18 @@ from pathlib import Path
 import pytest
 from tiny import edited
 
-from scoregap import DamagedFile, InputError, brief, data, dotted, printable
+from scoregap import (
+    MOST_TOLD,
+    DamagedFile,
+    InputError,
+    InputErrors,
+    brief,
+    data,
+    dotted,
+    printable,
+    refuse,
+    some,
+)
 from scoregap.study import load
 
 
@@ -97,3 +108,27 @@ def test_unknown_keys_of_a_study_are_plain(tmp_path):
             lines = str(caught.value).splitlines()
             assert 1 <= len(lines) <= 2
             assert all(line.isprintable() and len(line) < 900 for line in lines)
+
+
+def test_several_mistakes_are_a_line_each_and_each_is_told_once():
+    one, other = InputError(file="s.yaml", key="a", value=1, allowed="b"), InputError("is missing", key="c")
+    refuse([])
+    with pytest.raises(InputError) as caught:
+        refuse([one, one])
+    assert caught.value is one
+    assert one.mistakes == (one,)
+    with pytest.raises(InputErrors) as caught:
+        refuse(iter([one, other, one]))
+    error = caught.value
+    assert error.mistakes == (one, other)
+    assert str(error) == f"{one}\n{other}"
+    assert (error.file, error.key, error.value, error.allowed) == ("s.yaml", "a", 1, "b")
+    many = InputErrors([InputError(file="s.yaml", key=str(i), value=i, allowed="b") for i in range(MOST_TOLD + 7)])
+    assert len(str(many).splitlines()) == MOST_TOLD + 1
+    assert str(many).endswith("s.yaml: and 7 more")
+
+
+def test_of_many_names_the_first_are_told():
+    assert some(["a", "b"]) == "a, b"
+    assert some(map(str, range(99))) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ... (99 in all)"
+    assert len(some(["x" * 500])) < 80

@@ -657,3 +657,61 @@ def test_two_signals_at_once_leave_nothing_running(tmp_path):
     assert time.monotonic() - start < 30
     alive = [one for one in psutil.Process().children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
     assert not [one for one in alive if str(tmp_path) in " ".join(one.cmdline())]
+
+
+STOPPED = {  # stage at work -> how the tiny study gives it work for long, how it is asked to end
+    "train": ([("steps: 40", "steps: 1000000")], "Ctrl-C"),
+    "spectrum": ([("[exact, gaussian, gated-8]", "[exact]"), ("points: 4", "points: 50000")], "SIGTERM"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", STOPPED)
+def test_a_run_in_a_terminal_that_is_stopped_has_stopped_and_not_failed(tmp_path, what):
+    """With several jobs at work; Ctrl-C of a terminal goes to all processes in its foreground."""
+    import pty
+
+    changes, how = STOPPED[what]
+    study = edited(tmp_path, *changes)
+    logs = tmp_path / "results" / "tiny" / "logs"
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(tmp_path)
+        os.execv(sys.executable, [sys.executable, "-m", "scoregap", "run", study.name, "--cores", "2"])
+    said = b""
+
+    def read():
+        nonlocal said
+        with suppress(OSError):  # its end
+            while got := os.read(terminal, 2**16):
+                said += got
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    begun = "../train/*.metrics.jsonl" if what == "train" else "spectrum/*.log"
+    deadline = time.monotonic() + 120
+    while len(list(logs.glob(begun))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if how == "Ctrl-C":
+        os.write(terminal, b"\x03")
+    else:
+        os.kill(pid, signal.SIGTERM)
+    _, ended = os.waitpid(pid, 0)
+    reader.join(10)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(ended) == 130
+    text = said.decode(errors="replace")
+    assert "stopped; the same command goes on from here" in text
+    assert " failed" not in text.partition("stopped;")[0]
+    report = status.look(load(study), tmp_path / "results")
+    assert report.stopped
+    assert report.cells["cells"]["failed"] == 0
+    assert report.cells[what]["stopped"] > 0
+    assert "perhaps killed" not in status.render(report)
+    for checkpoint in logs.parent.glob("train/*.checkpoint"):
+        members, _ = read_weights(checkpoint)
+        steps = {member["step"] for member in members.values()}
+        said_so = (logs / "train" / f"{checkpoint.name.split('.safetensors')[0]}.log").read_text()
+        assert said_so.splitlines()[-1].startswith(f"stopped after step {steps.pop()} of 1000000")
+    if what == "train":
+        assert list(logs.parent.glob("train/*.checkpoint"))

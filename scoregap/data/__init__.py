@@ -248,7 +248,8 @@ def refusals(family: str, ambient_dim: int, groups: Sequence[Group], curvature: 
     """Why a family cannot be built so, each key a path as (groups, 0, std); nothing if it can. Of a family of another
     package, also that its code cannot say so."""
     try:
-        return list(_refusals(family, ambient_dim, groups, curvature, settings))
+        found = _refusals(family, ambient_dim, groups, curvature, settings)
+        return list({one.key: one for one in reversed(list(found))}.values())[::-1]  # of each key the first
     except Exception as error:  # whatever the code of somebody else raises
         if not plugins.is_outside(family):
             raise

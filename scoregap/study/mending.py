@@ -216,15 +216,19 @@ def _mend(path: Any, prefix: str, model: Any, content: list, place: Place, error
         says = f"the name {brief(name)} is not allowed"
         mistakes.append(InputError(says, file=path, key=prefix + dotted(above), value=name, allowed=words(errors)))
         return
-    here, key = _at(content, (0, *place[:-1])), place[-1]
+    key, where = place[-1], prefix + dotted(place)
     if first["type"] == "missing":
+        here = _at(content, (0, *place[:-1]))
         if key in here:  # an unknown key was taken for it
             return
         says = f"it is needed: {_field(_kind_at(model, place[:-1]), key).description}"
-        mistakes.append(InputError("is missing", file=path, key=prefix + dotted(place), allowed=says))
+        mistakes.append(InputError("is missing", file=path, key=where, allowed=says))
     else:
-        where = prefix + dotted(place)
         mistakes.append(InputError(file=path, key=where, value=first["input"], allowed=words(errors)))
+        try:
+            here = _at(content, (0, *place[:-1]))
+        except (KeyError, IndexError, TypeError):  # what it is in was mended already
+            return
         if near := _meant(errors):
             here[key] = near
             return
