@@ -5,10 +5,11 @@ are within TIME of exact and the 2 m tangent and bend eigenvalues within RMS (ro
 modes), each the median over seeds
 
 Ours are trained in two ways: `scaled-128` by `covariance`, which is given the covariance of training points, and
-`bypass-118` by `edm`; both have no more weights than the peer's `gated-128`. The learning rate falls to zero at the end,
-so every number of steps is a training of its own; of ours STEPS are tried, one after the other, none of more than LIMIT
-seconds per network. The peer is `edm` as `accuracy_curved` trains it, over the noise of this task: one training, of one
-seed, that takes PEER_LIMIT times our time. Two hours of one core; CASES='10:0.5 ...', WAYS, STEPS and PEER_LIMIT for some.
+`bypass-118` by `edm`; both have no more weights than the peer's `gated-128`. The learning rate falls to zero at the
+end, so every number of steps is a training of its own; of ours STEPS are tried, one after the other, none of more than
+LIMIT seconds per network. The peer is `edm` as `accuracy_curved` trains it, over the noise of this task: one training,
+of one seed, that takes PEER_LIMIT times our time. Two hours of one core; CASES='10:0.5 ...', WAYS, STEPS and PEER_LIMIT
+for some.
 """
 
 import os
