@@ -23,6 +23,7 @@ class Network(NamedTuple):
 NETWORKS = {
     "gated": Network("scoregap.networks.residual:Gated", True),
     "scaled": Network("scoregap.networks.residual:Scaled", True),
+    "bypass": Network("scoregap.networks.residual:Bypass", True),
     "resmlp": Network("scoregap.networks.residual:ResMLP", True),
     "normed": Network("scoregap.networks.residual:Normed", True),
     "linear": Network("scoregap.networks.time_linear:TimeLinear", False),

@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import silu
 
 from scoregap.networks import jacobian
-from scoregap.networks.residual import Gated, Normed, Paper, ResMLP, Scaled, inverse_rms, normed
+from scoregap.networks.residual import Bypass, Gated, Normed, Paper, ResMLP, Scaled, inverse_rms, normed
 from scoregap.networks.time_linear import TimeLinear
 
 CACHE, DEVICE = 2**16, 2**26  # numbers of one buffer of cotangents, on a CPU and on a GPU
@@ -40,8 +40,9 @@ def network_jacobian(denoiser, x, t):
     skip, outer, inner = (one.flatten(0, 1) for one in (skip, outer, inner))  # (T points, d or 1)
 
     gate = gate[0].expand(*x.shape[:2], -1).flatten(0, 1)
-    leave = network.leave.weight[0].T.contiguous()  # row i: the cotangent of output i
     enter = network.enter.weight[0].T.contiguous()
+    leave = network.leave.weight[0].T[:, : len(enter)].contiguous()  # row i: the cotangent of output i
+    gate, beside = gate[:, : len(enter)], gate[:, len(enter) :]  # of the features, and of what passes the blocks by
     G = torch.empty((len(gate), d, d), dtype=torch.float64, device=x.device)
     axes = None if denoiser.axes is None else denoiser.axes[0].double()
     at_once = max(1, (CACHE if x.device.type == "cpu" else DEVICE) // leave.numel())
@@ -55,6 +56,8 @@ def network_jacobian(denoiser, x, t):
         for step in reversed(steps):
             step(rows, i, inside, slopes)
         torch.mm(rows.flatten(0, 1), enter, out=last[:count].flatten(0, 1))
+        if beside.shape[1]:
+            last[:count] += (network.leave.weight[0].T[:, len(enter) :] * beside[i, None]) @ network.past.weight[0].T
         G[i] = last[:count].mul_(outer[i, :, None] * inner[i, None])
         G[i].diagonal(dim1=1, dim2=2).add_(skip[i])
         if axes is not None:
@@ -86,14 +89,18 @@ def _blocks(network, x, level, block, last=lambda h: (h, [])):
     return [*steps, *more], gate, network.leave(h * gate)
 
 
-def _gated(network, x, level):
+def _gated(network, x, level, last=lambda h: (h, [])):
     def block(k, h, condition):
         values, gates = network.values[k], network.gates[k]
         value, before = values(h), gates(h) + condition
         gate, back = silu(before), torch.cat([values.weight[0].T, gates.weight[0].T])
         return value * gate, _residual(network.mix[k], (_rows(gate), _rows(value * _slope(before))), back)
 
-    return _blocks(network, x, level, block)
+    return _blocks(network, x, level, block, last)
+
+
+def _bypass(network, x, level):
+    return _gated(network, x, level, lambda h: (network.features(h, x), []))
 
 
 def _silu(network, x, level):
@@ -162,6 +169,7 @@ def _through_norm(h):
 STEPS = {
     Gated: _gated,
     Scaled: _gated,
+    Bypass: _bypass,
     ResMLP: _silu,
     Normed: _normed,
     Paper: _silu,

@@ -1,4 +1,4 @@
-"""Residual networks that see the noise level: plain, gated, scaled, normalised, and the paper's.
+"""Residual networks that see the noise level: plain, gated, scaled, with a bypass, normalised, and the paper's.
 
 noisy points (..., dim), noise level (..., 1), which broadcast -> outputs like the points
 """
@@ -38,8 +38,8 @@ class ResMLP(Conditioned):
         """What `mix` adds of block k for features h (..., width); the condition broadcasts with them."""
         return silu(self.linear[k](h) + condition)
 
-    def features(self, h: torch.Tensor) -> torch.Tensor:
-        """What the output is read from, given the features after the last block."""
+    def features(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """What the output is read from, given the features after the last block, and the points."""
         return h
 
     def scale(self, condition: torch.Tensor) -> torch.Tensor:
@@ -54,7 +54,7 @@ class ResMLP(Conditioned):
         conditions, h = self.conditions(level), self.enter(x)
         for k in range(self.depth):
             h = h + self.mix[k](self.inside(k, h, conditions[k]))
-        h = self.features(h)
+        h = self.features(h, x)
         return self.leave(h * self.scale(conditions[-1]) if self.output_gate else h)
 
 
@@ -84,6 +84,27 @@ class Scaled(Gated):
         return condition.exp()
 
 
+class Bypass(Scaled):
+    """`Scaled` whose output is read from a linear map of the points, too, which its blocks do not touch.
+
+    A network that predicts the noise passes all directions on, and without a bypass its blocks have what is left of the
+    features. The map's outputs (..., dim) are multiplied by exp(condition), as features are.
+    """
+
+    def __init__(self, dim: int, width: int, depth: int):
+        super().__init__(dim, width, depth)
+        self.past = linear(dim, dim)
+        self.condition = linear(EMBEDDING, (depth + 1) * width + dim)
+        self.leave = linear(width + dim, dim, gain=0.0)
+        self.sizes = [width] * depth + [width + dim]
+
+    def features(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([h, self.past(x)], -1)
+
+    def conditions(self, level: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.condition(self.embedded(level)).split(self.sizes, -1)
+
+
 class Normed(ResMLP):
     """`ResMLP` whose blocks and output see the features divided by their root mean square (Zhang and Sennrich 2019).
 
@@ -95,7 +116,7 @@ class Normed(ResMLP):
     def inside(self, k: int, h: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         return super().inside(k, normed(h), condition)
 
-    def features(self, h: torch.Tensor) -> torch.Tensor:
+    def features(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return normed(h)
 
 

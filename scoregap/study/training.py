@@ -27,7 +27,7 @@ class Train(Section):
     steps: Annotated[Count, Field(description="optimiser steps")]
     levels: Annotated[Size, Field(description="noise levels per step, shared by `samples` points each")]
     samples: Annotated[Size, Field(description="points per noise level")]
-    depth: Annotated[int, Field(ge=1, le=100, description="blocks of `gated`, `scaled`, `resmlp` and `normed`")] = 3
+    depth: Annotated[int, Field(ge=1, le=100, description="blocks of all networks with a width")] = 3
     learning_rate: Annotated[Positive, Field(description="the largest, after the warm-up")] = 4e-3
     preconditioning: Annotated[
         str,

@@ -62,7 +62,7 @@ def test_every_preconditioning(preconditioning, schedule):
 
 @pytest.mark.parametrize("points_at_once", [1, 5, 100])
 @pytest.mark.parametrize("rank", [5, 3])
-@pytest.mark.parametrize("name", ["gated-8", "scaled-8", "normed-8", "linear"])
+@pytest.mark.parametrize("name", ["gated-8", "scaled-8", "bypass-8", "normed-8", "linear"])
 def test_preconditioning_with_the_covariance(name, rank, points_at_once, monkeypatch):
     """Coefficients differ from axis to axis; outside the axes there is nothing."""
     module, (x, t) = denoiser(name, preconditioning="covariance", rank=rank), inputs()

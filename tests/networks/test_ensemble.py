@@ -13,7 +13,7 @@ from scoregap import InputError
 from scoregap.networks import NETWORKS, ensemble
 from scoregap.networks.denoiser import Denoiser
 
-EXAMPLES = ("gated-8", "scaled-8", "resmlp-8", "normed-8", "linear", "paper")
+EXAMPLES = ("gated-8", "scaled-8", "bypass-8", "resmlp-8", "normed-8", "linear", "paper")
 # As a user writes them.
 OUTSIDE = ("plain:MLP-8", "plain:Features-8", "plain:Shift", "plain:Stacked-8", "plain:Zero-8", "plain:Twice-8")
 DIM, DEPTH, SEEDS = 4, 2, (1, 2, 3)
@@ -24,7 +24,7 @@ every = pytest.mark.parametrize("name", [*EXAMPLES, *OUTSIDE])
 def plain_members(name, seeds=SEEDS):
     """Plain modules of one member, with weights away from special starts as zero."""
     class_ = ensemble.load(name)
-    given = {"dim": DIM} | ({"width": 8} if "-" in name else {}) | ({"depth": DEPTH} if name in EXAMPLES[:4] else {})
+    given = {"dim": DIM} | ({"width": 8} if "-" in name else {}) | ({"depth": DEPTH} if name in EXAMPLES[:5] else {})
     members = []
     with torch.random.fork_rng():
         for seed in seeds:

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from scoregap.networks import ensemble
-from scoregap.networks.residual import Gated, Normed, Paper, ResMLP, Scaled, normed
+from scoregap.networks.residual import Bypass, Gated, Normed, Paper, ResMLP, Scaled, normed
 
-CLASSES = {"gated": Gated, "scaled": Scaled, "resmlp": ResMLP, "normed": Normed, "paper": Paper}
+CLASSES = {"gated": Gated, "scaled": Scaled, "bypass": Bypass, "resmlp": ResMLP, "normed": Normed, "paper": Paper}
 DIM, WIDTH, DEPTH = 4, 6, 2
 
 
@@ -35,21 +35,23 @@ def written_out(name, w, x, level):
     phase = level * (10_000.0 ** -(np.arange(64) / 63) if name == "paper" else multiples.astype(float))
     embedded = silu(affine("embed", np.concatenate([np.sin(phase), np.cos(phase)])))
     condition, h = affine("condition", embedded), affine("enter", x)
-    condition = condition.reshape(-1, len(h))
-    assert len(condition) == (2 if name == "paper" else 3)
+    condition = np.split(condition, [len(h), 2 * len(h)])
+    assert len(condition[2]) == {"paper": 0, "bypass": len(h) + DIM}.get(name, len(h))
 
     def seen(h):
         return h / np.sqrt(np.mean(h**2) + 1e-6) if name == "normed" else h
 
     for k in range(2):
-        if name in ("gated", "scaled"):
+        if name in ("gated", "scaled", "bypass"):
             inside = affine(f"values.{k}", h) * silu(affine(f"gates.{k}", h) + condition[k])
         else:
             inside = silu(affine(f"linear.{k}", seen(h)) + condition[k])
         h = h + affine(f"mix.{k}", inside)
     if name == "paper":
         return affine("leave", h)
-    return affine("leave", seen(h) * (np.exp(condition[2]) if name == "scaled" else 1 + condition[2]))
+    if name == "bypass":
+        h = np.concatenate([h, affine("past", x)])
+    return affine("leave", seen(h) * (np.exp(condition[2]) if name in ("scaled", "bypass") else 1 + condition[2]))
 
 
 @pytest.mark.parametrize("name", CLASSES)

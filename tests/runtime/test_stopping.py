@@ -43,8 +43,11 @@ def test_a_job_that_is_asked_to_end_says_so_in_its_last_line(tmp_path, number):
     """Of a scheduler SIGTERM is all that a job gets."""
     code = f"""
 import os
+import signal
 from scoregap import __main__
 from scoregap.runtime import stopping
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job ignores
 
 @__main__._reporting_errors
 def work():
