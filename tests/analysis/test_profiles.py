@@ -7,7 +7,7 @@ from own_data import UNTRAINED, written
 from tiny import run_stages
 
 import scoregap
-from scoregap.analysis import profiles
+from scoregap.analysis import agreement, profiles
 from scoregap.stages import cube, dimension
 from scoregap.store.tables import read_tables
 from scoregap.study import load
@@ -30,7 +30,7 @@ def test_the_table_has_every_score_and_quantity(own):
     study = load(own[0])
     frame = pd.read_csv(own[1] / "comparison.csv", keep_default_na=False, na_values=["nan", ""])
     assert set(frame["network"]) == {"gaussian", "empirical", "gated-8"}
-    assert set(frame["quantity"]) == set(profiles.QUANTITIES)
+    assert set(frame["quantity"]) == {*profiles.QUANTITIES, *agreement.QUANTITIES}
     tables, _ = read_tables(own[1] / "findings.jsonl")
     assert tables["claims"].empty
     kept = tables["profile"]
