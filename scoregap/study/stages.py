@@ -62,7 +62,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        9,
+        10,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),
