@@ -10,7 +10,8 @@ import pandas as pd
 from scoregap.analysis import profiles
 from scoregap.analysis.tables import labelled
 from scoregap.report.figures import anchor, label, svg
-from scoregap.report.page import ENVIRONMENT, Cell, Table, anchored, picture, provenance, titled
+from scoregap.report.page import ENVIRONMENT, Cell, Table, picture, provenance, titled
+from scoregap.report.places import anchored
 from scoregap.study import Study
 
 

@@ -6,7 +6,6 @@ Its first screen says whether theory holds, how well, and where not.
 """
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,8 +29,9 @@ from scoregap.analysis.tables import (
 )
 from scoregap.analysis.verdicts import JUDGED, Side, Verdict, words
 from scoregap.report import registry
-from scoregap.report.figures import anchor, label, svg
 from scoregap.report.figures import claims as claims_figure
+from scoregap.report.figures import label, svg
+from scoregap.report.places import Places, anchored, row_anchor
 from scoregap.scores import MODEL, kind
 from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
@@ -62,31 +62,6 @@ class Table(NamedTuple):
     rows: list[list[Cell]]
     anchors: Sequence[str] = ()
     name: str = "table"
-
-
-class Places:
-    """Where the page shows a row of the comparison. pictures: as for `write`."""
-
-    def __init__(self, study: Study, pictures: dict[str, bytes]):
-        self.study = study
-        self.anchors = {name: svg.anchors(one) for name, one in pictures.items() if name.rpartition("/")[2] == "gaps"}
-
-    def of(self, row: pd.Series, place: int) -> str:
-        """Its panel of the gaps, or else its row of the table, the row `place`; empty where that is left out."""
-        for part in self.study.parts:
-            name = f"{part.block}/gaps" if part.block else "gaps"
-            inside = all(row[axis] in part.axes[axis] for axis in part.condition_axes)
-            if name in self.anchors and inside and row.network in {*part.axes["network"], "law"}:
-                values = {axis: row[axis] for axis in part.condition_axes if len(part.axes[axis]) > 1}
-                panel = anchor(values) + (f".{row.gap:.0f}" if row.gap > 0 else "")
-                if panel in self.anchors[name]:
-                    return f"{anchored(name)}-{panel}"
-        return row_anchor(place) if place < MOST_ROWS else ""
-
-
-def row_anchor(place: int) -> str:
-    """By what a row of the comparison is led to."""
-    return f"row-{place}"
 
 
 def write(
@@ -124,11 +99,6 @@ def titled(name: str) -> str:
     return name.replace("_", " ").replace("/", ": ").capitalize()
 
 
-def anchored(name: str) -> str:
-    """The name of a figure as an anchor."""
-    return name.replace("/", "-")
-
-
 def about(study: Study) -> str:
     """What the study varies and what not, in a line."""
     values = {
@@ -145,7 +115,7 @@ def about(study: Study) -> str:
 
 def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None = None) -> dict[str, Any]:
     """The first screen: counts, how well per quantity, where not, and how to read it."""
-    places = Places(study, pictures or {})
+    places = Places(study, pictures or {}, MOST_ROWS)
     judged = judged_rows(frame.reset_index(drop=True))
     counts = {verdict: int((judged.verdict == verdict).sum()) for verdict in JUDGED}
     return {
@@ -244,8 +214,7 @@ def caption(study: Study, name: str) -> str:
 
 def picture(study: Study, name: str, drawn: bytes) -> dict[str, Any]:
     """A figure with its caption. A wide one is not made smaller than can be read, but scrolls."""
-    points = re.search(rb' width="([\d.]+)pt"', drawn)
-    least = 0.7 * float(points[1]) * 4 / 3 if points else 0.0
+    least = 0.7 * svg.width(drawn) * 4 / 3
     said = f'<svg role="group" aria-labelledby="{anchored(name)}.title" style="min-width:{least:.0f}px" '
     return {
         "name": name,

@@ -11,6 +11,7 @@ from tiny import BLOCKS, FLAT, draw_report, edited
 
 from scoregap.analysis.verdicts import Detail
 from scoregap.report import page, registry
+from scoregap.report.places import Places
 from scoregap.study import load
 
 NO_CLAIMS = pd.DataFrame(columns=["claim", "verdict"])
@@ -143,7 +144,7 @@ def plainly(rows):
 
 
 def where(study, frame):
-    return page.where(study, frame, page.judged_rows(frame), page.Places(study, {}))
+    return page.where(study, frame, page.judged_rows(frame), Places(study, {}, page.MOST_ROWS))
 
 
 def test_how_well_counts_every_phase_time(study):
@@ -251,13 +252,9 @@ def test_a_cell_of_the_overview_leads_to_its_panel(text):
     assert set(panels) <= set(ids)
 
 
-def test_what_has_no_panel_leads_to_its_row(study):
-    frame = pd.concat([rows("agrees", "disagrees"), rows("agrees", curvature=9.0)], ignore_index=True)
-    places = page.Places(study, {"gaps": b'<g id="~c-0" class="panel">'})
-    assert [places.of(row, i) for i, row in frame.iterrows()] == ["gaps-c-0", "gaps-c-0", "row-2"]
-    assert places.of(frame.iloc[2], page.MOST_ROWS) == ""
-    shown = page.write(study, frame, NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
-    assert '<tr id="row-2">' in shown
+def test_rows_that_are_led_to_are_there(study):
+    shown = page.write(study, rows("agrees", "disagrees"), NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
+    assert '<tr id="row-1">' in shown
     assert 'href="#row-1"' in shown
 
 

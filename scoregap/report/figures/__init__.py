@@ -4,7 +4,6 @@ study, values -> titles, axes, legends; figure -> SVG and PDF
 """
 
 import io
-import re
 import textwrap
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -67,7 +66,7 @@ def labelled_values(values: dict[str, Any]) -> str:
 def anchor(values: dict[str, Any]) -> str:
     """By what a panel with these values of the axes that vary is led to, in every figure that has it."""
     named = "-".join(f"{label(axis)}-{exactly(value)}" for axis, value in values.items())
-    return re.sub(r"[^\w.-]+", "-", named) or "all"
+    return "".join(one if one.isalnum() or one in "_.-" else "-" for one in named) or "all"
 
 
 def wrapped(title: str) -> str:

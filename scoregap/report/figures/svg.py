@@ -78,6 +78,12 @@ def inside(svg: bytes, name: str) -> str:
     return text.replace(f'href="{REPORT}#', 'href="#')
 
 
+def width(svg: bytes) -> float:
+    """How wide a picture is, in points; 0 of one that does not say."""
+    found = re.search(rb' width="([\d.]+)pt"', svg)
+    return float(found[1]) if found else 0.0
+
+
 def anchors(svg: bytes) -> set[str]:
     """What of a picture can be led to."""
     return set(re.findall(rf'<g id="{LOCAL}([^"]+)" class="panel">', svg.decode()))
