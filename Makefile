@@ -8,6 +8,7 @@
 # make claim-error-rates   of the tests of claims: false agreements and disagreements, power; STUDIES=N OUT=FILE.csv
 # make draws-of-f   what finite size does to the law of a study, by thousands of draws of F; STUDY=NAME
 # make gate-mutations   does the gate catch faults put into the code? after make run; half an hour
+# make gate-changes   what the gate says of half the steps, another width and other libraries, which it installs aside
 # make mutants   do the tests catch sixty faults put into the code? an hour of one core, goes on where it was stopped
 # make accuracy   worst errors of exact scores: family x check; Jacobians against autograd and differences
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
@@ -34,9 +35,10 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
-FIGURES ?= startup fits spectra growth throughput time_to_accuracy curved report
+OTHER ?= numpy==2.2.6 scipy==1.15.3
+FIGURES ?= startup quickstart fits spectra memory traces growth throughput time_to_accuracy curved report
 
-.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations accuracy calibration adapter-mistakes edges coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -74,6 +76,10 @@ draws-of-f: $(VENV)/installed-test
 
 gate-mutations: $(VENV)/installed-test
 	@$(BIN)/python tests/gate_mutations.py results
+
+gate-changes: $(VENV)/installed-test
+	@other=$$(mktemp -d) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target $$other $(OTHER) && OMP_NUM_THREADS=1 $(BIN)/python tests/gate_changes.py $$other; rm -r $$other
 
 mutants: $(VENV)/installed-test
 	@$(BIN)/python tests/mutants.py

@@ -205,6 +205,11 @@ def _keyword(stage: str, command):
     return run
 
 
+def _said(study: Path, folder: Path) -> str:
+    """What a finished run says, as wide as the terminal."""
+    return import_module("scoregap.stages.compare").printed(study, folder)
+
+
 @app.command("run")
 @_reporting_errors
 def run_study(
@@ -219,11 +224,10 @@ def run_study(
     yes: Annotated[bool, typer.Option("--yes", help="trained networks of other settings may be lost")] = False,
 ) -> None:
     """Run a study through Snakemake, print the comparison and where the report lies."""
-    from scoregap.runtime import workflow
+    from scoregap.runtime import planning, workflow
 
-    raise typer.Exit(
-        workflow.run(study, results, cores, workflow.find_profile(profile) if profile else workflow.PROFILE, yes)
-    )
+    chosen = workflow.find_profile(profile) if profile else workflow.PROFILE
+    raise typer.Exit(workflow.run(study, results, cores, chosen, yes, planning.said_first, _said))
 
 
 @app.command()
@@ -265,13 +269,20 @@ def measure(
             "MODULE:NAME, a file .pt2, or a folder that diffusers has saved"
         ),
     ],
-    data: Annotated[str, typer.Option(help="PATH.npy, PATH.npz:KEY, PATH.zarr or digits")],
+    data: Annotated[
+        str, typer.Option(help="PATH.npy, PATH.npz:KEY, PATH.zarr, PATH.zarr:GROUP/ARRAY, digits or mnist5k")
+    ],
     times: Annotated[
         str, typer.Option(help="noise variances, START:STOP:COUNT, as 1e-3:30:24; else what suits the data")
     ] = "",
     points: Annotated[
         int | None, typer.Option(help="held-out points at each of them; else 32, or as many as there are", min=2)
     ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="exact: whole spectra, which else it is; trace: tr G alone, where they cost too much"),
+    ] = "",
+    probes: Annotated[int | None, typer.Option(help="of trace: random vectors at each point; else 16", min=2)] = None,
     out: Annotated[Path, typer.Option(help="folder of the study and its results")] = Path("results"),
     range_: Annotated[
         str, typer.Option("--range", help="what the full scale of the values becomes, LOW:HIGH, as -1:1")
@@ -289,22 +300,26 @@ def measure(
     schedule: Annotated[str, typer.Option(help="likewise, what it sees and is told, as sigma")] = "",
     shape: Annotated[str, typer.Option(help="likewise, of a point, as 3:32:32; else it is given rows")] = "",
     weights: Annotated[str, typer.Option(help="likewise, a file .safetensors")] = "",
-    class_: Annotated[int | None, typer.Option("--class", help="likewise, the class that it is told")] = None,
+    class_: Annotated[
+        int | None, typer.Option("--class", help="likewise, the class that it is told; of data with labels, that class")
+    ] = None,
     levels: Annotated[str, typer.Option(help="likewise, own or interpolate")] = "",
     trusted: Annotated[bool, typer.Option("--trusted", help="likewise: its code, or its file, may be run")] = False,
 ) -> None:
     """Measure a score on data of your own: write a study, run it, and print its table and where the report lies."""
-    from scoregap.runtime import measuring, workflow
+    from scoregap.runtime import measuring, planning, workflow
 
     said = {
         "from": from_, "predicts": predicts, "schedule": schedule, "shape": shape, "weights": weights,
         "class": class_, "levels": levels, "trusted": trusted,
     }  # fmt: skip
-    asked = measuring.Asked(model, data, times, points, range_, full_scale, pool, held_out, labels, seeds, steps, said)
+    asked = measuring.Asked(
+        model, data, times, points, range_, full_scale, pool, held_out, labels, seeds, steps, method, probes, said
+    )
     path, lines = measuring.write(asked, out)
     for line in (*lines, f"study        {path}"):
         tell(printable(line))
-    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes))
+    raise typer.Exit(workflow.run(str(path), out, cores, workflow.PROFILE, yes, planning.said_first, _said))
 
 
 @app.command()
@@ -344,6 +359,46 @@ def status(
 
     path, results = finding.place(study, results)
     tell(status.render(status.look(load(path), results)))
+
+
+@app.command()
+@_reporting_errors
+def plan(
+    study: Annotated[str, typer.Argument(help=STUDY)] = "quickstart",
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+) -> None:
+    """What a study will cost: jobs, core-hours, memory and disk of every stage, by some ten seconds of trials.
+
+    What is done already is said beside it. Writes and submits nothing.
+    """
+    from scoregap.runtime import finding, planning, status
+    from scoregap.study import load
+
+    path, results = finding.place(study, results)
+    loaded = load(path)
+    with status.readable(results, results / loaded.name):
+        found = planning.plan(loaded, results)
+    tell(planning.render(found))
+
+
+@app.command("accept-code")
+@_reporting_errors
+def accept_code(
+    study: Annotated[str, typer.Argument(help=STUDY)],
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+) -> None:
+    """Keep the results of a study whose networks or families were edited, where the edit changes no number.
+
+    One cell of each is computed again, in all its stages: only if every number is the same to the last bit are the
+    results of all kept. The next run then makes only the cube and what follows it again.
+    """
+    from scoregap.runtime import edits, finding
+    from scoregap.study import load
+
+    path, results = finding.place(study, results)
+    loaded = load(path)
+    for line in edits.accept(loaded, results / loaded.name):
+        tell(printable(line))
 
 
 @app.command("studies")
@@ -395,7 +450,25 @@ def theory(
 @functools.partial(_reporting_errors, stopped=2)  # 1 means worse
 def check(
     study: Annotated[str, typer.Argument(help=STUDY)] = "quickstart",
-    baseline: Annotated[Path | None, typer.Option(help="if not RESULTS/baselines/STUDY.json or the project's")] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against",
+            "--baseline",
+            help="file of a baseline; else STUDY.baseline.json beside the study, or, of a "
+            "study that comes with the project, RESULTS/baselines/STUDY.json or the project's",
+        ),
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option(help="what may differ from the baseline's run: train or network; repeat")
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="OLD=NEW, a network of the baseline and the one here that stands for it; else by name, or by "
+            "position; repeat"
+        ),
+    ] = None,
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
     strict: Annotated[bool, typer.Option("--strict", help="exit with 3 where something is inconclusive")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of the table")] = False,
@@ -406,11 +479,12 @@ def check(
 ) -> None:
     """Compare a finished run with its baseline and with theory, the worst first.
 
-    Exit status 0: same or better; 1: worse, or missing from the run; 2: nothing can be said, as of input that is not
-    usable, no finished run, a damaged file; 3: inconclusive, with --strict; 4: not comparable (another study, data or
-    class of device). compare.require of the study says which verdicts count.
+    Libraries, machine and revision may always differ, and what differs is said. Exit status 0: same or better; 1:
+    worse, or missing from the run; 2: nothing can be said, as of input that is not usable, no finished run, a damaged
+    file; 3: inconclusive, with --strict; 4: not comparable (other data, or another training or networks without
+    --allow). compare.require of the study says which verdicts count; of data from a file there is no theory.
     """
-    from scoregap.regression import rendering, reports
+    from scoregap.regression import changes, rendering, reports
     from scoregap.runtime import finding, workflow
     from scoregap.store.files import write_text
     from scoregap.store.opening import absent
@@ -419,11 +493,7 @@ def check(
 
     path, results = finding.place(study, results)
     loaded = load(path)
-    if loaded.document.data:
-        raise InputError(
-            "is not allowed", file=loaded.path, key="data",
-            allowed="of data from a file there is no theory to check: only studies of families are checked",
-        )  # fmt: skip
+    allowed = changes.allowed(allow or [], pair or [])
     wanted = [(junit, rendering.JUNIT)] if junit else []
     if figure:
         from scoregap.report import figures
@@ -431,9 +501,9 @@ def check(
 
         wanted.append((figure, figures.KIND))
     claim(*wanted)
-    accepted = baseline or workflow.baseline(loaded.name, results)
-    required = baseline or not absent(accepted) or "baseline" in loaded.compare.require
-    report, why = reports.check_run(loaded, results / loaded.name, accepted if required else None)
+    accepted = against or workflow.baseline(loaded, results)
+    required = against or not absent(accepted) or "baseline" in loaded.required
+    report, why = reports.check_run(loaded, results / loaded.name, accepted if required else None, allow=allowed)
     if report is None:
         tell(f"scoregap: {loaded.name}: cannot be compared with its baseline: {'; '.join(why)}", to=sys.stderr)
         raise typer.Exit(reports.INCOMPARABLE)
@@ -454,7 +524,8 @@ def accept(
     reason: Annotated[str, typer.Option(help="why these numbers are right; it is kept in the baseline")],
     results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
 ) -> None:
-    """Make a finished run the baseline of its study: RESULTS/baselines/STUDY.json, to be reviewed and committed.
+    """Make a finished run the baseline of its study: STUDY.baseline.json beside the study's file, to be reviewed and
+    committed; of a study that comes with the project RESULTS/baselines/STUDY.json.
 
     Refuses in CI, on an uncommitted tree, with too few seeds, and where the change to the baseline before it is
     inconclusive.
@@ -466,12 +537,7 @@ def accept(
 
     path, results = finding.place(study, results)
     loaded = load(path)
-    if loaded.document.data:
-        raise InputError(
-            "is not allowed", file=loaded.path, key="data", allowed="only studies of families have baselines"
-        )
-    kept = results / "baselines" / f"{loaded.name}.json"
-    before = workflow.baseline(loaded.name, results)
+    kept, before = workflow.baseline(loaded, results, accepted=True), workflow.baseline(loaded, results)
     record = accepting.accept(loaded, results / loaded.name, reason, kept, before, CHECKOUT)
     shown = printable(str(kept))
     tell(f"{shown}: {len(record.metrics)} metrics of {len(record.seeds)} seeds, {record.revision}: commit it")

@@ -37,7 +37,7 @@ def update(
     wanted: dict[str, Cell] = {}
     for key, cell in zip(keys, job.cells, strict=True):
         wanted.setdefault(key, cell)
-    found = earlier(out, wanted, variables.made(stage, job.first.dimension, job.first.data is not None))
+    found = earlier(out, wanted, variables.made(stage, job.first))
     fresh = [key for key in wanted if key not in found]
     beat = Heartbeat(unit, len(fresh) * units)
     found |= {key: compute(wanted[key], beat) for key in fresh}

@@ -1,15 +1,19 @@
-"""Code of other packages that a study names: by an entry point of an installed package, or by its path.
+"""Code that a study names: of other packages by an entry point or by its path, and of this one.
 
-name in a study, group of entry points -> path of an object, PACKAGE.MODULE:NAME; digest of its source
+name in a study, group of entry points -> path of an object, PACKAGE.MODULE:NAME; digests of its sources
 
 PACKAGE.NAME is the entry point of that name, which an installed package offers: whoever has installed it trusts it. A
 name with a colon is the path itself, of a module that is installed or lies beside the study; it is followed for studies
 that say `trusted: true` only (`scoregap.study.reading`). Own names have no point, so nobody takes one. Nothing is
 imported here.
+
+A source is read as Python reads it: comments, docstrings and the layout of its lines change no digest. Own modules have
+those of `code.json` where nobody has edited them.
 """
 
 import ast
 import hashlib
+import json
 import re
 import sys
 import traceback
@@ -18,12 +22,16 @@ from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 from scoregap import InputError
 
-NETWORKS, FAMILIES = "scoregap.networks", "scoregap.families"  # groups of entry points
-KEYS = {NETWORKS: "network", FAMILIES: "family"}  # what they are values of
+NETWORKS, FAMILIES, ESTIMATORS = "scoregap.networks", "scoregap.families", "scoregap.estimators"  # of entry points
+KEYS = {NETWORKS: "network", FAMILIES: "family", ESTIMATORS: "estimators"}  # what they are values of
 NOT_THEIRS = re.compile(rf"^<|pkgutil|[/\\](importlib|torch)[/\\]|^{re.escape(str(Path(__file__).parent))}")  # files
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+# Own modules of which networks and families are made, without the lists of them. What else decides results: `stages`.
+OWN = re.compile(r"scoregap\.((networks|data)\.|laws\.variances$)")
 NAME = r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*|[A-Za-z_]\w*(\.\w+)+"  # a path or an entry point
 
 
@@ -80,33 +88,97 @@ def path(name: str, group: str) -> str:
 
 
 @cache
-def digest(import_path: str) -> str:
-    """Hash of the sources that a path means, without running them: results of changed code are made again.
+def sources(import_path: str) -> dict[str, str]:
+    """{file: digest} of the sources that a path means, without running them: results of changed code are made again.
 
-    Of the module, and of those that it imports, itself or by others, and that are of its package or lie beside the
-    study. Raises InputError if there is no such module, or what it says is not Python.
+    Of the module, and of those that it imports, itself or by others, and that are of its package, lie beside the study,
+    or are of OWN. Raises InputError if there is no such module, or what it says is not Python.
     """
     module = import_path.partition(":")[0]
-    found: dict[str, bytes] = {}
-    wanted = [module]
+    found: dict[str, str] = {}
+    seen, wanted = set(), [module]
     while wanted:
         name = wanted.pop()
         spec = _spec(name) if name == module or _is_near(name, module) else None
-        if name in found or spec is None or not spec.has_location or spec.origin is None:
+        if name in seen or spec is None or not spec.has_location or spec.origin is None:
             continue
-        found[name] = Path(spec.origin).read_bytes()
-        if spec.origin.endswith(".py"):
-            try:
-                wanted += _imported(found[name], name if spec.submodule_search_locations else name.rpartition(".")[0])
-            except (SyntaxError, ValueError) as error:  # the second, of a zero byte
-                why = f"{spec.origin} is not Python: {error}"
-                raise InputError(key="code", value=import_path, allowed=why) from None
-    if module not in found:
+        seen.add(name)
+        package = spec.submodule_search_locations is not None
+        file = name.removeprefix("scoregap.").replace(".", "/") + ("/" if package else ".")
+        file += Path(spec.origin).name if package else Path(spec.origin).name.partition(".")[2]
+        found[file], imported = _read(Path(spec.origin), name if package else name.rpartition(".")[0], file)
+        wanted += imported
+    if not seen:
         raise InputError(key="code", value=import_path, allowed=f"there is no module {module}")
-    total = hashlib.sha256()
-    for source in (found.pop(module), *(found[name] for name in sorted(found))):
-        total.update(hashlib.sha256(source).digest())
-    return total.hexdigest()[:12]
+    return found
+
+
+def _read(path: Path, package: str, file: str) -> tuple[str, list[str]]:
+    """Digest of a source, and names that may be modules that it imports. package: that it is in."""
+    content = path.read_bytes()
+    known = recorded().get(file)
+    if known and known.whole == hashlib.sha256(content).hexdigest()[:12]:  # parsing takes a tenth of a start
+        return known.digest, known.imports
+    imports: list[str] = []
+    if path.suffix == ".py":
+        try:
+            tree = ast.parse(content)
+        except (SyntaxError, ValueError) as error:  # the second, of a zero byte
+            raise InputError(key="code", value=str(path), allowed=f"{path} is not Python: {error}") from None
+        imports = list(dict.fromkeys(_imported(tree, package)))
+        content = written(tree).encode()
+    return hashlib.sha256(content).hexdigest()[:12], imports
+
+
+def written(node: object) -> str:
+    """What a source says, in a text that is the same in every Python: its syntax without docstrings and places."""
+    if isinstance(node, ast.Constant):
+        return repr(node.value)
+    if isinstance(node, list):
+        return f"[{','.join([written(one) for one in node])}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    told = [type(node).__name__]
+    for name in node._fields:
+        value = getattr(node, name)
+        if name == "body" and isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            value = value[1:]
+        if value is not None and value != []:
+            told += name, written(value)
+    return f"({' '.join(told)})"
+
+
+def digest(import_path: str) -> str:
+    """One digest of the sources that a path means. Raises InputError as they do."""
+    return hashlib.sha256(json.dumps(edited(import_path), sort_keys=True).encode()).hexdigest()[:12]
+
+
+class Recorded(NamedTuple):
+    """An own module as it is in this version of the package: digest of what it says, and of the whole file."""
+
+    digest: str
+    whole: str
+    imports: list[str]
+
+
+@cache
+def recorded() -> dict[str, Recorded]:
+    """The own modules of OWN by their files."""
+    content = json.loads(Path(__file__).with_name("code.json").read_text(encoding="utf-8"))
+    return {file: Recorded(**one) for file, one in content.items()}
+
+
+@cache
+def edited(import_path: str) -> dict[str, str]:
+    """The sources that a path means, without those of this package as they are in this version of it."""
+    known = {file: one.digest for file, one in recorded().items()}
+    return {file: one for file, one in sources(import_path).items() if known.get(file) != one}
+
+
+def forget() -> None:
+    """Read all sources anew, when they are asked for: they may have changed in the life of this process."""
+    for one in (path, sources, edited):
+        one.cache_clear()
 
 
 def _spec(module: str) -> ModuleSpec | None:
@@ -123,8 +195,10 @@ def _spec(module: str) -> ModuleSpec | None:
 
 
 def _is_near(module: str, to: str) -> bool:
-    """Whether a module is of the same package, or beside the study."""
+    """Whether a module is of the same package, or beside the study; of this package, whether it is of OWN."""
     top = module.partition(".")[0]
+    if top == "scoregap":
+        return bool(OWN.match(module))
     if top == to.partition(".")[0]:
         return True
     spec = _spec(top) if _beside else None
@@ -134,9 +208,9 @@ def _is_near(module: str, to: str) -> bool:
     return any(Path(place).parent in _beside for place in places)
 
 
-def _imported(source: bytes, package: str) -> Iterator[str]:
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
     """Names that may be modules, of import statements anywhere in a source. package: that it is in."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom):

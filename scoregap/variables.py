@@ -228,12 +228,25 @@ OPTIONAL: dict[str, Variable] = {
 # Of studies with data from a file, of which nothing is known but what points and scores say; not of families.
 _MODES = "eigenvalues of G = I + t J above 1/2, mean over points"
 OF_FILES: dict[str, Variable] = {
+    "point_trace_error": Variable(
+        ("time", "point"), "float32", "1", "standard error of point_trace, over random vectors (method trace)"
+    ),
     "point_row": Variable(("point",), "float64", "1", "row of the file that the point is, from 0"),
     "training_error": Variable(
         ("time",), "float32", "1", "mean squared_error at as many points of the training set, where others are held out"
     ),
+    "sketch": Variable(
+        ("time", "point", "row", "column"),
+        "float16",
+        "1",
+        "U' G V over its norm, random frames U, V; in files of jobs only",
+    ),
+    "agreement": Variable(
+        ("time", "point", "other"), "float32", "1", "cosine of G and that of another score, <G, H> / (|G| |H|)"
+    ),
     "modes": Variable(("time",), "float64", "1", f"modes that are resolved, n(t): {_MODES}"),
     "trace": Variable(("time",), "float64", "1", "trace of G = I + t J, mean over points"),
+    "trace_error": Variable(("time",), "float64", "1", "standard error of trace, over random vectors (method trace)"),
     "phase": Variable(
         ("time",), "int8", "1", "what n(t) does: " + ", ".join(f"{k} {v}" for k, v in PHASES_OF_PROFILE.items())
     ),
@@ -318,9 +331,24 @@ OF_FAMILIES = frozenset(
     or name in ("excess_loss", "training_excess", "training_excess_by_level", "point_dimension", "gaussian_trace")
 )
 MADE_OF_FILES = {
-    "spectrum": ("point_row", "training_error"),
-    "fit": tuple(name for name in OF_FILES if name not in ("point_row", "training_error")),
+    "spectrum": ("point_trace_error", "point_row", "training_error", "sketch"),
+    "fit": tuple(
+        name
+        for name in OF_FILES
+        if name not in ("point_trace_error", "point_row", "training_error", "sketch", "agreement")
+    ),
 }
+
+# What takes whole spectra: a study of traces does not have it.
+OF_SPECTRA = frozenset(
+    name
+    for name, one in VARIABLES.items()
+    if {"mode", "estimator", "shoulder", "found", "other", "row"} & set(one.dims)
+    or name in ("asymmetry", "phase", "gap_count", "gap_count_overall")
+    or name.startswith(("modes", "t_first"))
+)
+OF_TRACES = frozenset({"point_trace_error", "trace_error"})
+TRACE = "trace"  # the method of such a study
 
 COORDINATES = {
     "family": ("1", "manifold family"),
@@ -349,6 +377,9 @@ COORDINATES = {
     "class": ("1", "class whose points the data are, of data from a file, or all"),
     "shoulder": ("1", "index of the shoulder of n(t), the one at the largest t first"),
     "found": ("1", "index of the gap found blind, the one with the fewest modes above first"),
+    "other": ("1", "score that another is compared with"),
+    "row": ("1", "row of a sketch, in files of jobs"),
+    "column": ("1", "column of a sketch, in files of jobs"),
     "order": ("1", "where in noise samples are made by the network's own score, the exact one making the rest"),
     "switch": (VARIANCE, "noise variance t at which the score of samples changes hands"),
     "sampler": ("1", "who made samples: one score alone, or nobody: clean points"),
@@ -371,21 +402,22 @@ def of_dimension(settings) -> dict[str, np.ndarray]:
     return {name: values for name, values in every.items() if len(values)}
 
 
-def made(stage: str, dimension=None, from_file: bool = False) -> tuple[str, ...]:
-    """The variables that a stage makes for a cell; dimension: the study's section of that name. from_file: whether the
-    data are from a file, not of a family."""
+def made(stage: str, cell=None) -> tuple[str, ...]:
+    """The variables that a stage makes for a cell of a study; without one, for a cell of a family without optional
+    sections."""
     names = MADE[stage]
-    if from_file:
-        names = (*(name for name in names if name not in OF_FAMILIES), *MADE_OF_FILES.get(stage, ()))
-    if stage != "dimension":
+    if cell and cell.data:
+        others = OF_FAMILIES | (OF_SPECTRA if cell.spectrum.method == TRACE else OF_TRACES)
+        names = tuple(name for name in (*names, *MADE_OF_FILES.get(stage, ())) if name not in others)
+    if stage != "dimension" or not cell:
         return names
-    coords = of_dimension(dimension)
+    coords = of_dimension(cell.dimension)
     return tuple(name for name in names if set(VARIABLES[name].dims) <= coords.keys())
 
 
 def of_cube(coords, from_file: bool) -> dict[str, Variable]:
     """The variables of a cube with these coordinates after the axes."""
-    others = OF_FAMILIES if from_file else OF_FILES
+    others = {*(OF_FAMILIES if from_file else OF_FILES), *(OF_TRACES if "mode" in coords else OF_SPECTRA)}
     return {name: one for name, one in VARIABLES.items() if name not in others and set(one.dims) <= set(coords)}
 
 
@@ -455,6 +487,8 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     """What is wrong with a cube, one sentence each; empty if nothing is."""
     wrong = []
     needed = VARIABLES.keys() - OPTIONAL.keys() - (OF_FAMILIES if "point_row" in ds else OF_FILES.keys())
+    needed -= {"sketch"} if ds.sizes.get("network", 1) > 1 else {"sketch", "agreement"}
+    needed -= OF_SPECTRA if "point_trace_error" in ds else OF_TRACES
     for name in needed - ds.data_vars.keys():
         wrong.append(f"variable {name} is missing")
     for name in sorted(map(str, ds.data_vars)):
@@ -476,15 +510,33 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     if "status" in ds and not wrong:
         if not np.isin(ds.status, list(STATUS)).all():
             wrong.append(f"status has values other than {list(STATUS)}")
-        # Where the truth is sampled, whole spectra may be unknown, but neither all of them nor parts of one.
-        missing = ds.eigenvalue.isnull()
-        parts = missing.any("mode") & ~missing.all("mode")
-        broken = (ds.status == 1) & (parts.any(("time", "point")) | missing.all(("time", "point", "mode")))
-        if broken.any():
-            wrong.append(f"{int(broken.sum())} cells have status 1 (ok) and missing eigenvalues")
-        rising = ds.eigenvalue.diff("mode") > 1e-6
-        if rising.any():
-            wrong.append("eigenvalues are not in descending order")
+        wrong += _validate_traces(ds) if "point_trace_error" in ds else _validate_spectra(ds)
+    return wrong
+
+
+def _validate_spectra(ds: xr.Dataset) -> list[str]:
+    """Where the truth is sampled, whole spectra may be unknown, but neither all of them nor parts of one."""
+    wrong = []
+    missing = ds.eigenvalue.isnull()
+    parts = missing.any("mode") & ~missing.all("mode")
+    broken = (ds.status == 1) & (parts.any(("time", "point")) | missing.all(("time", "point", "mode")))
+    if broken.any():
+        wrong.append(f"{int(broken.sum())} cells have status 1 (ok) and missing eigenvalues")
+    rising = ds.eigenvalue.diff("mode") > 1e-6
+    if rising.any():
+        wrong.append("eigenvalues are not in descending order")
+    return wrong
+
+
+def _validate_traces(ds: xr.Dataset) -> list[str]:
+    """A trace is known where its error is, which is not negative."""
+    wrong = []
+    missing, of_error = ds.point_trace.isnull(), ds.point_trace_error.isnull()
+    broken = (ds.status == 1) & ((missing != of_error).any(("time", "point")) | missing.all(("time", "point")))
+    if broken.any():
+        wrong.append(f"{int(broken.sum())} cells have status 1 (ok) and missing traces")
+    if (ds.point_trace_error < 0).any():
+        wrong.append("standard errors are negative")
     return wrong
 
 

@@ -18,6 +18,7 @@ import torch
 from scoregap import data, trained
 from scoregap.data import posteriors
 from scoregap.measure import DIFFERENCES, differences, lanczos, spectra
+from scoregap.networks import analytic
 from scoregap.networks.jacobian import denoiser_jacobian as automatic
 from scoregap.report import figures
 from scoregap.stages import train
@@ -29,7 +30,7 @@ T = 10.0 ** np.arange(-8, 5)
 
 def tests_of(name):
     """A test module, for its oracles."""
-    path = HERE / "truth" / f"{name}.py"
+    path = HERE / "data" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -45,7 +46,7 @@ FIGURE = HERE.parent / "results" / "accuracy.svg"
 
 def linear():
     """Largest relative error of an eigenvalue of G against 40 digits, d = 3072."""
-    family = FAMILIES.truth.manifold("linear", 3072, [(20, 1.0), (20, 1e-3)])
+    family = data.manifold("linear", 3072, [(20, 1.0), (20, 1e-3)])
     worst = 0.0
     for t in T:
         _, _, x = FAMILIES.noisy(family, t, 2)
@@ -259,7 +260,7 @@ def trained_network():
     study = load("workflow/studies/quickstart.yaml")
     (job,) = [
         job for job in study.jobs.values()
-        if (job.first["network"], job.first["manifold_dim"], job.first["curvature"]) == ("gated-64", 8, 0.5)
+        if (job.first["network"], job.first["manifold_dim"], job.first["curvature"]) == ("scaled-96", 8, 0.5)
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.safetensors"
@@ -296,11 +297,11 @@ def jacobians(path):
         "500 data points, float64":
             (lambda x, t: empirical(x, t).jacobian, lambda x, t: empirical(x, t).mean,
              torch_score(torch.tensor(data), 0.0)),
-        "trained gated-64, float32": (by_hand, in_numpy, of_network),
+        "trained scaled-96, float32": (by_hand, in_numpy, of_network),
     }  # fmt: skip
     plt.rcParams |= figures.STYLE
     figure, axes = figures.grid(1, len(scores), height=3.0, sharex=True, sharey=True)
-    for ax, (title, (analytic, mean, in_torch)) in zip(axes[0], scores.items(), strict=True):
+    for ax, (title, (by_analysis, mean, in_torch)) in zip(axes[0], scores.items(), strict=True):
         errors = {"autograd": []} | {f"{name} differences": [] for name in DIFFERENCES}
         for t in levels:
             x = clean + np.sqrt(t) * noise
@@ -308,7 +309,7 @@ def jacobians(path):
             found = {"autograd": automatic(lambda x, t=t, f=in_torch: f(x, t), point)[1]}
             for name, step in DIFFERENCES.items():
                 found[f"{name} differences"] = differences.JACOBIANS[name](lambda x, t=t, f=mean: f(x, t), x, t, step)
-            known = spectra.spectra(analytic(x, t))[0]
+            known = spectra.spectra(by_analysis(x, t))[0]
             for name, matrix in found.items():
                 errors[name].append(np.abs(spectra.spectra(matrix)[0] - known).max())
         print(f"\n{title}: largest error of an eigenvalue, t = {levels[0]:g} ... {levels[-1]:g}")

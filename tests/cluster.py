@@ -60,6 +60,7 @@ SlurmctldLogFile={state}/slurmctld.log
 SlurmdLogFile={state}/%n.log
 {nodes}
 PartitionName=main Nodes=n[1-{count}] Default=YES MaxTime=INFINITE State=UP
+PartitionName=short Nodes=n[1-{count}] MaxTime=5 State=UP
 """
 NODE_CONF = (
     "NodeName=n{i} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={memory} "
@@ -199,7 +200,7 @@ def mend() -> None:
 
 def states() -> list[str]:
     """State of every node."""
-    told = subprocess.run(["sinfo", "-h", "-N", "-o", "%T"], capture_output=True, text=True, check=False)
+    told = subprocess.run(["sinfo", "-h", "-N", "-p", "main", "-o", "%T"], capture_output=True, text=True, check=False)
     return told.stdout.split()
 
 

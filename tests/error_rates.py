@@ -2,9 +2,10 @@
 
     make error-rates        # or: python tests/error_rates.py RUNS
 
-Invented runs with the metrics of the quickstart study: 4 cells x 2 networks x 10 metrics. Their values have a part that
-seeds share over networks and curvatures (of the manifold) and one of their own (of training), which is another one in
-every run, as it is on another machine. In the scenarios cells may have unlike standard deviations, and few heavy tails.
+Invented runs with the metrics of a study like the quickstart, of two networks: 4 cells x 2 networks x 10 metrics. Their
+values have a part that seeds share over networks and curvatures (of the manifold) and one of their own (of training),
+which is another one in every run, as it is on another machine. In the scenarios cells may have unlike standard
+deviations, and few heavy tails.
 """
 
 import itertools
@@ -19,11 +20,11 @@ from scoregap.regression.verdicts import compare_records
 from scoregap.study import digest
 
 CELLS = [(m, c) for m in (4, 8) for c in (0.0, 0.5)]
-NETWORKS = ("gated-64", "gated-128")
+NETWORKS = ("scaled-64", "scaled-96")
 QUANTITIES = ("t_open[0]", "t_max[0]", "t_close[0]", "t_consolidation[1]", "t_resolution[1]", "t_alignment[0]",
               "t_alignment[1]", "dimension[gap]", "spectrum", "excess")  # fmt: skip
 SHIFTS = (0.5, 1.0, 1.5, 2.0, 3.0)  # margins
-SHIFTED = "manifold_dim=4 curvature=0 gated-64: excess"
+SHIFTED = "manifold_dim=4 curvature=0 scaled-64: excess"
 
 
 class Scenario(NamedTuple):

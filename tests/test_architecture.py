@@ -13,12 +13,14 @@ import pytest
 import tiny
 
 import scoregap
+from scoregap import networks, plugins
+from scoregap.data import FAMILIES
 from scoregap.study.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "scoregap"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-REVISIONS = ROOT / "tests" / "stages" / "revisions.json"
+REVISIONS, CODE = ROOT / "tests" / "stages" / "revisions.json", PACKAGE / "code.json"
 
 
 GRAPH = picture.graph(ROOT)
@@ -41,13 +43,14 @@ def test_what_is_estimated_never_sees_what_is_known_nor_that_the_other():
                 assert not [i for i in imported if i.startswith((*other, "scoregap.stages"))], name
 
 
-def test_only_stages_and_the_schema_know_both_sides():
+def test_only_stages_and_what_reads_a_study_know_both_sides():
     both = {
         name
         for name, imported in GRAPH.items()
         if any(i.startswith(KNOWN) for i in imported) and any(i.startswith(ESTIMATED) for i in imported)
     }
-    assert both <= {"scoregap.study.schema", *(f"scoregap.stages.{stage.name}" for stage in STAGES)}
+    of_study = {"scoregap.study.schema", "scoregap.study.code"}
+    assert both <= of_study | {f"scoregap.stages.{stage.name}" for stage in STAGES}
 
 
 def test_no_stage_imports_another():
@@ -317,5 +320,43 @@ def test_whoever_edits_a_stage_is_reminded_of_its_revision(stage):
     )
 
 
+def own_code():
+    """What `scoregap/code.json` says: the modules of which this package's networks and families are made."""
+    found = {}
+    paths = [one.import_path for one in networks.NETWORKS.values()] + [one.where for one in FAMILIES.values()]
+    for path in dict.fromkeys(paths):
+        for file in plugins.sources(path):
+            source = PACKAGE / file
+            imports = [name for name in plugins._imported(ast.parse(source.read_bytes()), NAMES[source])
+                       if plugins.OWN.match(name)]  # fmt: skip
+            found[file] = {
+                "digest": hashlib.sha256(plugins.written(ast.parse(source.read_bytes())).encode()).hexdigest()[:12],
+                "whole": hashlib.sha256(source.read_bytes()).hexdigest()[:12],
+                "imports": sorted({name for name in imports if name in GRAPH}),
+            }
+    return dict(sorted(found.items()))
+
+
+def test_whoever_edits_a_network_or_a_family_records_it():
+    """As with stages: whoever has it recorded says that results of before hold, or has raised a revision."""
+    recorded = json.loads(CODE.read_text())
+    changed = [file for file, one in own_code().items() if recorded.get(file) != one]
+    assert not changed, (
+        f"{', '.join(changed)}: has changed. If results change: raise the revision of train (networks) or of every "
+        f"stage (families) in scoregap/study/stages.py. Then record it: python {Path(__file__).relative_to(ROOT)}"
+    )
+    assert recorded.keys() == own_code().keys()
+
+
+def test_every_module_of_which_networks_are_made_is_seen():
+    """The list leads on where imports do: what it does not reach says nothing in keys."""
+    for file in own_code():
+        name = NAMES[PACKAGE / file]
+        assert {one for one in GRAPH[name] if plugins.OWN.match(one)} <= {NAMES[PACKAGE / one] for one in own_code()}
+
+
 if __name__ == "__main__":
     REVISIONS.write_text(json.dumps(record(), indent=1) + "\n")
+    CODE.write_text(
+        "{\n" + ",\n".join(f" {json.dumps(k)}: {json.dumps(one)}" for k, one in own_code().items()) + "\n}\n"
+    )

@@ -6,8 +6,8 @@ import xarray as xr
 from tiny import BLOCKS, edited
 
 from scoregap import cubes
+from scoregap.analysis import comparison, headline
 from scoregap.regression import baselines, reports, theory
-from scoregap.report import page
 from scoregap.study import load
 
 
@@ -100,7 +100,7 @@ def test_shared_cells_are_compared_once(blocks):
     assert set(of_law.seeds) == {6}
     study, folder = load(blocks[0]), blocks[1]
     assert not [name for name in theory.agreements(study, folder) if " law: " in name]
-    assert set(page.judgements(frame).network) == {"gated-8"}
+    assert set(headline.judged_rows(comparison.read(study, folder / "comparison.csv")).network) == {"gated-8"}
     assert "c 0, law" not in (folder / "comparison.txt").read_text()
 
 

@@ -26,7 +26,7 @@ from scoregap.measure import DATA_ESTIMATORS, SCORE_ESTIMATORS
 from scoregap.networks import NETWORKS
 from scoregap.report import registry
 from scoregap.runtime import finding, templates
-from scoregap.stages import spectrum, train
+from scoregap.stages import dimension, spectrum, train
 from scoregap.store.jobs import read_job
 from scoregap.store.weights import read_weights
 from scoregap.study import load
@@ -218,14 +218,52 @@ def the_family(names, folder):
     del data.FAMILIES["plane_family:PLANE"]
 
 
+def the_estimators(names, folder):
+    """They estimate in the page's study, beside which their file lies, and their evaluations are counted."""
+    (job,) = load(folder / "block.yaml").jobs.values()
+    dimension.run(folder / "block.yaml", job.id, folder / "estimates.zarr.zip")
+    arrays, _ = read_job(folder / "estimates.zarr.zip")
+    estimates = arrays["estimate"][1]  # (seeds, times, points, estimators)
+    assert np.abs(estimates[:, 0] - 3).max(0).max(0)[:2] == pytest.approx([0, 0], abs=0.05)
+    assert abs(estimates[:, 0, :, 2].mean() - 3) < 0.5  # of 64 draws
+    assert arrays["estimate_cost"][1].tolist() == [[8, 9, 64]] * 2
+
+
+def the_first_model(names, folder):
+    """The table and the picture of the page are those of its run: numbers may differ by what is not known of them, as
+    another processor trains another network."""
+    results = folder / "results" / "unseen-unet"
+    page, text = (DOCS / "tutorials" / "your_first_model.md").read_text(), (results / "comparison.txt").read_text()
+    own = dict(re.findall(r"(?m)^ *(\S.*? t = \S+) +(\S.*)$", text)[::-1])  # the first of a label
+    told = re.findall(r"(?m)^ *((?:modes|tr G|first|cosine).*? t = \S+) +(\S.*)$", page)
+    assert len(told) >= 10
+    for label, rest in told:
+        numbers, others = (re.findall(r"-?[\d.]+", one) for one in (rest, own[label]))
+        assert len(numbers) == len(others), label
+        for value, low, high, other in zip(
+            *(map(float, one) for one in (*(numbers[i::3] for i in range(3)), others[::3])), strict=True
+        ):
+            assert abs(value - other) <= max(high - low, 0.1 * value, 0.1), label
+    assert re.search(r"(?m)^calibration .*: 1 of 2 plausible, 0\.\d+ to 1\.\d+$", page)
+    assert "calibration (errors at clean points" in text
+    assert "  unet: " not in text.partition("calibration (")[2]  # it is the plausible one
+    pictures = [
+        path.read_text() for path in (DOCS / "tutorials" / "your_first_model.svg", results / "figures" / "profile.svg")
+    ]
+    one, other = (set(re.findall(r">([^<]*[a-z][^<]*)</text>", picture)) for picture in pictures)
+    assert one == other != set()
+
+
 # What a page's code must have left behind: its names in Python, and files.
 LEFT = {
     "docs/how_to/by_hand.md": by_hand,
     "docs/how_to/add_a_figure.md": the_figure,
     "docs/how_to/add_a_network.md": the_network,
     "docs/how_to/add_a_family.md": the_family,
+    "docs/how_to/add_an_estimator.md": the_estimators,
     "docs/how_to/measure_your_model.md": the_models,
     "docs/tutorials/read_the_cube.md": the_cube,
+    "docs/tutorials/your_first_model.md": the_first_model,
 }
 
 

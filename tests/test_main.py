@@ -15,7 +15,7 @@ from tiny import TINY, read_job
 
 from scoregap import brief
 from scoregap.__main__ import app
-from scoregap.study import load
+from scoregap.study import digest, load
 from scoregap.study.stages import STAGES
 
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("COLUMNS", "FORCE_COLOR"))}
@@ -393,14 +393,46 @@ def test_what_is_inconclusive_fails_if_strict(checked, tmp_path):
     assert scoregap(*arguments, "--strict").returncode == 3
 
 
-@pytest.mark.slow
-def test_what_is_not_comparable_is_exit_status_4(checked, tmp_path):
+def with_training(baseline, path, **changes):
+    """The baseline with other settings of training, in a file."""
+    from scoregap.regression import baselines
+
+    old = baselines.read(baseline)
+    config = old.config | {"train": old.config["train"] | changes}
+    baselines.write(path, old.model_copy(update={"config": config, "config_hash": digest(config)}))
+    return path
+
+
+def test_what_is_not_comparable_is_exit_status_4(checked, tmp_path, called):
     study, results, baseline = checked
-    (tmp_path / "b.json").write_text(baseline.read_text().replace('"device": "Linux', '"device": "Plan 9'))
-    result = scoregap("check", study, "--baseline", tmp_path / "b.json", "--results", results)
-    assert result.returncode == 4
-    assert result.stderr.startswith("scoregap: tiny: cannot be compared with its baseline: device class: Plan 9")
-    assert len(result.stderr.splitlines()) == 1
+    path = with_training(baseline, tmp_path / "b.json", steps=80)
+    status, said, told = called("check", study, "--against", path, "--results", results)
+    assert (status, said, told.count("\n")) == (4, "", 1)
+    assert told.startswith("scoregap: tiny: cannot be compared with its baseline: train: steps 80 in the baseline, 40")
+
+
+def test_what_is_allowed_to_differ_is_compared_and_said(checked, tmp_path, called):
+    study, results, baseline = checked
+    path = with_training(baseline, tmp_path / "b.json", steps=80, decay="none")
+    status, said, told = called("check", study, "--against", path, "--allow", "train", "--results", results)
+    assert (status, told) == (0, "")
+    assert "\ndiffers: train: decay none in the baseline, cosine here, steps 80 in the baseline, 40 here\n" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--allow", "spectrum"), "--allow: 'spectrum' is not allowed: should be one of train, network"),
+        (("--pair", "gated-8"), "--pair: 'gated-8' is not allowed: should be OLD=NEW"),
+        (("--pair", "gated-9=gated-8"), "--pair: 'gated-9=gated-8' is not allowed: the baseline has no such trained"),
+        (("--pair", "gated-8=exact"), "--pair: 'gated-8=exact' is not allowed: this run has no such trained network"),
+    ],
+)
+def test_what_cannot_be_allowed_is_refused_in_one_line(checked, called, words, says):
+    study, results, baseline = checked
+    status, said, told = called("check", study, "--against", baseline, "--results", results, *words)
+    assert (status, said, told.count("\n")) == (2, "", 1)
+    assert told.startswith(f"scoregap: {says}")
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ def test_a_file_without_a_variable_of_its_stage_is_damaged_and_made_again(small,
     folder = shutil.copytree(small[2], tmp_path / "results")
     file = job_path(folder, job.id, stage)
     whole, (arrays, keys) = file.read_bytes(), jobs.read_job(file)
-    assert set(arrays) == set(variables.made(stage, job.first.dimension))
+    assert set(arrays) == set(variables.made(stage, job.first))
     lost = sorted(arrays)[:: max(1, len(arrays) // 2)]
     for name in lost:
         jobs.write_job(file, {other: one for other, one in arrays.items() if other != name}, keys, stage)
@@ -166,7 +166,7 @@ def test_a_file_of_another_study_lacks_nothing_that_it_should_have(small, tmp_pa
     _, job, folder = small
     other = edited(tmp_path, *SMALL, ("flipd_hutchinson, local_pca]", "flipd_hutchinson]"))
     (theirs,) = load(other).jobs.values()
-    assert len(variables.made("dimension", theirs.first.dimension)) == 3
+    assert len(variables.made("dimension", theirs.first)) == 3
     fewer = tmp_path / "dimension" / f"{job.id}.zarr.zip"
     dimension.run(other, theirs.id, fewer)
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True, ignore=lambda *_: ["dimension", "edited.yaml"])

@@ -3,10 +3,9 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from own_data import UNTRAINED, VARIANCES, points, written
-from test_main import refused
-from test_main import scoregap as command
 from tiny import run_stages
 
 import scoregap
@@ -14,7 +13,9 @@ from scoregap import InputError, variables
 from scoregap.analysis import calibration
 from scoregap.data.points import Points
 from scoregap.measure.profile import Phase
+from scoregap.regression import baselines
 from scoregap.report import registry
+from scoregap.scores.closed import Empirical, Gaussian
 from scoregap.store.tables import read_tables
 from scoregap.study import load
 
@@ -162,9 +163,56 @@ def test_a_model_is_measured_on_data_from_a_file_in_their_own_coordinates(tmp_pa
     assert re.search(r"wrong: (\d) of \1 not plausible; ", (tmp_path / "results" / "report.html").read_text())
 
 
-def test_what_is_of_theory_only_says_so(own, tmp_path):
-    for words in (["check", own[0]], ["baseline", "accept", own[0], "--reason", "why"]):
-        refused(command(*words, "--results", own[1].parent, cwd=tmp_path), "data: is not allowed: ")
+def test_scores_are_put_beside_each_other(own):
+    """The cosine of their Jacobians at the points that are measured, and how much of what the others see they see."""
+    study, folder = own
+    ds, cell = scoregap.open(folder).sel(seed=1), next(one for one in load(study).cells if one["seed"] == 1)
+    data, rng = cell.truth(), np.random.default_rng(cell.seed("points"))
+    clean, _ = data.sample(rng, 6)
+    noise = rng.standard_normal(clean.shape)
+    t = float(ds.time[16])
+    both = [one.jacobian(clean + np.sqrt(t) * noise, t)[1] for one in (Gaussian(data), Empirical(cell.dataset()))]
+    expected = (
+        (both[0] * both[1]).sum((1, 2)) / np.linalg.norm(both[0], axis=(1, 2)) / np.linalg.norm(both[1], axis=(1, 2))
+    )
+    found = ds.agreement.isel(time=16)
+    np.testing.assert_allclose(found.sel(network="gaussian", other="empirical"), expected, atol=1e-3)  # of float16
+    np.testing.assert_array_equal(
+        found.transpose("network", "other", "point"), found.transpose("other", "network", "point")
+    )
+    np.testing.assert_allclose(found.sel(network="gated-8", other="gated-8"), 1, atol=1e-6)
+
+    frame = read_tables(folder / "findings.jsonl")[0]["agreement"]
+    assert len(frame) == 6 * 3 * 5  # pairs, quantities, times
+    one = frame[(frame["network"] == "empirical") & (frame["other"] == "gaussian")].set_index(["quantity", "t"])
+    last = float(ds.time[-1])
+    assert one.loc[("cosine", last), "value"] == pytest.approx(1, abs=0.02)  # at much noise all see the covariance
+    whole = scoregap.open(folder).isel(time=-1).point_trace.mean("point")
+    ratio = (whole.sel(network="empirical") / whole.sel(network="gaussian")).mean("seed")
+    trace = one.loc[("trace ratio", last)]
+    assert trace["value"] == pytest.approx(float(ratio), rel=1e-6)
+    assert trace["low"] < trace["value"] < trace["high"]
+    assert (one["over"] != "seeds").all()  # two are too few
+    gaussian = frame[
+        (frame["network"] == "gated-8") & (frame["quantity"] == "n ratio") & (frame["t"] == ds.time[0].item())
+    ]
+    modes = scoregap.open(folder).modes.isel(time=0).mean("seed")
+    assert gaussian.set_index("other")["value"]["gaussian"] == pytest.approx(float(modes.sel(network="gated-8")) / 3)
+    csv = pd.read_csv(folder / "comparison.csv")
+    assert set(csv[csv["other"].notna()]["quantity"]) == {"cosine", "n ratio", "trace ratio"}
+    text = (folder / "comparison.txt").read_text()
+    assert re.search(r"beside gaussian +empirical +gated-8\n", text)
+    assert re.search(r"beside empirical +gated-8\n", text)
+    assert "cosine of G" in (folder / "report.html").read_text()
+
+
+def test_a_score_alone_is_beside_none(tmp_path):
+    path = written(tmp_path, ("gaussian, empirical, gated-8]", "gaussian]"), ("seed: 2", "seed: 1"))
+    run_stages(path, tmp_path / "results", drawn=False)
+    ds = scoregap.open(tmp_path / "results")
+    assert variables.validate(ds, ("network", "seed")) == []
+    assert "agreement" not in ds
+    assert "cosine" not in (tmp_path / "results" / "comparison.txt").read_text()
 
 
 def test_families_have_no_such_variables(results):
@@ -181,3 +229,48 @@ def test_data_in_the_users_coordinates_are_the_points_and_their_mean(own):
     np.testing.assert_allclose(clean + data.mean, points()[0][rows[:, 0]])
     with pytest.raises(InputError, match="the held-out part has 24 points"):
         data.sample(np.random.default_rng(0), 25)
+
+
+BLOCKS = (
+    (", gated-8]", "]"), ("labels.npy", "names.npy"), ("count: 24", "count: 12"),
+    ("  seed: 2", "  class: [all]\n  dataset_size: [fresh]\n  seed: 1"),
+    ("train:\n", "blocks:\n  pets: {class: [cat, dog]}\n  few: {dataset_size: [20], seed: 2}\ntrain:\n"),
+)  # fmt: skip
+
+
+def test_data_may_have_blocks_and_classes_of_any_name(tmp_path):
+    """Every block has its own table, and what it says is of its cells."""
+    path = written(tmp_path, *BLOCKS)
+    names = np.array(["cat", "dog", "bird"])[points()[1]]
+    np.save(tmp_path / "names.npy", names)
+    run_stages(path, tmp_path / "results")
+    tree = scoregap.open(tmp_path / "results")
+    assert set(tree.children) == {"pets", "few"}
+    assert tree["pets"]["class"].values.tolist() == ["cat", "dog"]
+    for name in ("cat", "dog"):
+        assert (names[tree["pets"].to_dataset().point_row.sel({"class": name}).values.astype(int)] == name).all()
+    text = (tmp_path / "results" / "comparison.txt").read_text()
+    table = text.partition("\nblock pets\n")[0]  # the findings come after it
+    heads = [line for line in table.splitlines() if line.startswith("block ")]
+    assert heads == ["block pets, class cat", "block pets, class dog", "block few"]
+    for head, own in zip(heads, re.split("(?m)^block .*$", table)[1:], strict=True):
+        ds = tree[head.split()[1].rstrip(",")].to_dataset().sel(network="empirical")
+        ds = ds.sel({"class": head.split()[-1] if "class" in head else "all"})
+        assert f"{float(ds.trace.isel(time=6).mean()):.1f} [" in own
+    page = (tmp_path / "results" / "report.html").read_text()
+    assert "otherwise in the blocks pets, few" in page
+    record = baselines.take(load(path), tmp_path / "results")
+    cells = {name.rpartition(" gaussian: ")[0] for name, one in record.metrics.items() if one.network == "gaussian"}
+    assert cells == {"class=cat dataset_size=fresh", "class=dog dataset_size=fresh", "class=all dataset_size=20"}
+    assert record.not_ok == []
+    assert re.search(r"· 1 seed ·", page)
+    assert "1 seeds" not in page
+
+
+def test_a_class_is_one_value_however_it_is_written(tmp_path):
+    path = written(tmp_path, UNTRAINED, ("  seed: 2", '  class: [1, "1"]\n  seed: 1'))
+    with pytest.raises(InputError, match=r"axes\.class: .* is not allowed twice"):
+        load(path)
+    path = written(tmp_path, UNTRAINED, ("  seed: 2", "  class: [all, cow]\n  seed: 1"))
+    with pytest.raises(InputError, match=r"axes\.class: 'cow' is not allowed: classes are 0, 1, 2"):
+        load(path)

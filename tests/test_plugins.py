@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tiny import FLAT, edited, run_stages
+from tiny import EXACT as TINY_EXACT
+from tiny import FLAT, WITH_DIMENSION, edited, read_job, run_stages
 
 from scoregap import InputError, analysis, cubes, data, plugins
 from scoregap.analysis import comparison
 from scoregap.regression import accepting, reports
+from scoregap.stages import dimension
 from scoregap.study import load
 
 NETWORKS = '''\
@@ -71,7 +74,48 @@ class Plane(Manifold):
     def exact(self, x, t):
         return self.gaussian(x, t)
 '''
+ESTIMATORS = '''\
+"""Estimators of another package."""
+
+import numpy as np
+
+
+def ambient(score, x, t, rng):
+    return np.full(len(x), x.shape[1])
+
+
+class Trace:
+    def __call__(self, score, x, t, rng):
+        return np.trace(score.jacobian(x, t)[1], axis1=1, axis2=2)
+
+
+class Needs:
+    def __init__(self, more):
+        pass
+
+
+def fails(score, x, t, rng):
+    return 1 / 0
+
+
+def one(score, x, t, rng):
+    return 3.0
+
+
+def text(score, x, t, rng):
+    return ["three"] * len(x)
+
+
+def spoils(score, x, t, rng):
+    x[:] = np.nan
+    return np.zeros(len(x))
+
+
+NOTHING = 3
+'''
 ENTRY_POINTS = """\
+[scoregap.estimators]
+acme.trace = acme_estimators:Trace
 [scoregap.networks]
 acme.mlp = acme_nets:MLP
 acme.lost = acme_lost:MLP
@@ -86,7 +130,9 @@ def beside(tmp_path, monkeypatch):
     """A folder with the modules of another package, which is on no path; what is imported is forgotten afterwards."""
     folder = tmp_path / "acme"
     folder.mkdir()
-    for name, text in (("acme_nets", NETWORKS), ("acme_family", FAMILY), ("acme_data", DATA)):
+    for name, text in (
+        ("acme_nets", NETWORKS), ("acme_family", FAMILY), ("acme_data", DATA), ("acme_estimators", ESTIMATORS),
+    ):  # fmt: skip
         (folder / f"{name}.py").write_text(text)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
@@ -95,14 +141,13 @@ def beside(tmp_path, monkeypatch):
     yield folder
     for name in set(data.FAMILIES) - own:
         del data.FAMILIES[name]
-    for name in ("acme_nets", "acme_family", "acme_data"):
+    for name in ("acme_nets", "acme_family", "acme_data", "acme_estimators"):
         sys.modules.pop(name, None)
     forget()
 
 
 def forget():
-    plugins.path.cache_clear()
-    plugins.digest.cache_clear()
+    plugins.forget()
     plugins._beside.clear()
     importlib.invalidate_caches()
 
@@ -186,6 +231,72 @@ def test_nothing_of_a_study_that_is_not_trusted_is_run(beside, tmp_path):
     with pytest.raises(InputError, match=r"family: 'acme_family:PLANE' is not allowed"):
         data.manifold("acme_family:PLANE", 8, [(2, 1.0)])
     assert str(beside) not in sys.path
+
+
+def with_estimators(folder, *names, trusted=True):
+    """The tiny study with these estimators, of exact scores."""
+    listed = ", ".join(f"'{name}'" for name in names)
+    text = re.sub(r"estimators: \[.*\]", f"estimators: [{listed}]", WITH_DIMENSION[1])
+    changes = (*TINY_EXACT, FLAT, ("fit:\n", text), *((TRUSTED,) if trusted else ()))
+    return edited(folder, *changes)
+
+
+def estimates(path, folder):
+    (job,) = load(path).jobs.values()
+    dimension.run(path, job.id, folder / "estimates.zarr.zip")
+    ds, _ = read_job(folder / "estimates.zarr.zip")
+    return ds.estimate.values, ds.estimate_cost.values, job.keys("dimension"), job.keys("fit")
+
+
+def test_estimators_of_another_package_estimate_beside_the_others(installed, tmp_path):
+    """By an entry point and by a path; what they do to the points is theirs; edited, all is estimated again."""
+    path = with_estimators(tmp_path, "acme_estimators:spoils", "acme.trace", "acme_estimators:ambient", "flipd")
+    (found, cost, keys, fits), whole = estimates(path, tmp_path), load(path).fingerprint("cube")
+    (cell, *_) = load(path).cells
+    clean, _ = cell.truth().sample(np.random.default_rng(cell.seed("points")), 3)
+    for k, t in enumerate(cell.dimension.times.values):
+        expected = np.trace(cell.truth().exact(clean, t).jacobian, axis1=1, axis2=2)
+        np.testing.assert_allclose(found[0, k, :, 1], expected, rtol=1e-5)
+    assert (found[..., 2] == 8).all()
+    assert cost[0].tolist() == [0, 9, 0, 9]
+    (installed / "acme_estimators.py").write_text(ESTIMATORS + "\nNEW = 1\n")
+    plugins.digest.cache_clear()
+    (job,) = load(path).jobs.values()
+    assert job.keys("dimension") != keys
+    assert job.keys("fit") == fits
+    assert load(path).fingerprint("cube") != whole
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("fails", r"fails: acme_estimators\.py:\d+: ZeroDivisionError: division by zero"),
+        ("Needs", r"fails: TypeError: .*missing 1 required positional argument"),
+        ("one", r"should give \(3,\), one a point, and gives \(\)"),
+        ("text", r"should give 3 numbers, one a point, and gives"),
+        ("NOTHING", r"fails: TypeError: 'int' object is not callable"),
+        ("no", r"fails: AttributeError: module 'acme_estimators' has no attribute 'no'"),
+    ],
+)
+def test_estimators_that_are_none_are_refused_in_a_line(beside, name, says):
+    with pytest.raises(InputError, match=rf"^dimension\.estimators: 'acme_estimators:{name}' is not allowed: {says}"):
+        estimates(with_estimators(beside, f"acme_estimators:{name}"), beside)
+
+
+def test_estimators_have_to_be_trusted_and_there(beside):
+    (beside / "acme_estimators.py").write_text("raise SystemExit('was run')")
+    for name, trusted, says in (
+        ("acme_estimators:ambient", False, "is code that would be run: allowed in a study that says trusted: true"),
+        ("acme_nothing:ambient", True, "is not allowed: there is no module acme_nothing"),
+        (
+            "acme.trace",
+            True,
+            r"is not allowed: no installed package offers it: offered in the group scoregap\.estimators",
+        ),
+    ):
+        with pytest.raises(InputError, match=rf"dimension\.estimators: '{name}' {says}"):
+            load(with_estimators(beside, name, trusted=trusted))
+    load(with_estimators(beside, "acme_estimators:ambient"))  # which imports nothing
 
 
 def test_a_trusted_network_is_not_imported_by_reading_the_study(beside):
@@ -336,7 +447,7 @@ def test_digests_are_of_what_a_module_imports_too(beside, name):
         (beside / f"{one}.py").write_text(text)
 
     def digest():
-        plugins.digest.cache_clear()
+        plugins.forget()
         importlib.invalidate_caches()
         return plugins.digest(name)
 
@@ -344,6 +455,8 @@ def test_digests_are_of_what_a_module_imports_too(beside, name):
     first = digest()
     for one in sources:
         (beside / f"{one}.py").write_text(sources[one] + "# edited\n")
+        assert digest() == first, one
+        (beside / f"{one}.py").write_text(sources[one] + "edited = True\n")
         assert (digest() != first) == (one in reached), one
         (beside / f"{one}.py").write_text(sources[one])
     assert digest() == first
@@ -437,7 +550,7 @@ def test_a_class_of_a_family_that_is_not_there_is_said(beside):
 def test_results_depend_on_what_is_said_of_a_family(beside):
     path = study_with(beside, "gated-8", "acme_family:PLANE", TRUSTED)
     before = load(path).cells[0].key("spectrum")
-    (beside / "acme_family.py").write_text(FAMILY + "# edited\n")
+    (beside / "acme_family.py").write_text(FAMILY + "EDITED = True\n")
     forget()
     assert load(path).cells[0].key("spectrum") != before
 

@@ -23,6 +23,7 @@ from scoregap.data.manifolds import haar, tanh
 from scoregap.laws import draws, expansions, extremes, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
 from scoregap.measure import (
+    agreement,
     calibration,
     differences,
     dimension,
@@ -64,6 +65,10 @@ UNDONE = {"error": ERRORS, "repaired": np.stack([ERRORS] * len(calibration.REPAI
 
 # What each takes: all of its arguments.
 GOOD = {
+    agreement.side: {"dim": 9},
+    agreement.frames: {"rng": RNG(0), "dim": 9},
+    agreement.sketch: {"jacobians": np.ones((2, 6, 6)), "of": agreement.frames(RNG(0), 6)},
+    agreement.cosine: {"one": np.ones((2, 6, 6)), "other": np.ones((2, 6, 6))},
     calibration.errors: {"denoised": POINTS[None], "clean": POINTS, "t": [0.1]},
     calibration.undone: {
         "denoise": shrink, "clean": POINTS, "noise": POINTS, "t": [0.1], "mean": np.zeros(6), "reach": (0.01, 1.0)
@@ -123,6 +128,9 @@ GOOD = {
     profile.traces: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1))},
     profile.rates: {"t": GRID, "n": MODES},
     profile.profile: {"t": GRID, "n": MODES, "modes": 9},
+    profile.intervals_of_means: {
+        "values": np.tile(MODES[:, None], 4), "resamples": 5, "confidence": 0.9, "rng": RNG(0),
+    },
     profile.intervals: {
         "t": GRID, "n_of_points": np.stack([MODES, MODES], -1), "trace_of_points": np.stack([MODES, MODES], -1),
         "modes": 9, "found": profile.profile(GRID, MODES, 9), "resamples": 5, "confidence": 0.9, "rng": RNG(0),

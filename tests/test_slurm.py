@@ -1,12 +1,16 @@
 """Studies on a real Slurm of several nodes, on this machine alone (cluster.py); skipped where there can be none."""
 
+import re
 import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import cluster
 import pytest
-from faults_slurm import SMALL, failing, finished, grow, hashes, members, run
+import yaml
+from faults_slurm import PROFILE, SMALL, SOONER, failing, finished, grow, hashes, members, run
 from tiny import edited
 
 from scoregap.runtime import receipts
@@ -95,6 +99,42 @@ def test_growth_that_fails_loses_nothing_and_goes_on(tmp_path):
     assert status == 0, text
     assert all(state.holds for state in receipts.look(load(study), results).values())
     assert len(members(load(study), results)) == 5 * 2  # of train, and spectrum and fit of two jobs, by seeds
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"default-resources": ["slurm_partition=lost"]}, "train .*: Invalid partition name specified"),
+        ({"set-resources": ["fit:slurm_partition=short"]}, r"fit ask for \d+ min, the partition short gives 5, so"),
+        ({"set-resources": ["train:gpu=1", "train:gpu_model=a100"]}, "train .*: Requested node configuration is not"),
+        ({"set-resources": ["cube:mem_mb=900000"]}, "cube .*: Requested node configuration is not available"),
+        ({"set-resources": ["train:constraint=haswell"]}, "train .*: Invalid feature specification"),
+    ],
+)
+def test_what_slurm_would_never_take_is_told_at_once_and_nothing_is_written(tmp_path, changes, says):
+    study, begun = edited(tmp_path), time.monotonic()
+    status, text = run(study, **changes)
+    assert status == 2
+    assert re.fullmatch(rf"scoregap: --profile: 'profile' is not allowed here: [^\n]*{says}[^\n]*\n", text), text
+    assert time.monotonic() - begun < 10
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_controller_may_be_a_job_and_nodes_get_their_environment(tmp_path):
+    """A job of Slurm's submits the others, in each of which a line of shell runs first."""
+    study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"))
+    (tmp_path / "profile").mkdir()
+    settings = yaml.safe_load(PROFILE.read_text()) | SOONER
+    settings["precommand"] = f"mktemp {tmp_path}/loaded-XXXXXX"
+    (tmp_path / "profile" / "config.yaml").write_text(yaml.safe_dump(settings))
+    line = f"{sys.executable} -m scoregap run {study.name} --profile profile"
+    command = ["sbatch", "--parsable", "--wait", "--mem=1G", "--output=said.txt", "--wrap", line]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+    said = (tmp_path / "said.txt").read_text()
+    assert done.returncode == 0, said
+    assert "cube          results/tiny/cube.zarr" in said
+    assert all(state.holds for state in receipts.look(load(study), tmp_path / "results" / "tiny").values())
+    assert len(list(tmp_path.glob("loaded-*"))) >= 3  # spectrum with fit, cube, comparison with report
 
 
 def test_networks_on_a_gpu_ask_for_one(tmp_path):

@@ -96,7 +96,7 @@ def test_the_run_prints_progress_the_table_and_where_things_lie(finished):
     text = (finished / "output.txt").read_text()
     assert "tiny: 12 cells in 6 jobs" in text
     assert "  100%  18 of 18" in text
-    assert "trained/exact" in text
+    assert "trained / exact" in text
     for line in ("report        results/tiny/report.html", "cube          results/tiny/cube.zarr"):
         assert line in text
     assert len(text.splitlines()) < 80
@@ -120,7 +120,7 @@ def test_a_second_run_does_nothing(folder):
     before = (folder / "results" / "tiny" / "report.html").stat().st_mtime
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
     assert "Nothing to be done" in result.stdout
-    assert "trained/exact" in result.stdout
+    assert "trained / exact" in result.stdout
     assert (folder / "results" / "tiny" / "report.html").stat().st_mtime == before
 
 
@@ -382,7 +382,7 @@ def test_a_study_runs_through_every_stage(small):
     assert next_run(small) == {}
     (cube,) = read_cube(results / "cube.zarr").values()
     assert (cube.status == 1).all()
-    assert "trained/exact" in (results / "comparison.txt").read_text()
+    assert "trained / exact" in (results / "comparison.txt").read_text()
     assert "data:image/svg+xml" in (results / "report.html").read_text()
     assert {path.name for path in (results / "done").iterdir()} == {
         *(stage.name for stage in stages.STAGES if not stage.gathers),

@@ -120,6 +120,16 @@ def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
         draw_report(study, results, results)
 
 
+def overview_of(study, frame, width: int = 120) -> str:
+    """What a comparison says to a terminal, without claims."""
+    import pandas as pd
+
+    from scoregap.analysis import headline, overview
+
+    tables = headline.tables(study, frame, pd.DataFrame(columns=["claim", "verdict"]))
+    return "\n".join(overview.lines(study, frame, tables, width)) + "\n"
+
+
 def draw_report(study: Path, results: Path, folder: Path) -> None:
     """The report of these results and its figures, in a folder."""
     from scoregap.stages import report

@@ -15,12 +15,22 @@ import pandas as pd
 import xarray as xr
 
 from scoregap import InputError
-from scoregap.analysis import calibration, claims, dimensions, error_budget, laws, learning, profiles, sampling
+from scoregap.analysis import (
+    agreement,
+    calibration,
+    claims,
+    dimensions,
+    error_budget,
+    laws,
+    learning,
+    profiles,
+    sampling,
+)
 from scoregap.scores import EXACT
 from scoregap.store.tables import read_tables
 from scoregap.study import Study
 
-__all__ = ["TABLES", "Tables", "claims", "every_table", "profile_of", "profiles", "read"]
+__all__ = ["TABLES", "Tables", "claims", "every_table", "of_all_parts", "profiles", "read"]
 
 CLAIMS = "claims"  # the name of their table
 
@@ -38,6 +48,7 @@ TABLES: dict[str, Callable[[Study, list[xr.Dataset]], pd.DataFrame]] = {
     "error_budget": error_budget.error_budget,
     "cost": learning.costs,
     "profile": profiles.profile,
+    "agreement": agreement.agreement,
     "data_dimensions": profiles.data_dimensions,
 }
 # Made of another table: its name, and how.
@@ -58,6 +69,7 @@ LINES: dict[str, Callable[[Study, pd.DataFrame], list[str]]] = {
     "plateau": learning.plateau_lines,
     "calibration": calibration.calibration_lines,
     "error_budget": error_budget.error_budget_lines,
+    "agreement": agreement.agreement_lines,
     "data_dimensions": profiles.data_dimension_lines,
 }
 
@@ -111,10 +123,16 @@ def every_table(parts: list[tuple[Study, list[xr.Dataset]]]) -> dict[str, pd.Dat
     return found
 
 
-def profile_of(parts: list[tuple[Study, list[xr.Dataset]]], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The table `profile` of all parts of a study of data from a file; block: of each."""
-    found = [tables[_key(part, "profile")].assign(**({"block": part.block} if part.block else {})) for part, _ in parts]
-    return pd.concat(found, ignore_index=True)
+def of_all_parts(
+    name: str, parts: list[tuple[Study, list[xr.Dataset]]], tables: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """A table of all parts of a study that have it; block: of each."""
+    found = [
+        tables[_key(part, name)].assign(**({"block": part.block} if part.block else {}))
+        for part, _ in parts
+        if _key(part, name) in tables
+    ]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def read(study: Study, path: Path) -> dict[str, pd.DataFrame]:

@@ -129,10 +129,9 @@ def curves(study: Study, panels: list[Panel]) -> list[Curves]:
     found = []
     for values, ds in panels[:PANELS]:
         known = np.isfinite(ds.time.values)
+        read = ds[[name for name in (*NAMES, "gaussian_trace") if name in ds]].load().isel(time=known)  # at once
         of = {
-            network: [
-                of_score(ds.sel(network=network).isel(seed=seed, time=known)) for seed in range(ds.sizes["seed"])
-            ]
+            network: [of_score(read.sel(network=network).isel(seed=seed)) for seed in range(ds.sizes["seed"])]
             for network in study.evaluated_scores
         }  # fmt: skip
         ratios, skills = (

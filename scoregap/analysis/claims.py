@@ -23,10 +23,10 @@ from scoregap.analysis import controls, hypotheses, quantities
 from scoregap.analysis.comparison import seeds_of
 from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attributed
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
-from scoregap.analysis.intervals import interval, interval_with_draws, median
+from scoregap.analysis.intervals import geometric_mean, interval, interval_with_draws, mean, median
 from scoregap.analysis.quantities import CLAIMS, Claim, Kind
 from scoregap.analysis.tables import DRAWN, PHASES, plain, text
-from scoregap.analysis.verdicts import JUDGED, Decision, Detail, Seeds, Verdict, cause, decide
+from scoregap.analysis.verdicts import JUDGED, Decision, Detail, Seeds, Verdict, cause, caused, decide
 from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.study.measurement import Margins
@@ -78,8 +78,8 @@ class Cell(NamedTuple):
 def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     """A row per claim, cell (seeds together) and network, in the order of CLAIMS; empty where nothing can be tested.
 
-    claim, says, source; the axes; network; law, gaussian, exact, trained: medians over seeds; low, high: Student's
-    interval of trained's mean, of its logarithm for ratios; law_low, law_high, exact_low, exact_high: intervals of
+    claim, says, source; the axes; network; law, gaussian, exact, trained: means over seeds, geometric ones of
+    times and ratios; low, high: Student's interval of trained's; law_low, law_high, exact_low, exact_high: intervals of
     trained over law and over exact, or, of what is no ratio, less them; margin; draws: of the exact score; learning:
     trained against exact, finite: exact against law, as relative differences for ratios; of_exact, verdict: against
     exact and against law; of, seen: seeds that are compared with the law, and in how many the network has it; why: a
@@ -155,7 +155,7 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
                 label = {"claim": name, "says": claim.says, "source": claim.source}
                 more = _further(cell, name, drawn[name, *cell.untrained])
                 found = against_law_and_exact(name, arms, margins, settings.confidence, more)
-                found |= {"manifold_seeds": " ".join(str(seed) for seed in cell.seeds)}
+                found |= {"manifold_seeds": " ".join(map(str, cell.seeds)), "why": caused(found["why"], network)}
                 yield cell, label | cell.values | {"network": network} | found
 
 
@@ -238,14 +238,15 @@ def states(cell: xr.Dataset, network: str) -> dict[str, np.ndarray]:
 def against_law_and_exact(
     name: str, arms: dict[str, Seeds], margins: Margins, confidence: float, more: np.ndarray = np.empty((2, 0))
 ) -> dict[str, Any]:
-    """Medians, intervals, verdicts and why. arms: of ARMS; without gaussian where the study does not have it.
+    """Means, intervals, verdicts and why. arms: of ARMS; without gaussian where the study does not have it.
     more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
-    score's is not known are left out; of medians, unless it is known in none. What is not about a mean: `by_kind`.
+    score's is not known are left out; of means, unless it is known in none. What is not about a mean: `by_kind`.
     """
     claim, margin = CLAIMS[name], margin_of(name, margins)
     if claim.kind not in MEANS:
         return by_kind(claim, {arm: one.values for arm, one in arms.items()}, confidence, np.subtract(*more))
-    scale, back, less = (_log, np.exp, np.expm1) if claim.log else (np.asarray, float, float)
+    of_ratios, others = (_log, np.exp, np.expm1, geometric_mean), (np.asarray, float, float, mean)
+    scale, back, less, centre = of_ratios if claim.log else others
     known = arms["exact"].states != NOT_APPLICABLE
     law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
     shown = {arm: one.scaled(False)[known | (not known.any())] for arm, one in arms.items()}
@@ -264,8 +265,8 @@ def against_law_and_exact(
         float(less(median(np.concatenate([finite, further])))),
         int(np.isfinite(finite).sum() + len(further)),
     )
-    medians = {arm: median(shown[arm]) if arm in arms else math.nan for arm in ARMS}
-    return found.row(medians, interval(_finite(scale(shown["trained"])), confidence), margin, back)
+    means = {arm: centre(shown[arm]) if arm in arms else math.nan for arm in ARMS}
+    return found.row(means, interval(_finite(scale(shown["trained"])), confidence), margin, back)
 
 
 class Decided(NamedTuple):
@@ -299,7 +300,7 @@ def by_kind(
     """The same of claims that are not about a mean. arms: of ARMS, (seeds,), (seeds, n) of curves, (draws,) of chance.
     more: (draws,) distances of exact curves from the law, in draws of the manifold on which nothing was trained.
 
-    law, gaussian, exact, trained are: of distances their medians from the law; proportions right; median widths.
+    law, gaussian, exact, trained are: of distances their means from the law; proportions right; mean widths.
     """
     law, exact, trained, margin = arms["law"], arms["exact"], arms["trained"], claim.margin
     assert margin is not None  # the study has margins of phase times alone
@@ -313,7 +314,7 @@ def by_kind(
             median(exact) - median(law),
             int(np.isfinite(exact).sum()),
         )
-        shown = {arm: median(arms[arm]) if arm in arms else math.nan for arm in ARMS}
+        shown = {arm: mean(arms[arm]) if arm in arms else math.nan for arm in ARMS}
         row = found.row(shown, interval(_finite(trained), confidence), margin)
         # No wider than chance, wherever the exact score is widest: that is no agreement by two errors.
         return row if found.of_law.verdict == Verdict.DISAGREES else row | {"why": ""}
@@ -369,9 +370,8 @@ def lines(frame: pd.DataFrame) -> list[str]:
     """The table in words: a line per claim, with the counts of verdicts and what lies behind them."""
     table = plain()
     table.add_column("the paper's claims", max_width=94)
-    for column in ("law", "exact"):
+    for column in ("law", "exact", "draws"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("draws", justify="right")
     table.add_column("why")
     for name, rows in frame.groupby("claim", sort=False):
         tested = rows[rows.verdict != Verdict.NOT_TESTABLE]

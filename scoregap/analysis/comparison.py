@@ -1,12 +1,14 @@
 """Phase times of a study against theory: law | gaussian | exact | trained.
 
-study, datasets of its cube -> comparison (a row per phase time), the same from its file; comparison -> table in words
+study, datasets of its cube -> comparison (a row per phase time), the same from its file
 
 Every row is one phase time of one gap in one cell, all seeds together. trained / exact is the learning error,
-exact / law the finite-size and curvature error of the law (THEORY.md 5). The verdict asks whether the network
+law / exact the finite-size and curvature error of the law (THEORY.md 5). The verdict asks whether the network
 agrees with the exact score: the interval of the ratio over seeds lies wholly inside the study's margin (agrees),
-wholly outside (disagrees), or neither (inconclusive); where seeds lack the time, see `verdicts.decide`. Consistency and
-alignment times have no margin and no verdict, a dimension says in how many seeds it is right.
+wholly outside (disagrees), or neither (inconclusive); where seeds lack the time, see `verdicts.decide`. What agrees has
+a side, low or high, where its interval excludes 1. Consistency and alignment times have no margin and no verdict, a
+dimension says in how many seeds it is right. All numbers of a row are geometric means over seeds, so that exact times
+trained / exact is trained; but of a dimension they are medians.
 """
 
 import io
@@ -19,18 +21,9 @@ import pandas as pd
 import xarray as xr
 
 from scoregap import InputError, variables
-from scoregap.analysis import controls, tables, verdicts
-from scoregap.analysis.intervals import mean, median
-from scoregap.analysis.tables import (
-    distinguishing_axes,
-    exactly,
-    independent_draws,
-    plain,
-    rows_of_evaluated_scores,
-    text,
-    with_interval,
-    written,
-)
+from scoregap.analysis import controls
+from scoregap.analysis.intervals import geometric_mean, mean, median, over_seeds
+from scoregap.analysis.tables import listed_by_seed, written
 from scoregap.analysis.verdicts import Detail, Reason, Seeds, Verdict, decide
 from scoregap.data import FAMILIES
 from scoregap.scores import EXACT, REFERENCES
@@ -38,10 +31,19 @@ from scoregap.study import Study
 from scoregap.study.measurement import Compare
 from scoregap.variables import MEASURED, NOT_APPLICABLE
 
-SHOWN = 80  # rows of the terminal table; the file has all
-TEXTS = ("verdict", "reason", "state", "exact_state", "not_ok", "control")  # columns that may be empty
+TEXTS = (
+    "verdict",
+    "reason",
+    "side",
+    "state",
+    "exact_state",
+    "law_verdict",
+    "by_seed",
+    "not_ok",
+    "control",
+)  # may be ""
 
-NOT_JUDGED = {"verdict": "", "reason": ""}
+NOT_JUDGED = {"verdict": "", "reason": "", "law_verdict": "", "by_seed": ""}
 
 
 def compare(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
@@ -55,7 +57,7 @@ def compare(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
 def read(study: Study, path: Path) -> pd.DataFrame:
     """The comparison of a finished run, from its file. Raises DamagedFile, InputError."""
     frame = pd.read_csv(io.StringIO(written(study, path)))
-    if missing := {"verdict", "control", *Detail._fields} - set(frame.columns):
+    if missing := {"verdict", "law_verdict", "by_seed", "control", *Detail._fields} - set(frame.columns):
         problem = f"is of another version of scoregap, without {min(missing)}"
         raise InputError(problem, file=path, allowed="rerun compare")
     return frame.assign(**{name: frame[name].astype(object).where(frame[name].notna(), "") for name in TEXTS})
@@ -94,7 +96,7 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
         for method in ("", "model_"):
             for time in ("t_consolidation",) if final else ("t_open", "t_max", "t_close"):
                 name = method + time
-                pair = {who: seeds_of(cell, who, name, gap) for who in (network, EXACT)}
+                pair = {who: seeds_of(cell, who, name, gap) for who in (network, EXACT, "law")}
                 row = compare_to_exact(
                     curves_of(one, name, network),
                     {subject: pair[network], "exact": pair[EXACT]},
@@ -102,9 +104,14 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
                     getattr(margins, time),
                     settings.confidence,
                 )
+                of_law = decide(pair["law"], pair[EXACT], getattr(margins, time), True, settings.confidence).verdict
+                row |= {"law_verdict": of_law, "by_seed": by_seed(own.seed.values, pair[network], pair[EXACT])}
+                lawless = own.law_edge.isnull().all()
+                if exact is None or lawless:
+                    row |= {"law_verdict": Verdict.NOT_TESTABLE}
                 if exact is None:
                     row |= _not_testable(Reason.NO_EXACT)
-                elif subject == "law" and own.law_edge.isnull().all():
+                elif subject == "law" and lawless:
                     row |= _not_testable(Reason.NO_LAW)
                 rows.append(label | place | {"quantity": name} | row | seeds)
             if not (final or method):
@@ -124,6 +131,7 @@ def compare_cell(values: dict, network: str, own: xr.Dataset, cell: xr.Dataset, 
             | {"trained": median(found)}
             | NOT_JUDGED
             | Detail(of=len(found), right=right)._asdict()
+            | {"by_seed": listed_by_seed(own.seed.values, found)}
             | _seeds(own.status)
         )
     return rows
@@ -165,15 +173,15 @@ def of_score(one: xr.Dataset, name: str, gap: int) -> Seeds:
 def compare_to_exact(
     curves: dict[str, np.ndarray], pair: dict[str, Seeds], subject: str, margin: float, confidence: float
 ) -> dict[str, Any]:
-    """Medians over seeds, ratio of the subject to exact with its Student interval in the logarithm, and the
-    verdict with its detail.
+    """Geometric means over seeds, ratio of the subject to exact with its Student interval, and the verdict with its
+    detail.
 
     curves: law, gaussian, exact, trained; each (seeds,), NaN where there is no time. pair: the subject and exact; seeds
     in which exact is not known are left out, unless it is known in none. subject: trained, or law.
-    ratio: median over seeds of the ratios, seed by seed; the interval is of their mean logarithm.
-    time, exact_time: geometric means over seeds, with Student intervals; see `mean`.
-    position: where trained lies between gaussian (0) and exact (1) in log t; NaN where they differ by less than
-    the margin.
+    ratio, law_to_exact: geometric means of the ratios, seed by seed, over the seeds that have both times.
+    low, high, exact_low, exact_high: Student intervals of the subject and of exact; see `over_seeds`.
+    position: where trained lies between gaussian (0) and exact (1) in log t, mean over seeds; NaN where they differ by
+    less than the margin.
     """
     found = decide(pair[subject], pair["exact"], margin, True, confidence)
     known = pair["exact"].states != NOT_APPLICABLE
@@ -184,20 +192,25 @@ def compare_to_exact(
     with np.errstate(divide="ignore", invalid="ignore"):
         apart = np.log(exact / curves["gaussian"])
         position = np.where(np.abs(apart) > math.log1p(margin), np.log(trained / curves["gaussian"]) / apart, np.nan)
-        ratio, law = np.log(trained / exact), np.log(curves["law"] / exact)
-    row = {name: median(values) for name, values in curves.items()}
+    row = {name: geometric_mean(values) for name, values in curves.items()}
     row |= {
-        "ratio": math.exp(median(ratio)),
+        "ratio": geometric_mean(trained / exact),
         "ratio_low": math.exp(found.low),
         "ratio_high": math.exp(found.high),
-        "law_to_exact": math.exp(median(law)),
-        "position": median(position),
+        "law_to_exact": geometric_mean(curves["law"] / exact),
+        "position": mean(position),
         "margin": margin,
     }
     for prefix, name in (("", subject), ("exact_", "exact")):
-        ends = mean(curves[name], pair[name].states[known], confidence)
-        row |= dict(zip((f"{prefix}time", f"{prefix}low", f"{prefix}high"), ends, strict=True))
+        ends = over_seeds(curves[name], pair[name].states[known], confidence)
+        row |= dict(zip((f"{prefix}low", f"{prefix}high"), ends, strict=True))
     return row | {"verdict": found.verdict} | found.detail._asdict()
+
+
+def by_seed(seeds: np.ndarray, subject: Seeds, exact: Seeds) -> str:
+    """Subject over exact in every seed in which both have the time, as `SEED=RATIO ...`."""
+    both = subject.seen & exact.seen
+    return listed_by_seed(seeds[both], subject.values[both] / exact.values[both])
 
 
 def consistency(one: xr.Dataset, network: str, settings: Compare) -> dict[str, Any]:
@@ -242,75 +255,3 @@ def _seeds(status: xr.DataArray) -> dict[str, Any]:
 def known_curves(frame: pd.DataFrame) -> list[str]:
     """Columns of the comparison that hold phase times at all."""
     return [name for name in ("law", "corrected", "gaussian", "exact", "trained") if frame[name].notna().any()]
-
-
-def as_text(study: Study, frame: pd.DataFrame) -> str:
-    """The table as text. Axes with one value are named once, above it."""
-    facets = study.condition_axes
-    frame = rows_of_evaluated_scores(frame[frame.quantity != "t_alignment"])  # which is in the file, and in a figure
-    varied = [axis for axis in facets if frame[axis].nunique() > 1]
-    fixed = ", ".join(f"{axis} {frame[axis].iloc[0]}" for axis in facets if axis not in varied)
-    attributed = controls.lines(frame)
-    judged = {prefix: _counts(frame[frame.quantity.str.startswith(f"{prefix}t_")]) for prefix in ("", "model_")}
-    frame = frame[~frame.quantity.str.startswith("model_")]
-    table = plain()
-    table.add_column("quantity", max_width=44)  # the names of cells wrap
-    curves = known_curves(frame)
-    said = tables.subject(study)
-    for column in curves:
-        table.add_column(said if column == "trained" else column, justify="right")
-    table.add_column(f"{said}/exact", justify="right", no_wrap=True)
-    table.add_column("between", justify="right")
-    table.add_column("margin", justify="right")
-    table.add_column("verdict")
-    previous = None
-    for _, row in frame.head(SHOWN).iterrows():
-        cell = tuple(row[[*varied, "network"]])
-        if cell != previous:
-            table.add_section()
-            values = distinguishing_axes(study, {axis: row[axis] for axis in varied})
-            table.add_row(", ".join([*(_axis_value(axis, value) for axis, value in values.items()), row.network]))
-        previous = cell
-        quantity = row.quantity if row.quantity == "dimension" else f"{row.quantity} ({row.boundary})"
-        ratio = position = margin = ""
-        if row.quantity != "dimension":
-            ratio = with_interval(row.ratio, row.ratio_low, row.ratio_high, ".2f")
-            position = "" if math.isnan(row.position) else f"{row.position:.2f}"
-            margin = "" if math.isnan(row.margin) else f"{row.margin:.0%}"
-        verdict = verdicts.words(row) + (f" ({row.not_ok})" if row.not_ok else "")
-        table.add_row(f"  {quantity}", *(_short(row[name]) for name in curves), ratio, position, margin, verdict)
-    seeds, confidence = len(study.axes["seed"]), study.compare.confidence
-    lines = [
-        f"{study.name}: {fixed}; times are noise variances t; (k): gap below k modes",
-        f"medians over {seeds} seeds ({independent_draws(study)} independent draws of the manifold); {said}/exact: "
-        f"seed by seed, with its {confidence:.0%} Student interval",
-        "between: 0 at the gaussian score, 1 at the exact one"
-        + ("; consistency: t_open t_close / t_max^2, in theory 1" if "consistency" in set(frame["quantity"]) else ""),
-        *text(table),
-        "",
-        *([f"... and {len(frame) - SHOWN} more rows in the CSV file"] if len(frame) > SHOWN else []),
-        *(
-            [f"phase times against exact, and by a fit to the whole curve (CSV file): {judged['']}"]
-            if judged[""] == judged["model_"]
-            else [
-                f"phase times against exact: {judged['']}",
-                f"the same by a fit to the whole curve (CSV file): {judged['model_']}",
-            ]
-        ),
-        *attributed,
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _counts(rows: pd.DataFrame) -> str:
-    said = pd.Series([verdicts.words(row) for _, row in rows.iterrows()], dtype=object)
-    return ", ".join(f"{count} {verdict}" for verdict, count in said.value_counts().items())
-
-
-def _axis_value(axis: str, value: Any) -> str:
-    short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
-    return f"{short.removeprefix('manifold.groups.').removeprefix('train.')} {exactly(value)}"  # no two alike
-
-
-def _short(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3g}"

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from scoregap.analysis.hypotheses import proportion, proportion_of
-from scoregap.analysis.intervals import median
+from scoregap.analysis.hypotheses import proportion
+from scoregap.analysis.intervals import mean, median
 from scoregap.analysis.tables import PHASES
 from scoregap.analysis.verdicts import Seeds, Verdict, decide
 from scoregap.variables import NOT_APPLICABLE
@@ -87,7 +87,7 @@ def attribute_proportion(curved: Pair, flat: Pair, log: bool, confidence: float,
     kept = np.where(np.isfinite(right) & np.isfinite(before), ~((before == 1) & (right == 0)), np.nan)
     excess = proportion(kept, curved.margin, confidence)
     found = BY_CONTROL.get(control, BY_EXCESS.get(excess.verdict, Attribution.UNCLEAR))
-    return Controlled(control, proportion_of(kept) - 1, excess.low - 1, excess.high - 1, found)
+    return Controlled(control, mean(kept) - 1, excess.low - 1, excess.high - 1, found)
 
 
 def _distance(pair: Pair, log: bool) -> Seeds:
@@ -115,11 +115,11 @@ def lines(frame: pd.DataFrame) -> list[str]:
     without = missed[~missed["control"].isin([*MISSED, Verdict.AGREES])]
     said = []
     if len(flat_too):
-        counts = ", ".join(f"{name} ({count})" for name, count in flat_too["quantity"].value_counts(sort=False).items())
-        said.append(f"{len(flat_too)} whose flat controls (c = 0, all else the same) do not either: {counts}")
+        counts = ", ".join(f"{count} {name}" for name, count in flat_too["quantity"].value_counts(sort=False).items())
+        said.append(f"{len(flat_too)} that do not agree at c = 0 either, all else the same: {counts}")
     if len(without):
-        said.append(f"{len(without)} without a flat control")
-    head = f"at c > 0 {len(missed)} phase times do not agree with exact; not to be blamed on curvature are"
+        said.append(f"{len(without)} of which there is no cell with c = 0, all else the same")
+    head = f"at c > 0 {len(missed)} phase times do not agree with exact; curvature is not to be blamed for"
     return [head, *(f"  {one}" for one in said)] if said else []
 
 

@@ -100,7 +100,7 @@ def estimator_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             f"    {'':<12}{'':<24}{'cost':>6}" + "".join(f"{f't = {t:.3g}':>20}" for t in shown),
         ]
         for (network, method), rows in block.groupby(["network", "method"], sort=False):
-            by_time = {row.t: f"{row.bias:+.2f} ({row.spread:.2f})" for row in rows.itertuples()}
+            by_time = {row.t: f"{row.bias:+z.2f} ({row.spread:.2f})" for row in rows.itertuples()}
             cost = rows.cost.iloc[0]
             columns = [by_time.get(t, "-") for t in shown] if np.isfinite(cost) else by_time.values()
             lines.append(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from scoregap.analysis.intervals import interval, median
+from scoregap.analysis.intervals import interval, mean
 from scoregap.analysis.quantities import Kind
 from scoregap.analysis.verdicts import Verdict
 
@@ -104,12 +104,6 @@ def rms(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(one - other).mean(1))
 
 
-def proportion_of(values: np.ndarray) -> float:
-    """Mean of what is finite; NaN if nothing is."""
-    known = _known(values)
-    return float(known.mean()) if known.size else float("nan")
-
-
 class Comparison(NamedTuple):
     """Of kinds of claims that are about two values in each seed. apart: how far they are, (seeds,) of two (seeds, ...);
     true: where they are the same; mean: over seeds; test: of what it is, by margin and confidence."""
@@ -121,7 +115,7 @@ class Comparison(NamedTuple):
 
 
 COMPARISONS = {
-    Kind.LARGEST: Comparison(largest, 0.0, median, distance),
-    Kind.RMS: Comparison(rms, 0.0, median, distance),
-    Kind.RIGHT: Comparison(equal, 1.0, proportion_of, proportion),
+    Kind.LARGEST: Comparison(largest, 0.0, mean, distance),
+    Kind.RMS: Comparison(rms, 0.0, mean, distance),
+    Kind.RIGHT: Comparison(equal, 1.0, mean, proportion),
 }

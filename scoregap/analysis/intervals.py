@@ -17,14 +17,26 @@ def logarithms(margin: float) -> tuple[float, float]:
     return math.log1p(-margin) if margin < 1 else -math.inf, math.log1p(margin)
 
 
-def mean(times: np.ndarray, states: np.ndarray, confidence: float) -> tuple[float, float, float]:
-    """Geometric mean over seeds and its Student interval; no interval where the grid hides the time of some seed."""
+def mean(values: np.ndarray) -> float:
+    """Mean of what is finite; NaN if nothing is."""
+    values = np.asarray(values, float)
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if values.size else math.nan
+
+
+def geometric_mean(values: np.ndarray) -> float:
+    """Geometric mean of what is finite; NaN if nothing is."""
+    values = np.asarray(values, float)
+    values = values[np.isfinite(values)]
+    return float(np.exp(np.log(values).mean())) if values.size else math.nan
+
+
+def over_seeds(times: np.ndarray, states: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Student interval of the geometric mean over seeds; not known where the grid hides the time of some seed."""
     logs = np.log(times[np.isfinite(times)])
-    if not logs.size:
-        return math.nan, math.nan, math.nan
     hidden = np.isin(states, OFF_THE_GRID).any()
     low, high = (math.nan, math.nan) if hidden else interval(logs, confidence)
-    return math.exp(logs.mean()), math.exp(low), math.exp(high)
+    return math.exp(low), math.exp(high)
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
@@ -80,3 +92,13 @@ def median(values: np.ndarray) -> float:
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
     return float(np.median(values)) if values.size else math.nan
+
+
+def holm(p: list[float]) -> np.ndarray:
+    """p-values adjusted for their number by Holm's method; NaN counts as 1."""
+    values = np.where(np.isnan(p), 1.0, p)
+    order = np.argsort(values)
+    adjusted = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    result = np.empty(len(values))
+    result[order] = np.minimum(adjusted, 1)
+    return result

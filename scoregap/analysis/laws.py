@@ -14,7 +14,7 @@ from scipy import optimize, stats
 
 from scoregap.analysis.comparison import of_score
 from scoregap.analysis.controls import MISSED, Controlled, Pair, attribute
-from scoregap.analysis.tables import PHASES, blocks, labelled, listed, or_dash, plus_minus
+from scoregap.analysis.tables import PHASES, at_gap, blocks, labelled, listed, or_dash, plus_minus
 from scoregap.laws import expansions, random_matrix
 from scoregap.scores import EXACT
 from scoregap.study import Study
@@ -48,11 +48,11 @@ def _quantities(ds: xr.Dataset) -> Iterator[tuple[Any, ...]]:
     for group in range(groups):
         for side in ("low", "high"):
             at = {"group": group, "side": list(ds.side.values).index(side)}
-            name = f"{side} edge" + (f" of group {group + 1}" if groups > 1 else "")
+            name = at_gap(f"{side} edge", group)
             yield name, *(ds[column].isel(at).values for column in EDGES)
     for gap, quantity in itertools.product(range(gaps), PHASES):
         if (quantity == "t_consolidation") == (gap == gaps - 1):
-            name = quantity + (f" of gap {gap + 1}" if gaps > 2 and gap < gaps - 1 else "")
+            name = at_gap(quantity, gap)
             values = [ds[f"{prefix}{quantity}"].isel(gap=gap).values for prefix in ("", "law_", "corrected_")]
             yield name, *values, np.full_like(values[0], np.nan)
 
@@ -281,15 +281,15 @@ def finite_size_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 def gap_existence_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `gap_existence` in words."""
-    lines = ["existence of the gap: variance ratio at which it is the widest gap in half of the draws"]
+    lines = [
+        "existence of the gap: variance ratio up to which it is the widest gap in half of the draws, and up to which "
+        "the law has one; -: not on the grid, or no law"
+    ]
     for values, block in blocks(study, frame, "manifold_dim", study.std_axis):
         lines += [f"  {labelled(values)}"] if values else []
         for alpha, group in block.groupby("alpha"):
             reached, critical = half(group.sort_values("variance_ratio")), group.critical_ratio.iloc[0]
-            lines.append(
-                f"  alpha {alpha:<6.3g} half of the draws {or_dash(reached):<8} "
-                f"critical ratio of the law {or_dash(critical)}"
-            )
+            lines.append(f"  alpha {alpha:<6.3g} half of the draws {or_dash(reached):<8} law {or_dash(critical)}")
     return lines
 
 
@@ -320,18 +320,20 @@ def half(group: pd.DataFrame) -> float:
 def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `curvature` in words."""
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
-    lines = [f"curvature from which linear theory (the same F, flat) is off by more than {OFF:.0%}; ghost directions"]
+    lines = [
+        f"curvature from which a phase time is off by more than {OFF:.0%} from that of the same F without curvature; "
+        f"directions beyond the manifold with an eigenvalue of G above {GHOST:g}"
+    ]
     for network, values, group in of_scores(study, frame):
         off = ", ".join(f"{name} {c:.2f}" for name in names if np.isfinite(c := fails_from(group, name)))
         known = group.loc[group.curvature > 0, [f"seen_{name}" for name in names]].notna().any(axis=None)
         missed = [name for name in names if group[f"control_{name}"].isin(MISSED).any()]
-        refused = f"; not to be blamed on curvature, the flat control misses: {', '.join(missed)}" if missed else ""
+        refused = f"; not to be blamed on curvature, missed at c = 0 too: {', '.join(missed)}" if missed else ""
         most = group.iloc[-1]
-        ghost = (
-            f"at c = {most.curvature:g} {most.ghosts:.0f} ghosts of up to {most.ghost:.2f}"
-            if np.isfinite(most.get("ghost", np.nan))
-            else ""
-        )
+        ghost = ""
+        if np.isfinite(most.get("ghost", np.nan)):
+            count = f"{most.ghosts:.0f} of these" if most.ghosts else "none of these"
+            ghost = f"at c = {most.curvature:g} {count}, largest {most.ghost:.2f}"
         label = ", ".join(filter(None, [labelled(values), network if study.evaluated_scores else ""]))
         lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}{refused}")
     return lines

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap.analysis.intervals import interval
-from scoregap.analysis.tables import PHASES, blocks, exactly, labelled, or_dash
+from scoregap.analysis.intervals import geometric_mean, interval
+from scoregap.analysis.tables import PHASES, at_gap, blocks, exactly, labelled, or_dash
 from scoregap.study import Study
 
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
@@ -50,9 +50,9 @@ def _cost(cell: xr.Dataset) -> float:
 def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per trained network, cell and phase time: how far it is from that of the exact score.
 
-    ratio: network over exact, median over the seeds in which both times are measured; low, high: Student's interval
-    of its logarithm, NaN for one seed. seen: share of the seeds in which the exact score has the time, that are such.
-    cost: floating-point operations. quantity: the phase time and, of several gaps, the modes above its gap.
+    ratio: network over exact, geometric mean over the seeds in which both times are measured, with Student's interval
+    low, high, NaN for one seed. seen: share of the seeds in which the exact score has the time, that are such.
+    cost: floating-point operations. quantity: its name, with its gap.
     """
     rows: list[dict] = []
     for ds in datasets:
@@ -67,9 +67,9 @@ def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                 rows.append(
                     chosen
                     | {
-                        "quantity": f"{name} ({int(own.boundary.isel(seed=0, gap=gap))})",
+                        "quantity": at_gap(name, gap),
                         "cost": _cost(own),
-                        "ratio": float(np.exp(np.median(logs))) if logs.size else np.nan,
+                        "ratio": geometric_mean(np.exp(logs)),
                         "low": np.exp(low),
                         "high": np.exp(high),
                         "seen": logs.size / np.isfinite(both[1]).sum(),
@@ -250,7 +250,9 @@ def exponent(group: pd.DataFrame) -> tuple[float, float]:
 
 def accuracy_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `accuracy` in words."""
-    lines = ["accuracy: phase times of the network over those of the exact score, medians over seeds, against cost"]
+    lines = [
+        "accuracy: phase times of the network over those of the exact score, geometric means over seeds, against cost"
+    ]
     for values, block in blocks(study, frame, "train.steps"):
         names = list(dict.fromkeys(block["quantity"]))
         lines += [
@@ -321,7 +323,10 @@ def plateau_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         for network, group in block.groupby("network", sort=False):
             group = group.sort_values("steps")
             columns = group[["steps", "position", "away", "dimension"]].values
-            cells = {s: f"{'off' if away > OFF else f'{p:.2f}'} (dim {d:g})" for s, p, away, d in columns}
+            cells = {
+                s: f"{'off' if away > OFF else f'{p:.2f}'} (dim {f'{d:g}' if d else 'none'})"
+                for s, p, away, d in columns
+            }
             left, counted = transition(group), np.isfinite(group.cost).all()
             lines.append(
                 f"    {network:<18}{group.cost.max() / 1e12:>8.3g}"

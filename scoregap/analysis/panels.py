@@ -42,11 +42,11 @@ def panels(study: Study, ds: xr.Dataset) -> list[Panel]:
     result: list[Panel] = []
     for values in itertools.product(*(ds[axis].values.tolist() for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
-        here = timeless.sel(chosen)
         if len(result) < PANELS:
-            others = ds.drop_vars(timeless.data_vars).sel(chosen)
-            read = others[[name for name in OVER_TIME if name in ds]].load()
-            here = others.assign({**read.data_vars, **here.data_vars})
+            here = ds.sel(chosen)
+            here[[name for name in OVER_TIME if name in ds]].load()
+        else:
+            here = timeless.sel(chosen)
         result.append(Panel({axis: chosen[axis] for axis in varied}, here))
     return result
 

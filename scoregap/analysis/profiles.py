@@ -19,7 +19,7 @@ import xarray as xr
 
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.panels import PANELS, Panel
-from scoregap.analysis.tables import exactly, labelled, plain, text, with_interval
+from scoregap.analysis.tables import counted, exactly, labelled, plain, text, with_interval
 from scoregap.study import Study
 from scoregap.variables import MEASURED, STATUS
 
@@ -30,6 +30,7 @@ SHOULDER = ("start", "end", "modes", "slope")
 QUANTITIES = {
     "n": "modes resolved, n at t",
     "trace": "tr G at t",
+    "trace_error": "  its standard error at t",
     "t_first": "first mode resolved at t",
     "shoulders": "shoulders of n(t)",
     "shoulder_modes": "the widest: n",
@@ -41,10 +42,12 @@ QUANTITIES = {
     "dimension": "dimension by them",
 }
 FORMS = {
-    "n": ".1f", "trace": ".1f", "t_first": ".2g", "shoulders": ".2g", "shoulder_modes": ".1f", "shoulder_start": ".2g",
+    "n": ".1f", "trace": ".1f", "trace_error": ".2g", "t_first": ".2g", "shoulders": ".2g",
+    "shoulder_modes": ".1f", "shoulder_start": ".2g",
     "shoulder_end": ".2g", "shoulder_slope": ".2f", "shoulder_share": ".2f", "gaps": ".2g", "dimension": ".3g",
 }  # fmt: skip
-COUNTED = ("shoulders", "shoulder_share", "gaps", "dimension")  # without an interval
+AT_TIMES = ("n", "trace", "trace_error")
+COUNTED = ("trace_error", "shoulders", "shoulder_share", "gaps", "dimension")  # without an interval
 OVER_LOGS = ("t_first", "shoulder_start", "shoulder_end")  # whose means over seeds are geometric
 
 
@@ -103,7 +106,13 @@ def _of_score(one: xr.Dataset, confidence: float) -> dict[tuple[str, float], dic
 
     for i in shown_times(one.time.values):
         for quantity, name in (("n", "modes"), ("trace", "trace")):
-            add(quantity, at(name, time=i), (at(f"{name}_low", time=i), at(f"{name}_high", time=i)), one.time.values[i])
+            if name in one:
+                ends = at(f"{name}_low", time=i), at(f"{name}_high", time=i)
+                add(quantity, at(name, time=i), ends, one.time.values[i])
+        if "trace_error" in one:
+            add("trace_error", at("trace_error", time=i), t=one.time.values[i])
+    if "modes" not in one:
+        return found
     add("t_first", at("t_first"), (at("t_first_low"), at("t_first_high")))
     start, end = at("shoulder_start"), at("shoulder_end")
     add("shoulders", np.isfinite(start).sum(1))
@@ -153,7 +162,9 @@ def of_network(rows: pd.DataFrame, quantity: str) -> pd.Series:
 
 
 def said(rows: pd.DataFrame) -> str:
-    """What the profile of one network in one cell shows, in words."""
+    """What the profile of one network in one cell shows, in words; nothing of traces alone."""
+    if not (rows["quantity"] == "shoulders").any():
+        return str(rows["not_ok"].iloc[0])
     one = {name: of_network(rows, name) for name in ("t_first", "shoulders", *(f"shoulder_{n}" for n in SHOULDER))}
     if not one["shoulders"].seeds:
         return one["shoulders"].not_ok or "no result"
@@ -180,15 +191,17 @@ def blocks(study: Study, frame: pd.DataFrame) -> list[tuple[dict[str, Any], pd.D
 
 def table_of(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table of one cell: a line per quantity, a column per score, values with their intervals."""
-    times = rows.loc[rows["quantity"] == "n", "t"].drop_duplicates().tolist()
-    wanted = [(name, t) for name in FORMS for t in (times if name in ("n", "trace") else [math.nan])]
+    times = rows.loc[rows["quantity"] == "trace", "t"].drop_duplicates().tolist()
+    known = set(rows["quantity"])
+    wanted = [(name, t) for name in FORMS if name in known for t in (times if name in AT_TIMES else [math.nan])]
     scores = list(rows.groupby("network", sort=False))
     lines = []
     for quantity, t in wanted:
         line = [QUANTITIES[quantity] + ("" if math.isnan(t) else f" = {t:.2g}")]
         for _, own in scores:
             row = own[(own["quantity"] == quantity) & (own["t"].isna() if math.isnan(t) else own["t"] == t)].iloc[0]
-            line.append(row.state or with_interval(row.value, row.low, row.high, FORMS[quantity]))
+            none = quantity in ("shoulders", "gaps", "dimension") and row.value == 0
+            line.append(row.state or ("none" if none else with_interval(row.value, row.low, row.high, FORMS[quantity])))
         lines.append(line)
     if rows["not_ok"].any():
         lines.append(["not ok", *(own["not_ok"].iloc[0] for _, own in scores)])
@@ -196,25 +209,39 @@ def table_of(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def profile_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The table of `profile` in words."""
+    """The table of `profile` in words, of a part of a study after the other."""
     lines = []
-    for values, rows in blocks(study, frame):
-        if values:
-            lines.append(labelled(values))
+    for part, values, rows in (
+        (one, *cell)
+        for one in study.parts
+        for cell in blocks(one, frame[frame["block"] == one.block] if study.blocks else frame)
+    ):
+        if said_of := ", ".join(filter(None, (part.block and f"block {part.block}", labelled(values)))):
+            lines.append(said_of)
         head, body = table_of(rows)
         table = plain()
         for i, name in enumerate(head):
             table.add_column(name, justify="left" if i == 0 else "right")
         for line in body:
             table.add_row(*line)
-        lines += [*text(table), *(f"  {network}: {said(own)}" for network, own in rows.groupby("network", sort=False))]
+        words = {str(network): said(own) for network, own in rows.groupby("network", sort=False)}
+        lines += [*text(table), *(f"  {network}: {one}" for network, one in words.items() if one)]
     return lines
 
 
 def explanation(study: Study) -> list[str]:
     """How to read the table."""
-    seeds, confidence = len(study.axes["seed"]), study.document.fit.confidence
-    over = f"Student's over {seeds} seeds" if seeds >= SEVERAL else "by the bootstrap over points"
+    counts, confidence = {len(part.axes["seed"]) for part in study.parts}, study.document.fit.confidence
+    over = " or ".join(
+        ([f"Student's over {counted('seed', max(counts))}"] if max(counts) >= SEVERAL else [])
+        + (["by the bootstrap over points"] if min(counts) < SEVERAL else [])
+    )
+    if (probes := study.document.spectrum.probes) is not None:
+        return [
+            f"tr G: trace of G = I + t J, by {probes} random vectors a point, with its standard error over them (0: it",
+            "is exact of closed forms); modes, shoulders and gaps take whole spectra (method exact): not known.",
+            f"Means over seeds and points; {confidence:.0%} intervals are {over}.",
+        ]
     return [
         "n: eigenvalues of G = I + t J above 1/2, the modes that are resolved at noise variance t; a shoulder: a range",
         "of t below a rise in which n rises at less than half of the steepest rate; dimension: modes above the lowest",
@@ -287,7 +314,7 @@ class Curve(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Of a panel. times: (T,). modes, traces: of every score."""
+    """Of a panel. times: (T,). modes, traces: of every score; no modes where traces alone are known."""
 
     values: dict[str, Any]
     times: np.ndarray
@@ -299,7 +326,7 @@ def curves(study: Study, panels: list[Panel]) -> list[Curves]:
     """n(t) and tr G of every score, with intervals as those of `profile`."""
     confidence, found = study.document.fit.confidence, []
     for values, ds in panels[:PANELS]:
-        drawn: dict[str, dict[str, Curve]] = {"modes": {}, "trace": {}}
+        drawn: dict[str, dict[str, Curve]] = {name: {} for name in ("modes", "trace") if name in ds}
         for network in map(str, ds.network.values):
             own = ds.sel(network=network)
             for name, of_name in drawn.items():
@@ -309,10 +336,12 @@ def curves(study: Study, panels: list[Panel]) -> list[Curves]:
                     _summary(seeds[:, i], (ends[0][:, i], ends[1][:, i]), confidence) for i in range(seeds.shape[1])
                 ]
                 value, low, high = (np.array([one[key] for one in summaries]) for key in ("value", "low", "high"))
-                marks = [own[f"shoulder_{key}"].values.ravel() for key in ("start", "end", "modes")]
-                marked = [(a, b, c) for a, b, c in zip(*marks, strict=True) if math.isfinite(a)]
-                of_name[network] = Curve(value, low, high, marked if name == "modes" else [])
-        found.append(Curves(values, ds.time.values, drawn["modes"], drawn["trace"]))
+                marked = []
+                if name == "modes":
+                    marks = [own[f"shoulder_{key}"].values.ravel() for key in ("start", "end", "modes")]
+                    marked = [(a, b, c) for a, b, c in zip(*marks, strict=True) if math.isfinite(a)]
+                of_name[network] = Curve(value, low, high, marked)
+        found.append(Curves(values, ds.time.values, drawn.get("modes", {}), drawn["trace"]))
     return found
 
 
@@ -321,4 +350,6 @@ def describe_axes(study: Study) -> str:
     axes = {axis: values for axis, values in study.axes.items() if axis != "seed"}
     parts = [f"{axis} {', '.join(exactly(one) if not isinstance(one, str) else one for one in values)}"
              for axis, values in axes.items()]  # fmt: skip
-    return " · ".join([*parts, f"{len(study.axes['seed'])} seeds", f"{study.document.spectrum.points} points per time"])
+    otherwise = [f"otherwise in the blocks {', '.join(study.blocks)}"] if study.blocks else []
+    seeds, points = counted("seed", len(study.axes["seed"])), counted("point", study.document.spectrum.points)
+    return " · ".join([*parts, *otherwise, seeds, f"{points} per time"])

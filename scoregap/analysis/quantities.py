@@ -58,8 +58,8 @@ _SAME = "spectra of t J do not depend on the schedule: "
 CLAIMS = {
     "t_max": Claim("the gap between two groups is widest at t_max = sqrt(gamma_-(1) gamma_+(2))", "eq. 9", Kind.RATIO,
                    None),
-    "t_open": Claim("it opens, t falling, at half of that width", "eq. 20-22", Kind.RATIO, None),
-    "t_close": Claim("it closes again", "eq. 23-25", Kind.RATIO, None),
+    "t_open": Claim("it opens, t falling, where it has half of that width", "eq. 20-22", Kind.RATIO, None),
+    "t_close": Claim("it closes again, t falling, where it has half of that width", "eq. 23-25", Kind.RATIO, None),
     "consistency": Claim("t_open t_close = t_max^2", "eq. 20-25", Kind.RATIO, BOUNDARY),
     "widest": Claim("its largest width is (sqrt a - sqrt b) / (sqrt a + sqrt b)", "eq. 18", Kind.DIFFERENCE, WIDTH),
     "curve": Claim("its width is t (a - b) / ((t + a) (t + b)) at every t: largest distance", "eq. 18", Kind.LARGEST,

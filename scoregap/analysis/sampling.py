@@ -229,7 +229,7 @@ def noise_attribution_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             first = next(iter(here.values()))
             said = [_in_brackets(first, sampler, name) for sampler, name in (("clean", "clean points"), ("exact",) * 2)]
             said += [_in_brackets(row, "own", name) for name, row in here.items()]
-            lines.append(f"    energy distance from clean points, group {group + 1}: {', '.join(said)}")
+            lines.append(f"    energy distance from clean points, group {group}: {', '.join(said)}")
     every = frame.drop_duplicates([*study.condition_axes, "network", "order", "error", "group"])
     for (error, order), rows in every.groupby(["error", "order"], sort=False):
         found = pd.Series([window_words(row) for row in rows.to_dict("records")])
@@ -240,7 +240,7 @@ def noise_attribution_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 def _line(row: dict, seeds: int) -> str:
     """One curve in words. seeds: of the study; a curve may have fewer, where samples of some are not finite."""
-    error = row["error"] + (f", group {row['group'] + 1}" if row["group"] >= 0 else "")
+    error = row["error"] + (f", group {row['group']}" if row["group"] >= 0 else "")
     half = between = inside = ""
     if np.isfinite(row["decided"]):
         half = with_interval(row["decided"], row["decided_low"], row["decided_high"], ".3g")

@@ -22,6 +22,12 @@ DRAWN = ("family", "ambient_dim", "manifold_dim", "seed")  # axes of which F and
 PHASES = ("t_open", "t_max", "t_close", "t_consolidation")  # phase times that the exact score has
 
 
+def at_gap(quantity: str, gap: int) -> str:
+    """The one name of a quantity of a gap (or of a group), in tables, figures, files and metrics: NAME[k], k its place
+    along the dimension `gap` (or `group`) of the cube, from 0."""
+    return f"{quantity}[{gap}]"
+
+
 def plain() -> Table:
     """A table for a terminal, and for files."""
     return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
@@ -94,6 +100,22 @@ def labelled(values: dict, name=str) -> str:
     return ", ".join(f"{name(axis)} {exactly(value)}" for axis, value in values.items())
 
 
+def listed_by_seed(seeds: np.ndarray, values: np.ndarray) -> str:
+    """What is known of seeds, as a text: `SEED=VALUE ...`, six digits."""
+    return " ".join(f"{seed}={value:.6g}" for seed, value in zip(seeds, values, strict=True) if np.isfinite(value))
+
+
+def of_seeds(listed: str) -> dict[int, float]:
+    """What `listed_by_seed` lists."""
+    return {int(seed): float(value) for seed, _, value in (one.partition("=") for one in listed.split())}
+
+
+def axis_value(axis: str, value: Any) -> str:
+    """An axis and its value, as tables for a terminal name it: no two alike."""
+    short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
+    return f"{short.removeprefix('manifold.groups.').removeprefix('train.')} {exactly(value)}"
+
+
 def exactly(value: Any) -> str:
     """A value of an axis as a text that no other value has, and that gives it back: six digits, or as many as it takes.
 
@@ -111,6 +133,11 @@ def as_csv(study: Study, frame: pd.DataFrame) -> str:
     axes = [axis for axis in study.axes if axis in frame and frame[axis].dtype.kind == "f"]
     exact = frame.assign(**{axis: frame[axis].map(exactly) for axis in axes})
     return exact.to_csv(index=False, float_format="%.6g")
+
+
+def counted(what: str, count: int) -> str:
+    """A number of things in words: 1 seed, 2 seeds."""
+    return f"{count} {what}" + ("s" if count != 1 else "")
 
 
 def listed(values: pd.Series) -> str:

@@ -15,8 +15,11 @@ import numpy as np
 import pandas as pd
 
 from scoregap.analysis.intervals import interval, logarithms
-from scoregap.scores import kind
+from scoregap.analysis.tables import of_seeds
+from scoregap.scores import MODEL, kind
 from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED, NOT_APPLICABLE, State
+
+ROUNDING = 1e-5  # differences of two numbers that are the same
 
 
 class Verdict(StrEnum):
@@ -28,14 +31,21 @@ class Verdict(StrEnum):
     NOT_TESTABLE = "not testable"
 
 
+class Side(StrEnum):
+    """On which side of its reference a quantity lies that agrees with it: within the margin, and not by chance."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
 JUDGED = (Verdict.AGREES, Verdict.INCONCLUSIVE, Verdict.DISAGREES)  # the best first
 
 
 class Reason(StrEnum):
     """Why it is not the interval of a ratio that a verdict comes from."""
 
-    NO_EXACT = "no exact arm"
-    NO_LAW = "no law"
+    NO_EXACT = "no exact score in the study"
+    NO_LAW = "no law is known"
     EXACT_UNKNOWN = "exact not known"
     NONE_PREDICTED = "law predicts no gap"
     SEEN_IN_SOME = "seen in some seeds"  # and not in the same ones by both, or for other reasons not in the rest
@@ -59,7 +69,8 @@ class Detail(NamedTuple):
     reason: a `Reason`, empty where an interval decides. of: seeds that are compared. seen, exact_seen: in how many of
     them the subject, and the exact score (or what else it is compared with), have the time. state, exact_state: why the
     others have none, states of `variables.State` in words, empty where that is not known. unknown: seeds left out since
-    their exact time is not known. right: of a dimension, how many seeds have the true one; NaN of all else.
+    their exact time is not known. side: a `Side` of what agrees, where the interval excludes that there is no
+    difference; each such row is one of many. right: of a dimension, how many seeds have the true one; NaN of all else.
     """
 
     reason: str = ""
@@ -69,6 +80,7 @@ class Detail(NamedTuple):
     state: str = ""
     exact_state: str = ""
     unknown: int = 0
+    side: str = ""
     right: float = np.nan
 
 
@@ -153,7 +165,13 @@ def decide(
         reason = reason if reason == Reason.NONE_PREDICTED else Reason.SEEN_IN_SOME
         return Decision(verdict, detail._replace(reason=reason), *ends)
     allowed = logarithms(margin) if log else (-margin, margin)
-    return Decision(within(*ends, *allowed), detail, *ends)
+    verdict = within(*ends, *allowed)
+    return Decision(verdict, detail._replace(side=side_of(*ends) if verdict == Verdict.AGREES else ""), *ends)
+
+
+def side_of(low: float, high: float) -> Side | str:
+    """On which side of 0 an interval lies; empty if it holds 0, to rounding, or is not known."""
+    return Side.LOW if high < -ROUNDING else Side.HIGH if low > ROUNDING else ""
 
 
 def _in_words(states: np.ndarray) -> str:
@@ -199,29 +217,44 @@ def cause(
     return Cause.LEARNING if by_learning else Cause.FINITE if by_finite else Cause.A_LITTLE
 
 
+def caused(why: str, network: str) -> str:
+    """A `Cause` in the words of a score: a model that the study declares has learned nothing here."""
+    return why.replace(Cause.LEARNING, "model") if kind(network) is MODEL else why
+
+
 def words(row: Mapping[Any, Any] | pd.Series) -> str:
     """A verdict for people. row: of the comparison, with the columns verdict and network and those of `Detail`."""
     if np.isfinite(row["right"]):
-        return f"right in {row['right']:.0f} of {row['of']:.0f}"
+        none, nothing = dimensions_missed(row)
+        said = [f"right in {row['right']:.0f} of {row['of']:.0f} seeds", *([f"none found in {none}"] if none else [])]
+        return "; ".join([*said, *([f"nothing learned in {nothing}"] if nothing else [])])
     if row["verdict"] == Verdict.NOT_TESTABLE:
         return str(row["reason"])
-    return _said(row) + (f" (exact not known in {row['unknown']:.0f})" if row["unknown"] else "")
+    unknown = f" (exact not known in {row['unknown']:.0f} more)" if row["unknown"] else ""
+    return _said(row) + unknown
+
+
+def dimensions_missed(row: Mapping[Any, Any] | pd.Series) -> tuple[int, int]:
+    """In how many seeds of a row of the dimension none is found, and in how many it is that of the space, d, though the
+    manifold has fewer: of a score that has learned nothing, to which no direction is normal."""
+    found = list(of_seeds(row["by_seed"]).values())
+    return found.count(0), found.count(row["ambient_dim"]) if row["boundary"] < row["ambient_dim"] else 0
 
 
 def _said(row: Mapping[Any, Any] | pd.Series) -> str:
+    of, name = f"of {row['of']:.0f} seeds", row["network"]
+    subject = "law" if name == "law" else "trained" if kind(name).trained else "score"
     if row["reason"] == Reason.NONE_PREDICTED:
         if row["verdict"] == Verdict.AGREES:
             return f"{Reason.NONE_PREDICTED}, none is visible"
-        said = f"seen in {row['exact_seen']:.0f}" if row["exact_seen"] else row["exact_state"]
-        return f"{Reason.NONE_PREDICTED}, exact {said}"
+        exact = f"has one in {row['exact_seen']:.0f} {of}" if row["exact_seen"] else row["exact_state"]
+        return f"{Reason.NONE_PREDICTED}; exact {exact}"
     if row["reason"] == Reason.SEEN_IN_SOME:
-        return f"seen in {row['seen']:.0f}, exact in {row['exact_seen']:.0f}"
+        return f"{subject} has it in {row['seen']:.0f} {of}, exact in {row['exact_seen']:.0f}"
     if row["reason"] != Reason.SEEN_IN_NONE:
-        return str(row["verdict"])
+        return f"{row['verdict']}, but {row['side']}" if row["side"] else str(row["verdict"])
     if row["verdict"] == Verdict.AGREES:
         return "no visible gap in either" if row["state"] == State.ABSENT.text else f"both {row['state']}"
     if row["state"] == row["exact_state"]:
-        return f"both {row['state']}, " + ("in one seed" if row["of"] == 1 else "not in the same seeds")
-    name = row["network"]
-    subject = "law" if name == "law" else "trained" if kind(name).trained else "score"
+        return f"both {row['state']}, " + ("but one seed is too few" if row["of"] == 1 else "not in the same seeds")
     return f"{subject} {row['state']}, exact {row['exact_state']}"

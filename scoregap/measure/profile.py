@@ -156,6 +156,15 @@ class Intervals(NamedTuple):
     shares: list[float]
 
 
+def intervals_of_means(values, resamples: int, confidence: float, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Bootstrap over points: ends (low, high), (T,) each, of means over points of values (T, points)."""
+    values, confidence = known("values", values, "T", "points"), between("confidence", confidence, 0, 1)
+    points = values.shape[1]
+    counts = generator("rng", rng).multinomial(points, np.full(points, 1 / points), whole("resamples", resamples))
+    low, high = np.percentile(counts @ values.T / points, (50 * (1 - confidence), 50 * (1 + confidence)), 0)
+    return low, high
+
+
 def intervals(
     t, n_of_points, trace_of_points, modes: int, found: Profile, resamples: int, confidence: float, rng
 ) -> Intervals:

@@ -136,6 +136,17 @@ class Declared:
         except InputError as error:
             raise self.refused("path", error.allowed, self.settings.path) from None
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """{file: digest} of its sources, if its path is code."""
+        return plugins.sources(self.settings.path) if self.format.code else {}
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of its files; 0 of code alone."""
+        named = ([] if self.format.code else ["path"]) + (["weights"] if self.settings.weights else [])
+        return sum(files.size(self.file(key)) for key in named)
+
     @cached_property
     def identity(self) -> str:
         """What its results depend on, as JSON: settings, and the content of its files instead of their names."""

@@ -1,4 +1,4 @@
-"""Models that diffusers has saved: a pipeline's folder, or that of its UNet2DModel.
+"""Models that diffusers has saved: a pipeline's folder, or that of its network, one of NETWORKS.
 
 folder with config.json, scheduler_config.json and safetensors -> Loaded
 
@@ -11,7 +11,7 @@ import json
 import math
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +21,26 @@ from scoregap import InputError
 from scoregap.models import Declared, schedules
 from scoregap.models.base import Loaded, dtype_of, settled
 
-NETWORK = "UNet2DModel"
+
+class Network(NamedTuple):
+    """A network of a noisy point, its step and, at most, a class. sides: dimensions of a point beside its channels.
+    channels, size: where its configuration does not say them. classes: the key of their number, which is one more
+    where `none`: it has one for no class.
+    """
+
+    sides: int
+    channels: int
+    size: int | None
+    classes: str = ""
+    none: bool = False
+
+
+NETWORKS = {
+    "UNet2DModel": Network(2, 3, None, "num_class_embeds"),
+    "UNet1DModel": Network(1, 2, 65536),
+    "DiTTransformer2DModel": Network(2, 4, 32, "num_embeds_ada_norm", True),
+}
+PARTS = ("unet", "transformer")  # of a pipeline, which are its network
 WEIGHTS = "diffusion_pytorch_model.safetensors"  # beside which variants may be, as of half precision
 LATENT = ("vae", "vqvae", "vqae", "movq", "image_encoder", "text_encoder")  # parts of pipelines
 BETAS = {"linear": "linear", "scaled_linear": "scaled_linear", "squaredcos_cap_v2": "cosine"}
@@ -39,9 +58,10 @@ def load(declared: Declared) -> Loaded:
     """The network of a folder, as its configuration says. Raises InputError."""
     folder = network_folder(declared)
     config = read(declared, folder / "config.json")
-    if (name := config.get("_class_name")) != NETWORK:
+    if (name := config.get("_class_name")) not in NETWORKS:
         told = " (it is told a text, or other conditions)" if "cross_attention_dim" in config else ""
-        raise refused(declared, f"should be a {NETWORK}, of a noisy point and its step alone", f"is a {name}{told}")
+        allowed = f"should be one of {', '.join(NETWORKS)}, of a noisy point, its step and a class alone"
+        raise refused(declared, allowed, f"is a {name}{told}")
     schedule, predicts, sigma_data = noise(declared, folder)
     size = shape(declared, config)
     network = module(declared, folder)
@@ -49,7 +69,7 @@ def load(declared: Declared) -> Loaded:
 
 
 def network_folder(declared: Declared) -> Path:
-    """Where the network is: in the folder unet of a pipeline, or right there."""
+    """Where the network is: in a folder of a pipeline, one of PARTS, or right there."""
     folder = declared.file("path")
     if not (folder / "model_index.json").exists():
         return folder
@@ -60,11 +80,11 @@ def network_folder(declared: Declared) -> Path:
             "should be a model of the data themselves",
             f"is a pipeline with a {latent[0]}: its points are codes",
         )
-    if "unet" not in parts:
-        raise refused(
-            declared, f"should have a {NETWORK} as its unet", f"is a {parts.get('_class_name')} without a unet"
-        )
-    return folder / "unet"
+    part = next((one for one in PARTS if (parts.get(one) or [None])[0]), None)
+    if part is None:
+        name = parts.get("_class_name")
+        raise refused(declared, f"should have one of {', '.join(NETWORKS)}", f"is a {name} without a {PARTS[0]}")
+    return folder / part
 
 
 def module(declared: Declared, folder: Path) -> torch.nn.Module:
@@ -80,7 +100,8 @@ def module(declared: Declared, folder: Path) -> torch.nn.Module:
     try:
         with safe_open(weights[0], framework="pt") as file:
             own = file.get_tensor(next(iter(file.keys()))).dtype
-        network = getattr(diffusers, NETWORK).from_pretrained(
+        name = json.loads((folder / "config.json").read_text())["_class_name"]
+        network = getattr(diffusers, name).from_pretrained(
             str(folder), local_files_only=True, use_safetensors=True, low_cpu_mem_usage=False, torch_dtype=own
         )
     except Exception as error:  # whatever the library raises for a file that is damaged
@@ -90,21 +111,26 @@ def module(declared: Declared, folder: Path) -> torch.nn.Module:
 
 def call(declared: Declared, network: Any, config: dict):
     """(x, step) -> raw output. Steps go in as tensors: a Python float would be cut to a whole number."""
-    label = declared.settings.label
-    classes, conditional = (
-        config.get("num_class_embeds"),
-        config.get("class_embed_type") or config.get("num_class_embeds"),
-    )
+    of, label = NETWORKS[config["_class_name"]], declared.settings.label
+    classes, kind = config.get(of.classes), config.get("class_embed_type")
+    if kind == "identity":
+        raise refused(declared, "should be told a class by its number", "is told an embedding of the class")
+    conditional = bool(classes) or kind is not None
+    if of.none and isinstance(classes, int):
+        classes += 1
     if conditional and label is None:
-        raise declared.refused("class", "the model is told a class: should be one of its numbers", problem="is missing")
-    if label is not None and (not conditional or (classes is not None and label >= classes)):
+        below = f" below {classes}" + (f" ({classes - 1}: none)" if of.none else "") if classes and kind is None else ""
+        raise declared.refused(
+            "class", f"the model is told a class: should be one of its numbers{below}", problem="is missing"
+        )
+    if label is not None and (not conditional or (kind is None and label >= classes)):
         allowed = f"should be below {classes}" if conditional else "the model is told no class"
         raise declared.refused("class", allowed, label)
-    channels = config.get("in_channels", 3)
+    channels = config.get("in_channels", of.channels)
 
     def raw(x: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
-        labels = None if label is None else torch.full((len(x),), label)
-        return network(x, step, class_labels=labels, return_dict=False)[0][:, :channels]  # the rest is a variance
+        told = {} if label is None else {"class_labels": torch.full((len(x),), label)}
+        return network(x, step, **told, return_dict=False)[0][:, :channels]  # the rest is a variance
 
     return raw
 
@@ -113,12 +139,13 @@ def shape(declared: Declared, config: dict) -> tuple[int, ...]:
     """Of a point, by the study or the configuration."""
     if declared.settings.shape:
         return declared.settings.shape
-    size = config.get("sample_size")
+    of = NETWORKS[config["_class_name"]]
+    size = config.get("sample_size", of.size)
     if size is None:
         raise declared.refused("shape", "config.json has no sample_size: should be (channels, height, width)", None,
                                "is missing")  # fmt: skip
-    channels = config.get("in_channels", 3)
-    found = (channels, *(size if isinstance(size, list) else [size, size]))
+    channels = config.get("in_channels", of.channels)
+    found = (channels, *(size if isinstance(size, list) else [size] * of.sides))
     if not all(isinstance(one, int) and one > 0 for one in found):
         raise declared.refused("shape", "config.json has no whole numbers as in_channels and sample_size",
                                [channels, size], "is missing")  # fmt: skip

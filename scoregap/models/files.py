@@ -32,6 +32,12 @@ def digest(path: Path) -> str:
     return _digest(path)
 
 
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    found = [path / name for name in _names(path)] if path.is_dir() else [path]
+    return sum(one.stat().st_size for one in found)
+
+
 def _names(folder: Path) -> Iterator[str]:
     """Paths of the files in a folder, and in the folders that it links to, but for those that it is in."""
     seen: dict[str, set[str]] = {}  # real paths of the folders that a folder is in, with its own

@@ -12,7 +12,8 @@ from typing import NoReturn
 from scoregap import InputError
 from scoregap.regression import baselines
 from scoregap.regression.baselines import Record
-from scoregap.regression.verdicts import Change, compare_records, differences
+from scoregap.regression.changes import match
+from scoregap.regression.verdicts import Change, compare_records
 from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.study import Study
@@ -38,7 +39,10 @@ def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, ro
     if not reason.strip():
         refuse("--reason is empty: say why the numbers are right")
     if root:
-        command = ["git", "status", "--porcelain", "--", ".", ":!results/baselines"]
+        apart = [":(exclude)results/baselines", ":(exclude)*.baseline.json"]
+        if study.path.resolve().is_relative_to(root.resolve()):  # a user's; what it says is in the baseline itself
+            apart.append(f":(exclude,literal){study.path.resolve().relative_to(root.resolve())}")
+        command = ["git", "status", "--porcelain", "--", ".", *apart]
         git = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         if git.returncode:
             refuse(f"{root} is not a git tree")
@@ -47,15 +51,16 @@ def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, ro
             many = f"{len(changes)} uncommitted changes, as {changes[0][3:]}"
             refuse(f"the git tree has {many}: commit them, and run again")
     seeds = len(study.axes["seed"])
-    if study.trained_networks and seeds < FEWEST:
+    if (study.trained_networks or (study.document.data and study.declared)) and seeds < FEWEST:
         refuse(f"{seeds} seeds are too few to know how networks scatter: should be at least {FEWEST}")
     record = baselines.take(study, folder)
     if record.revision.endswith("-dirty"):
         refuse(f"its cube was made by an uncommitted tree, {record.revision}: delete the cube and run again")
     if record.not_ok:
         refuse(f"{len(record.not_ok)} cells are not ok, as {record.not_ok[0]}")
-    if not absent(before) and not differences(old := baselines.read(before), record):
-        unclear = [row.name for row in compare_records(old, record).rows if row.verdict == Change.INCONCLUSIVE]
+    if not absent(before) and not (found := match(baselines.read(before), record)).refused:
+        rows = compare_records(found.old, found.new).rows
+        unclear = [row.name for row in rows if row.verdict == Change.INCONCLUSIVE]
         if unclear:
             refuse(f"against the one before, {len(unclear)} metrics are inconclusive, as {unclear[0]}: run more seeds")
     date = datetime.now(UTC).date().isoformat()

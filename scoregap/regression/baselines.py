@@ -16,8 +16,8 @@ import xarray as xr
 from pydantic import Field, ValidationError
 
 from scoregap import DamagedFile, InputError, cubes
-from scoregap.regression import metrics
-from scoregap.regression.metrics import KINDS, Metric, Strict, across, reduce, spread, varied
+from scoregap.regression import metrics, of_data
+from scoregap.regression.metrics import KINDS, Metric, Strict, across, spread, varied
 from scoregap.store.files import how_damaged, write_text
 from scoregap.store.jobs import job_path
 from scoregap.store.opening import absent, lacks_resources, read_text
@@ -28,6 +28,7 @@ from scoregap.study import Study, digest
 FORMAT = 1
 MARGIN, SEEDS = 3.0, 8  # standard deviations of one seed's value, at so many seeds
 SILENT = ("study", "compare", "batch")  # of a study: what changes no number (seeds are compared one by one)
+WHERE = frozenset({"source", "labels", "path", "weights"})  # where files lie; those of data are told by their SHA-256
 
 
 class Record(Strict):
@@ -57,11 +58,15 @@ def take(study: Study, folder: Path) -> Record:
     attrs = parts[0][1][0].attrs
     found: dict[str, Metric] = {}
     seeds = list(dict.fromkeys(seed for part in study.parts for seed in part.axes["seed"]))
+    reduce = of_data.reduce if study.document.data else metrics.reduce
     for part, datasets in parts:
         for ds in datasets:
             reduce(part, ds, found, varied(study), seeds)
     config = json.loads(json.dumps({key: value for key, value in study.resolved.items() if key not in SILENT}))
     del config["axes"]["seed"]
+    for section in (config.get("data", {}), *config.get("scores", {}).values()):
+        for key in WHERE & section.keys():
+            del section[key]
     return Record(
         study=study.name, config=config, config_hash=digest(config), device=device(study, folder, attrs["machine"]),
         versions=attrs["versions"], revision=attrs["revision"], seeds=seeds,

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
-from scoregap.analysis.tables import PHASES, exactly
+from scoregap.analysis.tables import PHASES, at_gap, exactly
 from scoregap.scores import EXACT, kind
 from scoregap.study import Study
 from scoregap.variables import STATUS
@@ -26,12 +26,14 @@ class Kind(NamedTuple):
     """What is measured of trained networks.
 
     log: compared as a ratio. floor: smallest margin, of the logarithm if so. low: smaller is better; otherwise what is
-    nearer to 0 is, the truth (a ratio to the exact score of 1, no error of a dimension).
+    nearer to 0 is, the truth (a ratio to the exact score of 1, no error of a dimension). moved: neither is, as nothing
+    is known of the truth: any change beyond the margin is for the worse.
     """
 
     log: bool
     floor: float
     low: bool
+    moved: bool = False
 
 
 KINDS = {
@@ -42,6 +44,14 @@ KINDS = {
     "spectrum": Kind(True, 0.02, True),  # rms distance of eigenvalues from those of the exact score, point by point
     "excess": Kind(True, 0.02, True),  # geometric mean over times of the excess loss
     "cost": Kind(True, 0.01, True),  # operations of training
+    # of data from a file (`of_data`)
+    "n": Kind(False, 0.5, False, moved=True),
+    "trace": Kind(False, 0.1, False, moved=True),
+    **dict.fromkeys(("t_first", "shoulder_start", "shoulder_end"), Kind(True, 0.05, False, moved=True)),
+    "shoulder_modes": Kind(False, 0.5, False, moved=True),
+    "shoulder_slope": Kind(False, 0.05, False, moved=True),
+    "calibration": Kind(True, 0.02, True),
+    "skill": Kind(True, 0.02, True),
 }
 LAWS = ("law", "corrected")
 
@@ -167,7 +177,7 @@ def across(found: dict[str, Metric]) -> dict[str, Metric]:
 def by_gap(own: xr.Dataset, names: dict[str, str]) -> dict[str, np.ndarray]:
     """{quantity[gap]: (seed,)} of these variables."""
     return {
-        f"{quantity}[{gap}]": own[name].isel(gap=gap).values
+        at_gap(quantity, gap): own[name].isel(gap=gap).values
         for quantity, name in names.items()
         for gap in range(own.sizes["gap"])
     }
@@ -176,7 +186,7 @@ def by_gap(own: xr.Dataset, names: dict[str, str]) -> dict[str, np.ndarray]:
 def times(own: xr.Dataset) -> dict[str, np.ndarray]:
     """{quantity[gap or group]: (seed,)} the phase times that the exact score has too."""
     rows = by_gap(own, {name: name for name in PHASES})
-    return rows | {f"t_alignment[{k}]": own.t_alignment.isel(group=k).values for k in range(own.sizes["group"])}
+    return rows | {at_gap("t_alignment", k): own.t_alignment.isel(group=k).values for k in range(own.sizes["group"])}
 
 
 def quantities(own: xr.Dataset, exact: xr.Dataset | None) -> dict[str, np.ndarray]:
@@ -187,8 +197,7 @@ def quantities(own: xr.Dataset, exact: xr.Dataset | None) -> dict[str, np.ndarra
         rows = {name: values / known[name] for name, values in rows.items()}
     rows |= by_gap(own, {"t_resolution": "t_resolution"})
     true = own.boundary.isel(gap=-1)
-    for estimator in own.estimator.values:
-        rows[f"dimension[{estimator}]"] = (own.dimension_overall.sel(estimator=estimator) - true).values
+    rows["dimension"] = (own.dimension_overall.isel(estimator=0) - true).values
     rows["excess"] = np.exp(np.log(own.excess_loss.astype(float).clip(RESOLUTION)).mean("time").values)
     rows["cost"] = own.training_flops.max("evaluation").values
     if "estimate" in own:

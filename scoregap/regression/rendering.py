@@ -32,7 +32,8 @@ def as_text(report: Report) -> str:
         lines.append(f"... and {len(report.rows) - SHOWN} more, no worse; all of them: --json")
     old = report.baseline
     of = f", of {old.date}, {len(old.seeds)} seeds, {old.revision}: {old.reason}" if old else ": there is none"
-    lines += ["", f"baseline{of}"]
+    lines += ["", f"baseline{of}", *(f"differs: {one}" for one in report.differs)]
+    lines += [f"worse than the baseline? {report.answer()}"] if old else []
     if report.apart:
         lines.append(f"{report.apart} numbers of closed forms are not compared: no seed is the same")
     for one, verdicts in (
@@ -42,7 +43,7 @@ def as_text(report: Report) -> str:
         counts = ", ".join(
             f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict and verdict in verdicts
         )
-        required = "required" if one in report.study.compare.require else "not required"
+        required = "required" if one in report.study.required else "not required"
         lines.append(f"against the {one} ({required}): {counts or 'nothing to compare'}")
     return "\n".join(lines)
 
@@ -78,9 +79,10 @@ def as_json(report: Report, strict: bool) -> str:
         _plain(row._asdict() | {"in_margins": row.in_margins, "theory": _plain(_theory(row.theory))})
         for row in report.rows
     ]
-    require = list(report.study.compare.require)
+    require = list(report.study.required)
     content = {"study": report.study.name, "status": report.status(strict), "require": require}
-    content |= {one: report.worst(one) for one in ("baseline", "theory")} | {"metrics": rows}
+    content |= {one: report.worst(one) for one in ("baseline", "theory")}
+    content |= {"differs": list(report.differs), "metrics": rows}
     return json.dumps(content, indent=1)
 
 
@@ -108,7 +110,7 @@ def as_junit(report: Report, strict: bool) -> str:
             case = ElementTree.SubElement(suite, "testcase", classname=f"{report.study.name}.{one}", name=row.name)
             message = f"{verdict}: {' | '.join(filter(None, _numbers(row)))}" if one == "baseline" else row.theory.words
             bad, unclear = verdict in BAD, verdict in UNCLEAR
-            fails = one in report.study.compare.require and (bad or (unclear and strict))
+            fails = one in report.study.required and (bad or (unclear and strict))
             counts["tests"] += 1
             if bad or unclear:
                 counts["failures" if fails else "skipped"] += 1

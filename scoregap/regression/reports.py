@@ -11,6 +11,7 @@ import xarray as xr
 from scoregap import DamagedFile, cubes
 from scoregap.regression import baselines, theory
 from scoregap.regression.baselines import Record
+from scoregap.regression.changes import NOTHING, Allowed, match
 from scoregap.regression.theory import NO_THEORY
 from scoregap.regression.verdicts import (
     BAD,
@@ -20,7 +21,6 @@ from scoregap.regression.verdicts import (
     Check,
     Row,
     compare_records,
-    differences,
     worst_first,
 )
 from scoregap.study import Study
@@ -31,12 +31,14 @@ OK, WORSE, INCONCLUSIVE, INCOMPARABLE = 0, 1, 3, 4  # exit statuses
 
 
 class Report(NamedTuple):
-    """A run, checked. baseline: None if the study does not require one and there is none."""
+    """A run, checked. baseline: None if the study does not require one and there is none. differs: what differs from
+    it, and may, a sentence each."""
 
     study: Study
     baseline: Record | None
     rows: list[Row]
     apart: int
+    differs: tuple[str, ...] = ()
 
     def worst(self, verdict: str) -> str:
         """The worst verdict against `baseline` or `theory`; empty if there is none."""
@@ -46,33 +48,44 @@ class Report(NamedTuple):
             default="",
         )
 
+    def answer(self) -> str:
+        """Whether the run has got worse than its baseline, in a sentence."""
+        judged = [row.verdict for row in self.rows if row.verdict]
+        bad, unclear = (sum(one in kinds for one in judged) for kinds in (BAD, UNCLEAR))
+        better = judged.count(Change.BETTER)
+        less = f"{better} better, {unclear} inconclusive or new"
+        if bad:
+            return f"yes: {bad} of {len(judged)} metrics are worse or missing, {less}"
+        return f"{'not seen' if unclear else 'no'}: none of {len(judged)} metrics is worse, {less}"
+
     def status(self, strict: bool) -> int:
         """The exit status: of the verdicts that the study requires."""
-        worst = min((self.worst(one) for one in self.study.compare.require), key=VERDICTS.index)
+        worst = min((self.worst(one) for one in self.study.required), key=VERDICTS.index)
         if worst in BAD:
             return WORSE
         return INCONCLUSIVE if strict and worst in (*UNCLEAR, "") else OK
 
 
 def check_run(
-    study: Study, folder: Path, path: Path | None, parts: Parts | None = None
+    study: Study, folder: Path, path: Path | None, parts: Parts | None = None, allow: Allowed = NOTHING
 ) -> tuple[Report | None, list[str]]:
     """A study's finished run in a folder against the baseline in a file, if there is one, and against theory; or why
-    it cannot be compared. parts: if they are open already. Raises InputError, DamagedFile.
+    it cannot be compared. parts: if they are open already. allow: what may differ. Raises InputError, DamagedFile.
     """
     old = baselines.read(path) if path else None
+    differs: tuple[str, ...] = ()
     if not old:
         missing = baselines.not_ok(study, parts or cubes.datasets(study, folder / "cube.zarr"))
         found = Check([Row(name, Change.MISSING) for name in missing])
     else:
-        new = baselines.take(study, folder)
-        if why := differences(old, new):
-            return None, why
-        found = compare_records(old, new)
+        matched = match(old, baselines.take(study, folder), allow)
+        if matched.refused:
+            return None, list(matched.refused)
+        found, differs = compare_records(matched.old, matched.new), matched.differs
     agreements = theory.agreements(study, folder)
     rows = [row._replace(theory=agreements.pop(row.name, NO_THEORY)) for row in found.rows]
     rows += [Row(name, "", theory=one) for name, one in agreements.items()]
-    return Report(study, old, worst_first(rows), found.apart), []
+    return Report(study, old, worst_first(rows), found.apart, differs), []
 
 
 def outcome(study: Study, folder: Path, path: Path | None, parts: Parts | None = None) -> tuple[Report, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap.analysis import comparison, verdicts
-from scoregap.analysis.tables import PHASES, rows_of_evaluated_scores
+from scoregap.analysis.tables import PHASES, at_gap, rows_of_evaluated_scores
 from scoregap.analysis.verdicts import JUDGED, Detail
 from scoregap.regression.metrics import named, varied
 from scoregap.study import Study
@@ -32,13 +32,15 @@ NO_THEORY = Theory()
 def agreements(study: Study, folder: Path) -> dict[str, Theory]:
     """What the comparison says of every metric, by the study's own margins.
 
-    Phase times only, and only where there is an answer. Raises DamagedFile, InputError.
+    Phase times only, and only where there is an answer; nothing of data from a file. Raises DamagedFile, InputError.
     """
+    if study.document.data:
+        return {}
     frame, axes = comparison.read(study, folder / "comparison.csv"), varied(study)
     found = {}
     for row in rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES)]).to_dict("records"):
         if row["verdict"] in JUDGED:
-            name = named({axis: row[axis] for axis in axes}, row["network"], f"{row['quantity']}[{row['gap']}]")
+            name = named({axis: row[axis] for axis in axes}, row["network"], at_gap(row["quantity"], row["gap"]))
             at, low, high = ((row[key] - 1) / row["margin"] for key in ("ratio", "ratio_low", "ratio_high"))
             detail = Detail(**{name: row[name] for name in Detail._fields})
             found[name] = Theory(row["verdict"], verdicts.words(row), at, low, high, detail)

@@ -11,7 +11,6 @@ a selection.
 Standard deviations: `metrics.spread`.
 """
 
-import json
 import math
 from enum import StrEnum
 from typing import NamedTuple
@@ -19,9 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from scoregap.analysis.intervals import holm
 from scoregap.analysis.verdicts import Verdict
 from scoregap.regression.baselines import Record
-from scoregap.regression.metrics import KINDS, RESOLUTION, Metric, spread
+from scoregap.regression.metrics import KINDS, RESOLUTION, Kind, Metric, spread
 from scoregap.regression.theory import NO_THEORY, Theory
 
 ROUNDING = 1e-5  # relative
@@ -85,33 +85,8 @@ class Check(NamedTuple):
     apart: int = 0
 
 
-def differences(old: Record, new: Record) -> list[str]:
-    """Why two records cannot be compared, one sentence each; empty if they can."""
-    found = []
-    if old.study != new.study:
-        found.append(f"study: {old.study} in the baseline, {new.study} here")
-    was, now = _leaves(old.config), _leaves(new.config)
-    for key in sorted(was.keys() | now.keys()):
-        if was.get(key) != now.get(key):
-            found.append(f"data: {key}: {was.get(key)} in the baseline, {now.get(key)} here")
-    if old.device != new.device:
-        found.append(f"device class: {old.device} in the baseline, {new.device} here")
-    return found
-
-
-def _leaves(content, path: str = "") -> dict[str, str]:
-    """Plain data by dotted path."""
-    if not isinstance(content, dict):
-        return {path: json.dumps(content, sort_keys=True)}
-    return {
-        name: leaf
-        for key, one in content.items()
-        for name, leaf in _leaves(one, f"{path}.{key}" if path else str(key)).items()
-    }
-
-
 def compare_records(old: Record, new: Record) -> Check:
-    """Verdicts of a run against its baseline. Both are of the same study: `differences` finds none."""
+    """Verdicts of a run against its baseline, whose metrics are named alike (`changes.match`)."""
     common = [seed for seed in old.seeds if seed in new.seeds]
     here, there = ([record.seeds.index(seed) for seed in common] for record in (old, new))
     rows = [Row(name, Change.MISSING) for name in new.not_ok]
@@ -205,8 +180,7 @@ def _judged(old: dict[str, Metric], new: dict[str, Metric], pairs: tuple[list[in
         )  # fmt: skip
     adjusted = holm([row.p for row in rows])
     return [
-        row._replace(verdict=_verdict(row, p, KINDS[old[row.name].kind].low))
-        for row, p in zip(rows, adjusted, strict=True)
+        row._replace(verdict=_verdict(row, p, KINDS[old[row.name].kind])) for row, p in zip(rows, adjusted, strict=True)
     ]
 
 
@@ -229,20 +203,10 @@ def _error(samples: list[tuple[float, int, int]]) -> tuple[float, float]:
     return math.sqrt(total), total**2 / sum(part**2 / freedom for part, freedom in parts)
 
 
-def holm(p: list[float]) -> np.ndarray:
-    """p-values adjusted for their number by Holm's method; NaN counts as 1."""
-    values = np.where(np.isnan(p), 1.0, p)
-    order = np.argsort(values)
-    adjusted = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    result = np.empty(len(values))
-    result[order] = np.minimum(adjusted, 1)
-    return result
-
-
-def _verdict(row: Row, p: float, low: bool) -> Change:
+def _verdict(row: Row, p: float, kind: Kind) -> Change:
     if -row.margin < row.low and row.high < row.margin:
         return Change.SAME
     if p < SIGNIFICANCE and abs(row.difference) > row.margin:
-        worse = row.difference > 0 if low else abs(row.new) > abs(row.mean)
+        worse = kind.moved or (row.difference > 0 if kind.low else abs(row.new) > abs(row.mean))
         return Change.WORSE if worse else Change.BETTER
     return Change.INCONCLUSIVE

@@ -9,8 +9,8 @@ import pandas as pd
 
 from scoregap.analysis import profiles
 from scoregap.analysis.tables import labelled
-from scoregap.report.figures import label
-from scoregap.report.page import ENVIRONMENT, Cell, Table, picture, provenance, titled
+from scoregap.report.figures import anchor, label, svg
+from scoregap.report.page import ENVIRONMENT, Cell, Table, anchored, picture, provenance, titled
 from scoregap.study import Study
 
 
@@ -24,25 +24,32 @@ def write(
         about=f"{profiles.describe_axes(study)} · config {study.hash}",
         data=attrs["data"],
         explanation=" ".join(profiles.explanation(study)),
-        parts=[one for part, frame in tables for one in shown(part, frame)],
-        pictures=[picture(name, svg) for name, svg in pictures.items()],
+        parts=[one for part, frame in tables for one in shown(part, frame, pictures)],
+        pictures=[picture(study, name, svg) for name, svg in pictures.items()],
         not_drawn=[f"{titled(name)} ({why})" for name, why in failed.items() if why],
         findings="\n".join(lines).strip(),
         provenance=provenance(study, attrs),
     )
 
 
-def shown(study: Study, frame: pd.DataFrame) -> list[dict]:
-    """Of every cell of a part: what it is, a sentence for each score, the table."""
+def shown(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes]) -> list[dict]:
+    """Of every cell of a part: what it is, a sentence for each score, the table, and where its curves are, if drawn."""
     found = []
+    name = f"{study.block}/profile" if study.block else "profile"
+    there = svg.anchors(pictures.get(name, b""))
     for values, rows in profiles.blocks(study, frame):
         head, body = profiles.table_of(rows)
         named = labelled(values, label)
         found.append(
             {
                 "title": ", ".join(filter(None, (study.block, named))),
-                "said": [(str(name), profiles.said(own)) for name, own in rows.groupby("network", sort=False)],
-                "table": Table(head, [[Cell(text) for text in line] for line in body]),
+                "said": [
+                    (str(name), words)
+                    for name, own in rows.groupby("network", sort=False)
+                    if (words := profiles.said(own))
+                ],
+                "table": Table(head, [[Cell(text) for text in line] for line in body], name=named or study.name),
+                "link": f"{anchored(name)}-{panel}" if (panel := anchor(values)) in there else "",
             }
         )
     return found

@@ -1,39 +1,41 @@
 """The report of a study: one page that needs no network and no scripts.
 
-study, comparison, claims, findings in lines, figures (SVG), attributes of the cube -> HTML (page.html.jinja)
+study, comparison, claims, lines, figures (SVG), attributes of the cube -> HTML (page.html.jinja)
 
 Its first screen says whether theory holds, how well, and where not.
 """
 
-import io
 import math
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
-from xml.etree import ElementTree
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from scoregap.analysis import controls
 from scoregap.analysis.comparison import known_curves
+from scoregap.analysis.headline import judged_rows, named
+from scoregap.analysis.intervals import geometric_mean
 from scoregap.analysis.tables import (
     PHASES,
-    distinguishing_axes,
+    at_gap,
     exactly,
     independent_draws,
     labelled,
-    rows_of_evaluated_scores,
     subject,
     with_interval,
 )
-from scoregap.analysis.verdicts import JUDGED, Verdict, words
+from scoregap.analysis.verdicts import JUDGED, Side, Verdict, words
 from scoregap.report import registry
-from scoregap.report.figures import label
+from scoregap.report.figures import anchor, label, svg
+from scoregap.report.figures import claims as claims_figure
+from scoregap.scores import MODEL, kind
 from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
 
-AS_THEY_ARE = " !$*,/:;=?@[]{}|"  # characters of a picture that need no code in a link; base64 would be larger
 WORST, MOST_SETTINGS, MOST_ROWS = 5, 16, 3000  # rows of tables
 KINDS = {Verdict.AGREES: "good", Verdict.INCONCLUSIVE: "unclear", Verdict.DISAGREES: "bad"}  # classes of the style
 PLURALS = {Verdict.AGREES: "agree", Verdict.INCONCLUSIVE: "inconclusive", Verdict.DISAGREES: "disagree"}
@@ -45,23 +47,53 @@ KIND = Kind("a report", text_with('<meta name="generator" content="scoregap">'),
 
 
 class Cell(NamedTuple):
-    """A cell of a table; kind: its class, of KINDS."""
+    """A cell of a table; kind: its class, of KINDS. link: an anchor that it leads to. title: what a pointer is told."""
 
     text: str
     kind: str = ""
+    link: str = ""
+    title: str = ""
 
 
 class Table(NamedTuple):
-    """A table of the page. head: empty for none."""
+    """A table of the page. head: empty for none. anchors: of its rows, or none."""
 
     head: list[str]
     rows: list[list[Cell]]
+    anchors: Sequence[str] = ()
+    name: str = "table"
+
+
+class Places:
+    """Where the page shows a row of the comparison. pictures: as for `write`."""
+
+    def __init__(self, study: Study, pictures: dict[str, bytes]):
+        self.study = study
+        self.anchors = {name: svg.anchors(one) for name, one in pictures.items() if name.rpartition("/")[2] == "gaps"}
+
+    def of(self, row: pd.Series, place: int) -> str:
+        """Its panel of the gaps, or else its row of the table, the row `place`; empty where that is left out."""
+        for part in self.study.parts:
+            name = f"{part.block}/gaps" if part.block else "gaps"
+            inside = all(row[axis] in part.axes[axis] for axis in part.condition_axes)
+            if name in self.anchors and inside and row.network in {*part.axes["network"], "law"}:
+                values = {axis: row[axis] for axis in part.condition_axes if len(part.axes[axis]) > 1}
+                panel = anchor(values) + (f".{row.gap:.0f}" if row.gap > 0 else "")
+                if panel in self.anchors[name]:
+                    return f"{anchored(name)}-{panel}"
+        return row_anchor(place) if place < MOST_ROWS else ""
+
+
+def row_anchor(place: int) -> str:
+    """By what a row of the comparison is led to."""
+    return f"row-{place}"
 
 
 def write(
     study: Study,
     frame: pd.DataFrame,
     tested: pd.DataFrame,
+    first: list[str],
     lines: list[str],
     pictures: dict[str, bytes],
     failed: dict[str, str],
@@ -69,15 +101,16 @@ def write(
 ) -> str:
     """The page as text.
 
-    frame: the comparison. tested: the claims. lines: what the findings say. pictures: SVG of figures of `registry`, in
-    their order. failed: why a figure could not be drawn, by name, where it could not. attrs: of the cube, and the
-    device.
+    frame: the comparison. tested: the claims. first: the lines of the table `headline`. lines: what the findings say.
+    pictures: SVG of figures of `registry`, in their order. failed: why a figure could not be drawn, by name, where it
+    could not. attrs: of the cube, and the device.
     """
     return ENVIRONMENT.get_template("page.html.jinja").render(
         name=study.name,
         about=about(study),
-        outcome=outcome(study, frame),
-        pictures=[picture(name, svg) for name, svg in pictures.items()],
+        first=first,
+        outcome=outcome(study, frame, pictures),
+        pictures=[picture(study, name, svg) for name, svg in pictures.items()],
         not_drawn=[f"{titled(name)} ({why})" for name, why in failed.items() if why],
         claims=claims(study, tested),
         findings="\n".join(lines).strip(),
@@ -110,78 +143,26 @@ def about(study: Study) -> str:
     return " · ".join([*parts, f"{seeds} seeds", f"{points} points per time", f"config {study.hash}"])
 
 
-def judgements(frame: pd.DataFrame) -> pd.DataFrame:
-    """The phase times that theory has a verdict on, with `words` and `off`, the distance from exact in margins.
-
-    The worst first: what disagrees, what is inconclusive, what agrees; in each what was not seen, then the farthest.
-    """
-    rows = rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES) & frame["verdict"].isin(JUDGED)]).copy()
-    rows["words"] = [words(row) for _, row in rows.iterrows()]
-    rows["off"] = (rows.ratio - 1) / rows.margin
-    rank = rows.verdict.map(list(reversed(JUDGED)).index)
-    return rows.iloc[sorted(range(len(rows)), key=lambda i: (rank.iloc[i], -_size(rows.off.iloc[i])))]
-
-
-def _size(off: float) -> float:
-    return math.inf if math.isnan(off) else abs(off)
-
-
-def outcome(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
-    """The first screen: a sentence, counts, how well per quantity, where not, and how to read it."""
-    judged = judgements(frame)
+def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None = None) -> dict[str, Any]:
+    """The first screen: counts, how well per quantity, where not, and how to read it."""
+    places = Places(study, pictures or {})
+    judged = judged_rows(frame.reset_index(drop=True))
     counts = {verdict: int((judged.verdict == verdict).sum()) for verdict in JUDGED}
     return {
-        "sentence": sentence(study, frame, judged, counts),
         "bar": [
             {"kind": KINDS[verdict], "count": count, "text": f"{count} {PLURALS[verdict]}"}
             for verdict, count in counts.items()
             if count
         ],
         "how_well": how_well(study, judged),
-        "worst": worst(study, frame, judged),
-        "dimensions": dimensions(frame),
-        "cells": cells(study, frame),
-        "where": where(study, frame, judged),
+        "worst": worst(study, frame, judged, places),
+        "where": where(study, frame, judged, places),
         "controls": [line.strip() for line in controls.lines(judged)],
         "subject": {"law": "the law's", "trained": "the network's"}.get(subject(study), "the score's"),
         "seeds": len(study.axes["seed"]),
         "draws": independent_draws(study),
         "confidence": f"{study.compare.confidence:.0%}",
     }
-
-
-def sentence(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, counts: dict[Verdict, int]) -> str:
-    """Whether theory holds. judged: see `judgements`. counts: of its verdicts."""
-    theory = "Theory" if study.evaluated_scores else "The random-matrix law"
-    total = sum(counts.values())
-    if not total:
-        return f"{theory} could be judged at no phase time: {_most_said(frame)}"
-    if counts[Verdict.AGREES] == total:
-        return f"{theory} holds in all {total} phase times"
-    first = judged.iloc[0]
-    return (
-        f"{theory} holds in {counts[Verdict.AGREES]} of {total} phase times, {counts[Verdict.DISAGREES]} disagree and "
-        f"{counts[Verdict.INCONCLUSIVE]} are inconclusive. Worst: {place(study, frame, first)}: {_how_far(first)}"
-    )
-
-
-def _most_said(frame: pd.DataFrame) -> str:
-    said = pd.Series([words(row) for _, row in frame[frame["quantity"].isin(PHASES)].iterrows()], dtype=object)
-    return said.mode().iloc[0] if len(said) else "there is none"
-
-
-def _how_far(row: pd.Series) -> str:
-    """How far a phase time is from the exact one, in words; what was seen where that is what decides."""
-    if math.isnan(row.ratio) or row.reason:
-        return row.words
-    far = f"{abs(row.ratio - 1):.0%} {'above' if row.ratio > 1 else 'below'} exact, margin {row.margin:.0%}"
-    return far + (" (inconclusive)" if row.verdict == Verdict.INCONCLUSIVE else "")
-
-
-def place(study: Study, frame: pd.DataFrame, row: pd.Series) -> str:
-    """A row of the comparison in words."""
-    at = labelled(distinguishing_axes(study, {axis: row[axis] for axis in _varied(study, frame)}), label)
-    return f"{row['quantity']} ({row.boundary}), {', '.join(filter(None, (row.network, at)))}"
 
 
 def _varied(study: Study, frame: pd.DataFrame) -> list[str]:
@@ -196,92 +177,87 @@ def how_well(study: Study, judged: pd.DataFrame) -> Table:
         if some.empty:
             continue
         known = some.ratio.dropna()
-        spread = f"{known.median():.3f}", f"{known.min():.3f} to {known.max():.3f}"
-        counts = [str((some.verdict == verdict).sum()) for verdict in JUDGED]
-        rows.append(_row([quantity, *counts, *(spread if len(known) else ("", ""))]))
-    ratio = f"{subject(study)} / exact"
-    return Table(["phase time", *JUDGED, f"median {ratio}", "range"], rows)
+        spread = f"{geometric_mean(known.to_numpy()):.3f}", f"{known.min():.3f} to {known.max():.3f}"
+        agree, *others = (str((some.verdict == verdict).sum()) for verdict in JUDGED)
+        sides = [str((some.side == side).sum()) for side in Side]
+        rows.append(_row([quantity, agree, *sides, *others, *(spread if len(known) else ("", ""))]))
+    sided = [f"of these {side}" for side in Side]
+    return Table(["phase time", JUDGED[0], *sided, *JUDGED[1:], f"mean {subject(study)} / exact", "range"], rows)
 
 
-def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
+def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Places) -> Table:
     """The phase times that are farthest from theory."""
     column = "trained" if study.evaluated_scores else "law"
     rows = [
         _row(
-            [place(study, frame, row), _number(row.exact), _number(row[column]), _ratio(row), f"{row.margin:.0%}",
+            [named(study, frame, row), _number(row.exact), _number(row[column]), _ratio(row), f"{row.margin:.0%}",
              row.words],
-            {5: KINDS[row.verdict]},
+            {5: KINDS[row.verdict]}, {0: places.of(row, i)},
         )
-        for _, row in judged.head(WORST).iterrows()
+        for i, (_, row) in zip(judged.index.tolist(), judged.head(WORST).iterrows(), strict=False)
     ]  # fmt: skip
-    return Table(["phase time", "exact", subject(study), "ratio", "margin", "verdict"], rows)
+    return Table(["phase time", "exact", subject(study), "ratio", "margin", "verdict"], rows, name="the worst")
 
 
-def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame) -> Table:
-    """Settings x phase times: the ratio, coloured by its verdict; of many settings, networks with counts."""
+def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Places) -> Table:
+    """Settings x phase times: the ratio, coloured by its verdict; of many settings, networks with counts.
+
+    A cell leads to the panel of what it tells, or of the worst that it counts.
+    """
     axes = _varied(study, frame)
     fine = len(frame[[*axes, "network"]].drop_duplicates()) <= MOST_SETTINGS
     keys = [*axes, "network"] if fine else ["network"]
-    several = judged[judged["quantity"] != PHASES[-1]].gap.nunique() > 1  # intermediate gaps
     columns = sorted(
         set(zip(judged["quantity"], judged.gap, strict=True)), key=lambda one: (one[1], PHASES.index(one[0]))
     )
     rows = []
     for values in frame[keys].drop_duplicates().itertuples(index=False, name=None):
         mine = judged[(judged[keys] == list(values)).all(axis=1)]
-        texts, classes = [labelled(dict(zip(keys, values, strict=True)), _short)], {}
+        texts = [labelled(dict(zip(keys, values, strict=True)), _short).strip()]
+        classes, links, titles = {}, {}, {}
         for i, (quantity, gap) in enumerate(columns, 1):
             some = mine[(mine["quantity"] == quantity) & (mine.gap == gap)]
             text = ""
             if len(some):
                 first = some.iloc[0]
                 classes[i] = KINDS[first.verdict]
-                text = "-" if math.isnan(first.ratio) else f"{first.ratio:.2f}"
+                text = "-" if math.isnan(first.ratio) else f"{first.ratio:.2f} {first.side}".strip()
                 text = text if fine else f"{(some.verdict == Verdict.AGREES).sum()} of {len(some)}"
+                links[i] = places.of(first, int(some.index[0]))
+                titles[i] = ("" if fine else "worst: ") + f"{named(study, frame, first)}: {_ratio(first)} {first.words}"
             texts.append(text)
-        rows.append(_row(texts, classes))
-    heads = [quantity + (f", gap {gap + 1}" if several else "") for quantity, gap in columns]
-    return Table([f"{subject(study)} / exact" if fine else "agree", *heads], rows)
+        rows.append(_row(texts, classes, links, titles))
+    heads = [at_gap(quantity, gap) for quantity, gap in columns]
+    return Table([f"{subject(study)} / exact" if fine else "agree", *heads], rows, name="where")
 
 
 def _short(axis: str) -> str:
     return "" if axis == "network" else label(axis)
 
 
-def dimensions(frame: pd.DataFrame) -> dict[str, int]:
-    """In how many networks and seeds the dimension found blind is right."""
-    rows = frame[frame["quantity"] == "dimension"]
-    return {"right": int(rows.right.sum()), "of": int(rows.of.sum())}
+def caption(study: Study, name: str) -> str:
+    """That of a figure, in the words of a study: nothing was trained where models that it declares are compared."""
+    text = registry.FIGURES[name.rpartition("/")[2]].caption
+    models = any(kind(one) is MODEL for one in study.evaluated_scores) and not study.trained_networks
+    return text.replace("Network", "Model").replace("network", "model") if models else text
 
 
-def cells(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
-    """How many cells there are, the first that have no result, and how many more have none."""
-    settings = frame.drop_duplicates([*study.condition_axes, "network"])
-    bad, axes = settings[settings.not_ok != ""], _varied(study, frame)
-    named = []
-    for _, row in bad.head(WORST).iterrows():
-        at = labelled(distinguishing_axes(study, {axis: row[axis] for axis in axes}), label)
-        named.append(f"{', '.join(filter(None, (row.network, at)))}: {row.not_ok}")
-    return {"count": study.size, "bad": named, "more": max(len(bad) - WORST, 0)}
-
-
-def picture(name: str, svg: bytes) -> dict[str, Any]:
+def picture(study: Study, name: str, drawn: bytes) -> dict[str, Any]:
     """A figure with its caption. A wide one is not made smaller than can be read, but scrolls."""
-    _, root = next(ElementTree.iterparse(io.BytesIO(svg), ["start"]))
-    width = root.get("width", "")
-    points = float(width.removesuffix("pt")) if width.endswith("pt") else 0.0
+    points = re.search(rb' width="([\d.]+)pt"', drawn)
+    least = 0.7 * float(points[1]) * 4 / 3 if points else 0.0
+    said = f'<svg role="group" aria-labelledby="{anchored(name)}.title" style="min-width:{least:.0f}px" '
     return {
         "name": name,
         "anchor": anchored(name),
         "title": titled(name),
-        "caption": registry.FIGURES[name.rpartition("/")[2]].caption,
-        "least": f"{0.7 * points * 4 / 3:.0f}",
-        "source": quote(svg.replace(b"\n", b" "), safe=AS_THEY_ARE),
+        "caption": caption(study, name),
+        "svg": Markup(svg.inside(drawn, anchored(name)).replace("<svg ", said, 1)),
     }
 
 
 def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
-    """The claims, whole, and how to read them; None where there are none."""
+    """The claims, whole, each with its cells, and how to read them; None where there are none."""
     if tested.empty:
         return None
     tested = tested.assign(
@@ -289,17 +265,29 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
                           for low, high in zip(tested[f"{of}_low"], tested[f"{of}_high"], strict=True)]
            for of in ("law", "exact")}
     )  # fmt: skip
-    axes = _varied(study, tested)
+    axes, whole = claims_figure.axes_of(study, tested), claims_figure.columns(study, tested)
     columns = [*axes, "network", "law", "gaussian", "exact", "trained", "over_law", "over_exact",
                "margin", "of_exact", "verdict", "why"]  # fmt: skip
     if tested.curvature.any():
         columns += ["control", "over_control", "attribution"]
-    coloured = [(2 + columns.index(name), name) for name in ("of_exact", "verdict")]
-    rows = [
-        _row([row.says, row.source, *(_of_column(row[column], column in axes) for column in columns)],
-             {place: KINDS.get(row[name], "") for place, name in coloured})
-        for _, row in tested.iterrows()
-    ]  # fmt: skip
+    coloured = [(columns.index(name), name) for name in ("of_exact", "verdict")]
+    heads = [subject(study) if column == "trained" else column for column in columns]
+    found = []
+    for claim, own in tested.groupby("claim", sort=False):
+        rows = [
+            _row([_of_column(row[column], column in axes) for column in columns],
+                 {place: KINDS.get(row[name], "") for place, name in coloured})
+            for _, row in own.iterrows()
+        ]  # fmt: skip
+        at = [whole[tuple(one)] for one in own[[*axes, "network"]].itertuples(index=False)]
+        counts = [(str(verdict), KINDS.get(verdict, ""), int((own.verdict == verdict).sum())) for verdict in Verdict]
+        found.append(
+            {
+                "anchor": f"claim-{claim}", "says": own.says.iloc[0], "source": own.source.iloc[0],
+                "counts": [one for one in counts if one[2]],
+                "table": Table(heads, rows, [claims_figure.anchor(str(claim), column) for column in at], str(claim)),
+            }
+        )  # fmt: skip
     note = (
         "From claims.csv: what the law says, in every cell and for every network. verdict: of "
         f"{subject(study)} against the law; of_exact: against the exact score of the same F, by the same margin; "
@@ -312,29 +300,37 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
         "numbers are distances from the law, of the dimension the proportion of seeds in which it is right; the widest "
         "spacing is compared with that of random F."
     )
-    heads = [subject(study) if column == "trained" else column for column in columns]
-    return {"note": note, "table": Table(["claim", "source", *heads], rows)}
+    return {"note": note, "claims": found}
 
 
 def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
     """The comparison, whole."""
     names = {"ratio": f"{subject(study)} / exact", **({"trained": subject(study)} if study.evaluated_scores else {}),
              "ratio_low": "low", "ratio_high": "high", "law_to_exact": "law / exact",
-             "position": "between gaussian 0, exact 1", "boundary": "gap below mode",
-             "not_ok": "members not ok"}  # fmt: skip
-    axes = _varied(study, frame)
-    columns = [*axes, "network", "quantity", "boundary", *known_curves(frame), "ratio", "ratio_low",
+             "position": "between gaussian 0, exact 1", "boundary": "modes above the gap",
+             "not_ok": "without a result"}  # fmt: skip
+    axes, curves = _varied(study, frame), known_curves(frame)
+    columns = [*axes, "network", "quantity", "boundary", *curves, "ratio", "ratio_low",
                "ratio_high", "margin", "verdict", "law_to_exact", "position", "not_ok"]  # fmt: skip
     at, rows = columns.index("verdict"), []
     for _, row in frame.head(MOST_ROWS).iterrows():
         said = row.copy()
         said["verdict"] = words(row)
+        if row["quantity"] == "dimension":
+            said[curves] = said[curves].map(lambda value: "none" if value == 0 else value)
+        else:
+            said["quantity"] = at_gap(row["quantity"], row["gap"])
         rows.append(
             _row([_of_column(said[column], column in axes) for column in columns], {at: KINDS.get(row.verdict, "")})
         )
     left_out = f"; the first {MOST_ROWS} of {len(frame)} rows" if len(frame) > MOST_ROWS else ""
-    note = f"From comparison.csv{left_out}. model_: the same times by a fit to the whole curve of a gap."
-    return {"note": note, "table": Table([names.get(column, column) for column in columns], rows)}
+    note = (
+        f"From comparison.csv{left_out}. Geometric means over seeds, of ratios seed by seed; of dimensions medians. "
+        "NAME[k]: of the gap, or group, k of the cube, from 0. model_: the same times by a fit to the whole curve of a "
+        "gap. consistency: t_open t_close / t_max^2, in linear theory 1."
+    )
+    anchors = [row_anchor(place) for place in range(len(rows))]
+    return {"note": note, "table": Table([names.get(column, column) for column in columns], rows, anchors, "numbers")}
 
 
 def provenance(study: Study, attrs: dict[str, str]) -> dict[str, Any]:
@@ -344,9 +340,14 @@ def provenance(study: Study, attrs: dict[str, str]) -> dict[str, Any]:
     return {"facts": Table([], [_row([*fact]) for fact in facts.items()]), "study": attrs["study"]}
 
 
-def _row(texts: list[str], kinds: dict[int, str] | None = None) -> list[Cell]:
-    """One row of a table; kinds: of some of its cells, by their place."""
-    return [Cell(text, (kinds or {}).get(i, "")) for i, text in enumerate(texts)]
+def _row(
+    texts: list[str], kinds: dict[int, str] | None = None, links: dict[int, str] | None = None,
+    titles: dict[int, str] | None = None,
+) -> list[Cell]:  # fmt: skip
+    """One row of a table; kinds, links and titles: of some of its cells, by their place."""
+    return [
+        Cell(text, *((of or {}).get(i, "") for of in (kinds, links, titles))) for i, text in enumerate(texts)
+    ]  # fmt: skip
 
 
 def _ratio(row: pd.Series) -> str:

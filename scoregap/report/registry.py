@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 WHOLE = ("claims", "outcome")
 
 
-def _always(study: Study, name: str) -> bool:
-    return True
+def _whole_spectra(study: Study, name: str) -> bool:
+    return study.document.spectrum.probes is None
 
 
 def _of_family(study: Study, name: str) -> bool:
@@ -151,7 +151,7 @@ FIGURES: dict[str, Figure] = {
     "accuracy": Figure(
         "scoregap.report.figures.learning:accuracy", ("accuracy",), _found,
         "How near trained networks come to theory: phase times of the network over those of the exact score, "
-        "medians over seeds with Student's intervals, against the floating-point operations of the training. A "
+        "geometric means over seeds with Student's intervals, against the floating-point operations of the training. A "
         "network at a number of steps was trained for that many, with the learning rate brought down to the end.",
     ),
     "capacity": Figure(
@@ -194,7 +194,7 @@ FIGURES: dict[str, Figure] = {
         "above it. Top: rms distance of samples from the manifold; below: root of the energy distance, per "
         "variance group, of where they are on it; both over what the network's own score makes alone "
         "(numbers). Where a curve rises or falls, the error is decided. Grey: the windows in which the paper "
-        "has it decided, of the exact score: consolidation (top) and the intermediate gap from opening to "
+        "says that it is decided, of the exact score: consolidation (top) and the intermediate gap from opening to "
         "closing (below). Bands are Student's intervals over seeds.",
     ),
     "dimension": Figure(
@@ -212,7 +212,7 @@ FIGURES: dict[str, Figure] = {
         "edges.",
     ),
     "spectra": Figure(
-        "scoregap.report.figures.cells:spectra", "scoregap.analysis.cells:spectra", _always,
+        "scoregap.report.figures.cells:spectra", "scoregap.analysis.cells:spectra", _whole_spectra,
         "Eigenvalues of the symmetric part of t J (J the Jacobian of the score) against their index, one line per "
         "noise variance t, dark for small t. Tangent directions rise to 0 and normal directions fall to -1 as t "
         "falls. Dotted: ends of the true variance groups; red: the true dimension m, where they are known. One seed, "
@@ -380,7 +380,7 @@ def open_run(cube: Any) -> Run:
         study = replace(load(path, run=False), of_cube=datasets[0].attrs.get("fingerprint", ""))
     found = []
     for part in study.parts:
-        of_d = {(ds.attrs.get("block", ""), ds.sizes["mode"]): ds for ds in datasets}
+        of_d = {(ds.attrs.get("block", ""), ds.sizes.get("mode", study.dims[0])): ds for ds in datasets}  # traces
         own = [of_d[part.block, d] for d in part.dims if (part.block, d) in of_d]
         if own:
             found.append((part, own))

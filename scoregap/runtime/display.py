@@ -31,6 +31,15 @@ def on(folder: Path) -> "Bars | Lines":
     return Lines(folder)
 
 
+def last_line(log: Path) -> str:
+    """The last line of a log; empty where there is none."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
+
+
 class Lines:
     """One line per finished job; after `silence` seconds without any the newest log line of those running."""
 
@@ -89,12 +98,12 @@ class Lines:
             self.say(" ".join(["  ...", *sorted({job.rule for job in running}), "running"]))
             return
         newest = max(logs)[1]
-        lines = newest.read_text(encoding="utf-8", errors="replace").splitlines()
-        self.say(f"  ... {newest.parent.name} {newest.stem}: {lines[-1]}")
+        self.say(f"  ... {newest.parent.name} {newest.stem}: {last_line(newest)}")
 
 
 class Bars(Lines):
-    """A bar per stage, and one per training that is going on, with its loss and the time it still takes."""
+    """A bar per stage, one per training that is going on, with its loss and the time it still takes, and what others
+    say of theirs."""
 
     silence = 0.5
 
@@ -152,7 +161,8 @@ class Bars(Lines):
                 Text(f"{failed[name]} failed" if failed[name] else "", style="red"),
             )
         stages.add_row("elapsed", clock(time.time() - self.began))
-        return Group(stages, self.trainings())
+        others = self.others()
+        return Group(stages, self.trainings(), *([others] if others.row_count else []))
 
     def trainings(self) -> Table:
         """One row per training that is going on, from its metrics."""
@@ -166,4 +176,13 @@ class Bars(Lines):
             table.add_row(log.stem, ProgressBar(now["steps"], now["step"], WIDTH), *summary(now))
         if len(logs) > ROWS:
             table.add_row(f"and {len(logs) - ROWS} more")
+        return table
+
+    def others(self) -> Table:
+        """One row per other job that has said how far it is."""
+        table = Table.grid(padding=(0, 2))
+        running = [job for job in self.events.jobs.values() if job.rule != "train" and job.state == "running"]
+        said = [(Path(job.log), last_line(self.folder / job.log)) for job in running if job.log]
+        for log, line in [one for one in said if "ETA" in one[1]][:ROWS]:
+            table.add_row(f"{log.parent.name} {log.stem}", printable(line))
         return table

@@ -31,7 +31,8 @@ STEPS = 3200
 OPTIONS = {
     "axes.network": "MODEL", "data.source": "--data", "data.range": "--range", "data.full_scale": "--full-scale",
     "data.pool": "--pool", "data.held_out": "--held-out", "data.labels": "--labels", "spectrum.times": "--times",
-    "spectrum.points": "--points", "axes.seed": "--seeds", "train.steps": "--steps",
+    "spectrum.points": "--points", "spectrum.method": "--method", "spectrum.probes": "--probes",
+    "axes.seed": "--seeds", "train.steps": "--steps",
 }  # fmt: skip
 OWN = "of a model of your own: MODULE:NAME, a file .pt2, or a folder that diffusers has saved"
 # Keys of a score that the study declares, and where the one who called said them.
@@ -43,8 +44,9 @@ OF_MODEL = {
 
 class Asked(NamedTuple):
     """What a person asks for. times: START:STOP:COUNT, empty for what suits the data; points: None for POINTS, or as
-    many as are held out; bounds, full_scale: LOW:HIGH; said: of a model of one's own, what the study has to say of it,
-    by the keys of OF_MODEL, as texts or yes and no."""
+    many as are held out; bounds, full_scale: LOW:HIGH; method, probes: of spectra, as a
+    study has them; said: of a model of one's own, what the study has to say of it, by the keys of OF_MODEL, as texts or
+    yes and no."""
 
     model: str
     data: str
@@ -57,15 +59,21 @@ class Asked(NamedTuple):
     labels: str = ""
     seeds: int = 1
     steps: int = STEPS
+    method: str = ""
+    probes: int | None = None
     said: Mapping[str, str | int | bool | None] = MappingProxyType({})
 
 
 def write(asked: Asked, out: Path) -> tuple[Path, list[str]]:
     """Write the study into folder `out`: its file, and what there is to tell before it runs. Raises InputError, in the
     words of the command, with nothing written."""
+    from scoregap.data.files import split
+
     own = declared(asked)
     score = _score_name(asked.model) if own else asked.model
-    name = re.sub(r"[^a-z0-9_-]+", "-", f"{_stem(asked.data)}-{score}".lower()).strip("-_")[:64]
+    parts = [_stem(asked.data), split(asked.data)[1], score, asked.said.get("class")]  # what tells it from others
+    told = "-".join(str(one) for one in parts if one not in ("", None))
+    name = re.sub(r"[^a-z0-9_-]+", "-", told.lower()).strip("-_")[:64]
     name = name if name[:1].isalpha() else f"data-{name}"[:64]
     folder = _beside(asked, own, out)
     text, lines = draft(asked, folder, name, HEAD)
@@ -96,26 +104,42 @@ def draft(asked: Asked, folder: Path, name: str, head: str) -> tuple[str, list[s
         raise
     except ValidationError as error:
         raise _invalid(error) from None
+    label, why = _class(asked, found)
+    few = asked.points is None and label is not None  # how many are held out of a class, the split of every seed says
     if asked.points is None:
         held_out = held_out_count(int(found.same.max()) + 1, asked.held_out)  # those that differ
-        asked = asked._replace(points=max(2, min(POINTS, held_out)))
-    lines = [f"{asked.data}: {found.describe()}"]
+        asked = asked._replace(points=2 if few else max(2, min(POINTS, held_out)))
+    lines = [f"{asked.data}: {found.describe()}", *([why] if why else [])]
     score = _score_name(asked.model) if own else asked.model
     scores, why = scores_of(asked._replace(model=score), len(found.same), found.dim, times[2])
     lines += [why] if why else []
 
     def text(source: str, labels: str, place: Path) -> str:
         model = _declaration(score, own, place) if own else ""
-        return _text(asked, head, name, source, labels, scores, times, found.describe(), model)
+        return _text(asked, head, name, source, labels, scores, times, found.describe(), model, label)
 
     with tempfile.TemporaryDirectory() as trials:
         trial = Path(trials) / "study.yaml"
         trial.write_text(text(of.source, of.labels or "", Path("/")), encoding="utf-8")
         try:
-            load(trial)
+            study = load(trial)
         except InputError as error:  # `train` is written here, for networks that have a name
             refuse(_told(one, asked) for one in error.mistakes if one.key != "train")
+        else:
+            if few:
+                least = min(len(cell.truth().parts["held-out"]) for cell in study.cells)
+                asked = asked._replace(points=min(POINTS, least))
     return text(source, _from(asked.labels, folder) if asked.labels else "", folder), lines
+
+
+def _class(asked: Asked, found) -> tuple[int | None, str]:
+    """The label of the points that a model of a class is measured on, if they have one; and what there is to tell."""
+    label = asked.said.get("class")
+    if not isinstance(label, int) or not found.classes:
+        return None, ""
+    if str(label) in found.classes:
+        return label, f"points of the class {label} alone, by their labels, as the model is told that class"
+    return None, f"points of all classes: none has the label {label}, which is the class that the model is told"
 
 
 def declared(asked: Asked) -> dict[str, str | int | bool]:
@@ -182,7 +206,8 @@ def scores_of(asked: Asked, count: int, dim: int, times: int) -> tuple[list[str]
     """Values of the axis network: the score that is asked for, beside those that need no learning; and why one of them
     is left out."""
     scores = [*dict.fromkeys(["gaussian", "empirical", asked.model])]
-    work = asked.seeds * times * (asked.points or POINTS) * (count + 10.0 * dim) * dim**2
+    matrix = 1.0 if asked.method == "trace" else (1 + 10.0 * dim / count) * dim  # its square, and its eigenvalues
+    work = asked.seeds * times * (asked.points or POINTS) * count * matrix * dim
     if work > MOST_WORK and asked.model != "empirical":
         scores.remove("empirical")
         return scores, f"without the empirical score, which would take {work:.0e} multiplications"
@@ -202,7 +227,15 @@ def _told(error: InputError, asked: Asked) -> InputError:
     option = next((one for start, one in OPTIONS.items() if key.startswith(start)), key)
     if option == "MODEL" and error.value == EXACT:
         return InputError(key=option, value=EXACT, allowed=error.allowed)
-    return InputError(error.problem, key=option, value=error.value, allowed=error.allowed)
+    plain = f"{brief(error.value)} is not allowed"  # which is cut short
+    said = ["" if error.problem == plain else error.problem, error.value, error.allowed]
+    for typed in filter(None, (asked.data, asked.labels)):  # not where that is
+        whole = _from(typed, Path("/"))
+        folder = whole.removesuffix(typed.rstrip("/"))
+        if folder != whole:
+            said = [one.replace(folder, "") if isinstance(one, str) else one for one in said]
+    problem, value, allowed = said
+    return InputError(problem, key=option, value=value, allowed=allowed)
 
 
 def _invalid(error: ValidationError) -> InputError:
@@ -215,17 +248,20 @@ def _invalid(error: ValidationError) -> InputError:
 
 def _from(source: str, folder: Path) -> str:
     """A source as a study in this folder has it; the names of data sets that come with packages stay."""
-    source = source.rstrip("/")  # of a folder, as shells complete it
-    if not re.search(r"\.(npy|npz|zarr)(:|$)", source) or (os.path.isabs(source) and folder != Path("/")):
-        return source
-    path, colon, key = source.partition(".npz:")
-    if folder == Path("/"):
-        return os.path.abspath(path) + colon + key
-    return os.path.relpath(path, folder) + colon + key
+    from scoregap.data.files import split
+
+    path, inner = split(source)
+    path = path.rstrip("/")  # of a folder, as shells complete it
+    colon = ":" if inner else ""
+    if Path(path).suffix not in (".npy", ".npz", ".zarr") or (os.path.isabs(path) and folder != Path("/")):
+        return path + colon + inner
+    return (os.path.abspath(path) if folder == Path("/") else os.path.relpath(path, folder)) + colon + inner
 
 
 def _stem(source: str) -> str:
-    return Path(source.partition(".npz:")[0]).name.partition(".")[0]
+    from scoregap.data.files import split
+
+    return Path(split(source)[0]).name.partition(".")[0]
 
 
 def _numbers(given: str, option: str, count: int) -> list[float] | None:
@@ -265,7 +301,7 @@ def _times(asked: Asked, of: Data, found) -> tuple[float, float, int]:
 
 def _text(
     asked: Asked, head: str, name: str, source: str, labels: str, scores: list[str], times: tuple[float, float, int],
-    about: str, model: str,
+    about: str, model: str, label: int | None,
 ) -> str:  # fmt: skip
     """The study, with comments."""
     start, stop, count = times
@@ -274,6 +310,7 @@ def _text(
         if value:
             data.append(f"  {key}: [{', '.join(_number(float(one)) for one in value.split(':'))}]")
     data += [f"  labels: {_quoted(labels)}"] if labels else []
+    data += [f"  label: {label}                    # the class whose points they are"] if label is not None else []
     data += [f"  pool: {asked.pool}"] if asked.pool != 1 else []
     data.append(f"  held_out: {_number(asked.held_out)}              # share of the points that nothing is trained on")
     train = f"""\
@@ -283,6 +320,8 @@ train:
   samples: 8
   noise: {{start: {_number(start / 2)}, stop: {_number(stop * 2)}}}
 """
+    spectra = f"  method: {_quoted(asked.method)}\n" if asked.method else ""
+    spectra += f"  probes: {asked.probes}\n" if asked.probes is not None else ""
     return f"""\
 {head} It may be edited, and run by `scoregap run`; what its keys mean: docs/reference/study.md.
 # {about}.
@@ -296,7 +335,7 @@ data:
 spectrum:
   times: {{start: {_number(start)}, stop: {_number(stop)}, count: {count}}}  # noise variances t
   points: {asked.points}                  # held-out points at each
-"""
+{spectra}"""
 
 
 def _number(value: float) -> str:

@@ -12,16 +12,17 @@ is compared. Imports neither numpy nor torch: Snakemake reads receipts.
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scoregap import InputError
+from scoregap import InputError, plugins
 from scoregap.store.files import FORMAT, write_text
 from scoregap.store.opening import of_the_machine, read_bytes
 from scoregap.store.ownership import Kind, json_with, own
-from scoregap.study import Study, digest, load
+from scoregap.study import Job, Study, digest, load
 from scoregap.study.stages import STAGES
 
 FOLDER = "done"  # in a results folder
@@ -36,10 +37,11 @@ GATHERING = {stage.name for stage in STAGES if stage.gathers}
 
 class State(NamedTuple):
     """How a receipt is. state: holds; or, so that its stage is to run: absent, outdated, or damaged. says: of the
-    latter, the file and what is wrong with it."""
+    latter, the file and what is wrong with it. edited: of an outdated one, sources that have changed since."""
 
     state: str
     says: str = ""
+    edited: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -107,6 +109,8 @@ def begin(
         "stage": stage,
         "job": job,
         "fingerprint": fingerprint(loaded, stage, job, baseline),
+        "code": loaded.job(job).code if job else {},
+        "sources": (loaded.job(job) if job else loaded).sources,
         "made_from": made_from,
     }
 
@@ -150,16 +154,19 @@ def look(study: Study, folder: Path, baseline: Path | None = None) -> dict[str, 
 
 
 def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str]:
-    """Remove the receipts that do not hold, so that Snakemake runs their stages again; a line for each damaged product.
+    """Remove the receipts that do not hold, so that Snakemake runs their stages again; a line for each damaged product,
+    and for edited code.
 
     Those that hold get one date, so that Snakemake runs nothing else. No other run may be going on in the folder.
     Products stay as they are: a stage keeps what is sound in its own.
     Raises InputError if what is at the place of a receipt is not scoregap's: a plain Snakemake may begin in any folder.
     """
     damaged: dict[str, list[str]] = {}
-    for path, (state, says), again in _examined(study, folder, baseline):
+    states: dict[str, State] = {}
+    for path, one, again in _examined(study, folder, baseline):
+        state, says, _ = states[path] = one
         if says:
-            damaged.setdefault(path.split("/")[1].removesuffix(".json"), []).append(f"{folder / says}; {_remedy(says)}")
+            damaged.setdefault(_stage(path), []).append(f"{folder / says}; {_remedy(says)}")
         if state not in ("holds", "absent"):
             own(folder / path, KIND)
             (folder / path).unlink()
@@ -173,7 +180,33 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
         lines += found[:NAMED]
         if len(found) > NAMED:
             lines.append(f"{folder / stage}: {len(found) - NAMED} more products of this stage likewise")
+    return lines + since(states)
+
+
+def since(states: dict[str, State]) -> list[str]:
+    """What is run again since its code has changed, a line for all that the same files have outdated."""
+    found: dict[tuple[str, ...], Counter[str]] = {}
+    for path, one in states.items():
+        if one.edited:
+            found.setdefault(one.edited, Counter())[_stage(path)] += 1
+    lines = []
+    for files, stages in found.items():
+        told = ", ".join(name if name in GATHERING else f"{name} {count}" for name, count in stages.items())
+        has = "has" if len(files) == 1 else "have"
+        lines.append(f"{', '.join(files)} {has} changed since: results of {told} are made again")
     return lines
+
+
+def code(path: Path) -> dict[str, str] | None:
+    """What keys said of code when the results of a job's receipt were made; None without a receipt. Those of an earlier
+    version of scoregap said nothing of own code."""
+    found = _read(path)
+    return found.get("code", {}) if found else None
+
+
+def _stage(path: str) -> str:
+    """The stage of a receipt."""
+    return path.split("/")[1].removesuffix(".json")
 
 
 def _remedy(says: str) -> str:
@@ -201,8 +234,19 @@ def _examined(study: Study, folder: Path, baseline: Path | None) -> Iterator[tup
                 state = State("holds")
                 ids[path] = identity(receipt)
             else:
-                state = State("outdated")
+                state = State("outdated", edited=_edited(receipt.get("sources", {}), study.job(job) if job else study))
         yield path, state, again if state.holds else None
+
+
+def _edited(then: dict[str, str], now: Study | Job) -> tuple[str, ...]:
+    """Sources that have changed since a receipt was written. One of an earlier version of scoregap does not name any:
+    own code was then what is recorded, and other code was read otherwise."""
+    of_now = now.sources
+    if not then:
+        known = plugins.recorded()
+        own = (file for file, one in of_now.items() if file in known and known[file].digest != one)
+        return *own, *(f"{file}, or how scoregap reads it," for file in of_now if file not in known)
+    return tuple(file for file in dict.fromkeys([*of_now, *then]) if of_now.get(file) != then.get(file))
 
 
 def identity(receipt: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ import math
 from typing import NamedTuple
 
 from scoregap.data import FAMILIES
-from scoregap.scores import EXACT, of_clean_data
+from scoregap.scores import EXACT, REFERENCES, of_clean_data
 from scoregap.study import Cell, Job, Study
 
 NESTED = 300  # MB of the two Snakemakes that a job of a cluster runs in
@@ -33,6 +33,8 @@ JACOBIANS = 2**24  # entries at once, as in the spectrum stage
 HELD_OUT = 16 * 16  # points of one evaluation, as in the train stage
 START = 600.0  # seconds that every job may take for nothing: imports over a busy network
 SLACK = 3.0  # seconds asked for per second expected
+STORED = 60  # bytes a weight of an evaluation of a model that is stored, for products back
+EVALUATIONS = 26  # of a model's score at each point: mistakes undone, and others
 SAMPLED = 0.25  # seconds per point of a posterior that is sampled
 
 
@@ -46,11 +48,15 @@ class Request(NamedTuple):
 
 def of_job(stage: str, job: Job, on_gpu: bool = False) -> Request:
     """What the stages with a file per job need for one job. on_gpu: whether networks get a GPU."""
-    cell, cells = job.first, job.size
-    gpus = int(on_gpu and stage != "fit" and cell.trained)
-    of_stage = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "sample": _sample, "fit": _fit}
-    megabytes, seconds = of_stage[stage](cell, cells)
+    gpus = int(on_gpu and stage != "fit" and job.trained)
+    megabytes, seconds = expected(stage, job)
     return _request(megabytes + CUDA * gpus, seconds, gpus)
+
+
+def expected(stage: str, job: Job) -> tuple[float, float]:
+    """(MB, seconds) that such a stage takes for one job, rounded up as above, without its start."""
+    of_stage = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "sample": _sample, "fit": _fit}
+    return of_stage[stage](job.first, job.size)
 
 
 def of_study(stage: str, study: Study) -> Request:
@@ -60,6 +66,28 @@ def of_study(stage: str, study: Study) -> Request:
     spectra = 8e-6 * cells * spectrum.times.count * spectrum.points * 2 * (max(study.dims) + 4)
     megabytes = {"cube": 2 * PYTHON + 0.05 * cells, "compare": 350 + 0.1 * cells, "report": 450 + spectra}[stage]
     return _request(megabytes, 0.5 * cells, 0)
+
+
+def bytes_of(stage: str, job: Job) -> float:
+    """Bytes on disk of what a stage makes of a job, compressed as the quickstart and studies without training are."""
+    once = {"train": 2e4, "spectrum": 3e4, "dimension": 5e3, "sample": 5e3, "fit": 9.7e4}[stage]
+    each = {"spectrum": _bytes_of_spectra(job), "train": 5.2 * _weights(job.first), "fit": 700.0}.get(stage, 500.0)
+    return once + job.size * each
+
+
+def _bytes_of_spectra(job: Job) -> float:
+    """Of a cell: of networks all modes at all points; of closed forms those that are not 0, where they are flat, and of
+    the Gaussian, the same at all points."""
+    cell, times = job.first, job.first.spectrum.times.count
+    at_points, d = times * cell.spectrum.points, cell.dim
+    if cell.spectrum.probes:
+        return 24.0 * at_points
+    if cell["network"] not in REFERENCES:
+        return 5.9 * at_points * d
+    m = cell.manifold_dim if cell.manifold else d
+    curvatures = job.axes.get("curvature", (0,)) if cell["network"] == EXACT else (0,)
+    bent = sum(map(bool, curvatures)) / len(curvatures)
+    return bent * 6.8 * at_points * min(2 * m, d) + (1 - bent) * 5.6 * times * min(m, d)
 
 
 def _request(megabytes: float, seconds: float, gpus: int) -> Request:
@@ -78,10 +106,14 @@ def _train(cell: Cell, cells: int) -> tuple[float, float]:
 def _spectrum(cell: Cell, cells: int) -> tuple[float, float]:
     spectrum, d = cell.spectrum, cell.dim
     matrices = spectrum.times.count * spectrum.points
+    base = TORCH if cell.trained or cell.declared else PYTHON
+    if spectrum.probes:
+        products = spectrum.probes + (EVALUATIONS if cell.declared else 2)
+        seconds = cells * matrices * (products * _product(cell) + _sampling(cell))
+        return base + 2e-6 * STORED * _weights(cell) * bool(cell.trained or cell.declared) + _data(cell, 1), seconds
     entries = min(matrices * d * d, max(JACOBIANS, d * d))  # of one chunk of points, or of one point
-    measured = cell.trained or spectrum.step is not None  # or known in closed form
+    measured = cell.trained or cell.declared or spectrum.step is not None  # or known in closed form
     matrix = _jacobian(cell) if measured else 5e-3 + 5e-5 * d
-    base = TORCH if cell.trained else PYTHON
     seconds = cells * matrices * (matrix + _sampling(cell))
     return base + 1e-6 * (100 if measured else 25) * entries + _data(cell, 1), seconds
 
@@ -129,13 +161,20 @@ def _width(cell: Cell) -> int:
 def _weights(cell: Cell) -> float:
     """Number of weights of a network, or so; a closed form has d^2, as much work."""
     d = cell.dim
+    if cell.declared:
+        return max(cell.declared.size / 4, d)
     return _width(cell) * (3 * cell.training.depth * _width(cell) + 2 * d) if cell.trained else d * d
 
 
 def _jacobian(cell: Cell) -> float:
     """Seconds for one Jacobian, its eigenvalues and its singular values."""
     d = cell.dim
-    return 2e-3 + 5e-9 * d**3 + d * _weights(cell) / 1e10
+    return 2e-3 + 5e-9 * d**3 + d * _product(cell)
+
+
+def _product(cell: Cell) -> float:
+    """Seconds for one product with a Jacobian; of models of a few weights that are used over and over."""
+    return _weights(cell) * (1e-8 if cell.declared else 1e-10)
 
 
 def _sampling(cell: Cell) -> float:

@@ -7,7 +7,8 @@ next run runs -> text
 import os
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +42,7 @@ class Overview:
     """cells: states of cells by stage, and by "cells", over all stages. begun: attempts by stage and job (empty for
     the stages that gather all jobs) that are running, stopped, failed or diverged. stopped: whether the last run was.
     cube: what is to be said of it. next: jobs per stage that a run would run now: those of cells that wait, and of some
-    whose results are not known to be whole.
+    whose results are not known to be whole. edited: what of that is run since code has changed, in words.
     """
 
     study: Study
@@ -52,18 +53,26 @@ class Overview:
     begun: list[tuple[str, str, Attempt]] = field(default_factory=list)
     cube: str = ""
     next: Counter[str] = field(default_factory=Counter)
+    edited: list[str] = field(default_factory=list)
 
 
 def look(study: Study, results: Path) -> Overview:
     """What there is of a study in a folder of results. Raises InputError if that is no folder, or may not be read."""
     folder = results / study.name
+    with readable(results, folder):
+        return _look(study, results, folder)
+
+
+@contextmanager
+def readable(results: Path, folder: Path) -> Iterator[None]:
+    """What is read of a study's folder in one of results. Raises InputError if that is none, or may not be read."""
     try:
         for path in (results, folder):
             if path.exists() and not path.is_dir():
                 raise InputError(key="--results", value=results, allowed=f"{path} is not a folder")
             with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path):
                 pass
-        return _look(study, results, folder)
+        yield
     except OSError as error:
         if lacks_resources(error):
             raise
@@ -90,10 +99,11 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
         attempt = attempts.last(stage)
         if attempt.state != "waiting":
             report.begun.append((stage, "", attempt))
-    of = receipts.look(study, folder, workflow.baseline(study.name, results))
+    of = receipts.look(study, folder, workflow.baseline(study, results))
     report.next.update(
         stage for (stage, _), one in zip(receipts.steps(study), of.values(), strict=True) if not one.holds
     )
+    report.edited = receipts.since(of)
     report.cube = cube(folder, of[receipts.place("cube")])
     return report
 
@@ -129,9 +139,7 @@ def members(folder: Path, job: Job, stage: str) -> dict[str, str]:
         if not all("diverged" in one for one in known.values()):  # a checkpoint
             raise DamagedFile(f"{path}: is damaged: its training has not ended; run the study again")
         return {key: "diverged" if one["diverged"] else "done" for key, one in known.items()}
-    keys, status = job_members(
-        path, job.keys(stage), variables.made(stage, job.first.dimension, job.first.data is not None)
-    )
+    keys, status = job_members(path, job.keys(stage), variables.made(stage, job.first))
     if status is None:
         return dict.fromkeys(keys, "done")
     return {key: {2: "diverged", 3: "failed"}.get(int(one), "done") for key, one in zip(keys, status, strict=True)}
@@ -209,7 +217,7 @@ def render(report: Overview) -> str:
         f"{name:9}" + "".join(f"{counts[name][state]:>10}" for state in STATES) for name in counts if counts[name]
     ]
     jobs = [f"{stage} {count}" if stage in OF_JOBS else stage for stage, count in report.next.items() if count]
-    lines += ["", f"the next run runs: {', '.join(jobs) or 'nothing'}"]
+    lines += ["", f"the next run runs: {', '.join(jobs) or 'nothing'}", *map(printable, report.edited)]
     for state in ("running", "stopped", "failed", "diverged"):
         begun = [one for one in report.begun if one[2].state == state]
         lines += ["", state] if begun else []

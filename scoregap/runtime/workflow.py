@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,10 +20,10 @@ from typing import IO, NamedTuple
 
 from scoregap import InputError, brief, printable
 from scoregap.installation import BASELINES, WORKFLOW
-from scoregap.runtime import devices, display, environment, handover, receipts
+from scoregap.runtime import devices, display, environment, handover, receipts, scheduler
 from scoregap.runtime.events import DESCRIPTOR, STOPPED, Event, Events, parse
 from scoregap.runtime.failures import explain
-from scoregap.runtime.finding import place
+from scoregap.runtime.finding import STUDIES, place
 from scoregap.runtime.guard import GRACE
 from scoregap.runtime.locking import refusal, take
 from scoregap.runtime.stopping import INTERRUPTED
@@ -49,11 +49,18 @@ def find_profile(profile: Path) -> Path:
     return ours if named else profile
 
 
-def baseline(study: str, results: Path) -> Path:
-    """The file of a study's baseline: in the folder of results, where `scoregap baseline accept` writes it; if there is
-    none, the project's."""
-    own, ours = results / "baselines" / f"{study}.json", BASELINES / f"{study}.json"
-    return ours if absent(own) and not absent(ours) else own
+def baseline(study: Study, results: Path, accepted: bool = False) -> Path:
+    """The file of a study's baseline. accepted: the one that `scoregap baseline accept` writes.
+
+    Of a study that comes with the project it is in the folder of results, and if there is none, the project's. Of any
+    other it is beside the study's file; if there is none, in the folder of results, where earlier versions wrote it.
+    """
+    in_results = results / "baselines" / f"{study.name}.json"
+    if study.path.resolve().parent == STUDIES.resolve():
+        written, other = in_results, BASELINES / f"{study.name}.json"
+    else:
+        written, other = study.path.with_suffix(".baseline.json"), in_results
+    return other if not accepted and absent(written) and not absent(other) else written
 
 
 def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
@@ -91,6 +98,8 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
                 allowed=f"{executor} submits jobs by {command}, which is not on PATH: run where it is, as on a login "
                 "node of the cluster",
             )  # fmt: skip
+        if executor == "slurm":
+            scheduler.check(study, profile, settings, existing)
         return 0
     train = study.document.train
     if train is None or not study.trained_networks:
@@ -149,10 +158,21 @@ def _executor(profile: Path) -> tuple[str, dict]:
     return executor, content
 
 
-def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool = False) -> int:
-    """Run a study; returns an exit status. Prints the comparison and the path of the report.
+def as_written(study: Path, folder: Path) -> str:
+    """What a finished run of a study says, as its file has it."""
+    return (folder / "comparison.txt").read_text(encoding="utf-8")
 
-    cores: None leaves their number to the profile. yes: trained networks of other settings may be lost.
+
+def run(
+    study: str, results: Path, cores: str | None, profile: Path, yes: bool = False,
+    announce: Callable[[Study, Path], Iterable[str]] = lambda study, results: (),
+    said: Callable[[Path, Path], str] = as_written,
+) -> int:  # fmt: skip
+    """Run a study; returns an exit status. Prints what it says and the path of the report.
+
+    cores: None leaves their number to the profile. yes: trained networks of other settings may be lost. announce: what
+    is to be said of a run on this machine before it begins. said: study file, folder of the finished run -> what it
+    says.
     """
     path, results = place(study, results)
     loaded = load(path)
@@ -166,7 +186,10 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
         tell(refusal(out), to=sys.stderr)
         return 1
     tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {shown}")
-    for line in receipts.settle(loaded, out, baseline(loaded.name, results)):
+    if _executor(profile)[0] == "local":
+        for line in announce(loaded, results):
+            tell(printable(line))
+    for line in receipts.settle(loaded, out, baseline(loaded, results)):
         tell(f"scoregap: {printable(line)}", to=sys.stderr)
     handover.write(out, path, results, profile, gpus)
     status, lines, events = follow(handover.command(cores, gpus), out, lock, out / "logs")
@@ -177,7 +200,7 @@ def run(study: str, results: Path, cores: str | None, profile: Path, yes: bool =
         why = explain(events, out) or lines[-40:]
         tell("\n".join(["", *why, f"the study is not complete; logs are in {shown}/logs"]), to=sys.stderr)
         return 1
-    tell("\n" + (out / "comparison.txt").read_text(encoding="utf-8").removesuffix("\n"))
+    tell("\n" + said(path, out).removesuffix("\n"))
     for what, name in (("every number", "comparison.csv"), ("cube", "cube.zarr"), ("report", "report.html")):
         tell(f"{what:<13} {shown}/{name}")
     return 0
@@ -190,12 +213,16 @@ def _agree_to_losses(study: Study, folder: Path) -> None:
     found = losses.look(study, folder)
     if not found.lost:
         return
+    edited = receipts.since(receipts.look(study, folder))
+    if edited:
+        edited.append("`scoregap accept-code` keeps results where an edit changes no number")
+    told = "; ".join([str(found), *edited])
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError(
-            f"{study.name!r}: in {folder} {found}", file=study.path, key="study", value=study.name,
+            f"{study.name!r}: in {folder} {told}", file=study.path, key="study", value=study.name,
             allowed="allowed with --yes, or another name",
         )  # fmt: skip
-    print(f"{folder}: {found}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{folder}: {told}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise InputError("nothing is changed", file=folder)
 

@@ -9,9 +9,10 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from scoregap import InputError
-from scoregap.measure import spectra
+from scoregap.measure import agreement, spectra
 
 ENTRIES = 2**24  # of Jacobians held at once: 128 MiB, and a few copies
+TRACED = 2**15  # of points of which the evaluation is stored at once, for traces
 
 
 class Local(NamedTuple):
@@ -19,7 +20,8 @@ class Local(NamedTuple):
 
     mean: (n, d) denoised points. eigenvalues: (n, d) of the symmetric part of t J = G - I, descending.
     singular_values: (n, d) of t J, descending. asymmetry: (n,) |J - J'| / |J|. vectors: (n, d, k) the eigenvectors of
-    the k largest eigenvalues, as many as were asked for.
+    the k largest eigenvalues, as many as were asked for. sketch: (n, k, k) of G (`measure.agreement`), if it was asked
+    for, else (n, 0, 0).
     """
 
     mean: np.ndarray
@@ -27,6 +29,16 @@ class Local(NamedTuple):
     singular_values: np.ndarray
     asymmetry: np.ndarray
     vectors: np.ndarray
+    sketch: np.ndarray
+
+
+class Traced(NamedTuple):
+    """mean: (n, d) denoised points. trace: (n,) of G, and error: (n,) its standard error over random vectors, 0 where
+    it is known."""
+
+    mean: np.ndarray
+    trace: np.ndarray
+    error: np.ndarray
 
 
 class Score(ABC):
@@ -52,15 +64,30 @@ class Score(ABC):
         Raises InputError where it knows none."""
         return t
 
-    def local(self, x: np.ndarray, t, vectors: int = 0) -> Local:
-        """Spectra at the points, for any number of them: `at_once` of them at a time. vectors: how many are wanted."""
+    def local(self, x: np.ndarray, t, vectors: int = 0, frames: agreement.Frames | None = None) -> Local:
+        """Spectra at the points, for any number of them: `at_once` of them at a time. vectors: how many are wanted;
+        frames: of sketches, if any are."""
         t = np.broadcast_to(t, x.shape[:1])
-        parts = [self.near(x[some], t[some], vectors) for some in chunks(*x.shape)]
+        parts = [self.near(x[some], t[some], vectors, frames) for some in chunks(*x.shape)]
         return parts[0] if len(parts) == 1 else Local(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def near(self, x: np.ndarray, t: np.ndarray, vectors: int) -> Local:
+    def near(self, x: np.ndarray, t: np.ndarray, vectors: int, frames: agreement.Frames | None = None) -> Local:
         """`local` at few points; from the Jacobian, where a score has no shorter way."""
-        return of_jacobian(*self.jacobian(x, t), vectors)
+        mean, jacobian = self.jacobian(x, t)
+        return of_jacobian(mean, jacobian, vectors)._replace(sketch=sketched(jacobian, frames))
+
+    def traced(self, x: np.ndarray, t, probes: np.ndarray) -> Traced:
+        """tr G at the points, for any number of them; from the Jacobian, where a score has no shorter way.
+
+        probes: (k, n, d) random vectors of unit covariance, k > 1, for scores of which products are known (Hutchinson
+        1990): random signs have the least variance, and none where G is diagonal.
+        """
+        t = np.broadcast_to(t, x.shape[:1])
+        parts = []
+        for some in chunks(*x.shape):
+            mean, jacobian = self.jacobian(x[some], t[some])
+            parts.append(Traced(mean, np.trace(jacobian, axis1=1, axis2=2), np.zeros(len(mean))))
+        return joined(parts)
 
 
 @runtime_checkable
@@ -107,8 +134,22 @@ def at_once(d: int) -> int:
 
 def chunks(n: int, d: int) -> list[slice]:
     """Slices of n points, `at_once` of them each; one of no points where there are none."""
-    some = at_once(d)
+    return slices(n, at_once(d))
+
+
+def slices(n: int, some: int) -> list[slice]:
+    """Slices of n points, so many of them each; one of no points where there are none."""
     return [slice(start, start + some) for start in range(0, max(1, n), some)]
+
+
+def sketched(jacobians: np.ndarray, frames: agreement.Frames | None) -> np.ndarray:
+    """Sketches of Jacobians (n, d, d); empty without frames."""
+    return np.empty((len(jacobians), 0, 0)) if frames is None else agreement.sketch(jacobians, frames)
+
+
+def joined(parts: list[Traced]) -> Traced:
+    """Traces at points, part by part, as one."""
+    return parts[0] if len(parts) == 1 else Traced(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int) -> Local:
@@ -120,4 +161,5 @@ def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int) -> Local:
     for array in (eigenvalues, vectors, singular_values, asymmetry):
         array[unknown] = np.nan
     # A copy: a view would keep all d of them in memory.
-    return Local(mean, eigenvalues, singular_values, asymmetry, vectors[..., :count].copy())
+    leading = vectors[..., :count].copy()
+    return Local(mean, eigenvalues, singular_values, asymmetry, leading, sketched(jacobians, None))

@@ -10,7 +10,7 @@ import numpy as np
 
 from scoregap.data import capabilities, posteriors
 from scoregap.scores import Source
-from scoregap.scores.base import Local, Score, chunks
+from scoregap.scores.base import Local, Score, Traced, chunks, sketched
 
 
 class ClosedForm(Score):
@@ -32,13 +32,23 @@ class ClosedForm(Score):
         known = self.posterior(x, t)
         return known.mean, known.jacobian
 
-    def near(self, x: np.ndarray, t: np.ndarray, vectors: int) -> Local:
-        """What the posterior knows; eigenvectors are made only if some are wanted."""
+    def near(self, x: np.ndarray, t: np.ndarray, vectors: int, frames=None) -> Local:
+        """What the posterior knows; eigenvectors and Jacobians are made only if some are wanted."""
         known = self.posterior(x, t)
         eigenvalues = known.spectrum() - 1
         singular_values = -np.sort(-np.abs(eigenvalues), axis=-1)
         leading = known.leading(vectors) if vectors else np.empty((*x.shape, 0))
-        return Local(known.mean, eigenvalues, singular_values, np.zeros(len(x)), leading)
+        sketch = sketched(known.mean[:, None] if frames is None else known.jacobian, frames)
+        return Local(known.mean, eigenvalues, singular_values, np.zeros(len(x)), leading, sketch)
+
+    def traced(self, x: np.ndarray, t, probes: np.ndarray) -> Traced:
+        """Exact traces, whatever the probes."""
+        t = np.broadcast_to(t, x.shape[:1])
+        known = [self.posterior(x[some], t[some]) for some in chunks(*x.shape)]
+        mean, trace = (
+            np.concatenate(parts) for parts in zip(*((one.mean, one.traces()) for one in known), strict=True)
+        )
+        return Traced(mean, trace, np.zeros(len(x)))
 
     def products(self, x: np.ndarray, t: float):
         """(v -> G v, twice) at one point x (d,), for rows (k, d): by the eigenvectors alone."""

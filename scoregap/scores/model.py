@@ -18,7 +18,8 @@ from scoregap.data.capabilities import Centred
 from scoregap.models import Declared, schedules
 from scoregap.models.base import Loaded
 from scoregap.scores import Source
-from scoregap.scores.base import Score
+from scoregap.scores.base import Score, Traced
+from scoregap.scores.traces import hutchinson
 
 CHUNK = 32  # rows of a Jacobian at once, and so copies of a point; more gain nothing and take memory
 ENTRIES, ENTRIES_BACK = 2**15, 2**10  # of points that are evaluated at once, and whose Jacobians are computed at once
@@ -105,18 +106,14 @@ class Model(Score):
 
         return forward, lambda rows: self._back(x[None], np.full(1, t), _tensor(rows)[:, None])[:, 0].numpy()
 
-    def trace(self, x: np.ndarray, t, probes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """tr G at points (n, d), and its standard error, both (n,): Hutchinson's estimate, one product each.
+    def traced(self, x: np.ndarray, t, probes: np.ndarray) -> Traced:
+        """tr G by reverse mode, and its standard error."""
 
-        probes: (k, n, d) random vectors of unit covariance, k > 1; signs have the least variance.
-        """
-        t, some, found = np.broadcast_to(t, x.shape[:1]), self._at_once(ENTRIES_BACK), []
-        for i in range(0, len(x), some):
-            mine = _tensor(probes[:, i : i + some])
-            rows = self._back(x[i : i + some], t[i : i + some], mine)
-            found.append((rows * mine).sum(-1).numpy())
-        quadratic = np.concatenate(found, 1)
-        return quadratic.mean(0), quadratic.std(0, ddof=1) / np.sqrt(len(probes))
+        def evaluate(x: np.ndarray, t: np.ndarray) -> tuple[Tensor, Tensor]:
+            points = _tensor(x).requires_grad_()
+            return points, self._denoised(points, t)
+
+        return hutchinson(evaluate, x, t, probes)
 
     def check(self, x: np.ndarray, t: np.ndarray) -> None:
         """Whether it is a function whose Jacobian is the one measured: at noisy points (T, d), one for every t (T,).

@@ -12,7 +12,8 @@ from scoregap.networks import ensemble as ensembles
 from scoregap.networks.covariance import Axes
 from scoregap.networks.denoiser import Denoiser
 from scoregap.scores import Source
-from scoregap.scores.base import Score
+from scoregap.scores.base import Score, Traced
+from scoregap.scores.traces import hutchinson
 
 
 class Network(Score):
@@ -47,6 +48,16 @@ class Network(Score):
         """(v -> G v, v -> G' v) at one point x (d,), for rows (k, d), by automatic differentiation."""
         level = self._tensor(np.full((1, 1), t))
         return jacobian.products(lambda points: self.denoiser(points[None, None], level)[0, 0], self._tensor(x))
+
+    def traced(self, x: np.ndarray, t, probes: np.ndarray) -> Traced:
+        """tr G by reverse mode, and its standard error."""
+
+        def evaluate(x: np.ndarray, t: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+            levels, variances = by_level(x, t)
+            points = self._tensor(levels)[None].requires_grad_()
+            return points, self.denoiser(points, self._tensor(variances)[None])
+
+        return hutchinson(evaluate, x, t, probes)
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device=self.device)

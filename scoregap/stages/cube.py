@@ -16,6 +16,7 @@ import yaml
 
 from scoregap import DamagedFile, InputError, variables
 from scoregap.installation import revision
+from scoregap.measure import agreement
 from scoregap.members import PADDED
 from scoregap.scores import REFERENCES
 from scoregap.store.arrays import SHARD
@@ -59,7 +60,7 @@ def run(
 def invalid(ds: xr.Dataset, study: Study, spool: Spool) -> str:
     """What is wrong with a dataset of a cube, looked at block by block; empty if nothing is."""
     shape = ds.status.shape
-    cells = SHARD * ds.status.size // ds.eigenvalue.nbytes
+    cells = SHARD * ds.status.size // max(one.nbytes for one in ds.data_vars.values())
     for region in regions(shape, block(shape, cells)):
         wrong = variables.validate(ds.isel(dict(zip(study.axes, region, strict=True))), tuple(study.axes))
         spool.forget()
@@ -108,6 +109,7 @@ def gather(
         name: variables.empty(name, (*shape, *(len(coords[dim]) for dim in variable.dims)), full)
         for name, variable in present.items()
     }
+    sketches = _sketches(cells, coords, full) if "agreement" in data else None
     place = {cell.values: i for i, cell in enumerate(cells)}
     jobs = (study.whole or study).jobs  # which may have seeds that are of other blocks
     for job in (jobs[id] for id in study.jobs):
@@ -120,11 +122,14 @@ def gather(
             path = folder / f"{job.id}.zarr.zip"
             if absent(path):
                 continue
-            arrays, keys = read_job(path, job.keys(stage), variables.made(stage, job.first.dimension, from_file))
+            arrays, keys = read_job(path, job.keys(stage), variables.made(stage, job.first))
             if keys != job.keys(stage):
                 raise InputError("is not of this study as it is now", file=path, allowed=f"rerun {stage}")
             here = [i for i, cell in enumerate(job.cells) if cell.values in place]
             members = [place[job.cells[i].values] for i in here]
+            sketch = arrays.pop("sketch", None)
+            if sketch and sketches is not None:
+                sketches[members] = sketch[1][here]
             for name, (own, values) in arrays.items():
                 whole = ("member", *variables.VARIABLES[name].dims) if name in data else ()
                 if own != whole or any(
@@ -142,6 +147,10 @@ def gather(
                 spool.forget()
     if not from_file:
         add_references(data, axes)
+    if sketches is not None:
+        add_agreement(data["agreement"], sketches.reshape(*shape, *sketches.shape[1:]), list(axes).index("network"))
+        if spool:
+            spool.forget()
     coords |= {axis: labels(values) for axis, values in axes.items()}
     dims = {name: (*axes, *variable.dims) for name, variable in present.items()}
     return xr.Dataset({name: (dims[name], array) for name, array in data.items()}, coords)
@@ -164,17 +173,36 @@ def coordinates(cells) -> dict[str, np.ndarray]:
     shared = {
         "time": times,
         "point": np.arange(max(cell.spectrum.points for cell in cells)),
-        "mode": np.arange(cells[0].dim),
-        "estimator": np.array(variables.ESTIMATORS, object),
         "evaluation": np.arange(variables.EVALUATIONS),
         "level": variables.training_levels(cells[0].spectrum.times),
         **(variables.of_dimension(cells[0].dimension) if cells[0].dimension else {}),
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
     }
+    if cells[0].spectrum.method == variables.TRACE:
+        return shared
+    shared |= {"mode": np.arange(cells[0].dim), "estimator": np.array(variables.ESTIMATORS, object)}
     if cells[0].data:
+        scores = list(dict.fromkeys(cell["network"] for cell in cells))
+        shared |= {"other": np.array(scores, object)} if len(scores) > 1 else {}
         return shared | {"shoulder": np.arange(variables.SHOULDERS), "found": np.arange(variables.FOUND)}
     groups = {name: np.arange(gaps) for name in ("group", "gap")}
     return shared | groups | {"side": np.array(variables.SIDES, object)}
+
+
+def _sketches(cells, coords: dict[str, np.ndarray], full) -> np.ndarray:
+    """(cells, time, point, row, column) sketches of G, with nothing filled in."""
+    side = agreement.side(cells[0].dim)
+    return variables.empty("sketch", (len(cells), len(coords["time"]), len(coords["point"]), side, side), full)
+
+
+def add_agreement(found: np.ndarray, sketches: np.ndarray, along: int) -> None:
+    """Fill in the cosines (..., time, point, other) of all scores, by their sketches; along: the axis of scores."""
+    found, sketches = np.moveaxis(found, along, 0), np.moveaxis(sketches, along, 0)
+    for place in np.ndindex(found.shape[1:-3]):
+        own = [one[place] for one in sketches]
+        for i, one in enumerate(own):
+            for j, other in enumerate(own):
+                found[(i, *place, ..., j)] = agreement.cosine(one, other)
 
 
 def add_references(data: dict[str, np.ndarray], axes: dict[str, tuple]) -> None:

@@ -8,6 +8,8 @@ and draws are the same at every t and for every network of a seed. Estimators of
 are given clean data, once per manifold, in the cell of the exact score; of data from a file, points of the training
 part, in the cell of the Gaussian.
 
+Estimators of other packages are functions of (score, x, t, rng), or classes whose instances are: `Counted`.
+
 A cost is the number of evaluations of the score, or of products with its Jacobian, that one estimate needs. The stage
 may share a Jacobian between estimators; seconds are in the log and in Snakemake's benchmark file.
 """
@@ -15,10 +17,11 @@ may share a Jacobian between estimators; seconds are in the log and in Snakemake
 import sys
 import time
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 
-from scoregap import InputError, members, trained, variables
+from scoregap import InputError, brief, members, plugins, trained, variables
 from scoregap.data.capabilities import Groups, Recorded
 from scoregap.measure import dimension
 from scoregap.runtime.progress import Heartbeat
@@ -60,7 +63,7 @@ def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heart
     """Every variable that the section asks for, for one cell. found: of its job; beat: told of every time."""
     coords = variables.of_dimension(settings)
     result = variables.blank(
-        variables.made("dimension", settings, cell.data is not None),
+        variables.made("dimension", cell),
         {dim: len(values) for dim, values in coords.items()},
     )
     truth, d = cell.truth(), cell.dim
@@ -76,7 +79,8 @@ def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heart
         result["data_estimate"][:] = [of_data(name, data, settings) for name in settings.of_data]
     if not settings.of_score:
         return result
-    result["estimate_cost"][:] = [costs(settings, d)[name] for name in settings.of_score]
+    known = costs(settings, d)
+    result["estimate_cost"][:] = [known.get(name, np.nan) for name in settings.of_score]
     if found.diverged(cell):
         return result
     score = found.score(cell, truth)
@@ -84,14 +88,56 @@ def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heart
     for k, t in enumerate(score.times(coords["estimate_time"])):
         result["estimate"][k] = np.stack(of_score(settings, score, clean, t, draws), 1)
         beat.advance(1)
+    for name, counted in draws.counted.items():
+        each = counted.evaluations / (settings.points * settings.times.count)
+        result["estimate_cost"][settings.of_score.index(name)] = each
     return result
+
+
+class Counted:
+    """A score as estimators of other packages see it: every evaluation, and every row of a Jacobian, is counted."""
+
+    def __init__(self, score: Score):
+        self._score, self.evaluations = score, 0
+
+    def denoise(self, x, t) -> np.ndarray:
+        """E[x_0|x] at points x (n, d), noise variance t, one for all or (n,); (n, d)."""
+        self.evaluations += len(x)
+        return self._score.denoise(x, t)
+
+    def jacobian(self, x, t) -> tuple[np.ndarray, np.ndarray]:
+        """The same, and G = I + t J at these points (n, d, d)."""
+        self.evaluations += len(x) * (x.shape[1] + 1)
+        return self._score.jacobian(x, t)
+
+
+def of_others(name: str, counted: Counted, clean: np.ndarray, t: float, seed: int) -> np.ndarray:
+    """(points,) estimates of an estimator of another package; the same draws at all t. Raises InputError."""
+
+    def wrong(why: str) -> InputError:
+        return InputError(key="dimension.estimators", value=name, allowed=why)
+
+    try:
+        found = resolve_name(plugins.path(name, plugins.ESTIMATORS))
+        estimator = found() if isinstance(found, type) else found
+        given = estimator(counted, clean.copy(), float(t), np.random.default_rng(seed))
+    except (Exception, SystemExit) as error:  # whatever the code of somebody else raises
+        raise wrong(f"fails: {plugins.told(error)}") from error
+    try:
+        numbers = np.asarray(given, float)
+    except (TypeError, ValueError):
+        raise wrong(f"should give {len(clean)} numbers, one a point, and gives {brief(given)}") from None
+    if numbers.shape != (len(clean),):
+        raise wrong(f"should give ({len(clean)},), one a point, and gives {numbers.shape}")
+    return numbers
 
 
 class Draws:
     """What is random in estimators of a score, drawn once for all noise variances and whatever is asked for.
 
     noise: (points, d) of the noisy points. around: (points, K, d) of normal_bundle. signs: (points, probes, d) of
-    Hutchinson's trace. seeds: (points,) of the starting vectors of Lanczos.
+    Hutchinson's trace. seeds: (points,) of the starting vectors of Lanczos. counted: by estimator of another package,
+    the score as it is given to that.
     """
 
     def __init__(self, rng, settings: Dimension, d: int):
@@ -100,6 +146,7 @@ class Draws:
         self.around = rng.standard_normal((points, settings.draws * d, d))
         self.signs = rng.choice([-1.0, 1.0], (points, settings.probes, d))
         self.seeds = rng.integers(2**63, size=points)
+        self.counted: dict[str, Counted] = {}
 
 
 def of_score(settings: Dimension, score: Score, clean, t: float, draws: Draws) -> list[np.ndarray]:
@@ -131,6 +178,9 @@ def of_score(settings: Dimension, score: Score, clean, t: float, draws: Draws) -
             traces = np.trace(jacobian, axis1=1, axis2=2), dimension.hutchinson(products, draws.signs[part])
             parts.append([dimension.flipd(clean[part], denoised, trace, t) for trace in traces])
         found["flipd"], found["flipd_hutchinson"] = np.concatenate(parts, 1)
+    for name in filter(plugins.is_outside, asked):
+        counted = draws.counted.setdefault(name, Counted(score))
+        found[name] = of_others(name, counted, clean, t, int(draws.seeds[0]))
     print(f"t {t:.3g}: {points} points in {time.perf_counter() - seconds:.2f} s", file=sys.stderr)
     return [found[name] for name in asked]
 

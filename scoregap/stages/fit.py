@@ -23,9 +23,7 @@ LAWS = ("law", "corrected")
 def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
     """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
     loaded = load(study).job(job)
-    arrays, keys = read_job(
-        spectra, loaded.keys("spectrum"), variables.made("spectrum", from_file=loaded.first.data is not None)
-    )
+    arrays, keys = read_job(spectra, loaded.keys("spectrum"), variables.made("spectrum", loaded.first))
     if keys != loaded.keys("spectrum"):
         raise InputError("is not of this study as it is now", file=spectra, allowed="rerun spectrum")
     place = {key: i for i, key in enumerate(keys)}
@@ -50,10 +48,12 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
         "shoulder": variables.SHOULDERS,
         "found": variables.FOUND,
     }
-    result = variables.blank(variables.made("fit", from_file=cell.data is not None), sizes)
+    result = variables.blank(variables.made("fit", cell), sizes)
     if isinstance(truth, Groups):
         fit_gaps(result, cell, truth, measured)
-    if measured["status"] == 1:
+    if measured["status"] == 1 and cell.spectrum.method == variables.TRACE:
+        fit_traces(result, cell, *(measured[name].astype(float) for name in ("point_trace", "point_trace_error")))
+    elif measured["status"] == 1:
         eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)
         known = np.isfinite(eigenvalues).all((1, 2))
         if known.any():
@@ -63,6 +63,20 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
         if cell.data and known.any():
             fit_profile(result, cell, eigenvalues, known)
     return result
+
+
+def fit_traces(result: members.Result, cell: Cell, traces: np.ndarray, errors: np.ndarray) -> None:
+    """Fill in the mean over points of traces of G, (T, points) as their errors, with its interval: of whole spectra
+    nothing is known."""
+    known, settings = np.isfinite(traces).all(1), cell.fit
+    rng = np.random.default_rng(cell.seed("bootstrap"))
+    if not known.any():
+        return
+    result["trace"][known] = traces[known].mean(1)
+    result["trace_error"][known] = np.sqrt((errors[known] ** 2).sum(1)) / traces.shape[1]
+    ends = profile.intervals_of_means(traces[known], settings.resamples, settings.confidence, rng)
+    for side, values in zip(("low", "high"), ends, strict=True):
+        result[f"trace_{side}"][known] = values
 
 
 def fit_profile(result: members.Result, cell: Cell, eigenvalues: np.ndarray, known: np.ndarray) -> None:

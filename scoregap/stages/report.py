@@ -33,18 +33,22 @@ def run(
     claim((html, page.KIND), *((path(out, name), figures.KIND) for name in names))
     numbered = written(loaded, numbers) if loaded.document.data else comparison.read(loaded, numbers)
     parts = cubes.datasets(loaded, cube)
-    drawn = registry.Run(loaded, parts, cube.parent, baseline, analysis.read(loaded, findings))
+    found = analysis.read(loaded, findings)
+    drawn = registry.Run(loaded, parts, cube.parent, baseline, found)
     failed = {name: draw(drawn, name, out) for name in names}
     attrs = parts[0][1][0].attrs
     device = baselines.device(loaded, cube.parent, attrs["machine"])
     pictures = {name: path(out, name).read_bytes() for name in names}
     lines = [line for part in drawn.parts.values() for line in part.tables.lines()]
+    lines += ["", *analysis.claims.lines(drawn.claims)] if len(drawn.claims) else []
     facts = attrs | {"device": device}
     if isinstance(numbered, str):
         profiles = [(part.study, part.tables["profile"]) for part in drawn.parts.values()]
         text = data_page.write(loaded, profiles, lines, pictures, failed, facts)
     else:
-        text = page.write(loaded, numbered, drawn.claims, lines, pictures, failed, facts)
+        said = found["headline"]
+        first = list(said["line"][said["kind"] != "off"])  # the page has a table of these
+        text = page.write(loaded, numbered, drawn.claims, first, lines, pictures, failed, facts)
     write_text(html, text, page.KIND)
     return [*(path(out, name) for name in names), html]
 

@@ -3,9 +3,10 @@
 study, job (and its weights, if it was trained) -> spectrum file (.zarr.zip)
 
 Method `exact`: scores know their spectra, each in its own way. Finite differences measure them all alike, so that what
-the method adds shows on scores that are known. Where the truth is sampled and its guard fails there is no number (NaN).
-What the data do not know is missing: Bayes' loss, gaps, tangents. A model that knows some noise variances only is
-measured at the nearest of them, at points of that noise: `time_used`.
+the method adds shows on scores that are known. Method `trace`: tr G alone, exact of closed forms and of others by
+products with random signs, with the standard error over these; no d x d matrix is ever held. Where the truth is sampled
+and its guard fails there is no number (NaN). What the data do not know is missing: Bayes' loss, gaps, tangents. A model
+that knows some noise variances only is measured at the nearest of them, at points of that noise: `time_used`.
 
 Sampling `forward`: the points are x_0 + sqrt(t) w with the same x_0 and w at every t and for every network of a seed,
 so curves are smooth in t and networks are compared on the same points. Sampling `reverse`: from the point of the
@@ -14,18 +15,24 @@ They start at x_0 + sqrt(T) w, not at a pure Gaussian, and so have the law of no
 no known foot point on the manifold, so alignment is known only where the tangents are the same everywhere.
 """
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from scoregap import members, trained, variables
 from scoregap.data.capabilities import Centred, Covariance, Groups, HeldOut, Posterior, Recorded, Tangents
-from scoregap.measure import calibration, spectra, trajectories
+from scoregap.measure import agreement, calibration, spectra, trajectories
 from scoregap.runtime.progress import Heartbeat
-from scoregap.scores.base import Adapted, Local, Score, at_any_time, at_once, chunks
+from scoregap.scores.base import TRACED, Adapted, Local, Score, Traced, at_any_time, at_once, slices
 from scoregap.scores.closed import Exact, Gaussian
 from scoregap.scores.differences import Differences
 from scoregap.study import Cell, load
+
+Found = TypeVar("Found", Local, Traced)
+Denoise = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
@@ -36,11 +43,13 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
     def of(cell: Cell, beat: Heartbeat) -> dict[str, np.ndarray]:
         return measure(cell, found, beat)
 
-    return members.update(out, loaded, "spectrum", of, "time", loaded.first.spectrum.times.count)
+    spectrum = loaded.first.spectrum
+    passes = 2 if loaded.first.declared and spectrum.sampling == "forward" else 1  # the second for mistakes undone
+    return members.update(out, loaded, "spectrum", of, "point", passes * spectrum.times.count * spectrum.points)
 
 
 def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) -> dict[str, np.ndarray]:
-    """Every variable of the stage for one cell of a job; beat: told of every time that is done."""
+    """Every variable of the stage for one cell of a job; beat: told of every point of every time that is done."""
     settings, d = cell.spectrum, cell.dim
     t, points = settings.times.values, settings.points
     sizes = {
@@ -51,8 +60,10 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         "gap": cell.gaps,
         "evaluation": variables.EVALUATIONS,
         "level": variables.LEVELS,
+        "row": agreement.side(d),
+        "column": agreement.side(d),
     }
-    result = variables.blank(variables.made("spectrum", from_file=cell.data is not None), sizes)
+    result = variables.blank(variables.made("spectrum", cell), sizes)
     for name, values in of_job.curves(cell).items():
         if name in result:
             result[name][:] = values
@@ -72,13 +83,17 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         result["point_row"][:] = places[:, 0]
     if isinstance(data, Groups):
         result["has_gap"][:] = data.gaps_at(places)
-    parts = chunks(points, d)
+    traces, probes = settings.method == variables.TRACE, settings.probes or 0
+    some_points = max(1, TRACED // d) if traces else at_once(d)
+    parts = slices(points, some_points)
     aligned, path = isinstance(data, Tangents), None
     if settings.sampling == "reverse":
         at_any_time(score, settings.times.values, "spectrum.sampling")
         path = trajectories.reverse(score.denoise, clean + np.sqrt(t[-1]) * noise, t)
-        aligned &= all((data.tangents(places[part]) == data.tangents(places[:1])).all() for part in parts)  # or no foot
+        # elsewhere the foot of a trajectory is not known
+        aligned = aligned and all((data.tangents(places[part]) == data.tangents(places[:1])).all() for part in parts)
     groups = spans(cell, data.boundaries) if aligned else []
+    frames = agreement.frames(np.random.default_rng([cell.seed("points"), d]), d) if cell.data and not traces else None
     own = score.reach if isinstance(score, Adapted) and path is None else None
     linear = Gaussian(data) if isinstance(data, Covariance) else None
     if linear is not None and "gaussian_trace" in result:
@@ -89,33 +104,41 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     if cell.data and others and isinstance(data, HeldOut) and isinstance(data, Recorded):
         there = data.training(cell.data.dataset_size)
         seen = there[rng.permutation(len(there))[:points]]
-    times = max(1, at_once(d) // points)
+    seeds = rng.integers(2**63, size=points)  # of the random vectors of traces, the same at every t
+    times = max(1, some_points // points)
     for some in (slice(i, i + times) for i in range(0, len(t), times)):
         here = t[some]
         noisy = clean + np.sqrt(here)[:, None, None] * noise if path is None else path[some]
         ended = ~np.isfinite(noisy).all(-1)
         noisy = np.where(ended[..., None], clean, noisy)  # a place to evaluate at: what is found there is not kept
         # Eigenvectors are larger than all the rest: they are of one chunk of points, and used there.
-        locals, means, smallest = [], [], []
+        found, means, smallest = [], [], []
         for part in parts:
-            local = near(score, noisy[:, part], here, groups[-1][1] if groups else 0)
-            if groups:
-                known = (result["has_gap"][part] == 1) & ~ended[:, part, None]
-                cosine = cosines(local.vectors, data.tangents(places[part]), groups, known)
-                means.append(cosine[0])
-                smallest.append(cosine[1])
-            locals.append(local._replace(vectors=np.empty((*local.mean.shape, 0))))
-        found = Local(*(np.concatenate(arrays, 1) for arrays in zip(*locals, strict=True)))
-        if not score.guarded and (ended.any() or not np.isfinite(found.eigenvalues).all()):
+            if traces:
+                signs = random_signs(seeds[part], probes, len(here), d)
+                one = shaped(score.traced(*flat(noisy[:, part], here), signs), noisy[:, part])
+                found.append({"mean": one.mean, "point_trace": one.trace, "point_trace_error": one.error})
+            else:
+                local = near(score, noisy[:, part], here, groups[-1][1] if groups else 0, frames)
+                if groups:
+                    known = (result["has_gap"][part] == 1) & ~ended[:, part, None]
+                    cosine = cosines(local.vectors, data.tangents(places[part]), groups, known)
+                    means.append(cosine[0])
+                    smallest.append(cosine[1])
+                found.append(of_spectra(local, frames is not None))
+            if beat:
+                beat.advance(len(here) * len(clean[part]))
+        every = {name: np.concatenate([one[name] for one in found], 1) for name in found[0]}
+        mean = every.pop("mean")
+        if not score.guarded and (ended.any() or not np.isfinite(every["point_trace"]).all()):
             result["status"][...] = 3
             return result
         if best is not None:
-            bayes = found.mean if score == best else best.denoise(*flat(noisy, here)).reshape(noisy.shape)
-            squares = ((found.mean - bayes) ** 2).mean((1, 2))
+            bayes = mean if score == best else best.denoise(*flat(noisy, here)).reshape(noisy.shape)
+            squares = ((mean - bayes) ** 2).mean((1, 2))
             result["excess_loss"][some] = np.where(ended.any(1), np.nan, squares / here)
-        result["point_trace"][some] = (1 + found.eigenvalues).sum(-1)
         if path is None:  # else there is no clean point
-            result["squared_error"][some] = calibration.errors(found.mean, clean, here)
+            result["squared_error"][some] = calibration.errors(mean, clean, here)
             if linear is not None:
                 denoised = linear.denoise(*flat(noisy, here)).reshape(noisy.shape)
                 result["gaussian_error"][some] = calibration.errors(denoised, clean, here)
@@ -123,26 +146,36 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
             denoised = score.denoise(*flat(seen + np.sqrt(here)[:, None, None] * noise[: len(seen)], here))
             errors = calibration.errors(denoised.reshape(len(here), *seen.shape), seen, here)
             result["training_error"][some] = errors.mean(1)
-        result["eigenvalue"][some] = found.eigenvalues
-        result["singular_value"][some] = found.singular_values
-        result["asymmetry"][some] = found.asymmetry
-        result["score_norm"][some] = np.linalg.norm(found.mean - noisy, axis=-1) / here[:, None]
+        every["score_norm"] = np.linalg.norm(mean - noisy, axis=-1) / here[:, None]
         if groups:
-            mean, least = np.concatenate(means, 1), np.concatenate(smallest, 1)
-            result["alignment_of_point"][some] = mean
-            result["alignment"][some], result["worst_alignment"][some] = mean_of_finite(mean), mean_of_finite(least)
-        for name in ("eigenvalue", "singular_value", "asymmetry", "score_norm", "point_trace"):
+            own_cosine, least = np.concatenate(means, 1), np.concatenate(smallest, 1)
+            result["alignment_of_point"][some] = own_cosine
+            result["alignment"][some] = mean_of_finite(own_cosine)
+            result["worst_alignment"][some] = mean_of_finite(least)
+        for name, values in every.items():
+            result[name][some] = values
             result[name][some][ended] = np.nan
-        if beat:
-            beat.advance(len(here))
     if own is not None:
         centre = data.mean if isinstance(data, Centred) else 0.0
-        undone = calibration.undone(score.denoise, clean, noise, t, centre, own)
+        denoise = advancing(score.denoise, beat, len(calibration.REPAIRS)) if beat else score.denoise
+        undone = calibration.undone(denoise, clean, noise, t, centre, own)
         mistake, gain = calibration.likeliest(result["squared_error"].astype(float), undone)
         result["mistake"][...] = variables.MISTAKES.index(mistake) + 1 if mistake else 0
         result["mistake_gain"][...] = gain
-    result["status"][...] = 1 if np.isfinite(result["eigenvalue"]).any() else 3
+    result["status"][...] = 1 if np.isfinite(result["point_trace"]).any() else 3
     return result
+
+
+def advancing(denoise: Denoise, beat: Heartbeat, calls: int) -> Denoise:
+    """A denoiser of n points that has done as many of them after so many calls."""
+    asked = itertools.count(1)
+
+    def counted(x: np.ndarray, t: np.ndarray) -> np.ndarray:
+        denoised, call = denoise(x, t), next(asked)
+        beat.advance(call * len(x) // calls - (call - 1) * len(x) // calls)
+        return denoised
+
+    return counted
 
 
 def flat(noisy: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -150,10 +183,32 @@ def flat(noisy: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return noisy.reshape(-1, noisy.shape[-1]), np.repeat(t, noisy.shape[1])
 
 
-def near(score: Score, noisy: np.ndarray, t: np.ndarray, vectors: int) -> Local:
+def near(score: Score, noisy: np.ndarray, t: np.ndarray, vectors: int, frames: agreement.Frames | None) -> Local:
     """What a score does near points (T, points, d) at times (T,), likewise shaped."""
-    found = score.local(*flat(noisy, t), vectors)
-    return Local(*(array.reshape(*noisy.shape[:2], *array.shape[1:]) for array in found))
+    return shaped(score.local(*flat(noisy, t), vectors, frames), noisy)
+
+
+def shaped(found: Found, noisy: np.ndarray) -> Found:
+    """What a score says of points that `flat` has made of noisy (T, points, d), shaped as these."""
+    return type(found)(*(array.reshape(*noisy.shape[:2], *array.shape[1:]) for array in found))
+
+
+def of_spectra(local: Local, sketched: bool) -> dict[str, np.ndarray]:
+    """What is kept of points (T, points, ...) near which all of G is known, by variable; and the denoised points."""
+    return {
+        "mean": local.mean,
+        "eigenvalue": local.eigenvalues,
+        "singular_value": local.singular_values,
+        "asymmetry": local.asymmetry,
+        "point_trace": (1 + local.eigenvalues).sum(-1),
+        **({"sketch": local.sketch} if sketched else {}),
+    }
+
+
+def random_signs(seeds: np.ndarray, count: int, times: int, d: int) -> np.ndarray:
+    """(count, times points, d) random signs: of every point its own, the same at all times."""
+    signs = [2.0 * np.random.default_rng(seed).integers(2, size=(count, d)) - 1 for seed in seeds]
+    return np.tile(np.stack(signs, 1), (1, times, 1))
 
 
 def spans(cell: Cell, ends: tuple[int, ...]) -> list[tuple[int, int]]:

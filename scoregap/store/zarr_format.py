@@ -15,7 +15,7 @@ import google_crc32c
 import numpy as np
 from numcodecs import blosc
 
-TYPES = {"float32": "<f4", "float64": "<f8", "int8": "|i1"}
+TYPES = {"float16": "<f2", "float32": "<f4", "float64": "<f8", "int8": "|i1"}
 LEVEL = 3  # of the compression
 blosc.use_threads = False  # a job has one core
 

@@ -152,7 +152,8 @@ def _values(
             except InputError as error:
                 mistakes += error.mistakes
                 mistakes.partly.add(axis)
-    for twice in [one for one, count in Counter(right).items() if count > 1]:
+    same = [str(value) for value in right] if axis == "class" else right  # labels are texts
+    for twice in [one for one, count in Counter(same).items() if count > 1]:
         wrong(twice, "axis values should be distinct", f"{brief(twice)} is not allowed twice")
     return tuple(dict.fromkeys(found))
 

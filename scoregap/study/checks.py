@@ -16,6 +16,7 @@ from scoregap.data import FAMILIES, refusals
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data
 from scoregap.spelling import asks, meant
 from scoregap.study.data import table
+from scoregap.study.measurement import TRACE
 from scoregap.study.mending import Mistakes
 from scoregap.study.schema import AXES, latents
 from scoregap.study.values import Range
@@ -111,8 +112,15 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
                 says = "the axis network has the value 'empirical'"
                 yield _wrong(study, "manifold.dataset_size", says, problem="is missing")
     spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
-    if spectrum.method == "exact" and spectrum.step is not None and known("spectrum.method", "spectrum.step"):
-        yield _wrong(study, "spectrum.step", "the method 'exact' takes no step", spectrum.step)
+    for key in ("step", "probes"):
+        value = getattr(spectrum, key)
+        if key not in spectrum.takes and value is not None and known("spectrum.method", f"spectrum.{key}"):
+            yield _wrong(study, f"spectrum.{key}", f"the method {spectrum.method!r} takes no {key}", value)
+    if spectrum.method == TRACE and study.document.data is None and known("spectrum.method", "data"):
+        yield _wrong(
+            study, "spectrum.method", "of a family gaps and phase times are compared, which take whole spectra: should "
+            "be exact, or finite differences, or the study have data in place of manifold", TRACE,
+        )  # fmt: skip
     if dimension and known("dimension.estimators"):
         whose = of_clean_data(study.document.data is not None)
         data = dimension.of_data

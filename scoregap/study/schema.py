@@ -5,9 +5,8 @@ study.yaml, as `scoregap.study.reading` checks it -> Document, Axis
 Light, as `scoregap.study`: Snakemake parses studies.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -178,7 +177,8 @@ def latents(manifold_dim: int | float, ambient_dim: int) -> int:
 
 
 def admit(path: Path, where: str, axis: str, name: str, trusted: bool) -> None:
-    """Find the code of another package that a value of an axis names, if it does; of families it is run."""
+    """Find the code of another package that a value of an axis, or an estimator, names, if it does; of families it is
+    run."""
     if not plugins.is_outside(name):
         return
     if plugins.is_path(name):
@@ -191,21 +191,9 @@ def admit(path: Path, where: str, axis: str, name: str, trusted: bool) -> None:
     try:
         if axis == "family":
             data.admit(name)
+        elif axis == "estimators":
+            plugins.digest(plugins.path(name, plugins.ESTIMATORS))
         else:
             plugins.digest(networks.import_path(name))
     except InputError as error:
         raise InputError(file=path, key=where, value=name, allowed=error.allowed) from None
-
-
-def code_of(families: Iterable[str], network_names: Iterable[str]) -> dict[str, str]:
-    """Hashes of the code of other packages, by axis, as JSON: results depend on it. Nothing where there is none."""
-    paths = {
-        "family code": [
-            where
-            for name in families
-            if plugins.is_outside(name)
-            for where in (plugins.path(name, plugins.FAMILIES), FAMILIES[name].where)
-        ],
-        "network code": [networks.import_path(name) for name in network_names if plugins.is_outside(name)],
-    }
-    return {key: json.dumps([plugins.digest(one) for one in found]) for key, found in paths.items() if found}

@@ -25,7 +25,7 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage("train", 5, ("manifold", "data", "train"), "Train the networks of one job together.", ()),
-    Stage("spectrum", 6, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points.", ("train",)),
+    Stage("spectrum", 7, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points.", ("train",)),
     Stage(
         "dimension",
         2,
@@ -45,7 +45,7 @@ STAGES = (
     Stage("fit", 7, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
     Stage(
         "cube",
-        5,
+        6,
         (),
         "Gather every job into one labelled zarr cube.",
         ("spectrum", "dimension", "sample", "fit"),
@@ -53,7 +53,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        10,
+        11,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),
@@ -62,7 +62,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        9,
+        10,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),

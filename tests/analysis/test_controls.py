@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tiny import overview_of
 
 from scoregap import cubes
 from scoregap.analysis import claims, comparison, controls, hypotheses
@@ -102,9 +103,9 @@ def test_rows_have_the_verdict_of_their_own_flat_control():
     )  # fmt: skip
     assert frame.control.tolist() == ["", "", "", "disagrees", "agrees", "inconclusive", "", "disagrees"]
     assert controls.lines(frame) == [
-        "at c > 0 4 phase times do not agree with exact; not to be blamed on curvature are",
-        "  2 whose flat controls (c = 0, all else the same) do not either: t_max (1), t_open (1)",
-        "  1 without a flat control",
+        "at c > 0 4 phase times do not agree with exact; curvature is not to be blamed for",
+        "  2 that do not agree at c = 0 either, all else the same: 1 t_max, 1 t_open",
+        "  1 of which there is no cell with c = 0, all else the same",
     ]
     assert controls.lines(frame[frame.network == "none"]) == []
     assert controls.lines(frame[frame.verdict == "agrees"]) == []
@@ -156,7 +157,7 @@ def test_claims_and_comparison_of_a_study_ask_the_control(cubed, flat, curved, c
     compared = comparison.compare(parts)
     row = compared[(compared.quantity == "t_consolidation") & (compared.curvature == 0.5)].iloc[0]
     assert row.control == control
-    refused = [line for line in comparison.as_text(study, compared).splitlines() if "whose flat controls" in line]
+    refused = [line for line in overview_of(study, compared).splitlines() if "at c = 0 either" in line]
     assert ("t_consolidation" in "".join(refused)) == (control != "agrees")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoregap.analysis import hypotheses
+from scoregap.analysis import hypotheses, intervals
 from scoregap.laws import draws
 
 NAN = np.nan
@@ -76,7 +76,7 @@ def test_distances_of_curves_cannot_cancel():
 
 
 def test_errors_of_both_signs_are_not_right():
-    assert hypotheses.proportion_of(hypotheses.equal(np.array([-10.0, 10.0, 0.0, NAN]), np.zeros(4))) == 1 / 3
+    assert intervals.mean(hypotheses.equal(np.array([-10.0, 10.0, 0.0, NAN]), np.zeros(4))) == 1 / 3
 
 
 @pytest.mark.parametrize("name", ["one variance, small", pytest.param("merged", marks=pytest.mark.slow)])

@@ -41,7 +41,8 @@ def test_the_table_has_every_score_and_quantity(own):
     n = kept[kept["quantity"] == "n"]
     assert (n.gaussian == n.groupby("t")["gaussian"].transform("first")).all()
     text = (own[1] / "comparison.txt").read_text()
-    assert text.startswith("own: 120 points of 8; 3 classes\n")
+    assert text.startswith("own: 120 points of 8; 3 classes\ngaussian: a plateau at n = 3.0 [3.0, 3.0] from t = ")
+    assert text.splitlines().index("") <= 12
     assert "gaussian: a plateau at n = 3.0 [3.0, 3.0] from t = " in text
     assert max(map(len, text.splitlines())) <= 120
     assert f"config {study.hash}" in text

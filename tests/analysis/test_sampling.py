@@ -246,7 +246,7 @@ def test_one_group_has_no_window_on_the_manifold(study):
 def test_in_lines(study):
     datasets = invented(study)
     text = sampling.noise_attribution_lines(study, sampling.noise_attribution(study, datasets))
-    line, _ = [one for one in text if "gated-8     own above  on the manifold, group 2" in one]
+    line, _ = [one for one in text if "gated-8     own above  on the manifold, group 1" in one]
     words = line.split()
     assert words[:6] == ["gated-8", "own", "above", "on", "the", "manifold,"]
     assert words[8:10] == ["0.71", "0"]

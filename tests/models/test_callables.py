@@ -65,7 +65,7 @@ def folder(tmp_path, monkeypatch):
 
 def forget():
     sys.modules.pop("their", None)
-    plugins.digest.cache_clear()
+    plugins.forget()
     plugins._beside.clear()
     importlib.invalidate_caches()
 

@@ -223,6 +223,71 @@ def test_a_class_is_told_and_a_learned_variance_left_out(tmp_path):
             _ = declared_in(tmp_path, **said).loaded
 
 
+def a_transformer(diffusers):
+    return diffusers.DiTTransformer2DModel(
+        num_attention_heads=2, attention_head_dim=8, in_channels=1, out_channels=2, num_layers=2, sample_size=8,
+        norm_num_groups=4, num_embeds_ada_norm=3, dropout=0.1,
+    )  # fmt: skip
+
+
+def of_signals(diffusers):
+    return diffusers.UNet1DModel(sample_size=32, in_channels=2, out_channels=2, extra_in_channels=64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("made", "label", "shape"),
+    [(a_transformer, 1, (1, 8, 8)), (a_transformer, 3, (1, 8, 8)), (of_signals, None, (2, 32))],
+)
+def test_other_networks_of_a_noisy_point_are_measured(tmp_path, made, label, shape):
+    """A transformer, which is told a class (or none, by the number after the last), and a network of signals."""
+    diffusers = pytest.importorskip("diffusers", reason=REASON)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = made(diffusers)
+        for one in network.parameters():  # some start at 0, and D = x then
+            if one.abs().max() == 0:
+                torch.nn.init.normal_(one, std=0.1)
+    network.save_pretrained(tmp_path / "net")
+    diffusers.DDPMScheduler().save_pretrained(tmp_path / "net")
+    said = {} if label is None else {"class": label}
+    score = Model(declared_in(tmp_path, **said).loaded, 64)
+    assert score.shape == shape
+    x = noisy()
+    score.check(x, T)
+    used = score.times(T)
+    k, bar = int(score._known(used[3:4])[1][0]), 1 / (1 + used[3])
+    with torch.no_grad():
+        sample = torch.tensor(x[3:4] * bar**0.5, dtype=torch.float32).reshape(1, *shape)
+        told = {} if label is None else {"class_labels": torch.tensor([label])}
+        epsilon = network.eval()(sample, torch.tensor([k]), **told).sample[:, : shape[0]].double().reshape(1, 64)
+    np.testing.assert_allclose(score.denoise(x[3:4], used[3]), x[3:4] - used[3] ** 0.5 * epsilon.numpy(), atol=1e-5)
+    forward, back = score.products(x[3], used[3])
+    np.testing.assert_allclose(forward(np.eye(64)[:3]), back(np.eye(64)).T[:3], atol=2e-3)
+    if label is None:
+        with pytest.raises(InputError, match=r"class: 1 is not allowed: the model is told no class"):
+            _ = declared_in(tmp_path, **{"class": 1}).loaded
+    else:
+        with pytest.raises(InputError, match=r"class: 4 is not allowed: should be below 4"):
+            _ = declared_in(tmp_path, **{"class": 4}).loaded
+        with pytest.raises(InputError, match=r"class: is missing: .* below 4 \(3: none\)"):
+            _ = declared_in(tmp_path).loaded
+
+
+@pytest.mark.slow
+def test_a_class_by_any_number_or_by_none_that_is_one(tmp_path):
+    """Classes that are embedded as steps are have no last number; those that are embeddings are no numbers."""
+    diffusers = pytest.importorskip("diffusers", reason=REASON)
+    for kind in ("timestep", "identity"):
+        folder = tmp_path / kind
+        unet(diffusers, class_embed_type=kind, num_class_embeds=2).save_pretrained(folder / "net")
+        diffusers.DDPMScheduler().save_pretrained(folder / "net")
+    first, other = (Model(declared_in(tmp_path / "timestep", **{"class": one}).loaded, 64) for one in (0, 7))
+    assert np.abs(first.denoise(noisy(), 1.0) - other.denoise(noisy(), 1.0)).max() > 1e-4
+    with pytest.raises(InputError, match=r"is told an embedding of the class: should be told a class by its number"):
+        _ = declared_in(tmp_path / "identity", **{"class": 0}).loaded
+
+
 @pytest.mark.slow
 def test_nothing_is_unpickled(tmp_path):
     diffusers = pytest.importorskip("diffusers", reason=REASON)
@@ -234,7 +299,12 @@ def test_nothing_is_unpickled(tmp_path):
 
 WRONG = {
     "text": ({"config": {"_class_name": "UNet2DConditionModel", "cross_attention_dim": 768}}, "told a text"),
-    "transformer": ({"config": {"_class_name": "DiTTransformer2DModel"}}, "is a DiTTransformer2DModel"),
+    "transformer": ({"config": {"_class_name": "PixArtTransformer2DModel", "cross_attention_dim": 8}},
+                    r"is a PixArtTransformer2DModel \(it is told a text"),
+    "prior": ({"config": {"_class_name": "PriorTransformer"}}, "is a PriorTransformer: should be one of UNet2D"),
+    "no name": ({"config": {}}, "is a None: should be one of"),
+    "latent transformer": ({"pipeline": {"_class_name": "DiTPipeline", "vae": ["diffusers", "AutoencoderKL"],
+                                         "transformer": ["d", "D"]}}, "with a vae: its points are codes"),
     "latent": ({"pipeline": {"_class_name": "LDMPipeline", "vqvae": ["diffusers", "VQModel"], "unet": ["d", "U"]}},
                "points are codes"),
     "no unet": ({"pipeline": {"_class_name": "SomePipeline", "prior": ["diffusers", "P"]}}, "without a unet"),

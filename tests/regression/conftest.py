@@ -20,7 +20,7 @@ def report_of():
     """(verdicts that the study requires, *rows) -> report."""
 
     def made(require, *rows) -> Report:
-        study = SimpleNamespace(name="s", compare=SimpleNamespace(require=list(require)))
+        study = SimpleNamespace(name="s", required=list(require))
         return Report(study, None, worst_first(list(rows)), 0)
 
     return made

@@ -7,7 +7,7 @@ import pytest
 
 from scoregap import InputError
 from scoregap.regression import accepting, baselines, reports
-from scoregap.study import digest
+from scoregap.study import digest, load
 
 
 @pytest.fixture
@@ -70,6 +70,19 @@ def test_no_baseline_without_a_reason(results, tree):
 def test_no_baseline_of_an_uncommitted_tree(results, tree, change):
     (tree / ("code.py" if change == "edited" else "more.py")).write_text("2")
     refused(results, tree, "1 uncommitted changes, as (code|more).py")
+
+
+def test_a_study_of_one_s_own_in_the_tree_and_its_baseline_are_no_changes(results, tree):
+    study, folder = results
+    (tree / "my").mkdir()
+    path = tree / "my" / "a [1] b.yaml"
+    path.write_text(study.path.read_text())
+    beside = path.with_suffix(".baseline.json")
+    for _ in range(2):
+        accepting.accept(load(path), folder, "first", beside, beside, tree)
+    (tree / "my" / "a 1 b.yaml").touch()
+    with pytest.raises(InputError, match="1 uncommitted changes, as "):
+        accepting.accept(load(path), folder, "first", beside, beside, tree)
 
 
 def test_no_baseline_without_git(results, tree, tmp_path):

@@ -74,7 +74,7 @@ def test_distance_excess_cost_and_dimension_are_those_of_the_cube(record, cube, 
     close(record, f"{name}: spectrum", [math.sqrt(np.mean(one**2)) for one in gap])
     wanted = [np.prod(np.maximum(one.astype(float), 1e-6) ** (1 / one.size)) for one in cell.excess_loss.values]
     np.testing.assert_allclose(values(record, f"{name}: excess"), wanted, rtol=1e-6)
-    close(record, f"{name}: dimension[gap_detector]", cell.dimension_overall.values[:, 0] - 2)
+    close(record, f"{name}: dimension", cell.dimension_overall.values[:, 0] - 2)
     if network == "gated-8":
         close(record, f"{name}: cost", np.nanmax(cell.training_flops.values, 1))
     else:

@@ -33,6 +33,7 @@ def test_json_has_every_row_and_no_nan(report_of):
         "state": "",
         "exact_state": "",
         "unknown": 0,
+        "side": "",
         "right": None,
     }
 

@@ -1,13 +1,16 @@
 """A run checked as a whole: against itself, without a baseline, and what exit status verdicts make."""
 
 import itertools
+import json
 
 import pytest
 
 from scoregap import InputError
 from scoregap.regression import baselines, rendering, reports
+from scoregap.regression.changes import Allowed
 from scoregap.regression.theory import Theory
 from scoregap.regression.verdicts import Row
+from scoregap.study import digest
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def test_a_run_against_itself(results, accepted):
     assert report.worst("baseline") == "same"
     assert report.status(strict=True) == reports.OK
     text = rendering.as_text(report)
-    assert "gated-8: dimension[gap_detector] " in text
+    assert "gated-8: dimension " in text
     assert "against the baseline (required): " in text
     assert "against the theory (not required): " in text
     assert len([row for row in report.rows if row.theory.verdict]) == 8
@@ -47,12 +50,47 @@ def test_without_a_baseline_theory_can_be_asked_alone(results, tmp_path):
     assert "there is none" in rendering.as_text(report)
 
 
-def test_what_is_not_comparable_is_said(results, accepted, tmp_path):
+def changed(accepted, path, **changes):
+    """The baseline with these changes, in a file."""
     old = baselines.read(accepted)
-    baselines.write(tmp_path / "b.json", old.model_copy(update={"device": "Linux x86_64, cuda"}))
-    report, why = reports.check_run(*results, tmp_path / "b.json")
+    config = old.config | changes.pop("config", {})
+    baselines.write(path, old.model_copy(update={"config": config, "config_hash": digest(config), **changes}))
+    return path
+
+
+def test_what_is_not_comparable_is_said(results, accepted, tmp_path):
+    path = changed(accepted, tmp_path / "b.json", config={"spectrum": {}})
+    report, why = reports.check_run(*results, path)
     assert report is None
-    assert [one.split(":")[0] for one in why] == ["device class"]
+    assert [one.split(":")[0] for one in why] == ["spectrum"]
+
+
+def test_another_machine_and_other_libraries_are_said_and_compared(results, accepted, tmp_path):
+    path = changed(accepted, tmp_path / "b.json", device="Plan 9, cuda", versions="python 3.11.0, zarr 2.0", study="x")
+    report, why = reports.check_run(*results, path)
+    assert why == []
+    assert report.worst("baseline") == "same"
+    assert [one.split(":")[0] for one in report.differs] == ["study", "machine", "libraries"]
+    text = rendering.as_text(report)
+    assert "\ndiffers: machine: Plan 9, cuda in the baseline, " in text
+    assert "zarr 2.0 in the baseline, " in text
+    assert "\nworse than the baseline? no: none of " in text
+    assert json.loads(rendering.as_json(report, strict=False))["differs"] == list(report.differs)
+
+
+def test_a_change_of_training_is_compared_where_it_is_allowed(results, accepted, tmp_path):
+    """All that is not trained is the same; of what is, everything but its cost is judged."""
+    train = baselines.read(accepted).config["train"] | {"steps": 80}
+    path = changed(accepted, tmp_path / "b.json", config={"train": train})
+    report, why = reports.check_run(*results, path)
+    assert report is None
+    assert why == ["train: steps 80 in the baseline, 40 here (--allow train compares them)"]
+    report, why = reports.check_run(*results, path, allow=Allowed(frozenset({"train"})))
+    assert (why, report.worst("baseline")) == ([], "same")
+    assert report.differs[0] == "train: steps 80 in the baseline, 40 here"
+    assert report.differs[1] == "cost of training over the baseline's, which is not judged: gated-8 1"
+    kept = {name for name, one in baselines.read(accepted).metrics.items() if one.kind != "cost"}
+    assert {row.name for row in report.rows if row.verdict} == kept
 
 
 GOOD, BAD, UNCLEAR = ("same", "better"), ("worse", "missing"), ("inconclusive", "new")

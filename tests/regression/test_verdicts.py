@@ -10,7 +10,7 @@ from scipy import stats
 from scoregap.regression.baselines import Record
 from scoregap.regression.metrics import Metric
 from scoregap.regression.theory import Theory
-from scoregap.regression.verdicts import Row, compare_records, differences, holm, worst_first
+from scoregap.regression.verdicts import Row, compare_records, holm, worst_first
 from scoregap.study import digest
 
 
@@ -234,24 +234,6 @@ def test_worst_first():
     rows = [Row("d", "same"), Row("a", "worse", difference=2, margin=1), Row("b", "worse", difference=-3, margin=1)]
     rows += [Row("e", "same", theory=Theory("disagrees")), Row("h", "missing"), Row("c", "missing"), Row("f", "better")]
     assert [row.name for row in worst_first(rows)] == ["c", "h", "b", "a", "f", "e", "d"]
-
-
-def test_what_cannot_be_compared_says_which():
-    config = {"train": {"steps": 40, "noise": {"start": 1.0}}, "axes": {"curvature": [0.0]}}
-    old = record({"z": metric([1, 2])}, config=config)
-    assert differences(old, old) == []
-    other = {
-        "train": {"steps": 20, "noise": {"start": 1.0}},
-        "axes": {"curvature": [0.0, 0.5]},
-        "dimension": {"points": 2},
-    }
-    assert differences(old, record({"z": metric([1, 2])}, config=other, study="t", device="Linux x, cuda")) == [
-        "study: s in the baseline, t here",
-        "data: axes.curvature: [0.0] in the baseline, [0.0, 0.5] here",
-        "data: dimension.points: None in the baseline, 2 here",
-        "data: train.steps: 40 in the baseline, 20 here",
-        "device class: Linux x, cpu in the baseline, Linux x, cuda here",
-    ]
 
 
 # ---------------------------------------------------------------- error rates

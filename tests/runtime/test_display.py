@@ -124,6 +124,19 @@ def test_many_trainings_are_shortened(bars):
     assert lines[-1] == "and 3 more"
 
 
+def test_others_say_how_far_they_are(bars, tmp_path):
+    """Those whose log ends in a line of progress; what is finished says nothing more."""
+    for i, (rule, line) in enumerate((("spectrum", "point 3/80, 0.5 points/s, ETA 2:34"), ("fit", "a warning"))):
+        log = tmp_path / "logs" / rule / "job.log"
+        log.parent.mkdir(parents=True)
+        log.write_text(f"first\n{line}\n")
+        bars.add(Event(event="job_info", job=i, rule=rule, logs=[f"logs/{rule}/job.log"]))
+    bars.add(Event(event="job_info", job=2, rule="spectrum", logs=["logs/spectrum/not-begun.log"]))
+    assert [line for line in drawn(bars) if "job" in line] == ["spectrum job  point 3/80, 0.5 points/s, ETA 2:34"]
+    bars.add(Event(event="job_finished", job=0))
+    assert not any("ETA" in line for line in drawn(bars))
+
+
 CODE = """
 import sys, time
 from pathlib import Path

@@ -4,15 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 import zarr
 from own_data import points
 from test_main import refused
 from test_main import scoregap as command
+from tiny import read_job
 
 from scoregap import InputError
 from scoregap.runtime import measuring
 from scoregap.runtime.measuring import Asked
+from scoregap.stages import spectrum
 from scoregap.study import load
 
 
@@ -33,7 +36,7 @@ def folder(tmp_path, monkeypatch):
 def test_the_study_is_what_was_asked_for(folder):
     asked = Asked("gated-8", "both.npz:x", "1e-3:30:12", 5, labels="both.npz:y", seeds=2, steps=70, held_out=0.3)
     path, lines = measuring.write(asked, folder / "made" / "here")
-    assert path == folder / "made" / "here" / "both-gated-8.yaml"
+    assert path == folder / "made" / "here" / "both-x-gated-8.yaml"
     assert lines == ["both.npz:x: 120 points of 8; 3 classes"]
     assert yaml.safe_load(path.read_text())["data"]["source"] == "../../both.npz:x"
     study = load(path)
@@ -86,6 +89,18 @@ def test_a_folder_may_end_with_a_slash(folder):
     assert load(path).document.data.source == "../points.zarr"
 
 
+def test_traces_are_asked_for_and_leave_time_for_the_empirical_score(folder, monkeypatch):
+    spectrum = load(
+        measuring.write(Asked("gaussian", "points.npy", method="trace", probes=40), folder)[0]
+    ).document.spectrum
+    assert (spectrum.method, spectrum.probes) == ("trace", 40)
+    asked = Asked("gated-8", "points.npy", method="trace")
+    assert load(measuring.write(asked, folder)[0]).document.spectrum.probes == 16
+    monkeypatch.setattr(measuring, "MOST_WORK", 2 * 24 * 18 * 120 * 8)
+    assert "empirical" in load(measuring.write(asked, folder)[0]).axes["network"]
+    assert "empirical" not in load(measuring.write(asked._replace(method=""), folder)[0]).axes["network"]
+
+
 def test_an_empirical_score_that_would_take_long_is_left_out_and_told(folder, monkeypatch):
     monkeypatch.setattr(measuring, "MOST_WORK", 1e5)
     path, lines = measuring.write(Asked("gated-8", "points.npy"), folder)
@@ -123,6 +138,9 @@ MISTAKES = {
     "hardly any numbers": (of("tiny.npy"), r"^--data: has values from .* should be at least 1e-06 apart"),
     "all held out": (of("points.npy", held_out=1.0), r"^--held-out: 1\.0 is not allowed: should be less"),
     "labels of others": (of("points.npy", labels="points.npy"), r"^--labels: has the shape \(120, 8\)"),
+    "a method of none": (of("points.npy", method="traces"), r"^--method: 'traces' is not allowed: should be one of "),
+    "probes of spectra": (of("points.npy", probes=16), r"^--probes: 16 .*the method 'exact' takes no probes"),
+    "one probe": (of("points.npy", method="trace", probes=1), r"^--probes: 1 .*greater than or equal to 2"),
     "pixels of none": (of("points.npy", pool=2), r"^--pool: 2 is not allowed: points have the shape"),
 }  # fmt: skip
 
@@ -250,3 +268,88 @@ def test_the_command_measures_and_says_where_the_report_lies(folder):
     assert (folder / "made" / "points-gated-8" / "report.html").exists()
     assert (folder / "made" / "points-gated-8.yaml").exists()
     refused(command("measure", "gated-8", "--data", "no.npy", cwd=folder), "--data: ", "No such file")
+
+
+def test_a_model_of_a_class_is_measured_on_its_points(folder):
+    """Of as many as every split holds out; where no label is that class, on all, and that is told."""
+    _, labels = points()
+    np.save("few.npy", np.where(np.arange(len(labels)) < 30, labels, 0))  # 10 of class 2 and 10 of class 1
+    (folder / "mine.py").write_text("def f(x, t, k):\n    return x / (1 + t[:, None])\n")
+    said = {"trusted": True, "class": 2}
+    path, lines = measuring.write(
+        Asked("mine:f", "points.npy", labels="few.npy", seeds=4, held_out=0.5, said=said), folder
+    )
+    assert lines[1] == "points of the class 2 alone, by their labels, as the model is told that class"
+    study = load(path)
+    held_out = [len(cell.truth().parts["held-out"]) for cell in study.cells]
+    assert study.document.spectrum.points == min(held_out) < 10
+    assert study.document.scores["f"].label == 2
+    for cell in study.cells:
+        rows = np.concatenate(list(cell.truth().parts.values()))
+        assert set(np.load("few.npy")[rows]) == {2}
+    said["class"] = 7
+    path, lines = measuring.write(Asked("mine:f", "points.npy", labels="few.npy", said=said), folder)
+    assert "points of all classes: none has the label 7" in lines[1]
+    assert load(path).document.data.label == "all"
+    _, lines = measuring.write(Asked("mine:f", "points.npy", said=said), folder)
+    assert len(lines) == 1
+    with pytest.raises(InputError, match=r"^--points: 30 is not allowed: the held-out part has"):
+        measuring.write(Asked("mine:f", "points.npy", points=30, labels="few.npy", said=said | {"class": 2}), folder)
+
+
+@pytest.mark.slow
+def test_a_class_conditional_network_is_measured_class_by_class(folder):
+    """By the command, and as two values of the axis: they are told their class, and differ."""
+    diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed: pip install 'scoregap[models]'")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = diffusers.UNet2DModel(
+            sample_size=8, in_channels=1, out_channels=1, layers_per_block=1, block_out_channels=(8,),
+            norm_num_groups=4, down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",), num_class_embeds=10,
+        )  # fmt: skip
+    network.save_pretrained("net")
+    diffusers.DDPMScheduler().save_pretrained("net")
+    said = {"class": 3}
+    path, lines = measuring.write(Asked("net", "digits", "1e-1:10:8", bounds="-1:1", said=said), folder)
+    assert "points of the class 3 alone" in lines[1]
+    text = (
+        path.read_text()
+        .replace(
+            "  net:\n    from: diffusers\n    path: net\n    class: 3\n",
+            """\
+  three: {from: diffusers, path: net, class: 3}
+  four: {from: diffusers, path: net, class: 4}
+""",
+        )
+        .replace("[gaussian, empirical, net]", "[three, four]")
+        .replace("points: ", "points: 2 #")
+    )
+    path.write_text(text)
+    found = {}
+    for job in load(path).jobs.values():
+        spectrum.run(path, job.id, folder / f"{job.id}.zarr.zip")
+        ds, _ = read_job(folder / f"{job.id}.zarr.zip")
+        assert (ds.status == 1).all()
+        found[job.axes["network"][0]] = ds
+    assert (found["three"].point_row == found["four"].point_row).all()
+    assert abs(found["three"].score_norm - found["four"].score_norm).max() > 1e-3
+
+
+def test_what_differs_has_a_study_of_its_own(folder):
+    """Arrays of one file, and classes that a model is told: none is written over another."""
+    (folder / "mine.py").write_text("def f(x, t, k):\n    return x / (1 + t[:, None])\n")
+    np.savez(folder / "both.npz", x=points()[0], z=points()[0] + 1)
+    asked = [Asked("gaussian", f"both.npz:{key}") for key in "xz"]
+    asked += [Asked("mine:f", "points.npy", said={"trusted": True, "class": one}) for one in (0, 1)]
+    assert len({measuring.write(one, folder)[0] for one in asked}) == 4
+
+
+def test_paths_are_told_as_they_were_typed(folder):
+    zarr.open_group("group.zarr", mode="w").create_array("x", data=points()[0])
+    for data, says in (("both.npz", "'both.npz' is not allowed: should say which array, as both.npz:KEY: it has x, y"),
+                       ("group.zarr", "should say which array, as group.zarr:ARRAY: it has x"),
+                       ("no.npy", "'no.npy' cannot be read: No such file")):  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            measuring.write(Asked("gaussian", data), folder)
+        assert says in str(caught.value)
+        assert str(folder) not in str(caught.value)

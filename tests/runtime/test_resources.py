@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from tiny import DIMENSION, SAMPLING, TINY
@@ -216,3 +217,36 @@ def test_rules_ask_for_more_at_every_attempt(tmp_path):
         memory, minutes, _ = of_study(stage, study)
         assert f"runtime={3 * minutes}" in text
         assert f"mem_mb={3 * memory}" in text
+
+
+def test_traces_ask_for_less_than_whole_spectra_and_models_by_their_size(tmp_path):
+    """Of the Gaussian, a network and a model of 4 MB at d = 3,072: minutes and memory follow from the method."""
+    np.save(tmp_path / "points.npy", np.random.default_rng(0).standard_normal((60, 3072)).astype(np.float32))
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "weights.safetensors").write_bytes(bytes(4 * 10**6))
+    (tmp_path / "net" / "config.json").write_text("{}")
+
+    def of(method):
+        path = tmp_path / f"{method}.yaml"
+        path.write_text(AT_LARGE_D.format(method=method))
+        return {job.axes["network"][0]: of_job("spectrum", job) for job in load(path).jobs.values()}
+
+    traces, whole = of("trace"), of("exact")
+    for name in ("gated-64", "mine"):
+        assert traces[name].minutes < 0.2 * whole[name].minutes
+        assert traces[name].memory < whole[name].memory
+    assert traces["mine"].memory > traces["gaussian"].memory
+    (tmp_path / "net" / "weights.safetensors").write_bytes(bytes(4 * 10**7))
+    larger = of("trace")["mine"]
+    assert larger.minutes > 1.5 * traces["mine"].minutes
+    assert larger.memory > 1.5 * traces["mine"].memory
+
+
+AT_LARGE_D = """\
+study: large
+data: {{source: points.npy}}
+scores: {{mine: {{from: diffusers, path: net}}}}
+axes: {{network: [gaussian, gated-64, mine], seed: 1}}
+train: {{steps: 10, levels: 4, samples: 2, noise: {{start: 1.0e-3, stop: 200.0}}}}
+spectrum: {{times: {{start: 1.0e-2, stop: 100.0, count: 10}}, points: 8, method: {method}}}
+"""

@@ -26,7 +26,7 @@ def by_zarr(name, dims, array, rows):
 @settings(max_examples=40, deadline=None)
 @given(
     shape=st.lists(st.integers(0, 5), min_size=1, max_size=4),
-    dtype=st.sampled_from(["float32", "float64", "int8"]),
+    dtype=st.sampled_from(["float16", "float32", "float64", "int8"]),
     content=st.sampled_from(["random", "constant", "missing"]),
     each=st.booleans(),
 )

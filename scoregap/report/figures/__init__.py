@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context, rcParamsDefault
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from scoregap.analysis.panels import PANELS
+from scoregap.analysis.tables import exactly
 from scoregap.scores import REFERENCES
 from scoregap.store.files import write_bytes
 from scoregap.store.ownership import Kind, text_with
@@ -59,6 +62,12 @@ def styled() -> AbstractContextManager[None]:
 def labelled_values(values: dict[str, Any]) -> str:
     """Values of axes in words."""
     return ", ".join(f"{label(axis)} {value}" for axis, value in values.items())
+
+
+def anchor(values: dict[str, Any]) -> str:
+    """By what a panel with these values of the axes that vary is led to, in every figure that has it."""
+    named = "-".join(f"{label(axis)}-{exactly(value)}" for axis, value in values.items())
+    return re.sub(r"[^\w.-]+", "-", named) or "all"
 
 
 def wrapped(title: str) -> str:
@@ -154,7 +163,27 @@ def signed(figure: Figure, study: Study, count: int = 0) -> Figure:
     if count > PANELS:
         parts.append(f"the first {PANELS} of {count} cells")
     figure.supxlabel("; ".join(parts), fontsize=7, color="0.4")
+    for ax in figure.axes:
+        _telling(ax)
     return figure
+
+
+def _telling(ax: Axes) -> None:
+    """Tells a pointer what the labelled lines and error bars of an axis are; what already tells it more stays."""
+    from scoregap.report.figures.svg import told
+
+    about = " ".join(ax.get_title().split())
+    named = [(line, str(line.get_label())) for line in ax.lines]
+    bars = [one for one in ax.containers if isinstance(one, ErrorbarContainer) and one.lines[0]]
+    named += [(one.lines[0], str(one.get_label())) for one in bars]
+    for line, name in named:
+        if name.startswith("_") or line.get_gid():
+            continue
+        said = f"{name} · {about}" if about else name
+        x, y = (np.ravel(values) for values in line.get_data(orig=False))
+        whole = [said] if line.get_linestyle() not in ("None", "", " ") else []
+        marks = [f"{said}: {up:.3g} at {at:.3g}" for at, up in zip(x, y, strict=True) if np.isfinite([at, up]).all()]
+        told(line, *whole, *(marks if line.get_marker() not in ("None", "", None) else []))
 
 
 def _listed(values) -> str:
@@ -169,18 +198,12 @@ def save(figure, path: Path) -> None:
 
 
 def picture(figure, kind: str = "svg") -> bytes:
-    """A figure as SVG or PDF; places in an SVG to a tenth of a point."""
-    content = io.BytesIO()
+    """A figure as SVG or PDF."""
+    from scoregap.report.figures import svg
+
     with styled():
-        date = {"pdf": "CreationDate", "svg": "Date"}[kind]
-        figure.savefig(content, format=kind, metadata={date: None, "Creator": "scoregap"})
-    found = content.getvalue()
-    return PATHS.sub(_short, found) if kind == "svg" else found
-
-
-PATHS = re.compile(rb' (?:d|x|y|transform)="[^"]*"')  # where things are; not what they are called
-DIGITS = re.compile(rb"(\.\d)\d+")
-
-
-def _short(attribute: re.Match[bytes]) -> bytes:
-    return DIGITS.sub(rb"\1", attribute[0]).replace(b" \nL ", b"L").replace(b"M ", b"M")
+        if kind == "svg":
+            return svg.picture(figure)
+        content = io.BytesIO()
+        figure.savefig(content, format=kind, metadata={"CreationDate": None, "Creator": "scoregap"})
+        return content.getvalue()

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from scoregap.analysis.calibration import Curves
 from scoregap.report.figures import networks
-from scoregap.report.figures.cells import NOISE, titled
+from scoregap.report.figures.cells import NOISE, head
 from scoregap.report.figures.multiples import Multiples
 from scoregap.study import Study
 
@@ -20,7 +20,7 @@ def calibration(study: Study, shown: list[Curves]) -> Figure:
     _, colours = networks(study)
     figure = Multiples(2, len(shown), 2.4, y="row", logx=True, logy=True)
     for column, one in zip(figure.panels.T, shown, strict=True):
-        column[0].title = titled(figure, study, one.values)
+        head(figure, study, column, one.values)
         column[0].band(one.times[[0, -1]], *np.transpose([one.margin] * 2), color="0.92", zorder=0)
         for panel, of in zip(column, (one.ratios, one.skills), strict=True):
             panel.rule(y=1.0, color="black", lw=0.8, ls="--")

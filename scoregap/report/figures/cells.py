@@ -4,6 +4,7 @@ study, what `scoregap.analysis.cells` says of its panels -> figures
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib import colormaps
@@ -12,7 +13,8 @@ from matplotlib.figure import Figure
 
 from scoregap.analysis import cells
 from scoregap.analysis.panels import numbered_axis
-from scoregap.report.figures import REFERENCE_STYLE, labelled_values, networks
+from scoregap.analysis.tables import with_interval
+from scoregap.report.figures import REFERENCE_STYLE, anchor, labelled_values, networks
 from scoregap.report.figures.multiples import Multiples, Small
 from scoregap.scores import EXACT
 from scoregap.study import Study
@@ -21,9 +23,14 @@ SEEDS = 8  # that are lines; of more than these the range is shaded
 NOISE = "noise variance t"
 
 
-def titled(figure: Multiples, study: Study, values: dict) -> str:
-    """The title of a panel with these values of the axes that vary, in lines that fit above it."""
-    return figure.wrapped(labelled_values(values) or study.name)
+def head(figure: Multiples, study: Study, panels: Iterable[Small], values: dict) -> None:
+    """Names panels below one another: by values of the axes that vary, which lead to the first, and on to the others
+    with the number of the row."""
+    for row, panel in enumerate(panels):
+        panel.about = labelled_values(values)
+        panel.anchor = anchor(values) + (f".{row}" if row else "")
+        if not row:
+            panel.title = figure.wrapped(panel.about or study.name)
 
 
 def spectra(study: Study, shown: list[cells.Spectra]) -> Figure:
@@ -33,7 +40,7 @@ def spectra(study: Study, shown: list[cells.Spectra]) -> Figure:
     times = shown[0].times
     norm, colours = LogNorm(times[0], times[-1]), colormaps["viridis"]
     for column, one in zip(figure.panels.T, shown, strict=True):
-        column[0].title = titled(figure, study, one.values)
+        head(figure, study, column, one.values)
         for panel, network in zip(column, networks, strict=True):
             curves = one.curves[network]
             panel.x.limits, panel.y.limits = (0, curves.shape[1] + 1), (-1.1, 0.15)
@@ -42,8 +49,8 @@ def spectra(study: Study, shown: list[cells.Spectra]) -> Figure:
             for m in one.boundaries[-1:]:
                 panel.rule(x=m + 0.5, color="tab:red", lw=0.9)
             modes = np.arange(1, curves.shape[1] + 1)
-            for t, curve in zip(one.times, curves, strict=True):
-                panel.plot(modes, curve, color=colours(norm(t)), lw=0.8)
+            for t, curve, colour in zip(one.times, curves, colours(norm(one.times)), strict=True):
+                panel.plot(modes, curve, name=f"{network}, t = {t:.2g}", color=colour, lw=0.8)
         if len(one.boundaries):
             m = one.boundaries[-1]
             column[0].text((m + 1) / (len(modes) + 1), 0.42, f"m = {m:g}", color="tab:red")
@@ -58,7 +65,7 @@ def histograms(study: Study, shown: list[cells.Histograms]) -> Figure:
     """Eigenvalues of G over seeds and points at a few times: exact filled, networks as lines, density of the law."""
     figure = Multiples(len(shown[0].shown), len(shown), 2.1, y="none")
     for column, whole in zip(figure.panels.T, shown, strict=True):
-        column[0].title = titled(figure, study, whole.values)
+        head(figure, study, column, whole.values)
         for panel, one in zip(column, whole.shown, strict=True):
             panel.x.limits = cells.BINS[0], cells.BINS[-1]
             if math.isnan(one.t):
@@ -87,7 +94,7 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
     marked = cells.marked_score(study)
     figure = Multiples(len(shown[0].gaps), len(shown), 2.5, logx=True)
     for column, whole in zip(figure.panels.T, shown, strict=True):
-        column[0].title = titled(figure, study, whole.values)
+        head(figure, study, column, whole.values)
         for panel, one in zip(column, whole.gaps, strict=True):
             panel.y.limits = 0, 1.02
             panel.plot(whole.times, one.law, label="law", zorder=1, **REFERENCE_STYLE["law"])
@@ -103,8 +110,8 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
                     )  # fmt: skip
             below = "" if math.isnan(one.boundary) else f"below mode {one.boundary:g}"
             panel.text(0.98, 0.97, below, ha="right", va="top", color="0.3")
-    for panel, one in zip(figure.panels[:, 0], shown[0].gaps, strict=True):
-        panel.ylabel = f"{'final' if one.final else 'intermediate'} gap width"
+    for k, (panel, one) in enumerate(zip(figure.panels[:, 0], shown[0].gaps, strict=True)):
+        panel.ylabel = f"{'final' if one.final else 'intermediate'} gap [{k}] width"
     return figure.finish(
         f"Gap width against noise (thin: seeds, of more than {SEEDS} their range; thick: their mean; bands: its "
         f"{study.compare.confidence:.0%} Student interval; markers: fitted times)", NOISE,
@@ -115,7 +122,7 @@ def _gap(panel: Small, t: np.ndarray, curve: cells.Curve, network: str, style: d
     """A gap by one score: its seeds, their mean and its interval."""
     known = np.isfinite(curve.seeds)
     if len(curve.seeds) <= SEEDS:
-        panel.plot(t, curve.seeds, color=style["color"], lw=0.5, alpha=0.5, zorder=1)
+        panel.plot(t, curve.seeds, name=f"{network}, each seed", color=style["color"], lw=0.5, alpha=0.5, zorder=1)
     elif known.any():
         ends = np.where(known, curve.seeds, np.inf).min(0), np.where(known, curve.seeds, -np.inf).max(0)
         panel.band(t, *ends, color=style["color"], alpha=0.15)
@@ -145,19 +152,40 @@ def phase_times(study: Study, shown: list[cells.Times]) -> Figure:
     for row, one in zip(figure.panels, shown, strict=True):
         shift = 0.02 * (np.ptp(one.x) or 1.0)
         for panel, name in zip(row, names, strict=True):
+            gap = "" if name == "t_consolidation" else " (first gap)"
+            panel.about = f"{labelled_values(one.values) or study.name}: {name}{gap}"
+            panel.title, panel.anchor = figure.wrapped(panel.about), f"{anchor(one.values)}.{name}"
             for reference, style in REFERENCE_STYLE.items():
                 panel.plot(one.x, one.references[name][reference], label=reference, marker=".", ms=6, **style)
             for i, network in enumerate(trained):
                 y, low, high = one.networks[name][network]
                 x, style = one.x + (i + 1) * shift, {"color": colours[network], "lw": 1}
                 panel.bars(x, low, high, **style)
-                panel.plot(x, y, label=network, marker="o", ms=4, **style)
-            gap = "" if name == "t_consolidation" else " (first gap)"
-            panel.title = figure.wrapped(f"{labelled_values(one.values) or study.name}: {name}{gap}")
+                says = [
+                    f"{network} at {along} {at:g}: {text} · {panel.about}"
+                    for at, text in zip(one.x, map(with_interval, y, low, high, [".3g"] * len(y)), strict=True)
+                ]
+                panel.plot(x, y, label=network, name=says, marker="o", ms=4, **style)
+            _not_flattened(panel, one.references[name]["gaussian"])
         row[0].ylabel = NOISE
     confidence = f"{study.compare.confidence:.0%}"
     title = f"Phase times against {along} (bars: {confidence} Student intervals of the ratio to exact over seeds)"
     return figure.finish(title, along)
+
+
+def _not_flattened(panel: Small, gaussian: np.ndarray) -> None:
+    """Makes no more room for the Gaussian, which sees no curvature, than for all else; where it is beyond, says so."""
+    others = [one for one in panel.lines if one.label != "gaussian"]
+    seen = np.concatenate([np.ravel(one.y) for one in others])
+    seen = seen[np.isfinite(seen) & (seen > 0)]
+    if seen.size:
+        room = max(seen.max() / seen.min(), 1.1)
+        low, high = seen.min() / room**0.5, seen.max() * room**0.5
+        panel.y.bound(low, high)
+        for beyond, arrow, place in ((gaussian > high, "↑", 0.9), (gaussian < low, "↓", 0.03)):
+            if beyond.any():
+                ends = sorted({f"{value:.3g}" for value in gaussian[beyond][[0, -1]]}, key=float)
+                panel.text(0.98, place, f"{arrow} gaussian {' to '.join(ends)}", ha="right", color="tab:green")
 
 
 def alignment(study: Study, shown: list[cells.Alignment]) -> Figure:
@@ -165,7 +193,7 @@ def alignment(study: Study, shown: list[cells.Alignment]) -> Figure:
     trained, colours = networks(study)
     figure = Multiples(len(shown[0].groups), len(shown), 2.2, logx=True)
     for column, whole in zip(figure.panels.T, shown, strict=True):
-        column[0].title = titled(figure, study, whole.values)
+        head(figure, study, column, whole.values)
         for panel, scores in zip(column, whole.groups, strict=True):
             panel.y.limits = 0, 1.03
             panel.rule(y=whole.threshold, color="0.7", lw=0.8, ls=":")
@@ -176,7 +204,7 @@ def alignment(study: Study, shown: list[cells.Alignment]) -> Figure:
                     panel.band(whole.times, one.least, one.most, color=colours[network], alpha=0.25)
                 marker = "o" if network in trained else "D"
                 panel.plot([one.at], [whole.threshold], color=style["color"], marker=marker, ms=5, ls="", zorder=4)
-    for group, panel in enumerate(figure.panels[:, 0], 1):
+    for group, panel in enumerate(figure.panels[:, 0]):
         panel.ylabel = f"cosine, group {group}"
     return figure.finish(
         "Alignment with the true tangents (lines: mean over seeds; bands: range; dotted: threshold; markers: median "
@@ -192,7 +220,7 @@ def dimension(study: Study, shown: list[cells.Dimension]) -> Figure:
     figure = Multiples(1, len(shown), 2.8, logx=True)
     whose = cells.reference_score(study)
     for panel, one in zip(figure.each, shown, strict=True):
-        panel.title = titled(figure, study, one.values)
+        head(figure, study, [panel], one.values)
         for (name, colour), left, right in zip(PHASES.items(), one.ends[:-1], one.ends[1:], strict=True):
             panel.span(left, right, color=colour, alpha=0.12, label=f"{name} phase ({whose})")
         for boundary in one.boundaries:
@@ -213,7 +241,7 @@ def training(study: Study, shown: list[cells.Training]) -> Figure:
     trained, colours = networks(study)
     figure = Multiples(1, len(shown), 2.8, logx=True, logy=True)
     for panel, one in zip(figure.each, shown, strict=True):
-        panel.title = titled(figure, study, one.values)
+        head(figure, study, [panel], one.values)
         for network, curves in one.curves.items():
             for steps, excess in curves:
                 panel.plot(steps, excess, label=network, color=colours[network], lw=1)

@@ -4,17 +4,18 @@ claims.csv as a table -> figure, a row per claim, a column per cell and network,
 """
 
 import textwrap
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from scoregap.analysis.quantities import CLAIMS
-from scoregap.analysis.tables import distinguishing_axes
+from scoregap.analysis.tables import distinguishing_axes, or_dash
 from scoregap.analysis.verdicts import Verdict
 from scoregap.report.figures import label, nothing, subplots
+from scoregap.report.figures.multiples import CHARACTER
+from scoregap.report.figures.svg import told
 from scoregap.study import Study
 
 VERDICTS = {
@@ -24,6 +25,30 @@ VERDICTS = {
     Verdict.NOT_TESTABLE: "#e6e6e6",
 }
 MOST = 60  # columns
+PITCH = 0.27, 0.33  # of columns and rows, inches
+SIDE = 16.5  # of a square, points
+
+
+def axes_of(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The axes by whose values, with the network, columns differ."""
+    return [axis for axis in study.condition_axes if axis in frame and frame[axis].nunique() > 1]
+
+
+def columns(study: Study, frame: pd.DataFrame) -> dict[tuple[Any, ...], int]:
+    """Columns by values of `axes_of` and network, in the order of the table."""
+    found = frame[[*axes_of(study, frame), "network"]].drop_duplicates().itertuples(index=False, name=None)
+    return {column: i for i, column in enumerate(found)}
+
+
+def anchor(claim: str, column: int) -> str:
+    """By what the report leads to the numbers of a claim in a column."""
+    return f"claim-{claim}-{column}"
+
+
+def named(study: Study, axes: list[str], column: tuple[Any, ...]) -> str:
+    """A column in words."""
+    cell = distinguishing_axes(study, dict(zip(axes, column, strict=False)))
+    return ", ".join([*(f"{_short(axis)} {value}" for axis, value in cell.items()), column[-1]])
 
 
 def overview(study: Study, frame: pd.DataFrame) -> Figure:
@@ -33,29 +58,44 @@ def overview(study: Study, frame: pd.DataFrame) -> Figure:
     """
     if frame.empty:
         return nothing("claims need trained networks beside the exact score")
-    axes = [axis for axis in study.condition_axes if axis in frame and frame[axis].nunique() > 1]
-    columns = frame[[*axes, "network"]].drop_duplicates().itertuples(index=False, name=None)
-    place = {column: i for i, column in enumerate(list(columns)[:MOST])}
+    axes, whole = axes_of(study, frame), columns(study, frame)
+    places = dict(list(whole.items())[:MOST])
+    names = [named(study, axes, column) for column in places]
     rows = {name: i for i, name in enumerate(name for name in CLAIMS if name in set(frame.claim))}
-    colours = np.full((len(rows), len(place)), len(VERDICTS) - 1.0)
-    figure, ax = subplots(1, 1, (4.6 + 0.24 * len(place), 2.4 + 0.3 * len(rows)))
-    for _, row in frame.iterrows():
-        column = place.get(tuple(row[[*axes, "network"]]))
-        if column is not None:
-            colours[rows[row.claim], column] = list(VERDICTS).index(row.verdict)
-            ax.plot(column, rows[row.claim], "o", ms=5, mec="white", mew=0.8, color=VERDICTS[row.of_exact])
-    ax.imshow(colours, cmap=ListedColormap(list(VERDICTS.values())), vmin=0, vmax=len(VERDICTS) - 1, aspect="auto")
-    ax.set_yticks(range(len(rows)), [textwrap.shorten(CLAIMS[name].says, 64) for name in rows], fontsize=7)
-    cells = [distinguishing_axes(study, dict(zip(axes, column, strict=False))) for column in place]
-    names = [
-        ", ".join([*(f"{_short(axis)} {value}" for axis, value in cell.items()), column[-1]])
-        for cell, column in zip(cells, place, strict=True)
-    ]
-    ax.set_xticks(range(len(place)), names, fontsize=6, rotation=90)
+    below = max(map(len, names)) * 6.5 * CHARACTER  # of the names of columns
+    size = 4.0 + PITCH[0] * max(len(places), 12), 1.3 + below + PITCH[1] * len(rows)
+    figure, ax = subplots(1, 1, size)
+    column = pd.Series([places.get(tuple(one)) for one in frame[[*axes, "network"]].itertuples(index=False)])
+    shown = frame.assign(column=column.to_numpy(), row=frame.claim.map(rows)).dropna(subset=["column", "row"])
+    shown = shown.astype({"column": int, "row": int})
+    for of, style in (
+        ("verdict", {"marker": "s", "ms": SIDE, "mew": 0}), ("of_exact", {"marker": "o", "ms": 6, "mec": "white"})
+    ):  # fmt: skip
+        for verdict, some in shown.groupby(of, sort=False):
+            (marks,) = ax.plot(
+                some.column, some.row, ls="", color=VERDICTS[Verdict(str(verdict))], clip_on=False, **style
+            )
+            links = [anchor(*one) for one in zip(some.claim, some.column, strict=True)]
+            told(marks, *(_says(row, names[row["column"]]) for _, row in some.iterrows()), links=links)
+    ax.set_yticks(range(len(rows)), [textwrap.fill(CLAIMS[name].says, 60) for name in rows], fontsize=7)
+    for tick, name in zip(ax.get_yticklabels(), rows, strict=True):
+        told(tick, f"{CLAIMS[name].says} ({CLAIMS[name].source})", links=[f"claim-{name}"])
+    ax.set_xticks(range(len(places)), names, fontsize=6.5, rotation=90)
+    ax.set(xlim=(-0.5, len(places) - 0.5), ylim=(len(rows) - 0.5, -0.5))
+    ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     patches = [Patch(color=colour, label=verdict) for verdict, colour in VERDICTS.items()]
-    figure.legend(handles=patches, loc="outside upper left", ncols=4, fontsize=8, title="squares: law; dots: exact")
+    left_out = f"; the first {MOST} of {len(whole)} columns, all of which the report has" if len(whole) > MOST else ""
+    title = f"squares: law; dots: exact{left_out}"
+    figure.legend(handles=patches, loc="outside upper left", ncols=4, fontsize=8, title=title)
     return figure
+
+
+def _says(row: Any, where: str) -> str:
+    """A verdict in words. row: of the table."""
+    numbers = f"law {or_dash(row.law)}, exact {or_dash(row.exact)}, network {or_dash(row.trained)}"
+    why = f" ({row.why})" if isinstance(row.why, str) and row.why else ""
+    return f"{where}: {row.verdict} with the law{why}, {row.of_exact} with exact; {numbers}"
 
 
 def _short(axis: str) -> str:

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from scoregap.analysis import error_budget as tables
-from scoregap.analysis.tables import blocks, exactly, labelled
+from scoregap.analysis.tables import blocks, exactly, labelled, with_interval
 from scoregap.report.figures import coloured, grid, label, left_out, nothing, wrapped
+from scoregap.report.figures.svg import told
 from scoregap.study import Study
 
 MOST = 12  # rows of panels
@@ -30,7 +31,8 @@ def stack(ax, place: int, shares: pd.DataFrame) -> None:
         foot = up if part >= 0 else down
         for k, name in enumerate(names):
             left = place + WIDTH * (k / len(names) - 0.5)
-            ax.bar(left, part, WIDTH / len(names), foot, align="edge", color=COLOURS[name], ec="white", lw=0.4)
+            (bar,) = ax.bar(left, part, WIDTH / len(names), foot, align="edge", color=COLOURS[name], ec="white", lw=0.4)
+            told(bar, f"{share}: {with_interval(part, low, high, '.0%')} of the error")
         up, down = (up + part, down) if part >= 0 else (up, down + part)
         if np.isfinite([low, high]).all():
             at = place + WIDTH * ((number + 1) / (len(shares) + 1) - 0.5)  # beside those of the others

@@ -43,8 +43,9 @@ def diagram(study: Study, shown: list[Leads]) -> Figure:
                 shades = colours(norm(np.ma.masked_invalid(lead)))
                 half = (t[1] / t[0]) ** 0.5 if len(t) > 1 else 1.1  # of a step: times are equally spaced in log t
                 panel.strip((t[0] / half, t[-1] * half), strip, shades)
-                for at, style in zip(one.ends[place], BOUNDARIES.values(), strict=True):
-                    panel.plot([at, at], strip, color="k", ls=style, lw=1.3)
+                for at, (name, style) in zip(one.ends[place], BOUNDARIES.items(), strict=True):
+                    says = f"law: {name} at t {at:.3g} · {label(along)} {exactly(one.x[place])}"
+                    panel.plot([at, at], strip, name=[says], color="k", ls=style, lw=1.3)
     handles = [Line2D([], [], color="k", ls=style, label=f"law: {name}") for name, style in BOUNDARIES.items()]
     bar = norm, colours, "final - intermediate gap"
     return figure.finish(f"Phases against {along}", "noise variance t", handles, bar)

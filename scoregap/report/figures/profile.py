@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from scoregap.analysis import profiles
 from scoregap.report.figures import REFERENCE_STYLE, coloured
-from scoregap.report.figures.cells import NOISE, titled
+from scoregap.report.figures.cells import NOISE, head
 from scoregap.report.figures.multiples import Multiples
 from scoregap.study import Study
 
-ROWS = ("modes resolved, n(t)", "tr G")
+ROWS = {"modes": "modes resolved, n(t)", "traces": "tr G"}
 BEYOND = 0.25  # of the range of a trace, which is drawn
 EMPIRICAL = {"color": "0.45", "ls": ":", "lw": 1.8}
 
@@ -24,11 +24,12 @@ def styles(study: Study) -> dict[str, dict]:
 
 
 def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
-    """n(t) of all scores in one panel, with bands and shoulders; below it the trace of G."""
-    figure = Multiples(2, len(shown), 2.9, y="row", logx=True)
+    """n(t) of all scores in one panel, with bands and shoulders; below it the trace of G, or that alone."""
+    rows = [name for name in ROWS if any(getattr(one, name) for one in shown)]
+    figure = Multiples(len(rows), len(shown), 2.9, y="row", logx=True)
     for column, one in zip(figure.panels.T, shown, strict=True):
-        column[0].title = titled(figure, study, one.values)
-        for panel, curves in zip(column, (one.modes, one.traces), strict=True):
+        head(figure, study, column, one.values)
+        for panel, curves in zip(column, (getattr(one, name) for name in rows), strict=True):
             panel.y.see([0.0])
             for name, style in styles(study).items():
                 curve = curves[name]
@@ -37,9 +38,11 @@ def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
                 for start, end, height in curve.shoulders:
                     panel.plot([end, start], [height, height], color=style["color"], lw=5, alpha=0.3)
     d = max(study.dims)
-    figure.panels[1, 0].y.bound(-BEYOND * d, (1 + BEYOND) * d)  # of a score that is off the data it may be far outside
-    for panel, what in zip(figure.panels[:, 0], ROWS, strict=True):
-        panel.ylabel = what
+    figure.panels[-1, 0].y.bound(-BEYOND * d, (1 + BEYOND) * d)  # of a score that is off the data it may be far outside
+    for panel, name in zip(figure.panels[:, 0], rows, strict=True):
+        panel.ylabel = ROWS[name]
     confidence = f"{study.document.fit.confidence:.0%}"
     over = "seeds" if len(study.axes["seed"]) >= profiles.SEVERAL else "points"
-    return figure.finish(f"Modes that are resolved (bands: {confidence} intervals over {over}; bars: shoulders)", NOISE)
+    bands = f"bands: {confidence} intervals over {over}"
+    whole = f"Modes that are resolved ({bands}; bars: shoulders)"
+    return figure.finish(whole if "modes" in rows else f"Trace of G ({bands})", NOISE)

@@ -41,7 +41,7 @@ def noise_attribution(study: Study, frame: pd.DataFrame) -> Figure:
             rows = block[(block.error == error) & (block.group == group)]
             _panel(ax, rows, colours)
     for ax, (error, group) in zip(axes[:, 0], errors, strict=True):
-        ax.set_ylabel(f"{error}{f', group {group + 1}' if group >= 0 else ''}\nshare of own error")
+        ax.set_ylabel(f"{error}{f', group {group}' if group >= 0 else ''}\nshare of own error")
     log_time(axes[0, 0])
     axes[0, 0].set_ylim(-0.1, 1.6)
     axes[0, 0].set_yticks([0, 0.5, 1])

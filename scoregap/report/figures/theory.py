@@ -9,13 +9,17 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator, ScalarFormatter
+from matplotlib.ticker import NullLocator
 
 from scoregap.analysis import dimensions, laws, tables
 from scoregap.analysis.panels import PANELS
 from scoregap.report.figures import grid, label, left_out, nothing, of_block, shared_legend
+from scoregap.report.figures.multiples import Multiples
+from scoregap.report.figures.svg import told
 from scoregap.scores import EXACT
 from scoregap.study import Study
+
+ROOM = 0.02  # on both sides of 1, which an axis of ratios has at least
 
 
 def finite_size(study: Study, frame: pd.DataFrame) -> Figure:
@@ -100,6 +104,14 @@ def _gap_existence_panels(figure: Figure, axes, block: pd.DataFrame, halves: pd.
         mesh = ax.pcolormesh(
             table.columns, table.index, table.to_numpy(), cmap="viridis", vmin=0, vmax=1, shading="nearest"
         )
+        places = itertools.product(table.index, table.columns)
+        told(
+            mesh,
+            *(
+                f"{text}: {value:.2f} at alpha {alpha:g}, variance ratio {ratio:g}"
+                for (ratio, alpha), value in zip(places, table.to_numpy().ravel(), strict=True)
+            ),
+        )
         if line.critical_ratio.notna().any():
             ax.plot(line.alpha, line.critical_ratio, color="tab:red", lw=2, label="critical ratio (law)")
         if column == "widest":
@@ -121,57 +133,36 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
     blocks = tables.blocks(study, frame, "curvature")
     shown = [one for one in laws.of_scores(study, frame) if one[1] in [values for values, _ in blocks[:PANELS]]]
-    figure, axes = grid(2, max(3, -(-(len(names) + 2) // 2)), height=2.8)
     colours = colormaps["viridis"](np.linspace(0, 0.85, min(len(blocks), PANELS)))
     colour_of = {tables.labelled(values): colour for (values, _), colour in zip(blocks, colours, strict=False)}
     markers = dict(zip([EXACT, *study.evaluated_scores], itertools.cycle("os^vDPX*"), strict=False))
-    panels = iter(axes.flat)
-    for name in names:
-        ax = next(panels)
-        ax.axhspan(1 - laws.OFF, 1 + laws.OFF, color="0.9", lw=0)
+    ghosts = {"ghost": "largest ghost eigenvalue of G", "ghosts": f"ghosts of at least {laws.GHOST:g}"}
+    ghosts = {column: text for column, text in ghosts.items() if column in frame}
+    figure = Multiples(2, max(3, -(-(len(names) + len(ghosts)) // 2)), 2.8, y="none")
+    panels = iter(figure.each)
+    for name, panel in zip([*names, *ghosts], panels, strict=False):
+        panel.title = panel.about = ghosts.get(name, f"{name} over flat exact")
+        if name in names:
+            panel.level(1 - laws.OFF, 1 + laws.OFF, color="0.9")
+            panel.y.see([1 - ROOM, 1 + ROOM])
         for network, values, group in shown:
-            colour = colour_of[tables.labelled(values)]
-            ax.errorbar(
-                group.curvature,
-                group[f"ratio_{name}"],
-                group[f"ratio_{name}"] * group[f"error_{name}"],
-                color=colour,
-                marker=markers[network],
-                ls="-" if network == EXACT else "--",
-                ms=3,
-                lw=1,
-                capsize=2,
-                label=", ".join(
-                    filter(None, [tables.labelled(values, label), network if study.evaluated_scores else ""])
-                )
-                or study.name,
-            )
+            style = {"color": colour_of[tables.labelled(values)], "lw": 1, "ls": "-" if network == EXACT else "--"}
+            scores = network if study.evaluated_scores else ""
+            text = ", ".join(filter(None, [tables.labelled(values, label), scores])) or study.name
+            height = group[f"ratio_{name}" if name in names else name]
+            if name in names:
+                error = (height * group[f"error_{name}"]).fillna(0)
+                panel.bars(group.curvature, height - error, height + error, **style | {"ls": "-"})
+            panel.plot(group.curvature, height, label=text, marker=markers[network], ms=3.5, **style)
             if name == "t_consolidation" and network == EXACT:
                 line = of_block(expansion, values)
-                ax.plot(line.curvature, line.ratio, color=colour, ls=":")
-        ax.set_title(f"{name} over flat exact")
-        ax.set_xlabel("curvature c")
-    for column, text in (
-        ("ghost", "largest ghost eigenvalue of G"),
-        ("ghosts", f"ghosts of at least {laws.GHOST:g}"),
-    ):
-        if column in frame:
-            ax = next(panels)
-            for network, values, group in shown:
-                style = {"marker": markers[network], "ls": "-" if network == EXACT else "--", "ms": 3, "lw": 1}
-                ax.plot(group.curvature, group[column], color=colour_of[tables.labelled(values)], **style)
-            ax.set_title(text)
-            ax.set_xlabel("curvature c")
-    for ax in panels:
-        ax.set_axis_off()
-    for ax in axes.flat:
-        ax.xaxis.set_major_formatter(ScalarFormatter())
-    shared_legend(figure, axes)
-    figure.suptitle(
+                panel.plot(line.curvature, line.ratio, name=f"{text}, expansion", **style | {"ls": ":"})
+    for panel in panels:
+        panel.used = False
+    return figure.finish(
         f"Curvature: exact phase times over those of the same F without it (grey: {laws.OFF:.0%}; "
-        f"dotted: small-curvature expansion){left_out(blocks, PANELS)}"
-    )
-    return figure
+        f"dotted: small-curvature expansion){left_out(blocks, PANELS)}", "curvature c",
+    )  # fmt: skip
 
 
 def estimators(study: Study, frame: pd.DataFrame) -> Figure:

@@ -48,7 +48,29 @@ def test_points_and_intervals_are_in_margins_and_end_at_the_axis(ax):
 def test_only_the_worst_of_many_are_drawn_and_it_is_said(ax):
     ax.clear()
     forest.forest(ax, LINES[:1] * (forest.MOST + 5), "what it is")
-    assert f"the first {forest.MOST} of {forest.MOST + 5}" in ax.get_title()
+    assert ax.get_title() == "not drawn: 5 more (5 worse), at +10.00 to +10.00 margins"
+
+
+def test_what_is_near_the_margin_or_beyond_is_drawn_and_the_rest_counted():
+    quiet = [forest.Line(f"quiet {i}", "agrees", 0.04 * i, 0.04 * i - 0.1, 0.04 * i + 0.1) for i in range(12)]
+    shown = [
+        forest.Line("beyond", "disagrees", -4.0, -5.0, -3.5),
+        forest.Line("near", "agrees", 0.6, 0.5, 0.7),
+        forest.Line("wide", "agrees", 0.1, -1.2, 0.4),
+        forest.Line("unknown", "inconclusive", 0.2, float("nan"), float("nan")),
+    ]
+    assert forest.near(quiet + shown) == (shown, quiet)
+    assert forest.near(quiet) == (quiet[: forest.FEW], quiet[forest.FEW :])
+    assert forest.near(shown[2:]) == (shown[2:], [])
+    figure, ax = plt.subplots()
+    forest.forest(ax, quiet + shown, "")
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["beyond", "near", "wide", "unknown"]
+    assert ax.get_title() == "not drawn: 12 more (12 agrees), at +0.00 to +0.44 margins"
+    assert texts(ax) == ["-4.0"]  # beside its arrow
+    plt.close(figure)
+    said = "".join(one.get_gid() or "" for one in [*ax.lines, *ax.collections])
+    assert "beyond: -4.00 [-5.00, -3.50] margins: disagrees" in said
+    assert "unknown: +0.20 margins: inconclusive" in said
 
 
 def test_numbers_of_closed_forms_are_drawn_where_they_are_worse():

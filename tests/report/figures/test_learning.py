@@ -22,6 +22,11 @@ def study(tmp_path):
     plt.close("all")
 
 
+def marked(panel, marker):
+    """The lines of a panel with such marks."""
+    return [line for line in panel.lines if line.style.get("marker") == marker]
+
+
 def invented(**columns):
     """Rows of every network, preconditioning and number of steps, with these columns for each."""
     rows = [
@@ -35,31 +40,33 @@ def invented(**columns):
 def test_plateau_draws_every_position_and_marks_the_transition(study):
     position = [0.0, 1.0, 0.1, 0.2, 0.6, 0.9, -0.1, 0.4]
     frame = invented(position=position, away=0.1, low=-0.2, high=np.nan, dimension=2.0)
-    axes = [ax for ax in learning.plateau(study, frame, tables.transitions(study, frame)).axes if ax.axison]
-    assert [ax.get_title() for ax in axes] == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
-    stars = [[line for line in ax.lines if line.get_marker() == "*"] for ax in axes]
+    panels = list(learning.plateau(study, frame, tables.transitions(study, frame)).each)
+    titles = [" ".join(one.title.split()) for one in panels]
+    assert titles == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
+    stars = [marked(one, "*") for one in panels]
     assert [len(one) for one in stars] == [1, 1]
-    assert stars[0][0].get_xdata()[0] == pytest.approx(1e-2 * 10**0.5)  # half way from 10 to 100 steps
-    curves = [line.get_ydata(orig=False) for ax in axes for line in ax.lines if line.get_marker() == "o"]
+    assert stars[0][0].x[0] == pytest.approx(1e-2 * 10**0.5)  # half way from 10 to 100 steps
+    curves = [line.y for one in panels for line in marked(one, "o")]
     np.testing.assert_allclose(np.concatenate(curves), position)
 
 
 def test_plateau_draws_no_position_off_the_line(study):
     frame = invented(position=[0.9] * 8, away=[2.0] * 4 + [0.1] * 4, low=0.8, high=1.0, dimension=2.0)
-    axes = [ax for ax in learning.plateau(study, frame, tables.transitions(study, frame)).axes if ax.axison]
-    assert [len([line for line in ax.lines if line.get_marker() == "*"]) for ax in axes] == [0, 2]
-    curves = [np.isnan(np.ma.filled(line.get_ydata(orig=False), np.nan))
-              for ax in axes for line in ax.lines if line.get_marker() == "o"]  # fmt: skip
+    panels = list(learning.plateau(study, frame, tables.transitions(study, frame)).each)
+    assert [len(marked(one, "*")) for one in panels] == [0, 2]
+    curves = [np.isnan(line.y) for one in panels for line in marked(one, "o")]
     assert [one.all() for one in curves] == [True, True, False, False]
 
 
 def test_accuracy_draws_every_ratio(study):
     ratio = [0.5, 0.9, 0.7, np.nan, 1.3, 1.1, 0.8, 1.0]
     frame = invented(ratio=ratio, low=0.4, high=1.4, seen=1.0).assign(quantity="t_max (2)")
-    axes = [ax for ax in learning.accuracy(study, frame).axes if ax.axison]
-    assert [ax.get_title().split("\n")[-1] for ax in axes] == ["t_max (2)", "t_max (2)"]
-    curves = [line.get_ydata(orig=False) for ax in axes for line in ax.lines if line.get_marker() == "o"]
-    np.testing.assert_allclose(np.concatenate(curves), ratio)
+    panels = list(learning.accuracy(study, frame).each)
+    assert [one.title.split("\n")[-1] for one in panels] == ["t_max (2)", "t_max (2)"]
+    curves = [line for one in panels for line in marked(one, "o")]
+    np.testing.assert_allclose(np.concatenate([line.y for line in curves]), ratio)
+    wanted = "gated-8: 0.5 [0.4, 1.4] at 0.01 10^12 operations · c 0.5, train.preconditioning edm, t_max (2)"
+    assert curves[0].name[0] == wanted
 
 
 def test_capacity_draws_every_network_and_number_of_steps(study):
@@ -67,12 +74,12 @@ def test_capacity_draws_every_network_and_number_of_steps(study):
     frame = invented(t_consolidation=0.01, resolution=1e-3).merge(times, how="cross").assign(curvature=0.5)
     frame = frame.assign(spike=0.01 * np.arange(1, 17), gap=0.9, exact_gap=1.0)
     figure = learning.capacity(study, frame)
-    spikes, gaps, costs = np.reshape([ax for ax in figure.axes if ax.axison], (3, 2))
-    assert [ax.get_title() for ax in spikes] == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
-    drawn = [line.get_ydata() for ax in spikes for line in ax.lines if len(line.get_ydata()) == 2]
-    drawn = [one for one in drawn if max(one) < 1]  # not the marker of time
+    spikes, gaps, costs = figure.panels
+    titles = [" ".join(one.title.split()) for one in spikes]
+    assert titles == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
+    drawn = [line.y for one in spikes for line in one.lines]
     np.testing.assert_allclose(np.concatenate(drawn), frame.spike)
-    at_cost = np.concatenate([line.get_ydata() for ax in costs for line in ax.lines if line.get_marker() == "o"])
+    at_cost = np.concatenate([line.y for one in costs for line in marked(one, "o")])
     np.testing.assert_allclose(at_cost, frame.spike[frame.inside])
     assert {text.get_text() for text in figure.legends[0].get_texts()} == {"exact", "gated-8", "resmlp-8"}
     assert len(gaps) == 2
@@ -83,7 +90,7 @@ def test_capacity_draws_what_there_is_of_a_study_half_run(study):
     frame = frame[frame.steps == 10]
     figure = learning.capacity(study, frame)
     figure.savefig(io.BytesIO())
-    assert len([line for ax in figure.axes for line in ax.lines if line.get_ydata() == [0.1]]) == 4
+    assert len([line for one in figure.each for line in one.lines if line.y.tolist() == [0.1]]) == 4
 
 
 def costs(**columns):

@@ -52,7 +52,7 @@ def test_of_few_powers_of_ten_each_has_its_number_and_of_many_each_a_tick():
 
 
 @pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize("values", [[], [np.nan, np.inf], [2.0], [3e-5, 3e-5]])
+@pytest.mark.parametrize("values", [[], [np.nan, np.inf], [2.0], [3e-5, 3e-5], [0.3, 0.1 + 0.2]])
 def test_a_scale_of_one_value_or_none_has_room(log, values):
     low, high = scale(log, values).ends
     assert np.isfinite([low, high]).all()
@@ -76,7 +76,7 @@ def two_by_three(**options):
 def test_lines_and_bands_are_where_their_values_are():
     figure, t = two_by_three()
     figure.finish("title", "noise variance t")
-    patches = [one for one in figure.artists if isinstance(one, PathPatch)]
+    patches = [one for panel in figure.artists for one in panel.get_children() if isinstance(one, PathPatch)]
     for i, panel in enumerate(figure.each):
         clip = patches[4 * i].get_clip_box().transformed(figure.dpi_scale_trans.inverted())
 
@@ -84,7 +84,7 @@ def test_lines_and_bands_are_where_their_values_are():
             (x, y), ((x0, x1), (y0, y1)) = patch.get_path().vertices.T, (panel.x.ends, panel.y.ends)
             return x0 + (x - clip.x0) / clip.width * (x1 - x0), y0 + (y - clip.y0) / clip.height * (y1 - y0)
 
-        line, band, bars, frame = patches[4 * i : 4 * i + 4]
+        band, line, bars, frame = patches[4 * i : 4 * i + 4]
         x, y = values(line)
         np.testing.assert_allclose(y, np.sin(i + x * np.log(10)), atol=0.02)
         assert x.min() == pytest.approx(-3)

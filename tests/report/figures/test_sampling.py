@@ -41,7 +41,7 @@ def test_every_curve_is_drawn_in_its_panel_with_its_window(study):
     axes = np.reshape(figure.axes, (3, 2))
     assert [ax.get_title() for ax in axes[0]] == ["c 0", "c 0.5"]
     assert [ax.get_ylabel().split("\n")[0] for ax in axes[:, 0]] == [
-        "off the manifold", "on the manifold, group 1", "on the manifold, group 2",
+        "off the manifold", "on the manifold, group 0", "on the manifold, group 1",
     ]  # fmt: skip
     for ax in axes.flat:
         assert [line.get_linestyle() for line in ax.lines] == ["-", "--", "-", "--"]

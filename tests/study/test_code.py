@@ -1,0 +1,140 @@
+"""What keys say of code: nothing of this package as it is, and of all that is edited what it depends on."""
+
+import ast
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny import edited
+
+from scoregap import plugins
+from scoregap.study import digest, load
+from scoregap.study.code import code_of, files_of
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package's sources, from which they are read: an edit of one is seen, and nothing is imported."""
+    copy = tmp_path / "copy" / "scoregap"
+    shutil.copytree(Path(plugins.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    find = plugins._spec
+
+    def spec(module):
+        found = find(module)
+        if found and found.origin and module.startswith("scoregap"):
+            found.origin = str(copy / Path(found.origin).relative_to(Path(plugins.__file__).parent))
+        return found
+
+    monkeypatch.setattr(plugins, "_spec", spec)
+    plugins.forget()
+    yield copy
+    plugins.forget()
+
+
+def edit(path, text):
+    path.write_text(path.read_text() + text)
+    plugins.forget()
+
+
+def keys(path):
+    """{(score, stage): keys} of a study."""
+    study = load(path)
+    stages = ("train", "spectrum", "fit")
+    steps = ((job, one) for job in study.jobs.values() for one in stages if job.has(one))
+    return {(job.axes["network"][0], one): job.keys(one) for job, one in steps}
+
+
+def test_code_that_nobody_has_edited_is_in_no_key():
+    assert code_of(["linear", "arcs", "skdim-M9_Affine"], ["exact", "gated-8", "paper", "linear"]) == {}
+    assert set(files_of(["arcs"], ["exact", "gated-8"])) == {
+        "data/manifolds/arcs.py", "data/manifolds/linear.py", "data/manifolds/__init__.py", "data/posteriors.py",
+        "laws/variances.py", "networks/residual.py", "networks/layers.py",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "outdated"),
+    [
+        ("networks/residual.py", {"gated-8"}),
+        ("networks/layers.py", {"gated-8"}),
+        ("networks/time_linear.py", set()),
+        ("networks/__init__.py", set()),  # the list of networks: another one in it is no edit of these
+        ("networks/training.py", set()),  # which stages have revisions for
+        ("data/manifolds/arcs.py", {"exact", "gaussian", "gated-8"}),
+        ("data/manifolds/__init__.py", {"exact", "gaussian", "gated-8"}),
+        ("data/posteriors.py", {"exact", "gaussian", "gated-8"}),
+        ("data/manifolds/spheres.py", set()),
+        ("data/__init__.py", set()),
+        ("laws/times.py", set()),
+    ],
+)
+def test_an_edit_is_in_the_keys_of_all_that_depends_on_it(package, tmp_path, file, outdated):
+    study = edited(tmp_path)
+    before, cube, settings = keys(study), load(study).fingerprint("cube"), load(study).resolved
+    edit(package / file, "\n\n# a comment\n")
+    assert keys(study) == before
+    edit(package / file, "\nEDITED = True\n")
+    assert {score for (score, stage), one in keys(study).items() if one != before[score, stage]} == outdated
+    assert {score for (score, stage), one in keys(study).items() if one == before[score, stage]} & outdated == set()
+    assert (load(study).fingerprint("cube") != cube) == bool(outdated)
+    assert load(study).resolved == settings  # of which a baseline has the digest
+    assert not {"code", "sources"} & settings.keys()
+
+
+def test_fingerprints_of_jobs_change_as_keys_do(package, tmp_path):
+    study = edited(tmp_path)
+    before = {job.axes["network"][0]: job.fingerprint("fit") for job in load(study).jobs.values()}
+    edit(package / "networks" / "layers.py", "EDITED = True\n")
+    after = {job.axes["network"][0]: job.fingerprint("fit") for job in load(study).jobs.values()}
+    assert {name for name in before if before[name] != after[name]} == {"gated-8"}
+
+
+def test_keys_of_earlier_code_are_had_again(package, tmp_path):
+    study = edited(tmp_path)
+    cell = next(cell for cell in load(study).cells if cell.trained)
+    before = cell.key("fit")
+    edit(package / "networks" / "layers.py", "EDITED = True\n")
+    assert cell.key("fit") != before
+    assert cell.key("fit", {}) == before
+
+
+SAME = [
+    ("def f(a):\n    return a + 1\n", 'def f(a):\n    """Text."""\n    # why\n    return (a\n            + 1)\n'),
+    ("class A:\n    x = 'y'\n", '"""M."""\n\n\nclass A:\n    """C."""\n\n    x = "y"\n'),
+    ("x = u'a'\n", "x = 'a'; \n"),
+]
+OTHER = [
+    ("def f(a):\n    return a + 1\n", "def f(a):\n    return a + 1.0\n"),
+    ("def f(a):\n    return a + 1\n", "def f(a):\n    return a - 1\n"),
+    ("def f(a, b=1): pass\n", "def f(a, *, b=1): pass\n"),
+    ("x = 'a'\n", "x = b'a'\n"),
+    ("x = 'a'\n", "y = 'a'\n"),
+    ("x = [a, b]\n", "x = (a, b)\n"),
+    ("x = 1\n", "x = True\n"),
+    ("if a:\n    b\n    c\n", "if a:\n    b\nc\n"),
+    ("def f():\n    'x'\n    return 1\n", "def f():\n    return 1, 'x'\n"),
+    ("return_ = None\n", "return_: None\n"),
+    ("f'{a}'\n", "f'{a!r}'\n"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME + OTHER)
+def test_a_source_is_what_python_reads(one, other):
+    texts = {plugins.written(ast.parse(text)) for text in (one, other)}
+    assert (len(texts) == 1) == ((one, other) in SAME)
+
+
+def test_what_is_recorded_is_what_is_read_without_it(monkeypatch):
+    """The record spares reading the files; it does not change what they are."""
+    quick = files_of(["arcs", "tanh"], ["gated-8", "linear"])
+    monkeypatch.setattr(plugins, "recorded", dict)
+    for one in (plugins.sources, plugins.edited):
+        one.cache_clear()
+    assert files_of(["arcs", "tanh"], ["gated-8", "linear"]) == quick
+    assert json.loads(code_of([], ["gated-8"])["network code"])["scoregap.networks.residual:Gated"].keys() == {
+        "networks/residual.py", "networks/layers.py",
+    }  # fmt: skip
+    monkeypatch.undo()
+    plugins.forget()
+    assert digest(code_of([], ["gated-8"])) == digest({})
