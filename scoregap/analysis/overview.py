@@ -23,6 +23,7 @@ from scoregap.analysis.tables import (
     independent_draws,
     of_seeds,
     rows_of_evaluated_scores,
+    seeds_in_words,
     subject,
 )
 from scoregap.analysis.verdicts import JUDGED, Reason, Verdict, dimensions_missed
@@ -70,8 +71,8 @@ def title(study: Study, rows: pd.DataFrame) -> str:
     axes = study.condition_axes
     fixed = [axis_value(axis, rows[axis].iloc[0]) for axis in axes if rows[axis].nunique() == 1] if len(rows) else []
     count = len(rows[[*axes, "network"]].drop_duplicates())
-    seeds, draws = len(study.axes["seed"]), independent_draws(study)
-    of = f"{count} {'setting' if count == 1 else 'settings'} of {seeds} {'seed' if seeds == 1 else 'seeds'}"
+    draws = independent_draws(study)
+    of = f"{count} {'setting' if count == 1 else 'settings'} of {seeds_in_words(study)}"
     on = f"{draws} {'draw' if draws == 1 else 'draws'} of the manifold"
     return f"{study.name}: {', '.join(fixed)}; {of} on {on}"
 
@@ -184,10 +185,10 @@ def legend(study: Study, columns: list[Column]) -> list[str]:
     """How to read the grids: no more than what is in them. columns: of all."""
     texts = " ".join(text for column in columns for text in column.cells.values())
     words = set(texts.replace(",", " ").split())
-    seeds, confidence = len(study.axes["seed"]), study.compare.confidence
-    over = f"geometric means over {seeds} seeds" if seeds > 1 else "one seed"
+    seeds, confidence = seeds_in_words(study), study.compare.confidence
     found = [
-        f"t: noise variance; {over}" + (f"; ±: half of the {confidence:.0%} Student interval" if "±" in texts else ""),
+        f"t: noise variance; {'' if seeds == '1 seed' else 'geometric means over '}{seeds}"
+        + (f"; ±: half of the {confidence:.0%} Student interval" if "±" in texts else ""),
         "NAME[k]: of gap k, counted from 0, as in the cube",
     ]
     marks = {

@@ -80,11 +80,24 @@ def subject(study: Study) -> str:
     return "trained" if study.evaluated_scores == study.trained_networks else "score"
 
 
+def compared_parts(study: Study) -> list[Study]:
+    """The parts of a study whose scores are compared; all of them where it is the law."""
+    return [part for part in study.parts if part.evaluated_scores] or list(study.parts)
+
+
 def independent_draws(study: Study) -> int:
     """Draws of the manifold behind the cells that are compared: those alike in all of DRAWN share one, so that counts
     of cells are no counts of independent results."""
-    parts = [part for part in study.parts if part.evaluated_scores] or study.parts
-    return len({draw for part in parts for draw in itertools.product(*(part.axes[axis] for axis in DRAWN))})
+    draws = (itertools.product(*(part.axes[axis] for axis in DRAWN)) for part in compared_parts(study))
+    return len({draw for some in draws for draw in some})
+
+
+def seeds_in_words(study: Study) -> str:
+    """How many seeds the cells that are compared have: `1 seed`, `3 seeds`, or of blocks that differ `3 to 8 seeds`."""
+    counts = sorted({len(part.axes["seed"]) for part in compared_parts(study)})
+    if counts == [1]:
+        return "1 seed"
+    return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
 
 def distinguishing_axes(study: Study, values: dict) -> dict:

@@ -179,10 +179,10 @@ def how_well(study: Study, judged: pd.DataFrame) -> Table:
         known = some.ratio.dropna()
         spread = f"{geometric_mean(known.to_numpy()):.3f}", f"{known.min():.3f} to {known.max():.3f}"
         agree, *others = (str((some.verdict == verdict).sum()) for verdict in JUDGED)
-        sides = [str((some.side == side).sum()) for side in Side]
-        rows.append(_row([quantity, agree, *sides, *others, *(spread if len(known) else ("", ""))]))
-    sided = [f"of these {side}" for side in Side]
-    return Table(["phase time", JUDGED[0], *sided, *JUDGED[1:], f"mean {subject(study)} / exact", "range"], rows)
+        sides = [f"{count} {side}" for side in Side if (count := (some.side == side).sum())]
+        agree += f" ({', '.join(sides)})" if sides else ""
+        rows.append(_row([quantity, agree, *others, *(spread if len(known) else ("", ""))]))
+    return Table(["phase time", *JUDGED, f"mean {subject(study)} / exact", "range"], rows)
 
 
 def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Places) -> Table:

@@ -98,6 +98,21 @@ def test_cells_that_share_a_manifold_are_one_draw(tmp_path):
     assert tables.independent_draws(load(edited(tmp_path, *EXACT))) == 2
 
 
+def test_seeds_are_those_of_the_cells_that_are_compared(tmp_path):
+    assert tables.seeds_in_words(load(edited(tmp_path))) == "2 seeds"
+    assert tables.seeds_in_words(load(edited(tmp_path, ("seed: 2", "seed: [7]")))) == "1 seed"
+    assert tables.seeds_in_words(load(edited(tmp_path, *BLOCKS))) == "2 seeds"  # 6 are of the exact score alone
+    more = (BLOCKS[-1][0], BLOCKS[-1][1].replace("network: [exact], seed: 6", "seed: 6"))
+    assert tables.seeds_in_words(load(edited(tmp_path, *BLOCKS[:-1], more))) == "2 to 6 seeds"
+
+
+def test_what_is_listed_by_seed_is_read_again():
+    listed = tables.listed_by_seed(np.array([0, 3, 7]), np.array([0.5, math.nan, 1.25]))
+    assert listed == "0=0.5 7=1.25"
+    assert tables.of_seeds(listed) == {0: 0.5, 7: 1.25}
+    assert tables.of_seeds("") == {}
+
+
 @pytest.mark.parametrize(
     ("networks", "word"),
     [("exact, gaussian", "law"), ("exact, gated-8", "trained"), ("exact, mine", "score"), ("mine, gated-8", "score")],

@@ -151,10 +151,10 @@ def test_how_well_counts_every_phase_time(study):
     frame = pd.concat([agree, rows(*["disagrees"] * 2, ratio=1.6), rows("agrees", ratio=1.3)])
     table = page.how_well(study, page.judged_rows(frame))
     assert [[text for text, _ in row] for row in plainly(table.rows)] == [
-        ["t_open", "2", "1", "0", "0", "1", "1.318", "1.100 to 1.600"],
-        ["t_max", "1", "1", "0", "0", "1", "1.327", "1.100 to 1.600"],
-        ["t_close", "1", "1", "0", "0", "0", "1.100", "1.100 to 1.100"],
-        ["t_consolidation", "1", "1", "0", "0", "0", "1.100", "1.100 to 1.100"],
+        ["t_open", "2 (1 low)", "0", "1", "1.318", "1.100 to 1.600"],
+        ["t_max", "1 (1 low)", "0", "1", "1.327", "1.100 to 1.600"],
+        ["t_close", "1 (1 low)", "0", "0", "1.100", "1.100 to 1.100"],
+        ["t_consolidation", "1 (1 low)", "0", "0", "1.100", "1.100 to 1.100"],
     ]
 
 

@@ -19,6 +19,7 @@ from scoregap.report.figures.multiples import Multiples, Small
 from scoregap.scores import EXACT
 from scoregap.study import Study
 
+LOW = 0.4  # widest gap up to which an axis of widths does not reach 1
 SEEDS = 8  # that are lines; of more than these the range is shaded
 NOISE = "noise variance t"
 
@@ -92,11 +93,10 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
     """Gap width against t: law, every score with its seeds and the interval of their mean, and phase times."""
     trained, colours = networks(study)
     marked = cells.marked_score(study)
-    figure = Multiples(len(shown[0].gaps), len(shown), 2.5, logx=True)
+    figure = Multiples(len(shown[0].gaps), len(shown), 2.5, y="row", logx=True)
     for column, whole in zip(figure.panels.T, shown, strict=True):
         head(figure, study, column, whole.values)
         for panel, one in zip(column, whole.gaps, strict=True):
-            panel.y.limits = 0, 1.02
             panel.plot(whole.times, one.law, label="law", zorder=1, **REFERENCE_STYLE["law"])
             for network, style in styles(study).items():
                 strength = 0.25 if network in trained else 0.1
@@ -110,12 +110,21 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
                     )  # fmt: skip
             below = "" if math.isnan(one.boundary) else f"below mode {one.boundary:g}"
             panel.text(0.98, 0.97, below, ha="right", va="top", color="0.3")
-    for k, (panel, one) in enumerate(zip(figure.panels[:, 0], shown[0].gaps, strict=True)):
-        panel.ylabel = f"{'final' if one.final else 'intermediate'} gap [{k}] width"
+    for k, (row, one) in enumerate(zip(figure.panels, shown[0].gaps, strict=True)):
+        row[0].ylabel = f"{'final' if one.final else 'intermediate'} gap [{k}] width"
+        most = _ends(row)[1]
+        row[0].y.limits = 0, 1.15 * most if 0 < most < LOW else 1.02
     return figure.finish(
         f"Gap width against noise (thin: seeds, of more than {SEEDS} their range; thick: their mean; bands: its "
         f"{study.compare.confidence:.0%} Student interval; markers: fitted times)", NOISE,
     )  # fmt: skip
+
+
+def _ends(panels: Iterable[Small]) -> tuple[float, float]:
+    """The least and the most that lines of panels show; 0 and 1 where there is nothing."""
+    values = np.concatenate([np.ravel(line.y) for panel in panels for line in panel.lines])
+    values = values[np.isfinite(values)]
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
 
 
 def _gap(panel: Small, t: np.ndarray, curve: cells.Curve, network: str, style: dict, strength: float) -> None:
@@ -191,11 +200,10 @@ def _not_flattened(panel: Small, gaussian: np.ndarray) -> None:
 def alignment(study: Study, shown: list[cells.Alignment]) -> Figure:
     """Alignment of every group against t: gaussian and exact lines, one line and a seed band per network, and times."""
     trained, colours = networks(study)
-    figure = Multiples(len(shown[0].groups), len(shown), 2.2, logx=True)
+    figure = Multiples(len(shown[0].groups), len(shown), 2.2, y="row", logx=True)
     for column, whole in zip(figure.panels.T, shown, strict=True):
         head(figure, study, column, whole.values)
         for panel, scores in zip(column, whole.groups, strict=True):
-            panel.y.limits = 0, 1.03
             panel.rule(y=whole.threshold, color="0.7", lw=0.8, ls=":")
             for network, style in styles(study).items():
                 one = scores[network]
@@ -204,8 +212,9 @@ def alignment(study: Study, shown: list[cells.Alignment]) -> Figure:
                     panel.band(whole.times, one.least, one.most, color=colours[network], alpha=0.25)
                 marker = "o" if network in trained else "D"
                 panel.plot([one.at], [whole.threshold], color=style["color"], marker=marker, ms=5, ls="", zorder=4)
-    for group, panel in enumerate(figure.panels[:, 0]):
-        panel.ylabel = f"cosine, group {group}"
+    for group, row in enumerate(figure.panels):
+        row[0].ylabel = f"cosine, group {group}"
+        row[0].y.limits = math.floor(4 * min(_ends(row)[0], whole.threshold)) / 4, 1.03
     return figure.finish(
         "Alignment with the true tangents (lines: mean over seeds; bands: range; dotted: threshold; markers: median "
         "times)", NOISE,

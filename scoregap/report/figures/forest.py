@@ -140,7 +140,7 @@ def forest(ax, lines: list[Line], title: str) -> None:
     ax.set_xlim(-REACH * 1.05, REACH * 1.05)
     ax.set_xlabel(title, fontsize=8)
     ax.set_title(counted(left), fontsize=8)
-    ax.legend(loc="lower right", fontsize=7)
+    ax.legend(loc="best", fontsize=7)
 
 
 def empty(ax, why: str) -> None:

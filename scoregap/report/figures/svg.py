@@ -42,9 +42,9 @@ SHARED = (
     "path{stroke-linejoin:round}",
 )
 HEAD = (
-    '<?xml version="1.0" encoding="utf-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" class="{name}" width="{width:g}pt"'
-    ' height="{height:g}pt" viewBox="0 0 {wide:.0f} {high:.0f}"><metadata><dc:title xmlns:dc="http://purl.org/dc/elements'
-    '/1.1/">scoregap</dc:title></metadata><style>{styles}</style>\n'
+    '<?xml version="1.0" encoding="utf-8"?>\n<svg xmlns="http://www.w3.org/2000/svg"'
+    ' xmlns:dc="http://purl.org/dc/elements/1.1/" class="{name}" width="{width:g}pt" height="{height:g}pt"'
+    ' viewBox="0 0 {wide:.0f} {high:.0f}"><metadata><dc:title>scoregap</dc:title></metadata><style>{styles}</style>\n'
 )
 
 
