@@ -276,7 +276,8 @@ def _refusals(
     yield from found
     for name, value in settings.items():
         if name not in entry.reads or name in Group.__dataclass_fields__:  # those are of a group
-            yield wrong(name, value=value, allowed=f"{family} does not use it")
+            of_itself = entry.reads - set(Group.__dataclass_fields__)
+            yield wrong(name, value=value, allowed=f"{asks(meant(name, of_itself))}{family} does not use it")
         elif name in SETTINGS and value not in SETTINGS[name]:
             allowed = f"{asks(meant(value, SETTINGS[name]))}should be one of {', '.join(SETTINGS[name])}"
             yield wrong(name, value=value, allowed=allowed)

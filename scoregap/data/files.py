@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from scoregap import InputError, brief, printable
+from scoregap.spelling import asks, meant
 from scoregap.store.opening import lacks_resources, regular
 
 BUNDLED = ("digits", "mnist5k")  # data sets that come with installed packages
@@ -48,7 +49,7 @@ def read(source: str, folder: Path, key: str = "source") -> Source:
     path = folder / name
     kind = path.suffix
     if kind not in (".npy", ".npz", ".zarr"):
-        _refuse(key, source, f"should be {FORMS}")
+        _refuse(key, source, f"{asks(meant(source, BUNDLED))}should be {FORMS}")
     if kind == ".npz" and not inner:
         _refuse(key, source, f"should say which array, as {name}:KEY: it has {_listed(_keys(path, key, source))}")
     return _read(path, inner, key, source, _version(path, key, source))

@@ -19,6 +19,7 @@ from scoregap.analysis.tables import exactly
 from scoregap.regression.baselines import Record
 from scoregap.regression.metrics import Metric
 from scoregap.scores import EXACT, kind
+from scoregap.spelling import asks, meant
 
 TRAIN, NETWORK = "train", "network"
 SECTIONS = (TRAIN, NETWORK)  # that may be allowed to differ
@@ -49,7 +50,8 @@ def allowed(sections: list[str], pairs: list[str]) -> Allowed:
     """What the words of a command let differ. pairs: OLD=NEW, which let networks differ. Raises InputError."""
     for one in sections:
         if one not in SECTIONS:
-            raise InputError(key="--allow", value=one, allowed=f"should be one of {', '.join(SECTIONS)}")
+            allowed = f"{asks(meant(one, SECTIONS))}should be one of {', '.join(SECTIONS)}"
+            raise InputError(key="--allow", value=one, allowed=allowed)
     found: dict[str, str] = {}
     for one in pairs:
         old, _, new = one.partition("=")

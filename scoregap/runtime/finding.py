@@ -46,8 +46,9 @@ def find(study: str) -> Path:
         return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
     if study and is_results(Path(study)):
         return _of_results(Path(study))
-    if study and kind_of(Path(f"{study}.yaml")) == "a file":
-        return Path(f"{study}.yaml")
+    for end in ENDS if study else ():
+        if kind_of(Path(f"{study}{end}")) == "a file":
+            return Path(f"{study}{end}")
     there, shown = kind_of(Path(study)) if study else "", brief(Path(study) if os.sep in study else study)
     there = "a file whose name does not end in .yaml" if there == "a file" else there
     near = "" if there else _near(study, names)

@@ -5,6 +5,7 @@ name or path, what it is like -> NAME.yaml
 
 import os
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def write(name: str, like: str = "", asked: Asked | None = None) -> tuple[Path, 
             refuse(one.at("--score" if one.key == "MODEL" else one.key, one.file) for one in error.mistakes)
             raise
     else:
-        text, lines = _like(find(like), own, path.parent) if like else _filled(own, path.parent), []
+        text, lines = _like(find(like), own, path.parent) if like else _filled(own, path), []
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -56,10 +57,11 @@ def write(name: str, like: str = "", asked: Asked | None = None) -> tuple[Path, 
     return path, lines
 
 
-def _filled(name: str, folder: Path) -> str:
-    """The template with the name of the study, and the path of its schema from its folder."""
+def _filled(name: str, path: Path) -> str:
+    """The template with the name of the study, its path, and that of its schema from its folder."""
     text = TEMPLATE.read_text(encoding="utf-8")
-    return text.replace("NAME", name).replace("SCHEMA", os.path.relpath(SCHEMA, folder))
+    schema = os.path.relpath(SCHEMA, path.parent)
+    return text.replace("NAME", name).replace("FILE", shlex.quote(str(path))).replace("SCHEMA", schema)
 
 
 def _like(study: Path, name: str, folder: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from scoregap import InputError
+from scoregap import InputError, refuse
 from scoregap.data import SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.study.values import Matching, Proportion, Section, one_of
@@ -145,7 +145,9 @@ def table(of: Data, folder: Path):
     from scoregap.data import points  # with numpy, which only studies with data need
 
     bounds, full = (None if one is None else (one[0], one[1]) for one in (of.range, of.full_scale))
-    for key, ends in (("range", bounds), ("full_scale", full)):
-        if ends and not ends[0] < ends[1]:
-            raise InputError(key=f"data.{key}", value=list(ends), allowed="should be [low, high], low < high")
+    refuse(
+        InputError(key=f"data.{key}", value=list(ends), allowed="should be [low, high], low < high")
+        for key, ends in (("range", bounds), ("full_scale", full))
+        if ends and not ends[0] < ends[1]
+    )
     return points.table(of.source, folder, points.Form(bounds, full, of.pool), of.labels)

@@ -9,7 +9,7 @@ import yaml
 
 from scoregap import InputError
 from scoregap.runtime import templates
-from scoregap.runtime.finding import studies
+from scoregap.runtime.finding import find, studies
 from scoregap.runtime.measuring import Asked
 from scoregap.study import load
 from scoregap.study.schema import SECTIONS
@@ -44,6 +44,8 @@ def test_a_path_says_where_and_how_it_is_called(here):
         path, _ = templates.write(given)
         assert path.exists()
         assert load(path).name == path.stem
+        assert f"scoregap run {given.removesuffix('.yaml').removesuffix('.yml')}" in path.read_text()
+        assert find(str(path.with_suffix(""))) == path
 
 
 SWITCHES = re.findall(r"(?m)^#(?:\w.*\n(?:#  .*\n)*|  .*\n)", templates.TEMPLATE.read_text())

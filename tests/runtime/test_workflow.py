@@ -217,7 +217,7 @@ def test_only_what_the_user_can_mend_is_told_of_a_results_folder(tmp_path, monke
 def test_a_baseline_that_cannot_be_read_is_not_passed_over(tmp_path, kind):
     """For that of the project: the user has another."""
     (tmp_path / "baselines").mkdir()
-    own, study = tmp_path / "baselines" / "quickstart.json", load(workflow.find("quickstart"))
+    own, study = tmp_path / "baselines" / "quickstart.json", load(find("quickstart"))
     assert workflow.baseline(study, tmp_path) == workflow.BASELINES / "quickstart.json"
     SPECIAL[kind](own)
     assert workflow.baseline(study, tmp_path) == own
@@ -228,7 +228,7 @@ def test_the_baseline_of_a_study_of_one_s_own_is_beside_it(tmp_path):
     """Whatever its name: that of a study of the project has nothing to do with it."""
     path, results = tmp_path / "mine" / "my.quickstart.yaml", tmp_path / "results"
     path.parent.mkdir()
-    path.write_text(workflow.find("quickstart").read_text())
+    path.write_text(find("quickstart").read_text())
     (results / "baselines").mkdir(parents=True)
     beside, before = path.parent / "my.quickstart.baseline.json", results / "baselines" / "quickstart.json"
     assert workflow.baseline(load(path), results) == beside
