@@ -195,8 +195,8 @@ def _spec(module: str) -> ModuleSpec | None:
 
 
 def _is_near(module: str, to: str) -> bool:
-    """Whether a module is of the same package, or beside the study; of this package, whether it is of OWN, and, for code
-    of other packages, one of which own networks or families are made."""
+    """Whether a module is of the same package, or beside the study; of this package, whether it is of OWN, and, for
+    code of other packages, one of which own networks or families are made."""
     top = module.partition(".")[0]
     if top == "scoregap":
         file = module.removeprefix("scoregap.").replace(".", "/")
