@@ -195,10 +195,13 @@ def _spec(module: str) -> ModuleSpec | None:
 
 
 def _is_near(module: str, to: str) -> bool:
-    """Whether a module is of the same package, or beside the study; of this package, whether it is of OWN."""
+    """Whether a module is of the same package, or beside the study; of this package, whether it is of OWN, and, for
+    code of other packages, one of which own networks or families are made."""
     top = module.partition(".")[0]
     if top == "scoregap":
-        return bool(OWN.match(module))
+        file = module.removeprefix("scoregap.").replace(".", "/")
+        known = not recorded().keys().isdisjoint({f"{file}.py", f"{file}/__init__.py"})
+        return bool(OWN.match(module)) and (known or to.startswith("scoregap."))
     if top == to.partition(".")[0]:
         return True
     spec = _spec(top) if _beside else None

@@ -99,6 +99,21 @@ def test_keys_of_earlier_code_are_had_again(package, tmp_path):
     assert cell.key("fit", {}) == before
 
 
+def test_what_other_code_has_of_this_package_counts_too(package, tmp_path, monkeypatch):
+    """That of which networks and families are made; not all else that it may use."""
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "deep_nets.py").write_text(
+        "import scoregap.measure.gaps\nfrom scoregap.data import capabilities\nfrom scoregap.networks import jacobian\n"
+        "from scoregap.networks.residual import ResMLP\nclass Deep(ResMLP):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "beside")
+    found = plugins.sources("deep_nets:Deep")
+    assert set(found) == {"deep_nets.py", "networks/residual.py", "networks/layers.py"}
+    assert set(plugins.edited("deep_nets:Deep")) == {"deep_nets.py"}
+    edit(package / "networks" / "layers.py", "EDITED = True\n")
+    assert set(plugins.edited("deep_nets:Deep")) == {"deep_nets.py", "networks/layers.py"}
+
+
 SAME = [
     ("def f(a):\n    return a + 1\n", 'def f(a):\n    """Text."""\n    # why\n    return (a\n            + 1)\n'),
     ("class A:\n    x = 'y'\n", '"""M."""\n\n\nclass A:\n    """C."""\n\n    x = "y"\n'),
