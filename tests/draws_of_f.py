@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scoregap.laws import draws, random_matrix, times
-from scoregap.runtime.workflow import find
+from scoregap.runtime.finding import find
 from scoregap.study import Cell, Study, load
 
 RESULTS = Path(__file__).parents[1] / "results" / "benchmarks"

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scoregap.analysis.error_budget import LINEAR, REST, STEPS, TARGET
-from scoregap.runtime.workflow import find
+from scoregap.runtime.finding import find
 from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]

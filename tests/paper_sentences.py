@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from scoregap.runtime.workflow import find
+from scoregap.runtime.finding import find
 from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]

@@ -17,7 +17,7 @@ from pathlib import Path
 from scoregap import InputError, analysis, cubes
 from scoregap.analysis.tables import as_csv
 from scoregap.report import registry
-from scoregap.runtime.workflow import find
+from scoregap.runtime.finding import find
 from scoregap.store import ownership
 from scoregap.store.ownership import Kind
 from scoregap.store.tables import read_table

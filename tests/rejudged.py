@@ -33,7 +33,7 @@ from scoregap.analysis.tables import PHASES
 from scoregap.analysis.verdicts import Decision, Detail, Seeds, Verdict, cause, decide
 from scoregap.laws import random_matrix, times
 from scoregap.report.figures import claims, styled
-from scoregap.runtime.workflow import find
+from scoregap.runtime.finding import find
 from scoregap.study import Study, load
 from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED
 

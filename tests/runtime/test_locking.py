@@ -182,7 +182,7 @@ def test_where_there_can_be_no_results_the_commands_say_so(tiny, tmp_path, argum
         assert asked.stdout == f"{folder}: no run is going on: nothing to stop\n"
     else:
         assert asked.stdout.startswith(f"tiny: 12 cells in 6 jobs, in {folder}: no run is going on; the cube is not ")
-        assert re.search(r"^cells( +0){4} +12$", asked.stdout, re.MULTILINE)
+        assert re.search(r"^cells( +0){5} +12$", asked.stdout, re.MULTILINE)
     assert sorted(tmp_path.iterdir()) == before
 
 
