@@ -138,7 +138,7 @@ MISTAKES = {
     "hardly any numbers": (of("tiny.npy"), r"^--data: has values from .* should be at least 1e-06 apart"),
     "all held out": (of("points.npy", held_out=1.0), r"^--held-out: 1\.0 is not allowed: should be less"),
     "labels of others": (of("points.npy", labels="points.npy"), r"^--labels: has the shape \(120, 8\)"),
-    "a method of none": (of("points.npy", method="traces"), r"^--method: 'traces' is not allowed: did you mean trace\? "),
+    "a method of none": (of("points.npy", method="traces"), r"^--method: 'traces' is not allowed: did you mean trace"),
     "probes of spectra": (of("points.npy", probes=16), r"^--probes: 16 .*the method 'exact' takes no probes"),
     "one probe": (of("points.npy", method="trace", probes=1), r"^--probes: 1 .*greater than or equal to 2"),
     "pixels of none": (of("points.npy", pool=2), r"^--pool: 2 is not allowed: points have the shape"),
