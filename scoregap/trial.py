@@ -130,7 +130,8 @@ def of_spectrum(cell: Cell, study: Path, aim: float = SECONDS) -> tuple[float, f
         return two * every * settings.points / 2, start
     one = tried(1, settings.points)  # with the cell's data, which cost the same however many times there are
     count = min(every, 1 + math.ceil(aim / max(one, 1e-3)))
-    return one + (tried(count, settings.points) - one) * (every - 1) / (count - 1), start
+    more = tried(count, settings.points) - one  # of a few milliseconds it may come out negative
+    return one + max(more, 0.0) * (every - 1) / (count - 1), start
 
 
 def _fewer(cell: Cell, times: int, points: int) -> Cell:
