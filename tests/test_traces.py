@@ -79,6 +79,9 @@ def test_calibration_table_and_report_say_what_is_known(both):
     page = (both[0] / "report.html").read_text()
     assert "Trace of G" in (both[0] / "figures" / "profile.svg").read_text()
     assert "its standard error at t" in page
+    captions = " ".join(re.findall("<figcaption>.*?</figcaption>", page, re.DOTALL))
+    assert "Trace of G" in captions
+    assert not any(word in captions for word in ("odes", "shoulder", "eigenvalue"))  # which are not drawn
     registry.draw("profile", both[0])
 
 
