@@ -175,9 +175,7 @@ def _by_products(cell: Cell, score: Score, data) -> float:
 def of_fit(cell: Cell) -> float:
     """Seconds of the fit of one cell, to spectra that are made up."""
     settings, d, rng = cell.spectrum, cell.dim, np.random.default_rng(0)
-    sizes = {"time": settings.times.count, "point": settings.points, "mode": d, "group": cell.gaps, "gap": cell.gaps}
-    sizes |= {"evaluation": variables.EVALUATIONS, "level": variables.LEVELS}
-    measured = variables.blank(variables.made("spectrum", cell), sizes)
+    measured = stage("spectrum").blank(cell)
     t, scatter = settings.times.values, rng.lognormal(0, 0.1, (settings.points, 1))
     variances = np.geomspace(1, 1e-2, d // 2) * scatter
     known = -t[:, None, None] / (variances + t[:, None, None])

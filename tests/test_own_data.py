@@ -99,7 +99,12 @@ def test_whether_scores_are_the_data_s_own_is_said(own):
     study, folder = own
     assert "calibration" in load(study).findings
     assert "calibration (errors at clean points" in (folder / "comparison.txt").read_text()
-    assert "Calibration" in (folder / "report.html").read_text()
+    text, page = ((folder / name).read_text() for name in ("comparison.txt", "report.html"))
+    for first in (text.split("\n\n")[0], page.split("<h2")[0]):  # at once, not below figures and tables only
+        assert "calibration (errors at clean points" in first or "calibration: none of" in first
+        assert "empirical: 2 of 2 not plausible" in first
+        assert "it knows training points by heart" in first
+    assert "Calibration" in page
     assert registry.draw("calibration", folder).panels.shape == (2, 1)
     frame = read_tables(folder / "findings.jsonl")[0]["calibration"]
     assert set(frame.network) == {"empirical", "gated-8"}
@@ -250,7 +255,7 @@ def test_data_may_have_blocks_and_classes_of_any_name(tmp_path):
     for name in ("cat", "dog"):
         assert (names[tree["pets"].to_dataset().point_row.sel({"class": name}).values.astype(int)] == name).all()
     text = (tmp_path / "results" / "comparison.txt").read_text()
-    table = text.partition("\nblock pets\n")[0]  # the findings come after it
+    table = text.partition("\n\n")[2].partition("\nblock pets\n")[0]  # the first lines before it, findings after
     heads = [line for line in table.splitlines() if line.startswith("block ")]
     assert heads == ["block pets, class cat", "block pets, class dog", "block few"]
     for head, own in zip(heads, re.split("(?m)^block .*$", table)[1:], strict=True):

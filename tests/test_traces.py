@@ -1,5 +1,7 @@
 """A study of traces alone, through every stage: what whole spectra would say is not there, the rest is as it was."""
 
+import re
+
 import numpy as np
 import pytest
 from own_data import written
@@ -70,9 +72,16 @@ def test_calibration_table_and_report_say_what_is_known(both):
     assert "its standard error at t" in text
     assert "not known" in text
     assert not any(word in text.lower() for word in ("n at t", "shoulder of", "nan"))
+    first = text.split("\n\n")[0].splitlines()[1:]
+    for name in ("gaussian", "empirical", "gated-8"):
+        (line,) = (one for one in first if one.startswith(f"{name}: "))
+        assert re.fullmatch(r".*: tr G = [-\d.]+ \[.*\] at t = 1e\+02, [-\d.]+ \[.*\] at t = 0.0001", line), line
     page = (both[0] / "report.html").read_text()
     assert "Trace of G" in (both[0] / "figures" / "profile.svg").read_text()
     assert "its standard error at t" in page
+    captions = " ".join(re.findall("<figcaption>.*?</figcaption>", page, re.DOTALL))
+    assert "Trace of G" in captions
+    assert not any(word in captions for word in ("odes", "shoulder", "eigenvalue"))  # which are not drawn
     registry.draw("profile", both[0])
 
 

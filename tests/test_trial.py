@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from own_data import written
+from own_data import UNTRAINED, written
 from tiny import TINY, edited
 
 from scoregap import trial
@@ -106,3 +106,15 @@ def test_mistakes_undone_are_counted_among_what_is_done():
     for calls in range(1, 2 * len(calibration.REPAIRS) + 1):
         denoise(x, np.ones(7))
         assert beat.done == calls * 7 // len(calibration.REPAIRS)
+
+
+@pytest.mark.parametrize("change", [(), (("points: 6", "points: 6\n  method: trace"),)], ids=["spectra", "traces"])
+@pytest.mark.parametrize("network", ["gaussian", "empirical"])
+def test_the_fit_of_data_from_a_file_is_tried(tmp_path, network, change):
+    """Two scores, so that their Jacobians are kept to be put beside each other."""
+    study = written(tmp_path, UNTRAINED, *change)
+    assert trial.of_fit(job_of(study, network).first) > 0
+
+
+def test_the_fit_of_a_family_is_tried(tmp_path):
+    assert trial.of_fit(job_of(edited(tmp_path), "exact").first) > 0

@@ -19,6 +19,7 @@ from scoregap.study import Study
 from scoregap.variables import MISTAKES
 
 NAMES = ("squared_error", "point_trace", "gaussian_error")
+FEW = 10  # points at a time from which a verdict tells something, where the covariance of the law is no control
 MOST = 1000  # ratio that is told: a score without a trace has any
 
 
@@ -84,10 +85,11 @@ def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 
 def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """How many scores are plausible, and of those that are not, network by network, the farthest."""
-    right = frame.plausible
+    right, points = frame.plausible, study.document.spectrum.points
+    few = f"; of {points} points little can be told" if study.document.data and points < FEW else ""
     lines = [
         "calibration (errors at clean points over what the Jacobian says of them): "
-        f"{right.sum()} of {len(frame)} plausible, {frame.least[right].min():.2f} to {frame.most[right].max():.2f}"
+        f"{right.sum()} of {len(frame)} plausible, {frame.least[right].min():.2f} to {frame.most[right].max():.2f}{few}"
         if right.any()
         else f"calibration: none of {len(frame)} scores is plausible as that of the data"
     ]

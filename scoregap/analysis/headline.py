@@ -3,18 +3,18 @@
 study, its comparison, claims -> table `systematic` (a row per quantity), table `headline` (a line per row)
 
 Networks against the exact score, what is systematic over all cells, the law at this size, the dimension, the claims,
-and cells without a result. At most MOST lines.
+and cells without a result. At most MOST lines. Of data from a file: what every score shows, and calibration.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from scoregap.analysis import profiles
+from scoregap.analysis import calibration, profiles
 from scoregap.analysis.intervals import holm, interval
 from scoregap.analysis.tables import (
     DRAWN,
@@ -268,16 +268,31 @@ def _cells(study: Study, frame: pd.DataFrame) -> list[str]:
     return [f"without a result: {'; '.join([*said, *more])}"]
 
 
-def of_data(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
-    """The lines of a study of data from a file: what every score shows of them. frame: of `profiles.profile`."""
-    varied = [axis for axis in study.condition_axes if frame[axis].nunique() > 1]
-    lines = []
-    for place, rows in frame.groupby([*varied, "network"], sort=False):
-        cell = [axis_value(axis, value) for axis, value in zip(varied, place[:-1], strict=True)]
-        lines.append(f"{', '.join([*cell, str(place[-1])])}: {profiles.said(rows)}")
-    if len(lines) > (most := MOST - 2):  # with the title, and how many are left out
-        lines = [*lines[:most], f"and {len(lines) - most} more below"]
-    return pd.DataFrame({"kind": "profile", "line": lines})
+def of_data(study: Study, frame: pd.DataFrame, found: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The lines of a study of data from a file: what every score shows of them, and which may be the data's own.
+
+    frame: of `profiles.profile`. found: the tables of all parts, with `calibration` where points tell. Of more than
+    there is room for the last are left out, and counted.
+    """
+    verdicts = []
+    for part, named_so in ((one, f"{one.block}/calibration" if one.block else "calibration") for one in study.parts):
+        if not (judged := found.get(named_so, pd.DataFrame())).empty:
+            first, *off = calibration.calibration_lines(part, judged)
+            verdicts += [(f"block {part.block}, " if part.block else "") + first, *off]
+    verdicts = cut(verdicts, MOST // 2)
+    shows = [
+        f"{', '.join(filter(None, (cell, str(network))))}: {profiles.said(own)}"
+        for cell, rows in profiles.every_cell(study, frame)
+        for network, own in rows.groupby("network", sort=False)
+    ]
+    shows = cut(shows, MOST - 1 - len(verdicts))  # with the title
+    lines = [*(("profile", line) for line in shows), *(("calibration", line) for line in verdicts)]
+    return pd.DataFrame(lines, columns=["kind", "line"])
+
+
+def cut(lines: list[str], most: int) -> list[str]:
+    """So many lines at most: if there are more the last says how many are left out."""
+    return lines if len(lines) <= most else [*lines[: most - 1], f"and {len(lines) - most + 1} more below"]
 
 
 def tables(study: Study, frame: pd.DataFrame, tested: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -162,9 +162,14 @@ def of_network(rows: pd.DataFrame, quantity: str) -> pd.Series:
 
 
 def said(rows: pd.DataFrame) -> str:
-    """What the profile of one network in one cell shows, in words; nothing of traces alone."""
+    """What the profile of one network in one cell shows, in words; of traces alone those at the ends of the grid."""
     if not (rows["quantity"] == "shoulders").any():
-        return str(rows["not_ok"].iloc[0])
+        traces = rows[rows["quantity"] == "trace"]
+        if not traces["with"].any():
+            return str(rows["not_ok"].iloc[0]) or "no result"
+        ends = traces.sort_values("t").iloc[[-1, 0]][["t", "value", "low", "high"]].to_numpy(float)
+        told = [f"{with_interval(value, low, high, FORMS['trace'])} at t = {t:.2g}" for t, value, low, high in ends]
+        return f"tr G = {', '.join(told)}"
     one = {name: of_network(rows, name) for name in ("t_first", "shoulders", *(f"shoulder_{n}" for n in SHOULDER))}
     if not one["shoulders"].seeds:
         return one["shoulders"].not_ok or "no result"
@@ -189,6 +194,13 @@ def blocks(study: Study, frame: pd.DataFrame) -> list[tuple[dict[str, Any], pd.D
     return [(dict(zip(keys, values, strict=True)), rows) for values, rows in frame.groupby(keys, sort=False)]
 
 
+def every_cell(study: Study, frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """(the cell in words, its rows), a part of the study after the other; a cell may be in several, of other seeds."""
+    for part in study.parts:
+        for values, rows in blocks(part, frame[frame["block"] == part.block] if study.blocks else frame):
+            yield ", ".join(filter(None, (part.block and f"block {part.block}", labelled(values)))), rows
+
+
 def table_of(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table of one cell: a line per quantity, a column per score, values with their intervals."""
     times = rows.loc[rows["quantity"] == "trace", "t"].drop_duplicates().tolist()
@@ -211,13 +223,8 @@ def table_of(rows: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 def profile_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """The table of `profile` in words, of a part of a study after the other."""
     lines = []
-    for part, values, rows in (
-        (one, *cell)
-        for one in study.parts
-        for cell in blocks(one, frame[frame["block"] == one.block] if study.blocks else frame)
-    ):
-        if said_of := ", ".join(filter(None, (part.block and f"block {part.block}", labelled(values)))):
-            lines.append(said_of)
+    for cell, rows in every_cell(study, frame):
+        lines += [cell] if cell else []
         head, body = table_of(rows)
         table = plain()
         for i, name in enumerate(head):

@@ -195,7 +195,7 @@ def _looked_at(values: np.ndarray, source: str) -> tuple[float, float, np.ndarra
     if bad:
         refuse(
             "source", source, "should be finite numbers",
-            f"has NaN or infinite values in {bad} of {len(values)} points, the first point {first},",
+            f"has NaN or infinite values in {bad} of {len(values)} points, the first point {first}",
         )  # fmt: skip
     integers = values.dtype.kind in "biu"
     return low, high, levels if few else np.arange(2.0) if integers else np.empty(0)

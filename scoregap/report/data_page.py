@@ -2,7 +2,8 @@
 
 study, tables of its profiles, findings in lines, figures (SVG), attributes of the cube -> HTML (data.html.jinja)
 
-Its first screen says what the data are, and what every score shows of them: modes resolved, shoulders, gaps.
+Its first screen says what the data are, and what every score shows of them: modes resolved, shoulders, gaps, and
+whether it may be the data's own.
 """
 
 import pandas as pd
@@ -16,14 +17,16 @@ from scoregap.study import Study
 
 
 def write(
-    study: Study, tables: list[tuple[Study, pd.DataFrame]], lines: list[str], pictures: dict[str, bytes],
-    failed: dict[str, str], attrs: dict[str, str],
+    study: Study, tables: list[tuple[Study, pd.DataFrame]], first: list[str], lines: list[str],
+    pictures: dict[str, bytes], failed: dict[str, str], attrs: dict[str, str],
 ) -> str:  # fmt: skip
-    """The page as text. tables: `profile` of every part of the study; the rest as for `page.write`."""
+    """The page as text. tables: `profile` of every part of the study. first: the lines of calibration of the table
+    `headline`. The rest as for `page.write`."""
     return ENVIRONMENT.get_template("data.html.jinja").render(
         name=study.name,
         about=f"{profiles.describe_axes(study)} · config {study.hash}",
         data=attrs["data"],
+        first=first,
         explanation=" ".join(profiles.explanation(study)),
         parts=[one for part, frame in tables for one in shown(part, frame, pictures)],
         pictures=[picture(study, name, svg) for name, svg in pictures.items()],

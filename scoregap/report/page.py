@@ -205,9 +205,20 @@ def _short(axis: str) -> str:
     return "" if axis == "network" else label(axis)
 
 
+# Captions of studies of traces alone, in place of those of `registry`.
+OF_TRACES = {
+    "profile": "Trace of G = I + t J at noise variance t, mean over points (cut a quarter of d outside of 0 to d), by "
+    "products with random vectors; time runs from right to left. gaussian: score of the Gaussian with the data's "
+    "covariance. Bands: intervals over seeds, or of one or two seeds over points.",
+}
+
+
 def caption(study: Study, name: str) -> str:
     """That of a figure, in the words of a study: nothing was trained where models that it declares are compared."""
-    text = registry.FIGURES[name.rpartition("/")[2]].caption
+    figure = name.rpartition("/")[2]
+    text = registry.FIGURES[figure].caption
+    if study.document.spectrum.probes:
+        text = OF_TRACES.get(figure, text)
     models = any(kind(one) is MODEL for one in study.evaluated_scores) and not study.trained_networks
     return text.replace("Network", "Model").replace("network", "model") if models else text
 

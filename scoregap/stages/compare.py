@@ -32,7 +32,7 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings:
     if loaded.document.data:
         frame = analysis.of_all_parts("profile", parts, tables)
         title, *below = analysis.profiles.as_text(loaded, frame, parts[0][1][0].attrs["data"]).splitlines()
-        tables["headline"] = headline.of_data(loaded, frame)
+        tables["headline"] = headline.of_data(loaded, frame, tables)
         said = [title, *tables["headline"]["line"], "", *below]
         said += findings_of([part for part, _ in parts], tables)
         frame = pd.concat([frame, analysis.of_all_parts("agreement", parts, tables)], ignore_index=True)

@@ -42,11 +42,12 @@ def run(
     lines = [line for part in drawn.parts.values() for line in part.tables.lines()]
     lines += ["", *analysis.claims.lines(drawn.claims)] if len(drawn.claims) else []
     facts = attrs | {"device": device}
+    said = found["headline"]
     if isinstance(numbered, str):
+        first = list(said["line"][said["kind"] == "calibration"])  # the rest stands beside the tables
         profiles = [(part.study, part.tables["profile"]) for part in drawn.parts.values()]
-        text = data_page.write(loaded, profiles, lines, pictures, failed, facts)
+        text = data_page.write(loaded, profiles, first, lines, pictures, failed, facts)
     else:
-        said = found["headline"]
         first = list(said["line"][said["kind"] != "off"])  # the page has a table of these
         text = page.write(loaded, numbered, drawn.claims, first, lines, pictures, failed, facts)
     write_text(html, text, page.KIND)

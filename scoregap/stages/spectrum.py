@@ -52,18 +52,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     """Every variable of the stage for one cell of a job; beat: told of every point of every time that is done."""
     settings, d = cell.spectrum, cell.dim
     t, points = settings.times.values, settings.points
-    sizes = {
-        "time": len(t),
-        "point": points,
-        "mode": d,
-        "group": cell.gaps,
-        "gap": cell.gaps,
-        "evaluation": variables.EVALUATIONS,
-        "level": variables.LEVELS,
-        "row": agreement.side(d),
-        "column": agreement.side(d),
-    }
-    result = variables.blank(variables.made("spectrum", cell), sizes)
+    result = blank(cell)
     for name, values in of_job.curves(cell).items():
         if name in result:
             result[name][:] = values
@@ -164,6 +153,22 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         result["mistake_gain"][...] = gain
     result["status"][...] = 1 if np.isfinite(result["point_trace"]).any() else 3
     return result
+
+
+def blank(cell: Cell) -> dict[str, np.ndarray]:
+    """Every variable of the stage for one cell, empty."""
+    sizes = {
+        "time": cell.spectrum.times.count,
+        "point": cell.spectrum.points,
+        "mode": cell.dim,
+        "group": cell.gaps,
+        "gap": cell.gaps,
+        "evaluation": variables.EVALUATIONS,
+        "level": variables.LEVELS,
+        "row": agreement.side(cell.dim),
+        "column": agreement.side(cell.dim),
+    }
+    return variables.blank(variables.made("spectrum", cell), sizes)
 
 
 def advancing(denoise: Denoise, beat: Heartbeat, calls: int) -> Denoise:

@@ -53,7 +53,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        11,
+        12,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),
@@ -62,7 +62,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        10,
+        11,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from own_data import UNTRAINED, written
 from tiny import measured
 
 from scoregap.analysis import calibration
 from scoregap.measure import calibration as measure
+from scoregap.study import load
 
 MEMORISES = (
     ("[exact]", "[exact, empirical]"),
@@ -63,8 +65,17 @@ def test_lines_count_what_is_plausible(found):
     study, _, frame = found
     some = frame.assign(plausible=[True, True, True, False], least=0.9, most=1.2)
     lines = calibration.calibration_lines(study, some)
-    assert "3 of 4 plausible, 0.90 to 1.20" in lines[0]
+    assert lines[0].endswith("3 of 4 plausible, 0.90 to 1.20")
     assert len(lines) == 2
+
+
+@pytest.mark.parametrize(("points", "says"), [(4, True), (9, True), (10, False), (20, False)])
+def test_that_few_points_make_no_verdict_is_said(found, tmp_path, points, says):
+    _, _, frame = found
+    study = load(written(tmp_path, UNTRAINED, ("points: 6", f"points: {points}")))
+    first, *_ = calibration.calibration_lines(study, frame.assign(plausible=True, least=1.0, most=647.83))
+    assert first.endswith(f"1.00 to 647.83; of {points} points little can be told") == says
+    assert first.endswith("plausible, 1.00 to 647.83") != says
 
 
 def test_where_the_truth_is_not_known_there_is_no_row(tmp_path):

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from compared import NO_CLAIMS, dimension, time, unseen
+from own_data import UNTRAINED, written
 from scipy import stats
 from tiny import FLAT, edited
 
-from scoregap.analysis import headline
+import scoregap
+from scoregap.analysis import calibration, headline, profiles
 from scoregap.analysis.tables import PHASES
 from scoregap.study import load
 
@@ -144,3 +146,46 @@ def test_lines_for_which_there_is_no_room_are_left_out_the_least_first(study):
     kinds = {n: set(made.kind) - set(made[made["line"].isin(headline.no_more_than(n, made, lambda one: [one]))].kind)
              for n in (len(made), len(made) - 1, len(made) - 2)}  # fmt: skip
     assert list(kinds.values()) == [set(), {"claims"}, {"claims", "cells"}]
+
+
+BLOCKS = """\
+blocks:
+  one: {network: [gaussian]}
+  two: {network: [gaussian, empirical], class: [all, 2], seed: 3}
+spectrum:
+"""
+
+
+def test_blocks_of_data_that_share_a_cell_are_told_apart(own, tmp_path):
+    """They may have other seeds, and so other numbers."""
+    changes = ("  seed: 2", "  class: [all]\n  seed: 1"), ("spectrum:\n", BLOCKS)
+    study = load(written(tmp_path, UNTRAINED, *changes))
+    frame = profiles.profile(load(own[0]), [scoregap.open(own[1])])
+    frame = frame[frame["network"] != "gated-8"]
+    one = frame[frame["network"] == "gaussian"].assign(**{"with": 0}, block="one", **{"class": "all"})
+    two = [frame.assign(block="two", **{"class": label}) for label in ("all", "2")]
+    found = headline.of_data(study, pd.concat([one, *two]), {})
+    lines = [line.partition(": ") for line in found["line"]]
+    cells = ["block two, class all", "block two, class 2"]
+    scores = [f"{cell}, {name}" for cell in cells for name in ("gaussian", "empirical")]
+    assert [cell for cell, _, _ in lines] == ["block one, gaussian", *scores]
+    assert lines[0][2] == "no shoulder"
+    assert lines[1][2].startswith("a plateau at n = 3.0")
+
+
+def test_of_many_scores_of_data_the_last_are_counted_and_the_verdicts_stay(own):
+    study = load(own[0])
+    frame = profiles.profile(study, [scoregap.open(own[1])])
+    gaussian = frame[frame["network"] == "gaussian"]
+    every = pd.concat([gaussian.assign(network=f"one-{i}") for i in range(30)])
+    judged = calibration.calibration(study, [scoregap.open(own[1])])
+    assert not judged.plausible.all()
+    for names in ([], [f"one-{i}" for i in range(20)]):
+        off = [judged[~judged.plausible].head(1).assign(network=name) for name in names]
+        found = headline.of_data(study, every, {"calibration": pd.concat([judged, *off])})
+        assert len(found) < headline.MOST  # with the title
+        shows, verdicts = (list(found["line"][found["kind"] == kind]) for kind in ("profile", "calibration"))
+        assert shows[-1] == f"and {30 - len(shows) + 1} more below"
+        assert verdicts[0].startswith("calibration")
+        assert any("empirical" in line for line in verdicts)
+        assert verdicts[-1].endswith(" more below") == bool(names)

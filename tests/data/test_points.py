@@ -84,8 +84,11 @@ REFUSED = {
     "none": (np.empty((0, 3)), "should have two points or more"),
     "one": (np.ones((1, 3)), "should have two points or more"),
     "no coordinates": (np.empty((5, 0)), "should have two points or more"),
-    "NaN": (np.where(FLOATS[7, 2] == FLOATS, np.nan, FLOATS), "in 1 of 40 points, the first point 7"),
-    "infinite": (np.where(np.arange(40)[:, None] > 30, -np.inf, FLOATS), "in 9 of 40 points, the first point 31"),
+    "NaN": (np.where(FLOATS[7, 2] == FLOATS, np.nan, FLOATS), "in 1 of 40 points, the first point 7: should"),
+    "infinite": (
+        np.where(np.arange(40)[:, None] > 30, -np.inf, FLOATS),
+        "in 9 of 40 points, the first point 31: should",
+    ),
     "one value": (np.full((4, 3), 7), "has no value but 7: should have points that differ"),
     "one point": (np.tile([1.0, 2.0], (5, 1)), "has 5 times the same point"),
     "far": (np.array([[0.0, 1e12], [1.0, 2.0]]), r"values from 0 to 1e\+12: should be at most 1e\+09"),
