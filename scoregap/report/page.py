@@ -21,9 +21,11 @@ from scoregap.analysis.intervals import geometric_mean
 from scoregap.analysis.tables import (
     PHASES,
     at_gap,
+    counted,
     exactly,
     independent_draws,
     labelled,
+    seeds_in_words,
     subject,
     with_interval,
 )
@@ -102,7 +104,7 @@ def titled(name: str) -> str:
 def about(study: Study) -> str:
     """What the study varies and what not, in a line."""
     values = {
-        label(axis): ", ".join(str(value) for value in (some if len(some) < 7 else [*some[:2], "...", some[-1]]))
+        label(axis): ", ".join(exactly(value) for value in (some if len(some) < 7 else [*some[:2], "...", some[-1]]))
         for axis, some in study.axes.items()
         if axis not in ("seed", "family")
     }
@@ -110,7 +112,8 @@ def about(study: Study) -> str:
     parts = [", ".join(study.axes["family"]), *(f"{name} {some}" for name, some in values.items())]
     if study.blocks:
         parts.append(f"otherwise in the blocks {', '.join(study.blocks)}")
-    return " · ".join([*parts, f"{seeds} seeds", f"{points} points per time", f"config {study.hash}"])
+    counts = [counted("seed", seeds), f"{counted('point', points)} per time"]
+    return " · ".join([*parts, *counts, f"config {study.hash}"])
 
 
 def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None = None) -> dict[str, Any]:
@@ -129,9 +132,10 @@ def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None
         "where": where(study, frame, judged, places),
         "controls": [line.strip() for line in controls.lines(judged)],
         "subject": {"law": "the law's", "trained": "the network's"}.get(subject(study), "the score's"),
-        "seeds": len(study.axes["seed"]),
-        "draws": independent_draws(study),
+        "seeds": seeds_in_words(study),
+        "draws": counted("independent draw", independent_draws(study)),
         "confidence": f"{study.compare.confidence:.0%}",
+        "by_chance": f"{1 - study.compare.confidence:.0%}",
     }
 
 
