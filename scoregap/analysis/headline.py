@@ -21,6 +21,7 @@ from scoregap.analysis.tables import (
     PHASES,
     at_gap,
     axis_value,
+    counted,
     distinguishing_axes,
     of_seeds,
     rows_of_evaluated_scores,
@@ -244,7 +245,10 @@ def _dimension(frame: pd.DataFrame) -> list[str]:
     if rows.empty:
         return []
     none, nothing = np.sum([dimensions_missed(row) for row in rows.to_dict("records")], 0)
-    said = [f"right in {rows.right.sum():.0f} of {rows.of.sum():.0f} cells", *([f"none in {none}"] if none else [])]
+    said = [
+        f"right in {rows.right.sum():.0f} of {counted('cell', int(rows.of.sum()))}",
+        *([f"none in {none}"] if none else []),
+    ]
     if nothing:
         said.append(f"all d directions in {nothing}, where nothing has been learned")
     return [f"dimension, found without knowing it: {'; '.join(said)}"]
@@ -263,11 +267,12 @@ def _claims(tested: pd.DataFrame) -> list[str]:
 
 
 def _cells(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The cells without a result, or that there is none."""
+    """What is compared without a result, cell by cell, or that there is none. Of references no row tells it."""
     cells = frame.drop_duplicates([*(axis for axis in study.condition_axes if axis in frame), "network"])
     bad = cells[cells.not_ok != ""]
     if bad.empty:
-        return [f"cells: all {study.size} have a result"]
+        one = "cell" if who(study) == LAW else who(study).removesuffix("s")
+        return [f"without a result: none of {counted(one, int(cells.seeds.sum()))}"]
     said = [f"{place(study, frame, row) or study.name}: {row.not_ok}" for _, row in bad.head(NAMED).iterrows()]
     more = [f"and {len(bad) - NAMED} more"] if len(bad) > NAMED else []
     return [f"without a result: {'; '.join([*said, *more])}"]

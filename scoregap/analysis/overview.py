@@ -221,6 +221,11 @@ def wrapped(said: list[str], width: int) -> list[str]:
     ]
 
 
+def sentences(said: list[str], width: int) -> list[str]:
+    """Lines of which sentences are no longer than the width; those of tables stay as they are."""
+    return [part for line in said for part in ([line] if "  " in line.lstrip() else wrapped([line], width))]
+
+
 def _state(text: str) -> str:
     """Why there is no time, in a few characters."""
     if " or " in text:

@@ -18,6 +18,7 @@ from scoregap.analysis import controls
 from scoregap.analysis.comparison import known_curves
 from scoregap.analysis.headline import judged_rows, named
 from scoregap.analysis.intervals import geometric_mean
+from scoregap.analysis.overview import told
 from scoregap.analysis.tables import (
     PHASES,
     at_gap,
@@ -174,7 +175,8 @@ def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Place
 
 
 def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Places) -> Table:
-    """Settings x phase times: the ratio, coloured by its verdict; of many settings, networks with counts.
+    """Settings x phase times, as the grid of a terminal has them, coloured by verdicts; of many settings, networks with
+    counts.
 
     A cell leads to the panel of what it tells, or of the worst that it counts.
     """
@@ -195,8 +197,7 @@ def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Place
             if len(some):
                 first = some.iloc[0]
                 classes[i] = KINDS[first.verdict]
-                text = "-" if math.isnan(first.ratio) else f"{first.ratio:.2f} {first.side}".strip()
-                text = text if fine else f"{(some.verdict == Verdict.AGREES).sum()} of {len(some)}"
+                text = told(first) if fine else f"{(some.verdict == Verdict.AGREES).sum()} of {len(some)}"
                 links[i] = places.of(first, int(some.index[0]))
                 titles[i] = ("" if fine else "worst: ") + f"{named(study, frame, first)}: {_ratio(first)} {first.words}"
             texts.append(text)

@@ -124,6 +124,13 @@ def test_where_all_has_failed_it_is_said(study):
     assert not any("systematic" in line for line in lines)
 
 
+@pytest.mark.parametrize(("ok", "said"), [((2, 2), "4 networks"), ((1,), "1 network")])
+def test_only_what_is_compared_is_said_to_have_a_result(study, ok, said):
+    """Of the references, whose files may be missing, no row says so."""
+    rows = [time("t_open", [1.0] * n, curvature=0.1 * i, seeds=n) for i, n in enumerate(ok)]
+    assert lines_of(study, rows)[-1] == f"without a result: none of {said}"
+
+
 def test_of_one_draw_nothing_is_called_systematic(study):
     assert "systematic: not to be told of one draw of the manifold" in lines_of(study, [time("t_open", [0.9])])
 

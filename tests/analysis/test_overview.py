@@ -155,3 +155,13 @@ def load_once(found=[]):  # noqa: B006 (hypothesis has no folder)
         with tempfile.TemporaryDirectory() as folder:
             found.append(load(edited(Path(folder))))
     return found[0]
+
+
+@given(st.lists(st.text("abc ,;", min_size=1, max_size=300)), st.integers(40, 130))
+def test_sentences_fit_and_rows_of_tables_stay(said, width):
+    found = overview.sentences(said, width)
+    assert all(len(line) <= width or line in said or len(line.split()) == 1 for line in found)
+    assert [one for one in said if "  " in one.lstrip()] == [
+        one for one in found if one in said and "  " in one.lstrip()
+    ]
+    assert "".join("".join(found).split()) == "".join("".join(said).split())

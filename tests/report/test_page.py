@@ -180,10 +180,10 @@ def test_where_shows_every_setting_and_of_many_their_networks(study, monkeypatch
     frame = pd.concat([flat, curved.assign(curvature=0.5)], ignore_index=True)
     head, body, *_ = where(study, frame)
     assert head == ["trained / exact", "t_open[0]", "t_max[0]", "t_close[0]", "t_consolidation[1]"]
-    good, unclear, bad = "good", "unclear", "bad"
+    good, unclear, bad, near = "good", "unclear", "bad", "1.10±.05"  # as in the grid of a terminal
     assert plainly(body) == [
-        [("c 0,  gated-8", ""), ("1.10 high", good), ("1.10", unclear), ("1.10", good), ("1.10", good)],
-        [("c 0.5,  gated-8", ""), ("1.00", good), ("1.00", good), ("2.00", bad), ("-", bad)],
+        [("c 0,  gated-8", ""), (f"{near} high", good), (f"{near} ?", unclear), (near, good), (near, good)],
+        [("c 0.5,  gated-8", ""), ("1.00±.05", good), ("1.00±.05", good), ("2.00±.05 NO", bad), ("0:2 seeds NO", bad)],
     ]
     monkeypatch.setattr(page, "MOST_SETTINGS", 1)
     head, body, *_ = where(study, frame)
@@ -199,7 +199,7 @@ def test_gaps_are_told_apart_where_there_are_several(study):
     assert head[1:] == [f"{name}[{k}]" for k in (0, 1) for name in ("t_open", "t_max", "t_close")] + [
         "t_consolidation[2]"
     ]
-    assert [cell.text for cell in body][1:] == ["1.10"] * 3 + ["1.20"] * 3 + ["1.30"]
+    assert [cell.text for cell in body][1:] == ["1.10±.05"] * 3 + ["1.20±.05"] * 3 + ["1.30±.05"]
 
 
 def test_of_blocks_what_is_as_in_most_is_not_said(tmp_path):
