@@ -137,8 +137,8 @@ FIGURES: dict[str, Figure] = {
     "curvature": Figure(
         "scoregap.report.figures.theory:curvature", ("curvature", "small_curvature"), _found,
         "What curvature does to the exact score, and what networks make of it (dashed): phase times over the exact "
-        "ones of the same F without curvature (grey: within 10 %), and ghost directions, the eigenvalues of G beyond "
-        "the manifold dimension, of networks before consolidation. Dotted: the expansion in small curvature.",
+        "ones of the same F without curvature (grey: within 10 %), and eigenvalues of G of directions beyond the "
+        "manifold, of networks before consolidation. Dotted: the expansion in small curvature.",
     ),
     "estimators": Figure(
         "scoregap.report.figures.theory:estimators", ("estimators",), _found,
