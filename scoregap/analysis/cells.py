@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from scoregap.analysis.intervals import interval, median
+from scoregap.analysis.intervals import geometric_mean, interval, median
 from scoregap.analysis.learning import INSIDE
 from scoregap.analysis.panels import PANELS, Panel, along_axis, numbered_axis, of_cell
 from scoregap.data import FAMILIES
@@ -152,8 +152,8 @@ class Curve(NamedTuple):
 
 class Gap(NamedTuple):
     """A gap of a panel. final: whether its times are those of the final gap. boundary: modes above it, NaN if that is
-    not known. law: (T,). curves: of every score. marks: fitted times of `marked_score`, medians over seeds, and the
-    mean width there; those that it has."""
+    not known. law: (T,). curves: of every score. marks: fitted times of `marked_score`, geometric means over seeds, and
+    the mean width there; those that it has."""
 
     final: bool
     boundary: float
@@ -197,7 +197,7 @@ def _gap(study: Study, ds: xr.Dataset, gap: int, last: bool) -> Gap:
         curves[network] = Curve(seeds.values, seeds.mean("seed").values, *ends)
     marked, marks = marked_score(study), {}
     for name in names:
-        position = float(one[name].sel(network=marked).median())
+        position = geometric_mean(one[name].sel(network=marked).values)
         if np.isfinite(position):
             mean = one.gap_width.sel(network=marked).mean("seed")
             marks[name] = position, float(np.interp(np.log(position), np.log(t), mean))
@@ -217,12 +217,14 @@ def seed_band(curves: np.ndarray, confidence: float) -> tuple[np.ndarray, np.nda
 
 class Times(NamedTuple):
     """Phase times along an axis. values: of the other axes that vary. x: (n,) its values. references: of every time,
-    law, gaussian and exact (n,), medians over seeds. networks: of every time and network (3, n), see `around_exact`."""
+    law, gaussian and exact (n,), geometric means over seeds. networks: of every time and network (3, n), see
+    `around_exact`. gaps: of every time its gap in the cube."""
 
     values: dict[str, Any]
     x: np.ndarray
     references: dict[str, dict[str, np.ndarray]]
     networks: dict[str, dict[str, np.ndarray]]
+    gaps: dict[str, int]
 
 
 def phase_times(study: Study, panels: list[Panel]) -> list[Times]:
@@ -235,11 +237,12 @@ def phase_times(study: Study, panels: list[Panel]) -> list[Times]:
     for values, members in along_axis(study, panels, along)[:PANELS]:
         references: dict[str, dict[str, np.ndarray]] = {}
         networks: dict[str, dict[str, np.ndarray]] = {}
-        for name in names:
-            gap = -1 if name == "t_consolidation" else 0
+        last = members[0].sizes["gap"] - 1
+        of = {name: last if name == "t_consolidation" else 0 for name in names}
+        for name, gap in of.items():
             references[name] = {
                 reference: np.array(
-                    [float(ds[f"{reference}_{name}"].isel(gap=gap, network=0).median()) for ds in members]
+                    [geometric_mean(ds[f"{reference}_{name}"].isel(gap=gap, network=0).values) for ds in members]
                 )
                 for reference in ("law", "gaussian", "exact")
             }
@@ -252,16 +255,17 @@ def phase_times(study: Study, panels: list[Panel]) -> list[Times]:
                 )
                 for network in study.evaluated_scores
             }
-        found.append(Times(values, np.array([ds[along].item() for ds in members], float), references, networks))
+        found.append(Times(values, np.array([ds[along].item() for ds in members], float), references, networks, of))
     return found
 
 
 def around_exact(ds: xr.Dataset, name: str, study: Study) -> tuple[float, float, float]:
-    """Median exact time, times (mean, low, high) of the ratio of the network's time to it over seeds."""
+    """Mean exact time, times (mean, low, high) of the ratio of the network's time to it over seeds; means are
+    geometric."""
     logs = np.log((ds[name] / ds[f"exact_{name}"]).values)
     logs = logs[np.isfinite(logs)]
     low, high = interval(logs, study.compare.confidence)
-    scale = float(ds[f"exact_{name}"].median())
+    scale = geometric_mean(ds[f"exact_{name}"].values)
     return scale * np.exp(logs.mean() if logs.size else np.nan), scale * np.exp(low), scale * np.exp(high)
 
 

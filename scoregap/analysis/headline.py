@@ -21,6 +21,7 @@ from scoregap.analysis.tables import (
     PHASES,
     at_gap,
     axis_value,
+    counted,
     distinguishing_axes,
     of_seeds,
     rows_of_evaluated_scores,
@@ -192,13 +193,18 @@ def _systematic(found: pd.DataFrame) -> list[str]:
     if (found.side == "").all():
         return [f"systematic: not to be told of {draws} of the manifold"]
     lines = []
-    for _, row in found[found.side.isin(list(Side))].iterrows():
+    sided = found[found.side.isin(list(Side))]
+    most = np.array([2 * row[row.side] > row.cells for _, row in sided.iterrows()], bool)  # else the mean is of a few
+    for _, row in sided[most].iterrows():
         count, alone = row[row.side], row[f"{row.side}_alone"]
         mean = with_interval(row["mean"], row.mean_low, row.mean_high, ".2f")
         ratios = f"{row.least:.2f} to {row.most:.2f} of exact; {alone} of the intervals exclude 1"
         lines.append(
             f"systematic: {row.quantity} {row.side} in {count} of {row.cells} ({ratios}), {mean} over {row.draws} draws"
         )
+    if len(mixed := sided[~most]):
+        ends = ", ".join(f"{row.quantity} {row.least:.2f} to {row.most:.2f}" for _, row in mixed.iterrows())
+        lines.append(f"low in some and high in others: {ends} of exact")
     rest = found[~found.side.isin(list(Side))]
     means = ", ".join(f"{row.quantity} {row['mean']:.2f}" for _, row in rest.iterrows())
     over = "" if lines else f" over {draws}"
@@ -225,8 +231,8 @@ def _law(study: Study, frame: pd.DataFrame) -> list[str]:
         worst = np.abs(np.log(known.law_to_exact)).groupby(known["quantity"]).max().idxmax()
         of_worst = known[known["quantity"] == worst].law_to_exact
         far = (
-            f"; {known.law_to_exact.min():.2f} to {known.law_to_exact.max():.2f} of it, "
-            f"{worst} {of_worst.min():.2f} to {of_worst.max():.2f}"
+            f"; law / exact {known.law_to_exact.min():.2f} to {known.law_to_exact.max():.2f}, "
+            f"farthest {worst} ({of_worst.min():.2f} to {of_worst.max():.2f})"
         )
     d = sorted(set(rows["ambient_dim"]))
     at = f"{d[0]}" if len(d) == 1 else f"{d[0]} to {d[-1]}"
@@ -234,12 +240,15 @@ def _law(study: Study, frame: pd.DataFrame) -> list[str]:
 
 
 def _dimension(frame: pd.DataFrame) -> list[str]:
-    """In how many seeds the dimension found blind is right, and what it is where it is not."""
+    """In how many cells the dimension found blind is right, and what it is where it is not."""
     rows = frame[(frame["quantity"] == "dimension") & frame["right"].notna()]
     if rows.empty:
         return []
     none, nothing = np.sum([dimensions_missed(row) for row in rows.to_dict("records")], 0)
-    said = [f"right in {rows.right.sum():.0f} of {rows.of.sum():.0f} seeds", *([f"none in {none}"] if none else [])]
+    said = [
+        f"right in {rows.right.sum():.0f} of {counted('cell', int(rows.of.sum()))}",
+        *([f"none in {none}"] if none else []),
+    ]
     if nothing:
         said.append(f"all d directions in {nothing}, where nothing has been learned")
     return [f"dimension, found without knowing it: {'; '.join(said)}"]
@@ -253,16 +262,17 @@ def _claims(tested: pd.DataFrame) -> list[str]:
     counts = []
     for column, name in (("verdict", "the law"), ("of_exact", "exact")):
         agree, against = ((rows[column] == one).sum() for one in (Verdict.AGREES, Verdict.DISAGREES))
-        counts.append(f"{agree} agree with {name} ({against} do not)")
-    return [f"the paper's claims: of {len(rows)} tests {', '.join(counts)}"]
+        counts.append(f"{agree} agree and {against} disagree with {name}")
+    return [f"the paper's claims: of {len(rows)} tests {'; '.join(counts)}"]
 
 
 def _cells(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The cells without a result, or that there is none."""
+    """What is compared without a result, cell by cell, or that there is none. Of references no row tells it."""
     cells = frame.drop_duplicates([*(axis for axis in study.condition_axes if axis in frame), "network"])
     bad = cells[cells.not_ok != ""]
     if bad.empty:
-        return [f"cells: all {study.size} have a result"]
+        one = "cell" if who(study) == LAW else who(study).removesuffix("s")
+        return [f"without a result: none of {counted(one, int(cells.seeds.sum()))}"]
     said = [f"{place(study, frame, row) or study.name}: {row.not_ok}" for _, row in bad.head(NAMED).iterrows()]
     more = [f"and {len(bad) - NAMED} more"] if len(bad) > NAMED else []
     return [f"without a result: {'; '.join([*said, *more])}"]

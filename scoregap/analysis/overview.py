@@ -81,8 +81,8 @@ def worst(study: Study, rows: pd.DataFrame) -> tuple[list[pd.DataFrame], int]:
     """The rows of every cell and score, in order, of at most MOST with the worst verdicts; how many are left out."""
     keys = [*study.condition_axes, "network"]
     every = [one for _, one in rows.groupby(keys, sort=False)]
-    rank = {Verdict.DISAGREES: 0, Verdict.INCONCLUSIVE: 1}
-    order = sorted(range(len(every)), key=lambda i: min(rank.get(one, 2) for one in every[i]["verdict"]))
+    place = {id_: i for i, id_ in enumerate(headline.judged_rows(rows).index)}
+    order = sorted(range(len(every)), key=lambda i: min(place.get(one, len(rows)) for one in every[i].index))
     return [every[i] for i in sorted(order[:MOST])], max(len(every) - MOST, 0)
 
 
@@ -115,7 +115,7 @@ def told(row: pd.Series) -> str:
     if verdict == Verdict.NOT_TESTABLE or (not reason and math.isnan(row["ratio"])):
         return "-"
     if reason == Reason.SEEN_IN_SOME or (reason == Reason.NONE_PREDICTED and row["exact_seen"]):
-        return f"{row['seen']:.0f}/{row['exact_seen']:.0f} {mark}".strip()
+        return f"{row['seen']:.0f}:{row['exact_seen']:.0f} seeds {mark}".strip()
     if reason:
         return f"{_state(row['state'])} {mark or '='}"
     half = "" if math.isnan(row["ratio_low"]) else f"±{_short((row['ratio_high'] - row['ratio_low']) / 2)}"
@@ -192,15 +192,20 @@ def legend(study: Study, columns: list[Column]) -> list[str]:
         "NAME[k]: of gap k, counted from 0, as in the cube",
     ]
     marks = {
-        "low, high: agrees, but the interval excludes 1, as by chance it does in one of ten": {"low", "high"},
+        f"low, high: agrees, but the interval excludes 1, as it does by chance in {1 - confidence:.0%}": {
+            "low",
+            "high",
+        },
         "?: inconclusive": {"?"},
         "NO: disagrees": {"NO"},
         "=: neither has the time": {"="},
         "=d: nothing learned, no direction is normal": {"=d"},
     }
     said = [text for text, some in marks.items() if some & words]
+    if "seeds" in words:
+        said.append(f"k:n seeds: {subject(study)} has the time in k, exact in n")
     if any("/" in one for one in words):
-        said.append("k/n: in k seeds, exact in n; of a dimension right in k of n")
+        said.append("k/n: right in k of n seeds")
     return [*found, *(["; ".join(said)] if said else []), "all numbers: comparison.csv; figures: report.html"]
 
 
@@ -216,6 +221,11 @@ def wrapped(said: list[str], width: int) -> list[str]:
     ]
 
 
+def sentences(said: list[str], width: int) -> list[str]:
+    """Lines of which sentences are no longer than the width; those of tables stay as they are."""
+    return [part for line in said for part in ([line] if "  " in line.lstrip() else wrapped([line], width))]
+
+
 def _state(text: str) -> str:
     """Why there is no time, in a few characters."""
     if " or " in text:
@@ -228,4 +238,5 @@ def _ratio(value: float) -> str:
 
 
 def _short(half: float) -> str:
-    return f"{half:.2f}".removeprefix("0") if half < 100 else f"{half:.0e}"
+    text = f"{half:.1g}" if half < 0.005 else f"{half:.2f}" if half < 100 else f"{half:.0e}"  # never .00
+    return text.removeprefix("0") if text.startswith("0.") else text

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from scoregap.analysis.intervals import interval, logarithms
-from scoregap.analysis.tables import of_seeds
+from scoregap.analysis.tables import counted, of_seeds
 from scoregap.scores import MODEL, kind
 from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED, NOT_APPLICABLE, State
 
@@ -226,7 +226,10 @@ def words(row: Mapping[Any, Any] | pd.Series) -> str:
     """A verdict for people. row: of the comparison, with the columns verdict and network and those of `Detail`."""
     if np.isfinite(row["right"]):
         none, nothing = dimensions_missed(row)
-        said = [f"right in {row['right']:.0f} of {row['of']:.0f} seeds", *([f"none found in {none}"] if none else [])]
+        said = [
+            f"right in {row['right']:.0f} of {counted('seed', int(row['of']))}",
+            *([f"none found in {none}"] if none else []),
+        ]
         return "; ".join([*said, *([f"nothing learned in {nothing}"] if nothing else [])])
     if row["verdict"] == Verdict.NOT_TESTABLE:
         return str(row["reason"])
@@ -242,7 +245,7 @@ def dimensions_missed(row: Mapping[Any, Any] | pd.Series) -> tuple[int, int]:
 
 
 def _said(row: Mapping[Any, Any] | pd.Series) -> str:
-    of, name = f"of {row['of']:.0f} seeds", row["network"]
+    of, name = f"of {counted('seed', int(row['of']))}", row["network"]
     subject = "law" if name == "law" else "trained" if kind(name).trained else "score"
     if row["reason"] == Reason.NONE_PREDICTED:
         if row["verdict"] == Verdict.AGREES:

@@ -18,12 +18,15 @@ from scoregap.analysis import controls
 from scoregap.analysis.comparison import known_curves
 from scoregap.analysis.headline import judged_rows, named
 from scoregap.analysis.intervals import geometric_mean
+from scoregap.analysis.overview import told
 from scoregap.analysis.tables import (
     PHASES,
     at_gap,
+    counted,
     exactly,
     independent_draws,
     labelled,
+    seeds_in_words,
     subject,
     with_interval,
 )
@@ -102,7 +105,7 @@ def titled(name: str) -> str:
 def about(study: Study) -> str:
     """What the study varies and what not, in a line."""
     values = {
-        label(axis): ", ".join(str(value) for value in (some if len(some) < 7 else [*some[:2], "...", some[-1]]))
+        label(axis): ", ".join(exactly(value) for value in (some if len(some) < 7 else [*some[:2], "...", some[-1]]))
         for axis, some in study.axes.items()
         if axis not in ("seed", "family")
     }
@@ -110,7 +113,8 @@ def about(study: Study) -> str:
     parts = [", ".join(study.axes["family"]), *(f"{name} {some}" for name, some in values.items())]
     if study.blocks:
         parts.append(f"otherwise in the blocks {', '.join(study.blocks)}")
-    return " · ".join([*parts, f"{seeds} seeds", f"{points} points per time", f"config {study.hash}"])
+    counts = [counted("seed", seeds), f"{counted('point', points)} per time"]
+    return " · ".join([*parts, *counts, f"config {study.hash}"])
 
 
 def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None = None) -> dict[str, Any]:
@@ -129,9 +133,10 @@ def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None
         "where": where(study, frame, judged, places),
         "controls": [line.strip() for line in controls.lines(judged)],
         "subject": {"law": "the law's", "trained": "the network's"}.get(subject(study), "the score's"),
-        "seeds": len(study.axes["seed"]),
-        "draws": independent_draws(study),
+        "seeds": seeds_in_words(study),
+        "draws": counted("independent draw", independent_draws(study)),
         "confidence": f"{study.compare.confidence:.0%}",
+        "by_chance": f"{1 - study.compare.confidence:.0%}",
     }
 
 
@@ -170,7 +175,8 @@ def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Place
 
 
 def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Places) -> Table:
-    """Settings x phase times: the ratio, coloured by its verdict; of many settings, networks with counts.
+    """Settings x phase times, as the grid of a terminal has them, coloured by verdicts; of many settings, networks with
+    counts.
 
     A cell leads to the panel of what it tells, or of the worst that it counts.
     """
@@ -191,8 +197,7 @@ def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Place
             if len(some):
                 first = some.iloc[0]
                 classes[i] = KINDS[first.verdict]
-                text = "-" if math.isnan(first.ratio) else f"{first.ratio:.2f} {first.side}".strip()
-                text = text if fine else f"{(some.verdict == Verdict.AGREES).sum()} of {len(some)}"
+                text = told(first) if fine else f"{(some.verdict == Verdict.AGREES).sum()} of {len(some)}"
                 links[i] = places.of(first, int(some.index[0]))
                 titles[i] = ("" if fine else "worst: ") + f"{named(study, frame, first)}: {_ratio(first)} {first.words}"
             texts.append(text)

@@ -103,15 +103,15 @@ FIGURES: dict[str, Figure] = {
         "law: random-matrix law of the flat manifold. gaussian: score of the Gaussian with the data's covariance, "
         "what a network sees that sees no curvature. exact: exact score on the same points. Thin lines are seeds, "
         "thick ones their means, bands Student intervals of the mean over seeds. Markers are the fitted times of "
-        "the network listed last, medians over seeds. Where the band of a network leaves the exact line, theory is "
-        "missed.",
+        "the network listed last, geometric means over seeds. Where the band of a network leaves the exact line, "
+        "theory is missed.",
     ),
     "phase_times": Figure(
         "scoregap.report.figures.cells:phase_times", "scoregap.analysis.cells:phase_times", _of_family,
         "Opening, maximum and closing of the first intermediate gap, and consolidation of the final gap, against "
-        "curvature, or the first other axis of numbers. A network is drawn at the median exact time multiplied by "
-        "its mean ratio to exact; bars are Student intervals of that ratio over seeds: of what "
-        "learning adds for the same F, so that they need not hold the law, which is of random F.",
+        "curvature, or the first other axis of numbers. A network is drawn at the mean exact time multiplied by "
+        "its mean ratio to exact (geometric means over seeds); bars are Student intervals of that ratio over seeds: of "
+        "what learning adds for the same F, so that they need not hold the law, which is of random F.",
     ),
     "phases": Figure(
         "scoregap.report.figures.phases:diagram", "scoregap.analysis.phases:along", _scanned,
@@ -137,8 +137,8 @@ FIGURES: dict[str, Figure] = {
     "curvature": Figure(
         "scoregap.report.figures.theory:curvature", ("curvature", "small_curvature"), _found,
         "What curvature does to the exact score, and what networks make of it (dashed): phase times over the exact "
-        "ones of the same F without curvature (grey: within 10 %), and ghost directions, the eigenvalues of G beyond "
-        "the manifold dimension, of networks before consolidation. Dotted: the expansion in small curvature.",
+        "ones of the same F without curvature (grey: within 10 %), and eigenvalues of G of directions beyond the "
+        "manifold, of networks before consolidation. Dotted: the expansion in small curvature.",
     ),
     "estimators": Figure(
         "scoregap.report.figures.theory:estimators", ("estimators",), _found,
@@ -236,8 +236,8 @@ FIGURES: dict[str, Figure] = {
     ),
     "training": Figure(
         "scoregap.report.figures.cells:training", "scoregap.analysis.cells:training", _trained,
-        "Mean squared distance of the denoised points from Bayes' optimum, divided by t, per coordinate, on held- "
-        "out points against optimiser steps. Every seed is a line.",
+        "Mean squared distance of the denoised points from Bayes' optimum, divided by t, per coordinate, on "
+        "held-out points against optimiser steps. Every seed is a line.",
     ),
 }  # fmt: skip
 

@@ -53,7 +53,7 @@ def told(
     study: Study, frame: pd.DataFrame, tables: Mapping[str, pd.DataFrame], width: int = overview.WIDTH
 ) -> list[str]:
     """What the study says, in lines of this width: overview and findings. frame: the comparison."""
-    return [*overview.lines(study, frame, tables, width), *findings_of(study.parts, tables)]
+    return [*overview.lines(study, frame, tables, width), *overview.sentences(findings_of(study.parts, tables), width)]
 
 
 def findings_of(parts: Sequence[Study], tables: Mapping[str, pd.DataFrame]) -> list[str]:

@@ -1,11 +1,13 @@
 """What figures show of a cell is what its numbers say."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
 from tiny import FLAT, edited
 
-from scoregap.analysis import cells
+from scoregap.analysis import cells, comparison
 from scoregap.analysis.panels import Panel
 from scoregap.analysis.panels import panels as panels_of
 from scoregap.laws import random_matrix
@@ -52,6 +54,19 @@ def test_one_group_has_no_first_gap(results, panels, tmp_path):
     assert [name for name, _ in cells.moments(study, ds)] == ["t_consolidation", "0.1 t_consolidation"]
 
 
+def test_times_that_are_drawn_are_those_of_the_table(results, panels):
+    """What stands on a page side by side agrees: curves along an axis, and marks on gaps."""
+    study, folder = results
+    frame = comparison.read(study, folder / "comparison.csv").set_index(["curvature", "quantity", "gap"])
+    (row,), marks = cells.phase_times(study, panels), cells.gaps(study, panels)
+    assert row.gaps == {"t_open": 0, "t_max": 0, "t_close": 0, "t_consolidation": 1}
+    for (name, gap), (i, c) in itertools.product(row.gaps.items(), enumerate(row.x)):
+        told = frame.loc[c, name, gap]
+        known = {**{of: values[i] for of, values in row.references[name].items()}}
+        np.testing.assert_allclose([known[of] for of in known], [told[of] for of in known], rtol=1e-5)
+        np.testing.assert_allclose(marks[i].gaps[gap].marks.get(name, (np.nan,))[0], told.trained, rtol=1e-5)
+
+
 def test_times_of_a_network_are_the_exact_ones_times_its_mean_ratio(results, panels):
     study = results[0]
     (row,) = cells.phase_times(study, panels)
@@ -59,25 +74,26 @@ def test_times_of_a_network_are_the_exact_ones_times_its_mean_ratio(results, pan
     np.testing.assert_array_equal(row.x, [0.0, 0.5])
     for i, (_, ds) in enumerate(panels):
         own, exact = (ds.t_max.isel(gap=0).sel(network=name).values for name in ("gated-8", "exact"))
-        assert row.references["t_max"]["exact"][i] == np.median(exact)
+        scale = stats.gmean(exact)
+        assert row.references["t_max"]["exact"][i] == pytest.approx(scale)
         logs = np.log(own / exact)
         logs = logs[np.isfinite(logs)]
         at, low, high = row.networks["t_max"]["gated-8"][:, i]
-        np.testing.assert_allclose(at, np.median(exact) * np.exp(logs.mean()) if logs.size else np.nan)
+        np.testing.assert_allclose(at, scale * np.exp(logs.mean()) if logs.size else np.nan)
         if logs.size > 1:
             ends = stats.t.interval(study.compare.confidence, logs.size - 1, logs.mean(), stats.sem(logs))
-            np.testing.assert_allclose([low, high], np.median(exact) * np.exp(ends))
+            np.testing.assert_allclose([low, high], scale * np.exp(ends))
 
 
-def test_marks_are_at_median_times_on_the_mean_curve(results, panels):
+def test_marks_are_at_mean_times_on_the_mean_curve(results, panels):
     study, (_, ds) = results[0], panels[0]
     assert cells.marked_score(study) == "gated-8"
     for gap, one in enumerate(cells.gaps(study, panels)[0].gaps):
         names = ("t_consolidation", "t_resolution") if gap else ("t_open", "t_max", "t_close")
-        medians = {name: float(ds[name].sel(network="gated-8").isel(gap=gap).median()) for name in names}
-        assert {name: at for name, (at, _) in one.marks.items()} == {
-            name: at for name, at in medians.items() if np.isfinite(at)
-        }
+        times = {name: ds[name].sel(network="gated-8").isel(gap=gap).values for name in names}
+        means = {name: stats.gmean(values[np.isfinite(values)]) for name, values in times.items()
+                 if np.isfinite(values).any()}  # fmt: skip
+        assert {name: at for name, (at, _) in one.marks.items()} == pytest.approx(means)
         curve = ds.gap_width.sel(network="gated-8").isel(gap=gap).mean("seed")
         for at, height in one.marks.values():
             assert height == pytest.approx(np.interp(np.log(at), np.log(ds.time), curve))

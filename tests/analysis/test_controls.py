@@ -103,10 +103,11 @@ def test_rows_have_the_verdict_of_their_own_flat_control():
     )  # fmt: skip
     assert frame.control.tolist() == ["", "", "", "disagrees", "agrees", "inconclusive", "", "disagrees"]
     assert controls.lines(frame) == [
-        "at c > 0 4 phase times do not agree with exact; curvature is not to be blamed for",
-        "  2 that do not agree at c = 0 either, all else the same: 1 t_max, 1 t_open",
-        "  1 of which there is no cell with c = 0, all else the same",
+        "phase times that do not agree with exact at c > 0: 4; not put down to curvature:",
+        "  no agreement at c = 0 either, all else the same: 1 t_max, 1 t_open",
+        "  no cell with c = 0, all else the same: 1 t_open",
     ]
+    assert controls.lines(frame.assign(network="law")) == []  # what curvature does to exact is told of exact
     assert controls.lines(frame[frame.network == "none"]) == []
     assert controls.lines(frame[frame.verdict == "agrees"]) == []
 

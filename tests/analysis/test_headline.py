@@ -53,6 +53,20 @@ def test_what_is_low_in_every_cell_is_found_where_cells_alone_do_not_show_it(stu
     assert line.startswith(f"systematic: t_max low in {low.low} of 8 ({low.least:.2f} to {low.most:.2f} of exact; ")
 
 
+@pytest.mark.parametrize(("far", "few"), [(6.0, 1), (1 / 6, 1), (6.0, 2)])
+def test_what_a_few_far_cells_move_is_not_called_systematic(study, far, few):
+    """The mean over cells is significant, and most cells lie on its other side."""
+    rng, rows = np.random.default_rng(0), []
+    for i in range(5):
+        centre = math.log(far if i < few else far**-0.02)
+        rows.append(time("t_open", np.exp(rng.normal(centre, 0.01, 3)), 0.2, curvature=0.1 * i))
+    found = headline.systematic(study, pd.DataFrame(rows)).iloc[0]
+    assert found.side == ("high" if far > 1 else "low")
+    lines = lines_of(study, rows)
+    assert f"low in some and high in others: t_open {found.least:.2f} to {found.most:.2f} of exact" in lines
+    assert not any("systematic" in line for line in lines)
+
+
 @pytest.mark.slow
 def test_where_nothing_is_systematic_at_most_one_study_in_twenty_says_so(study):
     """Cells of a draw share most of what scatters: counted as independent they would say so far more often."""
@@ -112,6 +126,13 @@ def test_where_all_has_failed_it_is_said(study):
     assert not any("systematic" in line for line in lines)
 
 
+@pytest.mark.parametrize(("ok", "said"), [((2, 2), "4 networks"), ((1,), "1 network")])
+def test_only_what_is_compared_is_said_to_have_a_result(study, ok, said):
+    """Of the references, whose files may be missing, no row says so."""
+    rows = [time("t_open", [1.0] * n, curvature=0.1 * i, seeds=n) for i, n in enumerate(ok)]
+    assert lines_of(study, rows)[-1] == f"without a result: none of {said}"
+
+
 def test_of_one_draw_nothing_is_called_systematic(study):
     assert "systematic: not to be told of one draw of the manifold" in lines_of(study, [time("t_open", [0.9])])
 
@@ -123,7 +144,7 @@ def test_scores_without_any_difference_are_not_systematic(study):
 
 def test_the_dimension_says_what_was_found_instead(study):
     rows = [time("t_open", [1.0, 1.01]), dimension([2, 2]), dimension([0, 8], curvature=0.5)]
-    said = "right in 2 of 4 seeds; none in 1; all d directions in 1, where nothing has been learned"
+    said = "right in 2 of 4 cells; none in 1; all d directions in 1, where nothing has been learned"
     assert f"dimension, found without knowing it: {said}" in lines_of(study, rows)
 
 
@@ -134,7 +155,7 @@ def test_the_law_is_compared_once_for_all_networks_of_a_cell(study):
     (line,) = (one for one in lines_of(study, rows) if one.startswith("law"))
     assert line == (
         "law of infinite dimension, at d = 8: agrees with exact in 1 of 1 at c = 0, 0 of 1 at c > 0, 1 disagree; "
-        "0.60 to 1.02 of it, t_open 0.60 to 1.02"
+        "law / exact 0.60 to 1.02, farthest t_open (0.60 to 1.02)"
     )
 
 

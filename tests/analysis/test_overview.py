@@ -54,11 +54,11 @@ def test_a_row_per_quantity_a_column_per_cell(study):
         (time("t_open", [0.9, 1.2]), "1.04±1.08 ?", "?: inconclusive"),
         (time("t_open", [1.0]), "1.00 ?", "?: inconclusive"),
         (time("t_open", [1.0, 1.01]), "1.00±.03", "±: half of the 90% Student interval"),
-        (time("t_open", [1.05, 1.051]), "1.05±.00 high", "low, high: agrees, but the interval excludes 1"),
+        (time("t_open", [1.05, 1.051]), "1.05±.003 high", "low, high: agrees, but the interval excludes 1"),
         (
             unseen("t_open", "inconclusive", "seen in some seeds", seen=1, exact_seen=2),
-            "1/2 ?",
-            "k/n: in k seeds, exact in n",
+            "1:2 seeds ?",
+            "k:n seeds: trained has the time in k, exact in n",
         ),
         (unseen("t_open", "agrees", "seen in none", state="above the grid"), "off grid =", "=: neither has the time"),
         (unseen("t_open", "disagrees", "seen in none", state="no visible gap"), "no gap NO", "NO: disagrees"),
@@ -71,7 +71,21 @@ def test_what_is_in_a_cell_is_explained_below(study, row, shown, explained):
     assert grids(text)["trained / exact"]["t_open[0]"] == [shown]
     assert explained in text
     assert ("low, high" in text) == ("high" in shown)
-    assert ("k/n" in text) == ("1/2" in shown)
+    assert ("k:n" in text) == ("1:2" in shown)
+
+
+@pytest.mark.parametrize(("confidence", "share"), [(0.9, "10%"), (0.95, "5%"), (0.5, "50%")])
+def test_how_often_chance_gives_a_side_is_that_of_the_study(tmp_path, confidence, share):
+    study = load(edited(tmp_path, ("compare:", f"compare:\n  confidence: {confidence}")))
+    text = overview_of(study, pd.DataFrame([time("t_open", [1.05, 1.051])]))
+    assert f"as it does by chance in {share}" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("half", [0.0, 1e-7, 1e-5, 0.0004, 0.003, 0.004999])
+def test_an_interval_is_never_shown_as_none(study, half):
+    row = time("t_open", [1.0, 1.0]) | {"ratio_low": 1 - half, "ratio_high": 1 + half}
+    _, _, shown = overview.told(pd.Series(row)).partition("±")
+    assert float(shown) == pytest.approx(half, rel=0.5)
 
 
 def test_the_law_alone_has_its_ratios_and_the_times_of_the_exact_score(tmp_path):
@@ -90,6 +104,14 @@ def test_without_an_exact_score_the_times_are_shown(study):
     text = overview_of(study, pd.DataFrame([row]))
     assert grids(text) == {"trained, t": {"t_open[0]": ["0.123"]}}
     assert "no phase time can be compared with the exact score: no exact score in the study" in text
+
+
+def test_of_many_cells_that_all_disagree_the_farthest_are_shown(tmp_path):
+    many = [round(0.01 * i, 2) for i in range(60)]
+    study = load(edited(tmp_path, ("curvature: [0.0, 0.5]", f"curvature: {many}")))
+    frame = pd.DataFrame([time("t_max", [0.7 - c, 0.701 - c], curvature=c) for c in many])
+    chosen, _ = overview.worst(study, frame)
+    assert [one["curvature"].iloc[0] for one in chosen] == many[-overview.MOST :]
 
 
 def test_of_hundreds_of_cells_the_worst_are_shown(tmp_path):
@@ -133,3 +155,13 @@ def load_once(found=[]):  # noqa: B006 (hypothesis has no folder)
         with tempfile.TemporaryDirectory() as folder:
             found.append(load(edited(Path(folder))))
     return found[0]
+
+
+@given(st.lists(st.text("abc ,;", min_size=1, max_size=300)), st.integers(40, 130))
+def test_sentences_fit_and_rows_of_tables_stay(said, width):
+    found = overview.sentences(said, width)
+    assert all(len(line) <= width or line in said or len(line.split()) == 1 for line in found)
+    assert [one for one in said if "  " in one.lstrip()] == [
+        one for one in found if one in said and "  " in one.lstrip()
+    ]
+    assert "".join("".join(found).split()) == "".join("".join(said).split())

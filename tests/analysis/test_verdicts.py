@@ -91,7 +91,7 @@ def decided(states, exact, value=1.0):
             "trained has it in 2 of 5 seeds, exact in 5",
         ),
         ([MEASURED, ABSENT], [ABSENT, MEASURED], INCONCLUSIVE, "trained has it in 1 of 2 seeds, exact in 1"),
-        ([ABOVE], [MEASURED], INCONCLUSIVE, "trained has it in 0 of 1 seeds, exact in 1"),
+        ([ABOVE], [MEASURED], INCONCLUSIVE, "trained has it in 0 of 1 seed, exact in 1"),
         ([ABOVE, ABSENT], [MEASURED] * 2, DISAGREES, "trained has it in 0 of 2 seeds, exact in 2"),
         ([MEASURED] * 3, [ABSENT] * 3, DISAGREES, "trained has it in 3 of 3 seeds, exact in 0"),
         (

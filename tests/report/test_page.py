@@ -104,20 +104,35 @@ def test_the_first_lines_come_first(study):
     assert shown.index(start) < shown.index("<table>")
 
 
+@pytest.mark.parametrize(("confidence", "share"), [(0.9, "10%"), (0.95, "5%")])
+def test_of_one_seed_and_of_another_confidence_the_page_is_true(tmp_path, confidence, share):
+    study = load(edited(tmp_path, ("  seed: 2", "  seed: 1"), ("compare:", f"compare:\n  confidence: {confidence}")))
+    frame = rows("agrees").assign(manifold_dim=2)
+    shown = page.write(study, frame, NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
+    assert not re.search(r"\b1 (seeds|points|draws|independent draws)\b", shown)
+    assert "geometric mean over 1 seed, " in shown
+    assert f"it excludes 1, as it does by chance in {share};" in shown
+
+
+def test_where_nothing_is_judged_there_is_no_worst(study):
+    assert "The worst" in page.write(study, rows("agrees"), NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
+    assert "The worst" not in page.write(study, rows(UNTESTED), NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
+
+
 def test_what_the_flat_control_misses_too_is_not_blamed_on_curvature(study):
     bent = {"curvature": 0.5, "verdict": "disagrees"}
     frame = pd.concat(
         [rows("inconclusive", "agrees"), rows(bent | {"control": "inconclusive"}, bent | {"control": "agrees"})]
     )
     assert page.outcome(study, frame)["controls"] == [
-        "at c > 0 2 phase times do not agree with exact; curvature is not to be blamed for",
-        "1 that do not agree at c = 0 either, all else the same: 1 t_open",
+        "phase times that do not agree with exact at c > 0: 2; not put down to curvature:",
+        "no agreement at c = 0 either, all else the same: 1 t_open",
     ]
     text = page.write(study, frame, NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
-    assert "curvature is not to be blamed for 1 that do not agree at c = 0 either, all else the same: 1 t_open" in text
+    assert "not put down to curvature: no agreement at c = 0 either, all else the same: 1 t_open." in text
     frame = frame.assign(control="agrees")
     assert page.outcome(study, frame)["controls"] == []
-    assert "blamed" not in page.write(study, frame, NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
+    assert "put down" not in page.write(study, frame, NO_CLAIMS, FIRST, [], {}, {}, ATTRS)
 
 
 def test_of_a_study_without_networks_the_law_is_judged(tmp_path):
@@ -165,10 +180,10 @@ def test_where_shows_every_setting_and_of_many_their_networks(study, monkeypatch
     frame = pd.concat([flat, curved.assign(curvature=0.5)], ignore_index=True)
     head, body, *_ = where(study, frame)
     assert head == ["trained / exact", "t_open[0]", "t_max[0]", "t_close[0]", "t_consolidation[1]"]
-    good, unclear, bad = "good", "unclear", "bad"
+    good, unclear, bad, near = "good", "unclear", "bad", "1.10±.05"  # as in the grid of a terminal
     assert plainly(body) == [
-        [("c 0,  gated-8", ""), ("1.10 high", good), ("1.10", unclear), ("1.10", good), ("1.10", good)],
-        [("c 0.5,  gated-8", ""), ("1.00", good), ("1.00", good), ("2.00", bad), ("-", bad)],
+        [("c 0,  gated-8", ""), (f"{near} high", good), (f"{near} ?", unclear), (near, good), (near, good)],
+        [("c 0.5,  gated-8", ""), ("1.00±.05", good), ("1.00±.05", good), ("2.00±.05 NO", bad), ("0:2 seeds NO", bad)],
     ]
     monkeypatch.setattr(page, "MOST_SETTINGS", 1)
     head, body, *_ = where(study, frame)
@@ -184,7 +199,7 @@ def test_gaps_are_told_apart_where_there_are_several(study):
     assert head[1:] == [f"{name}[{k}]" for k in (0, 1) for name in ("t_open", "t_max", "t_close")] + [
         "t_consolidation[2]"
     ]
-    assert [cell.text for cell in body][1:] == ["1.10"] * 3 + ["1.20"] * 3 + ["1.30"]
+    assert [cell.text for cell in body][1:] == ["1.10±.05"] * 3 + ["1.20±.05"] * 3 + ["1.30±.05"]
 
 
 def test_of_blocks_what_is_as_in_most_is_not_said(tmp_path):
@@ -306,7 +321,7 @@ def test_a_browser_without_network_shows_every_figure_and_answers(text, tmp_path
     assert seen["spill"] == []
     assert seen["nowhere"] == []
     assert seen["led"] > 10
-    assert all("c 0." in one for one in seen["told"]), seen["told"]
+    assert all(" · c 0" in one for one in seen["told"]), seen["told"]
     assert len(seen["told"]) > 4
     (top, _), (_, bottom) = seen["first"]
     assert top > 0

@@ -1,5 +1,6 @@
 """Every figure by name: which a study has, from a cube or a folder, and captions."""
 
+import re
 import subprocess
 import sys
 from pkgutil import resolve_name
@@ -57,6 +58,7 @@ def test_every_figure_has_a_function_and_a_caption():
         else:
             assert set(one.takes) <= analysis.TABLES.keys() | analysis.DERIVED.keys(), name
         assert 60 < len(one.caption) < 700, name
+        assert not re.search(r"\w- |  ", one.caption), name  # as where a word is cut in two
         assert one.caption.endswith("."), name
         assert "  " not in one.caption, name
 

@@ -60,7 +60,7 @@ def styled() -> AbstractContextManager[None]:
 
 def labelled_values(values: dict[str, Any]) -> str:
     """Values of axes in words."""
-    return ", ".join(f"{label(axis)} {value}" for axis, value in values.items())
+    return ", ".join(f"{label(axis)} {exactly(value)}" for axis, value in values.items())
 
 
 def anchor(values: dict[str, Any]) -> str:

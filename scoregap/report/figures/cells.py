@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from scoregap.analysis import cells
 from scoregap.analysis.panels import numbered_axis
-from scoregap.analysis.tables import with_interval
+from scoregap.analysis.tables import at_gap, with_interval
 from scoregap.report.figures import REFERENCE_STYLE, anchor, labelled_values, networks
 from scoregap.report.figures.multiples import Multiples, Small
 from scoregap.scores import EXACT
@@ -152,7 +152,7 @@ def styles(study: Study) -> dict[str, dict]:
 def phase_times(study: Study, shown: list[cells.Times]) -> Figure:
     """Fitted times against the first varied axis of numbers (curvature if it varies, or none does).
 
-    A network's point is the median exact time, times the mean ratio to exact over seeds: seeds have different F, and
+    A network's point is the mean exact time, times the mean ratio to exact over seeds: seeds have different F, and
     what they share with the exact score of the same F is no uncertainty of the network.
     """
     trained, colours = networks(study)
@@ -161,8 +161,7 @@ def phase_times(study: Study, shown: list[cells.Times]) -> Figure:
     for row, one in zip(figure.panels, shown, strict=True):
         shift = 0.02 * (np.ptp(one.x) or 1.0)
         for panel, name in zip(row, names, strict=True):
-            gap = "" if name == "t_consolidation" else " (first gap)"
-            panel.about = f"{labelled_values(one.values) or study.name}: {name}{gap}"
+            panel.about = f"{labelled_values(one.values) or study.name}: {at_gap(name, one.gaps[name])}"
             panel.title, panel.anchor = figure.wrapped(panel.about), f"{anchor(one.values)}.{name}"
             for reference, style in REFERENCE_STYLE.items():
                 panel.plot(one.x, one.references[name][reference], label=reference, marker=".", ms=6, **style)

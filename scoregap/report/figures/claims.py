@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from scoregap.analysis.quantities import CLAIMS
-from scoregap.analysis.tables import distinguishing_axes, or_dash
+from scoregap.analysis.tables import distinguishing_axes, exactly, or_dash
 from scoregap.analysis.verdicts import Verdict
 from scoregap.report.figures import label, nothing, subplots
 from scoregap.report.figures.multiples import CHARACTER
@@ -48,7 +48,7 @@ def anchor(claim: str, column: int) -> str:
 def named(study: Study, axes: list[str], column: tuple[Any, ...]) -> str:
     """A column in words."""
     cell = distinguishing_axes(study, dict(zip(axes, column, strict=False)))
-    return ", ".join([*(f"{_short(axis)} {value}" for axis, value in cell.items()), column[-1]])
+    return ", ".join([*(f"{_short(axis)} {exactly(value)}" for axis, value in cell.items()), column[-1]])
 
 
 def overview(study: Study, frame: pd.DataFrame) -> Figure:

@@ -136,7 +136,7 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
     colours = colormaps["viridis"](np.linspace(0, 0.85, min(len(blocks), PANELS)))
     colour_of = {tables.labelled(values): colour for (values, _), colour in zip(blocks, colours, strict=False)}
     markers = dict(zip([EXACT, *study.evaluated_scores], itertools.cycle("os^vDPX*"), strict=False))
-    ghosts = {"ghost": "largest ghost eigenvalue of G", "ghosts": f"ghosts of at least {laws.GHOST:g}"}
+    ghosts = {"ghost": "largest beyond the manifold", "ghosts": f"directions beyond it, above {laws.GHOST:g}"}
     ghosts = {column: text for column, text in ghosts.items() if column in frame}
     figure = Multiples(2, max(3, -(-(len(names) + len(ghosts)) // 2)), 2.8, y="none")
     panels = iter(figure.each)
@@ -145,6 +145,8 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
         if name in names:
             panel.level(1 - laws.OFF, 1 + laws.OFF, color="0.9")
             panel.y.see([1 - ROOM, 1 + ROOM])
+        elif name == "ghosts":
+            panel.y.see([0, 1])  # of none, nothing is below 0
         for network, values, group in shown:
             style = {"color": colour_of[tables.labelled(values)], "lw": 1, "ls": "-" if network == EXACT else "--"}
             scores = network if study.evaluated_scores else ""

@@ -30,7 +30,7 @@ def ax(tiny):
 
 def test_claims_are_rows_in_their_order_and_cells_columns(ax):
     assert len(ax.get_yticks()) == 3
-    assert [text.get_text() for text in ax.get_xticklabels()] == ["c 0.0, gated-8", "c 0.5, gated-8"]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["c 0, gated-8", "c 0.5, gated-8"]
     assert "widest" in ax.get_yticklabels()[0].get_text()
 
 
@@ -52,7 +52,7 @@ def test_a_mark_is_told_with_its_numbers_and_leads_to_its_row(ax):
     said = {one for line in ax.lines for one in line.get_gid().removeprefix(TOLD).split("\n")}
     assert len(said) == 4  # a dot says what its square does
     assert (
-        "c 0.0, gated-8: agrees with the law, inconclusive with exact; law 1, exact 1.1, network 1.2\tclaim-t_max-0"
+        "c 0, gated-8: agrees with the law, inconclusive with exact; law 1, exact 1.1, network 1.2\tclaim-t_max-0"
     ) in said
     sentence = ax.get_yticklabels()[0].get_gid()
     assert sentence == f"{TOLD}{CLAIMS['t_max'].says} ({CLAIMS['t_max'].source})\tclaim-t_max"
