@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scoregap import InputError, refuse, some
+from scoregap import InputError, dotted, refuse, some
 from scoregap.models import Declared
 from scoregap.networks import is_name
 from scoregap.scores import KINDS
 from scoregap.spelling import asks, meant
 from scoregap.study.axes import STAND_INS as OF_AXES
-from scoregap.study.axes import axis_values
+from scoregap.study.axes import axis_meant, axis_values, is_axis
 from scoregap.study.data import table
 from scoregap.study.mending import STAND_INS, Mistakes, mended, section_of
 from scoregap.study.schema import AXES, DATA_AXES, Document, admit
@@ -54,8 +54,7 @@ def read_document(path: Path, run: bool = True) -> Draft:
     for name, own in document.blocks.items():
         for axis in own:
             if axis not in axes and mistakes.known(f"axes.{axis}"):
-                allowed = f"{asks(meant(axis, axes))}allowed are {some(axes)}"
-                mistakes.append(InputError("unknown axis", file=path, key=("blocks", name, axis), allowed=allowed))
+                mistakes.append(_not_in_axes(path, document, name, axis, axes))
         known = {axis: values for axis, values in own.items() if axis in axes}
         blocks[name] = axis_values(path, document, f"blocks.{name}", known, mistakes)
     _admit_scores(path, document, run, mistakes)
@@ -63,6 +62,15 @@ def read_document(path: Path, run: bool = True) -> Draft:
         _admit_code(path, where, found, document.trusted, run, mistakes)
     document = _admit_estimators(path, document, run, mistakes)
     return Draft(_looked_up(path, document, run, mistakes), axes, blocks, mistakes)
+
+
+def _not_in_axes(path: Path, document: Document, block: str, axis: str, axes: dict[str, tuple]) -> InputError:
+    """A block has values of axes that the study has."""
+    near = meant(axis, axes) or axis_meant(document, axis)
+    problem, allowed = "unknown axis", f"{asks(near)}allowed are {some(axes)}"
+    if is_axis(path, document, axis):
+        problem, allowed = "is not in axes", "should be there too, with the values of all other cells"
+    return InputError(problem, file=path, key=("blocks", block, axis), allowed=allowed)
 
 
 def _of_its_kind(path: Path, document: Document, mistakes: Mistakes) -> tuple[Document, tuple[str, ...]]:
@@ -83,6 +91,8 @@ def _of_its_kind(path: Path, document: Document, mistakes: Mistakes) -> tuple[Do
                 f"either data or manifold and {key}" if key != "manifold" else "a study has either manifold or data",
             ))  # fmt: skip
             changes[key] = None
+            if document.manifold is None:  # nobody has meant a study of families
+                mistakes[:] = [one for one in mistakes if not dotted(one.key).startswith((f"{key}.", f"{key}["))]
     return document.model_copy(update=changes), DATA_AXES
 
 
