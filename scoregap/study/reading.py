@@ -168,5 +168,5 @@ def _admit_scores(path: Path, document: Document, run: bool, mistakes: Mistakes)
         if name in KINDS or is_name(name):
             says = "it is the name of a score that is known already"
             mistakes.append(InputError(file=path, key=("scores", name), value=name, allowed=says))
-        elif run and mistakes.known(f"scores.{name}"):
+        elif run and mistakes.known(*(f"scores.{name}.{key}" for key in ("from", "path", "schedule", "trusted"))):
             mistakes += Declared(path, name, settings).mistakes()
