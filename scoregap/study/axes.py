@@ -60,7 +60,8 @@ def axis_values(
         else:
             for unknown in filter(None, {axis, name}):
                 mistakes.nothing_known_of("axes", unknown)
-                mistakes.nothing_known_of(*_target(unknown))
+            if axis:
+                mistakes.nothing_known_of(*_target(axis))
     return found
 
 
@@ -99,7 +100,7 @@ def axis_meant(document: Document, axis: str) -> str:
     parts = axis.split(".")
     members = [part for part in parts if re.fullmatch(rf"{ALL}|[0-9]+", part)]
     bare = ".".join(part for part in parts if part not in members)
-    if bare in map(".".join, paths):  # a key, but none that can be an axis
+    if bare in map(".".join, keys_of(Document)):  # a key, or a section, but none that can be an axis
         return ""
     paths = [one for one in paths if ".".join(one) not in NO_AXIS]
     ends = [one for one in paths if one[-1] == bare]

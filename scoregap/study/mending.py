@@ -252,7 +252,10 @@ def _put_stand_in(model: Any, content: list, place: Place) -> None:
         else:
             here.pop(key, None)
     elif get_origin(owner) is dict:
+        inner = _kind(get_args(owner)[-1])
         here.pop(key, None)
+        if _is_section(inner):  # what is called so is there
+            here[key] = {one: _own(STAND_INS[one]) for one in names(inner) if _field(inner, one).is_required()}
     elif _is_section(_kind(get_args(owner)[0])):
         here[key] = _own(STAND_INS[str(place[-2])][0])
     else:

@@ -76,6 +76,8 @@ def _not_in_axes(path: Path, document: Document, block: str, axis: str, axes: di
 def _of_its_kind(path: Path, document: Document, mistakes: Mistakes) -> tuple[Document, tuple[str, ...]]:
     """The document without what is of the other kind, families or data of its own; and the axes that it must have."""
     changes: dict[str, Any] = {}
+    if document.data is None and not mistakes.known("data"):  # it is there, and no section
+        document = document.model_copy(update={"data": section_of(Document, "data").model_validate(STAND_INS["data"])})
     if document.data is None:
         for key in ("manifold", "compare"):
             if getattr(document, key) is None and mistakes.known(key):
@@ -145,7 +147,14 @@ def _looked_up(path: Path, document: Document, run: bool, mistakes: Mistakes) ->
     if own is None or (not run and own.shape is not None):
         return document
     known: dict[str, Any] = {"shape": [1]}
-    if mistakes.known("data.source", "data.labels", "data.range", "data.full_scale"):
+    wrong = [key for key in ("labels", "range", "full_scale", "pool") if not mistakes.known(f"data.{key}")]
+    if wrong and mistakes.known("data.source"):  # is there a file at all?
+        spared = dict.fromkeys(({"range", "full_scale"} | set(wrong)) - {"pool"}) | {"pool": 1}
+        try:
+            table(own.model_copy(update=spared), path.parent)
+        except InputError as error:
+            mistakes += [one.at(one.key, path) for one in error.mistakes]
+    elif mistakes.known("data.source"):
         try:
             found = table(own, path.parent)
             known = {"sha256": found.sha256, "labels_sha256": found.labels_sha256 or None, "shape": list(found.shape)}

@@ -81,15 +81,15 @@ def _not_yaml(path: Path, text: str, error: yaml.YAMLError) -> InputError:
         says += f", in what begins in line {began.line + 1}"
     reason = next((reason for words, reason in REASONS.items() if words in says), "")
     if place and says == MAPPING and (line := _without_space(text.splitlines(), place.line)):
-        reason = f": line {line} has a key and a colon without a space after it"
+        reason = f": line {line} has no key with a colon and a space after it"
     return InputError("is not YAML", file=path, key=f"line {place.line + 1}" if place else "", allowed=says + reason)
 
 
 def _without_space(lines: list[str], before: int) -> int:
-    """The number of the last line before this one that says anything, if it is KEY:VALUE, which is one text; or 0."""
+    """The number of the last line before this one that says anything, if it is KEY:VALUE or KEY VALUE, a text; or 0."""
     for i in range(before - 1, -1, -1):
         if lines[i].strip() and not lines[i].lstrip().startswith("#"):
-            return i + 1 if re.fullmatch(r"\s*[A-Za-z_][\w.-]*:[^\s:]\S*\s*(#.*)?", lines[i]) else 0
+            return i + 1 if re.fullmatch(r"\s*[A-Za-z_][\w.-]*(:\S+| [^:,#]*)?\s*(#.*)?", lines[i]) else 0
     return 0
 
 

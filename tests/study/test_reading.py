@@ -389,6 +389,29 @@ def test_of_sections_that_data_exclude_nothing_more_is_told(tmp_path):
     assert {"manifold", "compare", "manifold.groups[0].std", "compare.flat.t_opne"} <= found
 
 
+def test_what_is_no_section_is_told_without_what_would_follow(tmp_path):
+    """That it is there says what kind of study is meant, and which names there are."""
+    data = "study: tiny\ndata: points.npy\naxes: {network: [gaussian], seed: 1, dataset_size: [fresh]}\n"
+    data += "spectrum:\n  points: 4\n  times: {start: 0.2, stop: 1.0, count: 8}\n"
+    assert [key for key, _ in told(tmp_path, data)] == ["data"]
+    for wrong in ("", " lost:f", " [1]"):
+        text = TINY.replace("study: tiny\n", f"study: tiny\nscores:\n  mine:{wrong}\n").replace("exact, g", "mine, g")
+        assert [key for key, _ in told(tmp_path, text)] == ["scores.mine"], wrong
+
+
+def test_a_file_of_data_is_looked_for_whatever_else_is_wrong(tmp_path):
+    study = "study: tiny\naxes: {network: [gaussian], seed: 1}\nspectrum:\n  points: 4\n"
+    study += "  times: {start: 0.2, stop: 1.0, count: 8}\n"
+    for data, keys in (
+        ("source: lost.npy, range: [1]", ["data.range", "data.source"]),
+        ("source: lost.npy, labels: [1]", ["data.labels", "data.source"]),
+        ("source: digits, labels: lost.npy, range: x, full_scale: [0, 16]", ["data.range", "data.labels"]),
+        ("source: digits, range: [0, 1, 2], full_scale: [0, 16]", ["data.range"]),
+        ("source: 3, labels: lost.npy", ["data.source"]),
+    ):
+        assert [key for key, _ in told(tmp_path, f"{study}data: {{{data}}}\n")] == keys, data
+
+
 def test_an_axis_that_a_block_alone_has_is_told_as_such(tmp_path):
     text = TINY.replace("batch:", "blocks: {a: {train.steps: [1], curvatur: [0.0], train.stpes: [1]}}\nbatch:")
     found = dict(told(tmp_path, text))

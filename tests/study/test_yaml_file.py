@@ -63,8 +63,11 @@ def test_a_tag_with_any_content_means_something_or_is_refused(tmp_path, tag, con
         ("{a: 1, 'a': 2}", "line 2: key 'a' is written twice"),
         ('{"\\n\\e[2J": 1, "\\n\\e[2J": 2}', "key '\\n\\x1b[2J' is written twice"),
         ("\0", "is not YAML: unacceptable character #x0000"),
-        ("\n  steps:100\n\n  c: 1", "line 5: is not YAML: mapping values are not allowed here: line 3 has a key and a "
-         "colon without a space after it"),
+        ("\n  steps:100\n\n  c: 1", "line 5: is not YAML: mapping values are not allowed here: line 3 has no key "
+         "with a colon and a space after it"),
+        ("1\nstudy tiny\nc: 1", "line 4: is not YAML: could not find"),
+        ("\n  study tiny\n  c: 1", "line 4: is not YAML: mapping values are not allowed here: line 3 has no key "
+         "with a colon"),
         ("x: y", "line 2: is not YAML: mapping values are not allowed here: a second colon in the line, or"),
         ("1\n---\n2", "line 3: is not YAML: but found another document"),
     ],
