@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoregap import InputError
+from scoregap.spelling import asks, meant
 
 NETWORKS, FAMILIES, ESTIMATORS = "scoregap.networks", "scoregap.families", "scoregap.estimators"  # of entry points
 KEYS = {NETWORKS: "network", FAMILIES: "family", ESTIMATORS: "estimators"}  # what they are values of
@@ -32,6 +33,7 @@ NOT_THEIRS = re.compile(rf"^<|pkgutil|[/\\](importlib|torch)[/\\]|^{re.escape(st
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Own modules of which networks and families are made, without the lists of them. What else decides results: `stages`.
 OWN = re.compile(r"scoregap\.((networks|data)\.|laws\.variances$)")
+MAKES_NAMES = {"globals", "vars", "locals", "exec", "eval", "setattr", "__import__", "__dict__"}
 NAME = r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*|[A-Za-z_]\w*(\.\w+)+"  # a path or an entry point
 
 
@@ -128,6 +130,39 @@ def _read(path: Path, package: str, file: str) -> tuple[str, list[str]]:
         imports = list(dict.fromkeys(_imported(tree, package)))
         content = written(tree).encode()
     return hashlib.sha256(content).hexdigest()[:12], imports
+
+
+def absent(import_path: str) -> str:
+    """What to tell of MODULE:NAME if its module surely has no such name; empty otherwise. Its source is only read.
+
+    A module that stars, executes or makes names while it runs may have any.
+    """
+    module, _, name = import_path.partition(":")
+    spec = _spec(module)
+    if not name or spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return ""
+    try:
+        tree = ast.parse(Path(spec.origin).read_bytes())
+    except (SyntaxError, ValueError, OSError):  # others tell of it
+        return ""
+    named: set[str] = set()
+    for node in ast.walk(tree):  # also in functions, whose names may be global
+        match node:
+            case ast.alias(name="*" | "modules") | ast.FunctionDef(name="__getattr__") | ast.Attribute(attr="modules"):
+                return ""
+            case ast.Name(id=used) | ast.Attribute(attr=used) if used in MAKES_NAMES:
+                return ""
+            case ast.alias(name=own, asname=other):
+                named.add(other or own.partition(".")[0])
+            case ast.FunctionDef(name=own) | ast.AsyncFunctionDef(name=own) | ast.ClassDef(name=own):
+                named.add(own)
+            case ast.Name(id=own, ctx=ast.Store()):
+                named.add(own)
+            case ast.MatchAs(name=str(own)) | ast.MatchStar(name=str(own)) | ast.MatchMapping(rest=str(own)):
+                named.add(own)
+    if name in named or (spec.submodule_search_locations and _spec(f"{module}.{name}")):
+        return ""
+    return f"{asks(meant(name, sorted(named)))}there is no {name} in the module {module}"
 
 
 def written(node: object) -> str:

@@ -305,6 +305,46 @@ def test_a_trusted_network_is_not_imported_by_reading_the_study(beside):
 
 
 @pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("def shrink(x, t): ...", "did you mean shrink? there is no shrnk in the module acme_model"),
+        ("import torch", "there is no shrnk in the module acme_model"),
+        ("class A:\n    def b(self): self.shrnk = 1", "there is no shrnk in the module acme_model"),
+        ("def shrnk(x, t): ...", ""),
+        ("async def shrnk(x, t): ...", ""),
+        ("class shrnk: ...", ""),
+        ("if True:\n    a, (*shrnk, b) = 1, (2, 3)", ""),
+        ("from torch import exp as shrnk", ""),
+        ("import torch.nn as shrnk", ""),
+        ("import shrnk.inner", ""),
+        ("def make():\n    global shrnk\n    shrnk = 1\nmake()", ""),
+        ("(shrnk := 3)", ""),
+        ("match 3:\n    case shrnk: ...", ""),
+        ("from torch import *", ""),
+        ("def __getattr__(name): ...", ""),
+        ("globals()['shr' + 'nk'] = 1", ""),
+        ("import sys\nsys.modules[__name__] = 3", ""),
+        ("from sys import modules\nmodules[__name__] = 3", ""),
+        ("is no Python", ""),  # which is told elsewhere
+    ],
+)
+def test_a_name_that_a_module_surely_has_not_is_told_without_running_it(tmp_path, monkeypatch, source, says):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "acme_model.py").write_text(f"{source}\nraise SystemExit('was run')\n")
+    assert plugins.absent("acme_model:shrnk") == says
+
+
+def test_of_what_has_no_source_every_name_may_be_there(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "acme_pack").mkdir()
+    (tmp_path / "acme_pack" / "__init__.py").write_text("")
+    (tmp_path / "acme_pack" / "inner.py").write_text("")
+    for path in ("math:shrnk", "_struct:shrnk", "acme_none:shrnk", "acme_pack:inner", "acme.entry"):
+        assert plugins.absent(path) == ""
+    assert plugins.absent("acme_pack:outer") == "there is no outer in the module acme_pack"
+
+
+@pytest.mark.parametrize(
     ("network", "family", "why"),
     [
         ("acme.gated-8", "arcs", r"axes\.network: 'acme\.gated-8' is not allowed: no installed package offers it: "

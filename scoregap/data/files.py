@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from scoregap import InputError, brief, printable
-from scoregap.spelling import asks, meant
+from scoregap.spelling import asks, meant, meant_beside
 from scoregap.store.opening import lacks_resources, regular
 
 BUNDLED = ("digits", "mnist5k")  # data sets that come with installed packages
@@ -64,7 +64,12 @@ def _version(path: Path, key: str, source: str) -> tuple[tuple[str, int, int], .
     try:
         if path.suffix == ".zarr":
             if not path.is_dir():
-                _refuse(key, source, "should be the folder of a zarr array", "there is no such folder")
+                _refuse(
+                    key,
+                    source,
+                    f"{asks(meant_beside(path))}should be the folder of a zarr array",
+                    "there is no such folder",
+                )
             files = sorted(one for one in path.rglob("*") if one.is_file())
         else:
             files = [regular(path)]
@@ -72,7 +77,12 @@ def _version(path: Path, key: str, source: str) -> tuple[tuple[str, int, int], .
     except OSError as error:
         if lacks_resources(error):
             raise
-        _refuse(key, source, f"should be {FORMS}", f"{str(path)!r} cannot be read: {error.strerror}")
+        _refuse(
+            key,
+            source,
+            f"{asks(meant_beside(path))}should be {FORMS}",
+            f"{str(path)!r} cannot be read: {error.strerror}",
+        )
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found)
 
 
@@ -122,7 +132,12 @@ def _keys(path: Path, key: str, source: str) -> list[str]:
     except OSError as error:
         if lacks_resources(error):
             raise
-        _refuse(key, source, f"should be {FORMS}", f"{str(path)!r} cannot be read: {error.strerror or _told(error)}")
+        _refuse(
+            key,
+            source,
+            f"{asks(meant_beside(path))}should be {FORMS}",
+            f"{str(path)!r} cannot be read: {error.strerror or _told(error)}",
+        )
 
 
 def _zarr(path: Path, inner: str, key: str, source: str) -> np.ndarray:

@@ -132,7 +132,10 @@ class Declared:
         if not plugins.is_path(self.settings.path):
             raise self.refused("path", "should be MODULE:NAME", self.settings.path)
         try:
-            return plugins.digest(self.settings.path)
+            found = plugins.digest(self.settings.path)
+            if says := plugins.absent(self.settings.path):
+                raise InputError(key="code", value=self.settings.path, allowed=says)
+            return found
         except InputError as error:
             raise self.refused("path", error.allowed, self.settings.path) from None
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from scoregap.spelling import asks, meant_beside
+
 SAFE = ".safetensors"  # tensors only
 PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")  # what they hold is unpickled, which runs code
 
@@ -17,7 +19,8 @@ def check(declared, key: str) -> None:
     """Raises InputError if the file that a key of a score names is not there, or would be unpickled."""
     path, named = declared.file(key), getattr(declared.settings, key)
     if not path.exists():
-        raise declared.refused(key, "there is no such file", named, f"{named!r} is missing")
+        allowed = f"{asks(meant_beside(path))}there is no such file"
+        raise declared.refused(key, allowed, named, f"{named!r} is missing")
     if path.suffix.lower() in PICKLES:
         raise declared.refused(key, f"nothing is unpickled: should be {SAFE}", named)
     if key == "weights" and path.suffix != SAFE:

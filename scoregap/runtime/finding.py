@@ -93,11 +93,11 @@ def _of_results(folder: Path) -> Path:
 
 
 def _near(study: str, names: dict[str, Path]) -> str:
-    """The name or the file that is spelt like what was given."""
-    folder, _, name = study.rpartition(os.sep)
+    """The name, the file, or the folder of results, that is spelt like what was given."""
+    folder, _, name = study.rstrip(os.sep).rpartition(os.sep)
     here = Path(folder or ("." if not study.startswith(os.sep) else os.sep))
     try:
-        files = [one.name for one in os.scandir(here) if one.name.endswith(ENDS)]
+        files = [one.name for one in os.scandir(here) if one.name.endswith(ENDS) or is_results(Path(one.path))]
     except OSError:
         files = []
     if not folder and (near := meant(study, names)):

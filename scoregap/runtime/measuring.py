@@ -235,6 +235,9 @@ def _told(error: InputError, asked: Asked) -> InputError:
         if folder != whole:
             said = [one.replace(folder, "") if isinstance(one, str) else one for one in said]
     problem, value, allowed = said
+    if isinstance(allowed, str):
+        allowed = re.sub(r"full_scale: \[(\S+), (\S+)\]", r"--full-scale \1:\2", allowed)
+        allowed = allowed.replace("leave range out", "leave --range out")
     return InputError(problem, key=option, value=value, allowed=allowed)
 
 

@@ -47,7 +47,7 @@ def axis_values(
             if name not in (*AXES, *DATA_AXES):
                 _apart(path, where, name, _places(path, content, name, where), taken_by)
         except InputError as error:
-            axis = _meant(document, name)
+            axis = axis_meant(document, name)
             if error.problem != "unknown axis":
                 axis = ""
             error = InputError(error.problem, file=path, key=error.key, allowed=asks(axis) + error.allowed)
@@ -60,7 +60,8 @@ def axis_values(
         else:
             for unknown in filter(None, {axis, name}):
                 mistakes.nothing_known_of("axes", unknown)
-                mistakes.nothing_known_of(*_target(unknown))
+            if axis:
+                mistakes.nothing_known_of(*_target(axis))
     return found
 
 
@@ -81,7 +82,17 @@ def _admit(path: Path, document: Document, where: str, axis: str) -> None:
         )  # fmt: skip
 
 
-def _meant(document: Document, axis: str) -> str:
+def is_axis(path: Path, document: Document, axis: str) -> bool:
+    """Whether a study may have this axis."""
+    content = document.model_dump(include=set(SECTIONS_WITH_AXES) | {"data"})
+    try:
+        _admit(path, document, "axes", axis)
+        return axis in (*AXES, *DATA_AXES) or bool(_places(path, content, axis))
+    except InputError:
+        return False
+
+
+def axis_meant(document: Document, axis: str) -> str:
     """The axis that is spelt like this one, or whose last part it is; empty where there is none."""
     plain = [*DATA_AXES, *SHORT] if document.data else [*AXES]
     sections = [one for one in SECTIONS_WITH_AXES if not (document.data and one == "manifold")]
@@ -89,7 +100,7 @@ def _meant(document: Document, axis: str) -> str:
     parts = axis.split(".")
     members = [part for part in parts if re.fullmatch(rf"{ALL}|[0-9]+", part)]
     bare = ".".join(part for part in parts if part not in members)
-    if bare in map(".".join, paths):  # a key, but none that can be an axis
+    if bare in map(".".join, keys_of(Document)):  # a key, or a section, but none that can be an axis
         return ""
     paths = [one for one in paths if ".".join(one) not in NO_AXIS]
     ends = [one for one in paths if one[-1] == bare]

@@ -41,7 +41,7 @@ def check_study(study, run: bool, mistakes: Mistakes) -> None:
 
 
 def _all(study, run: bool, mistakes: Mistakes) -> Iterator[InputError]:
-    if mistakes.known("axes", "batch"):
+    if mistakes.known("batch"):
         yield from _batch(study)
     if mistakes.known("axes", "batch", "blocks"):
         yield from _blocks(study)
@@ -83,6 +83,8 @@ def _batch(study) -> Iterator[InputError]:
     fixed = ("ambient_dim", "network")
     batch = study.document.batch or []
     for axis in batch:
+        if axis not in study.axes and axis in study.document.axes:
+            continue  # which is wrong there
         if axis not in study.axes:
             says = f"{asks(meant(axis, study.axes))}should be one of {some(study.axes)}"
             yield InputError(file=study.path, key="batch", value=axis, allowed=says)
@@ -273,7 +275,8 @@ def _points_of_cell(study, cell, asked: int) -> Iterator[InputError]:
     here = f" of class {label}" if label != "all" else ""
     if here and str(label) not in found.of.classes:
         classes = some(found.of.classes) or "none, as there are no labels"
-        yield _wrong(study, "axes.class" if "class" in study.axes else "data.label", f"classes are {classes}", label)
+        says = f"{asks(meant(str(label), found.of.classes))}classes are {classes}"
+        yield _wrong(study, "axes.class" if "class" in study.axes else "data.label", says, label)
         return
     parts = {name: len(rows) for name, rows in found.parts.items()}
     share = cell.data.held_out

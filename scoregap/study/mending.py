@@ -112,6 +112,11 @@ def _at(content: Any, place: Place) -> Any:
     return content
 
 
+def _lacks_key(error: Any) -> bool:
+    """Whether a key is missing, and not a value of a list of fixed length."""
+    return error["type"] == "missing" and isinstance(error["loc"][-1], str)
+
+
 def _place(error: Any, content: list) -> Place:
     """Where in the content an error is; pydantic also names the kinds of value that it has tried there."""
     found: Place = ()
@@ -120,7 +125,7 @@ def _place(error: Any, content: list) -> Place:
     for part in loc[:-1] if of_key else loc:
         inside = part in here if isinstance(here, dict) else isinstance(here, list) and part in range(len(here))
         if not inside:
-            return (*found, part) if error["type"] == "missing" and part == loc[-1] else found
+            return (*found, part) if _lacks_key(error) and part == loc[-1] else found
         found, here = (*found, part), here[part]
     return (*found, "[key]", brief(error["input"])) if of_key else found
 
@@ -217,14 +222,15 @@ def _mend(path: Any, prefix: str, model: Any, content: list, place: Place, error
         mistakes.append(InputError(says, file=path, key=prefix + dotted(above), value=name, allowed=words(errors)))
         return
     key, where = place[-1], prefix + dotted(place)
-    if first["type"] == "missing":
+    if _lacks_key(first):
         here = _at(content, (0, *place[:-1]))
         if key in here:  # an unknown key was taken for it
             return
         says = f"it is needed: {_field(_kind_at(model, place[:-1]), key).description}"
         mistakes.append(InputError("is missing", file=path, key=where, allowed=says))
     else:
-        mistakes.append(InputError(file=path, key=where, value=first["input"], allowed=words(errors)))
+        given = list(first["input"]) if isinstance(first["input"], tuple) else first["input"]
+        mistakes.append(InputError(file=path, key=where, value=given, allowed=words(errors)))
         try:
             here = _at(content, (0, *place[:-1]))
         except (KeyError, IndexError, TypeError):  # what it is in was mended already
@@ -246,7 +252,10 @@ def _put_stand_in(model: Any, content: list, place: Place) -> None:
         else:
             here.pop(key, None)
     elif get_origin(owner) is dict:
+        inner = _kind(get_args(owner)[-1])
         here.pop(key, None)
+        if _is_section(inner):  # what is called so is there
+            here[key] = {one: _own(STAND_INS[one]) for one in names(inner) if _field(inner, one).is_required()}
     elif _is_section(_kind(get_args(owner)[0])):
         here[key] = _own(STAND_INS[str(place[-2])][0])
     else:
@@ -258,7 +267,10 @@ def words(errors: list) -> str:
     found = []
     for error in errors:
         says = error["msg"].removeprefix("Value error, ")
-        says = re.sub("^(Input|String|List|Tuple) ", "", says)
+        says = re.sub("^(Input|String|List|Tuple) ", "", says).replace("valid tuple", "valid list")
+        says = re.sub(r"item(s?) after validation", r"value\1", says)
+        if error["type"] == "missing":  # in a list, as long as the places of it that are missing say
+            says = f"should have at least {len(error['input']) + len(errors)} values, not {len(error['input'])}"
         says = "should be a text" if error["type"] in ("string_type", "invalid_key") else says
         found.append(re.sub(r"valid dictionary( or instance of \w+)?", "mapping", says))
     question = asks(_meant(errors))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scoregap import InputError, refuse, some
+from scoregap import InputError, dotted, refuse, some
 from scoregap.models import Declared
 from scoregap.networks import is_name
 from scoregap.scores import KINDS
 from scoregap.spelling import asks, meant
 from scoregap.study.axes import STAND_INS as OF_AXES
-from scoregap.study.axes import axis_values
+from scoregap.study.axes import axis_meant, axis_values, is_axis
 from scoregap.study.data import table
 from scoregap.study.mending import STAND_INS, Mistakes, mended, section_of
 from scoregap.study.schema import AXES, DATA_AXES, Document, admit
@@ -54,8 +54,7 @@ def read_document(path: Path, run: bool = True) -> Draft:
     for name, own in document.blocks.items():
         for axis in own:
             if axis not in axes and mistakes.known(f"axes.{axis}"):
-                allowed = f"{asks(meant(axis, axes))}allowed are {some(axes)}"
-                mistakes.append(InputError("unknown axis", file=path, key=("blocks", name, axis), allowed=allowed))
+                mistakes.append(_not_in_axes(path, document, name, axis, axes))
         known = {axis: values for axis, values in own.items() if axis in axes}
         blocks[name] = axis_values(path, document, f"blocks.{name}", known, mistakes)
     _admit_scores(path, document, run, mistakes)
@@ -65,9 +64,20 @@ def read_document(path: Path, run: bool = True) -> Draft:
     return Draft(_looked_up(path, document, run, mistakes), axes, blocks, mistakes)
 
 
+def _not_in_axes(path: Path, document: Document, block: str, axis: str, axes: dict[str, tuple]) -> InputError:
+    """A block has values of axes that the study has."""
+    near = meant(axis, axes) or axis_meant(document, axis)
+    problem, allowed = "unknown axis", f"{asks(near)}allowed are {some(axes)}"
+    if is_axis(path, document, axis):
+        problem, allowed = "is not in axes", "should be there too, with the values of all other cells"
+    return InputError(problem, file=path, key=("blocks", block, axis), allowed=allowed)
+
+
 def _of_its_kind(path: Path, document: Document, mistakes: Mistakes) -> tuple[Document, tuple[str, ...]]:
     """The document without what is of the other kind, families or data of its own; and the axes that it must have."""
     changes: dict[str, Any] = {}
+    if document.data is None and not mistakes.known("data"):  # it is there, and no section
+        document = document.model_copy(update={"data": section_of(Document, "data").model_validate(STAND_INS["data"])})
     if document.data is None:
         for key in ("manifold", "compare"):
             if getattr(document, key) is None and mistakes.known(key):
@@ -83,6 +93,8 @@ def _of_its_kind(path: Path, document: Document, mistakes: Mistakes) -> tuple[Do
                 f"either data or manifold and {key}" if key != "manifold" else "a study has either manifold or data",
             ))  # fmt: skip
             changes[key] = None
+            if document.manifold is None:  # nobody has meant a study of families
+                mistakes[:] = [one for one in mistakes if not dotted(one.key).startswith((f"{key}.", f"{key}["))]
     return document.model_copy(update=changes), DATA_AXES
 
 
@@ -135,7 +147,14 @@ def _looked_up(path: Path, document: Document, run: bool, mistakes: Mistakes) ->
     if own is None or (not run and own.shape is not None):
         return document
     known: dict[str, Any] = {"shape": [1]}
-    if mistakes.known("data.source", "data.labels", "data.range", "data.full_scale"):
+    wrong = [key for key in ("labels", "range", "full_scale", "pool") if not mistakes.known(f"data.{key}")]
+    if wrong and mistakes.known("data.source"):  # is there a file at all?
+        spared = dict.fromkeys(({"range", "full_scale"} | set(wrong)) - {"pool"}) | {"pool": 1}
+        try:
+            table(own.model_copy(update=spared), path.parent)
+        except InputError as error:
+            mistakes += [one.at(one.key, path) for one in error.mistakes]
+    elif mistakes.known("data.source"):
         try:
             found = table(own, path.parent)
             known = {"sha256": found.sha256, "labels_sha256": found.labels_sha256 or None, "shape": list(found.shape)}
@@ -158,5 +177,5 @@ def _admit_scores(path: Path, document: Document, run: bool, mistakes: Mistakes)
         if name in KINDS or is_name(name):
             says = "it is the name of a score that is known already"
             mistakes.append(InputError(file=path, key=("scores", name), value=name, allowed=says))
-        elif run and mistakes.known(f"scores.{name}"):
+        elif run and mistakes.known(*(f"scores.{name}.{key}" for key in ("from", "path", "schedule", "trusted"))):
             mistakes += Declared(path, name, settings).mistakes()

@@ -24,9 +24,10 @@ DEEPEST = 30
 MOST_DIGITS = 400  # float64 has none of more before the point
 MOST_TABS = 20  # lines that are told
 SPACES = "lines are indented by spaces"
+MAPPING = "mapping values are not allowed here"
 REASONS = {  # words of the parser -> what usually makes it say so
     "could not find expected ':'": ": after a key come a colon and a space",
-    "mapping values are not allowed here": ": a second colon in the line, or an indentation other than above",
+    MAPPING: ": a second colon in the line, or an indentation other than above",
     "expected <block end>": ": it is indented otherwise than those beside it",
     "expected ',' or": ": a bracket is not closed, or a comma is missing",
     "cannot start any token": ": it should be in quotes",
@@ -65,21 +66,31 @@ def read_yaml(path: Path, mistakes: list[InputError] | None = None) -> Any:
             f"{error} is not allowed", file=path, key=f"line {error.line}", allowed=error.allowed
         ) from None
     except yaml.YAMLError as error:
-        refuse([*found, *(_tabs(path, text, error) or [_not_yaml(path, error)])])
+        refuse([*found, *(_tabs(path, text, error) or [_not_yaml(path, text, error)])])
 
 
 def _line(path: Path, mark: yaml.Mark | None, problem: str, allowed: str = "") -> InputError:
     return InputError(problem, file=path, key=f"line {mark.line + 1}" if mark else "line", allowed=allowed)
 
 
-def _not_yaml(path: Path, error: yaml.YAMLError) -> InputError:
+def _not_yaml(path: Path, text: str, error: yaml.YAMLError) -> InputError:
     """What the parser says, in what it was at, and what is usually the reason."""
     place, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     says = getattr(error, "problem", None) or " ".join(str(error).split())
     if began and place and began.line != place.line:
         says += f", in what begins in line {began.line + 1}"
     reason = next((reason for words, reason in REASONS.items() if words in says), "")
+    if place and says == MAPPING and (line := _without_space(text.splitlines(), place.line)):
+        reason = f": line {line} has no key with a colon and a space after it"
     return InputError("is not YAML", file=path, key=f"line {place.line + 1}" if place else "", allowed=says + reason)
+
+
+def _without_space(lines: list[str], before: int) -> int:
+    """The number of the last line before this one that says anything, if it is KEY:VALUE or KEY VALUE, a text; or 0."""
+    for i in range(before - 1, -1, -1):
+        if lines[i].strip() and not lines[i].lstrip().startswith("#"):
+            return i + 1 if re.fullmatch(r"\s*[A-Za-z_][\w.-]*(:\S+| [^:,#]*)?\s*(#.*)?", lines[i]) else 0
+    return 0
 
 
 def _tabs(path: Path, text: str, error: yaml.YAMLError) -> list[InputError]:

@@ -92,6 +92,9 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
 
 REFUSED = {
     "nothing there": ("no.npy", r"'.*no\.npy' cannot be read: No such file or directory: should be PATH\.npy"),
+    "spelt otherwise": ("text_.npy", r"cannot be read: No such file or directory: did you mean text\.npy\? should be"),
+    "an .npz spelt otherwise": ("txet.npz", r"cannot be read: No such file .*: did you mean text\.npz\? should be"),
+    "a .zarr spelt otherwise": ("gruop.zarr:x", r"there is no such folder: did you mean group\.zarr\? should be the"),
     "another kind": (
         "a.csv",
         r"'a\.csv' is not allowed: should be PATH\.npy, PATH\.npz:KEY, PATH\.zarr, "

@@ -180,6 +180,10 @@ WRONG = {
     "untrusted": ("{from: callable, path: 'their:shrink'}", r"scores\.mine\.path: .*trusted: true"),
     "no path": ("{from: callable, path: shrink, trusted: true}", "MODULE:NAME"),
     "no module": ("{from: callable, path: 'lost:shrink', trusted: true}", "no module lost"),
+    "no such name": (CALLABLE.replace("shrink", "lost"), "there is no lost in the module their"),
+    "another spelling": (CALLABLE.replace("shrink", "shirnk"), r"mine\.path: .*did you mean shrink\?"),
+    "one of two betas": ("{from: callable, path: 'their:shrink', trusted: true, steps: 100, betas: [0.1]}",
+                         r"mine\.betas: .*at least 2 values[^\n]*\n[^\n]*mine\.steps: .*linear"),
     "no file": ("{from: callable, path: 'their:Scale', weights: no.safetensors, trusted: true}", "no such file"),
     "pickle": ("{from: callable, path: 'their:Scale', weights: their.pt, trusted: true}", "missing|unpickled"),
     "unknown key": ("{from: callable, path: 'their:shrink', trusted: true, guidance: 2}", "allowed are from, path"),
@@ -225,7 +229,6 @@ def test_a_score_that_is_not_declared_is_refused(folder):
 
 LATER = {
     "no function": (CALLABLE.replace("shrink", "NOTHING"), "should be a function"),
-    "no such name": (CALLABLE.replace("shrink", "lost"), "cannot be used"),
     "shape": (CALLABLE.replace("path", "shape: [2, 3], path"), r"mine\.shape.*dimension 8"),
     "edm predicts": (CALLABLE.replace("path", "schedule: edm, predicts: v, path"), r"mine\.predicts"),
     "outside": (CALLABLE.replace("shrink", "steps").replace("path", "schedule: cosine, predicts: x0, steps: 10, path"),
@@ -248,7 +251,7 @@ def test_what_is_no_model_when_it_is_loaded_is_refused_in_a_line(folder, name):
 
 def test_a_module_that_ends_the_process_when_it_is_imported_is_refused_in_a_line(folder):
     """As a script without a main guard does: its exit status would be that of the stage."""
-    (folder / "script.py").write_text("import sys\n\nsys.exit(0)\n")
+    (folder / "script.py").write_text("import sys\n\nsys.exit(0)\nmain = 3\n")
     study = study_with(folder, "{from: callable, path: 'script:main', trusted: true}")
     with pytest.raises(InputError, match=r"mine\.path.*script\.py:3: SystemExit") as caught:
         score_of(study)

@@ -80,6 +80,15 @@ def test_every_way_to_a_study_leads_there(tmp_path, monkeypatch):
     assert finding.find("quickstart").resolve() == (finding.STUDIES / "quickstart.yaml").resolve()
 
 
+def test_the_folder_of_results_that_was_meant_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran(tmp_path / "results", edited(tmp_path))
+    (tmp_path / "results" / "tinny").mkdir()  # of nobody's results
+    for given in ("results/tiyn", "results/tiny_", f"{tmp_path}/results/ttiny", "results/tiyn/"):
+        with pytest.raises(InputError, match=r"is not known: did you mean .*results/tiny\? allowed are"):
+            finding.find(given)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"study": 3}', '{"study": "/no/such.yaml"}', "[" * 5000])
 def test_results_that_do_not_say_of_which_study_they_are_are_refused(tmp_path, content):
     place = ran(tmp_path / "results", edited(tmp_path))

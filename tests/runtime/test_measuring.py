@@ -116,6 +116,7 @@ def of(data, times="", **others) -> Asked:
 
 MISTAKES = {
     "no file": (of("nothing.npy"), r"^--data: .*cannot be read: No such file"),
+    "a file spelt otherwise": (of("pionts.npy"), r"^--data: .*cannot be read: .*: did you mean points\.npy\?"),
     "another kind": (of("points.csv"), r"^--data: 'points\.csv' is not allowed: should be PATH\.npy"),
     "no key": (of("both.npz"), r"^--data: .*should say which array, .*: it has x, y"),
     "the exact score": (Asked("exact", "points.npy"), r"^MODEL: 'exact' is not allowed: the law of data from a file"),
@@ -127,7 +128,9 @@ MISTAKES = {
     "half a time": (of("points.npy", "1:2:8.5"), r"^--times: .*COUNT should be a whole number"),
     "times reversed": (of("points.npy", "2:1:8"), r"^--times: 1\.0 is not allowed: should exceed start"),
     "below the levels": (of("it's 8 bit.npy", "0.01:9:8"), r"^--times: 0\.01 .*quantised"),
-    "a range of floats": (of("points.npy", bounds="-1:1"), r"^--range: .*say which of its values become"),
+    "a range of floats": (
+        of("points.npy", bounds="-1:1"), r"^--range: .*become the range, as --full-scale \S+:\S+, or leave --range out",
+    ),
     "half a range": (of("points.npy", bounds="1"), r"^--range: '1' is not allowed: should be LOW:HIGH"),
     "a scale too small": (
         of("points.npy", bounds="-1:1", full_scale="0:1"), r"^--full-scale: .*should hold all of them",

@@ -50,6 +50,10 @@ def test_axes_of_members_are_refused_or_every_cell_shows_what_its_labels_say(mem
         ("fit.levl", "fit.level"),
         ("train.device", ""),
         ("spectrum.points", ""),
+        ("train", ""),  # a section is none, and is spelt like no key of it
+        ("train.noise", ""),
+        ("manifold.groups", ""),
+        ("compare.confidence", ""),  # a key, and not that of fit
         ("colour", ""),
         ("manifold.groups.7.std", ""),
     ],
@@ -57,6 +61,7 @@ def test_axes_of_members_are_refused_or_every_cell_shows_what_its_labels_say(mem
 def test_an_axis_that_is_none_is_named_with_the_one_that_was_meant(tmp_path, written, near):
     with pytest.raises(InputError) as caught:
         load(edited(tmp_path, ("  seed: 2", f"  {written}: [0.5]\n  seed: 2")))
+    assert near or len(str(caught.value).splitlines()) == 1  # nothing follows from it
     (line,) = [line for line in str(caught.value).splitlines() if f"axes.{written}: " in line]
     assert "unknown axis: " in line
     assert (f"did you mean {near}? " in line) == bool(near)

@@ -14,7 +14,7 @@ from scoregap.study import checks, load
         (
             "{curvature: [0.0, 0.5]}",
             "{train.steps: [3]}",
-            "blocks.curved.train.steps: unknown axis: allowed are family",
+            "blocks.curved.train.steps: is not in axes: should be there too",
         ),
         ("{curvature: [0.0, 0.5]}", "{curvature: [-1.0]}", "blocks.curved.curvature"),
         ("{curvature: [0.0, 0.5]}", "{curvature: []}", "blocks.curved.curvature: \\[\\] is not allowed"),

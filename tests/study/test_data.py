@@ -215,6 +215,10 @@ MISTAKES = {
         ("  seed: 2", "  class: [all, 7]\n  seed: 2"),
         "axes.class: 7 is not allowed: classes are 0, 1, 2",
     ),
+    "a class spelt otherwise": (
+        ("labels: labels.npy,", "labels: names.npy, label: catt,"),
+        "data.label: 'catt' is not allowed: did you mean cat? classes are bird, cat, dog",
+    ),
     "no labels": (
         ("labels: labels.npy,", "label: 1,"),
         "data.label: 1 is not allowed: classes are none, as there are no",
@@ -249,6 +253,7 @@ MISTAKES = {
 def test_a_mistake_is_one_line_with_file_key_value_and_what_is_allowed(tmp_path, case):
     change, says = MISTAKES[case]
     path = written(tmp_path, change)
+    np.save(tmp_path / "names.npy", np.array(["bird", "cat", "dog"])[points()[1]])
     with pytest.raises(InputError) as caught:
         load(path)
     assert says in str(caught.value)

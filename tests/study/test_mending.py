@@ -72,6 +72,31 @@ def test_every_mistake_is_told_once(monkeypatch, content, says):
         assert any(str(one).startswith(f"f: {said}") for one in mistakes), (said, list(map(str, mistakes)))
 
 
+@pytest.mark.parametrize(
+    ("section", "key"), [("scores", "betas"), ("data", "range"), ("data", "full_scale")], ids=lambda one: one
+)
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([], [": [] is not allowed: should have at least 2 values, not 0"]),
+        ([0.1], [": [0.1] is not allowed: should have at least 2 values, not 1"]),
+        ([0.1, 0.2, 0.3], [": [0.1, 0.2, 0.3] is not allowed: should have at most 2 values, not 3"]),
+        (["a", 0.1], ["[0]: 'a' is not allowed: should be a valid number"]),
+        ([0.1, None], ["[1]: None is not allowed: should be a valid number"]),
+        (0.1, [": 0.1 is not allowed: should be a valid list"]),
+        ({0: 0.1, 1: 0.2}, [": {0: 0.1, 1: 0.2} is not allowed: should be a valid list"]),
+    ],
+)
+def test_a_list_of_two_that_has_fewer_or_more_is_told_as_such(section, key, given, says):
+    """Whether pydantic holds it as a list or as a tuple."""
+    whole = {"one": {"from": "callable", "path": "a:b", key: given}} if section == "scores" else {"source": "digits"}
+    content = WHOLE | {section: whole if section == "scores" else whole | {key: given}}
+    where = f"scores.one.{key}" if section == "scores" else f"data.{key}"
+    mistakes = Mistakes()
+    assert isinstance(mended("f", "", Document, content, mistakes), Document)
+    assert [str(one) for one in mistakes] == [f"f: {where}{one}" for one in says]
+
+
 def test_what_hangs_on_a_stand_in_is_not_known_and_all_else_is():
     mistakes = Mistakes()
     mistakes.nothing_known_of("train", "noise", "stop")

@@ -67,7 +67,8 @@ MISTAKES = {
     "text of an inner axis": (
         "  seed: 2",
         "  train.preconditioning: [edm, eps]\n  seed: 2",
-        "axes.train.preconditioning = 'eps': train.preconditioning: 'eps' is not allowed: should be one of edm",
+        "axes.train.preconditioning = 'eps': train.preconditioning: 'eps' is not allowed: did you mean epsilon? should "
+        "be one of edm",
     ),
     "text on an axis of numbers": ("  seed: 2", "  train.steps: [ten]\n  seed: 2", "train.steps: 'ten' is not allowed"),
     "number on an axis of texts": ("  seed: 2", "  manifold.frame: [1]\n  seed: 2", "manifold.frame: 1 is not allowed"),
@@ -361,6 +362,11 @@ def test_what_is_mended_as_was_told_is_a_study(tmp_path):
         ([("[arcs]", "[arcs]\n  train.steps: [0, 40, ten]"),
           ("batch:", "blocks: {a: {curvatur: [0.0]}, b: {seed: 0}}\nbatch:")],
          {"axes.train.steps = 0", "axes.train.steps = 'ten'", "blocks.a.curvatur", "blocks.b.seed"}),
+        # Names of axes are known where their values are not.
+        ([("seed: 2", "seed: -1"), ("[seed]", "[seeds, family]")], {"axes.seed", "batch"}),
+        ([("seed: 2", "seed: 2\n  colour: [1]"), ("[seed]", "[seed, colour]")], {"axes.colour"}),
+        ([("curvature: [0.0, 0.5]", "curvature: [-1]"), ("[seed]", "[seed, curvature, network]")],
+         {"axes.curvature[0]", "batch"}),
     ],
 )  # fmt: skip
 def test_what_contradicts_each_other_is_told_with_all_else(tmp_path, changes, keys):
@@ -369,6 +375,49 @@ def test_what_contradicts_each_other_is_told_with_all_else(tmp_path, changes, ke
         assert old in text, old
         text = text.replace(old, new, 1)
     assert {key for key, _ in told(tmp_path, text)} == keys
+
+
+def test_of_sections_that_data_exclude_nothing_more_is_told(tmp_path):
+    """They are to be taken out, whatever is in them; where families are meant, they are not."""
+    data = "study: tiny\ndata: {source: digits}\naxes: {network: [gaussian], seed: 1}\nspectrum:\n  points: 4\n"
+    data += "  times: {start: 0.2, stop: 1.0, count: 8}\n"
+    for section in ("compare: {flat: {t_opne: 1}}", "compare: 3", "sampling: {points: x, switch: 3}"):
+        key = section.partition(":")[0]
+        assert [one[0] for one in told(tmp_path, f"{data}{section}\n")] == [key], section
+    both = "manifold: {groups: [{fraction: 1.0, std: -1}]}\ncompare: {flat: {t_opne: 1}}\n"
+    found = {key for key, _ in told(tmp_path, data + both)}
+    assert {"manifold", "compare", "manifold.groups[0].std", "compare.flat.t_opne"} <= found
+
+
+def test_what_is_no_section_is_told_without_what_would_follow(tmp_path):
+    """That it is there says what kind of study is meant, and which names there are."""
+    data = "study: tiny\ndata: points.npy\naxes: {network: [gaussian], seed: 1, dataset_size: [fresh]}\n"
+    data += "spectrum:\n  points: 4\n  times: {start: 0.2, stop: 1.0, count: 8}\n"
+    assert [key for key, _ in told(tmp_path, data)] == ["data"]
+    for wrong in ("", " lost:f", " [1]"):
+        text = TINY.replace("study: tiny\n", f"study: tiny\nscores:\n  mine:{wrong}\n").replace("exact, g", "mine, g")
+        assert [key for key, _ in told(tmp_path, text)] == ["scores.mine"], wrong
+
+
+def test_a_file_of_data_is_looked_for_whatever_else_is_wrong(tmp_path):
+    study = "study: tiny\naxes: {network: [gaussian], seed: 1}\nspectrum:\n  points: 4\n"
+    study += "  times: {start: 0.2, stop: 1.0, count: 8}\n"
+    for data, keys in (
+        ("source: lost.npy, range: [1]", ["data.range", "data.source"]),
+        ("source: lost.npy, labels: [1]", ["data.labels", "data.source"]),
+        ("source: digits, labels: lost.npy, range: x, full_scale: [0, 16]", ["data.range", "data.labels"]),
+        ("source: digits, range: [0, 1, 2], full_scale: [0, 16]", ["data.range"]),
+        ("source: 3, labels: lost.npy", ["data.source"]),
+    ):
+        assert [key for key, _ in told(tmp_path, f"{study}data: {{{data}}}\n")] == keys, data
+
+
+def test_an_axis_that_a_block_alone_has_is_told_as_such(tmp_path):
+    text = TINY.replace("batch:", "blocks: {a: {train.steps: [1], curvatur: [0.0], train.stpes: [1]}}\nbatch:")
+    found = dict(told(tmp_path, text))
+    assert found["blocks.a.train.steps"].startswith("is not in axes: should be there too, with the values of all other")
+    assert found["blocks.a.curvatur"].startswith("unknown axis: did you mean curvature? allowed are family,")
+    assert found["blocks.a.train.stpes"].startswith("unknown axis: did you mean train.steps? allowed are family,")
 
 
 def test_twice_written_keys_and_strange_numbers_are_told_with_all_else(tmp_path):

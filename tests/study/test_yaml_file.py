@@ -63,9 +63,15 @@ def test_a_tag_with_any_content_means_something_or_is_refused(tmp_path, tag, con
         ("{a: 1, 'a': 2}", "line 2: key 'a' is written twice"),
         ('{"\\n\\e[2J": 1, "\\n\\e[2J": 2}', "key '\\n\\x1b[2J' is written twice"),
         ("\0", "is not YAML: unacceptable character #x0000"),
+        ("\n  steps:100\n\n  c: 1", "line 5: is not YAML: mapping values are not allowed here: line 3 has no key "
+         "with a colon and a space after it"),
+        ("1\nstudy tiny\nc: 1", "line 4: is not YAML: could not find"),
+        ("\n  study tiny\n  c: 1", "line 4: is not YAML: mapping values are not allowed here: line 3 has no key "
+         "with a colon"),
+        ("x: y", "line 2: is not YAML: mapping values are not allowed here: a second colon in the line, or"),
         ("1\n---\n2", "line 3: is not YAML: but found another document"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_yaml_is_told_by_its_line(tmp_path, value, says):
     refused(tmp_path / "a.yaml", f"a: 1\nb: {value}\n", says)
 
