@@ -130,22 +130,31 @@ def _read(path: Path, package: str, file: str) -> tuple[str, list[str]]:
     return hashlib.sha256(content).hexdigest()[:12], imports
 
 
-def written(node: object) -> str:
-    """What a source says, in a text that is the same in every Python: its syntax without docstrings and places."""
-    if isinstance(node, ast.Constant):
-        return repr(node.value)
-    if isinstance(node, list):
-        return f"[{','.join([written(one) for one in node])}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    told = [type(node).__name__]
-    for name in node._fields:
-        value = getattr(node, name)
-        if name == "body" and isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            value = value[1:]
-        if value is not None and value != []:
-            told += name, written(value)
-    return f"({' '.join(told)})"
+def written(tree: ast.AST) -> str:
+    """What a source says, in a text that is the same in every Python: its syntax without docstrings and places.
+
+    A line per node with the fields that it has, those of its fields after it; lists by their length. Without recursion:
+    a sum of a thousand terms is a thousand deep.
+    """
+    told: list[str] = []
+    todo: list[object] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            told.append(f"[{len(node)}")
+            todo += reversed(node)
+        elif not isinstance(node, ast.AST):
+            told.append(hex(node) if type(node) is int else ascii(node))
+        else:
+            said = {name: value for name in node._fields if (value := getattr(node, name)) is not None and value != []}
+            if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+                said["body"] = said["body"][1:]
+            if isinstance(node, ast.JoinedStr):  # Python 3.12 ends formats with an empty text
+                said["values"] = [one for one in said.get("values", []) if getattr(one, "value", None) != ""]
+            said.pop("kind", None)  # of u"text"
+            told.append(f"{type(node).__name__}({','.join(said)})")
+            todo += reversed(said.values())
+    return "\n".join(told)
 
 
 def digest(import_path: str) -> str:

@@ -260,7 +260,7 @@ def test_estimators_of_another_package_estimate_beside_the_others(installed, tmp
     assert (found[..., 2] == 8).all()
     assert cost[0].tolist() == [0, 9, 0, 9]
     (installed / "acme_estimators.py").write_text(ESTIMATORS + "\nNEW = 1\n")
-    plugins.digest.cache_clear()
+    plugins.forget()
     (job,) = load(path).jobs.values()
     assert job.keys("dimension") != keys
     assert job.keys("fit") == fits

@@ -1,8 +1,10 @@
 """What keys say of code: nothing of this package as it is, and of all that is edited what it depends on."""
 
 import ast
+import inspect
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,12 @@ OTHER = [
     ("def f():\n    'x'\n    return 1\n", "def f():\n    return 1, 'x'\n"),
     ("return_ = None\n", "return_: None\n"),
     ("f'{a}'\n", "f'{a!r}'\n"),
+    ("def f(*, a): pass\n", "def f(*, a=None): pass\n"),
+    ("x = {**a}\n", "x = {None: a}\n"),
+    ("x = -0.0\n", "x = 0.0\n"),
+    ("@a\ndef f(): pass\n", "def f(): pass\n"),
+    ("class A(B): pass\n", "class A(C): pass\n"),
+    ("f'{a:{b}}'\n", "f'{a:{b}0}'\n"),
 ]
 
 
@@ -138,6 +146,66 @@ OTHER = [
 def test_a_source_is_what_python_reads(one, other):
     texts = {plugins.written(ast.parse(text)) for text in (one, other)}
     assert (len(texts) == 1) == ((one, other) in SAME)
+
+
+TEXTS = [  # which Pythons read as trees that differ, or cannot show all of
+    "f'{a:<{b}}'\n", "f'{a!r:^{b}.{c}}{d:}' 'e'\n", "f'{a=}{b:{c}}' f''\n", "x = '\U0001fae8 \u00e9 \\ud800'\n",
+    "\u00e9 = b'\\xff'\n", "x = 0x" + "f" * 9_000 + "\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 12)])
+def test_a_source_has_one_digest_in_all_pythons(tmp_path, version):
+    """Python 3.12 ends every format with an empty text, and what it prints as it is depends on its Unicode."""
+    python = shutil.which(f"python{version[0]}.{version[1]}")
+    if not python or subprocess.run([python, "-V"], capture_output=True, check=False).returncode:
+        pytest.skip(f"no Python {version} here")
+    files = sorted(Path(plugins.__file__).parent.glob("[nd]*/**/*.py"))  # networks, data
+    (tmp_path / "texts.json").write_text(json.dumps([*TEXTS, *(file.read_text() for file in files)]))
+    code = f"""
+import ast, json
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+{inspect.getsource(plugins.written)}
+print(json.dumps([written(ast.parse(text)) for text in json.load(open("texts.json"))]))
+"""
+    done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    here = [plugins.written(ast.parse(text)) for text in json.loads((tmp_path / "texts.json").read_text())]
+    assert json.loads(done.stdout) == here
+
+
+def test_formats_have_no_empty_ends():
+    """As Python 3.12 makes them, in every Python."""
+    tree = ast.parse("f'{a:<{b}}'\n")
+    text = plugins.written(tree)
+    for node in list(ast.walk(tree)):
+        if isinstance(node, ast.JoinedStr):
+            node.values.append(ast.Constant(""))
+    assert plugins.written(tree) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + " + ".join(["a"] * 1_500) + "\n",
+        "if a: b\n" + "elif a: b\n" * 800,
+        "x = a" + ".b()" * 700 + "\n",
+        "x = 0x" + "f" * 9_000 + "\n",
+        "\n".join(f"def f{i}(a, b={i}): return [a + {i}, {{'b': b}}]" for i in range(2_000)),
+    ],
+    ids=["a sum", "cases", "calls", "a number", "functions"],
+)
+def test_sources_may_be_large(tmp_path, monkeypatch, text):
+    """As those are that programs write."""
+    (tmp_path / "large_nets.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins.forget()
+    (before,) = plugins.sources("large_nets:A").values()
+    (tmp_path / "large_nets.py").write_text(text + "\n# more\n")
+    plugins.forget()
+    assert plugins.sources("large_nets:A") == {"large_nets.py": before}
+    (tmp_path / "large_nets.py").write_text(text + "\nmore\n")
+    plugins.forget()
+    assert plugins.sources("large_nets:A") != {"large_nets.py": before}
 
 
 def test_what_is_recorded_is_what_is_read_without_it(monkeypatch):
