@@ -92,8 +92,8 @@ def test_what_slurm_would_take_is_submitted(slurm):
          "one of mine, ours"),
         ("set-resources: [train:slurm_partition=short]", r"train ask for \d+ min, the partition short gives 5, so "),
         ("default-resources: [slurm_partition=gone]", "Unable to contact slurm controller"),
-        ("default-resources: [slurm_partition=silent]", "`sbatch --test-only` fails with exit status 1: it says nothing"),
-        ("default-resources: [slurm_partition=dies]", "`sbatch --test-only` fails with exit status -9: it says nothing"),
+        ("default-resources: [slurm_partition=silent]", "sbatch --test-only` fails with exit status 1: it says no"),
+        ("default-resources: [slurm_partition=dies]", "sbatch --test-only` fails with exit status -9: it says no"),
         ("default-resources: [slurm_partition=broken]", "`sbatch --test-only` fails with exit status 127: .*not found"),
     ],
 )  # fmt: skip
