@@ -144,23 +144,28 @@ def _prove(study: Study, folder: Path, cell: Cell, job: Job, moved: list[Moved])
 def _differs(stage: str, was: Path, now: Path, old: dict[str, str], cells: Iterable[Cell]) -> str:
     """The first number of these cells that two files do not have alike; empty if there is none. old: keys of the first
     file by those of the second."""
-    of_weights = stage == "train"
-    (first, there), (second, here) = (read_weights(path) if of_weights else read_job(path) for path in (was, now))
+    first, second = _results(stage, was), _results(stage, now)
     for key in (cell.key(stage) for cell in cells if cell.key(stage) in old):
-        if of_weights:
-            if first[old[key]] != second[key]:
-                return "what is known of its training"
-            one, other = (
-                {name.removeprefix(f"{of}/"): array for name, array in tensors.items() if name.startswith(f"{of}/")}
-                for of, tensors in ((old[key], there), (key, here))
-            )
-        else:
-            one = {name: array[there.index(old[key])] for name, (_, array) in first.items()}
-            other = {name: array[here.index(key)] for name, (_, array) in second.items()}
+        (said, one), (says, other) = first[old[key]], second[key]
+        if said != says:
+            return "what is known of its training"
         for name in sorted(one.keys() | other.keys()):
             if name not in one or name not in other or not _alike(one[name], other[name]):
                 return name
     return ""
+
+
+def _results(stage: str, path: Path) -> dict[str, tuple[dict, dict[str, np.ndarray]]]:
+    """{key: (what is known of its training, arrays by name)} of the members of a file."""
+    if stage != "train":
+        arrays, keys = read_job(path)
+        return {key: ({}, {name: array[i] for name, (_, array) in arrays.items()}) for i, key in enumerate(keys)}
+    members, tensors = read_weights(path)
+    return {
+        key: (known, {name.removeprefix(f"{key}/"): array for name, array in tensors.items()
+                      if name.startswith(f"{key}/")})
+        for key, known in members.items()
+    }  # fmt: skip
 
 
 def _alike(a: np.ndarray, b: np.ndarray) -> bool:
