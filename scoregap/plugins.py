@@ -14,9 +14,11 @@ those of `code.json` where nobody has edited them.
 import ast
 import hashlib
 import json
+import os
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
@@ -34,6 +36,7 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Own modules of which networks and families are made, without the lists of them. What else decides results: `stages`.
 OWN = re.compile(r"scoregap\.((networks|data)\.|laws\.variances$)")
 MAKES_NAMES = {"globals", "vars", "locals", "exec", "eval", "setattr", "__import__", "__dict__"}
+NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)  # of a zero byte, of depth
 NAME = r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*|[A-Za-z_]\w*(\.\w+)+"  # a path or an entry point
 
 
@@ -108,28 +111,45 @@ def sources(import_path: str) -> dict[str, str]:
         package = spec.submodule_search_locations is not None
         file = name.removeprefix("scoregap.").replace(".", "/") + ("/" if package else ".")
         file += Path(spec.origin).name if package else Path(spec.origin).name.partition(".")[2]
-        found[file], imported = _read(Path(spec.origin), name if package else name.rpartition(".")[0], file)
+        if name.startswith("scoregap.") and spec.origin.endswith(".pyc"):  # a copy that nobody can edit
+            file = file.removesuffix("c")
+        found[file], imported = _read(spec, name if package else name.rpartition(".")[0], file)
         wanted += imported
     if not seen:
         raise InputError(key="code", value=import_path, allowed=f"there is no module {module}")
     return found
 
 
-def _read(path: Path, package: str, file: str) -> tuple[str, list[str]]:
-    """Digest of a source, and names that may be modules that it imports. package: that it is in."""
-    content = path.read_bytes()
-    known = recorded().get(file)
+def _read(spec: ModuleSpec, package: str, file: str) -> tuple[str, list[str]]:
+    """Digest of a source, and names that may be modules that it imports. package: that it is in. Of a module without
+    source, what it is compiled to. Raises InputError if it cannot be read."""
+    path, known = str(spec.origin), recorded().get(file)
+    if known and path.endswith(".pyc"):
+        return known.digest, known.imports
+    try:
+        content = Path(path).read_bytes() if os.path.isfile(path) else spec.loader.get_data(path)  # type: ignore[union-attr]
+    except (OSError, AttributeError) as error:  # the latter of a loader from nowhere
+        raise InputError(key="code", value=path, allowed=f"{path} cannot be read: {error}") from None
     if known and known.whole == hashlib.sha256(content).hexdigest()[:12]:  # parsing takes a tenth of a start
         return known.digest, known.imports
     imports: list[str] = []
-    if path.suffix == ".py":
+    if path.endswith(".py"):
         try:
-            tree = ast.parse(content)
-        except (SyntaxError, ValueError) as error:  # the second, of a zero byte
-            raise InputError(key="code", value=str(path), allowed=f"{path} is not Python: {error}") from None
+            tree = _parsed(content)
+        except NOT_PYTHON as error:
+            raise InputError(key="code", value=path, allowed=f"{path} is not Python: {error or 'too deep'}") from None
         imports = list(dict.fromkeys(_imported(tree, package)))
         content = written(tree).encode()
+    elif path.endswith(".pyc"):
+        content = content[16:]  # without the date of its source
     return hashlib.sha256(content).hexdigest()[:12], imports
+
+
+def _parsed(content: bytes) -> ast.Module:
+    """A source as syntax. Raises what NOT_PYTHON names."""
+    with warnings.catch_warnings():  # Python says them when it runs the source
+        warnings.simplefilter("ignore")
+        return ast.parse(content)
 
 
 def absent(import_path: str) -> str:
@@ -142,8 +162,8 @@ def absent(import_path: str) -> str:
     if not name or spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return ""
     try:
-        tree = ast.parse(Path(spec.origin).read_bytes())
-    except (SyntaxError, ValueError, OSError):  # others tell of it
+        tree = _parsed(Path(spec.origin).read_bytes())
+    except (*NOT_PYTHON, OSError):  # others tell of it
         return ""
     named: set[str] = set()
     for node in ast.walk(tree):  # also in functions, whose names may be global
@@ -165,22 +185,31 @@ def absent(import_path: str) -> str:
     return f"{asks(meant(name, sorted(named)))}there is no {name} in the module {module}"
 
 
-def written(node: object) -> str:
-    """What a source says, in a text that is the same in every Python: its syntax without docstrings and places."""
-    if isinstance(node, ast.Constant):
-        return repr(node.value)
-    if isinstance(node, list):
-        return f"[{','.join([written(one) for one in node])}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    told = [type(node).__name__]
-    for name in node._fields:
-        value = getattr(node, name)
-        if name == "body" and isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            value = value[1:]
-        if value is not None and value != []:
-            told += name, written(value)
-    return f"({' '.join(told)})"
+def written(tree: ast.AST) -> str:
+    """What a source says, in a text that is the same in every Python: its syntax without docstrings and places.
+
+    A line per node with the fields that it has, those of its fields after it; lists by their length. Without recursion:
+    a sum of a thousand terms is a thousand deep.
+    """
+    told: list[str] = []
+    todo: list[object] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            told.append(f"[{len(node)}")
+            todo += reversed(node)
+        elif not isinstance(node, ast.AST):
+            told.append(hex(node) if type(node) is int else ascii(node))
+        else:
+            said = {name: value for name in node._fields if (value := getattr(node, name)) is not None and value != []}
+            if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+                said["body"] = said["body"][1:]
+            if isinstance(node, ast.JoinedStr):  # Python 3.12 ends formats with an empty text
+                said["values"] = [one for one in said.get("values", []) if getattr(one, "value", None) != ""]
+            said.pop("kind", None)  # of u"text"
+            told.append(f"{type(node).__name__}({','.join(said)})")
+            todo += reversed(said.values())
+    return "\n".join(told)
 
 
 def digest(import_path: str) -> str:
@@ -250,7 +279,9 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
     """Names that may be modules, of import statements anywhere in a source. package: that it is in."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (one.name for one in node.names)
+            for one in node.names:  # `import a.b` binds a, too
+                parts = one.name.split(".")
+                yield from [one.name] if one.asname else (".".join(parts[:i]) for i in range(1, len(parts) + 1))
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])

@@ -182,6 +182,8 @@ def _pairs(old: Record, new: Record, stated: Mapping[str, str]) -> dict[str, str
     now = [name for name in now if name not in stated.values()]
     found = {name: name for name in {one.network for one in old.metrics.values()} if name not in _scores(old)}  # laws
     found |= {name: name for name in _scores(old) if not kind(name).trained and name in _scores(new)}
+    if was and not now and not stated:
+        return f"network: {', '.join(was)} in the baseline, no trained network here"
     if stated or set(was) <= set(now) or set(now) <= set(was):
         return found | dict(stated) | {name: name for name in was if name in now}
     if len(was) == len(now):
@@ -190,7 +192,8 @@ def _pairs(old: Record, new: Record, stated: Mapping[str, str]) -> dict[str, str
 
 
 def _values_of_training(old: Record, new: Record) -> dict[str, str] | str:
-    """{part of a metric's name: the same here} for axes of training, by position; or why nobody knows."""
+    """{part of a metric's name: the same here} for axes of training: by value, where they are the same, else by
+    position; or why nobody knows."""
     found: dict[str, str] = {}
     axes = (axis for one in (old, new) for axis in one.config.get("axes", {}) if axis.startswith(f"{TRAIN}."))
     for axis in dict.fromkeys(axes):
@@ -198,6 +201,8 @@ def _values_of_training(old: Record, new: Record) -> dict[str, str] | str:
         there, here = max(len(was), 1), max(len(now), 1)  # none is that of the section
         if there != here:
             return f"train: {axis} has {there} values in the baseline, {here} here: should be as many"
+        if set(was) == set(now):  # in another order
+            now = was
         found |= {f"{axis}={exactly(a)}": f"{axis}={exactly(b)}" for a, b in zip(was, now, strict=False)}
     return found
 

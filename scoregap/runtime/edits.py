@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,26 +96,34 @@ def _members(stage: str, path: Path) -> list[str]:
 
 
 def _witnesses(moved: list[Moved]) -> Iterator[tuple[Cell, Job]]:
-    """A cell, and its job, of every family and score of which there are results to keep, in all of their stages."""
-    seen = set()
+    """Cells, and their jobs, that have between them every family and score of which there are results to keep, in every
+    stage; one where results of all stages are, of the most curved manifold, is enough."""
+    found = []
     for job in {one.job.id: one.job for one in moved}.values():
         files = [one for one in moved if one.job.id == job.id]
         for cell in job.cells:
-            of = None if cell.data else cell["family"], cell["network"]
-            if of not in seen and all(cell.key(one.stage) in one.keys.values() for one in files):
-                seen.add(of)
-                yield cell, job
+            stages = {one.stage for one in files if cell.key(one.stage) in one.keys.values()}
+            found.append((cell, job, {(None if cell.data else cell["family"], cell["network"], one) for one in stages}))
+    seen: set[tuple] = set()
+    for cell, job, shown in sorted(found, key=lambda one: (-len(one[2]), 0 if one[0].data else -one[0]["curvature"])):
+        if shown - seen:
+            seen |= shown
+            yield cell, job
 
 
 def _prove(study: Study, folder: Path, cell: Cell, job: Job, moved: list[Moved]) -> str:
-    """Compute a cell again in all stages of which there are results. Raises InputError if a number is another one."""
+    """Compute a cell again in all stages of which there are results. Raises InputError if a number is another one.
+
+    Of training all that its job trains: networks are rounded as others that are trained beside them make it.
+    """
     files = {one.stage: one for one in moved if one.job.id == job.id}
     with tempfile.TemporaryDirectory() as place:
         there = Path(place)
         for stage, one in files.items():
             path = job_path(there, job.id, stage)
             path.parent.mkdir()
-            _write(one, path, one.keys, without=cell, also=job.keys(stage))
+            if stage != "train":
+                _write(one, path, one.keys, without=cell, also=job.keys(stage))
             options = ["--study", str(study.path), "--job", job.id, "--out", str(path)]
             read = {"fit": ("--spectra", "spectrum"), "train": None}.get(stage, ("--weights", "train"))
             if read and (read[1] != "train" or job.trained):
@@ -126,31 +134,38 @@ def _prove(study: Study, folder: Path, cell: Cell, job: Job, moved: list[Moved])
             if done.returncode:
                 said = done.stderr.strip().splitlines() or ["no message"]
                 raise InputError(f"fails: {said[-1]}", file=study.path, key=f"{stage} {job.id}", allowed="run again")
-            if differs := _differs(stage, one.path, path, {new: old for old, new in one.keys.items()}, cell):
-                why = "the edit changes numbers: run the study again"
+            cells = job.cells if stage == "train" else (cell,)
+            if differs := _differs(stage, one.path, path, {new: old for old, new in one.keys.items()}, cells):
+                why = "the edit changes numbers, or they were made on another machine: run the study again"
                 raise InputError(f"{differs} is another one", file=study.path, key=f"{stage} {job.id}", allowed=why)
     return f"equal to the last bit: {', '.join(files)} of {job.id}, seed {cell['seed']}"
 
 
-def _differs(stage: str, was: Path, now: Path, old: dict[str, str], cell: Cell) -> str:
-    """The first number of a cell that two files do not have alike; empty if there is none."""
-    key = cell.key(stage)
-    if stage == "train":
-        (members, tensors), (again, others) = read_weights(was), read_weights(now)
-        if members[old[key]] != again[key]:
+def _differs(stage: str, was: Path, now: Path, old: dict[str, str], cells: Iterable[Cell]) -> str:
+    """The first number of these cells that two files do not have alike; empty if there is none. old: keys of the first
+    file by those of the second."""
+    first, second = _results(stage, was), _results(stage, now)
+    for key in (cell.key(stage) for cell in cells if cell.key(stage) in old):
+        (said, one), (says, other) = first[old[key]], second[key]
+        if said != says:
             return "what is known of its training"
-        first, second = (
-            {name.removeprefix(f"{one}/"): array for name, array in of.items() if name.startswith(f"{one}/")}
-            for one, of in ((old[key], tensors), (key, others))
-        )
-    else:
-        (arrays, keys), (news, others_keys) = read_job(was), read_job(now)
-        first = {name: array[keys.index(old[key])] for name, (_, array) in arrays.items()}
-        second = {name: array[others_keys.index(key)] for name, (_, array) in news.items()}
-    for name in sorted(first.keys() | second.keys()):
-        if name not in first or name not in second or not _alike(first[name], second[name]):
-            return name
+        for name in sorted(one.keys() | other.keys()):
+            if name not in one or name not in other or not _alike(one[name], other[name]):
+                return name
     return ""
+
+
+def _results(stage: str, path: Path) -> dict[str, tuple[dict, dict[str, np.ndarray]]]:
+    """{key: (what is known of its training, arrays by name)} of the members of a file."""
+    if stage != "train":
+        arrays, keys = read_job(path)
+        return {key: ({}, {name: array[i] for name, (_, array) in arrays.items()}) for i, key in enumerate(keys)}
+    members, tensors = read_weights(path)
+    return {
+        key: (known, {name.removeprefix(f"{key}/"): array for name, array in tensors.items()
+                      if name.startswith(f"{key}/")})
+        for key, known in members.items()
+    }  # fmt: skip
 
 
 def _alike(a: np.ndarray, b: np.ndarray) -> bool:

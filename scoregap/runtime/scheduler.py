@@ -87,6 +87,8 @@ def check(study: Study, profile: Path, settings: Mapping[str, Any], folder: Path
                 f"start: set-resources: [{one.stage}:slurm_partition=NAME] or [{one.stage}:runtime=MINUTES]"
             )
         status, _, said = ask("sbatch", "--test-only", *one.options, "--wrap", "true")
+        if status < 0 or status >= 126 or (status and not said):  # a command that cannot run, or dies: no answer
+            raise refuse(f"`sbatch --test-only` fails with exit status {status}: {said or 'it says nothing'}")
         if status and NEVER.search(said):
             told = re.sub(r"^(sbatch|allocation failure): (error: )?", "", re.sub(r"^sbatch: (error: )?", "", said))
             raise refuse(f"Slurm refuses jobs of the stage {one.stage} ({shlex.join(one.options)}): {told}")

@@ -156,6 +156,24 @@ def test_values_of_an_axis_of_training_are_paired_by_position():
     assert match(old, record(), BOTH).refused[0].startswith("train: train.steps has 2 values in the baseline, 1 here")
 
 
+def test_the_same_values_in_another_order_are_paired_by_value():
+    old, new = record(steps=(100, 200)), record(steps=(200, 100))
+    found = match(old, new, BOTH)
+    for n in (100, 200):
+        name = f"curvature=0.5 train.steps={n} gated-8: excess"
+        assert found.old.metrics[name].values == old.metrics[name].values
+
+
+@pytest.mark.parametrize("networks", [("gated-8",), ("gated-8", "gated-16")])
+def test_a_run_without_networks_is_not_compared_with_one_that_has_some(networks):
+    """Nothing that scatters would be judged, and the gate would say that all is the same."""
+    assert match(record(networks), record(()), BOTH).refused == (
+        f"network: {', '.join(networks)} in the baseline, no trained network here",
+    )
+    assert match(record(()), record(networks), BOTH).refused == ()
+    assert match(record(()), record(()), BOTH).refused == ()
+
+
 def test_pairs_of_networks_that_are_not_there_are_refused():
     for pair, where in (({"gated-9": "gated-8"}, "the baseline"), ({"gated-8": "exact"}, "this run")):
         with pytest.raises(InputError, match=f"--pair: .* {where} has no such trained network: should be one of g"):

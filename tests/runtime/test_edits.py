@@ -3,10 +3,11 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import DIMENSION, TINY
+from tiny import DIMENSION, TINY, edited
 
 from scoregap import InputError, plugins
 from scoregap.runtime import edits, receipts, workflow
@@ -169,6 +170,42 @@ def test_an_edit_that_changes_no_number_keeps_all_results(place):
     assert receipts.settle(load(study), results) == []
     with pytest.raises(InputError, match="has no results of code that was edited since"):
         edits.accept(load(study), results)
+
+
+def moved(study, *of):
+    """Results to keep of (score, stages, positions of the cells of its job)."""
+    jobs = {job.axes["network"][0]: job for job in study.jobs.values() if job.axes["curvature"] == (0.0,)} | {
+        f"{job.axes['network'][0]} curved": job for job in study.jobs.values() if job.axes["curvature"] == (0.5,)
+    }
+    return [
+        edits.Moved(jobs[name], stage, Path(stage), {f"was {key}": key for key in np.array(jobs[name].keys(stage))[at]})
+        for name, stages, at in of
+        for stage in stages
+    ]
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        ([("gated-8", ["train", "spectrum", "fit"], [0, 1])], [("gated-8", 0)]),
+        # a run that was stopped has other stages of another job
+        ([("gated-8", ["train"], [0, 1]), ("gated-8 curved", ["train", "spectrum"], [0, 1])], [("gated-8 curved", 0)]),
+        ([("gated-8 curved", ["train"], [0, 1]), ("gated-8", ["spectrum"], [1])], [("gated-8 curved", 0),
+                                                                               ("gated-8", 1)]),
+        # no cell has all
+        ([("gated-8", ["train"], [0]), ("gated-8", ["spectrum"], [1])], [("gated-8", 0), ("gated-8", 1)]),
+        # what an edit of a family changes is seen where it is curved
+        ([("exact", ["spectrum"], [0]), ("exact curved", ["spectrum"], [0])], [("exact curved", 0)]),
+        ([("exact", ["fit"], [0]), ("gated-8", ["fit"], [0])], [("exact", 0), ("gated-8", 0)]),
+    ],
+)  # fmt: skip
+def test_every_stage_of_every_score_is_shown_to_be_the_same(tmp_path, of, expected):
+    found = moved(load(edited(tmp_path)), *of)
+    of_jobs = [
+        (job.axes["network"][0] + " curved" * (job.axes["curvature"] == (0.5,)), job.cells.index(cell))
+        for cell, job in edits._witnesses(found)
+    ]
+    assert of_jobs == expected
 
 
 @pytest.mark.slow

@@ -24,6 +24,9 @@ case "$*" in
 *--partition=down*) echo "allocation failure: Required node not available (down, drained or reserved)" >&2; exit 1 ;;
 *--partition=gone*) echo "sbatch: error: Unable to contact slurm controller (connect failure)" >&2; exit 1 ;;
 *--partition=slow*) sleep 60 ;;
+*--partition=silent*) exit 1 ;;
+*--partition=dies*) kill -9 $$ ;;
+*--partition=broken*) exec no_such_command ;;
 esac
 """  # noqa: E501
 SINFO = "echo 'main* infinite'; echo 'short 5:00'; echo 'long 2-00:00:00'; echo 'odd n/a'\n"
@@ -89,6 +92,9 @@ def test_what_slurm_would_take_is_submitted(slurm):
          "one of mine, ours"),
         ("set-resources: [train:slurm_partition=short]", r"train ask for \d+ min, the partition short gives 5, so "),
         ("default-resources: [slurm_partition=gone]", "Unable to contact slurm controller"),
+        ("default-resources: [slurm_partition=silent]", "sbatch --test-only` fails with exit status 1: it says no"),
+        ("default-resources: [slurm_partition=dies]", "sbatch --test-only` fails with exit status -9: it says no"),
+        ("default-resources: [slurm_partition=broken]", "`sbatch --test-only` fails with exit status 127: .*not found"),
     ],
 )  # fmt: skip
 def test_what_it_would_refuse_is_told_in_a_line(slurm, profile, says):
