@@ -177,6 +177,7 @@ class Renderer(RendererBase):
             self._mark(gc, f'href="#{name}" x="{x}" y="{y}"', look, tag="use")
 
     def draw_image(self, gc: GraphicsContextBase, x: float, y: float, im: Any, transform: Any = None) -> None:
+        """An image (rows, columns, 4) of bytes, as a PNG inside."""
         from PIL import Image
 
         high, wide = im.shape[:2]
