@@ -126,10 +126,10 @@ def test_a_wheel_runs_a_study_in_an_empty_folder(project, scoregap_in):
     check = ("check", "tiny.yaml")
     missing = run(*check)
     assert (missing.returncode, len(missing.stderr.splitlines())) == (2, 1)
-    assert "results/baselines/tiny.json: is no baseline: make one" in missing.stderr
+    assert "tiny.baseline.json: is no baseline: make one" in missing.stderr
     accepted = run("baseline", "accept", "tiny.yaml", "--reason", "the first")
     assert accepted.returncode == 0, accepted.stderr
-    assert (empty / "results" / "baselines" / "tiny.json").exists()
+    assert (empty / "tiny.baseline.json").exists()
     checked = run(*check)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 

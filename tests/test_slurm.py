@@ -44,7 +44,7 @@ def test_the_cube_is_that_of_a_laptop_and_lack_of_memory_is_mended(done, tmp_pat
     (tmp_path / study.name).write_text(study.read_text())
     status, text = run(tmp_path / study.name, **{"set-resources": ["cube:mem_mb=30 * attempt ** 6"]})
     assert status == 0, text
-    assert "trained/exact" in text
+    assert "trained / exact" in text
     assert "ran out" not in text
     on_slurm, on_laptop = (hashes(folder / "cube.zarr") for folder in (tmp_path / "results" / "tiny", local))
     assert on_slurm == on_laptop

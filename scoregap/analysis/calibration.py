@@ -86,13 +86,14 @@ def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """How many scores are plausible, and of those that are not, network by network, the farthest."""
     right, points = frame.plausible, study.document.spectrum.points
-    few = f"; of {points} points little can be told" if study.document.data and points < FEW else ""
     lines = [
         "calibration (errors at clean points over what the Jacobian says of them): "
-        f"{right.sum()} of {len(frame)} plausible, {frame.least[right].min():.2f} to {frame.most[right].max():.2f}{few}"
+        f"{right.sum()} of {len(frame)} plausible, {frame.least[right].min():.2f} to {frame.most[right].max():.2f}"
         if right.any()
         else f"calibration: none of {len(frame)} scores is plausible as that of the data"
     ]
+    if right.any() and study.document.data and points < FEW:
+        lines.append(f"  of {points} points little can be told")
     for network, rows in frame[~right].groupby("network", sort=False):
         row = rows.loc[np.log(rows.farthest.clip(1e-9, 1e9)).abs().idxmax()]
         what = {axis: row[axis] for axis in (*study.condition_axes, "seed") if len(study.axes[axis]) > 1}

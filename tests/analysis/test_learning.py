@@ -111,7 +111,7 @@ def test_accuracy_against_the_cube(flat):
         times[name] = ds[name].load().copy()
         times[name].loc[{"network": "gated-8"}] = factor * ds[name].sel(network="exact")
     frame = learning.accuracy(study, [ds.assign(times)])
-    assert frame["quantity"].tolist() == 2 * ["t_open (1)", "t_max (1)", "t_close (1)", "t_consolidation (2)"]
+    assert frame["quantity"].tolist() == 2 * ["t_open[0]", "t_max[0]", "t_close[0]", "t_consolidation[1]"]
     np.testing.assert_allclose(frame.ratio, 1.5**0.5)
     # Logarithms 0 and log 1.5: half of their distance times t of one degree of freedom at 90 %.
     np.testing.assert_allclose(np.log(frame.high / frame.ratio), 6.3138 * np.log(1.5) / 2, rtol=1e-4)

@@ -22,7 +22,7 @@ from scoregap.report.figures import cells
 from scoregap.scores import REFERENCES
 from scoregap.stages import compare, cube, report
 from scoregap.store.cube import read_cube, write_cube
-from scoregap.study import load
+from scoregap.study import digest, load
 
 FIGURES = (
     "claims", "forest", "gaps", "phase_times", "phases", "curvature", "dimension", "histograms", "spectra", "alignment",
@@ -202,7 +202,10 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tm
     loaded, folder = results
     record = baselines.take(*results)
     baselines.write(tmp_path / "same.json", record)
-    baselines.write(tmp_path / "other.json", record.model_copy(update={"device": "Plan 9"}))
+    config = record.config | {"spectrum": record.config["spectrum"] | {"points": 99}}
+    baselines.write(
+        tmp_path / "other.json", record.model_copy(update={"config": config, "config_hash": digest(config)})
+    )
     (tmp_path / "damaged.json").write_text("{")
 
     def drawn(baseline):
@@ -213,7 +216,7 @@ def test_the_forest_plot_has_theory_and_the_baseline_or_says_why_not(results, tm
     assert "no baseline has been accepted" in drawn(None)
     assert "difference from the baseline over its margin" in (same := drawn(tmp_path / "same.json"))
     assert "curvature=0.5 gated-8: t_max[0]" in same
-    assert "device class: Plan 9 in the baseline" in drawn(tmp_path / "other.json")
+    assert "spectrum: points 99 in the baseline" in drawn(tmp_path / "other.json")
     assert "or no baseline; take it from git" in drawn(tmp_path / "damaged.json")
 
 
@@ -286,7 +289,7 @@ def test_nothing_changed_and_nothing_is_drawn(again, tmp_path):
         lambda path: path.unlink(),
         lambda path: path.write_bytes(path.read_bytes()[:-1]),
         lambda path: path.write_bytes(path.read_bytes()[:5000]),
-        lambda path: path.write_bytes(path.read_bytes().replace(b"gap width", b"gap length", 1)),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"against noise", b"against time", 1)),
         lambda path: path.write_bytes(path.with_name("spectra.svg").read_bytes()),
     ],
     ids=["missing", "a byte short", "cut off", "edited", "another figure"],

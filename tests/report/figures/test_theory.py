@@ -88,11 +88,11 @@ def test_finite_size_draws_every_quantity_of_every_block(results):
     study, datasets = results["finite_size"]
     frame = laws.finite_size(study, datasets)
     panels = {ax.get_title(): ax for ax in drawn(draw("finite_size", study, datasets))}
-    names = ["t_max", *(f"{side} edge of group {k}" for side in ("low", "high") for k in (1, 2))]
+    names = ["t_max[0]", *(f"{side} edge[{k}]" for side in ("low", "high") for k in (0, 1))]
     assert {f"m {m}\n{name}" for m in (2, 4) for name in names} < set(panels)
     for m in (2, 4):
-        rows = frame[(frame.manifold_dim == m) & (frame["quantity"] == "t_max")]
-        (spread,) = [line for line in panels[f"m {m}\nt_max"].get_lines() if line.get_label() == "spread over draws"]
+        rows = frame[(frame.manifold_dim == m) & (frame["quantity"] == "t_max[0]")]
+        (spread,) = [line for line in panels[f"m {m}\nt_max[0]"].get_lines() if line.get_label() == "spread over draws"]
         np.testing.assert_allclose(spread.get_data(), [[8, 16, 32], rows.spread])
 
 
