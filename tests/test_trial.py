@@ -24,16 +24,22 @@ def job_of(path, network):
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["exact", "gated-8"])
 def test_the_spectra_take_what_a_trial_says(tmp_path, network):
-    """Of a cell that takes some seconds: within a factor of 1.5, on a machine that others use too."""
+    """Of a cell that takes a good part of a second: within a factor of 1.5, the least of three turns of each, as others
+    use the machine too."""
+    points = 1000 if network == "exact" else 24
     study = edited(
-        tmp_path, ("points: 4", "points: 48"), ("count: 24", "count: 96"), ("ambient_dim: [8]", "ambient_dim: [48]")
-    )
+        tmp_path, ("points: 4", f"points: {points}"), ("count: 24", "count: 96"),
+        ("ambient_dim: [8]", "ambient_dim: [48]"),
+    )  # fmt: skip
     cell = job_of(study, network).first
-    said, _ = trial.of_spectrum(cell, study)
     score = trial.Untrained(study) if cell.trained else Trained(study)
-    began = time.process_time()
-    spectrum.measure(cell, score)
-    assert 1 / 1.5 < said / (time.process_time() - began) < 1.5
+    said, took = [], []
+    for _ in range(3):
+        said.append(trial.of_spectrum(cell, study)[0])
+        began = time.process_time()
+        spectrum.measure(cell, score)
+        took.append(time.process_time() - began)
+    assert 1 / 1.5 < min(said) / min(took) < 1.5
 
 
 class Slow(Score):
