@@ -348,7 +348,6 @@ OF_SPECTRA = frozenset(
     or name.startswith(("modes", "t_first"))
 )
 OF_TRACES = frozenset({"point_trace_error", "trace_error"})
-TRACE = "trace"  # the method of such a study
 
 COORDINATES = {
     "family": ("1", "manifold family"),
@@ -407,7 +406,7 @@ def made(stage: str, cell=None) -> tuple[str, ...]:
     sections."""
     names = MADE[stage]
     if cell and cell.data:
-        others = OF_FAMILIES | (OF_SPECTRA if cell.spectrum.method == TRACE else OF_TRACES)
+        others = OF_FAMILIES | (OF_SPECTRA if cell.spectrum.traces else OF_TRACES)
         names = tuple(name for name in (*names, *MADE_OF_FILES.get(stage, ())) if name not in others)
     if stage != "dimension" or not cell:
         return names

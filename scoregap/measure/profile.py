@@ -156,11 +156,16 @@ class Intervals(NamedTuple):
     shares: list[float]
 
 
+def _drawn(points: int, resamples: int, rng) -> np.ndarray:
+    """(resamples, points) how often each point is drawn, with return."""
+    return generator("rng", rng).multinomial(points, np.full(points, 1 / points), whole("resamples", resamples))
+
+
 def intervals_of_means(values, resamples: int, confidence: float, rng) -> tuple[np.ndarray, np.ndarray]:
     """Bootstrap over points: ends (low, high), (T,) each, of means over points of values (T, points)."""
     values, confidence = known("values", values, "T", "points"), between("confidence", confidence, 0, 1)
     points = values.shape[1]
-    counts = generator("rng", rng).multinomial(points, np.full(points, 1 / points), whole("resamples", resamples))
+    counts = _drawn(points, resamples, rng)
     low, high = np.percentile(counts @ values.T / points, (50 * (1 - confidence), 50 * (1 + confidence)), 0)
     return low, high
 
@@ -179,7 +184,7 @@ def intervals(
     points, modes = n_of_points.shape[1], whole("modes", modes)
     if not isinstance(found, Profile):
         raise InputError(key="found", value=found, allowed="should be the `profile` of their mean")
-    counts = generator("rng", rng).multinomial(points, np.full(points, 1 / points), whole("resamples", resamples))
+    counts = _drawn(points, resamples, rng)
     tails = 50 * (1 - confidence), 50 * (1 + confidence)
 
     def ends(values, axis=None):

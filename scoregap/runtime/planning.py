@@ -86,8 +86,7 @@ class Plan:
 
 def plan(study: Study, results: Path, trials: bool = True) -> Plan:
     """What is done of a study in a folder of results, and what the rest takes. trials: whether jobs are tried."""
-    folder = results / study.name
-    states = receipts.look(study, folder, workflow.baseline(study, results)) if folder.is_dir() else {}
+    folder, states = results / study.name, _states(study, results)
     steps = {stage: Stage(stage, tried=stage in TRIED) for stage in OF_JOBS}
     work: dict[tuple[Class, str], list[tuple[Job, float, float]]] = {}  # (job, seconds by the model, share left)
     for job in study.jobs.values():
@@ -122,6 +121,12 @@ def plan(study: Study, results: Path, trials: bool = True) -> Plan:
             Stage(name, 1, int(holds), 0.0 if holds else hours, hours, asked.memory - resources.NESTED, disk)
         )
     return found
+
+
+def _states(study: Study, results: Path) -> dict[str, receipts.State]:
+    """The state of every receipt of a study in a folder of results; none where it has no folder yet."""
+    folder = results / study.name
+    return receipts.look(study, folder, workflow.baseline(study, results)) if folder.is_dir() else {}
 
 
 def class_of(job: Job) -> Class:
@@ -250,13 +255,15 @@ def told(seconds: float) -> str:
 def said_first(study: Study, results: Path) -> Iterator[str]:
     """A line for every kind of spectra that take long and are still to be measured: how many there are of what, how
     long they take of one core, and in how much memory; as many as are tried in SECONDS."""
-    folder = results / study.name
-    states = receipts.look(study, folder, workflow.baseline(study, results)) if folder.is_dir() else {}
+    expected = {name: resources.expected("spectrum", job)[1] for name, job in study.jobs.items()}
+    if max(expected.values()) < LONG:  # without a look at what is done, which takes seconds of large studies
+        return
+    states = _states(study, results)
     longest: dict[Class, tuple[float, Job, int]] = {}  # by the model; how many cells
-    for job in study.jobs.values():
+    for name, job in study.jobs.items():
         state = states.get(receipts.place("spectrum", job.id))
         if not (state and state.holds):
-            of, seconds = class_of(job), resources.expected("spectrum", job)[1]
+            of, seconds = class_of(job), expected[name]
             before = longest.get(of, (0.0, job, 0))
             longest[of] = (*max(before[:2], (seconds, job), key=lambda one: one[0]), before[2] + job.size)
     began = time.monotonic()

@@ -178,7 +178,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         **(variables.of_dimension(cells[0].dimension) if cells[0].dimension else {}),
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
     }
-    if cells[0].spectrum.method == variables.TRACE:
+    if cells[0].spectrum.traces:
         return shared
     shared |= {"mode": np.arange(cells[0].dim), "estimator": np.array(variables.ESTIMATORS, object)}
     if cells[0].data:

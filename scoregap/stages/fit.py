@@ -51,7 +51,7 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
     result = variables.blank(variables.made("fit", cell), sizes)
     if isinstance(truth, Groups):
         fit_gaps(result, cell, truth, measured)
-    if measured["status"] == 1 and cell.spectrum.method == variables.TRACE:
+    if measured["status"] == 1 and cell.spectrum.traces:
         fit_traces(result, cell, *(measured[name].astype(float) for name in ("point_trace", "point_trace_error")))
     elif measured["status"] == 1:
         eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)

@@ -72,7 +72,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         result["point_row"][:] = places[:, 0]
     if isinstance(data, Groups):
         result["has_gap"][:] = data.gaps_at(places)
-    traces, probes = settings.method == variables.TRACE, settings.probes or 0
+    traces, probes = settings.traces, settings.probes or 0
     some_points = max(1, TRACED // d) if traces else at_once(d)
     parts = slices(points, some_points)
     aligned, path = isinstance(data, Tangents), None

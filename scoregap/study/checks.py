@@ -118,7 +118,7 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
         value = getattr(spectrum, key)
         if key not in spectrum.takes and value is not None and known("spectrum.method", f"spectrum.{key}"):
             yield _wrong(study, f"spectrum.{key}", f"the method {spectrum.method!r} takes no {key}", value)
-    if spectrum.method == TRACE and study.document.data is None and known("spectrum.method", "data"):
+    if spectrum.traces and study.document.data is None and known("spectrum.method", "data"):
         yield _wrong(
             study, "spectrum.method", "of a family gaps and phase times are compared, which take whole spectra: should "
             "be exact, or finite differences, or the study have data in place of manifold", TRACE,

@@ -27,7 +27,7 @@ from scoregap.study.axes import resolve
 from scoregap.study.checks import check_study
 from scoregap.study.code import code_of, files_of
 from scoregap.study.data import Data, Manifold, table
-from scoregap.study.measurement import TRACE, Compare, Dimension, Fit, Sampling, Spectrum
+from scoregap.study.measurement import Compare, Dimension, Fit, Sampling, Spectrum
 from scoregap.study.reading import read_document
 from scoregap.study.schema import AXES, DATA_AXES, SECTIONS, SHORT, Document, latents
 from scoregap.study.stages import STAGES
@@ -434,7 +434,7 @@ class Study:
             held_out = self.document.spectrum.points_from == "held-out"
             applies = {
                 "profile": True,
-                "agreement": len(self.axes["network"]) > 1 and self.document.spectrum.method != TRACE,
+                "agreement": len(self.axes["network"]) > 1 and not self.document.spectrum.traces,
                 "data_dimensions": self.document.dimension is not None,
                 "calibration": calibrated and held_out,
             }

@@ -69,9 +69,14 @@ class Spectrum(Section):
         return super().identity(unread | self.unsaid)
 
     @property
+    def traces(self) -> bool:
+        """Whether tr G alone is measured: of whole spectra nothing is known."""
+        return self.method == TRACE
+
+    @property
     def takes(self) -> tuple[str, ...]:
         """Keys that belong to its method."""
-        return ("probes",) if self.method == TRACE else ("step",) if self.method in DIFFERENCES else ()
+        return ("probes",) if self.traces else ("step",) if self.method in DIFFERENCES else ()
 
     @property
     def unsaid(self) -> frozenset[str]:
