@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
+from numcodecs import blosc
 
 from scoregap.store import shards
 from scoregap.store.arrays import SHARD, codecs, create_array, plain_zarr
@@ -51,6 +52,19 @@ def layout(array: xr.DataArray, growing: Collection[str] = ()) -> tuple[tuple[in
     most = {dim: 2 ** (counts[dim] - 1).bit_length() for dim in growing}
     several = cut(counts, SHARD // (math.prod(chunks) * array.dtype.itemsize), most)
     return chunks, tuple(several[str(dim)] * inner[str(dim)] for dim in array.dims)
+
+
+def identity(ds: xr.Dataset, axes: Collection[str], growing: Collection[str]) -> str:
+    """Digest of all that decides the bytes of a group beside the values of its variables and of its axes; of its
+    attributes those that it has here."""
+    coords = [
+        [name, array.dims, array.dtype.str, [str(one) for one in array.values.ravel().tolist()], array.attrs]
+        for name, array in ds.coords.items()
+        if name not in axes
+    ]
+    arrays = [[name, array.dims, array.dtype.str, array.attrs, layout(array, growing)] for name, array in ds.items()]
+    content = [FORMAT, blosc.VERSION_STRING, ds.attrs, coords, arrays]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _is_cube(path: Path) -> bool:
@@ -132,12 +146,14 @@ def _write_group(
     linked = []
     for name, array in ds.data_vars.items():
         chunks, sizes = layout(array, growing)
+        values = array.data
         target = create_array(
             place, str(name), array, tuple(map(str, array.dims)), attributes=dict(array.attrs),
             chunks=chunks, shards=sizes,
             chunk_key_encoding={"name": "default", "separator": "."},  # a file of its own folder, not one per dimension
         )  # fmt: skip
-        for region in regions(array.shape, sizes):
+        fill = target.fill_value
+        for region in regions(values.shape, sizes):
             at = [one.start for one in region]
             entry = ".".join(["c", *(str(start // size) for start, size in zip(at, sizes, strict=True))])
             file = store / group / str(name) / entry
@@ -145,14 +161,14 @@ def _write_group(
                 link(kept.folder / str(name) / entry, file)
                 linked.append(file)
                 continue
-            parts = shards.places(array.shape, chunks, sizes, at)
+            parts = shards.places(values.shape, chunks, sizes, at)
             before = kept.parts(f"{name}/{entry}", len(parts)) if kept else []
             file.write_bytes(
                 shards.join(
                     [
                         None if part is None
                         else before[i] if kept and not kept.touches(part)
-                        else shards.encode(shards.full(array.data[part], chunks, target.fill_value))
+                        else shards.encode(shards.full(values[part], chunks, fill))
                         for i, part in enumerate(parts)
                     ]
                 )

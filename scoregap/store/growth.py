@@ -42,7 +42,7 @@ def cut(sizes: Mapping[str, int], count: int, most: Mapping[str, int]) -> dict[s
     """Shape of blocks of at most `count` elements that cut an array of these sizes, the last dimensions whole as far
     as that goes: evenly; where there is a power of two in `most`, by one that is not larger."""
     found = {}
-    for dim, size in reversed(sizes.items()):
+    for dim, size in reversed([*sizes.items()]):
         parts = math.ceil(size / max(count, 1))
         found[dim] = min(_below(count), most[dim]) if dim in most else math.ceil(size / parts)
         count //= found[dim]
@@ -119,16 +119,16 @@ class Earlier(NamedTuple):
         if any(now[axis][: len(values)] != values for axis, values in before.items()):
             return None
         places = {axis: {value: i for i, value in enumerate(values)} for axis, values in axes.items()}
-        low, high = dict.fromkeys(axes, math.inf), dict.fromkeys(axes, 0)
+        changed = []
         for own, same in jobs:
-            at = {axis: [places[axis][one] for one in own[axis] if one in places[axis]] for axis in axes}
-            if not all(at.values()) or (same and all(max(at[axis]) < len(before[axis]) for axis in axes)):
-                continue
-            for axis, found in at.items():
-                low[axis], high[axis] = min(low[axis], *found), max(high[axis], *found)
-        if not all(high[axis] or not low[axis] for axis in axes):
+            at = [[places[axis][one] for one in own[axis] if one in places[axis]] for axis in axes]
+            there = all(max(one, default=0) < len(before[axis]) for axis, one in zip(axes, at, strict=True))
+            if all(at) and not (same and there):
+                changed.append([(min(one), max(one) + 1) for one in at])
+        if not changed:
             return tuple(slice(0, 0) for _ in axes)
-        return tuple(_aligned(int(low[axis]), high[axis] + 1, len(axes[axis]), axis in whole) for axis in axes)
+        ends = [(min(low for low, _ in one), max(high for _, high in one)) for one in zip(*changed, strict=True)]
+        return tuple(_aligned(*end, len(axes[axis]), axis in whole) for axis, end in zip(axes, ends, strict=True))
 
 
 def _aligned(low: int, high: int, size: int, whole: bool) -> slice:

@@ -41,7 +41,7 @@ class Spool:
                 for place in itertools.product(*inside[:outer]):
                     first = (*place, *(one.start for one in inside[outer:]))
                     file.seek(size * int(np.ravel_multi_index(first, shape)) if shape else 0)
-                    for start in range(0, count, len(part)):  # written: a full disk shows here and not in use
+                    for start in range(0, count, max(len(part), 1)):  # written: a full disk shows here and not in use
                         file.write(part[: count - start].data)
                 file.flush()
                 self.maps.append(mmap.mmap(file.fileno(), math.prod(shape) * size))
