@@ -83,7 +83,7 @@ def small(monkeypatch):
 
 
 def test_values_at_the_end_of_an_axis_are_gathered_alone(small, tmp_path):
-    written(tmp_path, stds=6)
+    written(tmp_path)
     assert build(tmp_path, tmp_path / "cube.zarr") == 2 * 5 * 3
     before = inodes(tmp_path / "cube.zarr")
     written(tmp_path, stds=7)
@@ -92,7 +92,7 @@ def test_values_at_the_end_of_an_axis_are_gathered_alone(small, tmp_path):
     assert same(tmp_path / "cube.zarr", tmp_path / "anew.zarr")
     xr.testing.assert_identical(*(read_cube(tmp_path / name)[""].load() for name in ("cube.zarr", "anew.zarr")))
     after = inodes(tmp_path / "cube.zarr")
-    assert len(before.items() & after.items()) > 0.8 * len(before)
+    assert len(before.items() & after.items()) > 0.6 * len(before)
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
     assert all(file.stat().st_nlink == 1 for file in (tmp_path / "cube.zarr").rglob("c.*"))
 
@@ -103,7 +103,9 @@ def test_values_at_the_end_of_an_axis_are_gathered_alone(small, tmp_path):
 def test_a_cube_that_grows_is_the_one_that_is_built_anew(tmp_path_factory, data):
     """Whatever has grown, shrunk, been lost and been made again, with whatever chunks."""
     folder = tmp_path_factory.mktemp("grown")
-    sizes = st.fixed_dictionaries({"stds": st.integers(1, 9), "networks": st.integers(1, 4), "seeds": st.integers(1, 3)})
+    sizes = st.fixed_dictionaries(
+        {"stds": st.integers(1, 9), "networks": st.integers(1, 4), "seeds": st.integers(1, 3)}
+    )
     limits = {"CHUNK": data.draw(st.sampled_from([16, 64, 500, 4000])), "SHARD": data.draw(st.sampled_from([64, 900]))}
     with mock.patch.multiple(cube_files, **limits), mock.patch.object(os, "fsync"):
         for turn in range(3):
