@@ -131,7 +131,7 @@ picture: $(VENV)/installed-test
 	@$(BIN)/python tests/picture.py $(OF)
 
 storage: $(VENV)/installed-test
-	@OMP_NUM_THREADS=1 $(BIN)/python tests/storage_benchmark.py
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/storage.py $(CELLS)
 
 $(VENV)/installed: pyproject.toml envs/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 2; }

@@ -1,17 +1,20 @@
-"""Job files of a study with invented numbers, without computing, for tests and benchmarks of the cube."""
+"""Files of the jobs of a study with invented numbers, without computing: for tests and benchmarks of the cube.
+
+Works in revision 74d4f04 too, `write` apart.
+"""
+
+from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
 
 from scoregap import variables
-from scoregap.store.jobs import job_path, write_job
-from scoregap.study import Job, Study
 
 STAGES = ("spectrum", "fit")
 
 
-def invented(rng: np.random.Generator, job: Job, names: tuple[str, ...]) -> dict:
+def invented(rng: np.random.Generator, job, names: tuple[str, ...]) -> dict:
     """Arrays of a job with random numbers, which compress as little as a network's do; spectra descending."""
     one = job.first
     sizes = {
@@ -30,8 +33,10 @@ def invented(rng: np.random.Generator, job: Job, names: tuple[str, ...]) -> dict
     return data
 
 
-def write(folder: Path, study: Study, seed: int = 0) -> None:
+def write(folder: Path, study, seed: int = 0) -> None:
     """The files of all jobs that are not there."""
+    from scoregap.store.jobs import job_path, write_job
+
     for job in study.jobs.values():
         rng = np.random.default_rng([seed, *job.id.encode()])
         for stage in STAGES:

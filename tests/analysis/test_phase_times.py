@@ -128,5 +128,5 @@ def test_the_file_of_another_program_is_not_replaced_and_a_flip_is_seen(invented
     content = bytearray(path.read_bytes())
     content[200] ^= 1
     path.write_bytes(content)
-    with pytest.raises(OSError, match="[Cc]hecksum|CRC"):
+    with pytest.raises(OSError, match=r"[Cc]hecksum|CRC"):
         parquet.read_table(path, page_checksum_verification=True)
