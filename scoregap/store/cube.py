@@ -18,7 +18,7 @@ import os
 import resource
 import warnings
 from collections.abc import Callable, Collection, Mapping, Set
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
@@ -34,8 +34,9 @@ from scoregap.store.spool import regions
 
 if TYPE_CHECKING:
     import xarray as xr
+    import zarr
 
-CHUNK = 2**17  # bytes of an inner chunk: one time of as many cells as fit
+CHUNK = 2**18  # bytes of an inner chunk: one time of as many cells as fit
 IN_MEMORY = 2**26  # bytes of files that are held as they are; what is more is mapped
 
 
@@ -209,7 +210,6 @@ def read_cube(path: Path) -> dict[str, xr.Dataset]:
     They are of the cube as it is now, whatever becomes of the path: all its files are held, and given back to the disk,
     if they have been replaced, with the last of the datasets.
     """
-    import xarray as xr
     import zarr
 
     (wanted,) = read_manifest(path, ("files",))
@@ -223,14 +223,35 @@ def read_cube(path: Path) -> dict[str, xr.Dataset]:
         store = zarr.storage.MemoryStore(held, read_only=True)
         tree = zarr.open_group(store, mode="r", zarr_format=3)
         names = sorted(tree.group_keys()) or [""]
-        # every group by itself: what is consolidated is of all of them, and would be read anew for each
-        datasets = {
-            name: xr.open_zarr(store, group=name or None, chunks=None, zarr_format=3, consolidated=False)
-            for name in names
-        }
+        datasets = {name: _opened(store, name, contents) for name in names}
     for ds in datasets.values():
         ds.encoding["source"] = str(path)
     return datasets
+
+
+def _opened(store: zarr.storage.MemoryStore, group: str, contents: dict[str, memoryview]) -> xr.Dataset:
+    """A group of a cube. Arrays in shards are not opened by zarr."""
+    import xarray as xr
+    from xarray.core.indexing import LazilyIndexedArray
+
+    from scoregap.store.sharded import Sharded
+
+    files: dict[str, dict[str, memoryview]] = {}
+    for name, content in contents.items():
+        folder, _, file = name.rpartition("/")
+        if PurePath(folder).parent == PurePath(group):
+            files.setdefault(PurePath(folder).name, {})[file] = content
+    arrays = {}
+    for name in sorted(files.keys() - {""}):
+        metadata = json.loads(bytes(files[name]["zarr.json"]))
+        if metadata["node_type"] == "array" and metadata["codecs"][0]["name"] == "sharding_indexed":
+            lazy = LazilyIndexedArray(Sharded(metadata, files[name]))
+            arrays[name] = xr.Variable(metadata["dimension_names"], lazy, metadata["attributes"])
+    # every group by itself: what is consolidated is of all of them, and would be read anew for each
+    ds = xr.open_zarr(
+        store, group=group or None, chunks=None, zarr_format=3, consolidated=False, drop_variables=list(arrays)
+    )
+    return ds.assign(arrays)
 
 
 def _held(folder: Path) -> tuple[dict[str, str], dict[str, memoryview]]:

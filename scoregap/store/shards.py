@@ -34,20 +34,25 @@ def decode(chunk: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 def join(chunks: Sequence[bytes | None]) -> bytes:
     """A shard of these chunks, in the order of their places in it; None where there is none."""
-    index, offset = np.full((len(chunks), 2), MISSING, "<u8"), 0
+    table, offset = np.full((len(chunks), 2), MISSING, "<u8"), 0
     for i, chunk in enumerate(chunks):
         if chunk is not None:
-            index[i] = offset, len(chunk)
+            table[i] = offset, len(chunk)
             offset += len(chunk)
-    packed = index.tobytes()
+    packed = table.tobytes()
     return b"".join([*(chunk for chunk in chunks if chunk is not None), packed, _sum(packed)])
 
 
+def index(shard: bytes | memoryview, count: int) -> np.ndarray:
+    """(count, 2) beginnings and lengths of the chunks of a shard that has places for so many. Raises ValueError unless
+    they are as they were written."""
+    return np.frombuffer(_checked(bytes(shard[-16 * count - 4 :])), "<u8").reshape(count, 2)
+
+
 def split(shard: bytes, count: int) -> list[bytes | None]:
-    """The chunks of a shard that has places for so many. Raises ValueError unless its index is as it was written."""
-    size = 16 * count + 4
-    index = np.frombuffer(_checked(shard[-size:]), "<u8").reshape(count, 2).tolist()
-    return [None if offset == MISSING else shard[offset : offset + length] for offset, length in index]
+    """The chunks of such a shard; None where there is none. Raises ValueError likewise."""
+    found = index(shard, count).tolist()
+    return [None if offset == MISSING else shard[offset : offset + length] for offset, length in found]
 
 
 def places(shape: Sequence[int], chunks: Sequence[int], shards: Sequence[int], at: Sequence[int]) -> list:

@@ -2,8 +2,8 @@
 
 files of jobs with random numbers, which compress as little as a network's do -> seconds, bytes, peak memory
 
-Two studies: *light* has 100,000 cells of the smallest kind (d = 4, 8 times, 2 points, jobs of 1,000), *heavy* CELLS
-(10,000; d = 32, 40 times, 8 points). Their longest axis then grows by one value of a hundred. The peer is revision PEER,
+Two studies: *light* has 100,000 of the smallest cells (d = 4, 8 times, 2 points, jobs of 1,000), *heavy* CELLS
+(10,000; d = 32, 40 times, 8 points). An axis of a hundred values then grows by one. The peer is revision PEER,
 checked out into a folder of its own, which has files of the same numbers and builds the grown cube anew. Every stage
 runs in a process of its own, whose times and peak memory count imports. Reading is from a warm page cache, the median
 of REPEATS. Disk: some 3 GB, of heavy cells besides 400 kB for each.
