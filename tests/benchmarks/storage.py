@@ -97,9 +97,10 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import scoregap
-cube = scoregap.open(sys.argv[1]).chunk(seed=100)
-widest = cube.eigenvalue.isel(mode=0, network=0).mean(("point", "seed")).squeeze(drop=True)
-widest.plot(x="time", hue="manifold.groups.1.std", xscale="log", add_legend=False)
+large = scoregap.open(sys.argv[1]).chunk(time=1)
+top = large.eigenvalue.sel(network="exact").isel(mode=0)
+lines = top.mean(("point", "seed")).squeeze(drop=True)
+lines.plot(x="time", hue="manifold.groups.1.std", xscale="log", add_legend=False)
 plt.savefig(sys.argv[1] + "/largest_eigenvalue.png")
 """
 
