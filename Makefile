@@ -25,7 +25,7 @@
 # make docs   the documents, into docs/_build/html/index.html; what is wrong with them is an error
 # make schema   workflow/schemas/study.json, with which editors check studies, from the keys a study may have
 # make picture   the import picture of the package: floors, arrows, those that run up; OF=FOLDER of another checkout
-# make storage    size, speed and memory of files and cubes of 1,000 and 10,000 cells
+# make storage    time, memory and growth of cubes of 100,000 light and 10,000 heavy cells, old and new; CELLS=N heavy ones
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -131,7 +131,7 @@ picture: $(VENV)/installed-test
 	@$(BIN)/python tests/picture.py $(OF)
 
 storage: $(VENV)/installed-test
-	@OMP_NUM_THREADS=1 $(BIN)/python tests/storage_benchmark.py
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/storage.py $(CELLS)
 
 $(VENV)/installed: pyproject.toml envs/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed: make PYTHON=/path/to/python3.12"; exit 2; }

@@ -161,7 +161,7 @@ def by_hand(names, folder):
 
 def the_cube(names, folder):
     assert names["ratio"].sel(network="exact").values == pytest.approx(1)
-    for figure in ("gaps.pdf", "phases.pdf"):
+    for figure in ("gaps.pdf", "phases.pdf", "largest_eigenvalue.pdf"):
         assert (folder / figure).read_bytes().startswith(b"%PDF"), figure
 
 

@@ -115,7 +115,7 @@ def run_stages(study: Path, results: Path, drawn: bool = True) -> None:
         spectrum.run(study, job.id, spectra, weights)
         fit.run(study, job.id, spectra, results / "fit" / f"{job.id}.zarr.zip")
     cube.run(study, results / "spectrum", results / "fit", results / "cube.zarr")
-    compare.run(study, results / "cube.zarr", *(results / name for name in COMPARED))
+    compare.run(study, results / "cube.zarr", *(results / name for name in COMPARED), results / "phase_times.parquet")
     if drawn:
         draw_report(study, results, results)
 

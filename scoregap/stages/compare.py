@@ -1,7 +1,8 @@
 """Compare fitted phase times with theory, and test the paper's claims; of data from a file, profiles of its scores.
 
 study, cube -> comparison.csv (every number), claims.csv (the paper's claims), their checksums NAME.csv.json,
-findings.jsonl (all tables, as data for the report), and comparison.txt (what they say, for a terminal)
+findings.jsonl (all tables, as data for the report), comparison.txt (what they say, for a terminal), and
+phase_times.parquet (every phase time of every cell, for other programs)
 """
 
 import shutil
@@ -11,22 +12,28 @@ from pathlib import Path
 import pandas as pd
 
 from scoregap import analysis, cubes
-from scoregap.analysis import comparison, headline, overview
+from scoregap.analysis import comparison, headline, overview, phase_times
 from scoregap.analysis.tables import as_csv
 from scoregap.store.files import manifest_of, write_text
 from scoregap.store.ownership import Kind, claim, text_with
+from scoregap.store.parquet import PARQUET, write_parquet
 from scoregap.store.tables import TABLES, files_of_table, write_table, write_tables
 from scoregap.study import Study, load
 
 TEXT = Kind("the tables of a comparison", text_with(r"\nmade by scoregap compare: [^\n]+\n\Z"), r"comparison\.txt")
 
 
-def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings: Path) -> list[Path]:
+def run(
+    study: Path, cube: Path, out: Path, table: Path, claims: Path, findings: Path, phases: Path | None = None
+) -> list[Path]:
     """Compare CUBE of study STUDY; every number goes to OUT (CSV), the paper's claims to CLAIMS (CSV), the readable
-    tables to TABLE, and what the study says as a whole to FINDINGS (JSON Lines)."""
+    tables to TABLE, what the study says as a whole to FINDINGS (JSON Lines), every phase time to PHASES (Parquet)."""
     loaded = load(study)
-    claim(*files_of_table(out), *files_of_table(claims), (table, TEXT), (findings, TABLES))
+    made = [(phases, PARQUET)] if phases else []
+    claim(*files_of_table(out), *files_of_table(claims), (table, TEXT), (findings, TABLES), *made)
     parts = cubes.datasets(loaded, cube)
+    if phases:
+        write_parquet(phases, phase_times.schema(parts), phase_times.batches(parts), loaded.fingerprint("compare"))
     tables = analysis.every_table(parts)
     tested = tables[analysis.CLAIMS]
     if loaded.document.data:
@@ -46,7 +53,7 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings:
     write_tables(findings, tables, of)
     write_table(claims, as_csv(loaded, tested), of)
     write_table(out, as_csv(loaded, frame), of)
-    return [table, findings, claims, manifest_of(claims), out, manifest_of(out)]
+    return [*(path for path, _ in made), table, findings, claims, manifest_of(claims), out, manifest_of(out)]
 
 
 def told(

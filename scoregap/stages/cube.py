@@ -7,6 +7,8 @@ lengths. A job without files leaves its cells missing (status 0), so an incomple
 """
 
 import platform
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +22,20 @@ from scoregap.measure import agreement
 from scoregap.members import PADDED
 from scoregap.scores import REFERENCES
 from scoregap.store.arrays import SHARD
-from scoregap.store.cube import files_of_cube, write_cube
+from scoregap.store.cube import files_of_cube, identity, write_cube
 from scoregap.store.files import FORMAT, manifest_of
-from scoregap.store.jobs import read_job
+from scoregap.store.growth import Earlier, Kept
+from scoregap.store.jobs import job_digest, job_members, read_job
 from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
-from scoregap.store.spool import Spool, block, regions
-from scoregap.study import Study, load
+from scoregap.store.spool import Box, Spool, block, regions
+from scoregap.study import Job, Study, load
 from scoregap.study.data import table
 from scoregap.study.stages import STAGES
 
 STAGE = [stage.name for stage in STAGES].index("cube") + 1  # stages up to this one
+OF_JOBS = ("spectrum", "fit", "dimension", "sample")  # stages whose files are gathered
+SAME = ("contract", "stage_revisions", "versions")  # attributes of a cube of which another may take parts over
 PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
 
 
@@ -45,21 +50,37 @@ def run(
             raise InputError(
                 "is not a folder", file=folder, allowed=f"allowed is the folder of the files that stage {stage} made"
             )
-    attrs = provenance(loaded)
-    groups, spool = {}, Spool(out)
+    folders = dict(zip(OF_JOBS, (spectra, fits, dimensions, samples), strict=True))
+    attrs, earlier = provenance(loaded), Earlier.found(out)
+    of: dict[str, Any] = {"made_from": made_from(loaded, folders), "grids": {}}
+    groups, growing, kept, spool = {}, {}, {}, Spool(out)
     for name, part, d in loaded.groups:
-        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool))
+        ds = variables.annotate(frame(part, d))
+        axes = axes_of(part, d)
+        growing[name] = [axis for axis in axes if axis not in part.batch]
+        digest = identity(ds.assign_attrs({key: attrs[key] for key in SAME}), axes, growing[name])
+        of["grids"][name] = [[[axis, list(values)] for axis, values in axes.items()], digest]
+        box = earlier and earlier.box(
+            name, axes, digest,
+            [(job.axes, _same(job, earlier.made_from, of["made_from"])) for job in jobs_of(part, d)],
+            [axis for axis in axes if axis == "network" or axis not in growing[name]],
+        )  # fmt: skip
+        if box:
+            kept[name] = Kept(out / name, box)
+        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool, box or ()))
         ds = ds.assign_attrs(attrs | ({"block": part.block} if part.block else {}))
-        if wrong := invalid(ds, part, spool):
+        if wrong := invalid(ds.isel(dict(zip(axes, box or (), strict=False))), part, spool):
             raise InputError(f"would not be a valid cube: {wrong}", file=out)
         groups[name] = ds
-    write_cube(out, groups, spool.forget)
+    write_cube(out, groups, spool.forget, of, growing, kept)
     return [out, manifest_of(out)]
 
 
 def invalid(ds: xr.Dataset, study: Study, spool: Spool) -> str:
     """What is wrong with a dataset of a cube, looked at block by block; empty if nothing is."""
     shape = ds.status.shape
+    if 0 in shape:
+        return ""
     cells = SHARD * ds.status.size // max(one.nbytes for one in ds.data_vars.values())
     for region in regions(shape, block(shape, cells)):
         wrong = variables.validate(ds.isel(dict(zip(study.axes, region, strict=True))), tuple(study.axes))
@@ -88,6 +109,42 @@ def provenance(study: Study) -> dict[str, str]:
     }
 
 
+def axes_of(study: Study, ambient_dim: int) -> dict[str, tuple[Any, ...]]:
+    """The axes of the cells of one ambient_dim."""
+    return study.axes if study.document.data else study.axes | {"ambient_dim": (ambient_dim,)}
+
+
+def jobs_of(study: Study, ambient_dim: int) -> list[Job]:
+    """The jobs of these cells."""
+    jobs = (study.whole or study).jobs  # which may have seeds that are of other blocks
+    return [jobs[id] for id in study.jobs if jobs[id].dims == (ambient_dim,)]
+
+
+def made_from(study: Study, folders: Mapping[str, Path | None]) -> dict[str, str]:
+    """Digests of the files of all jobs; empty of those that are not there."""
+    return {
+        f"{stage}/{id}": job_digest(folder / f"{id}.zarr.zip") if folder and job.has(stage) else ""
+        for id, job in study.jobs.items()
+        for stage, folder in folders.items()
+    }
+
+
+def _same(job: Job, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    return all(before.get(f"{stage}/{job.id}", "") == now[f"{stage}/{job.id}"] for stage in OF_JOBS)
+
+
+def frame(study: Study, ambient_dim: int) -> xr.Dataset:
+    """The dataset of all cells of one ambient_dim without values: its arrays take no memory, and cannot be written."""
+    axes = axes_of(study, ambient_dim)
+    coords = coordinates(list(study.expand(axes | {"seed": axes["seed"][:1]})))
+    sizes = {dim: len(values) for dim, values in (axes | coords).items()}
+    arrays = {}
+    for name, variable in variables.of_cube(coords, study.document.data is not None).items():
+        dims = (*axes, *variable.dims)
+        arrays[name] = (dims, np.broadcast_to(variables.empty(name, ()), [sizes[dim] for dim in dims]))
+    return xr.Dataset(arrays, coords | {axis: labels(values) for axis, values in axes.items()})
+
+
 def gather(
     study: Study,
     ambient_dim: int,
@@ -96,64 +153,61 @@ def gather(
     dimensions: Path | None = None,
     samples: Path | None = None,
     spool: Spool | None = None,
+    box: Box = (),
 ) -> xr.Dataset:
-    """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool."""
+    """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool. box: of the axes, without
+    which nothing is there."""
     from_file = study.document.data is not None
-    axes = study.axes if from_file else study.axes | {"ambient_dim": (ambient_dim,)}
-    cells = list(study.expand(axes))
-    coords = coordinates(cells)
+    ds, axes = frame(study, ambient_dim), axes_of(study, ambient_dim)
     shape = tuple(len(values) for values in axes.values())
-    present = variables.of_cube(coords, from_file)
-    full = spool.full if spool else np.full
-    data = {
-        name: variables.empty(name, (*shape, *(len(coords[dim]) for dim in variable.dims)), full)
-        for name, variable in present.items()
-    }
-    sketches = _sketches(cells, coords, full) if "agreement" in data else None
-    place = {cell.values: i for i, cell in enumerate(cells)}
-    jobs = (study.whole or study).jobs  # which may have seeds that are of other blocks
-    for job in (jobs[id] for id in study.jobs):
-        if job.dims != (ambient_dim,):
-            continue
-        folders = {"spectrum": spectra, "fit": fits, "dimension": dimensions, "sample": samples}
-        for stage, folder in folders.items():
+    inside = [range(size)[one] for one, size in zip(box, shape, strict=True)] if box else [*map(range, shape)]
+    full = partial(spool.full, box=box) if spool else np.full
+    data = {str(name): variables.empty(str(name), array.shape, full) for name, array in ds.items()}
+    sketches = _sketches(study, ds, shape, full) if "agreement" in data else None
+    places = [{value: i for i, value in enumerate(values)} for values in axes.values()]
+    for job in jobs_of(study, ambient_dim):
+        at = [[place.get(value, -1) for value in job.axes[axis]] for axis, place in zip(axes, places, strict=True)]
+        here = [[i for i, one in enumerate(found) if one in of] for found, of in zip(at, inside, strict=True)]
+        members = np.arange(job.size).reshape([*map(len, at)])[np.ix_(*here)]
+        cells = np.ix_(*([found[i] for i in chosen] for found, chosen in zip(at, here, strict=True)))
+        for stage, folder in zip(OF_JOBS, (spectra, fits, dimensions, samples), strict=True):
             if folder is None or not job.has(stage):
                 continue
             path = folder / f"{job.id}.zarr.zip"
             if absent(path):
                 continue
-            arrays, keys = read_job(path, job.keys(stage), variables.made(stage, job.first))
+            made = variables.made(stage, job.first)
+            if members.size:
+                arrays, keys = read_job(path, job.keys(stage), made)
+            else:
+                arrays, (keys, _) = {}, job_members(path, job.keys(stage), made)
             if keys != job.keys(stage):
                 raise InputError("is not of this study as it is now", file=path, allowed=f"rerun {stage}")
-            here = [i for i, cell in enumerate(job.cells) if cell.values in place]
-            members = [place[job.cells[i].values] for i in here]
             sketch = arrays.pop("sketch", None)
             if sketch and sketches is not None:
-                sketches[members] = sketch[1][here]
+                sketches[cells] = sketch[1][members]
             for name, (own, values) in arrays.items():
                 whole = ("member", *variables.VARIABLES[name].dims) if name in data else ()
                 if own != whole or any(
-                    size > len(coords[dim]) or (size < len(coords[dim]) and dim not in PADDED)
+                    size > ds.sizes[dim] or (size < ds.sizes[dim] and dim not in PADDED)
                     for dim, size in zip(own[1:], values.shape[1:], strict=True)
                 ):
                     raise DamagedFile(
                         f"{path}: is damaged: it has a variable {name!r} that is not of this study; run {stage} again",
                         path,
                     )
-                rows = data[name].reshape(len(cells), *data[name].shape[len(shape) :])
-                index: tuple[Any, ...] = (members, *(slice(size) for size in values.shape[1:]))
-                rows[index] = values[here]
+                index: tuple[Any, ...] = (*cells, *(slice(size) for size in values.shape[1:]))
+                data[name][index] = values[members]
             if spool:
                 spool.forget()
+    in_box = {name: array[box] for name, array in data.items()}
     if not from_file:
-        add_references(data, axes)
+        add_references(in_box, axes)
     if sketches is not None:
-        add_agreement(data["agreement"], sketches.reshape(*shape, *sketches.shape[1:]), list(axes).index("network"))
+        add_agreement(in_box["agreement"], sketches[box], list(axes).index("network"))
         if spool:
             spool.forget()
-    coords |= {axis: labels(values) for axis, values in axes.items()}
-    dims = {name: (*axes, *variable.dims) for name, variable in present.items()}
-    return xr.Dataset({name: (dims[name], array) for name, array in data.items()}, coords)
+    return ds.assign({name: (ds[name].dims, array) for name, array in data.items()})
 
 
 def labels(values: tuple) -> np.ndarray:
@@ -189,10 +243,10 @@ def coordinates(cells) -> dict[str, np.ndarray]:
     return shared | groups | {"side": np.array(variables.SIDES, object)}
 
 
-def _sketches(cells, coords: dict[str, np.ndarray], full) -> np.ndarray:
-    """(cells, time, point, row, column) sketches of G, with nothing filled in."""
-    side = agreement.side(cells[0].dim)
-    return variables.empty("sketch", (len(cells), len(coords["time"]), len(coords["point"]), side, side), full)
+def _sketches(study: Study, ds: xr.Dataset, shape: tuple[int, ...], full) -> np.ndarray:
+    """(*axes, time, point, row, column) sketches of G, with nothing filled in."""
+    side = agreement.side(study.dims[0])
+    return variables.empty("sketch", (*shape, ds.sizes["time"], ds.sizes["point"], side, side), full)
 
 
 def add_agreement(found: np.ndarray, sketches: np.ndarray, along: int) -> None:

@@ -3,7 +3,8 @@
 datasets by group <-> `cube.zarr`, and its manifest `cube.zarr.json` with the SHA-256 of every file
 
 A cube may be larger than memory: it is built from a `Spool`, block by block, and its files are mapped when it is read.
-Files of a cube are never written again, only their folder is replaced; who has them open reads on what there was.
+Files of a cube are never written again, only their folder is replaced; who has them open reads on what there was. What
+a new cube has in common with the one before it (`growth`) it takes from there: files by hard links, or parts of them.
 """
 
 from __future__ import annotations
@@ -16,34 +17,55 @@ import mmap
 import os
 import resource
 import warnings
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping, Set
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
+import google_crc32c
+from numcodecs import blosc
+
+from scoregap.store import shards
 from scoregap.store.arrays import SHARD, codecs, create_array, plain_zarr
 from scoregap.store.files import FORMAT, damaged, delete, manifest_of, read_manifest, reading, sync, temporary_beside
+from scoregap.store.growth import Kept, cut, link, step
 from scoregap.store.opening import read_text
 from scoregap.store.ownership import Kind, json_with, own
-from scoregap.store.spool import block, regions
+from scoregap.store.spool import regions
 
 if TYPE_CHECKING:
     import xarray as xr
+    import zarr
 
-CHUNK = 2**17  # bytes of an inner chunk: one time of as many cells as fit
+CHUNK = 2**18  # bytes of an inner chunk: one time of as many cells as fit
 IN_MEMORY = 2**26  # bytes of files that are held as they are; what is more is mapped
 
 
-def layout(array: xr.DataArray) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Shapes of inner chunks and of shards. An inner chunk: CHUNK bytes of one time, so of many cells in most studies.
+def layout(array: xr.DataArray, growing: Collection[str] = ()) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of inner chunks and of shards. An inner chunk: at most CHUNK bytes of one time, so of many cells in most
+    studies; of dimensions that grow `growth.step` values at most, so that few chunks change when one does.
 
     Then a time of all cells is a share 1 / T of the file in a few reads, and a cell T small chunks.
     """
-    rest = {dim: size for dim, size in array.sizes.items() if dim != "time"}
-    inner = dict(zip(rest, block(tuple(rest.values()), CHUNK // array.dtype.itemsize), strict=True)) | {"time": 1}
-    chunks = tuple(inner[dim] for dim in array.dims)
-    counts = tuple(math.ceil(size / chunk) for size, chunk in zip(array.shape, chunks, strict=True))
-    several = block(counts, SHARD // (math.prod(chunks) * array.dtype.itemsize))
-    return chunks, tuple(count * chunk for count, chunk in zip(several, chunks, strict=True))
+    rest = {str(dim): size for dim, size in array.sizes.items() if dim != "time"}
+    inner = cut(rest, CHUNK // array.dtype.itemsize, {dim: step(rest[dim]) for dim in growing}) | {"time": 1}
+    chunks = tuple(inner[str(dim)] for dim in array.dims)
+    counts = {str(dim): math.ceil(size / inner[str(dim)]) for dim, size in array.sizes.items()}
+    most = {dim: 2 ** (counts[dim] - 1).bit_length() for dim in growing}
+    several = cut(counts, SHARD // (math.prod(chunks) * array.dtype.itemsize), most)
+    return chunks, tuple(several[str(dim)] * inner[str(dim)] for dim in array.dims)
+
+
+def identity(ds: xr.Dataset, axes: Collection[str], growing: Collection[str]) -> str:
+    """Digest of all that decides the bytes of a group beside the values of its variables and of its axes; of its
+    attributes those that it has here."""
+    coords = [
+        [name, array.dims, array.dtype.str, [str(one) for one in array.values.ravel().tolist()], array.attrs]
+        for name, array in ds.coords.items()
+        if name not in axes
+    ]
+    arrays = [[name, array.dims, array.dtype.str, array.attrs, layout(array, growing)] for name, array in ds.items()]
+    content = [FORMAT, blosc.VERSION_STRING, ds.attrs, coords, arrays]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _is_cube(path: Path) -> bool:
@@ -63,12 +85,21 @@ def files_of_cube(path: Path) -> tuple[tuple[Path, Kind], ...]:
 
 
 @plain_zarr()
-def write_cube(path: Path, groups: dict[str, xr.Dataset], forget: Callable[[], None] = lambda: None) -> None:
+def write_cube(
+    path: Path,
+    groups: dict[str, xr.Dataset],
+    forget: Callable[[], None] = lambda: None,
+    of: Mapping[str, Any] | None = None,
+    growing: Mapping[str, Collection[str]] | None = None,
+    kept: Mapping[str, Kept] | None = None,
+) -> None:
     """Build the cube beside `path`, shard by shard, then swap. groups: {"": dataset}, or one dataset per group name.
 
-    `<path>.json` is the manifest: SHA-256 of every file. It is whole before anything is swapped and takes its place
-    last, so that at every instant there is the old cube, the new one, or what `read_cube` refuses. forget: called
-    after every shard, to let go of what reading it has taken. Raises InputError if one of the two is not our own.
+    `<path>.json` is the manifest: SHA-256 of every file, and what else the cube is `of`. It is whole before anything is
+    swapped and takes its place last, so that at every instant there is the old cube, the new one, or what `read_cube`
+    refuses. forget: called after every shard, to let go of what reading it has taken. growing: dimensions of a group,
+    as of `layout`. kept: what of a group is as in the cube that is there. Raises InputError if one of the two is not
+    our own, and ValueError if what is kept is damaged.
     """
     import zarr
 
@@ -78,12 +109,14 @@ def write_cube(path: Path, groups: dict[str, xr.Dataset], forget: Callable[[], N
         if set(groups) != {""}:
             attributes = next(iter(groups.values())).attrs
             zarr.create_group(building, zarr_format=3, attributes=dict(attributes))
+        linked: list[Path] = []
         for group, ds in groups.items():
-            _write_group(building, group, ds, forget)
+            linked += _write_group(building, group, ds, forget, (growing or {}).get(group, ()), (kept or {}).get(group))
         with warnings.catch_warnings():  # zarr announces that format 3 does not specify consolidation yet
             warnings.filterwarnings("ignore", message=".*[Cc]onsolidated metadata.*")
             zarr.consolidate_metadata(building)
-        content = {"format": FORMAT, "files": _synced_hashes(building)}
+        before = dict(zip(("files", "sums"), read_manifest(path, ("files", "sums")), strict=True)) if linked else {}
+        content = {"format": FORMAT, **_synced_hashes(building, set(linked), before), **(of or {})}
         new_manifest.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         sync(new_manifest)
         try:
@@ -99,8 +132,10 @@ def write_cube(path: Path, groups: dict[str, xr.Dataset], forget: Callable[[], N
         sync(path.parent)
 
 
-def _write_group(store: Path, group: str, ds: xr.Dataset, forget: Callable[[], None]) -> None:
-    """One dataset of a cube: coordinates by xarray, then variables."""
+def _write_group(
+    store: Path, group: str, ds: xr.Dataset, forget: Callable[[], None], growing: Collection[str], kept: Kept | None
+) -> list[Path]:
+    """One dataset of a cube: coordinates by xarray, then variables. The files that are those of the cube before."""
     import zarr
 
     coords = ds.drop_vars(list(ds.data_vars))
@@ -109,16 +144,40 @@ def _write_group(store: Path, group: str, ds: xr.Dataset, forget: Callable[[], N
         store, group=group or None, zarr_format=3, consolidated=False, encoding=encoding, mode="a" if group else "w"
     )
     place = zarr.open_group(store, path=group, mode="r+")
+    linked = []
     for name, array in ds.data_vars.items():
-        chunks, shards = layout(array)
+        chunks, sizes = layout(array, growing)
+        values = array.data
         target = create_array(
             place, str(name), array, tuple(map(str, array.dims)), attributes=dict(array.attrs),
-            chunks=chunks, shards=shards if shards != chunks else None,
+            chunks=chunks, shards=sizes,
             chunk_key_encoding={"name": "default", "separator": "."},  # a file of its own folder, not one per dimension
         )  # fmt: skip
-        for region in regions(array.shape, shards):
-            target[region] = array.data[region]
+        fill = target.fill_value
+        for region in regions(values.shape, sizes):
+            at = [one.start for one in region]
+            entry = ".".join(["c", *(str(start // size) for start, size in zip(at, sizes, strict=True))])
+            file = store / group / str(name) / entry
+            if kept and not kept.touches(region):
+                link(kept.folder / str(name) / entry, file)
+                linked.append(file)
+                continue
+            parts = shards.places(values.shape, chunks, sizes, at)
+            before = kept.parts(f"{name}/{entry}", len(parts)) if kept else []
+            file.write_bytes(
+                shards.join(
+                    [
+                        None if part is None
+                        else before[i] if kept and not kept.touches(part)
+                        else shards.encode(shards.full(values[part], chunks, fill))
+                        for i, part in enumerate(parts)
+                    ]
+                )
+            )  # fmt: skip
             forget()
+    for folder in {file.parent for file in linked}:
+        sync(folder)
+    return linked
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:
@@ -128,14 +187,21 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
     return [(file.relative_to(folder).as_posix(), file) for file in ours]
 
 
-def _synced_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a cube, which is on the disk then."""
-    hashes = {}
+def _synced_hashes(folder: Path, linked: Set[Path], before: dict[str, dict]) -> dict[str, dict]:
+    """SHA-256 (`files`) and CRC-32C (`sums`) of every file of a cube, which is on the disk then. linked: those that
+    were `before`."""
+    found: dict[str, dict] = {"files": {}, "sums": {}}
     for name, file in _files(folder):
+        if file in linked:
+            for kind, of in found.items():
+                of[name] = before[kind][name]
+            continue
         with file.open("rb") as stream:
-            hashes[name] = hashlib.file_digest(stream, "sha256").hexdigest()
+            content = stream.read()
+            found["files"][name] = hashlib.sha256(content).hexdigest()
+            found["sums"][name] = google_crc32c.value(content)
             os.fsync(stream.fileno())
-    return hashes
+    return found
 
 
 def read_cube(path: Path) -> dict[str, xr.Dataset]:
@@ -144,7 +210,6 @@ def read_cube(path: Path) -> dict[str, xr.Dataset]:
     They are of the cube as it is now, whatever becomes of the path: all its files are held, and given back to the disk,
     if they have been replaced, with the last of the datasets.
     """
-    import xarray as xr
     import zarr
 
     (wanted,) = read_manifest(path, ("files",))
@@ -158,14 +223,35 @@ def read_cube(path: Path) -> dict[str, xr.Dataset]:
         store = zarr.storage.MemoryStore(held, read_only=True)
         tree = zarr.open_group(store, mode="r", zarr_format=3)
         names = sorted(tree.group_keys()) or [""]
-        # every group by itself: what is consolidated is of all of them, and would be read anew for each
-        datasets = {
-            name: xr.open_zarr(store, group=name or None, chunks=None, zarr_format=3, consolidated=False)
-            for name in names
-        }
+        datasets = {name: _opened(store, name, contents) for name in names}
     for ds in datasets.values():
         ds.encoding["source"] = str(path)
     return datasets
+
+
+def _opened(store: zarr.storage.MemoryStore, group: str, contents: dict[str, memoryview]) -> xr.Dataset:
+    """A group of a cube. Arrays in shards are not opened by zarr."""
+    import xarray as xr
+    from xarray.core.indexing import LazilyIndexedArray
+
+    from scoregap.store.sharded import Sharded
+
+    files: dict[str, dict[str, memoryview]] = {}
+    for name, content in contents.items():
+        folder, _, file = name.rpartition("/")
+        if PurePath(folder).parent == PurePath(group):
+            files.setdefault(PurePath(folder).name, {})[file] = content
+    arrays = {}
+    for name in sorted(files.keys() - {""}):
+        metadata = json.loads(bytes(files[name]["zarr.json"]))
+        if metadata["node_type"] == "array" and metadata["codecs"][0]["name"] == "sharding_indexed":
+            lazy = LazilyIndexedArray(Sharded(metadata, files[name]))
+            arrays[name] = xr.Variable(metadata["dimension_names"], lazy, metadata["attributes"])
+    # every group by itself: what is consolidated is of all of them, and would be read anew for each
+    ds = xr.open_zarr(
+        store, group=group or None, chunks=None, zarr_format=3, consolidated=False, drop_variables=list(arrays)
+    )
+    return ds.assign(arrays)
 
 
 def _held(folder: Path) -> tuple[dict[str, str], dict[str, memoryview]]:

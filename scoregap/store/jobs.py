@@ -8,6 +8,7 @@ file is read only if it holds what is on its list. It is written and read array 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 import zlib
@@ -20,7 +21,7 @@ import numpy as np
 from scoregap.store import zarr_format
 from scoregap.store.arrays import SHARD, Arrays
 from scoregap.store.files import FORMAT, damaged, reading, replacing
-from scoregap.store.opening import regular
+from scoregap.store.opening import absent, regular
 from scoregap.store.ownership import Kind
 
 ROOT, HOLDS = "zarr.json", "holds"  # the entry that has the list, and its attribute: {entry: CRC-32 of its content}
@@ -108,6 +109,15 @@ def _root(path: Path, archive: zipfile.ZipFile) -> dict[str, Any] | None:
             how = "has no" if name not in found else "has a foreign" if name not in wanted else "has another"
             raise damaged(path, f"is damaged: it {how} {name}")
     return root
+
+
+def job_digest(path: Path) -> str:
+    """SHA-256 of what a job's file says that it holds, which has a checksum of every array, and of whose results they
+    are, without reading them; empty if there is no such file. Raises DamagedFile."""
+    if absent(path):
+        return ""
+    with reading(path), zipfile.ZipFile(regular(path)) as archive:
+        return hashlib.sha256(json.dumps(_root(path, archive), sort_keys=True).encode()).hexdigest()
 
 
 def job_members(

@@ -11,13 +11,14 @@ from scoregap.store.cube import CUBE
 from scoregap.store.files import naming
 from scoregap.store.jobs import job_kind
 from scoregap.store.ownership import MARK, MARKED, Kind, is_marked, says_so, text_with
+from scoregap.store.parquet import PARQUET
 from scoregap.store.tables import TABLE, TABLES
 from scoregap.store.weights import WEIGHTS
 
 OF_JOBS = {"train", "spectrum", "dimension", "sample", "fit"}  # folders of products
 OF_ALL = {
     "cube.zarr", "cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt", "claims.csv",
-    "claims.csv.json", "findings.jsonl", "figures", "report.html", "logs", "done",
+    "claims.csv.json", "findings.jsonl", "phase_times.parquet", "figures", "report.html", "logs", "done",
 }  # fmt: skip
 
 
@@ -52,6 +53,7 @@ def _made_by_hand(folder: Path, names: set[str]) -> bool:
     products = [(file, kind) for file, kind in products if not file.name.endswith(".metrics.jsonl")]
     found = [(folder / name, TABLE) for name in names & {"comparison.csv", "claims.csv"}]
     found += [(folder / name, TABLES) for name in names & {"findings.jsonl"}]
+    found += [(folder / name, PARQUET) for name in names & {"phase_times.parquet"}]
     found += [(folder / name, CUBE) for name in names & {"cube.zarr"}]
     named = Kind("text of scoregap's", text_with("scoregap"))  # their own kinds are in modules that need matplotlib
     found += [(folder / name, named) for name in names & {"comparison.txt", "report.html"}]

@@ -14,6 +14,8 @@ import numpy as np
 
 from scoregap.store.files import naming
 
+Box = tuple[slice, ...]  # of an array, by its first dimensions
+
 
 class Spool:
     """Arrays in files beside `path` instead of memory. The files have no name: they are gone with the process."""
@@ -22,17 +24,27 @@ class Spool:
         self.path = path
         self.maps: list[mmap.mmap] = []
 
-    def full(self, shape: tuple[int, ...], fill, dtype) -> np.ndarray:
-        """As `np.full`."""
-        count = math.prod(shape)
+    def full(self, shape: tuple[int, ...], fill, dtype, box: Box = ()) -> np.ndarray:
+        """As `np.full`; of a box of the array, by slices of its first dimensions, what is around it is not there: it
+        takes no room, and is not to be used."""
+        inside = [range(size) for size in shape]
+        inside[: len(box)] = [range(size)[one] for one, size in zip(box, shape, strict=False)]
+        # consecutive in memory: the last dimensions, which the box has whole, with its part of the one before them
+        cut = [i for i, one in enumerate(inside) if len(one) < shape[i]]
+        outer = cut[-1] if cut else 0
+        count, size = math.prod(map(len, inside[outer:])), np.dtype(dtype).itemsize
         part = np.full(min(count, 2**17), fill, dtype)
         with naming(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path.parent) as file:
-                for start in range(0, count, len(part)):  # written, so that a full disk shows here and not in use
-                    file.write(part[: count - start].data)
+                file.truncate(math.prod(shape) * size)
+                for place in itertools.product(*inside[:outer]):
+                    first = (*place, *(one.start for one in inside[outer:]))
+                    file.seek(size * int(np.ravel_multi_index(first, shape)) if shape else 0)
+                    for start in range(0, count, max(len(part), 1)):  # written: a full disk shows here and not in use
+                        file.write(part[: count - start].data)
                 file.flush()
-                self.maps.append(mmap.mmap(file.fileno(), count * part.itemsize))
+                self.maps.append(mmap.mmap(file.fileno(), math.prod(shape) * size))
         return np.ndarray(shape, dtype, self.maps[-1])
 
     def forget(self) -> None:

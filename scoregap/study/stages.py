@@ -45,7 +45,7 @@ STAGES = (
     Stage("fit", 7, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
     Stage(
         "cube",
-        6,
+        7,
         (),
         "Gather every job into one labelled zarr cube.",
         ("spectrum", "dimension", "sample", "fit"),
@@ -53,12 +53,12 @@ STAGES = (
     ),
     Stage(
         "compare",
-        12,
+        13,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),
         gathers=True,
-        makes=("out", "table", "claims", "findings"),
+        makes=("out", "table", "claims", "findings", "phases"),
     ),
     Stage(
         "report",

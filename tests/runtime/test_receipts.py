@@ -22,7 +22,14 @@ from scoregap.study.stages import STAGES
 HOURS = 3 * 3600
 GATHERED = {
     "cube": ["cube.zarr", "cube.zarr.json"],
-    "compare": ["comparison.csv", "comparison.csv.json", "comparison.txt", "claims.csv", "findings.jsonl"],
+    "compare": [
+        "comparison.csv",
+        "comparison.csv.json",
+        "comparison.txt",
+        "claims.csv",
+        "findings.jsonl",
+        "phase_times.parquet",
+    ],
     "report": ["figures/gaps.svg", "figures/a/gaps.svg", "report.html"],
 }
 

@@ -40,6 +40,20 @@ def test_a_spool_is_an_array_without_memory_and_without_a_name(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@settings(deadline=None, max_examples=60)
+@given(SHAPES, st.data())
+def test_of_a_box_what_is_around_it_takes_no_room(tmp_path_factory, shape, data):
+    spool = Spool(tmp_path_factory.getbasetemp() / "cube.zarr")
+    starts = [data.draw(st.integers(0, size - 1)) for size in shape[: data.draw(st.integers(0, len(shape)))]]
+    box = tuple(slice(i, data.draw(st.integers(i + 1, size))) for i, size in zip(starts, shape, strict=False))
+    array = spool.full(shape, np.nan, "float32", box)
+    assert array.shape == shape
+    outside = np.ones(shape, bool)
+    outside[box] = False
+    assert np.isnan(array[box]).all()
+    assert (array[outside] == 0).all()  # a hole of the file
+
+
 MEMORY = """
 import sys
 import numpy as np, xarray as xr

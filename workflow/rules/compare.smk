@@ -12,4 +12,4 @@ rule compare:
     resources:
         **asked("compare"),
     shell:
-        "{SCOREGAP} compare --study {STUDY_FILE} --cube cube.zarr --out comparison.csv --table comparison.txt --claims claims.csv --findings findings.jsonl --receipt {output:q} 2> {log:q}"
+        "{SCOREGAP} compare --study {STUDY_FILE} --cube cube.zarr --out comparison.csv --table comparison.txt --claims claims.csv --findings findings.jsonl --phases phase_times.parquet --receipt {output:q} 2> {log:q}"

@@ -1,0 +1,88 @@
+"""Files of the cube's arrays: shards of zarr's codec `sharding_indexed`, without the package zarr.
+
+chunks, each encoded or missing <-> the bytes of a shard
+
+A chunk is encoded alone and bears its own CRC-32C, so one that has not changed goes from one shard to another as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import google_crc32c
+import numpy as np
+from numcodecs import blosc
+
+MISSING = np.uint64(2**64 - 1)  # of a chunk that is not there: beyond the array
+
+
+def encode(part: np.ndarray) -> bytes:
+    """A chunk, as `scoregap.store.arrays.codecs` has it."""
+    packed = blosc.compress(np.ascontiguousarray(part), b"zstd", 3, blosc.SHUFFLE, blosc.AUTOBLOCKS, part.itemsize)
+    return packed + _sum(packed)
+
+
+def decode(chunk: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The values of a chunk. Raises ValueError unless it is as it was encoded, and of this size."""
+    packed = _checked(chunk)
+    part = np.empty(shape, dtype)
+    if int.from_bytes(packed[4:8], "little") != part.nbytes or int.from_bytes(packed[12:16], "little") != len(packed):
+        raise ValueError("a chunk has another size")
+    blosc.decompress(packed, part)
+    return part
+
+
+def join(chunks: Sequence[bytes | None]) -> bytes:
+    """A shard of these chunks, in the order of their places in it; None where there is none."""
+    table, offset = np.full((len(chunks), 2), MISSING, "<u8"), 0
+    for i, chunk in enumerate(chunks):
+        if chunk is not None:
+            table[i] = offset, len(chunk)
+            offset += len(chunk)
+    packed = table.tobytes()
+    return b"".join([*(chunk for chunk in chunks if chunk is not None), packed, _sum(packed)])
+
+
+def index(shard: bytes | memoryview, count: int) -> np.ndarray:
+    """(count, 2) beginnings and lengths of the chunks of a shard that has places for so many. Raises ValueError unless
+    they are as they were written."""
+    return np.frombuffer(_checked(bytes(shard[-16 * count - 4 :])), "<u8").reshape(count, 2)
+
+
+def split(shard: bytes, count: int) -> list[bytes | None]:
+    """The chunks of such a shard; None where there is none. Raises ValueError likewise."""
+    found = index(shard, count).tolist()
+    return [None if offset == MISSING else shard[offset : offset + length] for offset, length in found]
+
+
+def places(shape: Sequence[int], chunks: Sequence[int], shards: Sequence[int], at: Sequence[int]) -> list:
+    """The regions of an array that the chunks of a shard hold, in their order in it; None of those beyond the array.
+    at: where the shard begins."""
+    inside = [many // one for one, many in zip(chunks, shards, strict=True)]
+    found: list[tuple[slice, ...] | None] = []
+    for place in np.ndindex(*inside):
+        begin = [start + i * one for start, i, one in zip(at, place, chunks, strict=True)]
+        there = all(start < size for start, size in zip(begin, shape, strict=True))
+        region = tuple(slice(i, min(i + one, size)) for i, one, size in zip(begin, chunks, shape, strict=True))
+        found.append(region if there else None)
+    return found
+
+
+def full(values: np.ndarray, chunk: tuple[int, ...], fill) -> np.ndarray:
+    """The values of a chunk at the edge of an array, filled up to its whole shape."""
+    if values.shape == chunk:
+        return values
+    part = np.full(chunk, fill, values.dtype)
+    part[tuple(map(slice, values.shape))] = values
+    return part
+
+
+def _checked(content: bytes) -> bytes:
+    """What is before the CRC-32C at the end of some bytes, if that is right."""
+    if _sum(content[:-4]) != content[-4:]:
+        raise ValueError("a checksum is wrong")
+    return content[:-4]
+
+
+def _sum(content: bytes) -> bytes:
+    return google_crc32c.value(content).to_bytes(4, "little")

@@ -1,0 +1,223 @@
+"""A cube that grows is the one that is built anew, to the byte; and what has not changed is not made again."""
+
+import errno
+import json
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from unittest import mock
+
+import gathered
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoregap import DamagedFile, InputError
+from scoregap.stages import cube
+from scoregap.store import cube as cube_files
+from scoregap.store import growth, jobs
+from scoregap.store.cube import layout, read_cube
+from scoregap.store.files import manifest_of
+from scoregap.study import load
+
+STUDY = """\
+study: growing
+axes:
+  family: [linear]
+  ambient_dim: [4]
+  manifold_dim: [2]
+  curvature: [0.0]
+  manifold.groups.1.std: {stds}
+  network: {networks}
+  seed: {seeds}
+batch: [seed]
+manifold:
+  groups: [{{fraction: 0.5, std: 1.0}}, {{fraction: 0.5, std: 0.1}}]
+train: {{steps: 10, levels: 2, samples: 1, depth: 1, noise: {{start: 1.0e-3, stop: 100.0}}}}
+spectrum: {{times: {{start: 1.0e-3, stop: 100.0, count: 8}}, points: 2}}
+compare:
+  flat: {{t_open: 0.15, t_max: 0.05, t_close: 0.15, t_consolidation: 0.10}}
+  curved: {{t_open: 0.25, t_max: 0.10, t_close: 0.25, t_consolidation: 0.25}}
+"""
+STDS = [round(0.1 + 0.01 * i, 2) for i in range(12)]
+NETWORKS = ["exact", "gaussian", "gated-2", "gated-3"]
+
+
+def written(folder, stds=5, networks=3, seeds=3, text=STUDY):
+    """The study with so many values of its axes, and files of all its jobs."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "study.yaml"
+    path.write_text(text.format(stds=STDS[:stds], networks=NETWORKS[:networks], seeds=seeds))
+    gathered.write(folder, load(path))
+    return path
+
+
+def build(folder, out):
+    """The cube of the files in a folder; how many files of jobs were read whole."""
+    count = 0
+
+    def counting(*args):
+        nonlocal count
+        count += 1
+        return jobs.read_job(*args)
+
+    with mock.patch.object(cube, "read_job", counting):
+        cube.run(folder / "study.yaml", folder / "spectrum", folder / "fit", out)
+    return count
+
+
+def same(one, other):
+    """Whether two cubes are the same to the byte."""
+    return manifest_of(one).read_bytes() == manifest_of(other).read_bytes()
+
+
+def inodes(folder):
+    return {file.relative_to(folder).as_posix(): file.stat().st_ino for file in folder.rglob("c.*")}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Chunks and shards so small that a few cells have several. Flushing the many files would take most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(cube_files, "CHUNK", 64)
+    monkeypatch.setattr(cube_files, "SHARD", 600)
+
+
+def test_values_at_the_end_of_an_axis_are_gathered_alone(small, tmp_path):
+    written(tmp_path)
+    assert build(tmp_path, tmp_path / "cube.zarr") == 2 * 5 * 3
+    before = inodes(tmp_path / "cube.zarr")
+    written(tmp_path, stds=7)
+    assert build(tmp_path, tmp_path / "cube.zarr") == 2 * 3 * 3  # from the place on where chunks are cut
+    build(tmp_path, tmp_path / "anew.zarr")
+    assert same(tmp_path / "cube.zarr", tmp_path / "anew.zarr")
+    xr.testing.assert_identical(*(read_cube(tmp_path / name)[""].load() for name in ("cube.zarr", "anew.zarr")))
+    after = inodes(tmp_path / "cube.zarr")
+    assert len(before.items() & after.items()) > 0.6 * len(before)
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
+    assert all(file.stat().st_nlink == 1 for file in (tmp_path / "cube.zarr").rglob("c.*"))
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_a_cube_that_grows_is_the_one_that_is_built_anew(tmp_path_factory, data):
+    """Whatever has grown, shrunk, been lost and been made again, with whatever chunks."""
+    folder = tmp_path_factory.mktemp("grown")
+    sizes = st.fixed_dictionaries(
+        {"stds": st.integers(1, 9), "networks": st.integers(1, 4), "seeds": st.integers(1, 3)}
+    )
+    limits = {"CHUNK": data.draw(st.sampled_from([16, 64, 500, 4000])), "SHARD": data.draw(st.sampled_from([64, 900]))}
+    with mock.patch.multiple(cube_files, **limits), mock.patch.object(os, "fsync"):
+        for turn in range(3):
+            path = written(folder, **data.draw(sizes))
+            for id in data.draw(st.sets(st.sampled_from(sorted(load(path).jobs)), max_size=2)):
+                for stage in data.draw(st.sets(st.sampled_from(gathered.STAGES))):
+                    jobs.job_path(folder, id, stage).unlink()
+            if data.draw(st.booleans()):
+                gathered.write(folder, load(path), seed=turn + 1)
+            build(folder, folder / "cube.zarr")
+            build(folder, folder / "anew.zarr")
+            assert same(folder / "cube.zarr", folder / "anew.zarr")
+            for suffix in ("", ".json"):
+                cube_files.delete(folder / f"anew.zarr{suffix}")
+
+
+def test_nothing_new_is_nothing_read(small, tmp_path):
+    written(tmp_path)
+    build(tmp_path, tmp_path / "cube.zarr")
+    content, files = manifest_of(tmp_path / "cube.zarr").read_bytes(), inodes(tmp_path / "cube.zarr")
+    assert build(tmp_path, tmp_path / "cube.zarr") == 0
+    assert manifest_of(tmp_path / "cube.zarr").read_bytes() == content
+    assert inodes(tmp_path / "cube.zarr") == files
+
+
+@pytest.mark.slow
+def test_a_file_of_a_job_that_has_changed_is_read_again(small, tmp_path):
+    """With the same keys, as of a job that was lost and has been computed on another machine."""
+    path = written(tmp_path, stds=6)
+    build(tmp_path, tmp_path / "cube.zarr")
+    last = list(load(path).jobs)[-1]
+    jobs.job_path(tmp_path, last, "fit").unlink()
+    gathered.write(tmp_path, load(path), seed=1)
+    assert 0 < build(tmp_path, tmp_path / "cube.zarr") < 2 * 6 * 3
+    build(tmp_path, tmp_path / "anew.zarr")
+    assert same(tmp_path / "cube.zarr", tmp_path / "anew.zarr")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["flipped", "cut", "missing", "of an earlier version"])
+def test_what_is_damaged_is_not_taken_over(small, tmp_path, damage):
+    written(tmp_path)
+    build(tmp_path, tmp_path / "cube.zarr")
+    victim = sorted((tmp_path / "cube.zarr" / "eigenvalue").glob("c.*"))[0]
+    content = bytearray(victim.read_bytes())
+    content[len(content) // 2] ^= 1
+    if damage == "missing":
+        victim.unlink()
+    elif damage == "of an earlier version":
+        known = json.loads(manifest_of(tmp_path / "cube.zarr").read_text())
+        manifest_of(tmp_path / "cube.zarr").write_text(json.dumps({key: known[key] for key in ("format", "files")}))
+    else:
+        victim.write_bytes(content if damage == "flipped" else content[:-1])
+    with nullcontext() if damage == "of an earlier version" else pytest.raises(DamagedFile):
+        read_cube(tmp_path / "cube.zarr")
+    written(tmp_path, stds=6)
+    assert build(tmp_path, tmp_path / "cube.zarr") == 2 * 6 * 3
+    read_cube(tmp_path / "cube.zarr")
+
+
+@pytest.mark.slow
+def test_a_file_of_another_study_is_refused_where_nothing_is_gathered_from_it(small, tmp_path):
+    """As when the section fit has changed, and fits have not been made again."""
+    path = written(tmp_path)
+    build(tmp_path, tmp_path / "cube.zarr")
+    path.write_text(path.read_text() + "fit: {visibility: 0.2}\n")
+    with pytest.raises(InputError, match="is not of this study as it is now: rerun fit"):
+        build(tmp_path, tmp_path / "cube.zarr")
+
+
+@pytest.mark.slow
+def test_who_has_the_cube_open_reads_on_while_it_grows(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(cube_files, "IN_MEMORY", 0)
+    written(tmp_path)
+    build(tmp_path, tmp_path / "cube.zarr")
+    wanted, held = (read_cube(tmp_path / "cube.zarr")[""] for _ in range(2))
+    wanted.load()
+    written(tmp_path, stds=6)
+    build(tmp_path, tmp_path / "cube.zarr")
+    xr.testing.assert_identical(held.load(), wanted)
+
+
+@pytest.mark.slow
+def test_a_file_system_without_hard_links_has_copies(small, tmp_path, monkeypatch):
+    written(tmp_path)
+    build(tmp_path, tmp_path / "cube.zarr")
+
+    def refused(source, target):
+        if Path(source).name.startswith("c."):
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), str(source))
+        made(source, target)
+
+    made = os.link
+    monkeypatch.setattr(os, "link", refused)
+    written(tmp_path, stds=6)
+    assert build(tmp_path, tmp_path / "cube.zarr") == 2 * 2 * 3
+    build(tmp_path, tmp_path / "anew.zarr")
+    assert same(tmp_path / "cube.zarr", tmp_path / "anew.zarr")
+
+
+@given(st.integers(100, 10_000), st.integers(1, 9))
+def test_a_hundredth_more_of_a_long_axis_is_few_chunks_and_the_same_layout(size, cells):
+    """But where its length passes a power of two, when it is laid out anew."""
+    more = -(-size // 100)
+    before, after = (
+        layout(xr.DataArray(np.broadcast_to(0.0, (n, cells, 2)), dims=("std", "seed", "gap")), ["std"])
+        for n in (size, size + more)
+    )
+    if growth.step(size) == growth.step(size + more):
+        assert before[0] == after[0]
+    assert growth.step(size) <= size / 32
+    assert json.dumps(before)
