@@ -20,7 +20,9 @@ import pandas as pd
 import xarray as xr
 
 from scoregap.analysis import controls, hypotheses, quantities
-from scoregap.analysis.comparison import seeds_of
+from scoregap.analysis.arrays import Cell as Arrays
+from scoregap.analysis.arrays import blocks_of
+from scoregap.analysis.comparison import exact_states
 from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attributed
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import geometric_mean, interval, interval_with_draws, mean, median
@@ -112,19 +114,18 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
 
 def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
     """The cells of one dataset."""
-    loaded = ds.drop_vars([name for name, one in ds.data_vars.items() if "evaluation" in one.dims])
-    for values in itertools.product(*(ds[axis].values for axis in study.condition_axes)):
-        chosen = dict(zip(study.condition_axes, values, strict=True))
-        cell = loaded.sel(chosen).load()
-        if not (cell.status == 1).any():
-            continue
-        cell = cell.isel(time=np.isfinite(cell.time.values))
-        one = quantities.cell_of(study, chosen)
-        arms = {str(name): quantities.measured(cell, str(name), one) for name in cell.network.values}
-        arms["law"] = quantities.of_law(cell, one)
-        of_times = {arm: states(cell, arm) for arm in arms}
-        redrawn = quantities.of_draws(cell, one)
-        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms, of_times, redrawn)
+    names = (*quantities.READ, *(f"{prefix}{name}_state" for prefix in ("", "law_") for name in PHASES))
+    for some in blocks_of(study, ds, names):
+        for padded in some.cells:
+            if not (padded["status"] == 1).any():
+                continue
+            cell = padded.known_times
+            one = quantities.cell_of(study, cell.values)
+            arms = {name: quantities.measured(cell, name, one) for name in cell.scores}
+            arms["law"] = quantities.of_law(cell, one)
+            of_times = {arm: states(cell, arm) for arm in arms}
+            redrawn = quantities.of_draws(cell, one)
+            yield Cell(study, cell.values, tuple(cell.seeds.tolist()), arms, of_times, redrawn)
 
 
 def _related(cells: list[Cell]) -> None:
@@ -230,9 +231,18 @@ def margin_of(name: str, margins: Margins) -> float:
     return getattr(margins, CONTROLS.get(name, name)) if own is None else own
 
 
-def states(cell: xr.Dataset, network: str) -> dict[str, np.ndarray]:
+def states(cell: Arrays, network: str) -> dict[str, np.ndarray]:
     """{claim: (seeds,)} the states of phase times of one score, or of the law."""
-    return {name: seeds_of(cell, network, name, -1 if name == PHASES[-1] else 0).states for name in PHASES}
+    gaps = {name: -1 if name == PHASES[-1] else 0 for name in PHASES}
+    if network == "law":
+        return {name: cell[f"law_{name}_state"][0, :, gap] for name, gap in gaps.items()}
+    own = cell.of(network)
+    found = {name: own[f"{name}_state"][:, gap] for name, gap in gaps.items()}
+    if network != EXACT:
+        return found
+    return {
+        name: exact_states(one, own["status"], own["gap_width"][..., gaps[name]]) for name, one in found.items()
+    }
 
 
 def against_law_and_exact(
