@@ -87,10 +87,12 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     exact and against law; of, seen: seeds that are compared with the law, and in how many the network has it; why: a
     `Cause`; and, of curved cells, `controls.Controlled`, with an attribution where the network misses the exact score.
     """
+    parts = [(study, datasets) for study, datasets in parts if EXACT in study.axes["network"]]
+    if not any(study.evaluated_scores for study, _ in parts):
+        return pd.DataFrame(columns=["claim", "verdict"])
     cells = [
         cell
         for study, datasets in parts
-        if EXACT in study.axes["network"]
         for ds in datasets
         for cell in _cells(study, ds)
     ]
@@ -99,7 +101,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     for cell in cells:
         for name in cell.arms["law"].keys() & cell.arms["exact"].keys():
             pairs = _pairs(CLAIMS[name], cell.arms["exact"][name], cell.arms["law"][name])
-            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=False))
+            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, map(tuple, pairs.T.tolist()), strict=False))
     tested = [one for cell in cells for one in _rows(cell, drawn)]
     flat = Controls(cells, tested)
     rows = [row | flat.of(cell, row)._asdict() for cell, row in tested]
@@ -124,7 +126,7 @@ def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
             arms = {name: quantities.measured(cell, name, one) for name in cell.scores}
             arms["law"] = quantities.of_law(cell, one)
             of_times = {arm: states(cell, arm) for arm in arms}
-            redrawn = quantities.of_draws(cell, one)
+            redrawn = quantities.of_draws(cell, one) if study.evaluated_scores else {}
             yield Cell(study, cell.values, tuple(cell.seeds.tolist()), arms, of_times, redrawn)
 
 
@@ -160,22 +162,23 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
                 yield cell, label | cell.values | {"network": network} | found
 
 
-def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> list[tuple[float, float]]:
-    """What draws of the exact score and the law are in a claim, draw by draw; of curves, their distance and 0. Nothing
-    of what is tested in another way."""
+def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> np.ndarray:
+    """(2, draws) what draws of the exact score and the law are in a claim; of curves, their distance and 0. Nothing of
+    what is tested in another way."""
     if claim.kind in MEANS:
-        return list(zip(exact, np.broadcast_to(law, exact.shape), strict=True))
+        return np.stack([exact, np.broadcast_to(law, exact.shape)]).astype(float)
     if claim.kind in (Kind.LARGEST, Kind.RMS):
-        return [(apart, 0.0) for apart in COMPARISONS[claim.kind].apart(exact, law)]
-    return []
+        apart = COMPARISONS[claim.kind].apart(exact, law)
+        return np.stack([apart, np.zeros(len(apart))])
+    return np.empty((2, 0))
 
 
 def _further(cell: Cell, name: str, drawn: dict[int, tuple[float, float]]) -> np.ndarray:
     """(2, draws) of exact and law, of draws of F on which nothing was trained: of the study, and of simulation."""
-    more = [pair for seed, pair in drawn.items() if seed not in cell.seeds]
+    more = np.array([pair for seed, pair in drawn.items() if seed not in cell.seeds], float).reshape(-1, 2).T
     if name in cell.redrawn:
-        more += _pairs(CLAIMS[name], cell.redrawn[name], cell.arms["law"][name][:1])
-    return np.array(more, float).reshape(-1, 2).T
+        more = np.concatenate([more, _pairs(CLAIMS[name], cell.redrawn[name], cell.arms["law"][name][:1])], 1)
+    return more
 
 
 class Controls:
