@@ -9,7 +9,6 @@ of a cell say how far it is from the law. `why` splits the distance: trained fro
 law is what finite size and curvature do (THEORY.md 5).
 """
 
-import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -90,12 +89,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     parts = [(study, datasets) for study, datasets in parts if EXACT in study.axes["network"]]
     if not any(study.evaluated_scores for study, _ in parts):
         return pd.DataFrame(columns=["claim", "verdict"])
-    cells = [
-        cell
-        for study, datasets in parts
-        for ds in datasets
-        for cell in _cells(study, ds)
-    ]
+    cells = [cell for study, datasets in parts for ds in datasets for cell in _cells(study, ds)]
     _related(cells)
     drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
     for cell in cells:
@@ -243,9 +237,7 @@ def states(cell: Arrays, network: str) -> dict[str, np.ndarray]:
     found = {name: own[f"{name}_state"][:, gap] for name, gap in gaps.items()}
     if network != EXACT:
         return found
-    return {
-        name: exact_states(one, own["status"], own["gap_width"][..., gaps[name]]) for name, one in found.items()
-    }
+    return {name: exact_states(one, own["status"], own["gap_width"][..., gaps[name]]) for name, one in found.items()}
 
 
 def against_law_and_exact(

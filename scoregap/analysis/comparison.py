@@ -71,7 +71,7 @@ def joined(tables: list[Columns]) -> pd.DataFrame:
 
 def read(study: Study, path: Path) -> pd.DataFrame:
     """The comparison of a finished run, from its file. Raises DamagedFile, InputError."""
-    frame = pd.read_csv(io.StringIO(written(study, path)))
+    frame = pd.read_csv(io.StringIO(written(study, path)), low_memory=False)  # a column has one type
     if missing := {"verdict", "law_verdict", "by_seed", "control", *Detail._fields} - set(frame.columns):
         problem = f"is of another version of scoregap, without {min(missing)}"
         raise InputError(problem, file=path, allowed="rerun compare")

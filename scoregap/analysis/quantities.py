@@ -163,7 +163,7 @@ def measured(cell: Cells, network: str, one: Cell) -> dict[str, np.ndarray]:
     if two:
         found["order"] = _at(there, lambda i, k: own["alignment"][i, k, 0])
     found["dimension"] = own["dimension_overall"][:, 0] - m
-    if one["curvature"] and m < eigen.shape[-1]:
+    if cell.values["curvature"] and m < eigen.shape[-1]:
         early = t >= consolidated[:, None]  # later it is the resolution of a network that shows
         ghost = 1 + np.where(early, eigen[..., m].mean(2), -1.0).max(1)
         found["ghost"] = np.where(np.isfinite(consolidated), ghost, np.nan)  # else it is not known what is early

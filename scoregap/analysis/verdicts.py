@@ -136,7 +136,7 @@ def decide(
     ends: tuple[float, float] | None = None,
 ) -> Decision:
     """Does a quantity agree with its reference? As `decide_each`, of one row."""
-    one, other = (Seeds(np.asarray(given.values)[None], np.asarray(given.states)[None]) for given in (subject, reference))
+    one, other = (Seeds(*(np.asarray(some)[None] for some in given)) for given in (subject, reference))
     given_ends = None if ends is None else (np.array(ends[:1]), np.array(ends[1:]))
     found = decide_each(one, other, np.array([margin]), log, confidence, given_ends)
     detail = Detail(*(_plain(column[0]) if np.ndim(column) else column for column in found.detail))

@@ -167,7 +167,7 @@ def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):
     with_data = load(edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 500"), ("seed: 2", "seed: 20")))
     footer = figures.signed(plt.figure(), with_data, 10).get_supxlabel()
     assert "; seeds 0, 1, 2, ..., 19 (20); 4 points per time; N = 500; " in footer
-    assert footer.endswith("; the first 8 of 10 cells")
+    assert footer.endswith("; 8 of 10 settings, the first")
     closed = load(edited(tmp_path, (", gated-8", "")))
     assert "N =" not in figures.signed(plt.figure(), closed).get_supxlabel()
     plt.close("all")

@@ -143,8 +143,9 @@ def nothing(why: str) -> Figure:
     return figure
 
 
-def signed(figure: Figure, study: Study, count: int = 0) -> Figure:
-    """The figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
+def signed(figure: Figure, study: Study, count: int = 0, rule: str = "the first") -> Figure:
+    """The figure with its provenance as a footer; count: settings of the study, if only PANELS of them are shown; rule:
+    which."""
     axes, sections = study.axes, study.document
     own = sections.data or sections.manifold
     assert own is not None
@@ -160,7 +161,7 @@ def signed(figure: Figure, study: Study, count: int = 0) -> Figure:
         parts.append(f"N = {_listed([said.get(size, size) for size in sizes])}")
     parts.append(f"config {study.hash}")
     if count > PANELS:
-        parts.append(f"the first {PANELS} of {count} cells")
+        parts.append(f"{PANELS} of {count} settings, {rule}")
     figure.supxlabel("; ".join(parts), fontsize=7, color="0.4")
     for ax in figure.axes:
         _telling(ax)
