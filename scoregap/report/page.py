@@ -159,9 +159,9 @@ def panels_shown(study: Study, frame: pd.DataFrame) -> str:
     axis = max(axes, key=lambda one: len(study.axes[one]))
     of = "of every block " if study.blocks else ""
     return (
-        f"Panels: {PANELS} of {count} settings {of}have their own, those with the phase times that are farthest from the "
-        f"exact score in margins (what disagrees first); figures along an axis show their neighbours too. The others: "
-        f"scoregap gallery {study.name} --where '{axis}={exactly(study.axes[axis][0])}'"
+        f"Panels: {PANELS} of {count} settings {of}have their own, those with the phase times that are farthest from "
+        "the exact score in margins (what disagrees first); figures along an axis show their neighbours too. "
+        f"The others: scoregap gallery {study.name} --where '{axis}={exactly(study.axes[axis][0])}'"
     )
 
 

@@ -299,11 +299,14 @@ class Part:
         return farthest(self.study, frame, PANELS) or None
 
     @property
-    def rule(self) -> str:
-        """By which rule the settings that are drawn one by one are chosen, in words."""
-        if self.asked is not None:
-            return "as asked for"
-        return "the first" if self.chosen is None else "those farthest from theory"
+    def shown(self) -> str:
+        """Which of its settings are drawn one by one, in words; empty if all are."""
+        from scoregap.analysis.panels import PANELS
+
+        count = PANELS if self.chosen is None else len(self.chosen)
+        rule = "the first" if self.chosen is None else "those farthest from theory"
+        rule = rule if self.asked is None else "as asked for"
+        return f"{count} of {self.settings} settings, {rule}" if self.settings > count else ""
 
     @cached_property
     def panels(self) -> list[Panel]:
@@ -322,21 +325,20 @@ class Part:
 
 
 class Asked(NamedTuple):
-    """A figure that is asked for. where: of FIGURES. given: what it takes. settings: of the study, if it shows some of
-    them; rule: which."""
+    """A figure that is asked for. where: of FIGURES. given: what it takes. shown: which settings of the study it shows,
+    in words, if not all."""
 
     where: str
     study: Study
     given: tuple[Any, ...]
-    settings: int = 0
-    rule: str = ""
+    shown: str = ""
 
     @property
     def digest(self) -> str:
         """Changes when the figure does."""
         from scoregap.report import kept
 
-        return kept.digest(self.where, self.study.hash, self.study.block, self.given, self.settings, self.rule)
+        return kept.digest(self.where, self.study.hash, self.study.block, self.given, self.shown)
 
     def draw(self) -> Drawing:
         """The figure, with its footer."""
@@ -344,7 +346,7 @@ class Asked(NamedTuple):
 
         with figures.styled():
             drawn = resolve_name(self.where)(self.study, *self.given)
-            return figures.signed(drawn, self.study, self.settings, self.rule)
+            return figures.signed(drawn, self.study, self.shown)
 
 
 @dataclass
@@ -414,7 +416,7 @@ class Run:
         part = self.parts[block]
         if isinstance(one.takes, str):
             given = (resolve_name(one.takes)(part.study, part.panels),)
-            return Asked(one.where, part.study, given, part.settings, part.rule)
+            return Asked(one.where, part.study, given, part.shown)
         return Asked(one.where, part.study, tuple(part.tables[table] for table in one.takes))
 
 

@@ -25,16 +25,16 @@ axes:
   seed: {seeds}
 batch: [seed]
 manifold: {{groups: [{{fraction: 0.5, std: 1.0}}, {{fraction: 0.5, std: 0.1}}]}}
-train: {{steps: 100, levels: 4, samples: 2, noise: {{start: 1.0e-4, stop: 60.0}}}}
+train: {{steps: 20000, levels: 4, samples: 2, noise: {{start: 1.0e-4, stop: 60.0}}}}
 spectrum: {{times: {{start: 3.0e-4, stop: 30.0, count: 24}}, points: 4}}
 fit: {{resamples: 100}}
 compare:
   flat: {{t_open: 0.15, t_max: 0.05, t_close: 0.15, t_consolidation: 0.10}}
   curved: {{t_open: 0.25, t_max: 0.10, t_close: 0.25, t_consolidation: 0.25}}
 """
-KINDS = {"trained": (", scaled-32, scaled-64", 5), "closed": ("", 1)}  # scores beside the closed forms, seeds
+KINDS = {"trained": (", scaled-256, scaled-512", 5), "closed": ("", 1)}  # scores beside the closed forms, seeds
 COMPUTED = 12  # settings, at most
-SPREAD = 0.06  # of the logarithms of phase times of networks, beside what the stand-ins have
+SPREAD = 0.08  # of the logarithms of phase times of networks, beside what the stand-ins have
 
 
 def study(folder: Path, cells: int, kind: str = "trained") -> Path:

@@ -51,12 +51,12 @@ def overview(study: Study, frame: pd.DataFrame) -> Figure:
             for panel, name in zip(some, names, strict=True):
                 _map(panel, found, table.get((score, name)), norm, shades)
     pooled = f"; together: {', '.join(label(axis) for axis in found.pooled)}" if found.pooled else ""
-    bins = "" if all(low == high for low, high in found.ends) else f" (in {len(found.ends)} bins of neighbours)"
-    xlabels = ["distance from exact, margins", *[""] * (2 * len(scores) - 1), f"{label(found.x)}{bins}"]
+    bins = "" if all(low == high for low, high in found.ends) else f"; {label(found.x)} in {len(found.ends)} bins"
+    xlabels = ["distance, margins", *[""] * (2 * len(scores) - 1), label(found.x)]
     title = (
         "Where theory is missed, and how far: distances from the exact score over the margin (grey: allowed; beyond "
         f"{BINS[-1]:g}: at the end); share that does not agree (white 0, dark red 1); median distance (blue low, red "
-        f"high, full colour at {REACH:g} margins){pooled}"
+        f"high, full colour at {REACH:g} margins){pooled}{bins}"
     )
     return figure.finish(title, xlabels)
 

@@ -48,7 +48,8 @@ def shown(study: Study, frame: pd.DataFrame) -> dict[tuple[Any, ...], int]:
         return whole
     bad = [(frame[of] == verdict).to_numpy() for verdict in (Verdict.DISAGREES, Verdict.INCONCLUSIVE)
            for of in ("verdict", "of_exact")]  # fmt: skip
-    counts = pd.DataFrame({"disagree": bad[0].astype(int) + bad[1], "unclear": bad[2].astype(int) + bad[3]})
+    disagree, unclear = (one.astype(int) + other for one, other in (bad[:2], bad[2:]))
+    counts = pd.DataFrame({"disagree": disagree, "unclear": unclear})
     place = [whole[one] for one in frame[[*axes_of(study, frame), "network"]].itertuples(index=False, name=None)]
     worst = (
         counts.groupby(place).sum().sort_values(["disagree", "unclear"], ascending=False, kind="stable").index[:MOST]
@@ -120,4 +121,4 @@ def _says(row: Any, where: str) -> str:
 
 def _short(axis: str) -> str:
     """An axis as a column calls it."""
-    return label(axis).removeprefix("manifold.groups.").removeprefix("train.")
+    return label(axis).removeprefix("train.")
