@@ -7,6 +7,7 @@ A map is as large as can be read, however many settings there are: the longest a
 neighbours, and the rows are combinations of the others, of as many axes as have few enough.
 """
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ def chart(study: Study, frame: pd.DataFrame) -> Map | None:
     values = np.sort(varied[x]) if numeric else varied[x]
     edges = np.linspace(0, len(values), min(ACROSS, len(values)) + 1).round().astype(int)
     of_value = dict(zip(values.tolist(), np.repeat(np.arange(len(edges) - 1), np.diff(edges)).tolist(), strict=True))
-    ends = [(values[a], values[b - 1]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    ends = [(values[a], values[b - 1]) for a, b in itertools.pairwise(edges)]
     kept = [axis for axis in varied if axis != x]
     while kept and math.prod(len(varied[axis]) for axis in kept) > DOWN:
         kept.remove(max(kept, key=lambda axis: len(varied[axis])))
