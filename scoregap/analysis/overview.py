@@ -79,7 +79,7 @@ def title(study: Study, rows: pd.DataFrame) -> str:
 
 def worst(study: Study, rows: pd.DataFrame) -> tuple[list[pd.DataFrame], int]:
     """The rows of every cell and score, in order, of at most MOST with the worst verdicts; how many are left out."""
-    keys = [*study.condition_axes, "network"]
+    rows, keys = rows.reset_index(drop=True), [*study.condition_axes, "network"]
     group = rows.groupby(keys, sort=False).ngroup()
     count = int(group.max()) + 1 if len(rows) else 0
     judged = headline.judged_rows(rows).index

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WHOLE = ("claims", "compared", "outcome")
 SETTINGS = 24  # of more than these, a study has a map
+ALONG_AN_AXIS = ("phase_times", "phases")  # figures that show settings side by side
 
 
 def _whole_spectra(study: Study, name: str) -> bool:
@@ -309,12 +310,18 @@ class Part:
         return f"{count} of {self.settings} settings, {rule}" if self.settings > count else ""
 
     @cached_property
-    def panels(self) -> list[Panel]:
-        """The settings that figures show."""
-        from scoregap.analysis.panels import alone, around
+    def alone(self) -> list[Panel]:
+        """The settings that figures show one by one."""
+        from scoregap.analysis.panels import alone
 
-        every = [(some, ds) for some in (alone, around) for ds in self.datasets]
-        return [panel for some, ds in every for panel in some(self.study, ds, self.chosen)]
+        return [panel for ds in self.datasets for panel in alone(self.study, ds, self.chosen)]
+
+    @cached_property
+    def panels(self) -> list[Panel]:
+        """These, and those that figures along an axis show beside them."""
+        from scoregap.analysis.panels import around
+
+        return [*self.alone, *(panel for ds in self.datasets for panel in around(self.study, ds, self.chosen))]
 
     @cached_property
     def tables(self) -> Tables:
@@ -415,7 +422,8 @@ class Run:
             raise InputError(key="figure", value=name, allowed=allowed)
         part = self.parts[block]
         if isinstance(one.takes, str):
-            given = (resolve_name(one.takes)(part.study, part.panels),)
+            shown = part.panels if short in ALONG_AN_AXIS else part.alone
+            given = (resolve_name(one.takes)(part.study, shown),)
             return Asked(one.where, part.study, given, part.shown)
         return Asked(one.where, part.study, tuple(part.tables[table] for table in one.takes))
 

@@ -55,7 +55,7 @@ def overview(study: Study, frame: pd.DataFrame) -> Figure:
     xlabels = ["distance, margins", *[""] * (2 * len(scores) - 1), label(found.x)]
     title = (
         "Where theory is missed, and how far: distances from the exact score over the margin (grey: allowed; beyond "
-        f"{BINS[-1]:g}: at the end); share that does not agree (white 0, dark red 1); median distance (blue low, red "
+        f"{BINS[-1]:g}: at the end); share that does not agree (pale 0, dark red 1); median distance (blue low, red "
         f"high, full colour at {REACH:g} margins){pooled}{bins}"
     )
     return figure.finish(title, xlabels)
