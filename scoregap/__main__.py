@@ -381,6 +381,31 @@ def plan(
     tell(planning.render(found))
 
 
+@app.command()
+@_reporting_errors
+def gallery(
+    study: Annotated[str, typer.Argument(help=STUDY)] = "quickstart",
+    where: Annotated[
+        list[str] | None, typer.Option(help="AXIS=VALUE,VALUE... or AXIS=LOW:HIGH, that panels are to meet; repeat")
+    ] = None,
+    figure: Annotated[
+        list[str] | None, typer.Option(help="gaps, spectra, histograms, ...: else all that the study has; repeat")
+    ] = None,
+    most: Annotated[int, _number(int, "settings; of more, those that are farthest from theory", 1)] = 48,
+    out: Annotated[Path | None, typer.Option(help="folder of the figures; else RESULTS/STUDY/gallery")] = None,
+    results: Annotated[Path, typer.Option(help="folder of results")] = Path("results"),
+) -> None:
+    """Draw panels of chosen settings of a finished run, of which its report shows those farthest from theory."""
+    from scoregap.report import gallery
+    from scoregap.runtime import finding
+    from scoregap.study import load
+
+    path, results = finding.place(study, results)
+    folder = results / load(path).name
+    for line in gallery.draw(path, folder, out or folder / "gallery", where or [], figure or [], most):
+        tell(printable(line))
+
+
 @app.command("accept-code")
 @_reporting_errors
 def accept_code(

@@ -33,6 +33,7 @@ from scoregap.study import Study
 __all__ = ["TABLES", "Tables", "claims", "every_table", "of_all_parts", "profiles", "read"]
 
 CLAIMS = "claims"  # the name of their table
+MOST_LINES = 120  # of a finding that are told
 
 # Of the datasets of a part of a study: those of `Study.findings`, and what errors cost.
 TABLES: dict[str, Callable[[Study, list[xr.Dataset]], pd.DataFrame]] = {
@@ -98,7 +99,14 @@ class Tables:
         for name in self.study.findings:
             if name in LINES and not (frame := self[name]).empty:
                 block = [f"block {self.study.block}"] if self.study.block else []
-                lines += ["", *block, *LINES[name](self.study, frame)]
+                said = LINES[name](self.study, frame)
+                more = len(said) - MOST_LINES
+                said = (
+                    said
+                    if more <= 1
+                    else [*said[:MOST_LINES], f"  and {more} lines more: table {name} of findings.jsonl"]
+                )
+                lines += ["", *block, *said]
         return lines
 
 

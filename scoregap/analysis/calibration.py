@@ -5,13 +5,14 @@ study, datasets of its cube -> table: calibration; panels -> its curves over noi
 Needs no truth but points (`scoregap.measure.calibration`): what is said of models and data of which no law is known.
 """
 
-import itertools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from scoregap.analysis.arrays import blocks_of
 from scoregap.analysis.panels import PANELS, Panel
 from scoregap.analysis.tables import labelled
 from scoregap.measure import calibration as measure
@@ -25,20 +26,25 @@ MOST = 1000  # ratio that is told: a score without a trace has any
 
 def of_score(cell: xr.Dataset, confidence: float = 0.95) -> tuple[np.ndarray, ...]:
     """(ratio, low, high, skill), (T,) each, of one score and seed; skill: its mean error over the Gaussian's."""
-    error, trace, control = _numbers(cell)
-    found = measure.ratio(error, trace, control, confidence)
-    gaussian = cell.gaussian_error.transpose("time", "point").values.astype(float).mean(1)
+    names = [name for name in (*NAMES, "gaussian_trace") if name in cell]
+    one = {name: cell[name].transpose("time", "point", missing_dims="ignore").values for name in names}
+    error, trace, control = _arrays(one)
+    return *measure.ratio(error, trace, control, confidence), _skill(error, one["gaussian_error"])
+
+
+def _skill(error: np.ndarray, gaussian_error: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return *found, error.mean(1) / gaussian
+        return error.mean(1) / gaussian_error.astype(float).mean(1)
 
 
-def _numbers(cell: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """(errors, traces, control) of a cell, (T, n) each; no control where the covariance of the law is not known: of
-    data from a file it is that of the training points, of which the Gaussian errs less than of others."""
-    error, trace, gaussian = (cell[name].transpose("time", "point").values.astype(float) for name in NAMES)
-    if "gaussian_trace" not in cell:
+def _arrays(one: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """(errors, traces, control) of a score and seed, (T, n) each, of its variables; no control where the covariance of
+    the law is not known: of data from a file it is that of the training points, of which the Gaussian errs less than
+    of others."""
+    error, trace, gaussian = (one[name].astype(float) for name in NAMES)
+    if "gaussian_trace" not in one:
         return error, trace, None
-    control = gaussian - cell.gaussian_trace.values[:, None]
+    control = gaussian - one["gaussian_trace"][:, None]
     return error, trace, control if np.isfinite(control).all() else None
 
 
@@ -52,35 +58,47 @@ def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     it is not plausible. Only of points whose clean point is known.
     """
     rows: list[dict] = []
+    wanted = ("mistake", "mistake_gain", *NAMES, "gaussian_trace", "training_error")
     for ds in datasets:
-        wanted = ["status", "mistake", "mistake_gain", *NAMES, "gaussian_trace", "training_error"]
-        loaded = ds[[name for name in wanted if name in ds]].load()
-        axes = (*study.condition_axes, "network", "seed")
-        known = {"network": study.evaluated_scores}
-        for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
-            chosen = dict(zip(axes, values, strict=True))
-            cell = loaded.sel(chosen)
-            cell = cell.isel(time=np.isfinite(cell.time.values))
-            if cell.status != 1 or not np.isfinite(cell.squared_error).all():
-                continue
-            ratio, low, high, skill = of_score(cell)
-            code = int(cell.mistake)
-            mistake = (MISTAKES[code - 1], float(cell.mistake_gain)) if code else ("", 0.0)
-            training = cell.training_error.values if "training_error" in cell else None
-            found = measure.judge(*_numbers(cell), mistake, training)
-            with np.errstate(invalid="ignore"):
-                far = np.nan_to_num(np.abs(np.log(np.clip(ratio, 1e-9, 1e9))))  # the trace may be 0
-                i = int(np.argmax(np.where(found.where, far + far.max(), far)))
-                mean_skill = float(np.exp(np.log(skill).mean()))
-            rows.append(
-                chosen
-                | {
-                    "plausible": found.plausible, "at": float(cell.time[i]), "farthest": ratio[i], "low": low[i],
-                    "high": high[i], "least": ratio.min(), "most": ratio.max(), "skill": mean_skill,
-                    "blamed": found.blamed, "mistake": found.mistake,
-                }
-            )  # fmt: skip
+        for some in blocks_of(study, ds, wanted):
+            chosen = [
+                (cell.values | {"network": network, "seed": seed}, {name: of[i, k] for name, of in cell.data.items()})
+                for cell in (padded.known_times for padded in some.cells)
+                for network, i in ((name, some.scores.index(name)) for name in study.evaluated_scores)
+                for k, seed in enumerate(cell.seeds)
+            ]
+            chosen = [one for one in chosen if one[1]["status"] == 1 and np.isfinite(one[1]["squared_error"]).all()]
+            times = [cell.time for cell in (padded.known_times for padded in some.cells)][:1]
+            rows += _judged(chosen, *times)
     return pd.DataFrame(rows)
+
+
+def _judged(chosen: list[tuple[dict, dict[str, np.ndarray]]], t: np.ndarray) -> Iterator[dict]:
+    """The rows of scores, each of its label and the variables of one seed; t: (T,)."""
+    numbers = [_arrays(one) for _, one in chosen]
+    curves: list[Any] = [None] * len(chosen)
+    for has in (False, True):  # each time is a row of its own: those of all scores together
+        places = [i for i, one in enumerate(numbers) if (one[2] is not None) == has]
+        if places:
+            error, trace = (np.concatenate([numbers[i][k] for i in places]) for k in (0, 1))
+            control = np.concatenate([numbers[i][2] for i in places]) if has else None
+            found = [one.reshape(len(places), -1) for one in measure.ratio(error, trace, control)]
+            for row, i in enumerate(places):
+                curves[i] = [one[row] for one in found]
+    for (label, one), (error, trace, control), (ratio, low, high) in zip(chosen, numbers, curves, strict=True):
+        skill = _skill(error, one["gaussian_error"])
+        code = int(one["mistake"])
+        mistake = (MISTAKES[code - 1], float(one["mistake_gain"])) if code else ("", 0.0)
+        found = measure.judge(error, trace, control, mistake, one.get("training_error"))
+        with np.errstate(invalid="ignore"):
+            far = np.nan_to_num(np.abs(np.log(np.clip(ratio, 1e-9, 1e9))))  # the trace may be 0
+            i = int(np.argmax(np.where(found.where, far + far.max(), far)))
+            mean_skill = float(np.exp(np.log(skill).mean()))
+        yield label | {
+            "plausible": found.plausible, "at": float(t[i]), "farthest": ratio[i], "low": low[i], "high": high[i],
+            "least": ratio.min(), "most": ratio.max(), "skill": mean_skill, "blamed": found.blamed,
+            "mistake": found.mistake,
+        }  # fmt: skip
 
 
 def calibration_lines(study: Study, frame: pd.DataFrame) -> list[str]:

@@ -9,7 +9,6 @@ of a cell say how far it is from the law. `why` splits the distance: trained fro
 law is what finite size and curvature do (THEORY.md 5).
 """
 
-import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -20,7 +19,9 @@ import pandas as pd
 import xarray as xr
 
 from scoregap.analysis import controls, hypotheses, quantities
-from scoregap.analysis.comparison import seeds_of
+from scoregap.analysis.arrays import Cell as Arrays
+from scoregap.analysis.arrays import blocks_of
+from scoregap.analysis.comparison import exact_states
 from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attributed
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import geometric_mean, interval, interval_with_draws, mean, median
@@ -85,19 +86,16 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     exact and against law; of, seen: seeds that are compared with the law, and in how many the network has it; why: a
     `Cause`; and, of curved cells, `controls.Controlled`, with an attribution where the network misses the exact score.
     """
-    cells = [
-        cell
-        for study, datasets in parts
-        if EXACT in study.axes["network"]
-        for ds in datasets
-        for cell in _cells(study, ds)
-    ]
+    parts = [(study, datasets) for study, datasets in parts if EXACT in study.axes["network"]]
+    if not any(study.evaluated_scores for study, _ in parts):
+        return pd.DataFrame(columns=["claim", "verdict"])
+    cells = [cell for study, datasets in parts for ds in datasets for cell in _cells(study, ds)]
     _related(cells)
     drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
     for cell in cells:
         for name in cell.arms["law"].keys() & cell.arms["exact"].keys():
             pairs = _pairs(CLAIMS[name], cell.arms["exact"][name], cell.arms["law"][name])
-            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, pairs, strict=False))
+            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, map(tuple, pairs.T.tolist()), strict=False))
     tested = [one for cell in cells for one in _rows(cell, drawn)]
     flat = Controls(cells, tested)
     rows = [row | flat.of(cell, row)._asdict() for cell, row in tested]
@@ -112,19 +110,18 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
 
 def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
     """The cells of one dataset."""
-    loaded = ds.drop_vars([name for name, one in ds.data_vars.items() if "evaluation" in one.dims])
-    for values in itertools.product(*(ds[axis].values for axis in study.condition_axes)):
-        chosen = dict(zip(study.condition_axes, values, strict=True))
-        cell = loaded.sel(chosen).load()
-        if not (cell.status == 1).any():
-            continue
-        cell = cell.isel(time=np.isfinite(cell.time.values))
-        one = quantities.cell_of(study, chosen)
-        arms = {str(name): quantities.measured(cell, str(name), one) for name in cell.network.values}
-        arms["law"] = quantities.of_law(cell, one)
-        of_times = {arm: states(cell, arm) for arm in arms}
-        redrawn = quantities.of_draws(cell, one)
-        yield Cell(study, chosen, tuple(cell.seed.values.tolist()), arms, of_times, redrawn)
+    names = (*quantities.READ, *(f"{prefix}{name}_state" for prefix in ("", "law_") for name in PHASES))
+    for some in blocks_of(study, ds, names):
+        for padded in some.cells:
+            if not (padded["status"] == 1).any():
+                continue
+            cell = padded.known_times
+            one = quantities.cell_of(study, cell.values)
+            arms = {name: quantities.measured(cell, name, one) for name in cell.scores}
+            arms["law"] = quantities.of_law(cell, one)
+            of_times = {arm: states(cell, arm) for arm in arms}
+            redrawn = quantities.of_draws(cell, one) if study.evaluated_scores else {}
+            yield Cell(study, cell.values, tuple(cell.seeds.tolist()), arms, of_times, redrawn)
 
 
 def _related(cells: list[Cell]) -> None:
@@ -159,22 +156,23 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
                 yield cell, label | cell.values | {"network": network} | found
 
 
-def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> list[tuple[float, float]]:
-    """What draws of the exact score and the law are in a claim, draw by draw; of curves, their distance and 0. Nothing
-    of what is tested in another way."""
+def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> np.ndarray:
+    """(2, draws) what draws of the exact score and the law are in a claim; of curves, their distance and 0. Nothing of
+    what is tested in another way."""
     if claim.kind in MEANS:
-        return list(zip(exact, np.broadcast_to(law, exact.shape), strict=True))
+        return np.stack([exact, np.broadcast_to(law, exact.shape)]).astype(float)
     if claim.kind in (Kind.LARGEST, Kind.RMS):
-        return [(apart, 0.0) for apart in COMPARISONS[claim.kind].apart(exact, law)]
-    return []
+        apart = COMPARISONS[claim.kind].apart(exact, law)
+        return np.stack([apart, np.zeros(len(apart))])
+    return np.empty((2, 0))
 
 
 def _further(cell: Cell, name: str, drawn: dict[int, tuple[float, float]]) -> np.ndarray:
     """(2, draws) of exact and law, of draws of F on which nothing was trained: of the study, and of simulation."""
-    more = [pair for seed, pair in drawn.items() if seed not in cell.seeds]
+    more = np.array([pair for seed, pair in drawn.items() if seed not in cell.seeds], float).reshape(-1, 2).T
     if name in cell.redrawn:
-        more += _pairs(CLAIMS[name], cell.redrawn[name], cell.arms["law"][name][:1])
-    return np.array(more, float).reshape(-1, 2).T
+        more = np.concatenate([more, _pairs(CLAIMS[name], cell.redrawn[name], cell.arms["law"][name][:1])], 1)
+    return more
 
 
 class Controls:
@@ -230,9 +228,16 @@ def margin_of(name: str, margins: Margins) -> float:
     return getattr(margins, CONTROLS.get(name, name)) if own is None else own
 
 
-def states(cell: xr.Dataset, network: str) -> dict[str, np.ndarray]:
+def states(cell: Arrays, network: str) -> dict[str, np.ndarray]:
     """{claim: (seeds,)} the states of phase times of one score, or of the law."""
-    return {name: seeds_of(cell, network, name, -1 if name == PHASES[-1] else 0).states for name in PHASES}
+    gaps = {name: -1 if name == PHASES[-1] else 0 for name in PHASES}
+    if network == "law":
+        return {name: cell[f"law_{name}_state"][0, :, gap] for name, gap in gaps.items()}
+    own = cell.of(network)
+    found = {name: own[f"{name}_state"][:, gap] for name, gap in gaps.items()}
+    if network != EXACT:
+        return found
+    return {name: exact_states(one, own["status"], own["gap_width"][..., gaps[name]]) for name, one in found.items()}
 
 
 def against_law_and_exact(

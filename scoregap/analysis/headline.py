@@ -9,6 +9,7 @@ and cells without a result. At most MOST lines. Of data from a file: what every 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -136,11 +137,20 @@ def judged_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """The phase times that have a verdict, the worst first: what disagrees, what is inconclusive, what agrees; in each
     what has no ratio, then the farthest in margins (`off`). words: the verdict for people."""
     rows = rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES) & frame["verdict"].isin(JUDGED)]).copy()
-    rows["words"] = [words(row) for _, row in rows.iterrows()]
+    rows["words"] = [words(row) for row in rows.to_dict("records")]
     rows["off"] = (rows.ratio - 1) / rows.margin
     rank = rows.verdict.map(list(reversed(JUDGED)).index)
     size = rows.off.abs().fillna(math.inf)
-    return rows.iloc[sorted(range(len(rows)), key=lambda i: (rank.iloc[i], -size.iloc[i]))]
+    return rows.iloc[np.lexsort((-size.to_numpy(float), rank.to_numpy(int)))]
+
+
+def farthest(study: Study, frame: pd.DataFrame, count: int) -> list[tuple[Any, ...]]:
+    """The settings of a study with the worst verdicts (`judged_rows`), the worst first. frame: the comparison, perhaps
+    with rows of other parts; a setting has the place of its worst row."""
+    axes = study.condition_axes
+    inside = np.logical_and.reduce([frame[axis].isin(study.axes[axis]) for axis in axes])
+    worst = judged_rows(frame[inside])[axes].drop_duplicates().head(count)
+    return list(worst.itertuples(index=False, name=None))
 
 
 def place(study: Study, frame: pd.DataFrame, row: pd.Series) -> str:
@@ -170,7 +180,7 @@ def _match(study: Study, frame: pd.DataFrame) -> list[str]:
     verb = "matches" if who(study) == LAW else "match"
     if rows.empty:
         times = rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES)])
-        why = [words(row) for _, row in times.iterrows()]
+        why = [words(row) for row in times.to_dict("records")]
         said = max(set(why), key=why.count) if why else "there is no phase time"
         return [f"no phase time can be compared with the exact score: {said}"]
     agree, off = rows[rows.verdict == Verdict.AGREES], rows[rows.verdict != Verdict.AGREES]

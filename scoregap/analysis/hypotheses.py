@@ -7,6 +7,7 @@ the probability (1 - c) / 2; `make claim-error-rates` measures them.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -53,10 +54,17 @@ def proportion(right: np.ndarray, margin: float, confidence: float) -> Tested:
     known = _known(right)
     if not known.size:
         return Tested(Verdict.INCONCLUSIVE, np.nan, np.nan)
-    found = stats.binomtest(int(known.sum()), known.size).proportion_ci(confidence, method="exact")
-    if found.high < 1 - margin:
-        return Tested(Verdict.DISAGREES, found.low, found.high)
-    return Tested(Verdict.AGREES if found.low > MOSTLY else Verdict.INCONCLUSIVE, found.low, found.high)
+    low, high = _of_count(int(known.sum()), known.size, confidence)
+    if high < 1 - margin:
+        return Tested(Verdict.DISAGREES, low, high)
+    return Tested(Verdict.AGREES if low > MOSTLY else Verdict.INCONCLUSIVE, low, high)
+
+
+@lru_cache
+def _of_count(right: int, of: int, confidence: float) -> tuple[float, float]:
+    """Clopper and Pearson's interval of a proportion."""
+    found = stats.binomtest(right, of).proportion_ci(confidence, method="exact")
+    return found.low, found.high
 
 
 def chance(widths: np.ndarray, null: np.ndarray, margin: float, confidence: float) -> Tested:

@@ -1,9 +1,13 @@
 """Means over seeds, and what is known of them.
 
 values per seed, confidence -> mean, median and intervals; margin -> the ends of what it allows
+
+A study has as many rows as cells and quantities, so that those of all are computed together (`of_known`): row by row
+the same numbers, to the bit, as of one row alone.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,51 @@ from scoregap.variables import OFF_THE_GRID
 def logarithms(margin: float) -> tuple[float, float]:
     """The ends of a relative margin, down and up, in the logarithm."""
     return math.log1p(-margin) if margin < 1 else -math.inf, math.log1p(margin)
+
+
+def of_known(values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], least: int = 1) -> np.ndarray:
+    """A statistic of what is finite in every row of values (rows, n), (rows, ...); NaN of fewer values than `least`.
+
+    statistic: of (k, m) -> (k, ...), the m values of each of k rows. Rows with as many values go together, so that a
+    row has the number that it has alone.
+    """
+    known = np.isfinite(values)
+    counts = known.sum(1)
+    shape = np.shape(statistic(np.ones((1, least))))[1:]
+    found = np.full((len(values), *shape), np.nan)
+    for count in np.unique(counts[counts >= least]):
+        rows = counts == count
+        found[rows] = statistic(values[rows][known[rows]].reshape(-1, count))
+    return found
+
+
+def means(values: np.ndarray) -> np.ndarray:
+    """`mean` of every row of (rows, n)."""
+    return of_known(np.asarray(values, float), lambda some: some.mean(1))
+
+
+def geometric_means(values: np.ndarray) -> np.ndarray:
+    """`geometric_mean` of every row of (rows, n)."""
+    return of_known(np.asarray(values, float), lambda some: np.exp(np.log(some).mean(1)))
+
+
+def medians(values: np.ndarray) -> np.ndarray:
+    """`median` of every row of (rows, n)."""
+    return of_known(np.asarray(values, float), lambda some: np.median(some, 1))
+
+
+def intervals(values: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """`interval` of what is finite in every row of (rows, n): its ends, (rows,) each."""
+    low, high = of_known(np.asarray(values, float), lambda some: _student(some, confidence), 2).T
+    return low, high
+
+
+def _student(values: np.ndarray, confidence: float) -> np.ndarray:
+    """(k, 2) ends of Student's interval of the mean of each row of (k, n)."""
+    n = values.shape[1]
+    half = stdtrit(n - 1, 0.5 * (1 + confidence)) * values.std(1, ddof=1) / math.sqrt(n)
+    centre = values.mean(1)
+    return np.stack([centre - half, centre + half], 1)
 
 
 def mean(values: np.ndarray) -> float:
@@ -31,20 +80,27 @@ def geometric_mean(values: np.ndarray) -> float:
     return float(np.exp(np.log(values).mean())) if values.size else math.nan
 
 
-def over_seeds(times: np.ndarray, states: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Student interval of the geometric mean over seeds; not known where the grid hides the time of some seed."""
-    logs = np.log(times[np.isfinite(times)])
-    hidden = np.isin(states, OFF_THE_GRID).any()
-    low, high = (math.nan, math.nan) if hidden else interval(logs, confidence)
-    return math.exp(low), math.exp(high)
+def over_seeds(times: np.ndarray, states: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Student intervals of geometric means over seeds, of every row of (rows, seeds): their ends, (rows,) each; not
+    known where the grid hides the time of some seed."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ends = intervals(np.log(times), confidence)
+    hidden = np.isin(states, OFF_THE_GRID).any(1)
+    low, high = (exponentials(np.where(hidden, np.nan, end)) for end in ends)
+    return low, high
+
+
+def exponentials(values: np.ndarray) -> np.ndarray:
+    """exp of (n,), as `math` has it, whose last digit is not always that of numpy."""
+    return np.array([math.exp(value) for value in values.tolist()], float)
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
     """Student interval of the mean; NaN with fewer than two values."""
     if len(values) < 2:
         return math.nan, math.nan
-    half = stdtrit(len(values) - 1, 0.5 * (1 + confidence)) * values.std(ddof=1) / math.sqrt(len(values))
-    return values.mean() - half, values.mean() + half
+    ((low, high),) = _student(np.asarray(values)[None], confidence)
+    return low, high
 
 
 def student(error: Any, freedom: Any, confidence: float) -> np.ndarray:

@@ -4,7 +4,8 @@ study, datasets of its cube -> tables: finite size, existence of the gap, curvat
 """
 
 import itertools
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,11 @@ import pandas as pd
 import xarray as xr
 from scipy import optimize, stats
 
-from scoregap.analysis.comparison import of_score
+from scoregap.analysis.arrays import Cell, blocks_of
+from scoregap.analysis.comparison import exact_states
 from scoregap.analysis.controls import MISSED, Controlled, Pair, attribute
 from scoregap.analysis.tables import PHASES, at_gap, blocks, labelled, listed, or_dash, plus_minus
+from scoregap.analysis.verdicts import Seeds
 from scoregap.laws import expansions, random_matrix
 from scoregap.scores import EXACT
 from scoregap.study import Study
@@ -189,51 +192,92 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     where the first of them is largest.
     """
     rows = []
-    names = ("boundary", "eigenvalue", "gap_width", *PHASES, *(f"{name}_state" for name in PHASES))
-    for ds, network in itertools.product(datasets, (EXACT, *study.evaluated_scores)):
-        cells = _cells(study, ds, names, ("curvature",), network)
-        for (chosen, own), (_, exact) in zip(cells, _cells(study, ds, names, ("curvature",)), strict=True):
-            for c in own.curvature.values:
-                present = _present(own.sel(curvature=c))
-                if not present.any():
-                    continue
-                bent, straight, flat, known = (
-                    one.isel(seed=present)
-                    for one in (own.sel(curvature=c), own.sel(curvature=0.0), exact.sel(curvature=0.0),
-                                exact.sel(curvature=c))
-                )  # fmt: skip
-                m = int(bent.boundary.isel(seed=0, gap=-1))
-                row = chosen | {"network": network, "curvature": float(c)}
-                for name in PHASES[3 if bent.sizes["gap"] == 1 else 0 :]:
-                    gap = -1 if name == PHASES[-1] else 0
-                    logs = np.log(bent[name].isel(gap=gap).values / flat[name].isel(gap=gap).values)
-                    there = np.isfinite(flat[name].isel(gap=gap).values).sum()
-                    logs = logs[np.isfinite(logs)]
-                    row[f"ratio_{name}"] = np.exp(logs.mean()) if logs.size else np.nan
-                    row[f"error_{name}"] = logs.std(ddof=1) / np.sqrt(logs.size) if logs.size > 1 else np.nan
-                    row[f"seen_{name}"] = logs.size / there if there else np.nan
-                    found = Controlled()
-                    if network != EXACT and c:
-                        pairs = _pair(study, name, bent, known), _pair(study, name, straight, flat)
-                        found = attribute(*pairs, True, study.compare.confidence)
-                    row |= {f"control_{name}": found.control, f"over_control_{name}": found.over_control}
-                if m < bent.sizes["mode"]:
-                    beyond = bent.eigenvalue.isel(mode=slice(m, None))
-                    if network != EXACT:
-                        beyond = beyond.where(beyond.time >= known.t_consolidation.isel(gap=-1), -1.0)
-                    beyond = 1 + beyond.mean(("point", "seed"))
-                    row["ghost"] = float(beyond.isel(mode=0).max())
-                    row["ghosts"] = int((beyond.max("time") > GHOST).sum())
-                    row["ghost_time"] = float(bent.time[beyond.isel(mode=0).argmax("time")])
-                rows.append(row)
+    for ds in datasets:
+        cells = list(_by_curvature(study, ds))
+        for network, (chosen, own) in itertools.product((EXACT, *study.evaluated_scores), cells):
+            for c, (cell, ghosts) in own.items():
+                if (present := cell.of(network)["status"] == 1).any():
+                    row = chosen | {"network": network, "curvature": float(c)}
+                    row |= _over_flat(study, network, cell, own[0.0][0], present)
+                    rows.append(row | ghosts[network])
     return pd.DataFrame(rows)
 
 
-def _pair(study: Study, name: str, trained: xr.Dataset, exact: xr.Dataset) -> Pair:
-    """A phase time of a network and of the exact score at one curvature."""
-    gap = -1 if name == PHASES[-1] else 0
-    margins = study.compare.curved if float(trained.curvature) else study.compare.flat
-    return Pair(of_score(trained, name, gap), of_score(exact, name, gap), getattr(margins, name))
+def _by_curvature(
+    study: Study, ds: xr.Dataset
+) -> Iterable[tuple[dict[str, Any], dict[float, tuple[Cell, dict[str, dict[str, float]]]]]]:
+    """(values of the axes other than curvature; at every curvature the cell without its spectra, and `_ghosts` of every
+    score)."""
+    names = ("boundary", "eigenvalue", "gap_width", *PHASES, *(f"{name}_state" for name in PHASES))
+    found: dict[tuple, tuple[dict[str, Any], dict[float, Any]]] = {}
+    for some in blocks_of(study, ds, names):
+        for cell in some.cells:
+            others = {axis: value for axis, value in cell.values.items() if axis != "curvature"}
+            ghosts = {network: _ghosts(cell, network) for network in (EXACT, *study.evaluated_scores)}
+            small = {name: array.copy() for name, array in cell.data.items() if name != "eigenvalue"}
+            at = found.setdefault(tuple(others.values()), (others, {}))[1]
+            at[cell.values["curvature"]] = cell._replace(data=small), ghosts
+    return found.values()
+
+
+def _over_flat(study: Study, network: str, cell: Cell, flat: Cell, present: np.ndarray) -> dict[str, Any]:
+    """Phase times of a score over the exact ones without curvature, and what the flat control says; see `curvature`."""
+    row: dict[str, Any] = {}
+    c = cell.values["curvature"]
+    bent, straight, known, base = (
+        {name: one[name][present] for name in one}
+        for one in (cell.of(network), flat.of(network), cell.of(EXACT), flat.of(EXACT))
+    )
+    for name in PHASES[3 if cell.gaps == 1 else 0 :]:
+        gap = -1 if name == PHASES[-1] else 0
+        logs = np.log(bent[name][:, gap] / base[name][:, gap])
+        there = np.isfinite(base[name][:, gap]).sum()
+        logs = logs[np.isfinite(logs)]
+        row[f"ratio_{name}"] = np.exp(logs.mean()) if logs.size else np.nan
+        row[f"error_{name}"] = logs.std(ddof=1) / np.sqrt(logs.size) if logs.size > 1 else np.nan
+        row[f"seen_{name}"] = logs.size / there if there else np.nan
+        found = Controlled()
+        if network != EXACT and c:
+            pairs = (
+                Pair(_seeds(own, name, gap), _seeds(exact, name, gap, exact=True), getattr(margins, name))
+                for own, exact, margins in (
+                    (bent, known, study.compare.curved),
+                    (straight, base, study.compare.flat),
+                )
+            )
+            found = attribute(*pairs, True, study.compare.confidence)
+        row |= {f"control_{name}": found.control, f"over_control_{name}": found.over_control}
+    return row
+
+
+def _seeds(one: dict[str, np.ndarray], name: str, gap: int, exact: bool = False) -> Seeds:
+    """A phase time of a gap of one score, in every seed."""
+    states = one[f"{name}_state"][:, gap]
+    return Seeds(
+        one[name][:, gap], exact_states(states, one["status"], one["gap_width"][..., gap]) if exact else states
+    )
+
+
+def _ghosts(cell: Cell, network: str) -> dict[str, float]:
+    """Directions beyond the manifold, of the seeds of a score that have a result; see `curvature`."""
+    own = cell.of(network)
+    present = own["status"] == 1
+    m = int(own["boundary"][present][0, -1]) if present.any() else own["eigenvalue"].shape[-1]
+    if m >= own["eigenvalue"].shape[-1]:
+        return {}
+    beyond = own["eigenvalue"][present][..., m:]
+    if network != EXACT:
+        consolidation = cell.of(EXACT)["t_consolidation"][present][:, -1]
+        early = cell.time >= consolidation[:, None]
+        beyond = np.where(early[..., None, None], beyond, np.float32(-1))
+    with warnings.catch_warnings():  # where nothing is known
+        warnings.simplefilter("ignore", RuntimeWarning)
+        beyond = 1 + np.nanmean(beyond, axis=(2, 0))
+        return {
+            "ghost": float(np.nanmax(beyond[:, 0])),
+            "ghosts": int((np.nanmax(beyond, 0) > GHOST).sum()),
+            "ghost_time": float(cell.time[np.nanargmax(beyond[:, 0])]),
+        }
 
 
 def fails_from(frame: pd.DataFrame, name: str) -> float:
@@ -350,16 +394,30 @@ def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     for values, block in [] if frame.empty else blocks(study, frame, "curvature"):
         if block.family.iloc[0] != "arcs":
             continue
-        truths = [cell.truth() for cell in study.cells if all(cell[axis] == value for axis, value in values.items())]
-        edges = np.mean([truth.edges() for truth in truths if truth.curvature == 0], 0)
+        truths = _truths(study, values)
+        edges = np.mean([of_truth for truth, of_truth in truths if truth.curvature == 0], 0)
         smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
-        curved = next(truth for truth in truths if truth.curvature)
+        curved = next(truth for truth, _ in truths if truth.curvature)
         c = np.linspace(0, block.curvature[block.network == EXACT].max(), EXPANDED)
         kappa = curved.kappa / curved.curvature * c
         ratio = expansions.arc_consolidation(smallest, kappa, largest) / smallest**2
         ratio = np.where(ratio > 0.5, ratio, np.nan)
         rows += [values | {"curvature": at, "ratio": one} for at, one in zip(c, ratio, strict=True)]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["curvature", "ratio"])
+
+
+def _truths(study: Study, values: dict[str, Any]) -> list[tuple[Any, np.ndarray | None]]:
+    """The manifolds of the cells with these values, of every score, and the edges of those that are flat."""
+    axes = study.axes | {axis: tuple(one for one in study.axes[axis] if one == at) for axis, at in values.items()}
+    made: dict[tuple, tuple[Any, np.ndarray | None]] = {}
+    found = []
+    for cell in study.expand(axes):
+        place = tuple(value for axis, value in cell.values if axis != "network")
+        if place not in made:
+            truth = cell.truth()
+            made[place] = truth, None if truth.curvature else truth.edges()
+        found.append(made[place])
+    return found
 
 
 def of_scores(study: Study, frame: pd.DataFrame) -> list[tuple[str, dict, pd.DataFrame]]:

@@ -8,6 +8,7 @@ of one member (`training_flops`).
 """
 
 import itertools
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +16,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from scoregap.analysis.arrays import Cell, blocks_of
 from scoregap.analysis.intervals import geometric_mean, interval
 from scoregap.analysis.tables import PHASES, at_gap, blocks, exactly, labelled, or_dash
+from scoregap.scores import EXACT
 from scoregap.study import Study
 
 INSIDE = 0.1  # share of the exact consolidation time at which spikes are compared: well inside the last phase
@@ -87,22 +90,32 @@ def costs(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows: list[dict] = []
     for ds in datasets:
-        names = ("t_max", "t_consolidation", "excess_loss", "training_flops")
-        for chosen, own, exact, *_ in _trained(study, ds, names):
-            with np.errstate(divide="ignore"):
-                errors = (
-                    np.abs(own.t_max / exact.t_max - 1).isel(gap=0).values,
-                    np.abs(own.t_consolidation / exact.t_consolidation - 1).isel(gap=-1).values,
-                    np.exp(np.log(own.excess_loss).mean("time")).values,
-                )
-            spent = own.training_flops.max("evaluation").values
-            rows += [
-                chosen | {"seed": int(seed), "quantity": quantity, "cost": float(cost), "error": float(error)}
-                for quantity, values in zip(COSTLY, errors, strict=True)
-                for seed, cost, error in zip(own.seed.values, spent, values, strict=True)
-                if np.isfinite(error)
-            ]
+        for some in blocks_of(study, ds, ("t_max", "t_consolidation", "excess_loss", "training_flops")):
+            for cell, network in itertools.product(some.cells, study.trained_networks):
+                present = np.all([cell.of(name)["status"] == 1 for name in (network, *study.references)], axis=0)
+                if present.any():
+                    rows += _costs(study, cell, network, present)
     return pd.DataFrame(rows)
+
+
+def _costs(study: Study, cell: Cell, network: str, present: np.ndarray) -> Iterator[dict]:
+    """The rows of one network in one cell, for seeds with all results."""
+    own, exact = ({name: one[present] for name, one in cell.of(who).items()} for who in (network, EXACT))
+    train = study.document.train
+    steps = cell.values.get("train.steps", train and train.steps)
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # where nothing is known
+        errors = (
+            np.abs(own["t_max"] / exact["t_max"] - 1)[:, 0],
+            np.abs(own["t_consolidation"] / exact["t_consolidation"] - 1)[:, -1],
+            np.exp(np.nanmean(np.log(own["excess_loss"]), 1)),
+        )
+        spent = np.nanmax(own["training_flops"], 1)
+    label = cell.values | {"network": network, "steps": steps}
+    for quantity, values in zip(COSTLY, errors, strict=True):
+        for seed, cost, error in zip(cell.seeds[present], spent, values, strict=True):
+            if np.isfinite(error):
+                yield label | {"seed": int(seed), "quantity": quantity, "cost": float(cost), "error": float(error)}
 
 
 def spike(cell: xr.Dataset, dimension: int) -> xr.DataArray:

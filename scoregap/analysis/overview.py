@@ -79,11 +79,14 @@ def title(study: Study, rows: pd.DataFrame) -> str:
 
 def worst(study: Study, rows: pd.DataFrame) -> tuple[list[pd.DataFrame], int]:
     """The rows of every cell and score, in order, of at most MOST with the worst verdicts; how many are left out."""
-    keys = [*study.condition_axes, "network"]
-    every = [one for _, one in rows.groupby(keys, sort=False)]
-    place = {id_: i for i, id_ in enumerate(headline.judged_rows(rows).index)}
-    order = sorted(range(len(every)), key=lambda i: min(place.get(one, len(rows)) for one in every[i].index))
-    return [every[i] for i in sorted(order[:MOST])], max(len(every) - MOST, 0)
+    rows, keys = rows.reset_index(drop=True), [*study.condition_axes, "network"]
+    group = rows.groupby(keys, sort=False).ngroup()
+    count = int(group.max()) + 1 if len(rows) else 0
+    judged = headline.judged_rows(rows).index
+    place = pd.Series(range(len(judged)), index=judged).reindex(rows.index).fillna(len(rows))
+    worst_of = place.groupby(group).min().sort_values(kind="stable").index[:MOST]
+    chosen = sorted(worst_of)
+    return [rows[group == one] for one in chosen], max(count - MOST, 0)
 
 
 def head(study: Study, rows: pd.DataFrame, one: pd.DataFrame, score: bool = True) -> list[str]:

@@ -26,7 +26,7 @@ class Leads(NamedTuple):
 def along(study: Study, panels: list[Panel]) -> list[Leads]:
     """Whose gap leads over noise, against `numbered_axis`."""
     axis, found = numbered_axis(study), []
-    for values, members in along_axis(study, panels[:PANELS], axis):
+    for values, members in along_axis(study, panels, axis)[:PANELS]:
         arms = ["law", *study.references, *study.evaluated_scores]
         leads = {arm: [leading(ds, arm) for ds in members] for arm in arms}
         ends = [law_boundaries(study, ds) for ds in members]

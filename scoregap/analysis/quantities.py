@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 
+from scoregap.analysis.arrays import Cell as Cells
 from scoregap.analysis.learning import INSIDE
 from scoregap.analysis.tables import PHASES
 from scoregap.data.capabilities import Redrawn
@@ -110,6 +110,13 @@ CLAIMS = {
 }  # fmt: skip
 
 
+READ = (  # variables of a cell that are read
+    "gap_width", "law_gap_width", "boundary", "eigenvalue", "singular_value", "asymmetry", "alignment",
+    "dimension_overall", "consistency",
+    *(f"{prefix}{name}" for prefix in ("", "law_") for name in PHASES),
+)  # fmt: skip
+
+
 def cell_of(study: Study, values: Mapping) -> Cell:
     """The cell of a study at these values of its axes, of its first network and seed.
 
@@ -122,29 +129,29 @@ def cell_of(study: Study, values: Mapping) -> Cell:
     return next(study.expand({axis: (value,) for axis, value in chosen.items()}))
 
 
-def measured(cell: xr.Dataset, network: str, one: Cell) -> dict[str, np.ndarray]:
+def measured(cell: Cells, network: str, one: Cell) -> dict[str, np.ndarray]:
     """{claim: (seeds,), (seeds, n) of curves} of one score in one cell; those that apply to its groups and curvature.
 
     one: the cell of the study.
     """
-    own, exact = cell.sel(network=network), cell.sel(network=EXACT)
-    t, widths = own.time.values, own.gap_width.transpose("seed", "gap", "time").values.astype(float)
-    found = {"t_consolidation": own.t_consolidation.isel(gap=-1).values, "final_curve": widths[:, -1]}
-    if two_groups(cell):
+    own, exact, t = cell.of(network), cell.of(EXACT), cell.time
+    widths = own["gap_width"].transpose(0, 2, 1).astype(float)
+    found = {"t_consolidation": own["t_consolidation"][:, -1], "final_curve": widths[:, -1]}
+    lawful = _lawful(cell)
+    two = bool(lawful[:1].any())
+    if two:
         for name in PHASES[:3]:
-            found[name] = own[name].isel(gap=0).values
-        found["consistency"] = own.consistency.isel(gap=0).values
+            found[name] = own[name][:, 0]
+        found["consistency"] = own["consistency"][:, 0]
         found |= {"widest": widths[:, 0].max(1), "curve": widths[:, 0]}
         found |= boundaries(t, widths, one.fit.visibility)
-    m = int(cell.boundary.isel(gap=-1).max())
-    eigen = own.eigenvalue.transpose("seed", "time", "point", "mode").values
-    singular = own.singular_value.transpose("seed", "time", "point", "mode").values
-    asymmetry = own.asymmetry.transpose("seed", "time", "point").values
+    m = int(np.nanmax(cell["boundary"][..., -1]))
+    eigen, singular, asymmetry = own["eigenvalue"], own["singular_value"], own["asymmetry"]
     if name := spacing_claim(cell, one):
         found[name] = widest_spacing(eigen[..., :m].mean(2, dtype=float), apart(cell))
-    consolidated = exact.t_consolidation.isel(gap=-1).values
+    consolidated = exact["t_consolidation"][:, -1]
     late = _nearest(t, INSIDE * consolidated)
-    there = _nearest(t, exact.t_max.isel(gap=0).values) if two_groups(cell) else late
+    there = _nearest(t, exact["t_max"][:, 0]) if two else late
     found["singular"] = _at(there, lambda i, k: _rms(singular[i, k] + np.sort(-np.abs(eigen[i, k]), -1)))
     found["asymmetry"] = _at(there, lambda i, k: asymmetry[i, k].mean())
     if m < eigen.shape[-1]:  # else there are no normal directions
@@ -153,29 +160,28 @@ def measured(cell: xr.Dataset, network: str, one: Cell) -> dict[str, np.ndarray]
             if k >= 0:
                 normal[i] = eigen[i, k, :, m:].ravel()
         found["spike"] = normal
-    if two_groups(cell):
-        cosine = own.alignment.transpose("seed", "time", "group").values
-        found["order"] = _at(there, lambda i, k: cosine[i, k, 0])
-    found["dimension"] = own.dimension_overall.isel(estimator=0).values - m
-    if float(cell.curvature) and m < eigen.shape[-1]:
+    if two:
+        found["order"] = _at(there, lambda i, k: own["alignment"][i, k, 0])
+    found["dimension"] = own["dimension_overall"][:, 0] - m
+    if cell.values["curvature"] and m < eigen.shape[-1]:
         early = t >= consolidated[:, None]  # later it is the resolution of a network that shows
         ghost = 1 + np.where(early, eigen[..., m].mean(2), -1.0).max(1)
         found["ghost"] = np.where(np.isfinite(consolidated), ghost, np.nan)  # else it is not known what is early
     return found
 
 
-def of_law(cell: xr.Dataset, one: Cell) -> dict[str, np.ndarray]:
+def of_law(cell: Cells, one: Cell) -> dict[str, np.ndarray]:
     """The same of the law of the flat manifold; without it no claim is tested. Of `Kind.CHANCE`: (draws,)."""
-    law = cell.sel(network=EXACT)
-    t, widths = law.time.values, law.law_gap_width.transpose("seed", "gap", "time").values.astype(float)
+    law, t = cell.of(EXACT), cell.time
+    widths = law["law_gap_width"].transpose(0, 2, 1).astype(float)
     seeds = np.full(len(widths), 0.0)
     if not np.isfinite(widths).any():
         return {}
-    found = {"t_consolidation": law.law_t_consolidation.isel(gap=-1).values}
+    found = {"t_consolidation": law["law_t_consolidation"][:, -1]}
     found |= dict.fromkeys(("singular", "asymmetry", "dimension", "ghost"), seeds)
     found |= {"final_curve": widths[:, -1], "spike": np.full((len(widths), 1), -1.0)}
     if two_groups(cell):
-        found |= {name: law[f"law_{name}"].isel(gap=0).values for name in PHASES[:3]}
+        found |= {name: law[f"law_{name}"][:, 0] for name in PHASES[:3]}
         found |= {"consistency": seeds + 1, "widest": widths[:, 0].max(1), "curve": widths[:, 0], "order": seeds + 1}
         found |= boundaries(t, widths, one.fit.visibility)
     if (name := spacing_claim(cell, one)) and (flat := flattened(one)):
@@ -183,14 +189,14 @@ def of_law(cell: xr.Dataset, one: Cell) -> dict[str, np.ndarray]:
     return found
 
 
-def of_draws(cell: xr.Dataset, one: Cell) -> dict[str, np.ndarray]:
+def of_draws(cell: Cells, one: Cell) -> dict[str, np.ndarray]:
     """The same of the exact score, (draws, ...), for F drawn anew `draws.number` times; of flat cells alone, and of
     what follows from the spectrum of F in closed form."""
     flat = flattened(one)
     if one["curvature"] or flat is None:
         return {}
-    first = int(cell.boundary.isel(gap=0).max()) if two_groups(cell) else None
-    return exact_of_draws(flat, tuple(cell.time.values), first, one.fit.level, one.fit.visibility)
+    first = int(np.nanmax(cell["boundary"][..., 0])) if two_groups(cell) else None
+    return exact_of_draws(flat, tuple(cell.time), first, one.fit.level, one.fit.visibility)
 
 
 def flattened(one: Cell) -> Any:
@@ -222,28 +228,28 @@ def exact_of_draws(
     return found | {"final_curve": times.gap_width(grid, variances[:, -1:], 0.0)}
 
 
-def two_groups(cell: xr.Dataset) -> bool:
+def two_groups(cell: Cells) -> bool:
     """Whether the law has a gap between the first groups of a cell, if only a narrow one."""
     return bool(_lawful(cell)[:1].any())
 
 
-def _lawful(cell: xr.Dataset) -> np.ndarray:
+def _lawful(cell: Cells) -> np.ndarray:
     """(gaps - 1,) whether the law has each intermediate gap."""
-    return np.isfinite(cell.law_gap_width).any(("network", "time", "seed")).values[:-1]
+    return np.isfinite(cell["law_gap_width"]).any((0, 1, 2))[:-1]
 
 
-def apart(cell: xr.Dataset) -> tuple[int, ...]:
+def apart(cell: Cells) -> tuple[int, ...]:
     """Modes above the intermediate gaps that the law has."""
-    return tuple(int(end) for end in cell.boundary.max(("network", "seed")).values[:-1][_lawful(cell)])
+    return tuple(int(end) for end in np.nanmax(cell["boundary"], (0, 1))[:-1][_lawful(cell)])
 
 
-def spacing_claim(cell: xr.Dataset, one: Cell) -> str:
+def spacing_claim(cell: Cells, one: Cell) -> str:
     """The claim that no gap opens inside a bulk: of one variance or a continuous law, or of groups that have merged;
     empty without a law, where it has gaps between all groups, and where there is one tangent direction alone."""
     missing = ~_lawful(cell)
     if (
-        not np.isfinite(cell.law_gap_width).any()
-        or int(cell.boundary.max()) < 2
+        not np.isfinite(cell["law_gap_width"]).any()
+        or int(np.nanmax(cell["boundary"])) < 2
         or (len(missing) and not missing.any())
     ):
         return ""
@@ -268,23 +274,28 @@ def boundaries(t: np.ndarray, widths: np.ndarray, visibility: float) -> dict[str
     It begins at the largest t at which the first gap is as wide as `visibility`, and ends where the final gap, t
     falling, overtakes it; interpolated in log t, NaN outside the grid.
     """
+    first, last = widths[:, 0], widths[:, -1]
     return {
-        "coverage_begins": np.array([_last_crossing(t, one[0] - visibility) for one in widths]),
-        "coverage_ends": np.array([_last_crossing(t, one[-1] - one[0], one[0] >= visibility) for one in widths]),
+        "coverage_begins": _last_crossings(t, first - visibility),
+        "coverage_ends": _last_crossings(t, last - first, first >= visibility),
     }
 
 
-def _last_crossing(t: np.ndarray, height: np.ndarray, where: np.ndarray | None = None) -> float:
-    """The largest t at which height (times,) rises through 0 as t falls; where: only between such times."""
+def _last_crossings(t: np.ndarray, height: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+    """(rows,) the largest t at which height (rows, times) rises through 0 as t falls; where: only between such
+    times."""
     above = height > 0
-    crossing = above[:-1] & ~above[1:]
+    crossing = above[:, :-1] & ~above[:, 1:]
     if where is not None:
-        crossing &= where[:-1] & where[1:]
-    if not crossing.any() or not np.isfinite(height).all():
-        return math.nan
-    i = np.flatnonzero(crossing)[-1]
-    share = height[i] / (height[i] - height[i + 1])
-    return float(t[i] * (t[i + 1] / t[i]) ** share)
+        crossing &= where[:, :-1] & where[:, 1:]
+    found = np.full(len(height), math.nan)
+    rows = np.flatnonzero(crossing.any(1) & np.isfinite(height).all(1))
+    i = crossing.shape[1] - 1 - crossing[rows, ::-1].argmax(1)
+    before, after = height[rows, i], height[rows, i + 1]
+    shares, steps = before / (before - after), t[i + 1] / t[i]
+    # one by one: numpy's power of arrays has another last digit
+    found[rows] = t[i] * [step**share for step, share in zip(steps.tolist(), shares.tolist(), strict=True)]
+    return found
 
 
 def _nearest(t: np.ndarray, wanted: np.ndarray) -> list[int]:

@@ -5,6 +5,7 @@ rows of a table -> blocks of them, one per setting; labels and numbers as text
 
 import io
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +124,17 @@ def of_seeds(listed: str) -> dict[int, float]:
     return {int(seed): float(value) for seed, _, value in (one.partition("=") for one in listed.split())}
 
 
+def axis_name(axis: str) -> str:
+    """An axis as tables and figures call it: `manifold.groups.1.std` is the std of group 1. No two have one name."""
+    if found := re.fullmatch(r"manifold\.groups\.(\d+|all)\.(\w+)", axis):
+        number, name = found.groups()
+        return f"{name} of all groups" if number == "all" else f"{name} of group {number}"
+    return {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
+
+
 def axis_value(axis: str, value: Any) -> str:
     """An axis and its value, as tables for a terminal name it: no two alike."""
-    short = {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
-    return f"{short.removeprefix('manifold.groups.').removeprefix('train.')} {exactly(value)}"
+    return f"{axis_name(axis).removeprefix('train.')} {exactly(value)}"
 
 
 def exactly(value: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from scoregap.analysis.intervals import interval, logarithms
+from scoregap.analysis.intervals import intervals, logarithms
 from scoregap.analysis.tables import counted, of_seeds
 from scoregap.scores import MODEL, kind
 from scoregap.variables import ABSENT, MEASURED, NONE_PREDICTED, NOT_APPLICABLE, State
@@ -86,7 +86,7 @@ class Detail(NamedTuple):
 
 class Seeds(NamedTuple):
     """A quantity of one curve in every seed. values: (seeds,). states: (seeds,) of `variables.State`; a value counts
-    only where it is MEASURED."""
+    only where it is MEASURED. Of many rows (rows, seeds)."""
 
     values: np.ndarray
     states: np.ndarray
@@ -118,6 +118,15 @@ class Decision(NamedTuple):
     high: float
 
 
+class Decisions(NamedTuple):
+    """Decisions of many rows: of the fields of `Decision` arrays, (rows,) each, and `detail` of arrays."""
+
+    verdict: np.ndarray
+    detail: Detail
+    low: np.ndarray
+    high: np.ndarray
+
+
 def decide(
     subject: Seeds,
     reference: Seeds,
@@ -126,66 +135,94 @@ def decide(
     confidence: float,
     ends: tuple[float, float] | None = None,
 ) -> Decision:
-    """Does a quantity agree with its reference?
+    """Does a quantity agree with its reference? As `decide_each`, of one row."""
+    one, other = (Seeds(*(np.asarray(some)[None] for some in given)) for given in (subject, reference))
+    given_ends = None if ends is None else (np.array(ends[:1]), np.array(ends[1:]))
+    found = decide_each(one, other, np.array([margin]), log, confidence, given_ends)
+    detail = Detail(*(_plain(column[0]) if np.ndim(column) else column for column in found.detail))
+    return Decision(found.verdict[0], detail, found.low[0], found.high[0])
 
-    margin: largest difference that agrees, relative if `log`. ends: the interval over the seeds in which both are seen,
-    where it is known better than Student's of their differences.
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def decide_each(
+    subject: Seeds,
+    reference: Seeds,
+    margins: np.ndarray,
+    log: bool,
+    confidence: float,
+    ends: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Decisions:
+    """Does a quantity agree with its reference, in every one of many rows? subject, reference: of (rows, seeds).
+
+    margins: (rows,) largest differences that agree, relative if `log`. ends: of intervals over the seeds in which both
+    are seen, (rows,) each, where they are known better than Student's of their differences.
 
     Seeds in which the reference is NOT_APPLICABLE, so not known, are left out (`Detail.unknown`); without any other it
     is not testable. Both have the same F in a seed, so states are compared seed by seed: a subject that is not known,
     as a network that diverged, has the state of no reference. Seen by neither in any seed: agrees if the states are
     the same in all seeds, disagrees if in none, and is inconclusive between, and of one seed. Seen by one in no seed
     and by the other in two or more: disagrees. Seen by one only in some seed, or unseen in others for different
-    reasons: inconclusive. Otherwise `within` says where the interval lies. That the law predicts no gap is the same
-    reason as that none is visible.
+    reasons: inconclusive. Otherwise the interval lies inside what is allowed (agrees; on a `Side`, if it does not hold
+    0, to rounding), wholly outside (disagrees), or neither, as where it is not known (inconclusive). That the law
+    predicts no gap is the same reason as that none is visible.
     """
     known = reference.states != NOT_APPLICABLE
-    unknown = int((~known).sum())
-    subject, reference = (Seeds(one.values[known], one.states[known]) for one in (subject, reference))
-    seen, there = subject.seen, reference.seen
+    seen, there = subject.seen & known, reference.seen & known
     if ends is None:
-        difference = subject.scaled(log) - reference.scaled(log)
-        ends = interval(difference[np.isfinite(difference)], confidence)
-    here, missing = (_in_words(one.states[~one.seen]) for one in (subject, reference))
-    detail = Detail("", int(known.sum()), int(seen.sum()), int(there.sum()), here, missing, unknown)
-    if not known.any():
-        return Decision(Verdict.NOT_TESTABLE, detail._replace(reason=Reason.EXACT_UNKNOWN), *ends)
-    neither = ~seen & ~there
-    predicted = any((one.states[~one.seen] == NONE_PREDICTED).any() for one in (subject, reference))
-    reason = Reason.NONE_PREDICTED if predicted else Reason.SEEN_IN_NONE
-    states = [np.where(one.states == NONE_PREDICTED, ABSENT, one.states)[neither] for one in (subject, reference)]
-    same = (states[0] == states[1]) & (states[1] != MEASURED)  # which has no value here, so it is not known
-    if neither.all():
-        verdict = Verdict.AGREES if same.all() else Verdict.INCONCLUSIVE if same.any() else Verdict.DISAGREES
-        verdict = verdict if len(same) > 1 else Verdict.INCONCLUSIVE
-        return Decision(verdict, detail._replace(reason=reason), *ends)
-    if (seen != there).any() or not same.all():
-        fewer, more = sorted((detail.seen, detail.exact_seen))
-        verdict = Verdict.DISAGREES if fewer == 0 and more > 1 else Verdict.INCONCLUSIVE
-        reason = reason if reason == Reason.NONE_PREDICTED else Reason.SEEN_IN_SOME
-        return Decision(verdict, detail._replace(reason=reason), *ends)
-    allowed = logarithms(margin) if log else (-margin, margin)
-    verdict = within(*ends, *allowed)
-    return Decision(verdict, detail._replace(side=side_of(*ends) if verdict == Verdict.AGREES else ""), *ends)
+        ends = intervals(subject.scaled(log) - reference.scaled(log), confidence)
+    low, high = ends
+    of, of_subject, of_reference = (some.sum(1) for some in (known, seen, there))
+    here, missing = known & ~seen, known & ~there
+    predicted = ((subject.states == NONE_PREDICTED) & here | (reference.states == NONE_PREDICTED) & missing).any(1)
+    neither = here & missing
+    states = [np.where(one.states == NONE_PREDICTED, ABSENT, one.states) for one in (subject, reference)]
+    # A state without a value here is not known, so it is not the same.
+    same = neither & (states[0] == states[1]) & (states[1] != MEASURED)
+    alike, some_alike = (same == neither).all(1), same.any(1)
+    in_none, apart = (neither == known).all(1), (seen != there).any(1) | ~alike
+    fewer, more = np.minimum(of_subject, of_reference), np.maximum(of_subject, of_reference)
+    allowed = np.array([logarithms(margin) if log else (-margin, margin) for margin in margins.tolist()], float).T
+    lies = [(low >= allowed[0]) & (high <= allowed[1]), (low > allowed[1]) | (high < allowed[0])]
+    verdict = np.select(
+        [of == 0, in_none & (of > 1) & alike, in_none & ((of == 1) | some_alike), in_none, apart & (fewer == 0) &
+         (more > 1), apart, *lies],
+        np.array([_NOT_TESTABLE, _AGREES, _INCONCLUSIVE, DIS_AGREES, DIS_AGREES, _INCONCLUSIVE, _AGREES, DIS_AGREES]),
+        _INCONCLUSIVE,
+    )  # fmt: skip
+    by_interval = (of > 0) & ~in_none & ~apart
+    reason = np.full(len(of), "", object)
+    reason[apart] = Reason.SEEN_IN_SOME
+    reason[in_none] = Reason.SEEN_IN_NONE
+    reason[(in_none | apart) & predicted] = Reason.NONE_PREDICTED
+    reason[of == 0] = Reason.EXACT_UNKNOWN
+    side = np.full(len(of), "", object)
+    agrees = by_interval & (verdict == _AGREES)
+    side[agrees & (low > ROUNDING)], side[agrees & (high < -ROUNDING)] = Side.HIGH, Side.LOW
+    detail = Detail(
+        reason, of, of_subject, of_reference, _in_words(subject.states, here), _in_words(reference.states, missing),
+        (~known).sum(1), side,
+    )  # fmt: skip
+    return Decisions(np.array(list(Verdict), object)[verdict], detail, low, high)
 
 
-def side_of(low: float, high: float) -> Side | str:
-    """On which side of 0 an interval lies; empty if it holds 0, to rounding, or is not known."""
-    return Side.LOW if high < -ROUNDING else Side.HIGH if low > ROUNDING else ""
+_AGREES, _INCONCLUSIVE, DIS_AGREES, _NOT_TESTABLE = range(len(Verdict))  # codes, in the order of `Verdict`
 
 
-def _in_words(states: np.ndarray) -> str:
-    """Why there is no time, of seeds without one: every reason once."""
-    known = [State(code).text for code in np.unique(states) if code != NOT_APPLICABLE]
-    return " or ".join([*known, *(["not known"] if (states == NOT_APPLICABLE).any() else [])])
+def _in_words(states: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """(rows,) why there is no time: every reason once, of the states (rows, seeds) of seeds without one."""
+    codes = (np.where(without, 1 << states.astype(np.int64), 0)).astype(np.int64)
+    sets = np.bitwise_or.reduce(codes, 1, initial=0)
+    different, place = np.unique(sets, return_inverse=True)
+    return np.array([_reasons(one) for one in different.tolist()], object)[place]
 
 
-def within(low: float, high: float, least: float, most: float) -> Verdict:
-    """Whether an interval lies inside what is allowed (agrees), wholly outside (disagrees), or neither, as where it is
-    not known (inconclusive)."""
-    if least <= low and high <= most:
-        return Verdict.AGREES
-    return Verdict.DISAGREES if low > most or high < least else Verdict.INCONCLUSIVE
+def _reasons(codes: int) -> str:
+    """A set of states, as bits of their codes."""
+    known = [state.text for state in State if state != NOT_APPLICABLE and codes >> state & 1]
+    return " or ".join([*known, *(["not known"] if codes >> NOT_APPLICABLE & 1 else [])])
 
 
 def cause(

@@ -333,17 +333,17 @@ def _linear_lines(result: dict) -> list[str]:
         f"{'':>24} {'t':>12} {'abar (VP)':>12} {'sigma (EDM)':>12}",
     ]
 
-    def clock(name: str, gap: dict) -> str:
+    def clock(name: str, gap: dict, place: int) -> str:
         other = gap["clocks"][name]
-        return f"{name:>24} {_show(gap[name])} {_show(other['vp_abar'])} {_show(other['edm_sigma'])}"
+        return f"{f'{name}[{place}]':>24} {_show(gap[name])} {_show(other['vp_abar'])} {_show(other['edm_sigma'])}"
 
-    for gap in result["intermediate_gaps"]:
+    for place, gap in enumerate(result["intermediate_gaps"]):
         critical = "" if gap["critical_ratio"] is None else f", critical {gap['critical_ratio']:.4g}"
-        lines.append(f"  gap below mode {gap['below_modes']}: variance ratio {gap['variance_ratio']:.4g}{critical}")
+        lines.append(f"  {_gap(gap, place)}: variance ratio {gap['variance_ratio']:.4g}{critical}")
         if not gap["exists"]:
             lines.append("    does not exist, the bulks have merged")
             continue
-        lines += [clock(name, gap) for name in ("t_open", "t_max", "t_close")]
+        lines += [clock(name, gap, place) for name in ("t_open", "t_max", "t_close")]
         lines.append(f"    largest width {gap['max_width']:.6g}")
         seen = [f"{t:.6g}" for t in gap["t_visible"] if t is not None]
         if seen:
@@ -351,5 +351,11 @@ def _linear_lines(result: dict) -> list[str]:
         if gap["t_coverage_to_consolidation"] is not None:
             lines.append(f"    final gap overtakes it at t = {gap['t_coverage_to_consolidation']:.6g}")
     final = result["final_gap"]
-    lines += [f"  final gap below mode {final['below_modes']}: one half at", clock("t_consolidation", final)]
+    last = len(result["intermediate_gaps"])
+    lines += [f"  final {_gap(final, last)}: one half at", clock("t_consolidation", final, last)]
     return lines
+
+
+def _gap(gap: dict, place: int) -> str:
+    """A gap by its place in the cube, as phase times are named, and by the modes above it."""
+    return f"gap [{place}], {gap['below_modes']} {'mode' if gap['below_modes'] == 1 else 'modes'} above it"

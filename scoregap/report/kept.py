@@ -7,6 +7,7 @@ has a checksum of all before it too: a damaged picture is not kept.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -57,6 +58,8 @@ def _add(total, value: Any) -> None:
         _add(total, list(value.items()))
     elif is_dataclass(value) and not isinstance(value, type):
         _add(total, [getattr(value, field.name) for field in fields(value)])
+    elif isinstance(value, np.ndarray) and all(isinstance(one, str) for one in value.flat):
+        total.update(f"{value.shape}{json.dumps(value.tolist())}".encode())
     elif isinstance(value, list | tuple | np.ndarray):
         total.update(f"{len(value)};".encode())
         for one in value:

@@ -19,6 +19,7 @@ from scoregap.analysis.comparison import known_curves
 from scoregap.analysis.headline import judged_rows, named
 from scoregap.analysis.intervals import geometric_mean
 from scoregap.analysis.overview import told
+from scoregap.analysis.panels import PANELS
 from scoregap.analysis.tables import (
     PHASES,
     at_gap,
@@ -39,7 +40,7 @@ from scoregap.scores import MODEL, kind
 from scoregap.store.ownership import Kind, text_with
 from scoregap.study import Study
 
-WORST, MOST_SETTINGS, MOST_ROWS = 5, 16, 3000  # rows of tables
+WORST, MOST_SETTINGS, MOST_ROWS, WORST_ROWS = 5, 16, 3000, 1000  # rows of tables
 KINDS = {Verdict.AGREES: "good", Verdict.INCONCLUSIVE: "unclear", Verdict.DISAGREES: "bad"}  # classes of the style
 PLURALS = {Verdict.AGREES: "agree", Verdict.INCONCLUSIVE: "inconclusive", Verdict.DISAGREES: "disagree"}
 ENVIRONMENT = Environment(
@@ -89,6 +90,7 @@ def write(
         first=first,
         outcome=outcome(study, frame, pictures),
         pictures=[picture(study, name, svg) for name, svg in pictures.items()],
+        panels=panels_shown(study, frame),
         not_drawn=[f"{titled(name)} ({why})" for name, why in failed.items() if why],
         claims=claims(study, tested),
         findings="\n".join(lines).strip(),
@@ -119,8 +121,8 @@ def about(study: Study) -> str:
 
 def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None = None) -> dict[str, Any]:
     """The first screen: counts, how well per quantity, where not, and how to read it."""
-    places = Places(study, pictures or {}, MOST_ROWS)
     judged = judged_rows(frame.reset_index(drop=True))
+    places = Places(study, pictures or {}, set(shown_rows(frame)))
     counts = {verdict: int((judged.verdict == verdict).sum()) for verdict in JUDGED}
     return {
         "bar": [
@@ -138,6 +140,29 @@ def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None
         "confidence": f"{study.compare.confidence:.0%}",
         "by_chance": f"{1 - study.compare.confidence:.0%}",
     }
+
+
+def shown_rows(frame: pd.DataFrame) -> list[int]:
+    """The places of the rows of a comparison that the page shows: all, or, of more than MOST_ROWS, the WORST_ROWS that
+    are farthest from theory."""
+    if len(frame) <= MOST_ROWS:
+        return list(range(len(frame)))
+    return sorted(judged_rows(frame.reset_index(drop=True)).index[:WORST_ROWS].tolist())
+
+
+def panels_shown(study: Study, frame: pd.DataFrame) -> str:
+    """Which settings have panels, and how to see the others; empty where all have."""
+    axes = [axis for axis in study.condition_axes if len(study.axes[axis]) > 1]
+    count = len(frame[study.condition_axes].drop_duplicates())
+    if count <= PANELS or not axes:
+        return ""
+    axis = max(axes, key=lambda one: len(study.axes[one]))
+    of = "of every block " if study.blocks else ""
+    return (
+        f"Panels: {PANELS} of {count} settings {of}have their own, those with the phase times that are farthest from "
+        "the exact score in margins (what disagrees first); figures along an axis show their neighbours too. "
+        f"The others: scoregap gallery {study.name} --where '{axis}={exactly(study.axes[axis][0])}'"
+    )
 
 
 def _varied(study: Study, frame: pd.DataFrame) -> list[str]:
@@ -256,15 +281,19 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
     if tested.curvature.any():
         columns += ["control", "over_control", "attribution"]
     coloured = [(columns.index(name), name) for name in ("of_exact", "verdict")]
+    places = [whole[one] for one in tested[[*axes, "network"]].itertuples(index=False, name=None)]
+    drawn = set(claims_figure.shown(study, tested).values())
+    all_shown = len(tested) <= MOST_ROWS
+    tested = tested.assign(place=places, shown=[all_shown or place in drawn for place in places])
     heads = [subject(study) if column == "trained" else column for column in columns]
     found = []
     for claim, own in tested.groupby("claim", sort=False):
         rows = [
             _row([_of_column(row[column], column in axes) for column in columns],
                  {place: KINDS.get(row[name], "") for place, name in coloured})
-            for _, row in own.iterrows()
+            for _, row in own[own.shown].iterrows()
         ]  # fmt: skip
-        at = [whole[tuple(one)] for one in own[[*axes, "network"]].itertuples(index=False)]
+        at = own.place[own.shown]
         counts = [(str(verdict), KINDS.get(verdict, ""), int((own.verdict == verdict).sum())) for verdict in Verdict]
         found.append(
             {
@@ -273,8 +302,9 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
                 "table": Table(heads, rows, [claims_figure.anchor(str(claim), column) for column in at], str(claim)),
             }
         )  # fmt: skip
+    left_out = "" if all_shown else f" (the rows of the {len(drawn)} columns of the figure; counts are of all)"
     note = (
-        "From claims.csv: what the law says, in every cell and for every network. verdict: of "
+        f"From claims.csv{left_out}: what the law says, in every cell and for every network. verdict: of "
         f"{subject(study)} against the law; of_exact: against the exact score of the same F, by the same margin; "
         "over_law and over_exact: their "
         "intervals over seeds, of ratios, or of differences of what is no ratio; why: whether the network is not at "
@@ -298,7 +328,8 @@ def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
     columns = [*axes, "network", "quantity", "boundary", *curves, "ratio", "ratio_low",
                "ratio_high", "margin", "verdict", "law_to_exact", "position", "not_ok"]  # fmt: skip
     at, rows = columns.index("verdict"), []
-    for _, row in frame.head(MOST_ROWS).iterrows():
+    shown = shown_rows(frame)
+    for _, row in frame.iloc[shown].iterrows():
         said = row.copy()
         said["verdict"] = words(row)
         if row["quantity"] == "dimension":
@@ -308,13 +339,15 @@ def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         rows.append(
             _row([_of_column(said[column], column in axes) for column in columns], {at: KINDS.get(row.verdict, "")})
         )
-    left_out = f"; the first {MOST_ROWS} of {len(frame)} rows" if len(frame) > MOST_ROWS else ""
+    left_out = (
+        f"; the {len(shown)} of {len(frame)} rows that are farthest from theory" if len(shown) < len(frame) else ""
+    )
     note = (
         f"From comparison.csv{left_out}. Geometric means over seeds, of ratios seed by seed; of dimensions medians. "
         "NAME[k]: of the gap, or group, k of the cube, from 0. model_: the same times by a fit to the whole curve of a "
         "gap. consistency: t_open t_close / t_max^2, in linear theory 1."
     )
-    anchors = [row_anchor(place) for place in range(len(rows))]
+    anchors = [row_anchor(place) for place in shown]
     return {"note": note, "table": Table([names.get(column, column) for column in columns], rows, anchors, "numbers")}
 
 

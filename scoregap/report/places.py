@@ -3,6 +3,8 @@
 study, figures (SVG), a row of the comparison -> the anchor of its panel, or of its row
 """
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from scoregap.report.figures import anchor, svg
@@ -15,10 +17,10 @@ def anchored(name: str) -> str:
 
 
 class Places:
-    """Where the page shows a row of the comparison. pictures: as for `page.write`. most: rows of its table."""
+    """Where the page shows a row of the comparison. pictures: as for `page.write`. shown: the rows of its table."""
 
-    def __init__(self, study: Study, pictures: dict[str, bytes], most: int):
-        self.study, self.most = study, most
+    def __init__(self, study: Study, pictures: dict[str, bytes], shown: Collection[int]):
+        self.study, self.shown = study, shown
         self.anchors = {name: svg.anchors(one) for name, one in pictures.items() if name.rpartition("/")[2] == "gaps"}
 
     def of(self, row: pd.Series, place: int) -> str:
@@ -31,7 +33,7 @@ class Places:
                 panel = anchor(values) + (f".{row.gap:.0f}" if row.gap > 0 else "")
                 if panel in self.anchors[name]:
                     return f"{anchored(name)}-{panel}"
-        return row_anchor(place) if place < self.most else ""
+        return row_anchor(place) if place in self.shown else ""
 
 
 def row_anchor(place: int) -> str:

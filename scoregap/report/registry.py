@@ -7,6 +7,7 @@ A figure is one entry of FIGURES. Imports neither numpy nor matplotlib: Snakemak
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
     from scoregap.analysis import Tables
-    from scoregap.analysis.panels import Panel
+    from scoregap.analysis.panels import Panel, Setting
     from scoregap.regression.reports import Report
 
-WHOLE = ("claims", "outcome")
+WHOLE = ("claims", "compared", "outcome")
+SETTINGS = 24  # of more than these, a study has a map
+ALONG_AN_AXIS = ("phase_times", "phases")  # figures that show settings side by side
 
 
 def _whole_spectra(study: Study, name: str) -> bool:
@@ -59,6 +62,13 @@ def _compared(study: Study, name: str) -> bool:
     return any(part.trained_networks and EXACT in part.axes["network"] for part in study.parts)
 
 
+def _large(study: Study, name: str) -> bool:
+    """Whether there are more settings than a figure has panels, of which some have a verdict."""
+    settings = sum(math.prod(len(part.axes[axis]) for axis in part.condition_axes) for part in study.parts)
+    compared = any(EXACT in part.axes["network"] for part in study.parts)
+    return _of_family(study, name) and compared and settings > SETTINGS
+
+
 def _found(study: Study, name: str) -> bool:
     return name in study.findings
 
@@ -75,6 +85,13 @@ class Figure(NamedTuple):
 
 
 FIGURES: dict[str, Figure] = {
+    "map": Figure(
+        "scoregap.report.figures.chart:overview", "compared", _large,
+        "All settings of a large study at once. Top: how far phase times are from those of the exact score, in margins "
+        "of the study; the grey band is what is allowed. Below, for every score: the share of settings that do not "
+        "agree, and the median distance, along the axis with the most values, a row for each combination of the others "
+        "(of as many as there is room for). Grey: nothing to compare.",
+    ),
     "profile": Figure(
         "scoregap.report.figures.profile:profile", "scoregap.analysis.profiles:curves", _of_file,
         "Modes that are resolved at noise variance t: eigenvalues of G = I + t J above 1/2, mean over points, n(t), "
@@ -253,18 +270,58 @@ def names(study: Study) -> list[str]:
 
 @dataclass
 class Part:
-    """A part of a study to draw: its datasets, one per ambient dimension."""
+    """A part of a study to draw: its datasets, one per ambient dimension. numbers: the comparison, of all parts; else
+    it is made where it is needed. asked: the settings to draw one by one, where they are chosen by hand."""
 
     study: Study
     datasets: list[xr.Dataset]
     findings: Mapping[str, pd.DataFrame] | None = None  # of all parts
+    numbers: pd.DataFrame | None = None
+    asked: list[Setting] | None = None
+
+    @cached_property
+    def settings(self) -> int:
+        """How many there are: combinations of the axes other than network and seed."""
+        from scoregap.analysis.panels import settings
+
+        return settings(self.datasets, self.study)
+
+    @cached_property
+    def chosen(self) -> list[Setting] | None:
+        """The settings that are drawn one by one, where those are not simply the first: as they were asked for, or, of
+        more than there are panels, those that are farthest from theory."""
+        from scoregap.analysis import comparison
+        from scoregap.analysis.headline import farthest
+        from scoregap.analysis.panels import PANELS
+
+        if self.asked is not None or self.settings <= PANELS or self.study.document.data:
+            return self.asked
+        frame = comparison.compare([(self.study, self.datasets)]) if self.numbers is None else self.numbers
+        return farthest(self.study, frame, PANELS) or None
+
+    @property
+    def shown(self) -> str:
+        """Which of its settings are drawn one by one, in words; empty if all are."""
+        from scoregap.analysis.panels import PANELS
+
+        count = PANELS if self.chosen is None else len(self.chosen)
+        rule = "the first" if self.chosen is None else "those farthest from theory"
+        rule = rule if self.asked is None else "as asked for"
+        return f"{count} of {self.settings} settings, {rule}" if self.settings > count else ""
+
+    @cached_property
+    def alone(self) -> list[Panel]:
+        """The settings that figures show one by one."""
+        from scoregap.analysis.panels import alone
+
+        return [panel for ds in self.datasets for panel in alone(self.study, ds, self.chosen)]
 
     @cached_property
     def panels(self) -> list[Panel]:
-        """The cells of every combination of the axes other than network and seed."""
-        from scoregap.analysis.panels import panels
+        """These, and those that figures along an axis show beside them."""
+        from scoregap.analysis.panels import around
 
-        return [panel for ds in self.datasets for panel in panels(self.study, ds)]
+        return [*self.alone, *(panel for ds in self.datasets for panel in around(self.study, ds, self.chosen))]
 
     @cached_property
     def tables(self) -> Tables:
@@ -275,26 +332,28 @@ class Part:
 
 
 class Asked(NamedTuple):
-    """A figure that is asked for. where: of FIGURES. given: what it takes. cells: of the study, if it shows some."""
+    """A figure that is asked for. where: of FIGURES. given: what it takes. shown: which settings of the study it shows,
+    in words, if not all."""
 
     where: str
     study: Study
     given: tuple[Any, ...]
-    cells: int = 0
+    shown: str = ""
 
     @property
     def digest(self) -> str:
         """Changes when the figure does."""
         from scoregap.report import kept
 
-        return kept.digest(self.where, self.study.hash, self.study.block, self.given, self.cells)
+        return kept.digest(self.where, self.study.hash, self.study.block, self.given, self.shown)
 
     def draw(self) -> Drawing:
         """The figure, with its footer."""
         from scoregap.report import figures
 
         with figures.styled():
-            return figures.signed(resolve_name(self.where)(self.study, *self.given), self.study, self.cells)
+            drawn = resolve_name(self.where)(self.study, *self.given)
+            return figures.signed(drawn, self.study, self.shown)
 
 
 @dataclass
@@ -306,11 +365,22 @@ class Run:
     folder: Path | None = None
     baseline: Path | None = None
     findings: Mapping[str, pd.DataFrame] | None = None  # as the run has kept them; else they are made when asked for
+    numbers: pd.DataFrame | None = None  # its comparison, likewise
+    asked: list[Setting] | None = None  # the settings to draw, where they are chosen by hand
 
     @cached_property
     def parts(self) -> dict[str, Part]:
         """By the names of blocks."""
-        return {part.block: Part(part, datasets, self.findings) for part, datasets in self.found}
+        return {
+            part.block: Part(part, datasets, self.findings, self.numbers, self.asked) for part, datasets in self.found
+        }
+
+    @cached_property
+    def compared(self) -> pd.DataFrame:
+        """The comparison with theory."""
+        from scoregap.analysis import comparison
+
+        return comparison.compare(self.found) if self.numbers is None else self.numbers
 
     @property
     def outcome(self) -> tuple[Report, str]:
@@ -352,7 +422,9 @@ class Run:
             raise InputError(key="figure", value=name, allowed=allowed)
         part = self.parts[block]
         if isinstance(one.takes, str):
-            return Asked(one.where, part.study, (resolve_name(one.takes)(part.study, part.panels),), len(part.panels))
+            shown = part.panels if short in ALONG_AN_AXIS else part.alone
+            given = (resolve_name(one.takes)(part.study, shown),)
+            return Asked(one.where, part.study, given, part.shown)
         return Asked(one.where, part.study, tuple(part.tables[table] for table in one.takes))
 
 

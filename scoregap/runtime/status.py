@@ -4,6 +4,7 @@ study, results folder -> cells per stage and state, what is running, what has fa
 next run runs -> text
 """
 
+import json
 import os
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ from scoregap import DamagedFile, InputError, printable, variables
 from scoregap.runtime import events, locking, receipts, stopping, workflow
 from scoregap.runtime.progress import INTERVAL, last, metrics_of, summary
 from scoregap.store.jobs import job_members, job_path
-from scoregap.store.opening import absent, lacks_resources, regular
+from scoregap.store.opening import absent, lacks_resources, read_text, regular
 from scoregap.store.weights import OF_TRAINED, weights_members
 from scoregap.study import Job, Study
 from scoregap.study.stages import STAGES
@@ -104,7 +105,7 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
         stage for (stage, _), one in zip(receipts.steps(study), of.values(), strict=True) if not one.holds
     )
     report.edited = receipts.since(of)
-    report.cube = cube(folder, of[receipts.place("cube")])
+    report.cube = cube(study, folder, of[receipts.place("cube")])
     return report
 
 
@@ -194,13 +195,24 @@ def meaning(log: Path) -> tuple[bool, str]:
     return error, lines[-1].strip() if lines else ""
 
 
-def cube(folder: Path, receipt: receipts.State) -> str:
-    """What is to be said of the cube, by the state of its receipt."""
+def cube(study: Study, folder: Path, receipt: receipts.State) -> str:
+    """What is to be said of the cube, by the state of its receipt, and, where that is of something else, by the
+    settings that the cube says it is of."""
     if receipt.says:
         return f"is damaged: {receipt.says}"
     if receipt.state == "absent" and absent(folder / "cube.zarr"):
         return "is not made yet"
+    if receipt.state == "outdated" and _config(folder / "cube.zarr") == study.hash:
+        return "is of these settings, made by earlier code"
     return CUBE.get(receipt.state, "is not known to be whole")
+
+
+def _config(path: Path) -> str:
+    """The hash of the settings that a cube is of; empty where it does not say."""
+    try:
+        return str(json.loads(read_text(path / "zarr.json"))["attributes"]["config_hash"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return ""
 
 
 def render(report: Overview) -> str:

@@ -34,7 +34,8 @@ def run(
     numbered = written(loaded, numbers) if loaded.document.data else comparison.read(loaded, numbers)
     parts = cubes.datasets(loaded, cube)
     found = analysis.read(loaded, findings)
-    drawn = registry.Run(loaded, parts, cube.parent, baseline, found)
+    frame = None if isinstance(numbered, str) else numbered
+    drawn = registry.Run(loaded, parts, cube.parent, baseline, found, frame)
     failed = {name: draw(drawn, name, out) for name in names}
     attrs = parts[0][1][0].attrs
     device = baselines.device(loaded, cube.parent, attrs["machine"])

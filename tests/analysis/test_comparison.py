@@ -10,7 +10,7 @@ from scipy import stats
 from tiny import edited, overview_of
 
 from scoregap import InputError
-from scoregap.analysis import comparison, overview, verdicts
+from scoregap.analysis import arrays, claims, comparison, laws, learning, overview, verdicts
 from scoregap.analysis.tables import PHASES
 from scoregap.analysis.verdicts import Seeds
 from scoregap.store.cube import read_cube
@@ -25,8 +25,12 @@ def judge(exact, trained, gaussian=None, margin=0.1, states=None):
     gaussian = exact if gaussian is None else np.asarray(gaussian, float)
     states = states or [np.where(np.isfinite(times), MEASURED, ABSENT) for times in (trained, exact)]
     curves = {"law": exact, "gaussian": gaussian, "exact": exact, "trained": trained}
-    given = {who: Seeds(curves[who], np.asarray(some)) for who, some in zip(("trained", "exact"), states, strict=True)}
-    return comparison.compare_to_exact(curves, given, "trained", margin, 0.9) | {"network": "gated-8"}
+    curves = {name: values[None] for name, values in curves.items()}
+    given = {
+        who: Seeds(curves[who], np.asarray(some)[None]) for who, some in zip(("trained", "exact"), states, strict=True)
+    }
+    found = comparison.compare_to_exact(curves, given, "trained", np.array([margin]), 0.9)
+    return {name: column[0] for name, column in found.items()} | {"network": "gated-8"}
 
 
 @pytest.mark.parametrize(
@@ -262,3 +266,15 @@ def test_tables_of_another_version_or_study_are_refused(results, tmp_path):
     write_table(tmp_path / "c.csv", text, "other")
     with pytest.raises(InputError, match="is not of this study as it is now: rerun compare"):
         comparison.read(study, tmp_path / "c.csv")
+
+
+@pytest.mark.parametrize("bytes_at_once", [1, 4096])
+def test_settings_that_are_read_in_blocks_have_the_same_rows(results, monkeypatch, bytes_at_once):
+    study, folder = results
+    parts = [(study, [read_cube(folder / "cube.zarr")[""].load()])]
+    whole = comparison.compare(parts), claims.claims(parts), laws.curvature(*parts[0]), learning.costs(*parts[0])
+    monkeypatch.setattr(arrays, "SHARD", bytes_at_once)
+    again = comparison.compare(parts), claims.claims(parts), laws.curvature(*parts[0]), learning.costs(*parts[0])
+    for one, other in zip(whole, again, strict=True):
+        assert len(one)
+        assert one.equals(other)

@@ -210,3 +210,15 @@ def test_of_many_scores_of_data_the_last_are_counted_and_the_verdicts_stay(own):
         assert verdicts[0].startswith("calibration")
         assert any("empirical" in line for line in verdicts)
         assert verdicts[-1].endswith(" more below") == bool(names)
+
+
+def test_the_settings_farthest_from_theory_come_worst_first_and_once(tmp_path):
+    many = [round(0.01 * i, 2) for i in range(1, 41)]
+    study = load(edited(tmp_path, ("curvature: [0.0, 0.5]", f"curvature: {many}")))
+    rows = [time(name, [0.98, 0.981], curvature=c) for c in many for name in ("t_open", "t_max")]
+    rows += [time("t_close", [0.5, 0.51], curvature=0.3), time("t_close", [0.4, 0.41], curvature=0.07)]
+    frame = pd.DataFrame(rows)
+    assert [setting[-1] for setting in headline.farthest(study, frame, 2)] == [0.07, 0.3]
+    elsewhere = pd.DataFrame([*rows, time("t_close", [0.1, 0.11], curvature=9.0)])  # of another block
+    assert headline.farthest(study, elsewhere, 3)[:2] == headline.farthest(study, frame, 2)
+    assert len(set(headline.farthest(study, frame, 100))) == len(many)

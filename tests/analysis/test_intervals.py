@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from scoregap.analysis import intervals
 
@@ -62,3 +65,20 @@ def test_coverage_of_the_interval_over_seeds():
     rng = np.random.default_rng(0)
     inside = [low <= 0 <= high for low, high in (intervals.interval(rng.normal(0, 1, 3), 0.9) for _ in range(2000))]
     assert np.mean(inside) == pytest.approx(0.9, abs=0.02)  # three standard errors
+
+
+VALUES = st.one_of(st.floats(1e-9, 1e9), st.just(np.nan))
+ROWS = arrays.arrays(float, st.tuples(st.integers(0, 6), st.integers(1, 12)), elements=VALUES)
+
+
+@given(ROWS)
+def test_many_rows_together_have_the_numbers_of_each_alone_to_the_bit(values):
+    pairs = [
+        (intervals.means, intervals.mean),
+        (intervals.geometric_means, intervals.geometric_mean),
+        (intervals.medians, intervals.median),
+    ]
+    for together, alone in pairs:
+        np.testing.assert_array_equal(together(values), np.array([alone(row) for row in values]))
+    ends = [intervals.interval(row[np.isfinite(row)], 0.9) for row in values]
+    np.testing.assert_array_equal(np.transpose(intervals.intervals(values, 0.9)), np.reshape(ends, (-1, 2)))

@@ -66,3 +66,23 @@ def test_training_is_the_last_choice_of_an_axis(tmp_path):
     )
     assert numbered_axis(both) == "manifold.groups.1.std"
     assert numbered_axis(load(edited(tmp_path, flat, ("  seed: 2", f"{steps}  seed: 2")))) == "train.steps"
+
+
+def test_settings_are_chosen_by_hand_and_what_is_around_them_by_the_axis(tmp_path, monkeypatch):
+    monkeypatch.setattr(panels, "ALONG", 5)
+    many = [round(0.01 * i, 2) for i in range(40)]
+    study = load(
+        edited(tmp_path, ("curvature: [0.0, 0.5]", f"curvature: {many}"), ("manifold_dim: [2]", "manifold_dim: [2, 4]"))
+    )
+    ds = cube(study)
+    chosen = [("arcs", 8, 4, 0.37), ("arcs", 8, 4, 0.02)]
+    found = panels.panels(study, ds, chosen)
+    assert [one.values for one in found[:2]] == [{"manifold_dim": 4, "curvature": c} for c in (0.02, 0.37)]
+    assert ["eigenvalue" in one.ds for one in found] == [True] * 2 + [False] * (len(found) - 2)
+    ((values, members),) = panels.along_axis(study, found, "curvature")
+    assert values == {"manifold_dim": 4}
+    along = [ds.curvature.item() for ds in members]
+    assert along == sorted(along)
+    assert {0.0, 0.02, 0.37, 0.39} <= set(along)
+    assert len(along) <= 7
+    assert panels.settings([ds], study) == 80

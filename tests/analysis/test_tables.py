@@ -123,3 +123,19 @@ def test_only_what_was_trained_is_called_so(tmp_path, networks, word):
     mine = "scores:\n  mine: {from: callable, path: 'own:denoise', trusted: true}\n" if "mine" in networks else ""
     study = edited(tmp_path, ("[exact, gaussian, gated-8]", f"[{networks}]"), ("study: tiny\n", f"study: tiny\n{mine}"))
     assert tables.subject(load(study)) == word
+
+
+@pytest.mark.parametrize(
+    ("axis", "name", "value"),
+    [
+        ("manifold.groups.1.std", "std of group 1", "std of group 1 0.65"),
+        ("manifold.groups.0.bend", "bend of group 0", "bend of group 0 0.65"),
+        ("manifold.groups.all.width", "width of all groups", "width of all groups 0.65"),
+        ("curvature", "c", "c 0.65"),
+        ("train.steps", "train.steps", "steps 0.65"),
+        ("dataset_size", "dataset_size", "dataset_size 0.65"),
+    ],
+)
+def test_axes_are_named_so_that_nobody_has_to_guess(axis, name, value):
+    assert tables.axis_name(axis) == name
+    assert tables.axis_value(axis, 0.65) == value

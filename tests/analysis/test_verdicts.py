@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoregap.analysis import verdicts
+from scoregap.analysis import intervals, verdicts
 from scoregap.analysis.verdicts import Cause, Decision, Detail, Reason, Seeds, Verdict
 from scoregap.variables import State
 
@@ -288,3 +288,54 @@ def test_a_model_that_was_not_trained_here_has_learned_nothing():
                        (Cause.FINITE, Cause.FINITE), ("", "")):  # fmt: skip
         assert verdicts.caused(why, "gated-8") == why
         assert verdicts.caused(why, "mine") == model
+
+
+def by_hand(subject, reference, margin, log, confidence):
+    """The rule of `decide_each` for one row, case by case: verdict, reason and side."""
+    known = reference.states != NOT_APPLICABLE
+    one, other = (Seeds(some.values[known], some.states[known]) for some in (subject, reference))
+    if not known.any():
+        return Verdict.NOT_TESTABLE, Reason.EXACT_UNKNOWN, ""
+    seen, there = one.seen, other.seen
+    neither = ~seen & ~there
+    none = [NONE_PREDICTED in some.states[~some.seen] for some in (one, other)]
+    reason = Reason.NONE_PREDICTED if any(none) else Reason.SEEN_IN_NONE
+    states = [np.where(some.states == NONE_PREDICTED, ABSENT, some.states)[neither] for some in (one, other)]
+    same = (states[0] == states[1]) & (states[1] != MEASURED)
+    if neither.all():
+        if len(same) == 1:
+            return INCONCLUSIVE, reason, ""
+        return (AGREES if same.all() else INCONCLUSIVE if same.any() else DISAGREES), reason, ""
+    if (seen != there).any() or not same.all():
+        fewer, more = sorted((seen.sum(), there.sum()))
+        reason = reason if reason == Reason.NONE_PREDICTED else Reason.SEEN_IN_SOME
+        return (DISAGREES if fewer == 0 and more > 1 else INCONCLUSIVE), reason, ""
+    difference = one.scaled(log) - other.scaled(log)
+    low, high = intervals.interval(difference[np.isfinite(difference)], confidence)
+    least, most = intervals.logarithms(margin) if log else (-margin, margin)
+    if least <= low and high <= most:
+        return AGREES, "", "low" if high < -verdicts.ROUNDING else "high" if low > verdicts.ROUNDING else ""
+    return (DISAGREES if low > most or high < least else INCONCLUSIVE), "", ""
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.booleans())
+def test_many_rows_are_decided_as_each_alone_and_as_by_hand(number, seeds, log):
+    rng = np.random.default_rng(number)
+    shape = 12, seeds
+    few = [rng.choice(list(State), size=rng.integers(1, 4)) for _ in range(2)]  # so that states are alike now and then
+
+    def some(states):
+        values = np.exp(0.1 * rng.standard_normal(shape)) * np.where(rng.random(shape) < 0.1, np.nan, 1.0)
+        return Seeds(values, np.where(rng.random(shape) < 0.6, MEASURED, rng.choice(states, shape)).astype("int8"))
+
+    subject, reference = some(few[0]), some(few[rng.integers(2)])
+    margins = rng.uniform(0.01, 0.4, 12)
+    found = verdicts.decide_each(subject, reference, margins, log, 0.9)
+    for i, margin in enumerate(margins):
+        rows = [Seeds(one.values[i], one.states[i]) for one in (subject, reference)]
+        detail = {name: column[i] for name, column in found.detail._asdict().items() if np.ndim(column)}
+        assert (found.verdict[i], detail["reason"], detail["side"]) == by_hand(*rows, margin, log, 0.9)
+        alone = verdicts.decide(*rows, margin, log, 0.9)
+        np.testing.assert_array_equal([alone.low, alone.high], [found.low[i], found.high[i]])
+        assert alone.verdict is found.verdict[i]
+        assert {name: getattr(alone.detail, name) for name in detail} == detail

@@ -1,11 +1,13 @@
 """What does the report of a large study cost? `make bench FIGURES=report` records it.
 
 cube of the shape of paper_cpu: 1,050 cells in 13 blocks -> seconds, bytes and peak memory of the stage report
+cube of 10,000 cells (`large`), and, by CELLS=100000, of more -> the same, and of the stage compare before it
 
 Exact and Gaussian scores are computed; nothing is trained: a stand-in for a network has the spectrum of the exact
 score with an error of its own, larger for small networks. The peer is the stage of revision PEER, checked out into a
 folder of its own and given the same numbers, both in processes of their own, one after the other, each once. A rerun,
-of which all figures are there, is ours alone. Minutes; `report.py FOLDER` keeps what it makes.
+of which all figures are there, is ours alone. Minutes; `report.py FOLDER` keeps what it makes, `report.py FOLDER CELLS`
+measures a large study alone.
 """
 
 import os
@@ -19,10 +21,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import bench
+import large
 import numpy as np
 
 PEER = "74d4f04"
 LIMITS = {"s": 25.0, "MB": 9.0, "MB of memory": 400.0}  # the goal
+LARGE = {10_000: 60.0, 100_000: 120.0}  # cells -> seconds, the goal
 STUDY = bench.ROOT / "workflow" / "studies" / "paper_cpu.yaml"
 # Gives the peer the numbers of our cube, in its own. Arguments: study, our cube, its results folder.
 DRESS = """\
@@ -103,17 +107,50 @@ def make(folder: Path) -> None:
     compare.run(STUDY, folder / "cube.zarr", *(folder / name for name in names))
 
 
+OUT = ["--numbers", "comparison.csv", "--out", "figures", "--html", "report.html"]  # of the stage report
+
+
 def measured(folder: Path, code: Path, *more: str) -> tuple[float, float, float]:
     """(seconds of a core, MB on disk, MB of memory at most) of the report of a results folder by this code."""
-    command = [sys.executable, "-m", "scoregap", "report", "--study", str(STUDY), "--cube", "cube.zarr", "--numbers",
-               "comparison.csv", "--out", "figures", "--html", "report.html", *more]  # fmt: skip
+    seconds, memory = taken(folder, code, "report", "--study", str(STUDY), "--cube", "cube.zarr", *OUT, *more)
+    return seconds, size(folder), memory
+
+
+def taken(folder: Path, code: Path, *words: str) -> tuple[float, float]:
+    """(seconds of a core, MB of memory at most) of a command of this code in a results folder."""
+    command = [sys.executable, "-m", "scoregap", *words]
     with subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(code)}) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3
+
+
+def size(folder: Path) -> float:
+    """MB of the report of a results folder and its figures."""
     files = [folder / "report.html", *(path for path in (folder / "figures").rglob("*") if path.is_file())]
-    return usage.ru_utime + usage.ru_stime, sum(path.stat().st_size for path in files) / 1e6, usage.ru_maxrss / 1e3
+    return sum(path.stat().st_size for path in files) / 1e6
+
+
+def large_rows(folder: Path, cells: int) -> list[bench.Row]:
+    """Compare and report of a study of so many cells, made in the folder unless it is there."""
+    if not (folder / "cube.zarr.json").exists():
+        large.make(folder, cells)
+    given = ["--study", "large.yaml", "--cube", "cube.zarr", "--findings", "findings.jsonl"]
+    tables = ["--out", "comparison.csv", "--table", "comparison.txt", "--claims", "claims.csv"]
+    compare = taken(folder, bench.ROOT, "compare", *given, *tables)
+    report = taken(folder, bench.ROOT, "report", *given, *OUT)
+    limit = LARGE.get(cells)
+    what = f"of {cells:,} cells"
+    return [
+        bench.Row(f"report {what}, time of a core", report[0], None, limit, "s"),
+        bench.Row(f"compare and report {what}, time of a core", compare[0] + report[0], None, limit, "s"),
+        bench.Row(f"report {what}, page", (folder / "report.html").stat().st_size / 1e6, None, 15.0, "MB"),
+        bench.Row(f"report {what}, page and figures", size(folder), None, None, "MB"),
+        bench.Row(f"compare {what}, memory", compare[1], None, 4000.0, "MB of memory"),
+        bench.Row(f"report {what}, memory", report[1], None, 4000.0, "MB of memory"),
+    ]
 
 
 def checked_out(folder: Path) -> Path:
@@ -143,11 +180,16 @@ def main(folder: Path) -> None:
         for (unit, limit), own, other in zip(LIMITS.items(), first, before, strict=True)
     ]
     rows.append(bench.Row("the same again, nothing changed", again[0], before[0]))
+    for cells in sorted({10_000, int(os.environ.get("CELLS") or 10_000)}):
+        rows += large_rows(folder / f"of {cells} cells", cells)
     bench.record("report", rows, f"the stage of revision {PEER}", "the goal")
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
+    if sys.argv[2:]:
+        found = large_rows(Path(sys.argv[1]).resolve(), int(sys.argv[2]))
+        bench.record("report", found, "none", "the goal")
+    elif sys.argv[1:]:
         main(Path(sys.argv[1]).resolve())
     else:
         with tempfile.TemporaryDirectory() as name:

@@ -252,3 +252,15 @@ def test_density_adds_up_to_the_bulk():
         mass = np.trapezoid(result["density"]["density"], result["density"]["variance"])
         assert mass == pytest.approx(0.4, rel=0.02), law
         assert "limiting density" in summary.render(result)
+
+
+def test_gaps_and_times_have_the_names_that_they_have_in_the_cube():
+    text = summary.render(summary.describe(100, groups_of((10, 1.0), (10, 0.2), (10, 0.02))))
+    for k, above in enumerate((10, 20)):
+        assert f"gap [{k}], {above} modes above it: variance ratio" in text
+        for name in ("t_open", "t_max", "t_close"):
+            assert f" {name}[{k}] " in text
+    assert "final gap [2], 30 modes above it" in text
+    assert " t_consolidation[2] " in text
+    assert "below mode" not in text
+    assert "gap [0], 1 mode above it" in summary.render(summary.describe(100, groups_of((1, 1.0), (10, 0.1))))

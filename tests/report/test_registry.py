@@ -159,10 +159,11 @@ def test_blocks_have_figures_of_their_own(drawn_blocks):
 
 @pytest.mark.slow
 def test_only_some_of_many_cells_are_drawn_and_the_footer_says_so(results, monkeypatch):
-    for module in (figures, panels, cells):
+    for module in (panels, cells):
         monkeypatch.setattr(module, "PANELS", 1)
-    assert registry.draw("training", results[1]).get_supxlabel().endswith("; the first 1 of 2 cells")
-    assert "the first" not in registry.draw("curvature", results[1]).get_supxlabel()
+    footer = registry.draw("training", results[1]).get_supxlabel()
+    assert footer.endswith("; 1 of 2 settings, those farthest from theory")
+    assert "settings" not in registry.draw("curvature", results[1]).get_supxlabel()
 
 
 def test_what_a_report_draws_and_tells_is_computed_once(results, monkeypatch):

@@ -1,5 +1,6 @@
 """How far a study is, told from files that are made here: no training, no Snakemake."""
 
+import json
 import os
 import tempfile
 import time
@@ -19,7 +20,7 @@ from scoregap.runtime import locking, progress, receipts, status
 from scoregap.runtime.events import STOPPED
 from scoregap.store.jobs import job_path
 from scoregap.store.weights import write_weights
-from scoregap.study import load
+from scoregap.study import grid, load
 
 JOBS = 6  # of the tiny study, of two cells each; two are trained
 
@@ -130,6 +131,24 @@ def test_a_cube_of_an_earlier_version_is_told(study, folder, tmp_path):
     report = look(load(edited(tmp_path, ("resamples: 50", "resamples: 60"))), folder)
     assert report.cube == "is of an earlier version of the study"
     assert report.next == {"fit": 6, "cube": 1, "compare": 1, "report": 1}
+
+
+@pytest.mark.parametrize("settings", ["the same", "others", "not said"])
+def test_a_cube_of_these_settings_and_of_earlier_code_is_told_from_one_of_other_settings(
+    study, folder, monkeypatch, settings
+):
+    make_all(folder, study)
+    (folder / "cube.zarr").mkdir()
+    of = {"the same": study.hash, "others": "0" * len(study.hash), "not said": None}[settings]
+    attributes = {} if of is None else {"attributes": {"config_hash": of}}
+    (folder / "cube.zarr" / "zarr.json").write_text(json.dumps(attributes))
+    confirm(folder, study)
+    assert look(study, folder).cube == "is of the study as it is now"
+    raised = [one._replace(revision=one.revision + 1) if one.name == "fit" else one for one in grid.STAGES]
+    monkeypatch.setattr(grid, "STAGES", tuple(raised))
+    now = load(study.path)
+    expected = "is of these settings, made by earlier code"
+    assert look(now, folder).cube == (expected if of == study.hash else "is of an earlier version of the study")
 
 
 def test_what_is_not_of_the_study_as_it_is_now_waits(study, folder, tmp_path):

@@ -165,9 +165,9 @@ def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):
         assert footer.endswith(study.hash), name
         plt.close(figure)
     with_data = load(edited(tmp_path, ("manifold:", "manifold:\n  dataset_size: 500"), ("seed: 2", "seed: 20")))
-    footer = figures.signed(plt.figure(), with_data, 10).get_supxlabel()
+    footer = figures.signed(plt.figure(), with_data, "8 of 10 settings, the first").get_supxlabel()
     assert "; seeds 0, 1, 2, ..., 19 (20); 4 points per time; N = 500; " in footer
-    assert footer.endswith("; the first 8 of 10 cells")
+    assert footer.endswith("; 8 of 10 settings, the first")
     closed = load(edited(tmp_path, (", gated-8", "")))
     assert "N =" not in figures.signed(plt.figure(), closed).get_supxlabel()
     plt.close("all")
@@ -176,7 +176,7 @@ def test_every_footer_says_where_the_figure_comes_from(results, tmp_path):
 @pytest.mark.slow
 def test_studies_at_the_edge_are_drawn_too(tmp_path, monkeypatch):
     """Every member diverges; one variance group; two ambient dimensions; more cells than panels."""
-    for module in (figures, panels, cells_of, phases):
+    for module in (panels, cells_of, phases):
         monkeypatch.setattr(module, "PANELS", 3)
     study = edited(
         tmp_path,

@@ -19,8 +19,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from scoregap.analysis.panels import PANELS
-from scoregap.analysis.tables import exactly
+from scoregap.analysis.tables import axis_name, exactly
 from scoregap.scores import REFERENCES
 from scoregap.store.files import write_bytes
 from scoregap.store.ownership import Kind, text_with
@@ -76,7 +75,7 @@ def wrapped(title: str) -> str:
 
 def label(axis: str) -> str:
     """An axis as figures call it."""
-    return {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
+    return axis_name(axis)
 
 
 def networks(study: Study) -> tuple[list[str], dict[str, str]]:
@@ -143,8 +142,8 @@ def nothing(why: str) -> Figure:
     return figure
 
 
-def signed(figure: Figure, study: Study, count: int = 0) -> Figure:
-    """The figure with its provenance as a footer; count: cells of the study, if only PANELS of them are shown."""
+def signed(figure: Figure, study: Study, shown: str = "") -> Figure:
+    """The figure with its provenance as a footer. shown: which settings of the study, if not all."""
     axes, sections = study.axes, study.document
     own = sections.data or sections.manifold
     assert own is not None
@@ -159,8 +158,7 @@ def signed(figure: Figure, study: Study, count: int = 0) -> Figure:
         said = {None: "infinite (fresh points)", "fresh": "all training points"}
         parts.append(f"N = {_listed([said.get(size, size) for size in sizes])}")
     parts.append(f"config {study.hash}")
-    if count > PANELS:
-        parts.append(f"the first {PANELS} of {count} cells")
+    parts += [shown] if shown else []
     figure.supxlabel("; ".join(parts), fontsize=7, color="0.4")
     for ax in figure.axes:
         _telling(ax)

@@ -40,6 +40,24 @@ def columns(study: Study, frame: pd.DataFrame) -> dict[tuple[Any, ...], int]:
     return {column: i for i, column in enumerate(found)}
 
 
+def shown(study: Study, frame: pd.DataFrame) -> dict[tuple[Any, ...], int]:
+    """The columns that are drawn: of more than MOST those in which most claims disagree, with the law or with exact,
+    and then are inconclusive; in the order of the table."""
+    whole = columns(study, frame)
+    if len(whole) <= MOST:
+        return whole
+    bad = [(frame[of] == verdict).to_numpy() for verdict in (Verdict.DISAGREES, Verdict.INCONCLUSIVE)
+           for of in ("verdict", "of_exact")]  # fmt: skip
+    disagree, unclear = (one.astype(int) + other for one, other in (bad[:2], bad[2:]))
+    counts = pd.DataFrame({"disagree": disagree, "unclear": unclear})
+    place = [whole[one] for one in frame[[*axes_of(study, frame), "network"]].itertuples(index=False, name=None)]
+    worst = (
+        counts.groupby(place).sum().sort_values(["disagree", "unclear"], ascending=False, kind="stable").index[:MOST]
+    )
+    kept = set(worst)
+    return {column: i for column, i in whole.items() if i in kept}
+
+
 def anchor(claim: str, column: int) -> str:
     """By what the report leads to the numbers of a claim in a column."""
     return f"claim-{claim}-{column}"
@@ -58,24 +76,25 @@ def overview(study: Study, frame: pd.DataFrame) -> Figure:
     """
     if frame.empty:
         return nothing("claims need trained networks beside the exact score")
-    axes, whole = axes_of(study, frame), columns(study, frame)
-    places = dict(list(whole.items())[:MOST])
+    axes, whole, drawn = axes_of(study, frame), columns(study, frame), shown(study, frame)
+    places = {column: i for i, column in enumerate(drawn)}
     names = [named(study, axes, column) for column in places]
     rows = {name: i for i, name in enumerate(name for name in CLAIMS if name in set(frame.claim))}
     below = max(map(len, names)) * 6.5 * CHARACTER  # of the names of columns
     size = 4.0 + PITCH[0] * max(len(places), 12), 1.3 + below + PITCH[1] * len(rows)
     figure, ax = subplots(1, 1, size)
-    column = pd.Series([places.get(tuple(one)) for one in frame[[*axes, "network"]].itertuples(index=False)])
-    shown = frame.assign(column=column.to_numpy(), row=frame.claim.map(rows)).dropna(subset=["column", "row"])
-    shown = shown.astype({"column": int, "row": int})
+    column = pd.Series([places.get(one) for one in frame[[*axes, "network"]].itertuples(index=False, name=None)])
+    places_of = list(drawn.values())
+    drawn_rows = frame.assign(column=column.to_numpy(), row=frame.claim.map(rows)).dropna(subset=["column", "row"])
+    drawn_rows = drawn_rows.astype({"column": int, "row": int})
     for of, style in (
         ("verdict", {"marker": "s", "ms": SIDE, "mew": 0}), ("of_exact", {"marker": "o", "ms": 6, "mec": "white"})
     ):  # fmt: skip
-        for verdict, some in shown.groupby(of, sort=False):
+        for verdict, some in drawn_rows.groupby(of, sort=False):
             (marks,) = ax.plot(
                 some.column, some.row, ls="", color=VERDICTS[Verdict(str(verdict))], clip_on=False, **style
             )
-            links = [anchor(*one) for one in zip(some.claim, some.column, strict=True)]
+            links = [anchor(claim, places_of[at]) for claim, at in zip(some.claim, some.column, strict=True)]
             told(marks, *(_says(row, names[row["column"]]) for _, row in some.iterrows()), links=links)
     ax.set_yticks(range(len(rows)), [textwrap.fill(CLAIMS[name].says, 60) for name in rows], fontsize=7)
     for tick, name in zip(ax.get_yticklabels(), rows, strict=True):
@@ -85,7 +104,9 @@ def overview(study: Study, frame: pd.DataFrame) -> Figure:
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     patches = [Patch(color=colour, label=verdict) for verdict, colour in VERDICTS.items()]
-    left_out = f"; the first {MOST} of {len(whole)} columns, all of which the report has" if len(whole) > MOST else ""
+    left_out = ""
+    if len(whole) > MOST:
+        left_out = f"; the {MOST} of {len(whole)} columns with the most that disagrees, all of which claims.csv has"
     title = f"squares: law; dots: exact{left_out}"
     figure.legend(handles=patches, loc="outside upper left", ncols=4, fontsize=8, title=title)
     return figure
@@ -100,4 +121,4 @@ def _says(row: Any, where: str) -> str:
 
 def _short(axis: str) -> str:
     """An axis as a column calls it."""
-    return label(axis).removeprefix("manifold.groups.").removeprefix("train.")
+    return label(axis).removeprefix("train.")

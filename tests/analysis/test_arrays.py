@@ -1,0 +1,40 @@
+"""Cells as plain arrays: those of the dataset, setting by setting."""
+
+import numpy as np
+import pytest
+from tiny import edited
+
+from scoregap import variables
+from scoregap.analysis import arrays
+from scoregap.study import load
+
+
+@pytest.mark.parametrize("bytes_at_once", [1, 2**25])
+def test_every_setting_has_its_own_values_in_the_order_of_the_study(tmp_path, monkeypatch, bytes_at_once):
+    monkeypatch.setattr(arrays, "SHARD", bytes_at_once)
+    study = load(edited(tmp_path, ("manifold_dim: [2]", "manifold_dim: [2, 4]")))
+    ds = variables.mock({axis: list(values) for axis, values in study.axes.items()}, {"mode": 8, "gap": 2, "group": 2})
+    blocks = list(arrays.blocks_of(study, ds, ("eigenvalue", "t_max", "nothing")))
+    assert len(blocks) == (1 if bytes_at_once > 1 else 4)
+    cells = [cell for block in blocks for cell in block.cells]
+    assert [(cell.values["manifold_dim"], cell.values["curvature"]) for cell in cells] == [
+        (m, c) for m in (2, 4) for c in (0.0, 0.5)
+    ]
+    for cell in cells:
+        there = ds.sel(cell.values)
+        for score in study.axes["network"]:
+            own = cell.of(score)
+            assert own.keys() == {"status", "eigenvalue", "t_max"}
+            for name, array in own.items():
+                np.testing.assert_array_equal(array, there[name].sel(network=score))
+
+
+def test_times_that_are_padded_are_left_out_of_what_has_times_alone(tmp_path):
+    study = load(edited(tmp_path, ("curvature: [0.0, 0.5]", "curvature: [0.0]")))
+    ds = variables.mock({axis: list(values) for axis, values in study.axes.items()}, {"mode": 8, "gap": 2, "group": 2})
+    time = ds.time.values.astype(float)
+    time[-1:] = np.nan
+    cell = arrays.cell_of(ds.assign_coords(time=time), study).known_times
+    assert cell.time.tolist() == time[:-1].tolist()
+    assert cell["gap_width"].shape[2] == len(time) - 1
+    assert cell["t_max"].shape == (3, 2, 2)
