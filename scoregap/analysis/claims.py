@@ -85,13 +85,9 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     exact and against law; of, seen: seeds that are compared with the law, and in how many the network has it; why: a
     `Cause`; and, of curved cells, `controls.Controlled`, with an attribution where the network misses the exact score.
     """
-    cells = [
-        cell
-        for study, datasets in parts
-        if EXACT in study.axes["network"]
-        for ds in datasets
-        for cell in _cells(study, ds)
-    ]
+    known = [one for one in parts if EXACT in one[0].axes["network"]]
+    tests = any(study.evaluated_scores for study, _ in known)  # else spectra are read for nothing
+    cells = [cell for study, datasets in known if tests for ds in datasets for cell in _cells(study, ds)]
     _related(cells)
     drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
     for cell in cells:

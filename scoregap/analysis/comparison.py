@@ -149,11 +149,10 @@ def seeds_of(cell: xr.Dataset, network: str, name: str, gap: int) -> Seeds:
     """A phase time of a gap of one score, or of the law, in every seed of a cell; not known of a score that the cell
     does not have."""
     if network == "law":
-        of_law = cell.isel(gap=gap, network=0)
-        return Seeds(of_law[f"law_{name}"].values, of_law[f"law_{name}_state"].values)
+        return Seeds(*(cell[of].isel(gap=gap, network=0).values for of in (f"law_{name}", f"law_{name}_state")))
     if network not in cell.network.values:
         return Seeds.of(np.full(cell.sizes["seed"], np.nan))
-    return of_score(cell.sel(network=network), name, gap)
+    return of_score(cell[["status", "gap_width", name, f"{name}_state"]].sel(network=network), name, gap)
 
 
 def of_score(one: xr.Dataset, name: str, gap: int) -> Seeds:
@@ -162,10 +161,9 @@ def of_score(one: xr.Dataset, name: str, gap: int) -> Seeds:
     Of the exact score it is NOT_APPLICABLE, so not known, where its width is unknown at some noise variance, as sampled
     truth is where its guard fails, and no time was found in the rest.
     """
-    here = one.isel(gap=gap)
-    times, states = here[name].values, here[f"{name}_state"].values
+    times, states = (one[of].isel(gap=gap).values for of in (name, f"{name}_state"))
     if one.network == EXACT:
-        unknown = ((one.status == 1) & here.gap_width.isnull().any("time")).values
+        unknown = ((one.status == 1) & one.gap_width.isel(gap=gap).isnull().any("time")).values
         states = np.where(unknown & (states != MEASURED), NOT_APPLICABLE, states)
     return Seeds(times, states)
 

@@ -268,23 +268,27 @@ def boundaries(t: np.ndarray, widths: np.ndarray, visibility: float) -> dict[str
     It begins at the largest t at which the first gap is as wide as `visibility`, and ends where the final gap, t
     falling, overtakes it; interpolated in log t, NaN outside the grid.
     """
+    first, last = widths[:, 0], widths[:, -1]
     return {
-        "coverage_begins": np.array([_last_crossing(t, one[0] - visibility) for one in widths]),
-        "coverage_ends": np.array([_last_crossing(t, one[-1] - one[0], one[0] >= visibility) for one in widths]),
+        "coverage_begins": _last_crossings(t, first - visibility),
+        "coverage_ends": _last_crossings(t, last - first, first >= visibility),
     }
 
 
-def _last_crossing(t: np.ndarray, height: np.ndarray, where: np.ndarray | None = None) -> float:
-    """The largest t at which height (times,) rises through 0 as t falls; where: only between such times."""
-    above = height > 0
-    crossing = above[:-1] & ~above[1:]
+def _last_crossings(t: np.ndarray, heights: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+    """(seeds,) the largest t at which heights (seeds, times) rise through 0 as t falls; where: only between such
+    times."""
+    above = heights > 0
+    crossing = above[:, :-1] & ~above[:, 1:]
     if where is not None:
-        crossing &= where[:-1] & where[1:]
-    if not crossing.any() or not np.isfinite(height).all():
-        return math.nan
-    i = np.flatnonzero(crossing)[-1]
-    share = height[i] / (height[i] - height[i + 1])
-    return float(t[i] * (t[i + 1] / t[i]) ** share)
+        crossing &= where[:, :-1] & where[:, 1:]
+    found = np.full(len(heights), np.nan)
+    rows = np.flatnonzero(crossing.any(1) & np.isfinite(heights).all(1))
+    last = crossing.shape[1] - 1 - crossing[rows, ::-1].argmax(1)
+    before, after = heights[rows, last], heights[rows, last + 1]
+    ratios, shares = t[last + 1] / t[last], before / (before - after)
+    found[rows] = [at * ratio**share for at, ratio, share in zip(t[last], ratios, shares, strict=True)]
+    return found
 
 
 def _nearest(t: np.ndarray, wanted: np.ndarray) -> list[int]:
