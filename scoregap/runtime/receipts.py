@@ -64,14 +64,20 @@ def steps(study: Study) -> Iterator[tuple[str, str]]:
 
 def before(study: Study, stage: str, job: str = "") -> list[str]:
     """The receipts from which that of a stage is made."""
-    found = []
+    return [place(*step) for step in _steps_before(study, stage, job)]
+
+
+def awaited(study: Study, stage: str = "", job: str = "") -> list[str]:
+    """The receipts that the rule of a stage waits for; without one, those that a run is to leave. Without those that
+    rules leave on their way (`Job.rule`)."""
+    wanted = _steps_before(study, stage, job) if stage else steps(study)
+    return [place(one, id) for one, id in wanted if not id or study.job(id).rule(one) == one]
+
+
+def _steps_before(study: Study, stage: str, job: str) -> Iterator[tuple[str, str]]:
     for one in READS[stage]:
-        if one in GATHERING:
-            found.append(place(one))
-        else:
-            jobs = study.jobs if stage in GATHERING else (job,)
-            found += [place(one, id) for id in jobs if study.job(id).has(one)]
-    return found
+        jobs = [""] if one in GATHERING else study.jobs if stage in GATHERING else [job]
+        yield from ((one, id) for id in jobs if not id or study.job(id).has(one))
 
 
 def fingerprint(study: Study, stage: str, job: str = "", baseline: Path | None = None) -> str:

@@ -86,11 +86,11 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
     report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}
     for job in study.jobs.values():
         states: list[list[str]] = [[] for _ in range(job.size)]
-        for stage in OF_JOBS:
-            if not job.has(stage):
-                continue
-            found, begun = of_job(folder, job, stage, attempts)
+        busy: set[str] = set()  # rules whose process has not come to their later stages
+        for stage in filter(job.has, OF_JOBS):
+            found, begun, whole = of_job(folder, job, stage, attempts, later=job.rule(stage) in busy)
             report.begun += [(stage, job.id, one) for one in begun]
+            busy |= set() if whole else {job.rule(stage)}
             report.cells[stage].update(found)
             for of_cell, state in zip(states, found, strict=True):
                 of_cell.append(state)
@@ -108,15 +108,19 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
     return report
 
 
-def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[list[str], list[Attempt]]:
-    """The state of every cell of a job in a stage, and what is to be told of it."""
-    log = folder / "logs" / stage / f"{job.id}.log"
+def of_job(
+    folder: Path, job: Job, stage: str, attempts: "Attempts", later: bool = False
+) -> tuple[list[str], list[Attempt], bool]:
+    """The state of every cell of a job in a stage, what is to be told of it, and whether all have results. later: its
+    process is, or was, at an earlier stage."""
+    name = f"{job.rule(stage)}/{job.id}"
+    log, keys = folder / "logs" / f"{name}.log", job.keys(stage)
     try:
         found = members(folder, job, stage)
     except DamagedFile as error:
-        return ["failed"] * job.size, [Attempt("failed", log, str(error))]
-    keys = job.keys(stage)
-    attempt = Attempt("waiting", log) if found.keys() >= set(keys) else attempts.last(f"{stage}/{job.id}")
+        return ["failed"] * job.size, [Attempt("failed", log, str(error))], False
+    whole = found.keys() >= set(keys)
+    attempt = Attempt("waiting", log) if whole or later else attempts.last(name)
     training = stage == "train" and attempt.state == "running"
     if training and (now := last(metrics_of(job_path(folder, job.id, stage)))):
         attempt = attempt._replace(says=", ".join(summary(now)))
@@ -126,7 +130,7 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
         count = sum(found.get(key) == state for key in keys)
         if count and not (stage == "spectrum" and state == "diverged"):  # which is told of its training
             begun.append(Attempt(state, log, f"{says}: {count} of {len(keys)} cells"))
-    return states, begun
+    return states, begun, whole
 
 
 def members(folder: Path, job: Job, stage: str) -> dict[str, str]:

@@ -292,6 +292,11 @@ class Job:
         """Whether its cells go through a stage."""
         return _has(stage, self.trained, self.study.document)
 
+    def rule(self, stage: str) -> str:
+        """The rule of the workflow whose process makes a stage: its own. But spectra of scores that need no training
+        are made by that of `fit`, first: another process would take longer to start than many of them."""
+        return "fit" if stage == "spectrum" and not self.trained else stage
+
     def fingerprint(self, stage: str) -> str:
         """Changes when the keys of its cells' results of this stage do, or their order, without making the cells."""
         axes = DATA_AXES if self.study.document.data else AXES
