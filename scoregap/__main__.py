@@ -22,6 +22,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # else it looks for some in all that is installed, at every start
 
 import functools  # noqa: E402
+import itertools  # noqa: E402
 import json  # noqa: E402
 import re  # noqa: E402
 import shlex  # noqa: E402
@@ -562,7 +563,7 @@ def _open_streams() -> None:
 def _commands(words: list[str]) -> list[list[str]]:
     """The words of every command: STAGE ... then STAGE ... are stages one after the other in one process."""
     found: list[list[str]] = [[]]
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in itertools.zip_longest(words, words[1:]):
         if word == "then" and following in _STAGES and found[0] and found[0][0] in _STAGES:
             found.append([])
         else:

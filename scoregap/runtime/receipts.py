@@ -172,7 +172,7 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
     for path, one, again in _examined(study, folder, baseline):
         state, says, _ = states[path] = one
         if says:
-            damaged.setdefault(_stage(path), []).append(f"{folder / says}; {_remedy(says)}")
+            damaged.setdefault(stage_of(path), []).append(f"{folder / says}; {_remedy(says)}")
         if state not in ("holds", "absent"):
             own(folder / path, KIND)
             (folder / path).unlink()
@@ -194,7 +194,7 @@ def since(states: dict[str, State]) -> list[str]:
     found: dict[tuple[str, ...], Counter[str]] = {}
     for path, one in states.items():
         if one.edited:
-            found.setdefault(one.edited, Counter())[_stage(path)] += 1
+            found.setdefault(one.edited, Counter())[stage_of(path)] += 1
     lines = []
     for files, stages in found.items():
         told = ", ".join(name if name in GATHERING else f"{name} {count}" for name, count in stages.items())
@@ -210,7 +210,7 @@ def code(path: Path) -> dict[str, str] | None:
     return found.get("code", {}) if found else None
 
 
-def _stage(path: str) -> str:
+def stage_of(path: str) -> str:
     """The stage of a receipt."""
     return path.split("/")[1].removesuffix(".json")
 

@@ -41,7 +41,7 @@ class Attempt(NamedTuple):
 class Overview:
     """cells: states of cells by stage, and by "cells", over all stages. begun: attempts by stage and job (empty for
     the stages that gather all jobs) that are running, stopped, failed or diverged. stopped: whether the last run was.
-    cube: what is to be said of it. next: jobs per stage that a run would run now: those of cells that wait, and of some
+    cube: what is to be said of it. next: jobs per rule that a run would run now: those of cells that wait, and of some
     whose results are not known to be whole. edited: what of that is run since code has changed, in words.
     """
 
@@ -100,9 +100,7 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
         if attempt.state != "waiting":
             report.begun.append((stage, "", attempt))
     of = receipts.look(study, folder, workflow.baseline(study, results))
-    report.next.update(
-        stage for (stage, _), one in zip(receipts.steps(study), of.values(), strict=True) if not one.holds
-    )
+    report.next.update(receipts.stage_of(path) for path in receipts.awaited(study) if not of[path].holds)
     report.edited = receipts.since(of)
     report.cube = cube(folder, of[receipts.place("cube")])
     return report
