@@ -64,12 +64,13 @@ STAGES = {"scoregap.stages.spectrum": "measure", "scoregap.stages.fit": "fit"}
 
 
 GOALS = {  # what the last two columns of a case may be: at so many cells, seconds, MB or ms
-    ("plan", 1_000_000): 20.0, ("memory", 1_000_000): 500.0, ("overhead", 100_000): 1.0,
+    ("plan", 1_000_000): 20.0, ("memory", 1_000_000): 500.0, ("trained", 1_000_000): 20.0, ("overhead", 100_000): 1.0,
     **dict.fromkeys((("status", 100_000), ("cost", 100_000), ("rerun", 100_000)), 10.0),
 }  # fmt: skip
 CASES = {  # name -> what it is, unit
     "plan": ("snakemake -n, nothing done", "s"),
     "memory": ("memory of that", "MB"),
+    "trained": ("snakemake -n, nothing trained", "s"),
     "overhead": ("run without computing, a cell", "ms"),
     "processor": ("processor time of that, a cell", "ms"),
     "status": ("scoregap status, all done", "s"),
@@ -117,9 +118,9 @@ class Project:
         changes = {module: ONE_CELL_ONLY.format(compute=compute) for module, compute in STAGES.items()}
         self.python = patched.python(folder, changes, checkout)
 
-    def plan(self, cells: int, members: int) -> Took:
-        """Planning a study of which nothing is done."""
-        path = study(self.folder, cells, members)
+    def plan(self, cells: int, members: int, network: str) -> Took:
+        """Planning a study of one score, of which nothing is done."""
+        path = study(self.folder, cells, members, network)
         words = ["-m", "snakemake", "--dry-run", "--quiet", "--snakefile", str(self.checkout / "Snakefile")]
         words += ["--workflow-profile", str(self.checkout / "workflow" / "profiles" / "default")]
         return took(
@@ -135,8 +136,8 @@ class Project:
 
 def figures(project: Project, cells: int, members: int, runs: bool) -> dict[str, float]:
     """Every figure of CASES for a study of that many cells; without `runs` those of a plan alone."""
-    planned = project.plan(cells, members)
-    found = {"plan": planned.wall, "memory": planned.memory}
+    planned = project.plan(cells, members, "exact")
+    found = {"plan": planned.wall, "memory": planned.memory, "trained": project.plan(cells, members, "gated-2").wall}
     if runs:
         first = project.scoregap("run", cells, members)
         found |= {"overhead": 1000 * first.wall / cells, "processor": 1000 * first.processor / cells}
@@ -163,8 +164,7 @@ def draw(measured: dict[str, dict[int, tuple[float, float | None]]]) -> list[ben
             axis.plot(size, goal, "v", color="0.5", label=f"goal: {goal:g} {unit}")
         axis.set(xlabel="cells", ylabel=unit, title=what)
         axis.legend(fontsize=7)
-    axes.flat[-1].axis("off")
-    figure.savefig(bench.RESULTS / "scale.svg", metadata={"Date": None})
+        figure.savefig(bench.RESULTS / "scale.svg", metadata={"Date": None})
     return rows
 
 

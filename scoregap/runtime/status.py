@@ -112,11 +112,12 @@ def of_job(
     """The state of every cell of a job in a stage, what is to be told of it, and whether all have results. later: its
     process is, or was, at an earlier stage."""
     name = f"{job.rule(stage)}/{job.id}"
-    log, keys = folder / "logs" / f"{name}.log", job.keys(stage)
+    log = folder / "logs" / f"{name}.log"
     try:
         found = members(folder, job, stage)
     except DamagedFile as error:
         return ["failed"] * job.size, [Attempt("failed", log, str(error))], False
+    keys = job.keys(stage) if found else [""] * job.size
     whole = found.keys() >= set(keys)
     attempt = Attempt("waiting", log) if whole or later else attempts.last(name)
     training = stage == "train" and attempt.state == "running"
