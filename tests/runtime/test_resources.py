@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tiny import DIMENSION, SAMPLING, TINY
 
-from scoregap.runtime.resources import NESTED, of_job, of_study
+from scoregap.runtime.resources import NESTED, expected, of_job, of_study
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).parents[2]
