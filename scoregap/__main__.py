@@ -22,6 +22,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # else it looks for some in all that is installed, at every start
 
 import functools  # noqa: E402
+import itertools  # noqa: E402
 import json  # noqa: E402
 import re  # noqa: E402
 import shlex  # noqa: E402
@@ -584,12 +585,28 @@ def _open_streams() -> None:
             setattr(sys, name, Lasting(number, stream.encoding))
 
 
+def _commands(words: list[str]) -> list[list[str]]:
+    """The words of every command: STAGE ... then STAGE ... are stages one after the other in one process."""
+    found: list[list[str]] = [[]]
+    for word, following in itertools.zip_longest(words, words[1:]):
+        if word == "then" and following in _STAGES and found[0] and found[0][0] in _STAGES:
+            found.append([])
+        else:
+            found[-1].append(word)
+    return found
+
+
 def main() -> None:
     """The command `scoregap`."""
     _open_streams()
     leave_strangers()
     try:
-        app(prog_name="scoregap")
+        for words in _commands(sys.argv[1:]):
+            try:
+                app(words, prog_name="scoregap")
+            except SystemExit as ended:
+                if ended.code:
+                    raise
     except OSError as error:  # of help, on a full disk
         tell(f"scoregap: {told(error)}", to=sys.stderr)
         sys.exit(1)

@@ -19,7 +19,7 @@ from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.study import Cell, Job
 
-PADDED = ("gap", "group")  # dimensions in which members of a job may differ in size
+PADDED = frozenset({"gap", "group"})  # dimensions in which members of a job may differ in size
 
 Result = dict[str, np.ndarray]  # variables of one cell
 
@@ -60,6 +60,8 @@ def earlier(path: Path, wanted: dict[str, Cell], names: tuple[str, ...]) -> dict
 def result(arrays: Arrays, i: int, gaps: int) -> Result:
     """The variables of the i-th member of a job, which has so many gaps."""
     return {
-        name: array[i, *(slice(gaps if dim in PADDED else None) for dim in dims[1:])]
+        name: array[i]
+        if PADDED.isdisjoint(dims)
+        else array[i, *(slice(gaps if dim in PADDED else None) for dim in dims[1:])]
         for name, (dims, array) in arrays.items()
     }

@@ -448,10 +448,13 @@ def stack(members: list[dict[str, np.ndarray]]) -> dict[str, tuple[tuple[str, ..
     data: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     for name in members[0]:
         arrays = [one[name] for one in members]
-        shape = tuple(map(max, zip(*(array.shape for array in arrays), strict=True)))
-        together = empty(name, (len(arrays), *shape))
-        for i, array in enumerate(arrays):
-            together[slice(i, i + 1), *(slice(size) for size in array.shape)] = array
+        shapes = {array.shape for array in arrays}
+        together = empty(name, (len(arrays), *map(max, zip(*shapes, strict=True))))
+        if len(shapes) == 1:
+            together[...] = np.array(arrays)
+        else:
+            for i, array in enumerate(arrays):
+                together[slice(i, i + 1), *(slice(size) for size in array.shape)] = array
         data[name] = ("member", *VARIABLES[name].dims), together
     return data
 

@@ -34,9 +34,9 @@ sys.meta_path.insert(0, Finder)
 """
 
 
-def python(folder: Path, afterwards: dict[str, str]) -> str:
+def python(folder: Path, afterwards: dict[str, str], checkout: Path | None = None) -> str:
     """The path of a Python in which this code (by module) runs after the module; it is made in `folder`, in place of
-    an earlier one."""
+    an earlier one. checkout: the project whose package it imports, where that is not the one that is installed."""
     place = folder / "python"
     site = place / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
     site.mkdir(parents=True, exist_ok=True)
@@ -48,6 +48,8 @@ def python(folder: Path, afterwards: dict[str, str]) -> str:
     packages = [path for path in sys.path if path.endswith("-packages")]
     # addsitedir: their own .pth files count too, as that of an editable install
     lines = [f"import site; site.addsitedir({path!r})" for path in packages]
+    if checkout:
+        lines.append(f"import sys; sys.path.insert(0, {str(checkout)!r})")
     (site / "packages.pth").write_text("\n".join([*lines, "import changes"]) + "\n")
     (site / "changes.py").write_text(CHANGES.format(afterwards=afterwards))
     return str(own)

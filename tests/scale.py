@@ -1,10 +1,14 @@
-"""What does a large study cost beside its computing? Prints cells x (planning, workflow); `make scale` runs it.
+"""What does a large study cost beside its computing? Ours and PINNED side by side; `make scale` runs it.
 
-Planning is `snakemake -n`: wall time and peak memory. Workflow is `scoregap run` to the cube, comparison and report of
-a study without training, whose jobs compute their first cell only and give the others its result: what is left is
-planning, scheduling, starting processes, writing and gathering files. From 10,000 cells on it takes minutes;
-`make scale CELLS=100000` also runs that one (a quarter of an hour, two cores). Jobs are of MEMBERS cells, 100 if it is
-not given; a study without a key `batch` has larger ones.
+studies of a thousand to a million of the smallest cells, in jobs of MEMBERS -> seconds and memory of `snakemake -n` of
+a study of which nothing is done; time per cell of `scoregap run`, from nothing to the report; then, of the finished
+study, seconds of `scoregap status`, `scoregap plan` and `scoregap run`, which has nothing to do
+
+The run is of closed forms whose jobs compute their first cell only and give the others its result: what is left is
+planning, scheduling, starting processes, writing, gathering, comparing and drawing. `make scale` runs 1,000 and 10,000
+cells; `make scale CELLS=100000` 100,000 too (a quarter of an hour, most of it PINNED's). Times are of the clock, and
+beside them of the processor, all processes together: on a busy machine the former says little. The table is kept in
+results/benchmarks/scale.csv, and drawn, with slopes, in results/benchmarks/scale.svg.
 """
 
 import os
@@ -13,11 +17,20 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
+import matplotlib
+import numpy as np
 import patched
 
-ROOT = Path(__file__).resolve().parents[1]
-CELLS = (100, 1_000, 10_000, 100_000)
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
+import bench
+from startup import PINNED, pinned
+
+CELLS = (1_000, 10_000, 100_000, 1_000_000)
 STUDY = """\
 study: scale
 axes:
@@ -50,6 +63,30 @@ def {compute}(*args):
 STAGES = {"scoregap.stages.spectrum": "measure", "scoregap.stages.fit": "fit"}
 
 
+GOALS = {  # what the last two columns of a case may be: at so many cells, seconds, MB or ms
+    ("plan", 1_000_000): 20.0, ("memory", 1_000_000): 500.0, ("trained", 1_000_000): 20.0, ("overhead", 100_000): 1.0,
+    **dict.fromkeys((("status", 100_000), ("cost", 100_000), ("rerun", 100_000)), 10.0),
+}  # fmt: skip
+CASES = {  # name -> what it is, unit
+    "plan": ("snakemake -n, nothing done", "s"),
+    "memory": ("memory of that", "MB"),
+    "trained": ("snakemake -n, nothing trained", "s"),
+    "overhead": ("run without computing, a cell", "ms"),
+    "processor": ("processor time of that, a cell", "ms"),
+    "status": ("scoregap status, all done", "s"),
+    "cost": ("scoregap plan, all done", "s"),
+    "rerun": ("scoregap run, all done", "s"),
+}
+
+
+class Took(NamedTuple):
+    """Of a command with all its processes: seconds of the clock, of the processor, and MB of the largest."""
+
+    wall: float
+    processor: float
+    memory: float
+
+
 def study(folder: Path, cells: int, members: int, network: str = "exact") -> Path:
     """A study of that many of the smallest cells, in jobs of so many members."""
     path = folder / "scale.yaml"
@@ -58,51 +95,97 @@ def study(folder: Path, cells: int, members: int, network: str = "exact") -> Pat
     return path
 
 
-def measured(command: list[str]) -> tuple[float, float]:
-    """Wall time in s and peak memory in MB of a command, without its children's."""
+def took(command: list[str], cwd: Path) -> Took:
+    """What a command takes. Its code is compiled once, as it is where the package is installed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd, env=environment
+    ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1000
+    return Took(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
 
 
-def plan(folder: Path, cells: int, members: int, network: str) -> tuple[float, float]:
-    """Wall time and memory of planning a study of which nothing is done."""
-    path = study(folder, cells, members, network)
-    return measured(
-        [
-            sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "--snakefile", str(ROOT / "Snakefile"),
-            "--workflow-profile", str(ROOT / "workflow" / "profiles" / "default"),
-            "--config", f"study={path}", f"results={folder / 'nothing'}",
-        ],
-    )  # fmt: skip
+class Project:
+    """A checkout of the project, whose stages compute one cell of a job; its folder for studies and results."""
+
+    def __init__(self, checkout: Path, folder: Path):
+        folder.mkdir()
+        self.checkout, self.folder = checkout, folder
+        changes = {module: ONE_CELL_ONLY.format(compute=compute) for module, compute in STAGES.items()}
+        self.python = patched.python(folder, changes, checkout)
+
+    def plan(self, cells: int, members: int, network: str) -> Took:
+        """Planning a study of one score, of which nothing is done."""
+        path = study(self.folder, cells, members, network)
+        words = ["-m", "snakemake", "--dry-run", "--quiet", "--snakefile", str(self.checkout / "Snakefile")]
+        words += ["--workflow-profile", str(self.checkout / "workflow" / "profiles" / "default")]
+        return took(
+            [self.python, *words, "--config", f"study={path}", f"results={self.folder / 'nothing'}"], self.folder
+        )
+
+    def scoregap(self, command: str, cells: int, members: int) -> Took:
+        """A command of the study of that many cells, whose results are kept from one command to the next."""
+        path = study(self.folder, cells, members)
+        words = ["-m", "scoregap", command, str(path), "--results", str(self.folder / f"results-{cells}")]
+        return took([self.python, *words], self.folder)
 
 
-def workflow(folder: Path, cells: int, members: int) -> float:
-    """Wall time of a whole run that computes one cell of each job."""
-    path = study(folder, cells, members)
-    changes = {module: ONE_CELL_ONLY.format(compute=compute) for module, compute in STAGES.items()}
-    command = [patched.python(folder, changes), "-m", "scoregap", "run", str(path)]
-    return measured([*command, "--results", str(folder / "results")])[0]
+def figures(project: Project, cells: int, members: int, runs: bool) -> dict[str, float]:
+    """Every figure of CASES for a study of that many cells; without `runs` those of a plan alone."""
+    planned = project.plan(cells, members, "exact")
+    found = {"plan": planned.wall, "memory": planned.memory, "trained": project.plan(cells, members, "gated-2").wall}
+    if runs:
+        first = project.scoregap("run", cells, members)
+        found |= {"overhead": 1000 * first.wall / cells, "processor": 1000 * first.processor / cells}
+        for name, command in (("status", "status"), ("cost", "plan"), ("rerun", "run")):
+            found[name] = project.scoregap(command, cells, members).wall
+    return found
 
 
-def main(largest: int = 10_000, members: int = 100) -> None:
-    """The table, line by line as it is measured."""
-    print(f"jobs of {members} cells; {os.cpu_count()} cores; load before {os.getloadavg()[0]:.1f}")
-    print("   cells  plan, exact only     plan, trained        workflow, exact only  per cell")
-    for cells in (some for some in CELLS if some >= members):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            plans = [plan(folder, cells, members, network) for network in ("exact", "gated-2")]
-            line = "".join(f"{wall:8.1f} s {memory:6.0f} MB  " for wall, memory in plans)
-            print(f"{cells:8}{line}", end="", flush=True)
-            if cells <= largest:
-                wall = workflow(folder, cells, members)
-                print(f"{wall:16.0f} s {1000 * wall / cells:10.1f} ms", end="")
-            print(flush=True)
+def draw(measured: dict[str, dict[int, tuple[float, float | None]]]) -> list[bench.Row]:
+    """A log-log panel per figure, saved as scale.svg; the slopes between the two largest sizes, as rows."""
+    figure, axes = plt.subplots(2, 4, figsize=(13, 6), layout="constrained")
+    rows = []
+    for axis, (name, (what, unit)) in zip(axes.flat, CASES.items(), strict=False):
+        cells = sorted(measured[name])
+        for k, label in enumerate(("now", f"at {PINNED}")):
+            values = [measured[name][one][k] for one in cells if measured[name][one][k] is not None]
+            if len(values) > 1:
+                slope = np.log(values[-1] / values[-2]) / np.log(cells[len(values) - 1] / cells[len(values) - 2])
+                axis.loglog(cells[: len(values)], values, "o-", color=f"C{k}", label=f"{label}: slope {slope:.2f}")
+                if not k:
+                    rows.append(bench.Row(f"{what}: growth with cells", float(slope), unit="slope"))
+        goals = [(size, goal) for (of, size), goal in GOALS.items() if of == name]
+        for size, goal in goals:
+            axis.plot(size, goal, "v", color="0.5", label=f"goal: {goal:g} {unit}")
+        axis.set(xlabel="cells", ylabel=unit, title=what)
+        axis.legend(fontsize=7)
+        figure.savefig(bench.RESULTS / "scale.svg", metadata={"Date": None})
+    return rows
+
+
+def main(largest: int = 10_000, members: int = 1000) -> None:
+    """Measure, print, record and draw."""
+    print(f"jobs of {members} cells; load before {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores", flush=True)
+    rows: list[bench.Row] = []
+    measured: dict[str, dict[int, tuple[float, float | None]]] = {name: {} for name in CASES}
+    with tempfile.TemporaryDirectory() as name:
+        before = pinned(Path(name) / "pinned")
+        ours, theirs = Project(bench.ROOT, Path(name) / "ours"), Project(before, Path(name) / "theirs")
+        for cells in (some for some in CELLS if some >= members):
+            of_ours, of_theirs = (figures(one, cells, members, cells <= largest) for one in (ours, theirs))
+            for case, value in of_ours.items():
+                measured[case][cells] = value, of_theirs[case]
+                what, unit = CASES[case]
+                goal = GOALS.get((case, cells)) if members == 1000 else None
+                rows.append(bench.Row(f"{cells:,} cells: {what}", value, of_theirs[case], goal, unit))
+                print(f"  {rows[-1].case}: {value:.3g} {unit}, at {PINNED} {of_theirs[case]:.3g}", flush=True)
+    rows += draw(measured)
+    bench.record("scale", rows, f"revision {PINNED}", f"the goal, of jobs of 1,000; these are of {members}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from bounded import SPECIAL, at_once, no_more_descriptors
 from tiny import TINY, read_job
 
-from scoregap import brief
+from scoregap import __main__, brief
 from scoregap.__main__ import app
 from scoregap.study import digest, load
 from scoregap.study.stages import STAGES
@@ -78,6 +78,39 @@ def test_every_stage_explains_itself(stage):
     result = scoregap(stage, "--help")
     assert result.returncode == 0
     assert "--study" in result.stdout
+
+
+def test_stages_may_run_one_after_the_other_in_one_process(tiny, tmp_path):
+    """As those of scores without training do; the first that fails is the last."""
+    job = next(id for id, one in load(tiny).jobs.items() if not one.trained)
+    words = ["--study", tiny, "--job", job, "--out"]
+    spectrum, fit = ["spectrum", *words, "s.zarr.zip"], ["fit", *words, "f.zarr.zip", "--spectra", "s.zarr.zip"]
+    result = scoregap(*spectrum, "then", *fit, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for words in (spectrum, fit):
+        assert scoregap(*words, cwd=alone).returncode == 0
+    for name in ("s.zarr.zip", "f.zarr.zip"):
+        assert (tmp_path / name).read_bytes() == (alone / name).read_bytes()
+        (tmp_path / name).unlink()
+    refused(scoregap(*spectrum[:-1], "s.zarr.zip", "--weights", "none", "--what", "then", *fit, cwd=tmp_path), "--what")
+    assert not list(tmp_path.glob("*.zip"))
+
+
+@pytest.mark.parametrize(
+    ("words", "commands"),
+    [
+        ("fit --a then then spectrum", ["fit --a then", "spectrum"]),
+        ("run then", ["run then"]),
+        ("run then fit", ["run then fit"]),
+        ("fit then", ["fit then"]),
+        ("fit --out then --study x", ["fit --out then --study x"]),
+        ("", [""]),
+    ],
+)
+def test_then_parts_commands_of_stages_alone(words, commands):
+    assert [" ".join(one) for one in __main__._commands(words.split())] == commands
 
 
 def test_the_installed_command_is_the_module():

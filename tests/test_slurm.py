@@ -72,7 +72,7 @@ def test_failures_are_told_and_the_rest_completes(tmp_path):
     told = sorted(line for line in text.splitlines() if line.startswith("scoregap: "))
     assert len(told) == 3, told
     memory, time, damage = told
-    assert memory.startswith(f"scoregap: spectrum {jobs[0.5, False]}: ran out of memory: ")
+    assert memory.startswith(f"scoregap: fit {jobs[0.5, False]}: ran out of memory: ")
     assert time.startswith(f"scoregap: train {jobs[0.5, True]}: ran out of time: ")
     assert damage.startswith(f"scoregap: train/{weights.name}: is damaged")
     assert Path(memory.split("log: ")[1]).is_file()
@@ -134,7 +134,7 @@ def test_the_controller_may_be_a_job_and_nodes_get_their_environment(tmp_path):
     assert done.returncode == 0, said
     assert "cube          results/tiny/cube.zarr" in said
     assert all(state.holds for state in receipts.look(load(study), tmp_path / "results" / "tiny").values())
-    assert len(list(tmp_path.glob("loaded-*"))) >= 3  # spectrum with fit, cube, comparison with report
+    assert len(list(tmp_path.glob("loaded-*"))) >= 3  # spectra and fits, cube, comparison with report
 
 
 def test_networks_on_a_gpu_ask_for_one(tmp_path):

@@ -103,8 +103,9 @@ def plan(study: Study, results: Path, trials: bool = True) -> Plan:
     found = Plan(study, folder)
     tried = _tried(work, found) if trials else {}
     for (of, name), jobs in work.items():
-        with_torch = name != "fit" and (of.trained or (of in tried and "torch" in tried[of].start))
-        factor, start = _factor(tried, of, name), _start(tried, "torch" if with_torch else "plain")
+        with_torch = name != "fit" if of.trained else of in tried and "torch" in tried[of].start
+        inside = jobs[0][0].rule(name) != name  # another stage's process, which has started already
+        factor, start = _factor(tried, of, name), 0.0 if inside else _start(tried, "torch" if with_torch else "plain")
         for _, seconds, left in jobs:
             steps[name].whole += (factor * seconds + start) / 3600
             steps[name].hours += (factor * seconds * left + start * bool(left)) / 3600

@@ -64,14 +64,20 @@ def steps(study: Study) -> Iterator[tuple[str, str]]:
 
 def before(study: Study, stage: str, job: str = "") -> list[str]:
     """The receipts from which that of a stage is made."""
-    found = []
+    return [place(*step) for step in _steps_before(study, stage, job)]
+
+
+def awaited(study: Study, stage: str = "", job: str = "") -> list[str]:
+    """The receipts that the rule of a stage waits for; without one, those that a run is to leave. Without those that
+    rules leave on their way (`Job.rule`)."""
+    wanted = _steps_before(study, stage, job) if stage else steps(study)
+    return [place(one, id) for one, id in wanted if not id or study.job(id).rule(one) == one]
+
+
+def _steps_before(study: Study, stage: str, job: str) -> Iterator[tuple[str, str]]:
     for one in READS[stage]:
-        if one in GATHERING:
-            found.append(place(one))
-        else:
-            jobs = study.jobs if stage in GATHERING else (job,)
-            found += [place(one, id) for id in jobs if study.job(id).has(one)]
-    return found
+        jobs = [""] if one in GATHERING else study.jobs if stage in GATHERING else [job]
+        yield from ((one, id) for id in jobs if not id or study.job(id).has(one))
 
 
 def fingerprint(study: Study, stage: str, job: str = "", baseline: Path | None = None) -> str:
@@ -166,7 +172,7 @@ def settle(study: Study, folder: Path, baseline: Path | None = None) -> list[str
     for path, one, again in _examined(study, folder, baseline):
         state, says, _ = states[path] = one
         if says:
-            damaged.setdefault(_stage(path), []).append(f"{folder / says}; {_remedy(says)}")
+            damaged.setdefault(stage_of(path), []).append(f"{folder / says}; {_remedy(says)}")
         if state not in ("holds", "absent"):
             own(folder / path, KIND)
             (folder / path).unlink()
@@ -188,7 +194,7 @@ def since(states: dict[str, State]) -> list[str]:
     found: dict[tuple[str, ...], Counter[str]] = {}
     for path, one in states.items():
         if one.edited:
-            found.setdefault(one.edited, Counter())[_stage(path)] += 1
+            found.setdefault(one.edited, Counter())[stage_of(path)] += 1
     lines = []
     for files, stages in found.items():
         told = ", ".join(name if name in GATHERING else f"{name} {count}" for name, count in stages.items())
@@ -204,7 +210,7 @@ def code(path: Path) -> dict[str, str] | None:
     return found.get("code", {}) if found else None
 
 
-def _stage(path: str) -> str:
+def stage_of(path: str) -> str:
     """The stage of a receipt."""
     return path.split("/")[1].removesuffix(".json")
 

@@ -46,17 +46,17 @@ class Request(NamedTuple):
     gpus: int
 
 
-def of_job(stage: str, job: Job, on_gpu: bool = False) -> Request:
-    """What the stages with a file per job need for one job. on_gpu: whether networks get a GPU."""
-    gpus = int(on_gpu and stage != "fit" and job.trained)
-    megabytes, seconds = expected(stage, job)
-    return _request(megabytes + CUDA * gpus, seconds, gpus)
+def of_job(rule: str, job: Job, on_gpu: bool = False) -> Request:
+    """What the rule of a stage with a file per job needs for one job. on_gpu: whether networks get a GPU."""
+    gpus = int(on_gpu and rule != "fit" and job.trained)
+    stages = [stage for stage in OF_STAGE if rule in (stage, job.rule(stage))]
+    megabytes, seconds = zip(*(expected(stage, job) for stage in stages), strict=True)
+    return _request(max(megabytes) + CUDA * gpus, sum(seconds), gpus)
 
 
 def expected(stage: str, job: Job) -> tuple[float, float]:
     """(MB, seconds) that such a stage takes for one job, rounded up as above, without its start."""
-    of_stage = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "sample": _sample, "fit": _fit}
-    return of_stage[stage](job.first, job.size)
+    return OF_STAGE[stage](job.first, job.size)
 
 
 def of_study(stage: str, study: Study) -> Request:
@@ -190,3 +190,6 @@ def _data(cell: Cell, copies: int) -> float:
     else:
         size = cell.of_family.dataset_size or 0
     return 24e-6 * copies * size * cell.dim
+
+
+OF_STAGE = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "sample": _sample, "fit": _fit}

@@ -42,7 +42,7 @@ class Attempt(NamedTuple):
 class Overview:
     """cells: states of cells by stage, and by "cells", over all stages. begun: attempts by stage and job (empty for
     the stages that gather all jobs) that are running, stopped, failed or diverged. stopped: whether the last run was.
-    cube: what is to be said of it. next: jobs per stage that a run would run now: those of cells that wait, and of some
+    cube: what is to be said of it. next: jobs per rule that a run would run now: those of cells that wait, and of some
     whose results are not known to be whole. edited: what of that is run since code has changed, in words.
     """
 
@@ -87,11 +87,11 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
     report.cells = {name: Counter() for name in (*OF_JOBS, "cells")}
     for job in study.jobs.values():
         states: list[list[str]] = [[] for _ in range(job.size)]
-        for stage in OF_JOBS:
-            if not job.has(stage):
-                continue
-            found, begun = of_job(folder, job, stage, attempts)
+        busy: set[str] = set()  # rules whose process has not come to their later stages
+        for stage in filter(job.has, OF_JOBS):
+            found, begun, whole = of_job(folder, job, stage, attempts, later=job.rule(stage) in busy)
             report.begun += [(stage, job.id, one) for one in begun]
+            busy |= set() if whole else {job.rule(stage)}
             report.cells[stage].update(found)
             for of_cell, state in zip(states, found, strict=True):
                 of_cell.append(state)
@@ -101,23 +101,26 @@ def _look(study: Study, results: Path, folder: Path) -> Overview:
         if attempt.state != "waiting":
             report.begun.append((stage, "", attempt))
     of = receipts.look(study, folder, workflow.baseline(study, results))
-    report.next.update(
-        stage for (stage, _), one in zip(receipts.steps(study), of.values(), strict=True) if not one.holds
-    )
+    report.next.update(receipts.stage_of(path) for path in receipts.awaited(study) if not of[path].holds)
     report.edited = receipts.since(of)
     report.cube = cube(study, folder, of[receipts.place("cube")])
     return report
 
 
-def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[list[str], list[Attempt]]:
-    """The state of every cell of a job in a stage, and what is to be told of it."""
-    log = folder / "logs" / stage / f"{job.id}.log"
+def of_job(
+    folder: Path, job: Job, stage: str, attempts: "Attempts", later: bool = False
+) -> tuple[list[str], list[Attempt], bool]:
+    """The state of every cell of a job in a stage, what is to be told of it, and whether all have results. later: its
+    process is, or was, at an earlier stage."""
+    name = f"{job.rule(stage)}/{job.id}"
+    log = folder / "logs" / f"{name}.log"
     try:
         found = members(folder, job, stage)
     except DamagedFile as error:
-        return ["failed"] * job.size, [Attempt("failed", log, str(error))]
-    keys = job.keys(stage)
-    attempt = Attempt("waiting", log) if found.keys() >= set(keys) else attempts.last(f"{stage}/{job.id}")
+        return ["failed"] * job.size, [Attempt("failed", log, str(error))], False
+    keys = job.keys(stage) if found else [""] * job.size
+    whole = found.keys() >= set(keys)
+    attempt = Attempt("waiting", log) if whole or later else attempts.last(name)
     training = stage == "train" and attempt.state == "running"
     if training and (now := last(metrics_of(job_path(folder, job.id, stage)))):
         attempt = attempt._replace(says=", ".join(summary(now)))
@@ -127,7 +130,7 @@ def of_job(folder: Path, job: Job, stage: str, attempts: "Attempts") -> tuple[li
         count = sum(found.get(key) == state for key in keys)
         if count and not (stage == "spectrum" and state == "diverged"):  # which is told of its training
             begun.append(Attempt(state, log, f"{says}: {count} of {len(keys)} cells"))
-    return states, begun
+    return states, begun, whole
 
 
 def members(folder: Path, job: Job, stage: str) -> dict[str, str]:

@@ -23,13 +23,14 @@ LAWS = ("law", "corrected")
 def run(study: Path, job: str, spectra: Path, out: Path) -> list[Path]:
     """Fit job JOB of study STUDY from its SPECTRA and write the result to OUT."""
     loaded = load(study).job(job)
-    arrays, keys = read_job(spectra, loaded.keys("spectrum"), variables.made("spectrum", loaded.first))
-    if keys != loaded.keys("spectrum"):
+    wanted = loaded.keys("spectrum")
+    arrays, keys = read_job(spectra, wanted, variables.made("spectrum", loaded.first))
+    if keys != wanted:
         raise InputError("is not of this study as it is now", file=spectra, allowed="rerun spectrum")
-    place = {key: i for i, key in enumerate(keys)}
+    place = {cell.values: i for i, cell in enumerate(loaded.cells)}
 
     def of(cell: Cell, beat: Heartbeat) -> members.Result:
-        fitted = fit(cell, members.result(arrays, place[cell.key("spectrum")], cell.gaps))
+        fitted = fit(cell, members.result(arrays, place[cell.values], cell.gaps))
         beat.advance(1)
         return fitted
 

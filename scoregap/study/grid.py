@@ -8,12 +8,11 @@ text is one line: file, key, value, what is allowed.
 Over 400 lines, as a cell, its job and its study refer to one another and mean little alone.
 """
 
-import hashlib
 import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,11 +21,13 @@ from typing import Any
 from scoregap import InputError, brief, refuse, some
 from scoregap.data import FAMILIES, Group
 from scoregap.models import Declared
-from scoregap.scores import EXACT, MODEL, REFERENCES, kind
+from scoregap.scores import EXACT, REFERENCES, kind
+from scoregap.study import hashing
 from scoregap.study.axes import resolve
 from scoregap.study.checks import check_study
 from scoregap.study.code import code_of, files_of
 from scoregap.study.data import Data, Manifold, table
+from scoregap.study.hashing import digest
 from scoregap.study.measurement import Compare, Dimension, Fit, Sampling, Spectrum
 from scoregap.study.reading import read_document
 from scoregap.study.schema import AXES, DATA_AXES, SECTIONS, SHORT, Document, latents
@@ -42,12 +43,6 @@ LATER = (
 OPTIONAL = {  # optional stage, or its section -> its section
     name: stage.sections[0] for stage in STAGES if stage.optional for name in (stage.name, *stage.sections)
 }
-
-
-def digest(value: Any, length: int = 12) -> str:
-    """Hexadecimal hash of plain data, the same in every process and on every machine."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 @dataclass(frozen=True)
@@ -119,7 +114,8 @@ class Cell:
         """Number of true gaps: one below each group, or below each dimension that a mixture has; of data none."""
         if self.data:
             return 0
-        return len(self.groups) if self.nested else len({group.count for group in self.groups})
+        groups = self.of_family.groups
+        return len(groups) if self.nested else len(set(self.of_family.counts(self.manifold_dim, shares=False)))
 
     @property
     def nested(self) -> bool:
@@ -148,10 +144,11 @@ class Cell:
         over the range of the spectra's times. Nothing reads the section of an optional stage but that stage.
         code: what `code_of` has said of it at another time.
         """
-        content = {axis: json.dumps(self[axis]) for axis in self._axes}
-        content |= self._code if code is None else code
-        content |= _model(self.declared)
-        return _digest_through(stage, self.has, content, self.spectrum, lambda name: self._as_json[name])
+        texts = {axis: json.dumps(self[axis]) for axis in self._axes}
+        texts |= self._code if code is None else code
+        texts |= hashing.of_model(self.declared)
+        found = hashing.through(stage, self.has, texts, self.spectrum, lambda name: self._as_json[name])
+        return hashing.hashed("".join(hashing.item(name, found[name]) for name in sorted(found)))
 
     @property
     def _code(self) -> dict[str, str]:
@@ -165,7 +162,7 @@ class Cell:
     @cached_property
     def _as_json(self) -> dict[str, str]:
         """Sections, as keys hash them."""
-        return {name: _read(getattr(self, name), self["network"]) for name in SECTIONS if getattr(self, name)}
+        return {name: hashing.read(getattr(self, name), self["network"]) for name in SECTIONS if getattr(self, name)}
 
     def seed(self, stream: str) -> int:
         """Seed of one stream of random draws.
@@ -255,9 +252,31 @@ class Job:
             return self
         return replace(self, axes=self.axes | {"seed": tuple(sorted(seeds))})
 
-    def keys(self, stage: str, code: Mapping[str, str] | None = None) -> list[str]:
-        """Keys of the members' results of a stage, as a file of the job records them. code: as of `Cell.key`."""
-        return [cell.key(stage, code) for cell in self.cells]
+    def keys(self, stage: str) -> list[str]:
+        """Keys of its cells' results of a stage, as a file of the job records them: what `Cell.key` says, put together
+        from texts that cells share, without making the cells."""
+        network, document = self.axes["network"], self.study.document
+        texts = {axis: self._texts([axis], json.dumps) for axis in (DATA_AXES if document.data else AXES)}
+        for name in self.code:
+            texts[name] = self._texts(["family"], lambda *family, name=name: code_of(family, network).get(name, ""))
+        texts |= {name: hashing.Texts.constant(text) for name, text in hashing.of_model(self._declared).items()}
+
+        def section(name: str) -> hashing.Texts:
+            found = self.study.sections[name]
+            return self._texts(self.study.axes_of(name), lambda *values: hashing.read(found[values], network[0]))
+
+        found = hashing.through(stage, self.has, texts, document.spectrum, section, hashing.Texts.constant)
+        return hashing.of_cells(found, itertools.product(*self.axes.values()))
+
+    def _texts(self, axes: Sequence[str], text: Callable[..., str]) -> hashing.Texts:
+        """A text of all its cells, by their values of these axes, as far as there are such axes."""
+        places = tuple(place for place, axis in enumerate(self.axes) if axis in axes)
+        values = itertools.product(*(self.axes[axis] for axis in self.axes if axis in axes))
+        return hashing.Texts(places, {one: text(*one) for one in values})
+
+    @property
+    def _declared(self) -> Declared | None:
+        return self.study.declared.get(self.axes["network"][0])
 
     @property
     def code(self) -> dict[str, str]:
@@ -273,12 +292,17 @@ class Job:
         """Whether its cells go through a stage."""
         return _has(stage, self.trained, self.study.document)
 
+    def rule(self, stage: str) -> str:
+        """The rule of the workflow whose process makes a stage: its own. But spectra of scores that need no training
+        are made by that of `fit`, first: another process would take longer to start than many of them."""
+        return "fit" if stage == "spectrum" and not self.trained else stage
+
     def fingerprint(self, stage: str) -> str:
         """Changes when the keys of its cells' results of this stage do, or their order, without making the cells."""
         axes = DATA_AXES if self.study.document.data else AXES
         content = {axis: json.dumps(self.axes[axis]) for axis in axes}
         content |= self.code
-        content |= _model(self.study.declared.get(self.axes["network"][0]))
+        content |= hashing.of_model(self._declared)
         content["order"] = json.dumps([axis for axis, values in self.axes.items() if len(values) > 1])
 
         def sections(name: str) -> str:
@@ -286,14 +310,10 @@ class Job:
                 content["data axes"] = json.dumps([axis for axis in self.axes if axis in SHORT])
             axes = [self.axes[axis] for axis in self.study.axes_of(name)]
             found = (self.study.sections[name][values] for values in itertools.product(*axes))
-            return "[" + ",".join(_read(section, self.axes["network"][0]) for section in found) + "]"
+            return "[" + ",".join(hashing.read(section, self.axes["network"][0]) for section in found) + "]"
 
-        return _digest_through(stage, self.has, content, self.study.document.spectrum, sections)
-
-
-def _model(declared: Declared | None) -> dict[str, str]:
-    """What results of a score depend on that the study declares, as keys hash it."""
-    return {"model": declared.identity} if declared else {}
+        content = hashing.through(stage, self.has, content, self.study.document.spectrum, sections)
+        return hashing.hashed("".join(hashing.item(name, content[name]) for name in sorted(content)))
 
 
 def _has(stage: str, trained: bool, sections: Cell | Document) -> bool:
@@ -302,37 +322,6 @@ def _has(stage: str, trained: bool, sections: Cell | Document) -> bool:
     if stage in ("manifold", "data"):
         return getattr(sections, stage) is not None
     return stage not in OPTIONAL or getattr(sections, OPTIONAL[stage]) is not None
-
-
-def _read(section, network: str) -> str:
-    """A section as JSON, without what does not change results of this network.
-
-    The data set is for scores that come from data: not for the closed forms or a model, nor where there is none.
-    """
-    without_data = network in REFERENCES or kind(network) is MODEL or getattr(section, "dataset_size", None) is None
-    return section.as_json(frozenset({"device", "dataset_size"} if without_data else {"device"}))
-
-
-def _digest_through(
-    stage: str, has: Callable[[str], bool], content: dict[str, str], spectrum: Spectrum, section: Callable[[str], str]
-) -> str:
-    """Hash of all that results of a stage depend on, up to this stage; everything is given as JSON.
-
-    content: values of AXES. section: text of a section by its name. It is `digest` of the whole, put together from
-    parts that many cells share, since a run hashes every cell of a study.
-    """
-    if has("train"):
-        content["evaluated"] = f"[{json.dumps(spectrum.times.start)},{json.dumps(spectrum.times.stop)}]"
-    for one in STAGES:
-        if one.optional and one.name != stage:
-            continue
-        if has(one.name):
-            content[f"{one.name} revision"] = str(one.revision)
-        content |= {name: section(name) for name in one.sections if has(name)}
-        if one.name == stage:
-            text = ",".join(f'"{name}":{content[name]}' for name in sorted(content))
-            return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:12]
-    raise KeyError(stage)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,30 @@ def test_boundaries_that_are_not_there_are_nan():
     assert np.isnan(quantities.boundaries(T, beyond, 0.1)["coverage_begins"]).all()
 
 
+def test_boundaries_of_many_seeds_are_those_of_each():
+    """Against a walk along every curve, of ups and downs, flat places and unknown ones."""
+    rng = np.random.default_rng(0)
+    t, level = np.geomspace(1e-3, 1e2, 30), 0.5
+    widths = rng.random((200, 2, 30)).round(1)  # many are the level itself
+    widths[rng.random(widths.shape) < 0.003] = np.nan
+    widths[:3] = [[[0.9] * 30, [0.1] * 30], [[0.1] * 30, [0.9] * 30], [[np.nan] * 30, [0.9] * 30]]
+
+    def walked(heights, allowed):
+        if not np.isfinite(heights).all():
+            return np.nan
+        for i in reversed(range(29)):
+            if heights[i] > 0 >= heights[i + 1] and allowed[i] and allowed[i + 1]:
+                return t[i] * (t[i + 1] / t[i]) ** (heights[i] / (heights[i] - heights[i + 1]))
+        return np.nan
+
+    found = quantities.boundaries(t, widths, level)
+    begins = [walked(first - level, [True] * 30) for first, _ in widths]
+    ends = [walked(last - first, first >= level) for first, last in widths]
+    assert np.isfinite(ends).sum() > 50
+    np.testing.assert_array_equal(found["coverage_begins"], begins)
+    np.testing.assert_array_equal(found["coverage_ends"], ends)
+
+
 @pytest.fixture(scope="module")
 def made_of_one(tmp_path_factory):
     return pretended.study_of(tmp_path_factory.mktemp("one"), pretended.ONE_VARIANCE)

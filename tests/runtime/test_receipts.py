@@ -99,6 +99,19 @@ def test_steps_are_in_order_and_made_from_those_before(study):
     assert len(receipts.before(loaded, "cube")) == 4 * len(loaded.jobs)
 
 
+def test_rules_wait_for_receipts_that_rules_of_their_own_leave(study):
+    """The process that fits closed forms makes their spectra too: nobody waits for these."""
+    loaded = load(study)
+    trained, exact = (next(id for id in loaded.jobs if name in id) for name in ("gated", "exact"))
+    assert receipts.awaited(loaded, "fit", exact) == []
+    assert receipts.awaited(loaded, "fit", trained) == [f"done/spectrum/{trained}.json"]
+    inside = {f"done/spectrum/{id}.json" for id, job in loaded.jobs.items() if not job.trained}
+    assert inside
+    assert set(receipts.before(loaded, "cube")) - set(receipts.awaited(loaded, "cube")) == inside
+    every = [receipts.place(*step) for step in receipts.steps(loaded)]
+    assert receipts.awaited(loaded) == [path for path in every if path not in inside]
+
+
 def test_every_receipt_of_a_finished_study_holds_and_looking_changes_nothing(study, folder):
     before = content(folder)
     assert missing(study, folder) == {}

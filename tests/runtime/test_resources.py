@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tiny import DIMENSION, SAMPLING, TINY
 
-from scoregap.runtime.resources import NESTED, of_job, of_study
+from scoregap.runtime.resources import NESTED, expected, of_job, of_study
 from scoregap.study import Study, load
 
 ROOT = Path(__file__).parents[2]
@@ -184,6 +184,18 @@ def test_networks_on_a_gpu_ask_for_one_and_its_host_memory(tmp_path, on_gpu):
             assert (request.memory > plain.memory + 1000) == bool(gpus)
 
 
+def test_a_process_of_two_stages_asks_for_both(tmp_path):
+    """As that which fits closed forms, and makes their spectra: of many points in many dimensions, these are longer."""
+    large = {"axes__ambient_dim": [512], "spectrum__points": 320, "axes__seed": 100}
+    for job in study_of(tmp_path, **LARGE | large).jobs.values():
+        request, spectra, fits = of_job("fit", job), expected("spectrum", job), expected("fit", job)
+        seconds = fits[1] if job.trained else spectra[1] + fits[1]
+        assert request.minutes * 60 >= seconds
+        assert request.memory >= (fits[0] if job.trained else max(spectra[0], fits[0]))
+        alone = of_job("spectrum", job)
+        assert job.trained or (request.minutes > alone.minutes and request.memory >= alone.memory)
+
+
 @pytest.mark.slow
 @pytest.mark.workflow
 @pytest.mark.parametrize(
@@ -207,7 +219,7 @@ def test_rules_ask_for_more_at_every_attempt(tmp_path):
     text = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
     for job in study.jobs.values():
         for stage in ("train", "spectrum", "dimension", "sample", "fit"):
-            if stage == "train" and not job.trained:
+            if not job.has(stage) or job.rule(stage) != stage:
                 continue
             memory, minutes, gpus = of_job(stage, job, on_gpu=True)
             (said,) = (part for part in re.split(r"\n *\[", text) if f"output: done/{stage}/{job.id}." in part)

@@ -110,7 +110,7 @@ def test_a_finished_study_is_done(study, folder):
     assert counts(report, "cells") == {"done": 12}
     assert counts(report, "train") == {"done": 4}
     assert report.cube == "is not known to be whole"  # nothing has a receipt yet, as after a kill
-    assert "the next run runs: train 2, spectrum 6, fit 6, cube, compare, report" in status.render(report)
+    assert "the next run runs: train 2, spectrum 2, fit 6, cube, compare, report" in status.render(report)
     confirm(folder, study)
     report = look(study, folder)
     assert report.next == {}
@@ -282,6 +282,19 @@ def test_a_run_of_snakemake_by_hand_is_seen(study, folder):
     report = look(study, folder)
     assert not report.going
     assert counts(report, "train") == {"waiting": 4}
+
+
+@pytest.mark.parametrize("at", ["spectrum", "fit"])
+def test_a_process_of_two_stages_is_told_of_the_one_that_it_is_at(study, folder, at):
+    """That of scores without training: it makes their spectra, then their fits."""
+    job = next(job for job in study.jobs.values() if not job.trained)
+    make_all(folder, study, stages=("train", "spectrum"), without=job.id if at == "spectrum" else "")
+    log = say(folder, f"fit/{job.id}", "scoregap: out of memory")
+    report = look(study, folder)
+    assert [(stage, id, one.state, one.log) for stage, id, one in report.begun] == [(at, job.id, "failed", log)]
+    assert counts(report, at)["failed"] == 2
+    assert counts(report, "fit") == ({"waiting": 12} if at == "spectrum" else {"failed": 2, "waiting": 10})
+    assert counts(report, "cells")["failed"] == 2
 
 
 def test_cells_that_diverged_or_failed_in_numbers(study, folder):
