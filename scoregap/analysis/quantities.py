@@ -7,6 +7,7 @@ it is compared is its `Kind`; what of it needs many draws of F is simulated (`la
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
