@@ -1,5 +1,7 @@
 """A one-machine Slurm for the tests: three nodes on loopback, each with two stand-ins for GPUs.
 
+Jobs of the partition `urgent` preempt those of others; `bulk` leaves one node to others.
+
 make test-slurm; or by hand: python tests/cluster.py start | jobs | stop
 
 It installs Debian's or Ubuntu's packages if they are missing, writes /etc/slurm/slurm.conf and gres.conf only where
@@ -50,6 +52,8 @@ JobAcctGatherParams=OverMemoryKill
 GresTypes=gpu
 ReturnToService=2
 JobRequeue=0
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 MinJobAge=3600
 KillWait=5
 StateSaveLocation={state}/controller
@@ -61,6 +65,8 @@ SlurmdLogFile={state}/%n.log
 {nodes}
 PartitionName=main Nodes=n[1-{count}] Default=YES MaxTime=INFINITE State=UP
 PartitionName=short Nodes=n[1-{count}] MaxTime=5 State=UP
+PartitionName=bulk Nodes=n[1-2] MaxTime=INFINITE State=UP
+PartitionName=urgent Nodes=n[1-{count}] MaxTime=INFINITE PriorityTier=2 State=UP
 """
 NODE_CONF = (
     "NodeName=n{i} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={memory} "
