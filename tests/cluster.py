@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-NODES, CPUS, MEMORY, GPUS = 3, 2, 6000, 2  # memory in MB; Slurm takes our word for all of it
+NODES, CPUS, MEMORY, GPUS = 3, 6, 12000, 2  # memory in MB; Slurm takes our word for all of it
 NODE_NAMES = [f"n{i}" for i in range(1, NODES + 1)]
 DAEMONS = (*NODE_NAMES, "slurmctld", "munged")  # in the order in which they are stopped
 CONFIG = Path("/etc/slurm")

@@ -5,7 +5,8 @@ jobs that are ready -> one `sbatch` for all that ask for the same, as an array; 
 The plugin `slurm` of Snakemake, with its settings and what it makes of a job's resources, but:
 
 - In every round (`seconds-between-status-checks`) Slurm is asked once how all jobs are, and given what has become ready
-  since, whatever their number. Where it refuses for now, the next round comes later, and nothing fails.
+  since, whatever their number; few of them wait a minute for more. Where it refuses for now, it is asked again later,
+  and nothing fails.
 - A job runs the commands of its rules, and no Snakemake around them: that takes 5 s and 125 MB of each. Members of a
   group run one after another.
 - A job has succeeded if its receipts are there when Slurm does not list it as alive. Slurm may forget ended jobs, and
@@ -37,6 +38,8 @@ from scoregap.runtime import receipts, tasks
 ExecutorSettings = plugin.ExecutorSettings  # as plugins of Snakemake have it
 common_settings = plugin.common_settings  # likewise
 
+FEW = 0.1  # of what Slurm has: fewer jobs than that wait for more of their kind
+WAITING = 60.0  # seconds that they wait for them, at most
 SETTLING = 1.0  # seconds from the end of jobs until those that waited for them are ready
 SHARE = 0.05  # of the time that may be spent in Slurm's answers: slow ones are asked for less often
 LONGEST = 300.0  # seconds between rounds, at most
@@ -66,7 +69,8 @@ class Executor(plugin.Executor):
         self.folder = Path.cwd()
         self.ready: list[Any] = []
         self.unsure: dict[str, list[Any]] = {}
-        self.refused, self.not_before = 0, 0.0
+        self.with_slurm = 0
+        self.refused, self.not_before, self.since = 0, 0.0, time.monotonic()
         self.before: dict[str, list[str]] = {}
         living = [task for task in (tasks.listed(self.folder) or {}).values() if task.lives]
         for id, made in tasks.made_by(self.folder, living).items():
@@ -96,8 +100,10 @@ class Executor(plugin.Executor):
         found = await asyncio.to_thread(tasks.listed, self.folder)
         if found is None:
             self.logger.warning("Slurm does not answer `squeue`: asked again")
+        self.with_slurm = 0
         for one in active_jobs:
             if found is None or self._goes_on(one, found):
+                self.with_slurm += 1
                 yield one
         took = time.monotonic() - began
         if self.wait and found is not None:
@@ -135,8 +141,12 @@ class Executor(plugin.Executor):
     def _submit(self, found: dict[str, tasks.Task]) -> float:
         """Submit what is ready; returns the seconds that Slurm took."""
         began = time.monotonic()
-        if began < self.not_before:
+        with self.lock:
+            several = len(self.ready) >= FEW * self.with_slurm
+            self.since = self.since if self.ready else began
+        if began < self.not_before or not (several or self.unsure or began >= self.since + WAITING):
             return 0.0
+        self.since = began
         for batch, jobs in self.unsure.items():
             taken = {task.position: task.id for task in found.values() if task.batch == batch}
             self._register([(jobs[index], id) for index, id in taken.items()])

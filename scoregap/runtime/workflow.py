@@ -242,7 +242,7 @@ class Ended(NamedTuple):
     status: int
     lines: list[str]
     events: Events
-    left: bool
+    left: bool = False
 
 
 def follow(command: list[str], folder: Path, lock: int, logs: Path, leaves: tuple[signal.Signals, ...] = ()) -> Ended:
@@ -251,8 +251,9 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path, leaves: tupl
     It runs in that folder, under a guard that ends it and its jobs with this process. All it prints, and its events,
     are written to files in `logs`. Ctrl-C, SIGTERM, SIGQUIT and SIGHUP (unless ignored, as by nohup) stop Snakemake by
     SIGINT, which it takes cleanly, and by SIGKILL if that takes long or the user asks again; the status is then
-    130. Files are whole or absent either way. leaves: signals that end Snakemake by SIGKILL at once, so that it cancels
-    no jobs: what it would keep nobody needs. Where stdout is gone, as a terminal may be, the run goes on.
+    130. Files are whole or absent either way. leaves: signals that end Snakemake by SIGKILL at once, as the end of this
+    process then does: so it cancels no jobs, and what it would keep nobody needs. Where stdout is gone, as a terminal
+    may be, the run goes on.
     """
     lines: list[str] = []
     events: queue.SimpleQueue = queue.SimpleQueue()  # lines, Events, STOP, and None at the end of lines and of events
@@ -271,7 +272,7 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path, leaves: tupl
     environment.prepare(folder)
     seen, alive = os.pipe()  # the guard waits for its end
     told, tells = os.pipe()
-    guard = [sys.executable, "-m", "scoregap.runtime.guard", str(seen)]
+    guard = [sys.executable, "-m", "scoregap.runtime.guard", str(seen), "0" if leaves else str(GRACE)]
     try:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
         with (
