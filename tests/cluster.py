@@ -1,6 +1,6 @@
-"""A one-machine Slurm for the tests: three nodes on loopback, each with two stand-ins for GPUs.
+"""A one-machine Slurm for the tests: five nodes on loopback, each with two stand-ins for GPUs.
 
-Jobs of the partition `urgent` preempt those of others; `bulk` leaves one node to others.
+Three are for everybody, two for tests that take nodes away from jobs, one test at a time (`apart`).
 
 make test-slurm; or by hand: python tests/cluster.py start | jobs | stop
 
@@ -19,13 +19,14 @@ import sys
 import time
 from pathlib import Path
 
-NODES, CPUS, MEMORY, GPUS = 3, 6, 12000, 2  # memory in MB; Slurm takes our word for all of it
+NODES, CPUS, MEMORY, GPUS = 5, 6, 8000, 2  # memory in MB; Slurm takes our word for all of it
 NODE_NAMES = [f"n{i}" for i in range(1, NODES + 1)]
 DAEMONS = (*NODE_NAMES, "slurmctld", "munged")  # in the order in which they are stopped
 CONFIG = Path("/etc/slurm")
 STATE = Path("/var/tmp/scoregap-slurm")  # state, logs and pid files of the daemons
 LOCK = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.lock")
 USERS = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.users")
+APART = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.apart")
 HISTORY = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.jobs")  # the jobs of the last one that was stopped
 OURS = "# written by scoregap's tests, and removed by them\n"
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
@@ -63,10 +64,11 @@ SlurmdPidFile={state}/%n/pid
 SlurmctldLogFile={state}/slurmctld.log
 SlurmdLogFile={state}/%n.log
 {nodes}
-PartitionName=main Nodes=n[1-{count}] Default=YES MaxTime=INFINITE State=UP
-PartitionName=short Nodes=n[1-{count}] MaxTime=5 State=UP
+PartitionName=main Nodes=n[1-3] Default=YES MaxTime=INFINITE State=UP
+PartitionName=short Nodes=n[1-3] MaxTime=5 State=UP
 PartitionName=bulk Nodes=n[1-2] MaxTime=INFINITE State=UP
-PartitionName=urgent Nodes=n[1-{count}] MaxTime=INFINITE PriorityTier=2 State=UP
+PartitionName=apart Nodes=n[4-5] MaxTime=INFINITE State=UP
+PartitionName=urgent Nodes=n[4-5] MaxTime=INFINITE PriorityTier=2 State=UP
 """
 NODE_CONF = (
     "NodeName=n{i} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={memory} "
@@ -127,7 +129,7 @@ def configure() -> None:
     nodes = "\n".join(
         NODE_CONF.format(i=i, port=ports[i], cpus=CPUS, memory=MEMORY, gpus=GPUS) for i in range(1, NODES + 1)
     )
-    slurm = SLURM_CONF.format(ports=ports, state=STATE, nodes=nodes, count=NODES)
+    slurm = SLURM_CONF.format(ports=ports, state=STATE, nodes=nodes)
     gres = GRES_CONF.format(count=NODES, last=GPUS - 1)
     root("rm", "-rf", str(STATE))
     root("mkdir", "-p", str(CONFIG), *(str(STATE / name) for name in ("controller", *NODE_NAMES)))
@@ -206,8 +208,10 @@ def mend() -> None:
 
 def states() -> list[str]:
     """State of every node."""
-    told = subprocess.run(["sinfo", "-h", "-N", "-p", "main", "-o", "%T"], capture_output=True, text=True, check=False)
-    return told.stdout.split()
+    asked = ["sinfo", "-h", "-N", "-o", "%N %T"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    by_node = dict(line.split() for line in told.stdout.splitlines())  # a node has a line per partition
+    return [by_node.get(name, "unknown") for name in NODE_NAMES]
 
 
 def jobs() -> str:
@@ -220,8 +224,8 @@ def jobs() -> str:
 def stop() -> None:
     """End our jobs and daemons, the latter by their pid files, and remove our configuration."""
     if running():
-        subprocess.run(["scancel", "--partition=main", "--signal=KILL", "--full"], capture_output=True, check=False)
-        subprocess.run(["scancel", "--partition=main"], capture_output=True, check=False)
+        subprocess.run(["scancel", f"--user={os.getuid()}", "--signal=KILL", "--full"], capture_output=True, check=False)
+        subprocess.run(["scancel", f"--user={os.getuid()}"], capture_output=True, check=False)
         deadline = time.monotonic() + 20.0  # for jobs that still end: their processes would outlive Slurm
         while subprocess.run(["squeue", "-h"], capture_output=True, check=False).stdout and time.monotonic() < deadline:
             time.sleep(0.2)
@@ -261,6 +265,14 @@ def shared():
                 else:
                     HISTORY.write_text(jobs())
                     stop()
+
+
+@contextlib.contextmanager
+def apart():
+    """Only one process at a time takes nodes away from jobs."""
+    with APART.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

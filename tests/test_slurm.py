@@ -299,6 +299,9 @@ def test_a_controller_whose_time_ends_goes_on_in_the_next_job(tmp_path):
     assert all(state.holds for state in receipts.look(load(study), tmp_path / "results" / "tiny").values())
 
 
+APART = {"default-resources": ["slurm_partition=apart"]}
+
+
 def busy(study):
     """The node of a task that runs."""
     name = tasks.name_of(study.parent / "results" / "tiny")
@@ -311,7 +314,8 @@ def test_a_preempted_job_is_started_again_by_slurm_or_told(tmp_path, again):
     """By a job of a partition above, that wants the whole node. Where Slurm may not start it again, it is cancelled."""
     study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"))
     python, begun = slow(tmp_path, 20, "spectrum")
-    with started(study, python, retries=0, **{"slurm-requeue": again}) as process:
+    changes = APART | {"slurm-requeue": again}
+    with cluster.apart(), started(study, python, retries=0, **changes) as process:
         (node, *_) = wait(lambda: begun.read_text() and busy(study))
         above = [
             "sbatch",
@@ -333,7 +337,7 @@ def test_a_preempted_job_is_started_again_by_slurm_or_told(tmp_path, again):
 def test_a_job_whose_node_is_lost_is_started_again_on_another(tmp_path):
     study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"))
     python, begun = slow(tmp_path, 20, "spectrum")
-    with started(study, python, retries=0) as process:
+    with cluster.apart(), started(study, python, retries=0, **APART) as process:
         (node, *_) = wait(lambda: begun.read_text() and busy(study))
         try:
             cluster.root("scontrol", "update", f"nodename={node}", "state=down", "reason=lost")

@@ -41,7 +41,7 @@ common_settings = plugin.common_settings  # likewise
 FEW = 0.1  # of what Slurm has: fewer jobs than that wait for more of their kind
 WAITING = 60.0  # seconds that they wait for them, at most
 SETTLING = 1.0  # seconds from the end of jobs until those that waited for them are ready
-SHARE = 0.05  # of the time that may be spent in Slurm's answers: slow ones are asked for less often
+SHARE = 0.05  # of the time that may be spent in answers to `squeue`: a slow controller is asked less often
 LONGEST = 300.0  # seconds between rounds, at most
 # How Slurm refuses a submission for now: of one user's jobs there are as many as may be, or it is busy.
 FOR_NOW = re.compile(
@@ -98,6 +98,7 @@ class Executor(plugin.Executor):
             return
         began = time.monotonic()
         found = await asyncio.to_thread(tasks.listed, self.folder)
+        took = time.monotonic() - began
         if found is None:
             self.logger.warning("Slurm does not answer `squeue`: asked again")
         self.with_slurm = 0
@@ -105,10 +106,9 @@ class Executor(plugin.Executor):
             if found is None or self._goes_on(one, found):
                 self.with_slurm += 1
                 yield one
-        took = time.monotonic() - began
         if self.wait and found is not None:
             await asyncio.sleep(SETTLING)
-            took += await asyncio.to_thread(self._submit, found)
+            await asyncio.to_thread(self._submit, found)
         usual = self.workflow.remote_execution_settings.seconds_between_status_checks
         self.next_seconds_between_status_checks = min(max(usual, took / SHARE), LONGEST)
 
@@ -138,14 +138,14 @@ class Executor(plugin.Executor):
 
     # ------------------------------------------------------------ submission
 
-    def _submit(self, found: dict[str, tasks.Task]) -> float:
-        """Submit what is ready; returns the seconds that Slurm took."""
+    def _submit(self, found: dict[str, tasks.Task]) -> None:
+        """Submit what is ready."""
         began = time.monotonic()
         with self.lock:
             several = len(self.ready) >= FEW * self.with_slurm
             self.since = self.since if self.ready else began
         if began < self.not_before or not (several or self.unsure or began >= self.since + WAITING):
-            return 0.0
+            return
         self.since = began
         for batch, jobs in self.unsure.items():
             taken = {task.position: task.id for task in found.values() if task.batch == batch}
@@ -173,7 +173,6 @@ class Executor(plugin.Executor):
                 else:
                     with self.lock:
                         self.ready += some
-        return time.monotonic() - began
 
     def _call(self, job: Any) -> str:
         """The command by which jobs that ask for the same are submitted."""

@@ -25,8 +25,8 @@ from pathlib import Path
 
 STATE = Path({state!r})
 name, words = Path(sys.argv[0]).name, sys.argv[1:]
-given = dict(one.partition("=")[::2] for one in words if one.startswith("--"))
-given |= {{one: two for one, two in zip(words, words[1:]) if one.startswith("--") and "=" not in one}}
+given = {{one: two for one, two in zip(words, words[1:]) if one.startswith("--") and "=" not in one}}
+given |= dict(one.split("=", 1) for one in words if one.startswith("--") and "=" in one)
 with open(STATE / "calls", "a") as file:
     file.write(json.dumps([name, time.time(), words]) + "\\n")
 if name == "sbatch" and "--test-only" not in words:
