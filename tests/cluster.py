@@ -224,7 +224,9 @@ def jobs() -> str:
 def stop() -> None:
     """End our jobs and daemons, the latter by their pid files, and remove our configuration."""
     if running():
-        subprocess.run(["scancel", f"--user={os.getuid()}", "--signal=KILL", "--full"], capture_output=True, check=False)
+        subprocess.run(
+            ["scancel", f"--user={os.getuid()}", "--signal=KILL", "--full"], capture_output=True, check=False
+        )
         subprocess.run(["scancel", f"--user={os.getuid()}"], capture_output=True, check=False)
         deadline = time.monotonic() + 20.0  # for jobs that still end: their processes would outlive Slurm
         while subprocess.run(["squeue", "-h"], capture_output=True, check=False).stdout and time.monotonic() < deadline:
