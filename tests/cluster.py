@@ -31,6 +31,7 @@ HISTORY = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.jobs")  # the jobs of the
 OURS = "# written by scoregap's tests, and removed by them\n"
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
+UP = {"idle", "mixed", "allocated", "completing"}  # states of nodes that take jobs
 START = 30.0  # seconds until all nodes must be idle
 
 # /etc/slurm it must be: the environment variable SLURM_CONF does not reach the job steps.
@@ -191,14 +192,14 @@ def start() -> None:
 
 
 def mend() -> None:
-    """Start the daemons of nodes again that have been killed, and return when every node is idle."""
+    """Start the daemons of nodes again that have been killed, and return when every node takes jobs."""
     for name in NODE_NAMES:
         if not pid_of(STATE / f"{name}.pid"):
             daemon(name, f"slurmd -D -N {name}")
     deadline = time.monotonic() + START
-    while states() != ["idle"] * NODES:
-        for name, state in zip(NODE_NAMES, states(), strict=False):
-            if state != "idle":
+    while not UP.issuperset(states()):
+        for name, state in zip(NODE_NAMES, states(), strict=True):
+            if state not in UP:
                 with contextlib.suppress(Unavailable):  # it is on its way by itself
                     root("scontrol", "update", f"nodename={name}", "state=resume")
         time.sleep(0.5)

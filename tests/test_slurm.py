@@ -185,7 +185,7 @@ def slow(folder, seconds, *stages):
     return patched.python(folder, {f"scoregap.stages.{stage}": code for stage in stages}), begun
 
 
-def wait(what, seconds=120.0):
+def wait(what, seconds=300.0):
     """Until something is so."""
     deadline = time.monotonic() + seconds
     while not (found := what()):

@@ -45,7 +45,9 @@ SHARE = 0.05  # of the time that may be spent in answers to `squeue`: a slow con
 LONGEST = 300.0  # seconds between rounds, at most
 # How Slurm refuses a submission for now: of one user's jobs there are as many as may be, or it is busy.
 FOR_NOW = re.compile(
-    r"limit|timed out|unable to contact|try again|temporar|too many|busy|connect|not respond|zero bytes", re.IGNORECASE
+    r"max_?submit|submit limit|timed out|unable to contact|try again|temporar|too many|busy|connect|not respond|"
+    r"zero bytes",
+    re.IGNORECASE,
 )
 SCRIPT = "#!/bin/bash\n{before}. {file}\n"
 # Bash ends when its child has: a training that is told to stop keeps its state first.
@@ -177,6 +179,9 @@ class Executor(plugin.Executor):
     def _call(self, job: Any) -> str:
         """The command by which jobs that ask for the same are submitted."""
         validate_slurm_extra(job)
+        for name in ("cluster", "clusters", "slurm_cluster"):
+            if job.resources.get(name):
+                raise ValueError(f"{name}: set SLURM_CLUSTERS in the environment instead, which squeue obeys, too")
         asked = {
             "run_uuid": self.run_uuid, "slurm_logfile": os.devnull, "comment_str": "", "workdir": str(self.folder),
             "account": next(self.get_account_arg(job)), "partition": self.get_partition_arg(job),
@@ -249,7 +254,7 @@ class Executor(plugin.Executor):
     def shutdown(self) -> None:
         """End the rounds, and delete the files of submissions that have ended."""
         super().shutdown()
-        if found := tasks.listed(self.folder):
+        if (found := tasks.listed(self.folder)) is not None:
             tasks.tidy(self.folder, found)
 
     async def sleep(self) -> None:
