@@ -28,7 +28,6 @@ from scoregap.study import load
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "results" / "benchmarks" / "slurm_scale.csv"
-PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
 COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "sacct", "sinfo")
 COUNTING = """\
 #!/bin/sh
@@ -70,11 +69,12 @@ def processor_seconds(study: Path, folder: Path) -> float:
 def main(cells: int = 1000, by: str = sys.executable) -> None:
     """Run the study, and add a row to the record."""
     with tempfile.TemporaryDirectory() as name, cluster.shared():
-        folder, load_before = Path(name), os.getloadavg()[1]
+        folder, load_before, of_code = Path(name), os.getloadavg()[1], revision(Path(by).parents[2])
         study = scale.study(folder, cells, 1)
         each = processor_seconds(study, folder / "tried")
         (folder / "profile").mkdir()
-        settings = yaml.safe_load(PROFILE.read_text()) | APART
+        profile = Path(by).parents[2] / "workflow" / "profiles" / "slurm" / "config.yaml"
+        settings = yaml.safe_load(profile.read_text()) | APART
         (folder / "profile" / "config.yaml").write_text(yaml.safe_dump(settings))
         environment, calls = counting(folder)
         earlier, began = len(cluster.jobs().splitlines()), time.time()
@@ -91,7 +91,7 @@ def main(cells: int = 1000, by: str = sys.executable) -> None:
         asked = sum(count for (name, _), count in counts.items() if name == "squeue")
         row = {
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "revision": revision(Path(by).parents[2]),
+            "revision": of_code,
             "cores": os.cpu_count(),
             "load": f"{load_before:.1f}",
             "cells": cells,
