@@ -3,7 +3,7 @@
 # make test-all   those and the slow ones, half an hour; make test-slow   the slow ones alone
 # make test-slurm   those of them that run on a Slurm of one machine, which they install (as root or by sudo) and stop
 # make check  the quickstart study against its baseline, results/baselines/quickstart.json; STUDY=NAME
-# make lint   ruff, snakefmt, mypy
+# make lint   ruff, snakefmt, mypy, hadolint
 # make error-rates   of the regression gate: false alarms of unchanged runs, power; RUNS=N
 # make claim-error-rates   of the tests of claims: false agreements and disagreements, power; STUDIES=N OUT=FILE.csv
 # make draws-of-f   what finite size does to the law of a study, by thousands of draws of F; STUDY=NAME
@@ -19,6 +19,7 @@
 # make paths    plans a study under 300 times four names of files with every kind of character
 # make fuzz     study files with every kind of fault: accepted, or refused, a line for each, with status 2; STUDIES=N
 # make faults-slurm   lets jobs on a Slurm of one machine fail, of every stage in every way; FAULTS='memory node ...'
+# make slurm-scale   thousands of jobs on a Slurm of one machine: what they cost, what is asked of its controller; CELLS=N
 # make coverage   how often 95 % intervals of phase times hold the truth
 # make bench      costs as ratios: ours, what one would run instead, the limit; FIGURES='fits spectra ...' for some
 # make published   puts tables, pictures and provenance of a finished run into results/findings: STUDY=NAME PICTURES='...'
@@ -38,7 +39,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 OTHER ?= numpy==2.2.6 scipy==1.15.3
 FIGURES ?= startup quickstart fits spectra memory traces growth throughput time_to_accuracy curved report
 
-.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges coverage scale storage faults faults-slurm paths fuzz bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges coverage scale storage faults faults-slurm slurm-scale paths fuzz bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -64,6 +65,7 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
+	$(BIN)/hadolint envs/Dockerfile
 
 error-rates: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/error_rates.py $(RUNS)
@@ -95,6 +97,9 @@ adapter-mistakes: $(VENV)/installed-test
 
 edges: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/edges.py
+
+slurm-scale: $(VENV)/installed-test
+	@$(BIN)/python -u tests/slurm_scale.py $(or $(CELLS),1000)
 
 coverage: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/interval_coverage.py

@@ -1,4 +1,6 @@
-"""A one-machine Slurm for the tests: three nodes on loopback, each with two stand-ins for GPUs.
+"""A one-machine Slurm for the tests: five nodes on loopback, each with two stand-ins for GPUs.
+
+Three are for everybody, two for tests that take nodes away from jobs, one test at a time (`apart`).
 
 make test-slurm; or by hand: python tests/cluster.py start | jobs | stop
 
@@ -17,17 +19,19 @@ import sys
 import time
 from pathlib import Path
 
-NODES, CPUS, MEMORY, GPUS = 3, 2, 6000, 2  # memory in MB; Slurm takes our word for all of it
+NODES, CPUS, MEMORY, GPUS = 5, 6, 8000, 2  # memory in MB; Slurm takes our word for all of it
 NODE_NAMES = [f"n{i}" for i in range(1, NODES + 1)]
 DAEMONS = (*NODE_NAMES, "slurmctld", "munged")  # in the order in which they are stopped
 CONFIG = Path("/etc/slurm")
 STATE = Path("/var/tmp/scoregap-slurm")  # state, logs and pid files of the daemons
 LOCK = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.lock")
 USERS = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.users")
+APART = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.apart")
 HISTORY = Path(f"/var/tmp/scoregap-slurm-{os.getuid()}.jobs")  # the jobs of the last one that was stopped
 OURS = "# written by scoregap's tests, and removed by them\n"
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
+UP = {"idle", "mixed", "allocated", "completing"}  # states of nodes that take jobs
 START = 30.0  # seconds until all nodes must be idle
 
 # /etc/slurm it must be: the environment variable SLURM_CONF does not reach the job steps.
@@ -50,6 +54,8 @@ JobAcctGatherParams=OverMemoryKill
 GresTypes=gpu
 ReturnToService=2
 JobRequeue=0
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 MinJobAge=3600
 KillWait=5
 StateSaveLocation={state}/controller
@@ -59,8 +65,11 @@ SlurmdPidFile={state}/%n/pid
 SlurmctldLogFile={state}/slurmctld.log
 SlurmdLogFile={state}/%n.log
 {nodes}
-PartitionName=main Nodes=n[1-{count}] Default=YES MaxTime=INFINITE State=UP
-PartitionName=short Nodes=n[1-{count}] MaxTime=5 State=UP
+PartitionName=main Nodes=n[1-3] Default=YES MaxTime=INFINITE State=UP
+PartitionName=short Nodes=n[1-3] MaxTime=5 State=UP
+PartitionName=bulk Nodes=n[1-2] MaxTime=INFINITE State=UP
+PartitionName=apart Nodes=n[4-5] MaxTime=INFINITE State=UP
+PartitionName=urgent Nodes=n[4-5] MaxTime=INFINITE PriorityTier=2 State=UP
 """
 NODE_CONF = (
     "NodeName=n{i} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={memory} "
@@ -121,7 +130,7 @@ def configure() -> None:
     nodes = "\n".join(
         NODE_CONF.format(i=i, port=ports[i], cpus=CPUS, memory=MEMORY, gpus=GPUS) for i in range(1, NODES + 1)
     )
-    slurm = SLURM_CONF.format(ports=ports, state=STATE, nodes=nodes, count=NODES)
+    slurm = SLURM_CONF.format(ports=ports, state=STATE, nodes=nodes)
     gres = GRES_CONF.format(count=NODES, last=GPUS - 1)
     root("rm", "-rf", str(STATE))
     root("mkdir", "-p", str(CONFIG), *(str(STATE / name) for name in ("controller", *NODE_NAMES)))
@@ -183,14 +192,14 @@ def start() -> None:
 
 
 def mend() -> None:
-    """Start the daemons of nodes again that have been killed, and return when every node is idle."""
+    """Start the daemons of nodes again that have been killed, and return when every node takes jobs."""
     for name in NODE_NAMES:
         if not pid_of(STATE / f"{name}.pid"):
             daemon(name, f"slurmd -D -N {name}")
     deadline = time.monotonic() + START
-    while states() != ["idle"] * NODES:
-        for name, state in zip(NODE_NAMES, states(), strict=False):
-            if state != "idle":
+    while not UP.issuperset(states()):
+        for name, state in zip(NODE_NAMES, states(), strict=True):
+            if state not in UP:
                 with contextlib.suppress(Unavailable):  # it is on its way by itself
                     root("scontrol", "update", f"nodename={name}", "state=resume")
         time.sleep(0.5)
@@ -200,8 +209,10 @@ def mend() -> None:
 
 def states() -> list[str]:
     """State of every node."""
-    told = subprocess.run(["sinfo", "-h", "-N", "-p", "main", "-o", "%T"], capture_output=True, text=True, check=False)
-    return told.stdout.split()
+    asked = ["sinfo", "-h", "-N", "-o", "%N %T"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    by_node = dict(line.split() for line in told.stdout.splitlines())  # a node has a line per partition
+    return [by_node.get(name, "unknown") for name in NODE_NAMES]
 
 
 def jobs() -> str:
@@ -214,8 +225,10 @@ def jobs() -> str:
 def stop() -> None:
     """End our jobs and daemons, the latter by their pid files, and remove our configuration."""
     if running():
-        subprocess.run(["scancel", "--partition=main", "--signal=KILL", "--full"], capture_output=True, check=False)
-        subprocess.run(["scancel", "--partition=main"], capture_output=True, check=False)
+        subprocess.run(
+            ["scancel", f"--user={os.getuid()}", "--signal=KILL", "--full"], capture_output=True, check=False
+        )
+        subprocess.run(["scancel", f"--user={os.getuid()}"], capture_output=True, check=False)
         deadline = time.monotonic() + 20.0  # for jobs that still end: their processes would outlive Slurm
         while subprocess.run(["squeue", "-h"], capture_output=True, check=False).stdout and time.monotonic() < deadline:
             time.sleep(0.2)
@@ -255,6 +268,14 @@ def shared():
                 else:
                     HISTORY.write_text(jobs())
                     stop()
+
+
+@contextlib.contextmanager
+def apart():
+    """Only one process at a time takes nodes away from jobs."""
+    with APART.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "results" / "benchmarks" / "faults_slurm.csv"
 PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
 # Slurm is here, its nodes are this machine, and nobody else waits in its queue: ask sooner.
-SOONER = {"latency-wait": 5, "slurm-init-seconds-before-status-checks": 5, "seconds-between-status-checks": 1}
+SOONER = {"latency-wait": 5, "seconds-between-status-checks": 1}
 SMALL = FLAT, ("[exact, gaussian, gated-8]", "[exact, gated-8]"), ("seed: 2", "seed: 1")
 ORDER = ("train", "spectrum dimension sample", "fit", "cube", "compare", "report")  # stages that fail together
 # After a stage's module. Before its work, or when all is done but the receipt, the stage meets its end.
@@ -65,17 +65,22 @@ FAULTS = {  # how a stage ends, and what the profile says otherwise
     "memory": ((MEMORY, False), {}),
     "time": (("pass", False), {"set-resources": [f"{stage.name}:runtime=1" for stage in STAGES]}),  # groups add them up
     "scancel": ((CANCEL, True), {}),
-    "node": ((NODE, True), {}),
+    "node": ((NODE, True), {"slurm-requeue": False}),
 }
 
 
-def run(study: Path, python: str = sys.executable, **changes) -> tuple[int, str]:
-    """(exit status, what it printed) of a study in its folder, with the Slurm profile and these changes to it."""
+def command_of(study: Path, python: str = sys.executable, **changes) -> list[str]:
+    """The command that runs a study in its folder, with the Slurm profile and these changes to it."""
     profile = study.parent / "profile"
     profile.mkdir(exist_ok=True)
     settings = yaml.safe_load(PROFILE.read_text()) | SOONER | changes
     (profile / "config.yaml").write_text(yaml.safe_dump(settings))
-    command = [python, "-m", "scoregap", "run", study.name, "--profile", "profile", "--yes"]
+    return [python, "-m", "scoregap", "run", study.name, "--profile", "profile", "--yes"]
+
+
+def run(study: Path, python: str = sys.executable, **changes) -> tuple[int, str]:
+    """(exit status, what it printed) of that."""
+    command = command_of(study, python, **changes)
     result = subprocess.run(command, capture_output=True, text=True, cwd=study.parent, timeout=1200, check=False)
     print(result.stdout + result.stderr)
     return result.returncode, result.stdout + result.stderr

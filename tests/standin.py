@@ -10,7 +10,9 @@ import psutil
 
 JOB = "import sys, time; time.sleep({seconds})  # job"
 SNAKEMAKE = """
-import os, subprocess, sys
+import os, signal, subprocess, sys
+from pathlib import Path
+signal.signal(signal.SIGINT, lambda *_: (Path("cancelled").touch(), sys.exit(1)))  # as it cancels a cluster's jobs
 job = subprocess.Popen(["sh", "-c", f'"{{sys.executable}}" -c "$0"; true', {job!r}])
 print("started", flush=True)
 status = job.wait()
@@ -23,19 +25,20 @@ from pathlib import Path
 from scoregap.runtime import display, locking, workflow
 folder = Path(sys.argv[1])
 command = [sys.executable, "-c", sys.argv[2]]
-ended = workflow.follow(command, folder, locking.take(folder), folder / "logs")
-display.tell(f"status {ended.status}")
+leaves = workflow.LEAVES if sys.argv[3] else ()
+ended = workflow.follow(command, folder, locking.take(folder), folder / "logs", leaves)
+display.tell(f"status {ended.status}, left {ended.left}")
 sys.exit(ended.status)
 """
 
 
-def start(folder, seconds=60, hangups=signal.SIG_DFL, **options):
+def start(folder, seconds=60, hangups=signal.SIG_DFL, leaves=False, **options):
     """A run of one job in a process of its own, once the job has been started.
 
-    hangups: what it does at SIGHUP, however the tests were started.
+    leaves: whether its jobs are a cluster's. hangups: what it does at SIGHUP, however the tests were started.
     """
     code = SNAKEMAKE.format(job=JOB.format(seconds=seconds))
-    command = [sys.executable, "-c", RUN, str(folder), code]
+    command = [sys.executable, "-c", RUN, str(folder), code, "yes" if leaves else ""]
     previous = signal.signal(signal.SIGHUP, hangups)  # which the child inherits
     try:
         process = subprocess.Popen(command, **({"stdout": subprocess.PIPE, "text": True} | options))

@@ -69,7 +69,7 @@ def test_jobs_run_without_snakemake():
     assert {name for name in seen if name.startswith("scoregap.runtime")} == known
     imports = {name: re.findall(r"^ *(?:from|import) (snakemake\w*)", path.read_text(), re.MULTILINE)
                for name, path in PLACES.items()}  # fmt: skip
-    assert [name for name, found in imports.items() if found] == ["scoregap.runtime.logger"]
+    assert [name for name, found in imports.items() if found] == ["scoregap.runtime.logger", "scoregap.runtime.slurm"]
 
 
 def test_nobody_but_the_registry_names_a_module_of_scores_that_is_one_kind():

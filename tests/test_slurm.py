@@ -1,6 +1,8 @@
 """Studies on a real Slurm of several nodes, on this machine alone (cluster.py); skipped where there can be none."""
 
 import re
+import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -8,12 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import cluster
+import patched
 import pytest
 import yaml
-from faults_slurm import PROFILE, SMALL, SOONER, failing, finished, grow, hashes, members, run
+from faults_slurm import PROFILE, SMALL, SOONER, command_of, failing, finished, grow, hashes, members, run
+from test_faults import mounted
 from tiny import edited
 
-from scoregap.runtime import receipts
+from scoregap.runtime import receipts, tasks
 from scoregap.store.cube import read_cube
 from scoregap.store.results import mark
 from scoregap.study import load
@@ -50,7 +54,7 @@ def test_the_cube_is_that_of_a_laptop_and_lack_of_memory_is_mended(done, tmp_pat
     assert on_slurm == on_laptop
     assert len(on_slurm) > 100
     assert [line[1] for line in listed("rule_cube")] == ["FAILED", "COMPLETED"]
-    assert len(listed("rule_outcome_compare_report")) == 1  # two jobs of the workflow, one of Slurm's
+    assert len(listed("rule_compare_report")) == 1  # two jobs of the workflow, one of Slurm's
 
 
 def test_failures_are_told_and_the_rest_completes(tmp_path):
@@ -153,3 +157,223 @@ def test_networks_on_a_gpu_ask_for_one(tmp_path):
     ]
     assert told[0] in ("0", "1")
     assert told[1] == ""
+
+
+# After the module of a stage: it says that it has begun, and waits before it does anything.
+SLOW = """\
+import functools as _functools
+import time as _time
+from pathlib import Path as _Path
+
+_run = run
+
+
+@_functools.wraps(_run)
+def run(*args, **kwargs):
+    with _Path({begun!r}).open("a") as _file:
+        _file.write(f"{{args or kwargs}}\\n".splitlines()[0] + "\\n")
+    _time.sleep({seconds})
+    return _run(*args, **kwargs)
+"""
+
+
+def slow(folder, seconds, *stages):
+    """(a Python in which these stages wait, the file of their beginnings)."""
+    begun = folder / "begun"
+    begun.touch()
+    code = SLOW.format(begun=str(begun), seconds=seconds)
+    return patched.python(folder, {f"scoregap.stages.{stage}": code for stage in stages}), begun
+
+
+def wait(what, seconds=300.0):
+    """Until something is so."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.3)
+    return found
+
+
+def living(study):
+    """What Slurm has of a study."""
+    found = tasks.listed(study.parent / "results" / load(study).name)
+    return [task for task in (found or {}).values() if task.lives]
+
+
+def started(study, python, **changes):
+    """A run in the background."""
+    command = command_of(study, python, **changes)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=study.parent, **pipes)
+
+
+THREE = (*SMALL, ("[exact, gated-8]", "[exact]"), ("curvature: [0.0]", "curvature: [0.0, 0.2, 0.4]"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_what_a_run_has_submitted_outlives_it_and_the_next_one_computes_nothing_twice(tmp_path, number):
+    """Three spectra are computed or wait when the run is killed; the next one takes them as they are."""
+    study = edited(tmp_path, *THREE)
+    python, begun = slow(tmp_path, 25, "spectrum")
+    with started(study, python) as process:
+        wait(lambda: len(begun.read_text().splitlines()) >= 1)
+        submitted = {task.id for task in living(study)}
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == (-number if number == signal.SIGKILL else 130)
+    assert number == signal.SIGKILL or "stopped; jobs stay with Slurm; the same command goes on from here" in said
+    assert {task.id for task in living(study)} == submitted
+    status, text = run(study, python)
+    assert status == 0, text
+    assert "3 jobs that an earlier run has submitted go on" in text
+    assert len(begun.read_text().splitlines()) == 3
+    assert not list((tmp_path / "results" / "tiny" / tasks.FOLDER).iterdir())
+
+
+def test_ctrl_c_cancels_all_that_slurm_has_of_the_run(tmp_path):
+    study = edited(tmp_path, *THREE)
+    python, begun = slow(tmp_path, 120, "spectrum")
+    with started(study, python) as process:
+        wait(lambda: begun.read_text())
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped; the same command goes on from here" in said
+    wait(lambda: not living(study))
+
+
+def test_what_waits_for_other_settings_is_cancelled_and_the_rest_goes_on(tmp_path):
+    """A curvature goes while no run is there: its spectrum is not wanted any more."""
+    study = edited(tmp_path, *THREE)
+    python, begun = slow(tmp_path, 25, "spectrum")
+    with started(study, python) as process:
+        wait(lambda: begun.read_text())
+        process.kill()
+        process.communicate(timeout=60)
+    study.write_text(study.read_text().replace("[0.0, 0.2, 0.4]", "[0.0, 0.2]"))
+    status, text = run(study, python)
+    assert status == 0, text
+    assert "1 jobs that Slurm had of other settings are cancelled" in text
+    assert "2 jobs that an earlier run has submitted go on" in text
+    assert len(begun.read_text().splitlines()) <= 3
+
+
+def test_a_run_without_slurm_does_not_compute_what_slurm_has(tmp_path):
+    study = edited(tmp_path, *THREE)
+    python, begun = slow(tmp_path, 60, "spectrum")
+    with started(study, python) as process:
+        wait(lambda: begun.read_text())
+        process.kill()
+        process.communicate(timeout=60)
+    command = [sys.executable, "-m", "scoregap", "run", study.name]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    name = tasks.name_of(tmp_path / "results" / "tiny")
+    assert done.returncode == 2
+    assert "3 jobs of an earlier run are with Slurm: go on with the profile of that run, or cancel" in done.stderr
+    assert f"scancel --name={name}" in done.stderr
+    subprocess.run(["scancel", f"--name={name}"], check=True)
+    wait(lambda: not living(study))
+
+
+def test_a_controller_whose_time_ends_goes_on_in_the_next_job(tmp_path):
+    """Both are submitted beforehand, one to run after the other; the first has a minute, the stage takes longer."""
+    study = edited(tmp_path, *THREE)
+    python, begun = slow(tmp_path, 100, "spectrum")
+    line = "exec " + shlex.join(command_of(study, python))
+    for _ in range(2):
+        options = ["--job-name=controller", "--dependency=singleton", "--mem=1G", "--open-mode=append"]
+        subprocess.run(
+            ["sbatch", *options, "--time=1" if not _ else "--time=30", "--output=said.txt", "--wrap", line],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        )
+    said = tmp_path / "said.txt"
+    asked = ["squeue", "-h", "--name=controller"]
+    wait(lambda: not subprocess.run(asked, capture_output=True, check=True).stdout, 600)
+    text = said.read_text()
+    assert "stopped; jobs stay with Slurm; the same command goes on from here" in text
+    assert "jobs that an earlier run has submitted go on" in text
+    assert text.count("report        results/tiny/report.html") == 1
+    assert len(begun.read_text().splitlines()) == 3
+    assert all(state.holds for state in receipts.look(load(study), tmp_path / "results" / "tiny").values())
+
+
+APART = {"default-resources": ["slurm_partition=apart"]}
+
+
+def busy(study):
+    """The node of a task that runs."""
+    name = tasks.name_of(study.parent / "results" / "tiny")
+    asked = ["squeue", "-h", f"--name={name}", "--states=running", "-o", "%N"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_preempted_job_is_started_again_by_slurm_or_told(tmp_path, again):
+    """By a job of a partition above, that wants the whole node. Where Slurm may not start it again, it is cancelled."""
+    study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"))
+    python, begun = slow(tmp_path, 20, "spectrum")
+    changes = APART | {"slurm-requeue": again}
+    with cluster.apart(), started(study, python, retries=0, **changes) as process:
+        (node, *_) = wait(lambda: begun.read_text() and busy(study))
+        above = [
+            "sbatch",
+            "--partition=urgent",
+            f"--nodelist={node}",
+            f"--cpus-per-task={cluster.CPUS}",
+            "--wrap=sleep 3",
+        ]
+        subprocess.run(above, check=True, capture_output=True, cwd=tmp_path)
+        said, _ = process.communicate(timeout=400)
+    if again:
+        assert process.returncode == 0, said
+        assert len(begun.read_text().splitlines()) == 2
+    else:
+        assert process.returncode == 1
+        assert re.search(r"^scoregap: spectrum \S+: was preempted: run again; log: ", said, re.M), said
+
+
+def test_a_job_whose_node_is_lost_is_started_again_on_another(tmp_path):
+    study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"))
+    python, begun = slow(tmp_path, 20, "spectrum")
+    with cluster.apart(), started(study, python, retries=0, **APART) as process:
+        (node, *_) = wait(lambda: begun.read_text() and busy(study))
+        try:
+            cluster.root("scontrol", "update", f"nodename={node}", "state=down", "reason=lost")
+            said, _ = process.communicate(timeout=400)
+        finally:
+            cluster.mend()
+    assert process.returncode == 0, said
+    assert len(begun.read_text().splitlines()) == 2
+
+
+def test_a_full_disk_is_told_in_a_line_and_the_same_command_goes_on_when_there_is_room(tmp_path):
+    study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"))
+    with mounted(tmp_path / "results", 64) as disk:
+        filled = f"open({str(disk / 'filler')!r}, 'wb').write(bytes(2**26))"
+        python = patched.python(tmp_path, {"scoregap.stages.fit": FILLING.format(filled=filled)})
+        status, text = run(study, python, retries=0)
+        assert status == 1
+        assert "No space left on device" in text
+        assert "Traceback" not in text
+        (disk / "filler").unlink()
+        status, text = run(study)
+        assert status == 0, text
+        assert all(state.holds for state in receipts.look(load(study), disk / "tiny").values())
+
+
+# After the module of a stage: the disk is full when it begins.
+FILLING = """\
+import contextlib as _contextlib
+import functools as _functools
+
+_run = run
+
+
+@_functools.wraps(_run)
+def run(*args, **kwargs):
+    with _contextlib.suppress(OSError):
+        {filled}
+    return _run(*args, **kwargs)
+"""

@@ -17,6 +17,7 @@ LIMITS = (
 )
 ENDS = (  # that a job has not met by itself
     (re.compile(r"node_fail|due to node failure", re.IGNORECASE), "its node failed"),
+    (re.compile(r"'PREEMPTED'|DUE TO PREEMPTION"), "was preempted"),
     (re.compile(r"'CANCELLED|\bCANCELLED AT\b"), "was cancelled"),
 )
 

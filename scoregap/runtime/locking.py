@@ -141,7 +141,7 @@ def stop(folder: Path) -> tuple[int, str]:
     alive = _started(who.pid) == who.started
     if alive:
         with suppress(ProcessLookupError):
-            os.kill(who.pid, signal.SIGTERM)
+            os.kill(who.pid, signal.SIGINT)
     deadline = time.monotonic() + GRACE + 10
     while taken(folder) and holder(folder) == who:
         if time.monotonic() > deadline:

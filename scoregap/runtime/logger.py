@@ -1,4 +1,4 @@
-"""Snakemake, with a logger plugin that tells `scoregap run` what becomes of its jobs.
+"""Snakemake, with a logger plugin that tells `scoregap run` what becomes of its jobs, and our executor for Slurm.
 
 records in Snakemake's log -> events, one line of JSON each, into the descriptor that the environment names
 
@@ -16,6 +16,7 @@ from typing import Any
 
 from snakemake import cli
 from snakemake.common import NOTHING_TO_BE_DONE_MSG
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent, logger_plugin_module_prefix
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
@@ -81,8 +82,13 @@ def _texts(values: Iterable[object]) -> list[str]:
 
 
 def main(arguments: list[str]) -> None:
-    """Snakemake's command line, with the plugin; ends the process."""
+    """Snakemake's command line, with the plugins; ends the process."""
     LoggerPluginRegistry().register_plugin(logger_plugin_module_prefix + NAME, sys.modules[__name__])
+    executors = ExecutorPluginRegistry()
+    if executors.is_installed("slurm"):  # in its place: settings and profiles are the same
+        from scoregap.runtime import slurm
+
+        executors.plugins["slurm"] = executors.load_plugin("slurm", slurm)
     cli.main([*arguments, "--logger", NAME])
 
 

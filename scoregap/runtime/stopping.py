@@ -18,6 +18,12 @@ def as_ctrl_c() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def listen() -> None:
+    """From now on SIGINT is a KeyboardInterrupt, also where a shell's `&` has it ignored: `scoregap stop` sends it."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Later:
     """While it is entered signals only set `asked`: who works looks at it, keeps what there is, and calls `end`."""
 

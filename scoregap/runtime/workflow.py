@@ -20,13 +20,13 @@ from typing import IO, NamedTuple
 
 from scoregap import InputError, brief, printable
 from scoregap.installation import BASELINES, WORKFLOW
-from scoregap.runtime import devices, display, environment, handover, receipts, scheduler
+from scoregap.runtime import devices, display, environment, handover, receipts, scheduler, tasks
 from scoregap.runtime.events import DESCRIPTOR, STOPPED, Event, Events, parse
 from scoregap.runtime.failures import explain
 from scoregap.runtime.finding import STUDIES, place
 from scoregap.runtime.guard import GRACE
 from scoregap.runtime.locking import refusal, take
-from scoregap.runtime.stopping import INTERRUPTED
+from scoregap.runtime.stopping import INTERRUPTED, listen
 from scoregap.runtime.terminal import tell
 from scoregap.spelling import asks, meant
 from scoregap.store.opening import absent, kind_of, lacks_resources
@@ -39,6 +39,7 @@ RECORD = "run.log"  # in its logs: all that Snakemake has printed
 EVENTS = "events.jsonl"  # likewise: what it has told of its jobs
 STOP = object()  # an event: the user wants the run to end
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)  # signals that say so
+LEAVES = (signal.SIGTERM, signal.SIGHUP)  # of them those that end the run alone, where its jobs are with Slurm
 LONGEST = 250  # bytes of names in a results folder
 
 
@@ -181,20 +182,27 @@ def run(
     shown = printable(str(out))
     if not yes:
         _agree_to_losses(loaded, out)
+    listen()
     lock = take(out)
     if lock is None:
         tell(refusal(out), to=sys.stderr)
         return 1
     tell(f"{loaded.name}: {loaded.size} cells in {len(loaded.jobs)} jobs, into {shown}")
-    if _executor(profile)[0] == "local":
+    executor = _executor(profile)[0]
+    if executor == "local":
         for line in announce(loaded, results):
             tell(printable(line))
+    of_slurm = executor == "slurm"
+    for line in tasks.settle(loaded, out, baseline(loaded, results), adopts=of_slurm):
+        tell(f"scoregap: {line}", to=sys.stderr)
     for line in receipts.settle(loaded, out, baseline(loaded, results)):
         tell(f"scoregap: {printable(line)}", to=sys.stderr)
     handover.write(out, path, results, profile, gpus)
-    status, lines, events = follow(handover.command(cores, gpus), out, lock, out / "logs")
+    command = handover.command(cores, gpus)
+    status, lines, events, left = follow(command, out, lock, out / "logs", LEAVES if of_slurm else ())
     if status == INTERRUPTED:
-        tell("stopped; the same command goes on from here", to=sys.stderr)
+        jobs = "jobs stay with Slurm; " if left else ""
+        tell(f"stopped; {jobs}the same command goes on from here", to=sys.stderr)
         return status
     if status:
         why = explain(events, out) or lines[-40:]
@@ -228,25 +236,33 @@ def _agree_to_losses(study: Study, folder: Path) -> None:
 
 
 class Ended(NamedTuple):
-    """How Snakemake has ended: its exit status, the lines that it has printed, and what it has told of its jobs."""
+    """How Snakemake has ended: its exit status, the lines that it has printed, what it has told of its jobs,
+    and whether they were left to their scheduler."""
 
     status: int
     lines: list[str]
     events: Events
+    left: bool = False
 
 
-def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
+def follow(command: list[str], folder: Path, lock: int, logs: Path, leaves: tuple[signal.Signals, ...] = ()) -> Ended:
     """Run Snakemake on a results folder and show its progress.
 
     It runs in that folder, under a guard that ends it and its jobs with this process. All it prints, and its events,
     are written to files in `logs`. Ctrl-C, SIGTERM, SIGQUIT and SIGHUP (unless ignored, as by nohup) stop Snakemake by
     SIGINT, which it takes cleanly, and by SIGKILL if that takes long or the user asks again; the status is then
-    130. Files are whole or absent either way. Where stdout is gone, as a terminal may be, the run goes on.
+    130. Files are whole or absent either way. leaves: signals that end Snakemake by SIGKILL at once, as the end of this
+    process then does: so it cancels no jobs, and what it would keep nobody needs. Where stdout is gone, as a terminal
+    may be, the run goes on.
     """
     lines: list[str] = []
     events: queue.SimpleQueue = queue.SimpleQueue()  # lines, Events, STOP, and None at the end of lines and of events
 
-    def ask(*_) -> None:  # no exception: that could come at any place, and leave Snakemake running
+    left = False
+
+    def ask(number: int, _) -> None:  # no exception: that could come at any place, and leave Snakemake running
+        nonlocal left
+        left |= number in leaves
         events.put(STOP)
 
     # Before the child starts: a shell starts background commands with SIGINT ignored, and children inherit that.
@@ -256,7 +272,7 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
     environment.prepare(folder)
     seen, alive = os.pipe()  # the guard waits for its end
     told, tells = os.pipe()
-    guard = [sys.executable, "-m", "scoregap.runtime.guard", str(seen)]
+    guard = [sys.executable, "-m", "scoregap.runtime.guard", str(seen), "0" if leaves else str(GRACE)]
     try:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and is passed on once.
         with (
@@ -297,7 +313,7 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
                 if event is None:
                     reading -= 1
                 elif event is STOP:
-                    _signal(process, signal.SIGKILL if asked else signal.SIGINT)
+                    _signal(process, signal.SIGKILL if asked or left else signal.SIGINT)
                     if not asked:
                         impatience.start()
                         record_of_events.write(f"{STOPPED.line()}\n")
@@ -312,10 +328,11 @@ def follow(command: list[str], folder: Path, lock: int, logs: Path) -> Ended:
             ending.join()
             process.wait()
             impatience.cancel()
-        return Ended(INTERRUPTED if asked else process.returncode, lines, shown.events)
+        return Ended(INTERRUPTED if asked else process.returncode, lines, shown.events, left)
     finally:
         os.close(seen)
-        environment.clear(folder)
+        if not left:
+            environment.clear(folder)
         for number, handler in previous.items():
             signal.signal(number, handler)
 

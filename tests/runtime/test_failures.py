@@ -91,6 +91,12 @@ def test_limits_are_named_with_what_to_change_and_the_log(told, state, slurm, wh
             "slurmstepd: error: *** JOB 3 ON n1 CANCELLED AT 2026-11-28T07:06:22 DUE TO NODE FAILURE ***",
             "its node",
         ),
+        ("PREEMPTED", "", "was preempted: run again; log: "),
+        (
+            "FAILED",
+            "slurmstepd: error: *** JOB 3 ON n1 CANCELLED AT 2026-11-28T07:06:22 DUE TO PREEMPTION ***",
+            "was preempted",
+        ),
         ("CANCELLED", "", "was cancelled: run again; log: "),
         ("CANCELLED by 0", "", "was cancelled"),
         ("FAILED", "slurmstepd: error: *** JOB 3 ON n1 CANCELLED AT 2026-11-28T07:06:22 ***", "was cancelled"),

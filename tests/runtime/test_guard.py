@@ -42,6 +42,27 @@ def test_a_signal_stops_the_run_and_its_jobs(tmp_path, number):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "leaves"),
+    [
+        (signal.SIGINT, False), (signal.SIGQUIT, False), (signal.SIGHUP, True), (signal.SIGTERM, True),
+        (signal.SIGKILL, True),
+    ],
+)  # fmt: skip
+def test_jobs_of_a_cluster_are_cancelled_where_the_user_asks_for_it_alone(tmp_path, number, leaves):
+    """Snakemake cancels them when it is asked to end: it is killed where they are to go on."""
+    process = start(tmp_path, leaves=True)
+    all_below = below(process)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert left(all_below) == []
+    assert (tmp_path / "cancelled").exists() != leaves
+    if number != signal.SIGKILL:
+        assert f"status 130, left {leaves}" in output
+        assert (tmp_path / ".runtime" / "tmp").exists() == leaves  # which the jobs use
+
+
+@pytest.mark.slow
 def test_a_run_that_ignores_hangups_goes_on(tmp_path):
     """As nohup has it."""
     process = start(tmp_path, seconds=3, hangups=signal.SIG_IGN)

@@ -70,7 +70,7 @@ def longer(tiny, tmp_path):
     return tiny, tmp_path / "results"
 
 
-def stopped(command, folder, lock, logs):
+def stopped(command, folder, lock, logs, leaves):
     """As `workflow.follow`, of a run that is stopped at once."""
     os.close(lock)
     return workflow.Ended(workflow.INTERRUPTED, [], Events())

@@ -1,0 +1,123 @@
+"""Runs with a Slurm that is not one, but refuses, forgets and counts as one may: commands on PATH that start processes.
+
+A real one: tests/test_slurm.py.
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from faults_slurm import SMALL, command_of
+from tiny import edited
+
+from scoregap.runtime import receipts
+from scoregap.study import load
+
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
+# Its state is a folder: a file per task, with its comment, and another with its exit status when it has ended.
+# `refusals` has a line for each submission that is refused: what is said, and then a + if it is taken all the same.
+FAKE = """\
+import json, os, subprocess, sys, time
+from pathlib import Path
+
+STATE = Path({state!r})
+name, words = Path(sys.argv[0]).name, sys.argv[1:]
+given = {{one: two for one, two in zip(words, words[1:]) if one.startswith("--") and "=" not in one}}
+given |= dict(one.split("=", 1) for one in words if one.startswith("--") and "=" in one)
+with open(STATE / "calls", "a") as file:
+    file.write(json.dumps([name, time.time(), words]) + "\\n")
+if name == "sbatch" and "--test-only" not in words:
+    refusals = (STATE / "refusals").read_text().splitlines()
+    (STATE / "refusals").write_text("\\n".join(refusals[1:]))
+    id = len(list(STATE.glob("*.task"))) + 100
+    last = int(given.get("--array", "1-0").partition("-")[2])
+    (STATE / f"{{id}}.sh").write_text(sys.stdin.read())
+    if not refusals or refusals[0].endswith("+"):
+        for one in range(1, (last or 1) + 1):
+            task = STATE / (f"{{id}}_{{one}}.task" if last else f"{{id}}.task")
+            task.write_text(given["--comment"])
+            base = STATE / task.stem
+            line = f"bash {{STATE}}/{{id}}.sh > {{base}}.log 2>&1; echo $? > {{base}}.status"
+            with open(os.devnull, "r+") as null:
+                subprocess.Popen(["bash", "-c", line], stdin=null, stdout=null, stderr=null, start_new_session=True,
+                                 env=os.environ | {{"SLURM_ARRAY_TASK_ID": str(one)}})
+    if refusals:
+        sys.exit(f"sbatch: error: {{refusals[0].rstrip('+')}}")
+    print(id)
+if name == "squeue":
+    for task in STATE.glob("*.task"):
+        status = STATE / f"{{task.stem}}.status"
+        if not status.exists():
+            print(f"{{task.stem}}|RUNNING|{{task.read_text()}}")
+        elif {remembers}:
+            state = "COMPLETED" if status.read_text().strip() == "0" else "FAILED"
+            print(f"{{task.stem}}|{{state}}|{{task.read_text()}}")
+"""
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """(remembers, refusals) -> (status, what is said, calls of its commands) of a small study, without training."""
+
+    def run(remembers=True, refusals=()):
+        state, bin = tmp_path / "state", tmp_path / "bin"
+        state.mkdir()
+        bin.mkdir()
+        (state / "refusals").write_text("\n".join(refusals))
+        for name in ("sbatch", "squeue", "scancel", "sinfo", "scontrol"):
+            text = FAKE.format(state=str(state), remembers=remembers)
+            (bin / name).write_text(f"#!{sys.executable}\n{text}")
+            (bin / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{bin}:/usr/bin:/bin")
+        study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"), ("[0.0]", "[0.0, 0.3, 0.6]"))
+        command = command_of(study, retries=0, **{"slurm-no-account": True})
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False)
+        calls = [json.loads(line) for line in (state / "calls").read_text().splitlines()]
+        if done.returncode == 0:
+            held = receipts.look(load(study), tmp_path / "results" / "tiny")
+            assert all(one.holds for one in held.values())
+        return done.returncode, done.stdout + done.stderr, calls
+
+    return run
+
+
+def submissions(calls):
+    return [words for name, _, words in calls if name == "sbatch" and "--test-only" not in words]
+
+
+def ran(folder):
+    """How many tasks have run, by what is said of them."""
+    return Counter(path.read_text().split()[1] for path in (folder / "state").glob("*.task"))
+
+
+ALL = {"rule_spectrum_fit": 3, "rule_cube": 1, "rule_compare_report": 1}
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_what_asks_for_the_same_is_one_submission_and_what_slurm_forgets_has_its_receipts(slurm, tmp_path, remembers):
+    status, text, calls = slurm(remembers)
+    assert status == 0, text
+    assert [any(word.startswith("--array=1-3") for word in one) for one in submissions(calls)] == [True, False, False]
+    assert ran(tmp_path) == ALL
+    asked = [when for name, when, _ in calls if name == "squeue"]
+    assert min(after - before for before, after in pairwise(asked[:-1])) > 0.9  # the last is at the end of the run
+
+
+@pytest.mark.parametrize("taken", ["", "+"])
+def test_a_slurm_that_takes_nothing_for_now_is_asked_later_and_given_nothing_twice(slurm, tmp_path, taken):
+    """Where it does not say whether it has taken them, it is looked for."""
+    said = "Batch job submission failed: Socket timed out on send/recv operation"
+    status, text, calls = slurm(refusals=[said + taken])
+    assert status == 0, text
+    assert "Slurm takes no jobs for now, asked again in 2 s" in (tmp_path / "results/tiny/logs/run.log").read_text()
+    assert ran(tmp_path) == ALL
+    assert len(submissions(calls)) == (3 if taken else 4)
+
+
+def test_what_it_will_never_take_fails(slurm):
+    status, text, _ = slurm(refusals=["Batch job submission failed: Invalid qos specification"])
+    assert status == 1
+    assert "Invalid qos specification" in text
