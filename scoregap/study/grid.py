@@ -37,6 +37,7 @@ LATER = (
     "target",
     "draws",
     "covariance_points",
+    "axis_weight",
 )  # keys of train that came later: a study at their defaults is the one it was
 
 OPTIONAL = {  # optional stage, or its section -> its section
