@@ -37,7 +37,8 @@ LATER = (
     "target",
     "draws",
     "covariance_points",
-    "axis_weight",
+    "own_below",
+    "beta2",
 )  # keys of train that came later: a study at their defaults is the one it was
 
 OPTIONAL = {  # optional stage, or its section -> its section
