@@ -84,9 +84,7 @@ def ensemble(
     """
     network = ensembles.build(name, seeds, dim, training.depth)
     noise_range = (training.noise.start, training.noise.stop)
-    return Denoiser(
-        network, data_std, noise_range, training.preconditioning, training.schedule, axes, training.own_below
-    )
+    return Denoiser(network, data_std, noise_range, training.preconditioning, training.schedule, axes)
 
 
 def member(

@@ -37,8 +37,6 @@ LATER = (
     "target",
     "draws",
     "covariance_points",
-    "own_below",
-    "beta2",
 )  # keys of train that came later: a study at their defaults is the one it was
 
 OPTIONAL = {  # optional stage, or its section -> its section
