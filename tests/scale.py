@@ -155,11 +155,12 @@ def draw(measured: Measured) -> list[bench.Row]:
     figure, axes = plt.subplots(2, 4, figsize=(13, 6), layout="constrained")
     rows = []
     for axis, (name, (what, unit)) in zip(axes.flat, CASES.items(), strict=False):
-        cells = sorted(measured[name])
-        slopes = []
+        cells, slopes = sorted(measured[name]), []
+        if len(cells) < 2:  # no runs were asked for, or one
+            continue
         for k, whose in enumerate(("now", f"at {PINNED}")):
             wall, processor = np.array([measured[name][size][k] for size in cells]).T
-            slopes.append(np.diff(np.log(processor[-2:])).sum() / max(np.diff(np.log(cells[-2:])).sum(), 1e-9))
+            slopes.append(np.log(processor[-1] / processor[-2]) / np.log(cells[-1] / cells[-2]))
             axis.loglog(cells, wall, "o-", color=f"C{k}", label=f"{whose}, clock" if name != "memory" else whose)
             label = f"processor: slope {slopes[-1]:.2f}"
             axis.loglog(cells, processor, "s--", color=f"C{k}", label=label, markersize=3)
