@@ -586,14 +586,20 @@ def _open_streams() -> None:
 
 
 def _commands(words: list[str]) -> list[list[str]]:
-    """The words of every command: STAGE ... then STAGE ... are stages one after the other in one process."""
+    """The words of every command: STAGE ... then STAGE ... are stages one after the other in one process. One that
+    others follow is left out where its receipt is there."""
     found: list[list[str]] = [[]]
     for word, following in itertools.zip_longest(words, words[1:]):
         if word == "then" and following in _STAGES and found[0] and found[0][0] in _STAGES:
             found.append([])
         else:
             found[-1].append(word)
-    return found
+    return [*(one for one in found[:-1] if not _has_receipt(one)), found[-1]]
+
+
+def _has_receipt(words: list[str]) -> bool:
+    """Whether the receipt that the words of a command name is there."""
+    return any(name == "--receipt" and os.path.exists(path) for name, path in itertools.pairwise(words))
 
 
 def main() -> None:

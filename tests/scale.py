@@ -63,20 +63,19 @@ def {compute}(*args):
 STAGES = {"scoregap.stages.spectrum": "measure", "scoregap.stages.fit": "fit"}
 
 
-GOALS = {  # what the last two columns of a case may be: at so many cells, seconds, MB or ms
-    ("plan", 1_000_000): 20.0, ("memory", 1_000_000): 500.0, ("trained", 1_000_000): 20.0, ("overhead", 100_000): 1.0,
-    **dict.fromkeys((("status", 100_000), ("cost", 100_000), ("rerun", 100_000)), 10.0),
-}  # fmt: skip
 CASES = {  # name -> what it is, unit
     "plan": ("snakemake -n, nothing done", "s"),
-    "memory": ("memory of that", "MB"),
     "trained": ("snakemake -n, nothing trained", "s"),
+    "memory": ("memory of snakemake -n", "MB"),
     "overhead": ("run without computing, a cell", "ms"),
-    "processor": ("processor time of that, a cell", "ms"),
     "status": ("scoregap status, all done", "s"),
     "cost": ("scoregap plan, all done", "s"),
     "rerun": ("scoregap run, all done", "s"),
 }
+GOALS = {  # of the clock, at so many cells in jobs of 1,000
+    ("plan", 1_000_000): 20.0, ("memory", 1_000_000): 500.0, ("trained", 1_000_000): 20.0, ("overhead", 100_000): 1.0,
+    ("status", 100_000): 10.0, ("cost", 100_000): 10.0, ("rerun", 100_000): 10.0,
+}  # fmt: skip
 
 
 class Took(NamedTuple):
@@ -134,37 +133,45 @@ class Project:
         return took([self.python, *words], self.folder)
 
 
-def figures(project: Project, cells: int, members: int, runs: bool) -> dict[str, float]:
-    """Every figure of CASES for a study of that many cells; without `runs` those of a plan alone."""
+def figures(project: Project, cells: int, members: int, runs: bool) -> dict[str, tuple[float, float]]:
+    """Of every case, for a study of that many cells: by the clock, and of the processor; memory is both. Without `runs`
+    those of plans alone."""
     planned = project.plan(cells, members, "exact")
-    found = {"plan": planned.wall, "memory": planned.memory, "trained": project.plan(cells, members, "gated-2").wall}
+    found = {"plan": planned[:2], "memory": (planned.memory, planned.memory)}
+    found["trained"] = project.plan(cells, members, "gated-2")[:2]
     if runs:
         first = project.scoregap("run", cells, members)
-        found |= {"overhead": 1000 * first.wall / cells, "processor": 1000 * first.processor / cells}
+        found["overhead"] = 1000 * first.wall / cells, 1000 * first.processor / cells
         for name, command in (("status", "status"), ("cost", "plan"), ("rerun", "run")):
-            found[name] = project.scoregap(command, cells, members).wall
+            found[name] = project.scoregap(command, cells, members)[:2]
     return found
 
 
-def draw(measured: dict[str, dict[int, tuple[float, float | None]]]) -> list[bench.Row]:
-    """A log-log panel per figure, saved as scale.svg; the slopes between the two largest sizes, as rows."""
+Measured = dict[str, dict[int, tuple[tuple[float, float], tuple[float, float]]]]  # case -> cells -> ours, PINNED's
+
+
+def draw(measured: Measured) -> list[bench.Row]:
+    """A log-log panel per case, saved as scale.svg; slopes of processor time between the two largest sizes, as rows."""
     figure, axes = plt.subplots(2, 4, figsize=(13, 6), layout="constrained")
     rows = []
     for axis, (name, (what, unit)) in zip(axes.flat, CASES.items(), strict=False):
-        cells = sorted(measured[name])
-        for k, label in enumerate(("now", f"at {PINNED}")):
-            values = [measured[name][one][k] for one in cells if measured[name][one][k] is not None]
-            if len(values) > 1:
-                slope = np.log(values[-1] / values[-2]) / np.log(cells[len(values) - 1] / cells[len(values) - 2])
-                axis.loglog(cells[: len(values)], values, "o-", color=f"C{k}", label=f"{label}: slope {slope:.2f}")
-                if not k:
-                    rows.append(bench.Row(f"{what}: growth with cells", float(slope), unit="slope"))
-        goals = [(size, goal) for (of, size), goal in GOALS.items() if of == name]
-        for size, goal in goals:
-            axis.plot(size, goal, "v", color="0.5", label=f"goal: {goal:g} {unit}")
+        cells, slopes = sorted(measured[name]), []
+        if len(cells) < 2:  # no runs were asked for, or one
+            continue
+        for k, whose in enumerate(("now", f"at {PINNED}")):
+            wall, processor = np.array([measured[name][size][k] for size in cells]).T
+            slopes.append(np.log(processor[-1] / processor[-2]) / np.log(cells[-1] / cells[-2]))
+            axis.loglog(cells, wall, "o-", color=f"C{k}", label=f"{whose}, clock" if name != "memory" else whose)
+            label = f"processor: slope {slopes[-1]:.2f}"
+            axis.loglog(cells, processor, "s--", color=f"C{k}", label=label, markersize=3)
+        rows.append(bench.Row(f"{what}: growth with cells, processor", *map(float, slopes), unit="slope"))
+        for (of, size), goal in GOALS.items():
+            if of == name:
+                axis.plot(size, goal, "v", color="0.5", label=f"goal: {goal:g} {unit}")
         axis.set(xlabel="cells", ylabel=unit, title=what)
         axis.legend(fontsize=7)
-        figure.savefig(bench.RESULTS / "scale.svg", metadata={"Date": None})
+    axes.flat[-1].axis("off")
+    figure.savefig(bench.RESULTS / "scale.svg", metadata={"Date": None})
     return rows
 
 
@@ -172,18 +179,20 @@ def main(largest: int = 10_000, members: int = 1000) -> None:
     """Measure, print, record and draw."""
     print(f"jobs of {members} cells; load before {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores", flush=True)
     rows: list[bench.Row] = []
-    measured: dict[str, dict[int, tuple[float, float | None]]] = {name: {} for name in CASES}
+    measured: Measured = {name: {} for name in CASES}
     with tempfile.TemporaryDirectory() as name:
         before = pinned(Path(name) / "pinned")
         ours, theirs = Project(bench.ROOT, Path(name) / "ours"), Project(before, Path(name) / "theirs")
         for cells in (some for some in CELLS if some >= members):
-            of_ours, of_theirs = (figures(one, cells, members, cells <= largest) for one in (ours, theirs))
-            for case, value in of_ours.items():
-                measured[case][cells] = value, of_theirs[case]
-                what, unit = CASES[case]
+            both = [figures(one, cells, members, cells <= largest) for one in (ours, theirs)]
+            for case, (wall, processor) in both[0].items():
+                (what, unit), then = CASES[case], both[1][case]
+                measured[case][cells] = (wall, processor), then
                 goal = GOALS.get((case, cells)) if members == 1000 else None
-                rows.append(bench.Row(f"{cells:,} cells: {what}", value, of_theirs[case], goal, unit))
-                print(f"  {rows[-1].case}: {value:.3g} {unit}, at {PINNED} {of_theirs[case]:.3g}", flush=True)
+                rows.append(bench.Row(f"{cells:,} cells: {what}", wall, then[0], goal, unit))
+                if case != "memory":
+                    rows.append(bench.Row(f"{cells:,} cells: {what}, processor", processor, then[1], unit=unit))
+                print(f"  {rows[-1].case}: {rows[-1].ours:.3g} {unit}, at {PINNED} {rows[-1].peer:.3g}", flush=True)
     rows += draw(measured)
     bench.record("scale", rows, f"revision {PINNED}", f"the goal, of jobs of 1,000; these are of {members}")
 

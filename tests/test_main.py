@@ -113,6 +113,15 @@ def test_then_parts_commands_of_stages_alone(words, commands):
     assert [" ".join(one) for one in __main__._commands(words.split())] == commands
 
 
+def test_a_stage_with_a_receipt_is_left_out_before_another(tmp_path):
+    receipt = tmp_path / "then"
+    first, last = ["spectrum", "--receipt", str(receipt)], ["fit", "--receipt", str(receipt)]
+    assert __main__._commands([*first, "then", *last]) == [first, last]
+    receipt.touch()
+    assert __main__._commands([*first, "then", *last]) == [last]
+    assert __main__._commands(first) == [first]
+
+
 def test_the_installed_command_is_the_module():
     assert (
         subprocess.run(

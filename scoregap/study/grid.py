@@ -147,7 +147,7 @@ class Cell:
         texts = {axis: json.dumps(self[axis]) for axis in self._axes}
         texts |= self._code if code is None else code
         texts |= hashing.of_model(self.declared)
-        found = hashing.through(stage, self.has, texts, self.spectrum, lambda name: self._as_json[name])
+        found = hashing.through(stage, self.has, texts, self.spectrum, lambda name: self._as_json[name], str)
         return hashing.hashed("".join(hashing.item(name, found[name]) for name in sorted(found)))
 
     @property
@@ -312,7 +312,7 @@ class Job:
             found = (self.study.sections[name][values] for values in itertools.product(*axes))
             return "[" + ",".join(hashing.read(section, self.axes["network"][0]) for section in found) + "]"
 
-        content = hashing.through(stage, self.has, content, self.study.document.spectrum, sections)
+        content = hashing.through(stage, self.has, content, self.study.document.spectrum, sections, str)
         return hashing.hashed("".join(hashing.item(name, content[name]) for name in sorted(content)))
 
 

@@ -58,7 +58,7 @@ def through(
     texts: dict[str, Text],
     spectrum: Spectrum,
     section: Callable[[str], Text],
-    constant: Callable[[str], Text] = lambda text: text,
+    constant: Callable[[str], Text],
 ) -> dict[str, Text]:
     """All that results of a stage depend on, up to this stage, by name, as JSON.
 

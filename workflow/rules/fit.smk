@@ -1,11 +1,4 @@
-def spectra_first(wildcards):
-    """Where nothing is trained, the process of `fit` makes the spectra first, unless they are there: a start less."""
-    id, receipt = wildcards.job, receipts.place("spectrum", wildcards.job)
-    if STUDY.job(id).rule("spectrum") == "spectrum" or (RESULTS / receipt).exists():
-        return ""
-    return f"spectrum --study {STUDY_FILE} --job {id} --out spectrum/{id}.zarr.zip --receipt {receipt} then"
-
-
+# Spectra that need no training are made here, first: what is before `then` is left out where its receipt is there.
 rule fit:
     input:
         made_from("fit"),
@@ -19,7 +12,5 @@ rule fit:
         "measure_{job}"
     resources:
         **asked("fit"),
-    params:
-        first=spectra_first,
     shell:
-        "{SCOREGAP} {params.first} fit --study {STUDY_FILE} --job {wildcards.job} --spectra spectrum/{wildcards.job}.zarr.zip --out fit/{wildcards.job}.zarr.zip --receipt {output:q} 2> {log:q}"
+        "{SCOREGAP} spectrum --study {STUDY_FILE} --job {wildcards.job} --out spectrum/{wildcards.job}.zarr.zip --receipt done/spectrum/{wildcards.job}.json then fit --study {STUDY_FILE} --job {wildcards.job} --spectra spectrum/{wildcards.job}.zarr.zip --out fit/{wildcards.job}.zarr.zip --receipt {output:q} 2> {log:q}"
