@@ -34,12 +34,12 @@ def invented(rng: np.random.Generator, job, names: tuple[str, ...]) -> dict:
 
 
 def write(folder: Path, study, seed: int = 0) -> None:
-    """The files of all jobs that are not there."""
-    from scoregap.store.jobs import job_path, write_job
+    """The files of all jobs that are not there, or are of other cells."""
+    from scoregap.store.jobs import job_members, job_path, write_job
 
     for job in study.jobs.values():
         rng = np.random.default_rng([seed, *job.id.encode()])
         for stage in STAGES:
             path = job_path(folder, job.id, stage)
-            if not path.exists():
+            if not path.exists() or job_members(path)[0] != job.keys(stage):
                 write_job(path, invented(rng, job, variables.made(stage)), job.keys(stage), stage)

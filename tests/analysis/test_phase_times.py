@@ -7,13 +7,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
 from tiny import BLOCKS, COMPARED, edited
 
-from scoregap import InputError, cubes, variables
+from scoregap import cubes, variables
 from scoregap.analysis import phase_times
 from scoregap.stages import compare, cube
-from scoregap.store.parquet import PARQUET, write_parquet
 from scoregap.study import load
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "outputs.md"
@@ -110,23 +108,3 @@ def test_columns_are_those_that_the_documents_name():
     text = DOCS.read_text()
     for name in phase_times.COLUMNS:
         assert f"`{name}`" in text[text.index("## Phase times as one table") :].split("\n## ")[0], name
-
-
-def test_the_file_of_another_program_is_not_replaced_and_a_flip_is_seen(invented, tmp_path):
-    _, parts = invented
-    path = tmp_path / "phase_times.parquet"
-    pd.DataFrame({"x": [1.0]}).to_parquet(path)
-    before = path.read_bytes()
-    schema = phase_times.schema(parts)
-    with pytest.raises(InputError, match="was not made by scoregap"):
-        write_parquet(path, schema, phase_times.batches(parts), "hash")
-    assert path.read_bytes() == before
-    path.unlink()
-    for _ in range(2):  # one of ours is
-        write_parquet(path, schema, phase_times.batches(parts), "hash")
-    assert PARQUET.says(path)
-    content = bytearray(path.read_bytes())
-    content[200] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(OSError, match=r"[Cc]hecksum|CRC"):
-        parquet.read_table(path, page_checksum_verification=True)

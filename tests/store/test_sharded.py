@@ -13,6 +13,7 @@ from scoregap.store import cube as cube_files
 from scoregap.store.cube import read_cube, write_cube
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_any_index_reads_what_numpy_takes(tmp_path_factory, data):
