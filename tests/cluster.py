@@ -216,8 +216,7 @@ def states() -> list[str]:
 
 
 def jobs(name: str = "") -> str:
-    """All jobs that Slurm has seen, or those of a name, one a line: state, node, CPUs, memory, GPUs, times, and what they
-    were."""
+    """All jobs that Slurm has seen, or those of a name, a line each: state, node, CPUs, memory, GPUs, times, what it was."""
     asked = ["squeue", "--states=all", "--sort=i", "-O", COLUMNS, *([f"--name={name}"] if name else [])]
     told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     return "\n".join(line.rstrip() for line in told.splitlines())
