@@ -87,9 +87,7 @@ def main(cells: int = 1000, by: str = sys.executable) -> None:
         assert all(state.holds for state in receipts.look(load(study), results).values())
         told = [line.split() for line in calls.read_text().splitlines()]
         counts = Counter((name, kind) for name, kind, _ in told)
-        ours = (
-            len(cluster.jobs(tasks.name_of(results)).splitlines()) - 1
-        )  # those of earlier revisions have no such name
+        ours = len(cluster.jobs(tasks.name_of(results)).splitlines()) - 1  # an earlier revision has others
         jobs = ours or len(cluster.jobs().splitlines()) - earlier
         asked = sum(count for (name, _), count in counts.items() if name == "squeue")
         row = {
