@@ -216,7 +216,7 @@ def states() -> list[str]:
 
 
 def jobs(name: str = "") -> str:
-    """All jobs that Slurm has seen, or those of a name, a line each: state, node, CPUs, memory, GPUs, times, comment."""
+    """All jobs that Slurm has seen, or those of a name, a line each: state, node, CPUs, memory, GPUs, times, what."""
     asked = ["squeue", "--states=all", "--sort=i", "-O", COLUMNS, *([f"--name={name}"] if name else [])]
     told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     return "\n".join(line.rstrip() for line in told.splitlines())
