@@ -215,9 +215,9 @@ def states() -> list[str]:
     return [by_node.get(name, "unknown") for name in NODE_NAMES]
 
 
-def jobs() -> str:
-    """All jobs that Slurm has seen, one a line: state, node, CPUs, memory, GPUs, times, and what they were."""
-    asked = ["squeue", "--states=all", "--sort=i", "-O", COLUMNS]
+def jobs(name: str = "") -> str:
+    """All jobs that Slurm has seen, or those of a name, a line each: state, node, CPUs, memory, GPUs, times, what."""
+    asked = ["squeue", "--states=all", "--sort=i", "-O", COLUMNS, *([f"--name={name}"] if name else [])]
     told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     return "\n".join(line.rstrip() for line in told.splitlines())
 

@@ -23,7 +23,7 @@ import cluster
 import scale
 import yaml
 
-from scoregap.runtime import receipts
+from scoregap.runtime import receipts, tasks
 from scoregap.study import load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,7 +87,8 @@ def main(cells: int = 1000, by: str = sys.executable) -> None:
         assert all(state.holds for state in receipts.look(load(study), results).values())
         told = [line.split() for line in calls.read_text().splitlines()]
         counts = Counter((name, kind) for name, kind, _ in told)
-        jobs = len(cluster.jobs().splitlines()) - earlier
+        ours = len(cluster.jobs(tasks.name_of(results)).splitlines()) - 1  # an earlier revision has others
+        jobs = ours or len(cluster.jobs().splitlines()) - earlier
         asked = sum(count for (name, _), count in counts.items() if name == "squeue")
         row = {
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

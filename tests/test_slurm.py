@@ -37,9 +37,11 @@ def slurm():
         pytest.skip(f"no Slurm here: {reason}")
 
 
-def listed(*words: str) -> list[list[str]]:
-    """What Slurm lists of jobs, those whose lines have these words: the line's words, the earliest job first."""
-    return [line.split() for line in cluster.jobs().splitlines() if set(words) <= set(line.split())]
+def listed(folder: Path, *words: str) -> list[list[str]]:
+    """What Slurm lists of the jobs of the study in a folder, those whose lines have these words: the line's words, the
+    earliest job first."""
+    lines = cluster.jobs(tasks.name_of(folder / "results" / "tiny")).splitlines()
+    return [line.split() for line in lines if set(words) <= set(line.split())]
 
 
 def test_the_cube_is_that_of_a_laptop_and_lack_of_memory_is_mended(done, tmp_path):
@@ -53,8 +55,8 @@ def test_the_cube_is_that_of_a_laptop_and_lack_of_memory_is_mended(done, tmp_pat
     on_slurm, on_laptop = (hashes(folder / "cube.zarr") for folder in (tmp_path / "results" / "tiny", local))
     assert on_slurm == on_laptop
     assert len(on_slurm) > 100
-    assert [line[1] for line in listed("rule_cube")] == ["FAILED", "COMPLETED"]
-    assert len(listed("rule_compare_report")) == 1  # two jobs of the workflow, one of Slurm's
+    assert [line[1] for line in listed(tmp_path, "rule_cube")] == ["FAILED", "COMPLETED"]
+    assert len(listed(tmp_path, "rule_compare_report")) == 1  # two jobs of the workflow, one of Slurm's
 
 
 def test_failures_are_told_and_the_rest_completes(tmp_path):
@@ -81,8 +83,8 @@ def test_failures_are_told_and_the_rest_completes(tmp_path):
     assert damage.startswith(f"scoregap: train/{weights.name}: is damaged")
     assert Path(memory.split("log: ")[1]).is_file()
     assert [file.name for file in (results / "fit").iterdir()] == [f"{jobs[0.0, False]}.zarr.zip"]
-    assert [line[-1] for line in listed("TIMEOUT")] == [f"rule_train_wildcards_{jobs[0.5, True]}"]
-    assert [line[1] for line in listed("40M")] == ["FAILED"]
+    assert [line[-1] for line in listed(tmp_path, "TIMEOUT")] == [f"rule_train_wildcards_{jobs[0.5, True]}"]
+    assert [line[1] for line in listed(tmp_path, "40M")] == ["FAILED"]
 
 
 def test_growth_that_fails_loses_nothing_and_goes_on(tmp_path):
@@ -148,7 +150,7 @@ def test_networks_on_a_gpu_ask_for_one(tmp_path):
     status, text = run(study, retries=0)
     assert status == 0 or "train.device: 'cuda' is not on this machine: allowed here are auto, cpu" in text
     (job,) = load(study).jobs
-    assert listed(f"rule_train_wildcards_{job}", "gres:gpu:1")
+    assert listed(tmp_path, f"rule_train_wildcards_{job}", "gres:gpu:1")
     told = [
         subprocess.run(
             ["srun", *asked, "sh", "-c", "echo $CUDA_VISIBLE_DEVICES"], capture_output=True, text=True, check=True

@@ -15,6 +15,7 @@ LIMITS = (
     (re.compile(r"due to time limit|'TIMEOUT'", re.IGNORECASE), "time", "runtime=MINUTES"),
     (re.compile(r"oom.?kill|out.of.memory|exceeded .*memory limit", re.IGNORECASE), "memory", "mem_mb=MB"),
 )
+REFUSED = re.compile(r"cannot be submitted: .*")
 ENDS = (  # that a job has not met by itself
     (re.compile(r"node_fail|due to node failure", re.IGNORECASE), "its node failed"),
     (re.compile(r"'PREEMPTED'|DUE TO PREEMPTION"), "was preempted"),
@@ -46,6 +47,8 @@ def _reasons(error: Event, folder: Path) -> list[str]:
     name = _stage(own[0]) if _stage(own[0]) == own[0].stem else f"{_stage(own[0])} {own[0].stem}"
     outer = schedulers[-1] if schedulers else own[0]  # the log that says how the job ended
     outside = "\n".join([*(job.message for job in error.of_jobs), said])
+    if refused := REFUSED.search(outside):
+        return [f"scoregap: {name}: {refused[0]}"]
     for limit, what, resource in LIMITS:
         if limit.search(outside):
             return [

@@ -23,6 +23,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,16 @@ class Executor(plugin.Executor):
             if time.monotonic() < one.aux.setdefault("seen", time.monotonic()) + patience:
                 return True
         told = f"SLURM-job '{one.external_jobid}' failed, SLURM status is: '{state}'. "
-        self.report_job_error(one, msg=told, aux_logs=[str(log)])
+        self._fails(one, told, log)
         return False
+
+    def _fails(self, one: SubmittedJobInfo, told: str, log: Path) -> None:
+        """A job has failed. Of a group Snakemake passes on no message, so that is in its log, too."""
+        with suppress(OSError):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(f"{told}\n")
+        self.report_job_error(one, msg=told, aux_logs=[str(log)])
 
     # ------------------------------------------------------------ submission
 
@@ -166,12 +175,15 @@ class Executor(plugin.Executor):
             try:
                 alike.setdefault((tuple(one.rule.name for one in _members(job)), self._call(job)), []).append(job)
             except Exception as error:  # of an account or partition, as the plugin words it
-                self.report_job_error(SubmittedJobInfo(job), msg=f"{error}")
+                self._refused([job], str(error))
         for (rules, call), jobs in alike.items():
             for first in range(0, len(jobs), self.max_array_size):
                 some = jobs[first : first + self.max_array_size]
                 if self.wait and time.monotonic() >= self.not_before:
-                    self._sbatch(rules, call, some)
+                    try:
+                        self._sbatch(rules, call, some)
+                    except OSError as error:  # of a full disk, say
+                        self._refused(some, f"{error.filename}: {error.strerror}")
                 else:
                     with self.lock:
                         self.ready += some
@@ -230,13 +242,18 @@ class Executor(plugin.Executor):
             self.not_before = time.monotonic() + later
             self.logger.warning(f"Slurm takes no jobs for now, asked again in {later:.0f} s: {said}")
         elif status:
-            for job in jobs:
-                self.report_job_error(SubmittedJobInfo(job), msg=f"SLURM sbatch failed: {said}")
+            self._refused(jobs, said.splitlines()[-1] if said else f"sbatch: exit status {status}")
         else:
             self.refused = 0
             id = validate_or_get_slurm_job_id(out.strip().split(";")[0], out)
             self.logger.info(f"Submitted {len(jobs)} jobs of {', '.join(rules)} as {id}")
             self._register([(job, f"{id}_{n}" if len(jobs) > 1 else id) for n, job in enumerate(jobs, 1)])
+
+    def _refused(self, jobs: Sequence[Any], why: str) -> None:
+        """Jobs that cannot be submitted have failed."""
+        for job in jobs:
+            log = self.slurm_logdir / f"{uuid.uuid4().hex}.log"
+            self._fails(SubmittedJobInfo(job), f"cannot be submitted: {why}", log)
 
     @cached_property
     def steps(self) -> dict[str, tuple[str, str]]:

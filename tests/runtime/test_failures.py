@@ -109,6 +109,14 @@ def test_an_end_from_outside_is_named_rather_than_the_last_step(told, state, slu
     assert told(single(state), logs={"train/a-1": "scoregap: w: is damaged\n"}) == ["scoregap: w: is damaged"]
 
 
+@pytest.mark.parametrize("told_of", [single("GONE"), group()])
+def test_what_cannot_be_submitted_is_told_with_why(told, told_of):
+    job = "a-1" if told_of.rule else "b-2"
+    (line,) = told(told_of, logs={job: "cannot be submitted: sbatch: error: Invalid qos due to time limit\n"})
+    stage = "train" if told_of.rule else "spectrum"
+    assert line == f"scoregap: {stage} {job}: cannot be submitted: sbatch: error: Invalid qos due to time limit"
+
+
 def test_a_limit_comes_before_what_an_earlier_attempt_wrote(told):
     (line,) = told(single("TIMEOUT"), logs={"train/a-1": "scoregap: old\n"})
     assert "ran out of time" in line

@@ -4,6 +4,7 @@ A real one: tests/test_slurm.py.
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -120,4 +121,5 @@ def test_a_slurm_that_takes_nothing_for_now_is_asked_later_and_given_nothing_twi
 def test_what_it_will_never_take_fails(slurm):
     status, text, _ = slurm(refusals=["Batch job submission failed: Invalid qos specification"])
     assert status == 1
-    assert "Invalid qos specification" in text
+    says = r"^scoregap: spectrum \S+: cannot be submitted: sbatch: error: .*Invalid qos specification$"
+    assert len(re.findall(says, text, re.M)) == 3
