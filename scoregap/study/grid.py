@@ -101,6 +101,11 @@ class Cell:
         return self.manifold
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a point: that of a picture, where the data are pictures."""
+        return tuple(self.data.shape) if self.data and self.data.shape else (self.dim,)
+
+    @property
     def manifold_dim(self) -> int:
         """m, also where the axis gives it as a share of ambient_dim."""
         return latents(self["manifold_dim"], self["ambient_dim"])
@@ -199,7 +204,8 @@ class Cell:
                 allowed="should stay as it is while results are made of it",
             )  # fmt: skip
         part, label = self.spectrum.points_from, str(self.data.label)
-        return Points(found, self.seed("split"), self.seed("dataset"), self.data.held_out, part, label)
+        half = self.data.half
+        return Points(found, self.seed("split"), self.seed("dataset"), self.data.held_out, part, label, half)
 
     def dataset(self):
         """(N, d) points of the training set; None where networks see fresh points without end."""
@@ -310,7 +316,7 @@ def _read(section, network: str) -> str:
     The data set is for scores that come from data: not for the closed forms or a model, nor where there is none.
     """
     without_data = network in REFERENCES or kind(network) is MODEL or getattr(section, "dataset_size", None) is None
-    return section.as_json(frozenset({"device", "dataset_size"} if without_data else {"device"}))
+    return section.as_json(frozenset({"device", "dataset_size", "half"} if without_data else {"device"}))
 
 
 def _digest_through(
@@ -561,6 +567,9 @@ class Study:
                     del content["train"][key]
         if "compare" in content:
             del content["compare"]["require"]
+        if self.document.data:
+            for key in self.document.data.unsaid:
+                del content["data"][key]
         del content["trusted"]
         for one in content["scores"].values():
             del one["trusted"]
