@@ -47,9 +47,7 @@ class Unet(nn.Module):
         self.scale = linear(EMBEDDING, width, gain=0.0)
         self.leave = convolution(width, colours, gain=0.0)
 
-    def forward(
-        self, x: torch.Tensor, level: torch.Tensor, slopes: list[torch.Tensor] | None = None
-    ) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, level: torch.Tensor, slopes: list[torch.Tensor] | None = None) -> torch.Tensor:
         """slopes: takes the slopes of the blocks' nonlinearities (points, channels, height, width), in their order, and
         what the last features are multiplied by, if they are wanted."""
         told = self.embedded(level)
@@ -95,9 +93,7 @@ class Block(nn.Module):
         self.condition = linear(EMBEDDING, width)
         self.mix = convolution(width, width, gain=0.5)
 
-    def forward(
-        self, h: torch.Tensor, told: torch.Tensor, slopes: list[torch.Tensor] | None = None
-    ) -> torch.Tensor:
+    def forward(self, h: torch.Tensor, told: torch.Tensor, slopes: list[torch.Tensor] | None = None) -> torch.Tensor:
         """h: (points, width, height, width); told: (points, EMBEDDING), or one for all."""
         before = self.inside(h) + over_pixels(self.condition(told))
         if slopes is not None:

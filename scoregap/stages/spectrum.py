@@ -144,6 +144,8 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         for name, values in every.items():
             result[name][some] = values
             result[name][some][ended] = np.nan
+    if settings.keep:
+        result |= kept(cell, data, score, clean, noise, t, path)
     if own is not None:
         centre = data.mean if isinstance(data, Centred) else 0.0
         denoise = advancing(score.denoise, beat, len(calibration.REPAIRS)) if beat else score.denoise
@@ -153,6 +155,26 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         result["mistake_gain"][...] = gain
     result["status"][...] = 1 if np.isfinite(result["point_trace"]).any() else 3
     return result
+
+
+def kept(
+    cell: Cell, data: Centred, score: Score, clean: np.ndarray, noise: np.ndarray, t: np.ndarray,
+    path: np.ndarray | None,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Points and eigenvectors that the study keeps, in the user's coordinates; the arguments are those of `measure`."""
+    keep = cell.spectrum.keep
+    assert keep is not None
+    times, points, mean = keep.chosen(len(t)), slice(min(keep.points, len(clean))), data.mean
+    here = t[times]
+    noisy = clean[points] + np.sqrt(here)[:, None, None] * noise[points] if path is None else path[times][:, points]
+    local = near(score, noisy, here, min(keep.vectors, cell.dim), None)
+    found = {
+        "kept_clean": clean[points] + mean,
+        "kept_noisy": noisy + mean,
+        "kept_denoised": local.mean + mean,
+        "kept_vector": np.swapaxes(local.vectors, -1, -2),
+    }
+    return {name: values.astype(variables.VARIABLES[name].dtype) for name, values in found.items()}
 
 
 def blank(cell: Cell) -> dict[str, np.ndarray]:
@@ -168,6 +190,8 @@ def blank(cell: Cell) -> dict[str, np.ndarray]:
         "row": agreement.side(cell.dim),
         "column": agreement.side(cell.dim),
     }
+    if cell.spectrum.keep:
+        sizes |= {name: len(values) for name, values in variables.of_kept(cell.spectrum, cell.dim).items()}
     return variables.blank(variables.made("spectrum", cell), sizes)
 
 

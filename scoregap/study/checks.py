@@ -119,6 +119,12 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
         value = getattr(spectrum, key)
         if key not in spectrum.takes and value is not None and known("spectrum.method", f"spectrum.{key}"):
             yield _wrong(study, f"spectrum.{key}", f"the method {spectrum.method!r} takes no {key}", value)
+    if spectrum.keep and study.document.data is None and known("data", "spectrum.keep"):
+        says = "of a family nothing is kept: should be left out, or the study have data in place of manifold"
+        yield _wrong(study, "spectrum.keep", says, problem="is not allowed")
+    elif spectrum.keep and spectrum.traces and known("spectrum.method", "spectrum.keep"):
+        says = f"the method {TRACE!r} knows no eigenvectors: should be left out, or the method be another"
+        yield _wrong(study, "spectrum.keep", says, problem="is not allowed")
     if spectrum.traces and study.document.data is None and known("spectrum.method", "data"):
         yield _wrong(
             study, "spectrum.method", "of a family gaps and phase times are compared, which take whole spectra: should "

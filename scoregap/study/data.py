@@ -119,8 +119,8 @@ class Data(Section):
         str,
         one_of((ALL, *HALVES)),
         Field(
-            description="of the training part: `first` and `second` have no point in common, and what is held out is the "
-            "same, so two networks say how far what they see is their own training set; the axis `half`"
+            description="of the training part, `first` and `second` have no point in common, and what is held out is "
+            "the same: how far what a network sees is its own training set; the axis `half`"
         ),
     ] = ALL
     label: Annotated[

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from scoregap import InputError, brief, refuse, some
-from scoregap.data import FAMILIES, Group
+from scoregap.data import FAMILIES, HALVES, Group
 from scoregap.models import Declared
 from scoregap.scores import EXACT, MODEL, REFERENCES, kind
 from scoregap.study.axes import resolve
@@ -438,9 +438,10 @@ class Study:
         calibrated = bool(self.evaluated_scores) and self.document.spectrum.sampling == "forward"
         if self.document.data:
             held_out = self.document.spectrum.points_from == "held-out"
+            halves = set(HALVES) <= set(self.axes.get("half", ()))
             applies = {
                 "profile": True,
-                "agreement": len(self.axes["network"]) > 1 and not self.document.spectrum.traces,
+                "agreement": (len(self.axes["network"]) > 1 or halves) and not self.document.spectrum.traces,
                 "data_dimensions": self.document.dimension is not None,
                 "calibration": calibrated and held_out,
             }
