@@ -30,7 +30,8 @@ def build(name: str, seeds: Sequence[int], dim: int, depth: int, shape: tuple[in
     """The untrained members of a study's network axis, as `gated-64` or `linear`, stacked: one per seed.
 
     depth, shape: blocks, and the shape of a point (of a picture, say; else (dim,)), for classes that take them. A
-    member's weights are drawn from its own seed, whatever its companions and whatever was drawn before. Raises InputError if the class is no network.
+    member's weights are drawn from its own seed, whatever its companions and whatever was drawn before. Raises
+    InputError if the class is no network.
     """
     class_, wanted = load(name), {"dim": dim, "width": networks.width(name), "depth": depth}
     wanted["shape"] = shape or (dim,)

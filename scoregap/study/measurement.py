@@ -80,8 +80,8 @@ class Spectrum(Section):
     keep: Annotated[
         Keep | None,
         Field(
-            description="of data from a file: clean, noisy and denoised points and leading eigenvectors of G to keep in "
-            "the cube; of pictures the report shows them"
+            description="of data from a file: clean, noisy and denoised points and leading eigenvectors of G, to be "
+            "kept in the cube; of pictures the report shows them"
         ),
     ] = None
 
