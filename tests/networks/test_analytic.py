@@ -9,6 +9,7 @@ from scoregap.networks import NETWORKS, PRECONDITIONINGS, SCHEDULES, analytic
 from scoregap.networks.residual import Gated
 from scoregap.networks.unet import Unet
 
+
 @pytest.mark.parametrize("family", NETWORKS)
 def test_every_network_is_differentiated_exactly(family):
     name = f"{family}-12" if NETWORKS[family].has_width else family

@@ -171,7 +171,7 @@ def test_state_is_that_of_plain_modules_and_restores_an_ensemble(name):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_layers_of_all_members_give_what_torch_func_gives(name):
-    """The accelerators, layers of all members or one member after the other, against the plain way: values, gradients."""
+    """The accelerators, one member after the other among them, against the plain way, values and gradients."""
     members, (x, level) = plain_members(name), inputs()
     fast = ensemble.stack(members)
     assert ensemble.stacks(fast) != getattr(fast, "in_turn", False)

@@ -84,7 +84,9 @@ def test_a_shifted_picture_gives_a_shifted_answer():
 
 @pytest.mark.parametrize("shape", [(16,), (6, 4), (4, 4, 4), (5, 4, 4), (2, 2), (4, 4, 4, 4)])
 def test_what_is_no_picture_of_four_by_four_is_refused(shape):
-    with pytest.raises(ValueError, match=r"^shape \(.*\) is not allowed: should be a picture, its sides multiples of 4"):
+    with pytest.raises(
+        ValueError, match=r"^shape \(.*\) is not allowed: should be a picture, its sides multiples of 4"
+    ):
         Unet(shape, 8)
-    with pytest.raises(InputError, match="axes.network: 'unet-8' is not allowed: .*should be a picture"):
+    with pytest.raises(InputError, match=r"axes\.network: 'unet-8' is not allowed: .*should be a picture"):
         ensemble.build("unet-8", [0], int(np.prod(shape)), 1, shape)
