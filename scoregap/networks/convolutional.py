@@ -2,9 +2,8 @@
 
 (ensemble of one U-Net, noisy points, noise variances) -> outputs of F and a function that pulls cotangents back
 
-One forward pass keeps the slopes of the nonlinearities, and of the normalisations what comes out and the factor. The
-map from cotangents of the output to those of the input is then convolutions, by the same kernels turned round, and a
-few products, of ROWS rows of the Jacobian at a time.
+One forward pass keeps the slopes of the nonlinearities. The map from cotangents of the output to those of the input is
+then convolutions, by the same kernels turned round, and products with slopes, of ROWS rows of the Jacobian at a time.
 """
 
 from collections.abc import Callable
@@ -23,13 +22,13 @@ def linearised(network: Unet, x: Tensor, level: Tensor) -> tuple[Tensor, Callabl
     """Outputs of F at points x (T, points, d) that are told levels (T, 1, 1), and its Jacobian (d, d) at the i-th of
     all points, where row j is the gradient of output j. network: stacked, of one member."""
     tensors = {name: one[0] for name, one in (*network.named_parameters(), *network.named_buffers())}
-    kept: list[tuple[Tensor, ...]] = []
-    outputs = functional_call(network, tensors, (x, level, kept))
+    slopes: list[Tensor] = []
+    outputs = functional_call(network, tensors, (x, level, slopes))
     back = {name: _turned(one) for name, one in tensors.items() if one.dim() == 4}
     identity = network.folded(torch.eye(x.shape[-1], dtype=x.dtype, device=x.device))
 
     def rows(i: int) -> Tensor:
-        own = [tuple(part[i] for part in one) for one in kept]
+        own = [one[i] for one in slopes]
         return network.unfolded(torch.cat([_pulled(network, some, own, back) for some in identity.split(ROWS)]))
 
     return outputs, rows
@@ -40,9 +39,9 @@ def _turned(kernel: Tensor) -> Tensor:
     return kernel.flip(2, 3).transpose(0, 1).contiguous()
 
 
-def _pulled(network: Unet, rows: Tensor, kept: list[tuple[Tensor, ...]], back: dict[str, Tensor]) -> Tensor:
+def _pulled(network: Unet, rows: Tensor, slopes: list[Tensor], back: dict[str, Tensor]) -> Tensor:
     """Cotangents of folded outputs (rows, channels, height, width), taken back to the folded inputs."""
-    *of_blocks, (scale,) = kept
+    *of_blocks, scale = slopes
 
     def through(name: str, h: Tensor) -> Tensor:
         kernel = back[f"{name}.weight"]
@@ -50,11 +49,8 @@ def _pulled(network: Unet, rows: Tensor, kept: list[tuple[Tensor, ...]], back: d
 
     def through_blocks(name: str, h: Tensor) -> Tensor:
         for k in reversed(range(len(getattr(network, name)))):
-            slopes, unit, inverse = of_blocks.pop()
-            inside = through(f"{name}.{k}.inside", through(f"{name}.{k}.mix", h).mul_(slopes))
-            # y = r h, r = (mean h^2 + eps)^-1/2 has the Jacobian r (I - y y' / channels)
-            along = (inside * unit).mean(1, keepdim=True)
-            h = h + inside.addcmul_(along, unit, value=-1).mul_(inverse)
+            inside = through(f"{name}.{k}.mix", h).mul_(of_blocks.pop())
+            h = h + through(f"{name}.{k}.inside", inside)
         return h
 
     past = through_blocks("up", through("leave", rows).mul_(scale))

@@ -3,9 +3,9 @@
 noisy points (..., d), noise level (..., 1), which broadcast -> outputs like the points
 
 A picture is folded, 2 x 2 pixels to one of four times the channels, since convolutions of few channels waste the
-processor. Blocks see features divided by their length at every pixel (RMS over channels), with which it trains far
-sooner than without, or with GroupNorm, after which every pixel depends on all others. What was measured:
-docs/explanation/images.md.
+processor. There is no normalisation: a residual network this shallow trains as well without, no pixel depends on the
+mean of all others, and a Jacobian is then convolutions and products with stored slopes, and nothing else
+(`convolutional`). What was measured: docs/explanation/images.md.
 """
 
 import math
@@ -47,25 +47,23 @@ class Unet(nn.Module):
         self.scale = linear(EMBEDDING, width, gain=0.0)
         self.leave = convolution(width, colours, gain=0.0)
 
-    def forward(
-        self, x: torch.Tensor, level: torch.Tensor, kept: list[tuple[torch.Tensor, ...]] | None = None
-    ) -> torch.Tensor:
-        """kept: takes what derivatives need, as `Block.forward` says, in the order of blocks; and last what the last
-        features are multiplied by (points, channels, 1, 1)."""
+    def forward(self, x: torch.Tensor, level: torch.Tensor, slopes: list[torch.Tensor] | None = None) -> torch.Tensor:
+        """slopes: takes those of the blocks' nonlinearities (points, channels, height, width), in their order, and what
+        the last features are multiplied by (points, channels, 1, 1), if they are wanted."""
         told = self.embedded(level)
         told = told.expand(*x.shape[:-1], -1).flatten(0, -2) if told.dim() > 1 else told[None]
         h = self.enter(self.folded(x))
         for block in self.down:
-            h = block(h, told, kept)
+            h = block(h, told, slopes)
         past, h = h, self.shrink(pixel_unshuffle(h, FOLD))
         for block in self.middle:
-            h = block(h, told, kept)
+            h = block(h, told, slopes)
         h = past + pixel_shuffle(self.widen(h), FOLD)
         for block in self.up:
-            h = block(h, told, kept)
+            h = block(h, told, slopes)
         scale = 1 + over_pixels(self.scale(told))
-        if kept is not None:
-            kept.append((scale,))
+        if slopes is not None:
+            slopes.append(scale)
         return self.unfolded(self.leave(h * scale)).reshape(x.shape)
 
     def embedded(self, level: torch.Tensor) -> torch.Tensor:
@@ -87,7 +85,7 @@ class Unet(nn.Module):
 
 
 class Block(nn.Module):
-    """h + mix(silu(inside(normed h) + what is made of the noise))."""
+    """h + mix(silu(inside(h) + what is made of the noise))."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -95,17 +93,12 @@ class Block(nn.Module):
         self.condition = linear(EMBEDDING, width)
         self.mix = convolution(width, width, gain=0.5)
 
-    def forward(
-        self, h: torch.Tensor, told: torch.Tensor, kept: list[tuple[torch.Tensor, ...]] | None = None
-    ) -> torch.Tensor:
-        """h: (points, width, height, width); told: (points, EMBEDDING). kept: takes the slopes of the nonlinearity, the
-        normed features, and what they were multiplied by (points, 1, height, width)."""
-        inverse = torch.rsqrt(h.square().mean(1, keepdim=True) + 1e-6)
-        unit = h * inverse
-        before = self.inside(unit) + over_pixels(self.condition(told))
-        if kept is not None:
+    def forward(self, h: torch.Tensor, told: torch.Tensor, slopes: list[torch.Tensor] | None = None) -> torch.Tensor:
+        """h: (points, width, height, width); told: (points, EMBEDDING)."""
+        before = self.inside(h) + over_pixels(self.condition(told))
+        if slopes is not None:
             gate = torch.sigmoid(before)
-            kept.append((gate * (1 + before * (1 - gate)), unit, inverse))
+            slopes.append(gate * (1 + before * (1 - gate)))
         return h + self.mix(silu(before))
 
 

@@ -157,9 +157,8 @@ def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int) -> Local:
     unknown = ~np.isfinite(jacobians).all((-2, -1))
     if unknown.any():
         jacobians = np.where(unknown[..., None, None], 0.0, jacobians)
-    eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
+    eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians, count)
     for array in (eigenvalues, vectors, singular_values, asymmetry):
         array[unknown] = np.nan
     # A copy: a view would keep all d of them in memory.
-    leading = vectors[..., :count].copy()
-    return Local(mean, eigenvalues, singular_values, asymmetry, leading, sketched(jacobians, None))
+    return Local(mean, eigenvalues, singular_values, asymmetry, vectors.copy(), sketched(jacobians, None))
