@@ -11,13 +11,16 @@ import math
 from typing import NamedTuple
 
 from scoregap import plugins
+from scoregap.pictures import picture
 
 
 class Network(NamedTuple):
-    """A network: where its class is, and whether its name carries a width."""
+    """A network: where its class is, and whether its name carries a width. sides: of pictures, whose sides are
+    multiples of it; 0 if it takes any points."""
 
     import_path: str
     has_width: bool
+    sides: int = 0
 
 
 NETWORKS = {
@@ -28,6 +31,7 @@ NETWORKS = {
     "normed": Network("scoregap.networks.residual:Normed", True),
     "linear": Network("scoregap.networks.time_linear:TimeLinear", False),
     "paper": Network("scoregap.networks.residual:Paper", False),
+    "unet": Network("scoregap.networks.unet:Unet", True, sides=4),
 }
 
 # Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training`.
@@ -48,6 +52,19 @@ def is_name(name: str) -> bool:
     if plugins.is_outside(family):
         return True
     return family in NETWORKS and NETWORKS[family].has_width == (given.isascii() and given.isdigit())
+
+
+def shape_refusal(name: str, shape: tuple[int, ...]) -> str:
+    """What points of a network should be, if those of this shape are not; empty if they are."""
+    sides = NETWORKS[name.partition("-")[0]].sides if not plugins.is_outside(name) else 0
+    if not sides:
+        return ""
+    found, given = picture(shape), " x ".join(map(str, shape))
+    if found is None:
+        return f"it is for pictures, and points are {given}: should be another network"
+    if found.height % sides or found.width % sides:
+        return f"the sides of its pictures are multiples of {sides}, and points are {given}: should be another network"
+    return ""
 
 
 def width(name: str) -> int | None:

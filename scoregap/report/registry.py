@@ -16,6 +16,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoregap import InputError
+from scoregap.pictures import picture
 from scoregap.scores import EXACT
 from scoregap.store.opening import absent
 from scoregap.study import Study, load
@@ -63,6 +64,11 @@ def _found(study: Study, name: str) -> bool:
     return name in study.findings
 
 
+def _kept(study: Study, name: str) -> bool:
+    data = study.document.data
+    return bool(study.document.spectrum.keep and data and picture(tuple(data.shape or ())))
+
+
 class Figure(NamedTuple):
     """where: function (study, *what it takes) -> figure. takes: one of WHOLE, attributes of `Run`, for a figure of the
     whole study; for one of every part tables of `analysis.Tables`, or the place of a function (study, panels) -> what
@@ -82,6 +88,20 @@ FIGURES: dict[str, Figure] = {
         "the Gaussian with the data's covariance. "
         "Bands: intervals over seeds, or of one or two seeds over points. Bars: shoulders, ranges of t in which n "
         "rises at less than half of the steepest rate, at the n in their middle, one for each seed that has one.",
+    ),
+    "denoised": Figure(
+        "scoregap.report.figures.pictures:denoised", "scoregap.analysis.pictures:kept", _kept,
+        "Points of the data, the same with noise of variance t, and what scores make of these: the mean of all clean "
+        "pictures that the score thinks possible. Below: the eigenvalues of G = I + t J at that point and t, against "
+        "their index, both of the scores above: those near 1 are directions that are kept, those near 0 directions "
+        "that are taken for noise. First seed.",
+    ),
+    "directions": Figure(
+        "scoregap.report.figures.pictures:directions", "scoregap.analysis.pictures:kept", _kept,
+        "The eigenvectors of the symmetric part of G with the largest eigenvalues (numbers), as pictures, beside the "
+        "denoised point. Of an exact score G is the covariance of the clean picture given the noisy one, over t: they are "
+        "what a score thinks may still vary. The Gaussian's are the same principal axes at every point. Red and blue are "
+        "the two signs; which is which means nothing. First seed, the last of the settings of every network.",
     ),
     "claims": Figure(
         "scoregap.report.figures.claims:overview", "claims", _compared,

@@ -18,7 +18,7 @@ no known foot point on the manifold, so alignment is known only where the tangen
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from scoregap import members, trained, variables
 from scoregap.data.capabilities import Centred, Covariance, Groups, HeldOut, Labelled, Posterior, Recorded, Tangents
 from scoregap.measure import agreement, calibration, spectra, trajectories
 from scoregap.runtime.progress import Heartbeat
-from scoregap.scores.base import TRACED, Adapted, Local, Traced, at_any_time, at_once, slices
+from scoregap.scores.base import TRACED, Adapted, Local, Score, Traced, at_any_time, at_once, slices
 from scoregap.scores.closed import Exact, Gaussian
 from scoregap.scores.differences import Differences
 from scoregap.study import Cell, load
@@ -116,7 +116,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
                 found.append({"mean": one.mean, "point_trace": one.trace, "point_trace_error": one.error})
             else:
                 vectors = groups[-1][1] if groups else 0
-                local = shaped(score.local(*flat(noisy[:, part], here), vectors, frames, directions), noisy[:, part])
+                local = near(score, noisy[:, part], here, vectors, frames, directions)
                 if groups:
                     known = (result["has_gap"][part] == 1) & ~ended[:, part, None]
                     cosine = cosines(local.vectors, data.tangents(places[part]), groups, known)
@@ -156,6 +156,8 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         for name, values in every.items():
             result[name][some] = values
             result[name][some][ended] = np.nan
+    if settings.keep:
+        result |= kept(cell, data, score, clean, noise, t, path)
     if own is not None:
         centre = data.mean if isinstance(data, Centred) else 0.0
         denoise = advancing(score.denoise, beat, len(calibration.REPAIRS)) if beat else score.denoise
@@ -165,6 +167,26 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         result["mistake_gain"][...] = gain
     result["status"][...] = 1 if np.isfinite(result["point_trace"]).any() else 3
     return result
+
+
+def kept(
+    cell: Cell, data: Centred, score: Score, clean: np.ndarray, noise: np.ndarray, t: np.ndarray,
+    path: np.ndarray | None,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Points and eigenvectors that the study keeps, in the user's coordinates; the arguments are those of `measure`."""
+    keep = cell.spectrum.keep
+    assert keep is not None
+    times, points, mean = keep.chosen(len(t)), slice(min(keep.points, len(clean))), data.mean
+    here = t[times]
+    noisy = clean[points] + np.sqrt(here)[:, None, None] * noise[points] if path is None else path[times][:, points]
+    local = near(score, noisy, here, min(keep.vectors, cell.dim))
+    found = {
+        "kept_clean": clean[points] + mean,
+        "kept_noisy": noisy + mean,
+        "kept_denoised": local.mean + mean,
+        "kept_vector": np.swapaxes(local.vectors, -1, -2),
+    }
+    return {name: values.astype(variables.VARIABLES[name].dtype) for name, values in found.items()}
 
 
 def blank(cell: Cell) -> dict[str, np.ndarray]:
@@ -182,6 +204,8 @@ def blank(cell: Cell) -> dict[str, np.ndarray]:
         "row": agreement.side(cell.dim),
         "column": agreement.side(cell.dim),
     }
+    if cell.spectrum.keep:
+        sizes |= {name: len(values) for name, values in variables.of_kept(cell.spectrum, cell.dim).items()}
     return variables.blank(variables.made("spectrum", cell), sizes)
 
 
@@ -200,6 +224,11 @@ def advancing(denoise: Denoise, beat: Heartbeat, calls: int) -> Denoise:
 def flat(noisy: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (T, points, d) at times (T,) as scores take them: (T points, d), (T points,)."""
     return noisy.reshape(-1, noisy.shape[-1]), np.repeat(t, noisy.shape[1])
+
+
+def near(score: Score, noisy: np.ndarray, t: np.ndarray, *asked: Any) -> Local:
+    """What a score does near points (T, points, d) at times (T,), likewise shaped; asked: as of `Score.local`."""
+    return shaped(score.local(*flat(noisy, t), *asked), noisy)
 
 
 def shaped(found: Found, noisy: np.ndarray) -> Found:

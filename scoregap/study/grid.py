@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from scoregap import InputError, brief, refuse, some
-from scoregap.data import FAMILIES, Group
+from scoregap.data import FAMILIES, HALVES, Group
 from scoregap.models import Declared
 from scoregap.scores import EXACT, MODEL, REFERENCES, kind
 from scoregap.study.axes import resolve
@@ -99,6 +99,11 @@ class Cell:
         """The manifold section of a cell whose data are of a family."""
         assert self.manifold is not None  # `load` has made sure
         return self.manifold
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a point: that of a picture, where the data are pictures."""
+        return tuple(self.data.shape) if self.data and self.data.shape else (self.dim,)
 
     @property
     def manifold_dim(self) -> int:
@@ -199,7 +204,8 @@ class Cell:
                 allowed="should stay as it is while results are made of it",
             )  # fmt: skip
         part, label = self.spectrum.points_from, str(self.data.label)
-        return Points(found, self.seed("split"), self.seed("dataset"), self.data.held_out, part, label)
+        half = self.data.half
+        return Points(found, self.seed("split"), self.seed("dataset"), self.data.held_out, part, label, half)
 
     def dataset(self):
         """(N, d) points of the training set; None where networks see fresh points without end."""
@@ -310,7 +316,7 @@ def _read(section, network: str) -> str:
     The data set is for scores that come from data: not for the closed forms or a model, nor where there is none.
     """
     without_data = network in REFERENCES or kind(network) is MODEL or getattr(section, "dataset_size", None) is None
-    return section.as_json(frozenset({"device", "dataset_size"} if without_data else {"device"}))
+    return section.as_json(frozenset({"device", "dataset_size", "half"} if without_data else {"device"}))
 
 
 def _digest_through(
@@ -432,9 +438,10 @@ class Study:
         calibrated = bool(self.evaluated_scores) and self.document.spectrum.sampling == "forward"
         if self.document.data:
             held_out = self.document.spectrum.points_from == "held-out"
+            halves = set(HALVES) <= set(self.axes.get("half", ()))
             applies = {
                 "profile": True,
-                "agreement": len(self.axes["network"]) > 1 and not self.document.spectrum.traces,
+                "agreement": (len(self.axes["network"]) > 1 or halves) and not self.document.spectrum.traces,
                 "data_dimensions": self.document.dimension is not None,
                 "calibration": calibrated and held_out,
             }
@@ -561,6 +568,9 @@ class Study:
                     del content["train"][key]
         if "compare" in content:
             del content["compare"]["require"]
+        if self.document.data:
+            for key in self.document.data.unsaid:
+                del content["data"][key]
         del content["trusted"]
         for one in content["scores"].values():
             del one["trusted"]
