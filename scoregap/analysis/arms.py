@@ -136,8 +136,9 @@ def entries(t: np.ndarray, kept: np.ndarray) -> np.ndarray:
     here = np.minimum(last, len(t) - 2)
     columns = np.arange(kept.shape[1])
     one, two = kept[here, columns], kept[here + 1, columns]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        crossed = t[here] * (t[here + 1] / t[here]) ** ((one - HALF) / (one - two))
+    crosses = (one >= HALF) & (two < HALF)
+    part = np.divide(one - HALF, one - two, out=np.zeros_like(one), where=crosses)
+    crossed = t[here] * (t[here + 1] / t[here]) ** part
     return np.where(above.any(0), np.where(last == len(t) - 1, t[-1], crossed), 0.0)
 
 

@@ -10,6 +10,7 @@ direction, in (1 - confidence) / 2 of studies at most. The four comparisons of r
 at 1 - (1 - confidence) / 4 (Bonferroni). A network that diverged, or lacks a quantity, agrees in nothing.
 """
 
+import textwrap
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import xarray as xr
+from rich.table import Table
 
 from scoregap.analysis import hypotheses
 from scoregap.analysis.arms import (
@@ -38,7 +40,7 @@ from scoregap.analysis.arms import (
     widest,
 )
 from scoregap.analysis.profiles import BESIDE, SEVERAL, cells
-from scoregap.analysis.tables import distinguishing_axes, labelled, or_dash, plain, text, with_interval
+from scoregap.analysis.tables import distinguishing_axes, exactly, or_dash, text, with_interval
 from scoregap.analysis.verdicts import Verdict
 from scoregap.measure.profile import HALF
 from scoregap.measure.regimes import LEAST
@@ -130,7 +132,7 @@ def _of_cell(study: Study, cell: xr.Dataset) -> Iterator[dict[str, Any]]:
         own = arms(cell, network)
         if not own:
             continue
-        one = InCell(study, network, own, {seed: gaussian[seed] for seed in own if seed in gaussian})
+        one = InCell(study, network, own, gaussian)
         first, confidence = next(iter(own.values())), one.confidence
         yield from one.regimes()
         yield from one.against("order", order, of_orders(int(directions(first).sum()), confidence))
@@ -145,7 +147,8 @@ class InCell:
     """A network in a cell, and the claims about it. own, gaussian: its arms and the Gaussian's, by seed."""
 
     def __init__(self, study: Study, network: str, own: dict[int, Arm], gaussian: dict[int, Arm]):
-        self.study, self.network, self.own, self.gaussian = study, network, own, gaussian
+        self.study, self.network, self.own = study, network, own
+        self.gaussian = {seed: gaussian[seed] for seed in own if seed in gaussian}
         self.confidence, self.seeds = study.document.fit.confidence, len(study.axes["seed"])
 
     def estimate(self, statistic, confidence: float | None = None) -> tuple[Estimate, Estimate | None, Estimate | None]:
@@ -267,11 +270,11 @@ def _none(arms: dict[int, Arm], confidence: float) -> tuple[Estimate, Verdict]:
 
 
 def differs(low: float, high: float, margin: float) -> Verdict:
-    """Whether a difference is none: agrees (that there is one) if its interval excludes 0, disagrees if it lies within
-    the margin, else inconclusive."""
-    if low > 0 or high < 0:
-        return Verdict.AGREES
-    return Verdict.DISAGREES if -margin < low and high < margin else Verdict.INCONCLUSIVE
+    """Whether there is a difference: disagrees if its interval lies within the margin, agrees if it excludes 0 and does
+    not, else inconclusive."""
+    if -margin < low and high < margin:
+        return Verdict.DISAGREES
+    return Verdict.AGREES if low > 0 or high < 0 else Verdict.INCONCLUSIVE
 
 
 def _why(verdict: Verdict, known: bool, gaussian: bool, further: bool) -> str:
@@ -292,29 +295,33 @@ def _which(verdicts: list[Verdict]) -> str:
 
 
 def data_claim_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The table in words, a cell after the other."""
+    """The table in words, a claim after the other, with a row per cell and network."""
     keys = [name for name in ("block", *study.condition_axes) if name in frame and frame[name].nunique() > 1]
-    groups = frame.groupby(keys, sort=False) if keys else [((), frame)]
-    lines = []
-    for values, rows in groups:
-        table = plain()
-        table.add_column("the paper's claims about natural data", max_width=72)
-        for column in ("network", "value", "by chance", "gaussian", "over it, or less it"):
-            table.add_column(column, justify="right")
-        table.add_column("verdict")
+    lines = [
+        "the paper's claims about natural data: value with its interval | by chance | Gaussian | over it, or less it"
+    ]
+    for name, rows in frame.groupby("claim", sort=False):
+        claim = CLAIMS[str(name)]
+        lines += textwrap.wrap(f"{claim.says}: {claim.value} ({claim.null})", 118, initial_indent="  ",
+                               subsequent_indent="    ")  # fmt: skip
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
+        for width in (34, 24, 6, 7, 20):
+            table.add_column(max_width=width)
+        table.add_column(max_width=22)
         for row in rows.to_dict("records"):
+            cell = distinguishing_axes(study, {key: row[key] for key in keys})
+            whose = ", ".join(filter(None, [row["network"], row["against"], *(exactly(one) for one in cell.values())]))
             own = row["value"], row["low"], row["high"]
             beyond = row["beyond"], row["beyond_low"], row["beyond_high"]
             table.add_row(
-                row["says"] + (f" ({row['against']})" if row["against"] else ""), row["network"],
-                with_interval(*own, CLAIMS[row["claim"]].form), or_dash(row["null"]), or_dash(row["gaussian"]),
+                whose, with_interval(*own, claim.form), or_dash(row["null"]), or_dash(row["gaussian"]),
                 with_interval(*beyond, ".2f"), row["verdict"] + (f" ({row['why']})" if row["why"] else ""),
             )  # fmt: skip
-        cell = distinguishing_axes(study, dict(zip(keys, values, strict=True)))
-        lines += [*([labelled(cell)] if cell else []), *text(table), ""]
+        lines += [f"    {line}" for line in text(table)]
     over = "networks" if frame["networks"].max() >= SEVERAL else "points"
-    lines.append(
-        f"intervals: {study.document.fit.confidence:.0%} over {over}; agrees: the whole interval is beyond what chance "
-        "makes of it, or, of a difference from the Gaussian, excludes none; all of them in claims.csv"
+    explained = (
+        f"{study.document.fit.confidence:.0%} intervals are over {over}; agrees: all of the interval is beyond what "
+        "chance makes of it (of a difference from the Gaussian: it excludes 0); disagrees: none of it is (all of it is "
+        "within the margin); all of them in claims.csv"
     )
-    return lines
+    return [*lines, *textwrap.wrap(explained, 118, initial_indent="  ", subsequent_indent="  ")]
