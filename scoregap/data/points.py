@@ -383,6 +383,28 @@ class Points:
             refuse("dataset_size", size, f"the {part} has {len(rows)} points{self._of_class()}")
         return self.rows(rows if size == FRESH else rows[: int(size)])
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes of the table; ALL of one without labels."""
+        return tuple(self.of.classes) or (ALL,)
+
+    def labels_at(self, places: np.ndarray) -> np.ndarray:
+        """(n,) places among `labels` of the classes of points in these rows of the table (n, 1)."""
+        if self.of.labels is None:
+            return np.zeros(len(places), int)
+        order = {label: i for i, label in enumerate(self.labels)}
+        return np.array([order[str(one)] for one in self.of.labels[places[:, 0]]], int)
+
+    @property
+    def label_counts(self) -> np.ndarray:
+        """(labels,) points of the training part that are of each class."""
+        return np.bincount(self.labels_at(self.trained_on[:, None]), minlength=len(self.labels))
+
+    def training_of(self, label: str, most: int) -> np.ndarray:
+        """(n, d) points of the training part that are of a class, the first `most` in the order of `training`."""
+        rows = np.random.default_rng(self.order).permutation(self.trained_on)
+        return self.rows(rows[self.labels_at(rows[:, None]) == self.labels.index(label)][:most])
+
     def sample(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
         """n different points (n, d) of the part that is measured, and their rows in the table (n, 1).
 

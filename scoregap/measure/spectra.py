@@ -1,6 +1,7 @@
 """What is read off a score Jacobian: spectra, asymmetry, alignment of subspaces.
 
-denoiser Jacobians G = I + t J -> eigenvalues, eigenvectors and singular values of t J; cosines of principal angles
+denoiser Jacobians G = I + t J -> eigenvalues, eigenvectors and singular values of t J; cosines of principal angles;
+G along given directions; how much of a vector lies along the modes that are resolved
 
 A network's J need not be symmetric: eigenvalues are those of its symmetric part (THEORY.md 1).
 """
@@ -8,7 +9,8 @@ A network's J need not be symmetric: eigenvalues are those of its symmetric part
 import numpy as np
 
 from scoregap import InputError
-from scoregap.arguments import array, whole, wholes
+from scoregap.arguments import array, known, whole, wholes
+from scoregap.measure.profile import HALF
 
 
 def spectra(jacobian, vectors=None):
@@ -63,6 +65,29 @@ def alignment(vectors, tangents, spans):
         for summary, cosines in ((values.mean(-1), means), (values[..., -1], smallest)):
             cosines.append(np.broadcast_to(np.where(known, summary, np.nan), shape))
     return np.stack(means, -1), np.stack(smallest, -1)
+
+
+def along(jacobian, directions):
+    """u' G u along every direction u, the share of its noise that is data: (..., k).
+
+    jacobian: G (..., d, d). directions: (d, k) columns of length 1. Of the Gaussian whose principal axes they are, with
+    variances v, it is v / (v + t) at every point.
+    """
+    directions = known("directions", directions, "d", "k")
+    jacobian = array("jacobian", jacobian, "...", len(directions), len(directions), empty=True)
+    with np.errstate(invalid="ignore"):  # of a Jacobian that is not finite
+        return np.einsum("...ik,ik->...k", jacobian @ directions, directions)
+
+
+def resolved_share(values, vectors, rows):
+    """Share of the squared length of rows (..., d) along the eigenvectors (..., d, r) of G whose eigenvalue is above
+    1/2; values: (..., r) of G. (...), NaN of a row that is 0."""
+    values = array("values", values, "...", "r", empty=True)
+    rows = array("rows", rows, "...", "d", empty=True)
+    vectors = array("vectors", vectors, "...", rows.shape[-1], values.shape[-1], empty=True)
+    parts = (rows[..., None, :] @ vectors)[..., 0, :] ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(values > HALF, parts, 0.0).sum(-1) / (rows**2).sum(-1)
 
 
 def _shared(*arrays):

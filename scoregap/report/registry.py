@@ -347,7 +347,7 @@ class Run:
         """The paper's claims, tested."""
         from scoregap import analysis
 
-        return self.findings[analysis.CLAIMS] if self.findings else analysis.claims.claims(self.found)
+        return self.findings[analysis.CLAIMS] if self.findings else analysis.every_claim(self.found)
 
     def draw(self, name: str) -> Drawing:
         """One of FIGURES, with a footer that says where it comes from; BLOCK/NAME where there are several blocks.

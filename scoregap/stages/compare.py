@@ -35,6 +35,7 @@ def run(study: Path, cube: Path, out: Path, table: Path, claims: Path, findings:
         tables["headline"] = headline.of_data(loaded, frame, tables)
         said = [title, *tables["headline"]["line"], "", *below]
         said += findings_of([part for part, _ in parts], tables)
+        said += ["", *analysis.claim_lines(loaded, tested)] if len(tested) else []
         frame = pd.concat([frame, analysis.of_all_parts("agreement", parts, tables)], ignore_index=True)
     else:
         frame = comparison.compare(parts)

@@ -80,7 +80,10 @@ def provenance(study: Study) -> dict[str, str]:
         "study": yaml.safe_dump(study.resolved, sort_keys=False),
         "config_hash": study.hash,
         "fingerprint": study.fingerprint("cube"),
-        "stage_revisions": ", ".join(f"{stage.name} {stage.revision}" for stage in STAGES[:STAGE]),
+        "stage_revisions": ", ".join(
+            f"{stage.name} {'.'.join(map(str, stage.revisions(study.document.data is not None)))}"
+            for stage in STAGES[:STAGE]
+        ),
         "revision": revision(),
         "versions": ", ".join([f"python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]),
         "machine": f"{platform.system()} {platform.machine()}",
@@ -180,9 +183,12 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
         **(variables.of_kept(cells[0].spectrum, cells[0].dim) if cells[0].spectrum.keep else {}),
     }
+    if cells[0].data:
+        shared["label"] = np.array(cells[0].truth().labels, object)
     if cells[0].spectrum.traces:
         return shared
     shared |= {"mode": np.arange(cells[0].dim), "estimator": np.array(variables.ESTIMATORS, object)}
+    shared |= {"direction": np.arange(min(cells[0].dim, variables.DIRECTIONS))} if cells[0].data else {}
     if cells[0].data:
         scores = list(dict.fromkeys(cell["network"] for cell in cells))
         others = scores if len(scores) > 1 else []

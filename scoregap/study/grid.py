@@ -333,7 +333,7 @@ def _digest_through(
         if one.optional and one.name != stage:
             continue
         if has(one.name):
-            content[f"{one.name} revision"] = str(one.revision)
+            content[f"{one.name} revision"] = ".".join(map(str, one.revisions(has("data"))))
         content |= {name: section(name) for name in one.sections if has(name)}
         if one.name == stage:
             text = ",".join(f'"{name}":{content[name]}' for name in sorted(content))
@@ -607,14 +607,16 @@ class Study:
         found = self.of_cube or self._of_jobs()
         for one in (one for one in STAGES if one.gathers):
             if not (self.of_cube and one.name == "cube"):
-                found = digest([found, one.revision])
+                found = digest([found, *one.revisions(self.document.data is not None)])
             if one.name == stage:
                 return found
         raise KeyError(stage)
 
     def _of_jobs(self) -> str:
         """Changes when any of what jobs make does."""
-        revisions = [one.revision for one in STAGES if not one.gathers and _has(one.name, True, self.document)]
+        of = self.document.data is not None
+        revisions = [r for one in STAGES if not one.gathers and _has(one.name, True, self.document)
+                     for r in one.revisions(of)]  # fmt: skip
         grids = (self.axes, *self.blocks.values())
         code = [code_of(axes.get("family", ()), axes.get("network", ())) for axes in grids]
         models = [
