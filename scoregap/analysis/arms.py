@@ -69,8 +69,8 @@ def arms(cell: xr.Dataset, network: str) -> dict[int, Arm]:
 
 
 class Estimate(NamedTuple):
-    """Of every number of a statistic. value: (k,) mean over seeds. low, high: ends of its interval. over: seeds or
-    points; nothing where there is no interval. known: (k,) seeds that have it."""
+    """Of every number of a statistic. value: (k,) mean over seeds. low, high: ends of its interval; NaN of what fewer
+    than SEVERAL of SEVERAL seeds or more have. over: seeds or points. known: (k,) seeds that have it."""
 
     value: np.ndarray
     low: np.ndarray
@@ -92,7 +92,8 @@ def estimate(statistic: Statistic, sets: Sequence[Arms], confidence: float, resa
     mean = np.where(count > 0, np.where(known, values, 0).sum(0) / np.maximum(count, 1), np.nan)
     if len(sets) >= SEVERAL:
         low, high = np.array([interval(column[np.isfinite(column)], confidence) for column in values.T]).T
-        return Estimate(mean, low, high, "seeds", count)
+        few = count < SEVERAL
+        return Estimate(mean, np.where(few, np.nan, low), np.where(few, np.nan, high), "seeds", count)
     tails = 50 * (1 - confidence), 50 * (1 + confidence)
     found = []
     for one in sets:

@@ -62,7 +62,9 @@ def classes(study: Study, shown: list[Classes]) -> Figure:
             for name, curve in one.curves[network].items():
                 panel.plot(one.times, curve.value, label=name, name=f"{network}, {name}", color=colours[name], lw=1.4)
                 panel.band(one.times, curve.low, curve.high, color=colours[name], alpha=0.12)
+    d = max(study.dims)
     for panel, network in zip(figure.panels[:, 0], rows, strict=False):
+        panel.y.bound(0, d)  # of a few networks intervals are wide
         panel.ylabel = f"{network}\nmodes resolved, n(t)"
     over = "networks" if len(study.axes["seed"]) >= profiles.SEVERAL else "points"
     bands = f"bands: {study.document.fit.confidence:.0%} intervals over {over}"
