@@ -9,26 +9,32 @@ A network's J need not be symmetric: eigenvalues are those of its symmetric part
 import numpy as np
 
 from scoregap import InputError
-from scoregap.arguments import array, known, wholes
+from scoregap.arguments import array, known, whole, wholes
 from scoregap.measure.profile import HALF
 
 
-def spectra(jacobian):
+def spectra(jacobian, vectors=None):
     """Spectra of t J = G - I for denoiser Jacobians (..., d, d).
 
     Returns (eigenvalues of the symmetric part (..., d) descending, their eigenvectors (..., d, d) as columns
-    in the same order, singular values (..., d) descending, asymmetry |J - J'|_F / |J|_F (...)).
+    in the same order, singular values (..., d) descending, asymmetry |J - J'|_F / |J|_F (...)). vectors: how many of
+    the eigenvectors, those of the largest eigenvalues; all if not given. At large d any costs more than all the rest.
     """
     jacobian = array("jacobian", jacobian, "...", "d", "d", empty=True)
     if jacobian.shape[-1] != jacobian.shape[-2]:
         allowed = "should be (..., d, d)"
         raise InputError(f"the shape {jacobian.shape} is not allowed", key="jacobian", value=jacobian, allowed=allowed)
+    count = jacobian.shape[-1] if vectors is None else whole("vectors", vectors, 0)
     scaled = jacobian - np.eye(jacobian.shape[-1])  # t J
     transposed = np.swapaxes(scaled, -1, -2)
-    eigenvalues, vectors = np.linalg.eigh(0.5 * (scaled + transposed))
+    symmetric = 0.5 * (scaled + transposed)
+    if count:
+        eigenvalues, columns = np.linalg.eigh(symmetric)
+    else:
+        eigenvalues, columns = np.linalg.eigvalsh(symmetric), symmetric
     singular_values = np.linalg.svd(scaled, compute_uv=False)
     asymmetry = np.linalg.norm(scaled - transposed, axis=(-2, -1)) / np.linalg.norm(scaled, axis=(-2, -1))
-    return eigenvalues[..., ::-1], vectors[..., ::-1], singular_values, asymmetry
+    return eigenvalues[..., ::-1], columns[..., ::-1][..., :count], singular_values, asymmetry
 
 
 def alignment(vectors, tangents, spans):

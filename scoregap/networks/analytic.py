@@ -70,7 +70,7 @@ def network_jacobian(denoiser, x, t):
 
 def _of_pictures(denoiser, x, t):
     """`network_jacobian` of a U-Net, point by point."""
-    skip, outer, inner = (one[0] for one in denoiser.coefficients(t[None, :, None, None]))  # (T, 1, 1)
+    skip, outer, inner = (one[0].expand(len(t), 1, 1) for one in denoiser.coefficients(t[None, :, None, None]))
     outputs, jacobian_of = convolutional.linearised(denoiser.network, x * inner, denoiser.noise(t)[:, None, None])
     G = torch.empty((*x.shape, x.shape[-1]), dtype=torch.float64, device=x.device)
     for i, one in enumerate(G.flatten(0, 1)):

@@ -24,7 +24,6 @@ def linearised(network: Unet, x: Tensor, level: Tensor) -> tuple[Tensor, Callabl
     tensors = {name: one[0] for name, one in (*network.named_parameters(), *network.named_buffers())}
     slopes: list[Tensor] = []
     outputs = functional_call(network, tensors, (x, level, slopes))
-    slopes = [one.expand(x[..., 0].numel(), *one.shape[1:]) for one in slopes]
     back = {name: _turned(one) for name, one in tensors.items() if one.dim() == 4}
     identity = network.folded(torch.eye(x.shape[-1], dtype=x.dtype, device=x.device))
 
@@ -42,15 +41,16 @@ def _turned(kernel: Tensor) -> Tensor:
 
 def _pulled(network: Unet, rows: Tensor, slopes: list[Tensor], back: dict[str, Tensor]) -> Tensor:
     """Cotangents of folded outputs (rows, channels, height, width), taken back to the folded inputs."""
-    *slopes, scale = slopes
+    *of_blocks, scale = slopes
 
     def through(name: str, h: Tensor) -> Tensor:
         kernel = back[f"{name}.weight"]
         return conv2d(h, kernel, padding=kernel.shape[-1] // 2)
 
     def through_blocks(name: str, h: Tensor) -> Tensor:
-        for k in reversed(range(len(network.get_submodule(name)))):  # type: ignore[arg-type]
-            h = h + through(f"{name}.{k}.inside", through(f"{name}.{k}.mix", h).mul_(slopes.pop()))
+        for k in reversed(range(len(getattr(network, name)))):
+            inside = through(f"{name}.{k}.mix", h).mul_(of_blocks.pop())
+            h = h + through(f"{name}.{k}.inside", inside)
         return h
 
     past = through_blocks("up", through("leave", rows).mul_(scale))

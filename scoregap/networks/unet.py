@@ -3,9 +3,9 @@
 noisy points (..., d), noise level (..., 1), which broadcast -> outputs like the points
 
 A picture is folded, 2 x 2 pixels to one of four times the channels, since convolutions of few channels waste the
-processor. There is no normalisation: a residual network this shallow trains without, no pixel depends on the mean of
-all others, and a Jacobian is then convolutions and products with stored slopes, and nothing else (`analytic`). What
-else was tried: docs/explanation/images.md.
+processor. There is no normalisation: a residual network this shallow trains as well without, no pixel depends on the
+mean of all others, and a Jacobian is then convolutions and products with stored slopes, and nothing else
+(`convolutional`). What was measured: docs/explanation/images.md.
 """
 
 import math
@@ -48,8 +48,8 @@ class Unet(nn.Module):
         self.leave = convolution(width, colours, gain=0.0)
 
     def forward(self, x: torch.Tensor, level: torch.Tensor, slopes: list[torch.Tensor] | None = None) -> torch.Tensor:
-        """slopes: takes the slopes of the blocks' nonlinearities (points, channels, height, width), in their order, and
-        what the last features are multiplied by, if they are wanted."""
+        """slopes: takes those of the blocks' nonlinearities (points, channels, height, width), in their order, and what
+        the last features are multiplied by (points, channels, 1, 1), if they are wanted."""
         told = self.embedded(level)
         told = told.expand(*x.shape[:-1], -1).flatten(0, -2) if told.dim() > 1 else told[None]
         h = self.enter(self.folded(x))
@@ -94,7 +94,7 @@ class Block(nn.Module):
         self.mix = convolution(width, width, gain=0.5)
 
     def forward(self, h: torch.Tensor, told: torch.Tensor, slopes: list[torch.Tensor] | None = None) -> torch.Tensor:
-        """h: (points, width, height, width); told: (points, EMBEDDING), or one for all."""
+        """h: (points, width, height, width); told: (points, EMBEDDING)."""
         before = self.inside(h) + over_pixels(self.condition(told))
         if slopes is not None:
             gate = torch.sigmoid(before)

@@ -170,7 +170,8 @@ def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int, steps: np.n
     unknown = ~np.isfinite(jacobians).all((-2, -1))
     if unknown.any():
         jacobians = np.where(unknown[..., None, None], 0.0, jacobians)
-    eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
+    wanted = count if steps is None else None  # a share of all modes takes all eigenvectors
+    eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians, wanted)
     none = np.empty((len(mean), 0))
     share = none if steps is None else spectra.resolved_share(1 + eigenvalues, vectors, steps)
     for array in (eigenvalues, vectors, singular_values, asymmetry, share):

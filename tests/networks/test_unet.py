@@ -1,0 +1,92 @@
+"""The U-Net: what it sees of a picture, and its Jacobians, pulled back by hand, against automatic differentiation."""
+
+import numpy as np
+import pytest
+import torch
+from jacobians import denoiser, inputs, same
+
+from scoregap import InputError
+from scoregap.networks import analytic, convolutional, ensemble
+from scoregap.networks.unet import Unet
+
+SHAPES = [(4, 8), (1, 8, 8), (8, 12, 3), (3, 8, 8), (12, 4)]
+
+
+def network(shape, width=6, depth=1, seed=0):
+    """Double precision, with random weights everywhere."""
+    torch.manual_seed(seed)
+    made = Unet(shape, width, depth).double()
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight += 0.3 * torch.randn(weight.shape)
+    return made
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("depth", [1, 2])
+def test_jacobians_of_pictures_of_every_kind(shape, depth, monkeypatch):
+    """With rows of which the chunk is no divisor."""
+    monkeypatch.setattr(convolutional, "ROWS", 7)
+    d = int(np.prod(shape))
+    module = denoiser(f"unet-{4 * depth}", d, shape=shape)
+    assert len(module.network.middle) == 2  # the tests' depth
+    g = same(module, *inputs(d, n=2), rtol=1e-10, atol=1e-9)  # entries are of thousands
+    assert np.abs(g - np.swapaxes(g, -1, -2)).max() > 0.01
+
+
+@pytest.mark.parametrize("preconditioning", ["edm", "epsilon", "x0"])
+def test_every_preconditioning(preconditioning):
+    module = denoiser("unet-8", 16, preconditioning, shape=(4, 4))
+    same(module, *inputs(16), rtol=1e-10, atol=1e-12)
+
+
+def test_axes_of_a_covariance_are_differentiated_automatically():
+    """A study does not allow them; who builds a denoiser may."""
+    same(denoiser("unet-8", 16, "covariance", shape=(4, 4)), *inputs(16), rtol=0)
+
+
+def test_single_precision_is_kept():
+    module = denoiser("unet-8", 16, dtype=torch.float32, shape=(4, 4))
+    x, t = inputs(16, dtype=torch.float32)
+    found = analytic.network_jacobian(module, x, t)[1]
+    exact = analytic.network_jacobian(module.double(), x.double(), t.double())[1]
+    assert 1e-9 < np.abs(found - exact).max() < 1e-5 * np.abs(exact).max()
+
+
+def test_second_derivatives_are_those_of_differences():
+    """Twice differentiable, by pixels and by weights: what training and estimators ask for."""
+    made, level = network((4, 4)), torch.tensor([[0.3]], dtype=torch.float64)
+    x = torch.randn(1, 16, dtype=torch.float64)
+    assert torch.autograd.gradgradcheck(lambda y: made(y, level), x.requires_grad_())
+    assert torch.autograd.gradcheck(lambda y: made(y, level), x)
+
+
+def test_colours_may_be_the_first_axis_or_the_last():
+    """The same picture, in the order of either file, is the same to the network."""
+    first, last = network((3, 8, 12)), network((8, 12, 3))
+    last.load_state_dict(first.state_dict())
+    x, level = torch.randn(2, 3, 8, 12, dtype=torch.float64), torch.tensor([[0.1]], dtype=torch.float64)
+    out = first(x.flatten(1), level).reshape(x.shape)
+    other = last(x.movedim(1, -1).flatten(1), level).reshape(2, 8, 12, 3)
+    torch.testing.assert_close(other.movedim(-1, 1), out)
+
+
+def test_a_shifted_picture_gives_a_shifted_answer():
+    """By four pixels, where nothing is near the border: neighbours are neighbours in the picture."""
+    made, level = network((96, 96)), torch.tensor([[0.1]], dtype=torch.float64)
+    x = torch.zeros(1, 96, 96, dtype=torch.float64)
+    x[:, 44:52, 44:52] = torch.randn(8, 8, dtype=torch.float64)
+    one, other = (made(y.flatten(1), level).reshape(96, 96) for y in (x, x.roll((4, -4), (1, 2))))
+    empty = made(torch.zeros(1, 96**2, dtype=torch.float64), level).reshape(96, 96)
+    assert (one - empty)[44:52, 44:52].abs().max() > 0.1
+    torch.testing.assert_close(one.roll((4, -4), (0, 1))[32:64, 32:64], other[32:64, 32:64])
+
+
+@pytest.mark.parametrize("shape", [(16,), (6, 4), (4, 4, 4), (5, 4, 4), (2, 2), (4, 4, 4, 4)])
+def test_what_is_no_picture_of_four_by_four_is_refused(shape):
+    with pytest.raises(
+        ValueError, match=r"^shape \(.*\) is not allowed: should be a picture, its sides multiples of 4"
+    ):
+        Unet(shape, 8)
+    with pytest.raises(InputError, match=r"axes\.network: 'unet-8' is not allowed: .*should be a picture"):
+        ensemble.build("unet-8", [0], int(np.prod(shape)), 1, shape)
