@@ -26,8 +26,8 @@ DRAWS = 2000  # of a null that is simulated
 
 class Arm(NamedTuple):
     """Of one score and seed. t: (T,). spectra: (T, P, d) eigenvalues of G, descending. n: (T, P) resolved. along: (T,
-    P, K) u' G u of the principal axes, whose variances are (K,). share: (T, P) of the score's squared norm along
-    resolved modes. label: (P,) places among the classes. gaps: that last over times, found blind."""
+    P, K) u' G u of the principal axes, whose variances are (K,). share: (P,) of the score's squared norm along
+    resolved modes, at the smallest t. label: (P,) places among the classes. gaps: that last over times, found blind."""
 
     t: np.ndarray
     spectra: np.ndarray
@@ -62,7 +62,7 @@ def arms(cell: xr.Dataset, network: str) -> dict[int, Arm]:
         real = np.isfinite(one.principal_variance.values)
         found[seed] = Arm(
             one.time.values[known], spectra[known], (spectra[known] > HALF).sum(-1).astype(float), along[..., real],
-            one.principal_variance.values[real], one.tangent_share.values.astype(float)[known], one.point_label.values,
+            one.principal_variance.values[real], one.tangent_share.values.astype(float), one.point_label.values,
             float(one.gap_count_overall),
         )  # fmt: skip
     return found
@@ -163,7 +163,7 @@ def consolidation(arms: Arms, weights: np.ndarray) -> np.ndarray:
     (arm,) = arms
     d, n = arm.spectra.shape[-1], arm.n[0] @ weights
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.log(arm.share[0] @ weights) - np.log(n / d)
+        found = np.log(arm.share @ weights) - np.log(n / d)
     return np.array([found if 0 < n < d else np.nan])
 
 
