@@ -54,16 +54,21 @@ def is_name(name: str) -> bool:
     return family in NETWORKS and NETWORKS[family].has_width == (given.isascii() and given.isdigit())
 
 
+def sides(name: str) -> int:
+    """What the sides of a network's pictures are multiples of; 0 of one that takes any points."""
+    return 0 if plugins.is_outside(name) else NETWORKS[name.partition("-")[0]].sides
+
+
 def shape_refusal(name: str, shape: tuple[int, ...]) -> str:
     """What points of a network should be, if those of this shape are not; empty if they are."""
-    sides = NETWORKS[name.partition("-")[0]].sides if not plugins.is_outside(name) else 0
-    if not sides:
+    least = sides(name)
+    if not least:
         return ""
     found, given = picture(shape), " x ".join(map(str, shape))
     if found is None:
         return f"it is for pictures, and points are {given}: should be another network"
-    if found.height % sides or found.width % sides:
-        return f"the sides of its pictures are multiples of {sides}, and points are {given}: should be another network"
+    if found.height % least or found.width % least:
+        return f"the sides of its pictures are multiples of {least}, and points are {given}: should be another network"
     return ""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from scoregap import InputError, brief, dotted, some
 from scoregap.data import FAMILIES, refusals
-from scoregap.networks import shape_refusal
+from scoregap.networks import shape_refusal, sides
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data
 from scoregap.spelling import asks, meant
 from scoregap.study.data import table
@@ -145,6 +145,10 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
         for name in study.trained_networks:
             if says := shape_refusal(name, shape):
                 yield _wrong(study, "axes.network", says, name)
+            covariance = any(one and one.preconditioning == "covariance" for one in study.sections["train"].values())
+            if sides(name) and covariance and known("train.preconditioning"):
+                says = f"{name} sees pictures, and none along their principal axes: should be another"
+                yield _wrong(study, "train.preconditioning", says, "covariance")
     for train in filter(None, study.sections["train"].values()):
         if trained and train.preconditioning == "covariance" and known("train.preconditioning"):
             yield from _covariance(study, train, mistakes)

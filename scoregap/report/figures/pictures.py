@@ -19,6 +19,7 @@ from scoregap.study import Study
 
 CELL, GAP, APART = 56, 4, 16  # points: side of a picture, at least; between two; between groups of columns
 LEFT, TOP, BOTTOM = 150, 62, 34  # points beside the pictures
+WIDE = 480  # points, at least, so that the title fits
 SPECTRA = 84  # height of the panels of spectra
 SMALL = 8
 SETTINGS = ("-", "--", ":", "-.")  # lines of one network's settings
@@ -124,7 +125,7 @@ class Mosaic(Figure):
         self.pitch = self.sides[0] + GAP + under, self.sides[1] + GAP
         self.columns, rows = len(cells[0][0]), len(names)
         across = len(cells) * (self.columns * self.pitch[1] + APART)
-        self.wide, self.high = LEFT + across, TOP + rows * self.pitch[0] + below + BOTTOM
+        self.wide, self.high = max(LEFT + across, WIDE), TOP + rows * self.pitch[0] + below + BOTTOM
         super().__init__(figsize=(self.wide / 72, self.high / 72))
         self.set_layout_engine("none")
         image = np.ones((rows * self.pitch[0], across, 3))
