@@ -258,7 +258,7 @@ OF_FILES: dict[str, Variable] = {
         "u' G u of the principal axis u: the share of its noise that is data",
     ),
     "tangent_share": Variable(
-        ("time", "point"), "float32", "1", "share of the score's squared norm along the modes that are resolved"
+        ("point",), "float32", "1", "share of the score's squared norm along the resolved modes, at the smallest time"
     ),
     "class_estimate": Variable(
         ("label", "data_estimator"), "float32", "1", "data_estimate of the training points of the class"

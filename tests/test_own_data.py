@@ -282,6 +282,58 @@ def test_a_class_is_one_value_however_it_is_written(tmp_path):
         load(path)
 
 
+def test_what_scores_are_along_principal_axes_is_kept(own):
+    """Of the Gaussian it is v / (v + t), and its tangent space is that of its own eigenvectors."""
+    ds = scoregap.open(own[1])
+    for seed in (0, 1):
+        cell = next(one for one in load(own[0]).cells if one["seed"] == seed)
+        data = cell.truth()
+        axes, variances = data.principal_axes
+        at = ds.sel(seed=seed)
+        np.testing.assert_allclose(at.principal_variance[:, : len(variances)], np.tile(variances, (3, 1)))
+        assert at.principal_variance[:, len(variances) :].isnull().all()
+        gaussian = at.sel(network="gaussian")
+        expected = variances / (variances + ds.time.values[:, None])
+        for point in range(6):
+            np.testing.assert_allclose(
+                gaussian.along_principal[:, point, : len(variances)], expected, rtol=1e-5, atol=1e-6
+            )
+        t = float(ds.time[0])
+        rng = np.random.default_rng(cell.seed("points"))
+        clean, rows = data.sample(rng, 6)
+        noisy = clean + np.sqrt(t) * rng.standard_normal(clean.shape)
+        score = Gaussian(data).denoise(noisy, t) - noisy
+        inside = ((score @ axes[:, variances > t]) ** 2).sum(1) / (score**2).sum(1)
+        np.testing.assert_allclose(gaussian.tangent_share, inside, rtol=1e-5)
+        assert ds["label"].values.tolist() == ["0", "1", "2"]
+        labels = points()[1]
+        np.testing.assert_array_equal(gaussian.point_label, labels[rows[:, 0].astype(int)])
+        training = labels[data.parts["training"]]
+        np.testing.assert_array_equal(gaussian.label_points, np.bincount(training))
+
+
+def test_claims_about_a_plane_are_what_it_is(own):
+    """A plane of three dimensions: a visible gap, which the Gaussian has too, and no claim against the Gaussian."""
+    rows = read_tables(own[1] / "findings.jsonl")[0]["claims"].set_index("claim")
+    assert set(pd.read_csv(own[1] / "claims.csv")["claim"]) == set(rows.index)
+    assert set(rows["network"]) == {"gated-8"}
+    assert rows.verdict["widest_gap"] == "disagrees"
+    assert rows.why["widest_gap"] == ""  # nor has the Gaussian no gap
+    assert rows.gaussian["widest_gap"] > 0.9
+    assert (rows.verdict["order"], rows.why["order"]) == ("not testable", "no network has it")  # of three axes
+    assert rows.gaussian["no_gap"] == 0
+    text = (own[1] / "comparison.txt").read_text()
+    assert "no gap is visible: largest drop of the mean spectrum at any t" in text
+    assert "no gap is visible" in (own[1] / "report.html").read_text()
+
+
+def test_classes_are_drawn_each_by_itself(own, by_class):
+    figure = registry.draw("classes", own[1])
+    (panel,) = figure.panels.flat
+    assert [one.label for one in panel.lines] == ["gaussian (all)", "0", "1", "2"]
+    assert "classes" in registry.names(load(by_class[0]))
+
+
 HALVED = ("  seed: 2", "  half: [first, second]\n  seed: 1")
 
 

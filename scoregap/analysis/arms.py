@@ -26,8 +26,8 @@ DRAWS = 2000  # of a null that is simulated
 
 class Arm(NamedTuple):
     """Of one score and seed. t: (T,). spectra: (T, P, d) eigenvalues of G, descending. n: (T, P) resolved. along: (T,
-    P, K) u' G u of the principal axes, whose variances are (K,). share: (T, P) of the score's squared norm along
-    resolved modes. label: (P,) places among the classes. gaps: that last over times, found blind."""
+    P, K) u' G u of the principal axes, whose variances are (K,). share: (P,) of the score's squared norm along
+    resolved modes, at the smallest t. label: (P,) places among the classes. gaps: that last over times, found blind."""
 
     t: np.ndarray
     spectra: np.ndarray
@@ -62,15 +62,15 @@ def arms(cell: xr.Dataset, network: str) -> dict[int, Arm]:
         real = np.isfinite(one.principal_variance.values)
         found[seed] = Arm(
             one.time.values[known], spectra[known], (spectra[known] > HALF).sum(-1).astype(float), along[..., real],
-            one.principal_variance.values[real], one.tangent_share.values.astype(float)[known], one.point_label.values,
+            one.principal_variance.values[real], one.tangent_share.values.astype(float), one.point_label.values,
             float(one.gap_count_overall),
         )  # fmt: skip
     return found
 
 
 class Estimate(NamedTuple):
-    """Of every number of a statistic. value: (k,) mean over seeds. low, high: ends of its interval. over: seeds or
-    points; nothing where there is no interval. known: (k,) seeds that have it."""
+    """Of every number of a statistic. value: (k,) mean over seeds. low, high: ends of its interval; NaN of what fewer
+    than SEVERAL of SEVERAL seeds or more have. over: seeds or points. known: (k,) seeds that have it."""
 
     value: np.ndarray
     low: np.ndarray
@@ -92,7 +92,8 @@ def estimate(statistic: Statistic, sets: Sequence[Arms], confidence: float, resa
     mean = np.where(count > 0, np.where(known, values, 0).sum(0) / np.maximum(count, 1), np.nan)
     if len(sets) >= SEVERAL:
         low, high = np.array([interval(column[np.isfinite(column)], confidence) for column in values.T]).T
-        return Estimate(mean, low, high, "seeds", count)
+        few = count < SEVERAL
+        return Estimate(mean, np.where(few, np.nan, low), np.where(few, np.nan, high), "seeds", count)
     tails = 50 * (1 - confidence), 50 * (1 + confidence)
     found = []
     for one in sets:
@@ -162,7 +163,7 @@ def consolidation(arms: Arms, weights: np.ndarray) -> np.ndarray:
     (arm,) = arms
     d, n = arm.spectra.shape[-1], arm.n[0] @ weights
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.log(arm.share[0] @ weights) - np.log(n / d)
+        found = np.log(arm.share @ weights) - np.log(n / d)
     return np.array([found if 0 < n < d else np.nan])
 
 

@@ -49,6 +49,7 @@ from scoregap.study import Study
 WRONG = 0.1  # margin of what is always so: how rarely it may not be
 APART = 0.15  # relative difference of boundaries and rates, and difference of shares, up to which they are the same
 GAUSSIAN = "gaussian"
+WIDTHS = (26, 22, 6, 7, 20, 28)  # of the columns in words
 REGIMES = ("begin", "turn", "rise", "share")
 
 
@@ -191,14 +192,15 @@ class InCell:
         """A claim whose statistic should lie on one side of a limit, which is what chance makes of it. of: what else it
         is held against."""
         found, gaussian, apart = self.estimate(statistic)
-        if not found.known[0]:
-            return
         side, log = CLAIMS[name].side, CLAIMS[name].log
         verdict = beside(found, limit, side)
         known = gaussian is not None and bool(gaussian.known[0])
         has = gaussian is not None and known and beside(gaussian, limit, side) == Verdict.AGREES
         further = apart is not None and known and beside(apart, 0.0, side) == Verdict.AGREES
         shown = float(np.exp(limit)) if log else limit
+        if not found.known[0]:
+            yield self.row(name, found, gaussian, apart, shown, Verdict.NOT_TESTABLE, "no network has it", of)
+            return
         yield self.row(name, found, gaussian, apart, shown, verdict, _why(verdict, known, has, further), of)
 
     def regimes(self) -> Iterator[dict[str, Any]]:
@@ -305,9 +307,8 @@ def data_claim_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         lines += textwrap.wrap(f"{claim.says}: {claim.value} ({claim.null})", 118, initial_indent="  ",
                                subsequent_indent="    ")  # fmt: skip
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
-        for width in (34, 24, 6, 7, 20):
-            table.add_column(max_width=width)
-        table.add_column(max_width=22)
+        for width in WIDTHS:
+            table.add_column(width=width)
         for row in rows.to_dict("records"):
             cell = distinguishing_axes(study, {key: row[key] for key in keys})
             whose = ", ".join(filter(None, [row["network"], row["against"], *(exactly(one) for one in cell.values())]))

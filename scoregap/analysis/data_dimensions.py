@@ -16,22 +16,27 @@ import xarray as xr
 
 from scoregap.analysis.profiles import blocks, cells, shown_times
 from scoregap.analysis.tables import labelled
+from scoregap.measure import DATA_ESTIMATORS
 from scoregap.measure.profile import HALF, WINDOW
 from scoregap.study import Study
 
 PROFILE = ("n", "trace", "blind_gap")  # of the spectra of a study: n(t), tr G, modes above the lowest gap found blind
-GAPS = ("final_gap", "normal_bundle", "normal_bundle_centred")  # places of a largest drop
+BUNDLES = ("normal_bundle", "normal_bundle_centred")
+GAPS = ("final_gap", *BUNDLES)  # places of a largest drop
 NEIGHBOURS = ("skdim_mle_5", "skdim_mle_20", "skdim_twonn")  # distances of nearest neighbours
 PLANES = ("local_pca",)  # variances of so many neighbours
+PEERS = tuple(name for name in DATA_ESTIMATORS if name not in PLANES)
 SETTLED = 0.25  # relative change over a factor of WINDOW in t, from which an estimate is one of t
 SCATTER = 0.5  # of the spread of a random place among d, from which a place is a random one
 CAVEATS = {
     "outside": "outside 0 to d: no dimension",
     "mean score": "d - 1 at most points: the largest drop is that below the mean score, no direction of the data",
+    "all": "all d directions: no normal one is told, t is below what the score resolves",
     "no gap": "no gap is found blind at this t: the largest of many drops that are alike",
     "scatters": f"scatters over points at least {SCATTER:g} times as much as a random place among d",
     "of t": f"changes by more than {SETTLED:.0%} over a factor of {WINDOW:g} in t: of this t, not of the data",
     "too few": "more than 2 log10 of the number of points: so few cannot show it (Eckmann and Ruelle 1992)",
+    "absent": "not known: of scikit-dimension, which was not installed (extra `benchmark`)",
     "neighbours": "more than half the number of neighbours, of which it is a part",
 }
 
@@ -65,7 +70,9 @@ def _of_cell(cell: xr.Dataset) -> Iterator[dict[str, Any]]:
     if "data_estimate" in cell and "gaussian" in cell.network.values:
         for method in map(str, cell.data_estimator.values):
             label = {"network": "data", "method": method, "cost": np.nan, "t": np.nan}
-            yield from _estimates(label, cell.data_estimate.sel(network="gaussian", data_estimator=method).values)
+            values = cell.data_estimate.sel(network="gaussian", data_estimator=method).values
+            none = {"estimate": np.nan, "spread": np.nan, "of": 0, "median": np.nan}
+            yield from _estimates(label, values) or [label | none]
 
 
 def _of_spectra(own: xr.Dataset, network: str) -> Iterator[dict[str, Any]]:
@@ -111,12 +118,14 @@ def _caveats(study: Study, rows: pd.DataFrame, cell: xr.Dataset) -> list[str]:
         if network == "data":
             few = method in NEIGHBOURS and estimate > 2 * np.log10(settings.data_points)
             near = method in PLANES and estimate > HALF * settings.neighbours
-            found.append("too few" if few else "neighbours" if near else "")
+            absent = method in PEERS and not np.isfinite(estimate)
+            found.append("absent" if absent else "too few" if few else "neighbours" if near else "")
             continue
         same = rows[(rows["network"] == network) & (rows["method"] == method)].sort_values("t")
         holds = {
             "outside": not 0 <= estimate <= d,
-            "mean score": method in GAPS and row["median"] == d - 1,
+            "all": method not in BUNDLES and estimate > d - HALF,
+            "mean score": method in BUNDLES and row["median"] == d - 1,
             "scatters": method in GAPS and row["spread"] >= SCATTER * d / np.sqrt(12),
             "no gap": method == "final_gap" and gaps is not None and not _found(gaps, network, row["t"]),
             "of t": method != "blind_gap" and not settled(same["t"].to_numpy(), same["estimate"].to_numpy(), row["t"]),
@@ -161,9 +170,13 @@ def data_dimension_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         lines.append(f"    {'':<36}" + "".join(f"{f't = {t:.3g}':>18}" for t in times))
         for (network, method), own in rows.groupby(["network", "method"], sort=False):
             told = {
-                row["t"]: f"{row['estimate']:.1f} ({row['spread']:.1f}){letters.get(row['caveat'], ' ')}"
+                row["t"]: _told(row["estimate"], row["spread"]) + letters.get(row["caveat"], " ")
                 for row in own.to_dict("records")
             }
             columns = told.values() if network == "data" else [told.get(t, "- ") for t in times]
             lines.append(f"    {network:<12}{method:<24}" + "".join(f"{one:>18}" for one in columns))
     return lines + [f"    {letter} {CAVEATS[name]}" for name, letter in letters.items()]
+
+
+def _told(estimate: float, spread: float) -> str:
+    return f"{estimate:.1f} ({spread:.1f})" if np.isfinite(estimate) else "-"

@@ -45,6 +45,10 @@ def _of_file(study: Study, name: str) -> bool:
     return study.document.data is not None
 
 
+def _labelled(study: Study, name: str) -> bool:
+    return study.document.data is not None and study.document.data.labelled and _whole_spectra(study, name)
+
+
 def _trained(study: Study, name: str) -> bool:
     return bool(study.trained_networks) and _of_family(study, name)
 
@@ -102,6 +106,13 @@ FIGURES: dict[str, Figure] = {
         "denoised point. Of an exact score G is the covariance of the clean picture given the noisy one, over t: they "
         "are what a score thinks may still vary. The Gaussian's are the same principal axes at every point. Red and "
         "blue are the two signs; which is which means nothing. First seed, the last of the settings of every network.",
+    ),
+    "classes": Figure(
+        "scoregap.report.figures.profile:classes", "scoregap.analysis.classes:classes", _labelled,
+        "Modes that are resolved at noise variance t, n(t), at held-out points of every class, mean over points and "
+        "networks; time runs from right to left. The Gaussian resolves as many at all points. Bands: intervals over "
+        "networks, which have points of their own, or of one or two over points: where they part, classes differ in "
+        "their number of directions.",
     ),
     "claims": Figure(
         "scoregap.report.figures.claims:overview", "claims", _compared,

@@ -21,8 +21,8 @@ class Local(NamedTuple):
     mean: (n, d) denoised points. eigenvalues: (n, d) of the symmetric part of t J = G - I, descending.
     singular_values: (n, d) of t J, descending. asymmetry: (n,) |J - J'| / |J|. vectors: (n, d, k) the eigenvectors of
     the k largest eigenvalues, as many as were asked for. sketch: (n, k, k) of G (`measure.agreement`), if it was asked
-    for, else (n, 0, 0). along: (n, k) u' G u along the directions that were asked for, else (n, 0); with them share:
-    (n,) of the score's squared norm along the modes that are resolved (`measure.spectra.resolved_share`), else (n, 0).
+    for, else (n, 0, 0). along: (n, k) u' G u along the directions that were asked for, else (n, 0). share: (n,) of the
+    score's squared norm along the modes that are resolved (`measure.spectra.resolved_share`), if asked for; or (n, 0).
     """
 
     mean: np.ndarray
@@ -69,21 +69,22 @@ class Score(ABC):
 
     def local(
         self, x: np.ndarray, t, vectors: int = 0, frames: agreement.Frames | None = None,
-        directions: np.ndarray | None = None,
+        directions: np.ndarray | None = None, shares: bool = False,
     ) -> Local:  # fmt: skip
         """Spectra at the points, for any number of them: `at_once` of them at a time. vectors: how many are wanted;
-        frames: of sketches, directions: (d, k) of quadratic forms, if any are."""
+        frames: of sketches, directions: (d, k) of quadratic forms, if any are; shares: whether they are, for which all
+        eigenvectors are made."""
         t = np.broadcast_to(t, x.shape[:1])
-        parts = [self.near(x[some], t[some], vectors, frames, directions) for some in chunks(*x.shape)]
+        parts = [self.near(x[some], t[some], vectors, frames, directions, shares) for some in chunks(*x.shape)]
         return parts[0] if len(parts) == 1 else Local(*map(np.concatenate, zip(*parts, strict=True)))
 
     def near(
         self, x: np.ndarray, t: np.ndarray, vectors: int, frames: agreement.Frames | None = None,
-        directions: np.ndarray | None = None,
+        directions: np.ndarray | None = None, shares: bool = False,
     ) -> Local:  # fmt: skip
         """`local` at few points; from the Jacobian, where a score has no shorter way."""
         mean, jacobian = self.jacobian(x, t)
-        found = of_jacobian(mean, jacobian, vectors, None if directions is None else mean - x)
+        found = of_jacobian(mean, jacobian, vectors, mean - x if shares else None)
         if directions is not None:
             found = found._replace(along=spectra.along(jacobian, directions))
         return found._replace(sketch=sketched(jacobian, frames))

@@ -33,7 +33,7 @@ class ClosedForm(Score):
         known = self.posterior(x, t)
         return known.mean, known.jacobian
 
-    def near(self, x: np.ndarray, t: np.ndarray, vectors: int, frames=None, directions=None) -> Local:
+    def near(self, x: np.ndarray, t: np.ndarray, vectors: int, frames=None, directions=None, shares=False) -> Local:
         """What the posterior knows; eigenvectors and Jacobians are made only if some are wanted."""
         known = self.posterior(x, t)
         eigenvalues = known.spectrum() - 1
@@ -41,11 +41,13 @@ class ClosedForm(Score):
         leading = known.leading(vectors) if vectors else np.empty((*x.shape, 0))
         sketch = sketched(known.mean[:, None] if frames is None else known.jacobian, frames)
         along = share = np.empty((len(x), 0))
-        if directions is not None:
+        if directions is not None or shares:
             frame = known.eigenvectors
             once = frame[:1] if not frame.strides[0] else frame  # the same at all points
-            along = (known.eigenvalues[:, None] @ (np.swapaxes(once, 1, 2) @ directions) ** 2)[:, 0]
-            share = spectra.resolved_share(known.eigenvalues, once, known.mean - x)
+            if directions is not None:
+                along = (known.eigenvalues[:, None] @ (np.swapaxes(once, 1, 2) @ directions) ** 2)[:, 0]
+            if shares:
+                share = spectra.resolved_share(known.eigenvalues, once, known.mean - x)
         return Local(known.mean, eigenvalues, singular_values, np.zeros(len(x)), leading, sketch, along, share)
 
     def traced(self, x: np.ndarray, t, probes: np.ndarray) -> Traced:

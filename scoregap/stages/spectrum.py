@@ -116,13 +116,16 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
                 found.append({"mean": one.mean, "point_trace": one.trace, "point_trace_error": one.error})
             else:
                 vectors = groups[-1][1] if groups else 0
-                local = near(score, noisy[:, part], here, vectors, frames, directions)
+                shares = directions is not None and some.start == 0  # at the smallest t alone: they take eigenvectors
+                local = near(score, noisy[:, part], here, vectors, frames, directions, shares)
                 if groups:
                     known = (result["has_gap"][part] == 1) & ~ended[:, part, None]
                     cosine = cosines(local.vectors, data.tangents(places[part]), groups, known)
                     means.append(cosine[0])
                     smallest.append(cosine[1])
                 found.append(of_spectra(local, frames is not None, directions is not None))
+                if shares:
+                    result["tangent_share"][part] = np.where(ended[0, part], np.nan, local.share[0])
             if beat:
                 beat.advance(len(here) * len(clean[part]))
         every = {name: np.concatenate([one[name] for one in found], 1) for name in found[0]}
@@ -245,7 +248,7 @@ def of_spectra(local: Local, sketched: bool, directed: bool) -> dict[str, np.nda
         "asymmetry": local.asymmetry,
         "point_trace": (1 + local.eigenvalues).sum(-1),
         **({"sketch": local.sketch} if sketched else {}),
-        **({"along_principal": local.along, "tangent_share": local.share} if directed else {}),
+        **({"along_principal": local.along} if directed else {}),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from scoregap import InputError, refuse
-from scoregap.data import HALVES, SETTINGS
+from scoregap.data import BUNDLED, HALVES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.study.values import Matching, Proportion, Section, one_of
 
@@ -141,6 +141,11 @@ class Data(Section):
         """d, coordinates of a point; known once `read_document` has looked at the file."""
         assert self.shape is not None
         return math.prod(self.shape)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the points have labels."""
+        return self.labels is not None or self.source in BUNDLED
 
     @property
     def unsaid(self) -> frozenset[str]:

@@ -282,6 +282,24 @@ def test_a_class_has_its_rows_of_the_whole(opened):
     np.testing.assert_allclose(one.mean, FLOATS[np.intersect1d(whole["training"], np.flatnonzero(labels == 2))].mean(0))
 
 
+def test_classes_of_the_training_part_are_parts_of_it(opened):
+    names = np.array(["b", "a", "c", "a"] * 10)
+    data = Points(opened(FLOATS, labels=names), 0, 1, 0.3)
+    assert isinstance(data, capabilities.Labelled)
+    assert data.labels == ("a", "b", "c")
+    assert data.label_counts.sum() == len(data.parts["training"])
+    of_class = [data.training_of(label, 1000) for label in data.labels]
+    assert [len(one) for one in of_class] == data.label_counts.tolist()
+    together = np.sort(np.concatenate(of_class), 0)
+    np.testing.assert_array_equal(together, np.sort(data.training("fresh"), 0))
+    np.testing.assert_array_equal(data.training_of("a", 3), of_class[0][:3])
+    _, rows = data.sample(np.random.default_rng(0), 8)
+    assert [data.labels[k] for k in data.labels_at(rows)] == names[rows[:, 0].astype(int)].tolist()
+    plain = Points(opened(FLOATS), 0, 1, 0.3)
+    assert (plain.labels, plain.label_counts.tolist()) == (("all",), [len(plain.parts["training"])])
+    assert (plain.labels_at(rows) == 0).all()
+
+
 @pytest.mark.parametrize("count", [5, 60])
 def test_principal_axes_are_those_of_the_covariance(opened, count):
     """Also of fewer points than coordinates."""
