@@ -81,6 +81,7 @@ def _like(study: Path, name: str, folder: Path) -> str:
 def _beside(loaded, study: Path, folder: Path) -> Iterable[InputError]:
     """Files that a study names by their paths from its folder are not found from another."""
     from scoregap.data.files import BUNDLED  # with numpy
+
     document = loaded.document
     if os.path.realpath(study.parent) == os.path.realpath(folder):
         return
