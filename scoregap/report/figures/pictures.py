@@ -115,8 +115,8 @@ def signs(vector: np.ndarray) -> np.ndarray:
 
 class Mosaic(Figure):
     """Pictures in groups of columns, one image of them all. cells: of every group, row and column a picture (height,
-    width, 3), all of one size, or None. names, colours: of rows. below: points left free under the last row; under: under
-    each.
+    width, 3), all of one size, or None. names, colours: of rows. below: points left free under the last row; under:
+    under each.
     """
 
     def __init__(
