@@ -16,6 +16,8 @@ from scoregap.data.points import Points
 from scoregap.measure.profile import Phase
 from scoregap.regression import baselines
 from scoregap.report import registry
+from scoregap.runtime.finding import find
+from scoregap.runtime.templates import TEMPLATE
 from scoregap.scores.closed import Empirical, Gaussian
 from scoregap.store.tables import read_tables
 from scoregap.study import load
@@ -454,3 +456,39 @@ def test_sides_that_divide_badly_are_refused_before_anything_is_trained(tmp_path
     says = r"axes\.network: 'unet-4' is not allowed: the sides of its pictures are multiples of 4, and points are 6 x 4"
     with pytest.raises(InputError, match=says):
         load(tmp_path / "pictures.yaml")
+
+
+@pytest.mark.slow
+def test_the_bundled_study_of_digits(tmp_path):
+    """One seed of it, briefly trained: every arm is measured, and shown."""
+    text = find("digits").read_text()
+    for old, new in (("seed: 3", "seed: 1"), ("steps: 800", "steps: 100"), ("points: 32", "points: 6")):
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "digits.yaml").write_text(text)
+    run_stages(tmp_path / "digits.yaml", tmp_path / "results", drawn=False)
+    ds = scoregap.open(tmp_path / "results").isel(seed=0)
+    assert (ds.status == 1).all()
+    assert set(registry.names(load(tmp_path / "digits.yaml"))) >= {"profile", "denoised", "directions", "calibration"}
+    assert (ds.modes.isel(time=-1) == 0).all()
+    least = ds.isel(time=0)
+    assert (least.modes.sel(network=["gated-64", "unet-16"]) > 40).all()
+    assert (least.modes.sel(network="empirical") < 1).all()  # it knows one picture
+    halves = least.agreement.sel(other=variables.OTHER_HALF).mean("point")
+    assert (halves.sel(network="empirical") < 0.5).all()
+    assert (halves.sel(network=["gated-64", "unet-16"]) > 0.8).all()
+    assert {"final_gap", "flipd"} <= set(ds.score_estimator.values)
+
+
+def test_a_study_of_pictures_of_one_s_own_is_ready_to_be_run(tmp_path):
+    """The template for a GPU, beside an array such as CIFAR-10's."""
+    template = TEMPLATE.with_name("images.yaml")
+    rng = np.random.default_rng(0)
+    np.save(
+        tmp_path / "images.npy", rng.integers(256, size=(23_000, 8, 8, 3), dtype="uint8")
+    )  # as many, of fewer pixels
+    (tmp_path / "images.yaml").write_text(template.read_text())
+    study = load(tmp_path / "images.yaml")
+    assert study.document.data.dim == 192
+    assert {"scores", "halves"} == set(study.blocks)
+    assert {"scores/denoised", "halves/directions"} <= set(registry.names(study))

@@ -1,5 +1,8 @@
 """The U-Net: what it sees of a picture, and its Jacobians, pulled back by hand, against automatic differentiation."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from scoregap import InputError
 from scoregap.networks import analytic, convolutional, ensemble
 from scoregap.networks.unet import Unet
 
+ROOT = Path(__file__).parents[2]
 SHAPES = [(4, 8), (1, 8, 8), (8, 12, 3), (3, 8, 8), (12, 4)]
 
 
@@ -90,3 +94,28 @@ def test_what_is_no_picture_of_four_by_four_is_refused(shape):
         Unet(shape, 8)
     with pytest.raises(InputError, match=r"axes\.network: 'unet-8' is not allowed: .*should be a picture"):
         ensemble.build("unet-8", [0], int(np.prod(shape)), 1, shape)
+
+
+def test_what_the_page_says_was_tried_is_what_was_measured():
+    """docs/explanation/images.md against results/benchmarks/unet.csv, number by number, and what is concluded."""
+    table = (ROOT / "docs" / "explanation" / "images.md").read_text().partition("<!-- unet -->\n")[2].split("\n\n")[0]
+    said = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    with (ROOT / "results" / "benchmarks" / "unet.csv").open() as file:
+        measured = list(csv.DictReader(file))
+    numbers = ("points_per_step", "steps", "loss", "loss_small_t")
+    assert [row[3:] for row in said] == [[row[name] for name in numbers] for row in measured]
+    assert [row[1] for row in said] == [row["normalisation"] or "-" for row in measured]
+    assert all(23 <= float(row["core_seconds"]) <= 33 for row in measured)
+    loss = {(row[0], row[1], row[2], row[3]): float(row[5]) for row in said}
+    small = [value for (*_, points), value in loss.items() if points == "64"]
+    assert max(small) < min(value for (*_, points), value in loss.items() if points == "256")  # smaller batches pay
+    kept = loss["U-Net, silu", "none", "32", "64"]
+    assert kept == min(small)  # no normalisation, and no gate, gains anything
+    assert (
+        loss["U-Net, silu", "RMS over channels", "24", "64"]
+        < 1.01 * loss["U-Net, silu", "RMS over channels", "32", "64"]
+    )
+    assert (
+        loss["U-Net, silu, not folded, 3 resolutions", "none", "16", "256"]
+        > 1.1 * loss["U-Net, silu", "none", "32", "256"]
+    )
