@@ -11,7 +11,6 @@ import math
 from typing import NamedTuple
 
 from scoregap import plugins
-from scoregap.pictures import picture
 
 
 class Network(NamedTuple):
@@ -57,19 +56,6 @@ def is_name(name: str) -> bool:
 def sides(name: str) -> int:
     """What the sides of a network's pictures are multiples of; 0 of one that takes any points."""
     return 0 if plugins.is_outside(name) else NETWORKS[name.partition("-")[0]].sides
-
-
-def shape_refusal(name: str, shape: tuple[int, ...]) -> str:
-    """What points of a network should be, if those of this shape are not; empty if they are."""
-    least = sides(name)
-    if not least:
-        return ""
-    found, given = picture(shape), " x ".join(map(str, shape))
-    if found is None:
-        return f"it is for pictures, and points are {given}: should be another network"
-    if found.height % least or found.width % least:
-        return f"the sides of its pictures are multiples of {least}, and points are {given}: should be another network"
-    return ""
 
 
 def width(name: str) -> int | None:

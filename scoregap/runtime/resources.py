@@ -22,10 +22,9 @@ A sampled posterior (families tanh and quadratic) takes .1 s a point.
 import math
 from typing import NamedTuple
 
-from scoregap import networks
 from scoregap.data import FAMILIES
 from scoregap.pictures import picture
-from scoregap.scores import EXACT, REFERENCES, of_clean_data
+from scoregap.scores import EXACT, REFERENCES, of_clean_data, of_pictures
 from scoregap.study import Cell, Job, Study
 
 NESTED = 300  # MB of the two Snakemakes that a job of a cluster runs in
@@ -172,7 +171,7 @@ def _weights(cell: Cell) -> float:
 
 def _pixels(cell: Cell) -> int:
     """Places at which a U-Net has features: a quarter of the pixels; of other networks 1."""
-    found = picture(cell.shape) if cell.trained and networks.sides(cell["network"]) else None
+    found = picture(cell.shape) if of_pictures(cell["network"]) else None
     return found.height * found.width // 4 if found else 1
 
 

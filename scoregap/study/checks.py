@@ -13,8 +13,7 @@ from typing import Any
 
 from scoregap import InputError, brief, dotted, some
 from scoregap.data import FAMILIES, refusals
-from scoregap.networks import shape_refusal, sides
-from scoregap.scores import EXACT, UNTRAINED, of_clean_data
+from scoregap.scores import EXACT, UNTRAINED, of_clean_data, of_pictures, shape_refusal
 from scoregap.spelling import asks, meant
 from scoregap.study.data import table
 from scoregap.study.measurement import TRACE
@@ -146,7 +145,7 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
             if says := shape_refusal(name, shape):
                 yield _wrong(study, "axes.network", says, name)
             covariance = any(one and one.preconditioning == "covariance" for one in study.sections["train"].values())
-            if sides(name) and covariance and known("train.preconditioning"):
+            if of_pictures(name) and covariance and known("train.preconditioning"):
                 says = f"{name} sees pictures, and none along their principal axes: should be another"
                 yield _wrong(study, "train.preconditioning", says, "covariance")
     for train in filter(None, study.sections["train"].values()):
