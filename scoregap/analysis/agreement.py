@@ -19,10 +19,10 @@ import xarray as xr
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.profiles import BESIDE, SEVERAL, blocks, cells, shown_times
 from scoregap.analysis.tables import labelled, plain, text, with_interval
-from scoregap.data import HALVES
 from scoregap.measure.profile import HALF
 from scoregap.scores import REFERENCES
 from scoregap.study import Study
+from scoregap.study.data import HALVES
 from scoregap.variables import OTHER_HALF
 
 MOST = 3  # scores other than BESIDE that tables compare with each other; all are in comparison.csv
