@@ -23,8 +23,9 @@ class Picture(NamedTuple):
 def picture(shape: tuple[int, ...]) -> Picture | None:
     """What picture a point of this shape is; None if it is none, or none that can be told."""
     if len(shape) == 2:
-        return Picture(*shape, 1, (0, 1))
+        return Picture(shape[0], shape[1], 1, (0, 1))
     first, last = (len(shape) == 3 and shape[i] <= CHANNELS for i in (0, -1))
     if first == last:
         return None
-    return Picture(shape[1], shape[2], shape[0], (1, 2)) if first else Picture(*shape, (0, 1))
+    one, two, three = shape
+    return Picture(two, three, one, (1, 2)) if first else Picture(one, two, three, (0, 1))

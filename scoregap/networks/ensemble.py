@@ -33,8 +33,8 @@ def build(name: str, seeds: Sequence[int], dim: int, depth: int, shape: tuple[in
     member's weights are drawn from its own seed, whatever its companions and whatever was drawn before. Raises
     InputError if the class is no network.
     """
-    class_, wanted = load(name), {"dim": dim, "width": networks.width(name), "depth": depth}
-    wanted["shape"] = shape or (dim,)
+    class_ = load(name)
+    wanted: dict[str, Any] = {"dim": dim, "shape": shape or (dim,), "width": networks.width(name), "depth": depth}
     taken = inspect.signature(class_).parameters
     if wanted["width"] is not None and "width" not in taken:
         raise _refused(name, f"{class_.__name__} takes no width")

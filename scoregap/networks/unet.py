@@ -28,6 +28,7 @@ class Unet(nn.Module):
     """
 
     in_turn = True
+    frequencies: torch.Tensor
 
     def __init__(self, shape: tuple[int, ...], width: int, depth: int = 1):
         super().__init__()

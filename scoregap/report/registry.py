@@ -99,8 +99,8 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.pictures:denoised", "scoregap.analysis.pictures:kept", _kept,
         "Points of the data, the same with noise of variance t, and what scores make of these: the mean of all clean "
         "pictures that the score thinks possible. Below: the eigenvalues of G = I + t J at that point and t, against "
-        "their index, both of the scores above: those near 1 are directions that are kept, those near 0 directions "
-        "that are taken for noise. First seed.",
+        "their index, in the colours of the names of scores: those near 1 are directions that are kept, those near 0 "
+        "directions that are taken for noise. First seed.",
     ),
     "directions": Figure(
         "scoregap.report.figures.pictures:directions", "scoregap.analysis.pictures:kept", _kept,

@@ -4,6 +4,7 @@ study, what `scoregap.analysis.pictures` says of its panels -> figures
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -32,20 +33,21 @@ def denoised(study: Study, shown: Shown | None) -> Figure:
         return nothing("no score has a result")
     times, points = len(shown.times), len(shown.clean)
     rows = [("noisy", shown.noisy), *((_named(one), one.denoised) for one in shown.scores)]
-    cells = [
-        [[shade(shown.clean[point], shown.scale)] + [shade(of[i, point], shown.scale) for i in range(times)[::-1]]
-         for _, of in rows]
+    colours = ["black", *(styles(study)[one.network]["color"] for one in shown.scores)]
+    cells: list[list[list[np.ndarray | None]]] = [
+        [
+            [shade(shown.clean[point], shown.scale) if r == 0 else None]
+            + [shade(of[i, point], shown.scale) for i in range(times)[::-1]]
+            for r, (_, of) in enumerate(rows)
+        ]
         for point in range(points)
-    ]  # fmt: skip
-    for group in cells:
-        for row in group[1:]:
-            row[0] = None
-    figure = Mosaic(cells, [name for name, _ in rows], SPECTRA + 46)
-    for group in range(points):
-        figure.head(group, 0, "clean")
+    ]
+    figure = Mosaic(cells, [name for name, _ in rows], SPECTRA + 46, colours=colours)
+    for point in range(points):
+        figure.head(point, 0, "clean")
         for column, i in enumerate(range(times)[::-1], 1):
-            figure.head(group, column, f"t = {shown.times[i]:.2g}")
-            _spectra(study, figure, figure.below(group, column, 34, SPECTRA), shown, i, group, first=column == 1)
+            figure.head(point, column, f"t = {shown.times[i]:.2g}")
+            _spectra(study, figure, figure.below(point, column, SPECTRA), shown, i, point, first=column == 1)
     return figure.titled("Noisy pictures, what scores make of them, and the eigenvalues of G there", shown.left_out)
 
 
@@ -113,12 +115,14 @@ def signs(vector: np.ndarray) -> np.ndarray:
 
 class Mosaic(Figure):
     """Pictures in groups of columns, one image of them all. cells: of every group, row and column a picture (height,
-    width, 3), all of one size, or None. names: of rows. below: points left free under the last row; under: under each.
+    width, 3), all of one size, or None. names, colours: of rows. below: points left free under the last row; under:
+    under each.
     """
 
     def __init__(
-        self, cells: Sequence[Sequence[Sequence[np.ndarray | None]]], names: Sequence[str], below: int, under: int = 0
-    ):
+        self, cells: Sequence[Sequence[Sequence[np.ndarray | None]]], names: Sequence[str], below: int, under: int = 0,
+        colours: Sequence[str] = (),
+    ):  # fmt: skip
         height, width = next(one.shape[:2] for group in cells for row in group for one in row if one is not None)
         self.times = max(1, -(-CELL // max(height, width)))  # points for a pixel
         self.sides = self.times * height, self.times * width
@@ -141,7 +145,8 @@ class Mosaic(Figure):
         artist.set_data(image)
         self.add_artist(artist, clip=False)
         for r, name in enumerate(names):
-            self._text(LEFT - 6, self.high - TOP - r * self.pitch[0] - self.sides[0] / 2, name, ha="right", va="center")
+            style = {"ha": "right", "va": "center", "color": colours[r] if colours else "black"}
+            self._text(LEFT - 6, self.high - TOP - r * self.pitch[0] - self.sides[0] / 2, name, **style)
 
     @staticmethod
     def _inches(box: Bbox) -> Bbox:
@@ -150,8 +155,9 @@ class Mosaic(Figure):
     def _left(self, group: int, column: int) -> int:
         return LEFT + group * (self.columns * self.pitch[1] + APART) + column * self.pitch[1]
 
-    def _text(self, x: float, y: float, text: str, **style) -> None:
-        self.add_artist(Text(x / 72, y / 72, text, **{"size": SMALL, "transform": self.dpi_scale_trans} | style))
+    def _text(self, x: float, y: float, text: str, **style: Any) -> None:
+        whole: dict[str, Any] = {"size": SMALL, "transform": self.dpi_scale_trans} | style
+        self.add_artist(Text(x / 72, y / 72, text, **whole))
 
     def head(self, group: int, column: int, text: str) -> None:
         """A text above a column."""
@@ -162,12 +168,10 @@ class Mosaic(Figure):
         y = self.high - TOP - row * self.pitch[0] - self.sides[0] - 1
         self._text(self._left(group, column) + self.sides[1] / 2, y, text, ha="center", va="top", size=6)
 
-    def below(self, group: int, column: int, above: int, height: int) -> Bbox:
-        """A place under a column, as shares of the figure."""
-        left, low = self._left(group, column), BOTTOM
-        return Bbox.from_bounds(
-            (left + 2) / self.wide, low / self.high, (self.sides[1] - 4) / self.wide, height / self.high
-        )
+    def below(self, group: int, column: int, height: int) -> Bbox:
+        """A place of this height under a column, as shares of the figure."""
+        left, width = self._left(group, column), self.sides[1] - 4
+        return Bbox.from_bounds((left + 2) / self.wide, BOTTOM / self.high, width / self.wide, height / self.high)
 
     def titled(self, title: str, left_out: int) -> "Mosaic":
         """The figure with its title."""
