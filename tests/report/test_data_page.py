@@ -57,5 +57,5 @@ def test_in_a_browser_nothing_spills_and_links_lead_somewhere(own, tmp_path, wid
     assert seen["spill"] == []
     assert seen["nowhere"] == []
     assert seen["led"] >= 4
-    assert len(seen["figures"]) == 3
+    assert len(seen["figures"]) == 4
     assert len([one for one in seen["told"] if " at t " in one]) > 2
