@@ -7,7 +7,7 @@ Points are centred by the mean of the training part, since scores of `scoregap.s
 needs the user's coordinates, as somebody's model, adds `Points.mean`. Points that are the same in all coordinates stay
 together when the file is split, so no held-out point is a training point too.
 
-Over 400 lines, as a table and the parts that are made of it mean little alone.
+Over 400 lines, as what is wrong with a table, and in which parts its points are, stand beside it.
 """
 
 import hashlib

@@ -10,6 +10,7 @@ import numpy as np
 
 from scoregap import InputError
 from scoregap.measure import agreement, spectra
+from scoregap.measure.spectra import resolved_share
 
 ENTRIES = 2**24  # of Jacobians held at once: 128 MiB, and a few copies
 TRACED = 2**15  # of points of which the evaluation is stored at once, for traces
@@ -174,7 +175,7 @@ def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int, steps: np.n
     wanted = count if steps is None else None  # a share of all modes takes all eigenvectors
     eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians, wanted)
     none = np.empty((len(mean), 0))
-    share = none if steps is None else spectra.resolved_share(1 + eigenvalues, vectors, steps)
+    share = none if steps is None else resolved_share(1 + eigenvalues, vectors, steps)
     for array in (eigenvalues, vectors, singular_values, asymmetry, share):
         array[unknown] = np.nan
     # A copy: a view would keep all d of them in memory.

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoregap.data import capabilities, posteriors
-from scoregap.measure import spectra
 from scoregap.scores import Source
-from scoregap.scores.base import Local, Score, Traced, chunks, sketched
+from scoregap.scores.base import Local, Score, Traced, chunks, resolved_share, sketched
 
 
 class ClosedForm(Score):
@@ -47,7 +46,7 @@ class ClosedForm(Score):
             if directions is not None:
                 along = (known.eigenvalues[:, None] @ (np.swapaxes(once, 1, 2) @ directions) ** 2)[:, 0]
             if shares:
-                share = spectra.resolved_share(known.eigenvalues, once, known.mean - x)
+                share = resolved_share(known.eigenvalues, once, known.mean - x)
         return Local(known.mean, eigenvalues, singular_values, np.zeros(len(x)), leading, sketch, along, share)
 
     def traced(self, x: np.ndarray, t, probes: np.ndarray) -> Traced:

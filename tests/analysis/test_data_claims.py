@@ -154,19 +154,6 @@ def test_a_network_without_a_result_in_some_seed_agrees_in_nothing(study):
     assert row["over"] == "points"  # of two
 
 
-def test_when_an_axis_enters_is_the_largest_t_at_which_it_has_one_half():
-    t = np.array([1.0, 10.0, 100.0, 1000.0])
-    kept = np.array([[0.9, 0.9, 0.1, 0.2], [0.75, 0.4, 0.1, 0.9], [0.25, 0.8, 0.1, 0.2], [0.0, 0.6, 0.1, 0.0]])
-    np.testing.assert_allclose(of.entries(t, kept), [10**1.5, 1000, 0, 10 ** (1 + 4 / 7)])
-
-
-def test_the_null_of_an_order_is_that_of_permutations():
-    """Spearman's table: of 10, .648 at 5 % two-sided."""
-    assert of.of_orders(10, 0.95) == pytest.approx(0.648, abs=0.03)
-    assert of.of_orders(100, 0.95) == pytest.approx(1.96 / np.sqrt(99), abs=0.02)
-    assert np.isnan(of.of_orders(3, 0.95))
-
-
 @pytest.mark.slow
 def test_of_gaussians_one_study_in_twenty_finds_regimes_at_most(study):
     """100 studies of three networks each whose spectra are the Gaussian's up to noise, a part of it the same at all
