@@ -444,7 +444,7 @@ def test_pictures_of_every_kind_are_learned_and_shown(tmp_path, shape):
 
 def test_a_network_of_pictures_sees_no_principal_axes(tmp_path):
     np.save(tmp_path / "pictures.npy", np.random.default_rng(0).random((40, 4, 4)))
-    changed = PICTURES.replace("steps: 20", "steps: 20, preconditioning: covariance")
+    changed = PICTURES.replace("steps: 60", "steps: 60, preconditioning: covariance")
     (tmp_path / "pictures.yaml").write_text(changed)
     with pytest.raises(InputError, match=r"train\.preconditioning: 'covariance' is not allowed: unet-4 sees pictures"):
         load(tmp_path / "pictures.yaml")
