@@ -72,7 +72,7 @@ class Trained(NamedTuple):
         weights = {name.removeprefix(start): array for name, array in self.tensors.items() if name.startswith(start)}
         data_std, axes = self.members[key]["data_std"], network.axes_among(self.tensors, key)
         try:
-            restored = network.member(cell["network"], cell.dim, cell.training, data_std, weights, axes)
+            restored = network.member(cell["network"], cell.dim, cell.training, data_std, weights, axes, cell.shape)
         except InputError as error:
             assert self.path
             raise damaged(self.path, f"is damaged: {error.allowed}") from error

@@ -81,6 +81,7 @@ VARIANCE = "data_unit^2"
 SIDES = ("low", "high")  # of the dimension `side`
 ORDERS = ("own below", "own above")  # of the dimension `order`
 SAMPLERS = ("own", "exact", "clean")  # of the dimension `sampler`
+OTHER_HALF = "other half"  # of the dimension `other`: the same score, of the other half of the training part
 ESTIMATORS = ("gap_detector",)  # of the dimension `estimator`
 MISTAKES = (  # of adapters, in the order of their codes (`measure.calibration.REPAIRS`)
     "levels of 4 t",
@@ -110,6 +111,7 @@ EVALUATIONS = 24  # points of a training curve, the size of the dimension `evalu
 SHOULDERS = 3  # of a profile, the size of the dimension `shoulder`
 FOUND = 4  # gaps that last, the size of the dimension `found`
 LEVELS = 16  # noise variances of one evaluation, the size of the dimension `level`
+DIRECTIONS = 256  # principal axes of data along which G is kept, at most: the size of the dimension `direction`
 
 
 class Variable(NamedTuple):
@@ -225,6 +227,18 @@ OPTIONAL: dict[str, Variable] = {
         ("sampler", "group"), "float64", "1", "energy distance of samples from clean points, over the group's std"
     ),
 }
+# Of studies with data from a file that keep points (spectrum.keep), in the user's coordinates.
+KEPT: dict[str, Variable] = {
+    "kept_clean": Variable(("kept_point", "coordinate"), "float32", "data_unit", "clean point"),
+    "kept_noisy": Variable(("kept_time", "kept_point", "coordinate"), "float32", "data_unit", "noisy point"),
+    "kept_denoised": Variable(("kept_time", "kept_point", "coordinate"), "float32", "data_unit", "denoised point"),
+    "kept_vector": Variable(
+        ("kept_time", "kept_point", "vector", "coordinate"),
+        "float32",
+        "1",
+        "eigenvector of the symmetric part of G, of the largest eigenvalue first",
+    ),
+}
 # Of studies with data from a file, of which nothing is known but what points and scores say; not of families.
 _MODES = "eigenvalues of G = I + t J above 1/2, mean over points"
 OF_FILES: dict[str, Variable] = {
@@ -232,6 +246,23 @@ OF_FILES: dict[str, Variable] = {
         ("time", "point"), "float32", "1", "standard error of point_trace, over random vectors (method trace)"
     ),
     "point_row": Variable(("point",), "float64", "1", "row of the file that the point is, from 0"),
+    "point_label": Variable(("point",), "float64", "1", "place of the point's class along `label`, from 0"),
+    "label_points": Variable(("label",), "float64", "1", "training points of the class"),
+    "principal_variance": Variable(
+        ("direction",), "float64", VARIANCE, "variance of the training part along its principal axis"
+    ),
+    "along_principal": Variable(
+        ("time", "point", "direction"),
+        "float32",
+        "1",
+        "u' G u of the principal axis u: the share of its noise that is data",
+    ),
+    "tangent_share": Variable(
+        ("point",), "float32", "1", "share of the score's squared norm along the resolved modes, at the smallest time"
+    ),
+    "class_estimate": Variable(
+        ("label", "data_estimator"), "float32", "1", "data_estimate of the training points of the class"
+    ),
     "training_error": Variable(
         ("time",), "float32", "1", "mean squared_error at as many points of the training set, where others are held out"
     ),
@@ -274,6 +305,7 @@ for _name in INTERVALS_OF_FILES:
         OF_FILES[f"{_name}_{_end}"] = Variable(
             _dims, _dtype, _units, f"{_end} end of the interval over points: {_what}"
         )
+OF_FILES |= KEPT
 VARIABLES |= OPTIONAL | OF_FILES
 # Over points of a manifold that is drawn once: over draws of F, as a law of random F has it, times scatter far more.
 _INTERVAL = "end of the interval over points, for this F and this network"
@@ -330,21 +362,23 @@ OF_FAMILIES = frozenset(
     if {"group", "gap"} & set(one.dims)
     or name in ("excess_loss", "training_excess", "training_excess_by_level", "point_dimension", "gaussian_trace")
 )
-MADE_OF_FILES = {
-    "spectrum": ("point_trace_error", "point_row", "training_error", "sketch"),
-    "fit": tuple(
-        name
-        for name in OF_FILES
-        if name not in ("point_trace_error", "point_row", "training_error", "sketch", "agreement")
+MADE_OF_FILES: dict[str, tuple[str, ...]] = {
+    "spectrum": (
+        "point_trace_error", "point_row", "point_label", "label_points", "principal_variance", "along_principal",
+        "tangent_share", "training_error", "sketch", *KEPT,
     ),
-}
+    "dimension": ("class_estimate",),
+}  # fmt: skip
+MADE_OF_FILES["fit"] = tuple(
+    name for name in OF_FILES if not any(name in names for names in (*MADE_OF_FILES.values(), ("agreement",)))
+)
 
 # What takes whole spectra: a study of traces does not have it.
 OF_SPECTRA = frozenset(
     name
     for name, one in VARIABLES.items()
-    if {"mode", "estimator", "shoulder", "found", "other", "row"} & set(one.dims)
-    or name in ("asymmetry", "phase", "gap_count", "gap_count_overall")
+    if {"mode", "estimator", "shoulder", "found", "other", "row", "direction"} & set(one.dims)
+    or name in ("asymmetry", "phase", "gap_count", "gap_count_overall", "tangent_share")
     or name.startswith(("modes", "t_first"))
 )
 OF_TRACES = frozenset({"point_trace_error", "trace_error"})
@@ -374,9 +408,16 @@ COORDINATES = {
     "data_estimator": ("1", "estimator of the dimension that takes data"),
     "dataset_size": ("1", "points that empirical and networks are given, of data from a file; fresh: all"),
     "class": ("1", "class whose points the data are, of data from a file, or all"),
+    "label": ("1", "class of points of a file, by its label; all where they have none"),
+    "direction": ("1", "index of the principal axis of the training part, largest variance first"),
+    "half": ("1", "half of the training part that empirical and networks are given, of data from a file, or all"),
     "shoulder": ("1", "index of the shoulder of n(t), the one at the largest t first"),
     "found": ("1", "index of the gap found blind, the one with the fewest modes above first"),
-    "other": ("1", "score that another is compared with"),
+    "other": ("1", "score that another is compared with; other half: the same, of the other half of the training part"),
+    "kept_time": (VARIANCE, "noise variance t at which points are kept"),
+    "kept_point": ("1", "index of the evaluation point that is kept"),
+    "vector": ("1", "index of the eigenvector, of the largest eigenvalue first"),
+    "coordinate": ("1", "index of the coordinate, in the order of the file"),
     "row": ("1", "row of a sketch, in files of jobs"),
     "column": ("1", "column of a sketch, in files of jobs"),
     "order": ("1", "where in noise samples are made by the network's own score, the exact one making the rest"),
@@ -407,11 +448,23 @@ def made(stage: str, cell=None) -> tuple[str, ...]:
     names = MADE[stage]
     if cell and cell.data:
         others = OF_FAMILIES | (OF_SPECTRA if cell.spectrum.traces else OF_TRACES)
+        others |= frozenset() if cell.spectrum.keep else KEPT.keys()
         names = tuple(name for name in (*names, *MADE_OF_FILES.get(stage, ())) if name not in others)
     if stage != "dimension" or not cell:
         return names
-    coords = of_dimension(cell.dimension)
-    return tuple(name for name in names if set(VARIABLES[name].dims) <= coords.keys())
+    coords = of_dimension(cell.dimension).keys() | {"label"}
+    return tuple(name for name in names if set(VARIABLES[name].dims) <= coords)
+
+
+def of_kept(settings, dim: int) -> dict[str, np.ndarray]:
+    """Coordinates of the variables of points that are kept. settings: of a study's section `spectrum`."""
+    keep, t = settings.keep, settings.times.values
+    return {
+        "kept_time": t[keep.chosen(len(t))],
+        "kept_point": np.arange(min(keep.points, settings.points)),
+        "vector": np.arange(min(keep.vectors, dim)),
+        "coordinate": np.arange(dim),
+    }
 
 
 def of_cube(coords, from_file: bool) -> dict[str, Variable]:
@@ -488,8 +541,9 @@ def _flags(name: str) -> dict[str, Any]:
 def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     """What is wrong with a cube, one sentence each; empty if nothing is."""
     wrong = []
-    needed = VARIABLES.keys() - OPTIONAL.keys() - (OF_FAMILIES if "point_row" in ds else OF_FILES.keys())
-    needed -= {"sketch"} if ds.sizes.get("network", 1) > 1 else {"sketch", "agreement"}
+    needed = VARIABLES.keys() - OPTIONAL.keys() - KEPT.keys() - (OF_FAMILIES if "point_row" in ds else OF_FILES.keys())
+    needed -= set() if "data_estimator" in ds.dims else {"class_estimate"}
+    needed -= {"sketch"} if "other" in ds.coords else {"sketch", "agreement"}
     needed -= OF_SPECTRA if "point_trace_error" in ds else OF_TRACES
     for name in needed - ds.data_vars.keys():
         wrong.append(f"variable {name} is missing")

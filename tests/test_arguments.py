@@ -385,7 +385,7 @@ CALLS = {
     "spectra": (
         spectra.spectra,
         {"jacobian": np.eye(3)[None] / 2},
-        {"jacobian": (None, "x", np.zeros(3), np.zeros((3, 2)), 1j * np.eye(2), 3.0)},
+        {"jacobian": (None, "x", np.zeros(3), np.zeros((3, 2)), 1j * np.eye(2), 3.0), "vectors": (-1, 0.5, "x", NAN)},
     ),
     "alignment": (
         spectra.alignment,

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from own_data import UNTRAINED, VARIANCES, points, written
 from tiny import run_stages
 
@@ -15,6 +16,8 @@ from scoregap.data.points import Points
 from scoregap.measure.profile import Phase
 from scoregap.regression import baselines
 from scoregap.report import registry
+from scoregap.runtime.finding import find
+from scoregap.runtime.templates import TEMPLATE
 from scoregap.scores.closed import Empirical, Gaussian
 from scoregap.store.tables import read_tables
 from scoregap.study import load
@@ -279,3 +282,213 @@ def test_a_class_is_one_value_however_it_is_written(tmp_path):
     path = written(tmp_path, UNTRAINED, ("  seed: 2", "  class: [all, cow]\n  seed: 1"))
     with pytest.raises(InputError, match=r"axes\.class: 'cow' is not allowed: classes are 0, 1, 2"):
         load(path)
+
+
+def test_what_scores_are_along_principal_axes_is_kept(own):
+    """Of the Gaussian it is v / (v + t), and its tangent space is that of its own eigenvectors."""
+    ds = scoregap.open(own[1])
+    for seed in (0, 1):
+        cell = next(one for one in load(own[0]).cells if one["seed"] == seed)
+        data = cell.truth()
+        axes, variances = data.principal_axes
+        at = ds.sel(seed=seed)
+        np.testing.assert_allclose(at.principal_variance[:, : len(variances)], np.tile(variances, (3, 1)))
+        assert at.principal_variance[:, len(variances) :].isnull().all()
+        gaussian = at.sel(network="gaussian")
+        expected = variances / (variances + ds.time.values[:, None])
+        for point in range(6):
+            np.testing.assert_allclose(
+                gaussian.along_principal[:, point, : len(variances)], expected, rtol=1e-5, atol=1e-6
+            )
+        t = float(ds.time[0])
+        rng = np.random.default_rng(cell.seed("points"))
+        clean, rows = data.sample(rng, 6)
+        noisy = clean + np.sqrt(t) * rng.standard_normal(clean.shape)
+        score = Gaussian(data).denoise(noisy, t) - noisy
+        inside = ((score @ axes[:, variances > t]) ** 2).sum(1) / (score**2).sum(1)
+        np.testing.assert_allclose(gaussian.tangent_share, inside, rtol=1e-5)
+        assert ds["label"].values.tolist() == ["0", "1", "2"]
+        labels = points()[1]
+        np.testing.assert_array_equal(gaussian.point_label, labels[rows[:, 0].astype(int)])
+        training = labels[data.parts["training"]]
+        np.testing.assert_array_equal(gaussian.label_points, np.bincount(training))
+
+
+def test_claims_about_a_plane_are_what_it_is(own):
+    """A plane of three dimensions: a visible gap, which the Gaussian has too, and no claim against the Gaussian."""
+    rows = read_tables(own[1] / "findings.jsonl")[0]["claims"].set_index("claim")
+    assert set(pd.read_csv(own[1] / "claims.csv")["claim"]) == set(rows.index)
+    assert set(rows["network"]) == {"gated-8"}
+    assert rows.verdict["widest_gap"] == "disagrees"
+    assert rows.why["widest_gap"] == ""  # nor has the Gaussian no gap
+    assert rows.gaussian["widest_gap"] > 0.9
+    assert (rows.verdict["order"], rows.why["order"]) == ("not testable", "no network has it")  # of three axes
+    assert rows.gaussian["no_gap"] == 0
+    text = (own[1] / "comparison.txt").read_text()
+    assert "no gap is visible: largest drop of the mean spectrum at any t" in text
+    assert "no gap is visible" in (own[1] / "report.html").read_text()
+
+
+def test_classes_are_drawn_each_by_itself(own, by_class):
+    figure = registry.draw("classes", own[1])
+    (panel,) = figure.panels.flat
+    assert [one.label for one in panel.lines] == ["gaussian (all)", "0", "1", "2"]
+    assert "classes" in registry.names(load(by_class[0]))
+
+
+HALVED = ("  seed: 2", "  half: [first, second]\n  seed: 1")
+
+
+def test_two_networks_on_disjoint_halves_are_put_beside_each_other(tmp_path):
+    """The cosine of their Jacobians at the same points: that of the empirical scores of the two halves is known."""
+    path = written(tmp_path, HALVED, ("steps: 40", "steps: 20"))
+    run_stages(path, tmp_path / "results", drawn=False)
+    ds = scoregap.open(tmp_path / "results").isel(seed=0)
+    assert ds.other.values.tolist() == ["gaussian", "empirical", "gated-8", variables.OTHER_HALF]
+    beside = ds.agreement.sel(other=variables.OTHER_HALF)
+    np.testing.assert_array_equal(beside.sel(half="first"), beside.sel(half="second"))
+    np.testing.assert_allclose(beside.sel(network="gaussian"), 1, atol=1e-6)  # which is of the whole training part
+    cells = {cell["half"]: cell for cell in load(path).cells if cell["network"] == "empirical"}
+    data, rng = cells["first"].truth(), np.random.default_rng(cells["first"].seed("points"))
+    clean, _ = data.sample(rng, 6)
+    t = float(ds.time[16])
+    noisy = clean + np.sqrt(t) * rng.standard_normal(clean.shape)
+    one, two = (Empirical(cells[half].dataset()).jacobian(noisy, t)[1] for half in ("first", "second"))
+    known = (one * two).sum((1, 2)) / np.linalg.norm(one, axis=(1, 2)) / np.linalg.norm(two, axis=(1, 2))
+    np.testing.assert_allclose(beside.sel(network="empirical", half="first").isel(time=16), known, atol=1e-3)
+    assert known.max() < 0.999
+
+    frame = read_tables(tmp_path / "results" / "findings.jsonl")[0]["agreement"]
+    own = frame[frame["other"] == variables.OTHER_HALF]
+    assert set(own["network"]) == {"empirical", "gated-8"}  # the Gaussian sees no half
+    assert set(own["quantity"]) == {"cosine"}
+    assert set(own["half"]) == {"first"}  # told once
+    assert re.search(
+        r"beside the other half +empirical +gated-8\n", (tmp_path / "results" / "comparison.txt").read_text()
+    )
+
+
+KEPT = ("  points: 6", "  points: 6\n  keep: {points: 2, times: 3, vectors: 4}")
+
+
+def test_points_and_directions_are_kept_where_the_study_says(tmp_path):
+    """In the user's coordinates; the Gaussian's directions are the principal axes at every point."""
+    path = written(tmp_path, UNTRAINED, KEPT, ("  seed: 2", "  seed: 1"))
+    run_stages(path, tmp_path / "results", drawn=False)
+    ds = scoregap.open(tmp_path / "results").isel(seed=0)
+    assert variables.validate(scoregap.open(tmp_path / "results"), ("network", "seed")) == []
+    assert dict(ds.kept_vector.sizes) == {"network": 2, "kept_time": 3, "kept_point": 2, "vector": 4, "coordinate": 8}
+    assert set(ds.kept_time.values) <= set(ds.time.values)
+    rows = ds.point_row.sel(network="gaussian").values[:2].astype(int)
+    np.testing.assert_allclose(ds.kept_clean.sel(network="empirical"), points()[0][rows], rtol=1e-6)
+    cell = next(cell for cell in load(path).cells if cell["network"] == "gaussian")
+    data = cell.truth()
+    axes = data.principal_axes[0]
+    own = ds.sel(network="gaussian")
+    cosines = np.abs(np.einsum("tpvd,dv->tpv", own.kept_vector[:, :, :3].values, axes[:, :3]))
+    np.testing.assert_allclose(cosines, 1, atol=1e-4)
+    noisy = own.kept_noisy.values - data.mean
+    for i, t in enumerate(ds.kept_time.values):
+        expected = Gaussian(data).denoise(noisy[i], t) + data.mean
+        np.testing.assert_allclose(own.kept_denoised.values[i], expected, rtol=1e-4, atol=1e-4)
+    scale = (noisy - (own.kept_clean.values - data.mean)).std((1, 2)) / np.sqrt(ds.kept_time.values)
+    assert (np.abs(scale - 1) < 0.7).all()  # of 16 numbers
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("points: 6", "points: 6\n  method: trace\n  keep: {}"), "spectrum.keep: is not allowed: the method 'trace'"),
+        (("points: 6", "points: 6\n  keep: {points: 0}"), "spectrum.keep.points: 0 is not allowed"),
+        (("gated-8]", "unet-8]"), "axes.network: 'unet-8' is not allowed: it is for pictures, and points are 8"),
+        (("seed: 2", "seed: 2\n  half: [frist]"), "did you mean first"),
+        (
+            ("seed: 2", "seed: 2\n  dataset_size: [60]\n  half: [first, second]"),
+            "axes.dataset_size: 60 is not allowed: the first half of the training part has 48 points in seed 0",
+        ),
+    ],
+)
+def test_what_data_do_not_have_is_refused_in_a_line(tmp_path, change, says):
+    with pytest.raises(InputError) as caught:
+        load(written(tmp_path, change))
+    assert says in str(caught.value)
+
+
+PICTURES = """\
+study: pictures
+data: {source: pictures.npy}
+axes: {network: [gaussian, unet-4], seed: 1}
+train: {steps: 60, levels: 4, samples: 4, depth: 1, noise: {start: 1.0e-2, stop: 10.0}}
+spectrum: {times: {start: 2.0e-2, stop: 5.0, count: 8}, points: 2, keep: {points: 1, times: 2, vectors: 2}}
+fit: {resamples: 50}
+"""
+
+
+@pytest.mark.parametrize("shape", [(8, 4), (3, 8, 8), (8, 8, 3)])
+def test_pictures_of_every_kind_are_learned_and_shown(tmp_path, shape):
+    """The shape reaches the network, and a study that keeps points has the figures."""
+    rng = np.random.default_rng(0)
+    pictures = rng.standard_normal((40, 3)) @ rng.standard_normal((3, int(np.prod(shape))))
+    np.save(tmp_path / "pictures.npy", pictures.reshape(40, *shape))
+    (tmp_path / "pictures.yaml").write_text(PICTURES)
+    assert {"denoised", "directions"} <= set(registry.names(load(tmp_path / "pictures.yaml")))
+    run_stages(tmp_path / "pictures.yaml", tmp_path / "results", drawn=False)
+    ds = scoregap.open(tmp_path / "results")
+    assert (ds.status == 1).all()
+    run = registry.open_run(tmp_path / "results")
+    assert run.draw("denoised").get_size_inches()[0] > 5
+    texts = {one.get_text() for one in run.draw("directions").findobj(Text)}
+    largest = 1 + ds.eigenvalue.sel(time=ds.kept_time, network="unet-4").isel(seed=0, point=0, mode=0).values
+    assert {f"{one:.2f}" for one in largest} <= texts  # told under the vectors
+
+
+def test_a_network_of_pictures_sees_no_principal_axes(tmp_path):
+    np.save(tmp_path / "pictures.npy", np.random.default_rng(0).random((40, 4, 4)))
+    changed = PICTURES.replace("steps: 60", "steps: 60, preconditioning: covariance")
+    (tmp_path / "pictures.yaml").write_text(changed)
+    with pytest.raises(InputError, match=r"train\.preconditioning: 'covariance' is not allowed: unet-4 sees pictures"):
+        load(tmp_path / "pictures.yaml")
+
+
+def test_sides_that_divide_badly_are_refused_before_anything_is_trained(tmp_path):
+    np.save(tmp_path / "pictures.npy", np.random.default_rng(0).random((40, 6, 4)))
+    (tmp_path / "pictures.yaml").write_text(PICTURES)
+    says = r"axes\.network: 'unet-4' is not allowed: the sides of its pictures are multiples of 4, and points are 6 x 4"
+    with pytest.raises(InputError, match=says):
+        load(tmp_path / "pictures.yaml")
+
+
+@pytest.mark.slow
+def test_the_bundled_study_of_digits(tmp_path):
+    """One seed of it, briefly trained: every arm is measured, and shown."""
+    text = find("digits").read_text()
+    for old, new in (("seed: 3", "seed: 1"), ("steps: 800", "steps: 100"), ("points: 32", "points: 6")):
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "digits.yaml").write_text(text)
+    run_stages(tmp_path / "digits.yaml", tmp_path / "results", drawn=False)
+    ds = scoregap.open(tmp_path / "results").isel(seed=0)
+    assert (ds.status == 1).all()
+    assert set(registry.names(load(tmp_path / "digits.yaml"))) >= {"profile", "denoised", "directions", "calibration"}
+    assert (ds.modes.isel(time=-1) == 0).all()
+    least = ds.isel(time=0)
+    assert (least.modes.sel(network=["gated-64", "unet-16"]) > 40).all()
+    assert (least.modes.sel(network="empirical") < 1).all()  # it knows one picture
+    halves = least.agreement.sel(other=variables.OTHER_HALF).mean("point")
+    assert (halves.sel(network="empirical") < 0.5).all()
+    assert (halves.sel(network=["gated-64", "unet-16"]) > 0.8).all()
+    assert {"final_gap", "flipd"} <= set(ds.score_estimator.values)
+
+
+def test_a_study_of_pictures_of_one_s_own_is_ready_to_be_run(tmp_path):
+    """The template for a GPU, beside an array such as CIFAR-10's."""
+    template = TEMPLATE.with_name("images.yaml")
+    rng = np.random.default_rng(0)
+    np.save(
+        tmp_path / "images.npy", rng.integers(256, size=(23_000, 8, 8, 3), dtype="uint8")
+    )  # as many, of fewer pixels
+    (tmp_path / "images.yaml").write_text(template.read_text())
+    study = load(tmp_path / "images.yaml")
+    assert study.document.data.dim == 192
+    assert {"scores", "halves"} == set(study.blocks)
+    assert {"scores/denoised", "halves/directions"} <= set(registry.names(study))

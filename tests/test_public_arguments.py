@@ -168,7 +168,7 @@ GOOD = {
         "points": phases.intervals(FOUND, phases.QUANTITIES, **RESAMPLING),
     },
     shared_errors.errors: {"times": GRID, "width": CURVES[:, 0]},
-    spectra.spectra: {"jacobian": np.eye(3)[None] / 2},
+    spectra.spectra: {"jacobian": np.eye(3)[None] / 2, "vectors": 2},
     spectra.alignment: {
         "vectors": np.eye(4)[None], "tangents": np.eye(4)[None, :, :2], "spans": [(0, 1), (1, 2)],
     },

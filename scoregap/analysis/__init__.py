@@ -5,7 +5,7 @@ study, datasets of its cube -> tables, and their summaries in lines
 Each table applies to studies that vary the right axes and have the scores or the section it needs
 (`Study.findings`). The compare stage makes them once and keeps them and their summaries; the report draws what is kept.
 Cells without a result have no row, a table may be empty. `claims` is of every study with trained networks, all its
-blocks together.
+blocks together; of data from a file it is another table (`data_claims`).
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,8 @@ from scoregap.analysis import (
     agreement,
     calibration,
     claims,
+    data_claims,
+    data_dimensions,
     dimensions,
     error_budget,
     laws,
@@ -30,7 +32,7 @@ from scoregap.scores import EXACT
 from scoregap.store.tables import read_tables
 from scoregap.study import Study
 
-__all__ = ["TABLES", "Tables", "claims", "every_table", "of_all_parts", "profiles", "read"]
+__all__ = ["TABLES", "Tables", "claim_lines", "every_claim", "every_table", "of_all_parts", "profiles", "read"]
 
 CLAIMS = "claims"  # the name of their table
 MOST_LINES = 120  # of a finding that are told
@@ -50,7 +52,7 @@ TABLES: dict[str, Callable[[Study, list[xr.Dataset]], pd.DataFrame]] = {
     "cost": learning.costs,
     "profile": profiles.profile,
     "agreement": agreement.agreement,
-    "data_dimensions": profiles.data_dimensions,
+    "data_dimensions": data_dimensions.data_dimensions,
 }
 # Made of another table: its name, and how.
 DERIVED: dict[str, tuple[str, Callable[[Study, pd.DataFrame], pd.DataFrame]]] = {
@@ -71,7 +73,7 @@ LINES: dict[str, Callable[[Study, pd.DataFrame], list[str]]] = {
     "calibration": calibration.calibration_lines,
     "error_budget": error_budget.error_budget_lines,
     "agreement": agreement.agreement_lines,
-    "data_dimensions": profiles.data_dimension_lines,
+    "data_dimensions": data_dimensions.data_dimension_lines,
 }
 
 
@@ -123,12 +125,24 @@ def tables_of(part: Study) -> list[str]:
 
 
 def every_table(parts: list[tuple[Study, list[xr.Dataset]]]) -> dict[str, pd.DataFrame]:
-    """The tables of all parts of a study, and its claims; of data from a file nothing is claimed."""
-    found = {CLAIMS: pd.DataFrame() if parts[0][0].document.data else claims.claims(parts)}
+    """The tables of all parts of a study, and its claims."""
+    found = {CLAIMS: every_claim(parts)}
     for part, datasets in parts:
         tables = Tables(part, datasets)
         found |= {_key(part, name): tables[name] for name in tables_of(part)}
     return found
+
+
+def every_claim(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
+    """The paper's claims, tested: of a family against its law and exact score, of data from a file against chance."""
+    return (data_claims.data_claims if parts[0][0].document.data else claims.claims)(parts)
+
+
+def claim_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """Their table in words; nothing of an empty one."""
+    if frame.empty:
+        return []
+    return data_claims.data_claim_lines(study, frame) if study.document.data else claims.lines(frame)
 
 
 def of_all_parts(

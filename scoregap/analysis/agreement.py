@@ -3,8 +3,9 @@
 study, datasets of its cube -> table: agreement; its lines for a terminal
 
 Of every pair of scores: the cosine of their Jacobians G, and the ratios of modes resolved, n(t), and of traces, of
-means over the same points. Intervals are Student's over seeds, or, of fewer than SEVERAL, the bootstrap's over points,
-drawn for both scores alike, the mean of those of the seeds.
+means over the same points. Of a score on two disjoint halves of the training part (axis `half`): that cosine. Intervals
+are Student's over seeds, or, of fewer than SEVERAL, the bootstrap's over points, drawn for both scores alike, the mean
+of those of the seeds.
 """
 
 import itertools
@@ -19,7 +20,10 @@ from scoregap.analysis.intervals import interval
 from scoregap.analysis.profiles import BESIDE, SEVERAL, blocks, cells, shown_times
 from scoregap.analysis.tables import labelled, plain, text, with_interval
 from scoregap.measure.profile import HALF
+from scoregap.scores import REFERENCES
 from scoregap.study import Study
+from scoregap.study.data import HALVES
+from scoregap.variables import OTHER_HALF
 
 MOST = 3  # scores other than BESIDE that tables compare with each other; all are in comparison.csv
 QUANTITIES = {"cosine": "cosine of G", "n ratio": "n over its n", "trace ratio": "tr G over its tr G"}
@@ -37,12 +41,18 @@ def agreement(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for ds in datasets:
         at = shown_times(ds.time.values)
-        names = [name for name in ("status", "agreement", "eigenvalue", "point_trace") if name in ds]
-        for chosen, cell in cells(study, ds[names].isel(time=at)):
+        wanted = [name for name in ("status", "agreement", "eigenvalue", "point_trace") if name in ds]
+        for chosen, cell in cells(study, ds[wanted].isel(time=at)):
             values = _of_points(cell.load())
-            for network, other in itertools.permutations(map(str, cell.network.values), 2):
-                pair = {key: (one[network], one[other]) for key, one in values.items() if key != "cosine"}
-                ok = ((cell.status.sel(network=network) == 1) & (cell.status.sel(network=other) == 1)).values
+            names = list(map(str, cell.network.values))
+            for network, other in (*itertools.permutations(names, 2), *_of_halves(chosen, cell)):
+                both = [network] if other == OTHER_HALF else [network, other]
+                pair = (
+                    {key: (one[network], one[other]) for key, one in values.items() if key != "cosine"}
+                    if len(both) > 1
+                    else {}
+                )
+                ok = (cell.status.sel(network=both) == 1).all("network").values
                 label = chosen | {"network": network, "other": other}
                 for i, t in enumerate(cell.time.values):
                     found: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
@@ -54,6 +64,13 @@ def agreement(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                         said = _summary(*found[quantity], ok, fit.resamples, fit.confidence)
                         rows.append(label | {"quantity": quantity, "t": t} | said | {"seeds": int(ok.sum())})
     return pd.DataFrame(rows)
+
+
+def _of_halves(chosen: dict[str, Any], cell: xr.Dataset) -> list[tuple[str, str]]:
+    """Scores beside themselves of the other half of the training part, told once, of the first: those that see it."""
+    if chosen.get("half") != HALVES[0] or OTHER_HALF not in cell.get("other", ()):
+        return []
+    return [(name, OTHER_HALF) for name in map(str, cell.network.values) if name not in REFERENCES]
 
 
 def _of_points(cell: xr.Dataset) -> dict[str, dict[Any, np.ndarray]]:
@@ -121,6 +138,10 @@ def agreement_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             told |= {frozenset((name, other)) for name in columns}
             if columns:
                 lines += [f"    {line}" for line in _table(rows[rows["other"] == other], other, columns)]
+        halves = rows[rows["other"] == OTHER_HALF]
+        if len(halves):
+            columns = halves["network"].drop_duplicates().tolist()
+            lines += [f"    {line}" for line in _table(halves, f"the {OTHER_HALF}", columns)]
     return lines
 
 

@@ -1,6 +1,6 @@
 """What data from a file show, without true groups or an exact score: profiles n(t), shoulders, gaps found blind.
 
-study, datasets of its cube -> tables: profile, data_dimensions; their lines for a terminal; what is drawn of them
+study, datasets of its cube -> table: profile; its lines for a terminal; what is drawn of it
 
 A row of `profile` is one quantity of one score in one cell, all seeds together. Intervals are Student's over seeds, or,
 of fewer than SEVERAL, the bootstrap's over points, the mean of those of the seeds; `over` says which. Beside every
@@ -260,52 +260,6 @@ def explanation(study: Study) -> list[str]:
 def as_text(study: Study, frame: pd.DataFrame, about: str) -> str:
     """The table for a terminal. about: what the data are."""
     return "\n".join([f"{study.name}: {about}", *explanation(study), "", *profile_lines(study, frame)]) + "\n"
-
-
-# ---------------------------------------------------------------- dimensions
-
-
-def data_dimensions(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
-    """One row per cell, network, method and noise variance: mean and standard deviation of its estimates over points
-    and seeds; of estimators of clean data one row per cell, of network "data", at no variance."""
-    rows: list[dict[str, Any]] = []
-    for ds in datasets:
-        names = [name for name in ("estimate", "data_estimate", "estimate_cost") if name in ds]
-        for chosen, cell in cells(study, ds[names].load().where(ds.status == 1)):
-            if "estimate" in cell:
-                for network, method in itertools.product(cell.network.values, cell.score_estimator.values):
-                    one = cell.sel(network=network, score_estimator=method)
-                    label = chosen | {"network": network, "method": method, "cost": float(one.estimate_cost.max())}
-                    for t in one.estimate_time.values:
-                        rows += _estimates(label | {"t": t}, one.estimate.sel(estimate_time=t).values)
-            if "data_estimate" in cell and "gaussian" in cell.network.values:
-                for method in cell.data_estimator.values:
-                    label = chosen | {"network": "data", "method": method, "cost": np.nan, "t": np.nan}
-                    values = cell.data_estimate.sel(network="gaussian", data_estimator=method).values
-                    rows += _estimates(label, values)
-    return pd.DataFrame(rows)
-
-
-def _estimates(label: dict[str, Any], values: np.ndarray) -> list[dict[str, Any]]:
-    known = values[np.isfinite(values)]
-    return [label | {"estimate": known.mean(), "spread": known.std(), "of": known.size}] if known.size else []
-
-
-def data_dimension_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The table of `data_dimensions` in words."""
-    times = np.unique(frame.t.dropna())
-    times = times[shown_times(times)] if len(times) else times
-    lines = [
-        "dimension estimators: mean (standard deviation over points and seeds) at noise variance t; data: no score"
-    ]
-    for values, rows in blocks(study, frame):
-        lines += [f"  {labelled(values)}"] if values else []
-        lines.append(f"    {'':<36}" + "".join(f"{f't = {t:.3g}':>18}" for t in times))
-        for (network, method), own in rows.groupby(["network", "method"], sort=False):
-            by_time = {row.t: f"{row.estimate:.1f} ({row.spread:.1f})" for row in own.itertuples()}
-            columns = by_time.values() if network == "data" else [by_time.get(t, "-") for t in times]
-            lines.append(f"    {network:<12}{method:<24}" + "".join(f"{one:>18}" for one in columns))
-    return lines
 
 
 # ---------------------------------------------------------------- what is drawn

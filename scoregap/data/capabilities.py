@@ -58,6 +58,29 @@ class Recorded(Protocol):
 
 
 @runtime_checkable
+class Labelled(Protocol):
+    """The points are of classes, one of them at least."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in their order."""
+        ...
+
+    def labels_at(self, places) -> np.ndarray:
+        """(n,) places among `labels` of the classes of points at these places."""
+        ...
+
+    @property
+    def label_counts(self) -> np.ndarray:
+        """(labels,) how many points for training are of each."""
+        ...
+
+    def training_of(self, label: str, most: int) -> np.ndarray:
+        """(n, dim) points for training that are of a class, so many at most."""
+        ...
+
+
+@runtime_checkable
 class Posterior(Protocol):
     """The exact score is known: in closed form, or by sampling where its guard allows."""
 

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from scoregap import InputError, brief, printable
+from scoregap.data import BUNDLED
 from scoregap.spelling import asks, meant, meant_beside
 from scoregap.store.opening import lacks_resources, regular
 
-BUNDLED = ("digits", "mnist5k")  # data sets that come with installed packages
 FORMS = f"PATH.npy, PATH.npz:KEY, PATH.zarr, PATH.zarr:GROUP/ARRAY, {' or '.join(BUNDLED)}"
 LONGEST_LABEL = 64  # characters
 ALL = "all"  # every class, which no class is called

@@ -6,6 +6,8 @@ table, seed of the split, class -> `Points`: training part, held-out part, mean 
 Points are centred by the mean of the training part, since scores of `scoregap.scores` take data of mean 0; whoever
 needs the user's coordinates, as somebody's model, adds `Points.mean`. Points that are the same in all coordinates stay
 together when the file is split, so no held-out point is a training point too.
+
+Over 400 lines, as what is wrong with a table, and in which parts its points are, stand beside it.
 """
 
 import hashlib
@@ -19,14 +21,14 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from scoregap import InputError
-from scoregap.data import files
+from scoregap.data import HALVES, files
 from scoregap.data.files import ALL
+from scoregap.pictures import picture
 
 FULL_SCALES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "bool": (0.0, 1.0)}  # of types that say theirs
 MOST_LEVELS = 2**16  # different values, beyond which nothing is taken for quantised
 FARTHEST, NEAREST = 1e9, 1e-6  # size of a coordinate, and least distance of the smallest and the largest
 ROUNDED = 8  # roundings of one level, at most
-CHANNELS = 4  # an axis of at most so many entries may be that of colours
 FRESH = "fresh"  # every training point
 
 
@@ -252,13 +254,11 @@ def _pooled_shape(shape: tuple[int, ...], pool: int) -> tuple[int, ...]:
 
 
 def _sides(shape: tuple[int, ...], pool: int) -> tuple[int, int]:
-    """Which axes of a point are the sides of the picture; an axis of colours is the first or the last, and short."""
-    first, last = (len(shape) == 3 and shape[i] <= CHANNELS for i in (0, -1))
-    if len(shape) == 2:
-        return 0, 1
-    if first != last:
-        return (1, 2) if first else (0, 1)
-    refuse("pool", pool, f"points have the shape {shape}, which is not that of one picture: should be 1")
+    """Which axes of a point are the sides of the picture."""
+    found = picture(shape)
+    if found is None:
+        refuse("pool", pool, f"points have the shape {shape}, which is not that of one picture: should be 1")
+    return found.sides
 
 
 def _scaled(values: np.ndarray, slope: float, start: float, pool: int) -> np.ndarray:
@@ -294,7 +294,8 @@ class Points:
 
     of: the table. split, order: seeds of who is held out, and of the order in which training points are taken. share:
     of the points that are held out. measured: the part at which scores are measured, held-out or training. label: a
-    class, or ALL.
+    class, or ALL. half: of the points that networks are trained on, one of HALVES, or ALL; not of what `mean` and
+    `principal_axes` are of.
     """
 
     of: Table
@@ -303,6 +304,7 @@ class Points:
     share: float
     measured: str = "held-out"
     label: str = ALL
+    half: str = ALL
 
     @property
     def dim(self) -> int:
@@ -315,11 +317,28 @@ class Points:
 
         Whole groups of points that are the same are drawn, of all classes, so a class has the rows of the whole.
         """
-        groups = int(self.of.same.max()) + 1
-        drawn = np.random.default_rng(self.split).permutation(groups)[: held_out_count(groups, self.share)]
-        out = np.isin(self.of.same, drawn)
+        out = np.isin(self.of.same, self._groups[0])
         mine = np.ones(len(out), bool) if self.label == ALL else self.of.labels == self.label
         return {"held-out": np.flatnonzero(out & mine), "training": np.flatnonzero(~out & mine)}
+
+    @cached_property
+    def _groups(self) -> tuple[np.ndarray, np.ndarray]:
+        """Groups of points that are the same, by number: those held out, and all others."""
+        groups = int(self.of.same.max()) + 1
+        held_out = held_out_count(groups, self.share)
+        drawn = np.random.default_rng(self.split).permutation(groups)
+        return drawn[:held_out], drawn[held_out:]
+
+    @cached_property
+    def trained_on(self) -> np.ndarray:
+        """Rows of the training part, or of its half, ascending. Halves have equally many different points, or the
+        second one more; points that are the same are in the same half."""
+        rows = self.parts["training"]
+        if self.half == ALL:
+            return rows
+        groups = np.random.default_rng([self.order, self.split]).permutation(np.sort(self._groups[1]))
+        parts = dict(zip(HALVES, np.split(groups, [len(groups) // 2]), strict=True))
+        return rows[np.isin(self.of.same[rows], parts[self.half])]
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -360,10 +379,33 @@ class Points:
 
         Raises InputError if there are fewer.
         """
-        rows = np.random.default_rng(self.order).permutation(self.parts["training"])
+        rows = np.random.default_rng(self.order).permutation(self.trained_on)
         if size != FRESH and int(size) > len(rows):
-            refuse("dataset_size", size, f"the training part has {len(rows)} points{self._of_class()}")
+            part = "training part" if self.half == ALL else f"{self.half} half of the training part"
+            refuse("dataset_size", size, f"the {part} has {len(rows)} points{self._of_class()}")
         return self.rows(rows if size == FRESH else rows[: int(size)])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes of the table; ALL of one without labels."""
+        return tuple(self.of.classes) or (ALL,)
+
+    def labels_at(self, places: np.ndarray) -> np.ndarray:
+        """(n,) places among `labels` of the classes of points in these rows of the table (n, 1)."""
+        if self.of.labels is None:
+            return np.zeros(len(places), int)
+        order = {label: i for i, label in enumerate(self.labels)}
+        return np.array([order[str(one)] for one in self.of.labels[places[:, 0]]], int)
+
+    @property
+    def label_counts(self) -> np.ndarray:
+        """(labels,) points of the training part that are of each class."""
+        return np.bincount(self.labels_at(self.trained_on[:, None]), minlength=len(self.labels))
+
+    def training_of(self, label: str, most: int) -> np.ndarray:
+        """(n, d) points of the training part that are of a class, the first `most` in the order of `training`."""
+        rows = np.random.default_rng(self.order).permutation(self.trained_on)
+        return self.rows(rows[self.labels_at(rows[:, None]) == self.labels.index(label)][:most])
 
     def sample(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
         """n different points (n, d) of the part that is measured, and their rows in the table (n, 1).

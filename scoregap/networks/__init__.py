@@ -14,10 +14,12 @@ from scoregap import plugins
 
 
 class Network(NamedTuple):
-    """A network: where its class is, and whether its name carries a width."""
+    """A network: where its class is, and whether its name carries a width. sides: of pictures, whose sides are
+    multiples of it; 0 if it takes any points."""
 
     import_path: str
     has_width: bool
+    sides: int = 0
 
 
 NETWORKS = {
@@ -28,6 +30,7 @@ NETWORKS = {
     "normed": Network("scoregap.networks.residual:Normed", True),
     "linear": Network("scoregap.networks.time_linear:TimeLinear", False),
     "paper": Network("scoregap.networks.residual:Paper", False),
+    "unet": Network("scoregap.networks.unet:Unet", True, sides=4),
 }
 
 # Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training`.
@@ -48,6 +51,11 @@ def is_name(name: str) -> bool:
     if plugins.is_outside(family):
         return True
     return family in NETWORKS and NETWORKS[family].has_width == (given.isascii() and given.isdigit())
+
+
+def sides(name: str) -> int:
+    """What the sides of a network's pictures are multiples of; 0 of one that takes any points."""
+    return 0 if plugins.is_outside(name) else NETWORKS[name.partition("-")[0]].sides
 
 
 def width(name: str) -> int | None:

@@ -14,9 +14,10 @@ import math
 import torch
 from torch.nn.functional import silu
 
-from scoregap.networks import jacobian
+from scoregap.networks import convolutional, jacobian
 from scoregap.networks.residual import Bypass, Gated, Normed, Paper, ResMLP, Scaled, inverse_rms, normed
 from scoregap.networks.time_linear import TimeLinear
+from scoregap.networks.unet import Unet
 
 CACHE, DEVICE = 2**16, 2**26  # numbers of one buffer of cotangents, on a CPU and on a GPU
 
@@ -30,6 +31,8 @@ def network_jacobian(denoiser, x, t):
     `jacobian.denoiser_jacobian` but for rounding.
     """
     network, d = denoiser.network, x.shape[-1]
+    if type(network) is Unet and denoiser.axes is None:
+        return _of_pictures(denoiser, x, t)
     if type(network) not in STEPS:
         return jacobian.denoiser_jacobian(lambda x: denoiser(x[None], t[None])[0], x)
     x = denoiser.along_axes(x[None])[0]
@@ -63,6 +66,18 @@ def network_jacobian(denoiser, x, t):
         if axes is not None:
             G[i] = axes @ G[i] @ axes.T
     return denoised.double().cpu().numpy(), G.view(*x.shape, d).cpu().numpy()
+
+
+def _of_pictures(denoiser, x, t):
+    """`network_jacobian` of a U-Net, point by point."""
+    skip, outer, inner = (one[0].expand(len(t), 1, 1) for one in denoiser.coefficients(t[None, :, None, None]))
+    outputs, jacobian_of = convolutional.linearised(denoiser.network, x * inner, denoiser.noise(t)[:, None, None])
+    G = torch.empty((*x.shape, x.shape[-1]), dtype=torch.float64, device=x.device)
+    for i, one in enumerate(G.flatten(0, 1)):
+        level = i // x.shape[1]
+        one.copy_(jacobian_of(i).mul_(outer[level] * inner[level]))
+        one.diagonal().add_(skip[level, 0])
+    return (skip * x + outer * outputs).double().cpu().numpy(), G.cpu().numpy()
 
 
 def _slope(h):

@@ -9,7 +9,8 @@ dimension member. Members share nothing but the arithmetic, so each is the same 
 
 `apply` runs them by `torch.func.vmap`. A class with `stacks = True` says that all its weights are those of `nn.Linear`
 layers, and that the rest of its `forward` broadcasts and works along the last dimension: it is run as it is, with
-layers of all members in the place of its own, which is faster.
+layers of all members in the place of its own, which is faster. One with `in_turn = True` is run member by member: of
+convolutions those of several members at once take twice as long.
 """
 
 import copy
@@ -25,13 +26,15 @@ from torch.func import functional_call, vmap
 from scoregap import InputError, networks, plugins
 
 
-def build(name: str, seeds: Sequence[int], dim: int, depth: int) -> nn.Module:
+def build(name: str, seeds: Sequence[int], dim: int, depth: int, shape: tuple[int, ...] | None = None) -> nn.Module:
     """The untrained members of a study's network axis, as `gated-64` or `linear`, stacked: one per seed.
 
-    depth: blocks, for classes that take it. A member's weights are drawn from its own seed, whatever its companions and
-    whatever was drawn before. Raises InputError if the class is no network.
+    depth, shape: blocks, and the shape of a point (of a picture, say; else (dim,)), for classes that take them. A
+    member's weights are drawn from its own seed, whatever its companions and whatever was drawn before. Raises
+    InputError if the class is no network.
     """
-    class_, wanted = load(name), {"dim": dim, "width": networks.width(name), "depth": depth}
+    class_ = load(name)
+    wanted: dict[str, Any] = {"dim": dim, "shape": shape or (dim,), "width": networks.width(name), "depth": depth}
     taken = inspect.signature(class_).parameters
     if wanted["width"] is not None and "width" not in taken:
         raise _refused(name, f"{class_.__name__} takes no width")
@@ -162,6 +165,9 @@ def apply(network: nn.Module, x: torch.Tensor, level: torch.Tensor) -> torch.Ten
     for prefix, module in network.named_modules():
         tensors |= dict(module.named_parameters(prefix, recurse=False))
         tensors |= dict(module.named_buffers(prefix, recurse=False))
+    if getattr(network, "in_turn", False):
+        each = ({name: array[i] for name, array in tensors.items()} for i in range(len(x)))
+        return torch.stack([one(own, x[i], level[i]) for i, own in enumerate(each)])
     return vmap(one)(tensors, x, level)  # of one member, too: its bits are then those that it has in company
 
 

@@ -2,7 +2,11 @@
 
 cube (or the folder of a run) -> figures, with captions
 
+Over 400 lines, as every figure stands here once, with its caption.
+
 A figure is one entry of FIGURES. Imports neither numpy nor matplotlib: Snakemake asks which figures a study has.
+
+Over 400 lines, as every figure and its caption stand here once.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoregap import InputError
+from scoregap.pictures import picture
 from scoregap.scores import EXACT
 from scoregap.store.opening import absent
 from scoregap.study import Study, load
@@ -47,6 +52,10 @@ def _of_file(study: Study, name: str) -> bool:
     return study.document.data is not None
 
 
+def _labelled(study: Study, name: str) -> bool:
+    return study.document.data is not None and study.document.data.labelled and _whole_spectra(study, name)
+
+
 def _trained(study: Study, name: str) -> bool:
     return bool(study.trained_networks) and _of_family(study, name)
 
@@ -71,6 +80,11 @@ def _large(study: Study, name: str) -> bool:
 
 def _found(study: Study, name: str) -> bool:
     return name in study.findings
+
+
+def _kept(study: Study, name: str) -> bool:
+    data = study.document.data
+    return bool(study.document.spectrum.keep and data and picture(tuple(data.shape or ())))
 
 
 class Figure(NamedTuple):
@@ -99,6 +113,27 @@ FIGURES: dict[str, Figure] = {
         "the Gaussian with the data's covariance. "
         "Bands: intervals over seeds, or of one or two seeds over points. Bars: shoulders, ranges of t in which n "
         "rises at less than half of the steepest rate, at the n in their middle, one for each seed that has one.",
+    ),
+    "denoised": Figure(
+        "scoregap.report.figures.pictures:denoised", "scoregap.analysis.pictures:kept", _kept,
+        "Points of the data, the same with noise of variance t, and what scores make of these: the mean of all clean "
+        "pictures that the score thinks possible. Below: the eigenvalues of G = I + t J at that point and t, against "
+        "their index, in the colours of the names of scores: those near 1 are directions that are kept, those near 0 "
+        "directions that are taken for noise. First seed.",
+    ),
+    "directions": Figure(
+        "scoregap.report.figures.pictures:directions", "scoregap.analysis.pictures:kept", _kept,
+        "The eigenvectors of the symmetric part of G with the largest eigenvalues (numbers), as pictures, beside the "
+        "denoised point. Of an exact score G is the covariance of the clean picture given the noisy one, over t: they "
+        "are what a score thinks may still vary. The Gaussian's are the same principal axes at every point. Red and "
+        "blue are the two signs; which is which means nothing. First seed, the last of the settings of every network.",
+    ),
+    "classes": Figure(
+        "scoregap.report.figures.profile:classes", "scoregap.analysis.classes:classes", _labelled,
+        "Modes that are resolved at noise variance t, n(t), at held-out points of every class, mean over points and "
+        "networks; time runs from right to left. The Gaussian resolves as many at all points. Bands: intervals over "
+        "networks, which have points of their own, or of one or two over points: where they part, classes differ in "
+        "their number of directions.",
     ),
     "claims": Figure(
         "scoregap.report.figures.claims:overview", "claims", _compared,
@@ -397,7 +432,7 @@ class Run:
         """The paper's claims, tested."""
         from scoregap import analysis
 
-        return self.findings[analysis.CLAIMS] if self.findings else analysis.claims.claims(self.found)
+        return self.findings[analysis.CLAIMS] if self.findings else analysis.every_claim(self.found)
 
     def draw(self, name: str) -> Drawing:
         """One of FIGURES, with a footer that says where it comes from; BLOCK/NAME where there are several blocks.

@@ -23,7 +23,8 @@ import math
 from typing import NamedTuple
 
 from scoregap.data import FAMILIES
-from scoregap.scores import EXACT, REFERENCES, of_clean_data
+from scoregap.pictures import picture
+from scoregap.scores import EXACT, REFERENCES, of_clean_data, of_pictures
 from scoregap.study import Cell, Job, Study
 
 NESTED = 300  # MB of the two Snakemakes that a job of a cluster runs in
@@ -98,8 +99,8 @@ def _train(cell: Cell, cells: int) -> tuple[float, float]:
     train, d, width = cell.training, cell.dim, _width(cell)
     weights, rows = _weights(cell), train.levels * train.samples
     # weights, gradients, moments, averages; features of every layer; points drawn ahead, in blocks
-    member = 40 * weights + (rows + HELD_OUT) * (64 * train.depth * width + 800 * d)
-    seconds = train.steps * (0.01 + cells * rows * 6 * weights / 2e10)
+    member = 40 * weights + (rows + HELD_OUT) * (64 * train.depth * width * _pixels(cell) + 800 * d)
+    seconds = train.steps * (0.01 + cells * rows * 6 * _work(cell) / 2e10)
     return TORCH + 1e-6 * cells * member + _data(cell, cells), seconds + cells * HELD_OUT * _sampling(cell)
 
 
@@ -125,7 +126,7 @@ def _dimension(cell: Cell, cells: int) -> tuple[float, float]:
     megabytes = 1e-6 * (60 * scores * d + 32 * dimension.data_points**2)
     evaluations = dimension.points * (dimension.draws * d + 2)
     seconds = dimension.times.count * (
-        dimension.points * 5 * _jacobian(cell) + evaluations * (_weights(cell) / 1e10 + _sampling(cell))
+        dimension.points * 5 * _jacobian(cell) + evaluations * (_work(cell) / 1e10 + _sampling(cell))
     )
     whose = of_clean_data(cell.data is not None)
     of_data = 120.0 if dimension.of_data and cell["network"] == whose else 0.0
@@ -163,7 +164,21 @@ def _weights(cell: Cell) -> float:
     d = cell.dim
     if cell.declared:
         return max(cell.declared.size / 4, d)
+    if _pixels(cell) > 1:  # of a U-Net: six convolutions, two of them with twice the channels
+        return 120 * cell.training.depth * _width(cell) ** 2
     return _width(cell) * (3 * cell.training.depth * _width(cell) + 2 * d) if cell.trained else d * d
+
+
+def _pixels(cell: Cell) -> int:
+    """Places at which a U-Net has features: a quarter of the pixels; of other networks 1."""
+    found = picture(cell.shape) if of_pictures(cell["network"]) else None
+    return found.height * found.width // 4 if found else 1
+
+
+def _work(cell: Cell) -> float:
+    """Multiply-adds of an evaluation at a point: one for a weight and place; half as many in a U-Net, whose larger
+    convolutions are at a quarter of the places."""
+    return _weights(cell) * max(1, _pixels(cell) / 2)
 
 
 def _jacobian(cell: Cell) -> float:
@@ -174,7 +189,7 @@ def _jacobian(cell: Cell) -> float:
 
 def _product(cell: Cell) -> float:
     """Seconds for one product with a Jacobian; of models of a few weights that are used over and over."""
-    return _weights(cell) * (1e-8 if cell.declared else 1e-10)
+    return _work(cell) * (1e-8 if cell.declared else 1e-10)
 
 
 def _sampling(cell: Cell) -> float:

@@ -80,10 +80,12 @@ def _like(study: Path, name: str, folder: Path) -> str:
 
 def _beside(loaded, study: Path, folder: Path) -> Iterable[InputError]:
     """Files that a study names by their paths from its folder are not found from another."""
+    from scoregap.data.files import BUNDLED  # with numpy
+
     document = loaded.document
     if os.path.realpath(study.parent) == os.path.realpath(folder):
         return
-    of_data = document.data and document.data.source != "digits"
+    of_data = document.data and document.data.source not in BUNDLED
     if of_data or document.scores or document.trusted:
         yield InputError(
             key="--like", value=str(study), allowed="it names files or code beside itself: should be written in its "

@@ -16,6 +16,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoregap import networks
+from scoregap.pictures import picture
 
 if TYPE_CHECKING:
     from scoregap.models import Declared
@@ -63,6 +64,24 @@ def of_clean_data(from_file: bool) -> str:
 def kind(name: str) -> Kind:
     """The kind of a value of the axis network: what no network can be called is a score that the study declares."""
     return KINDS.get(name, NETWORK if networks.is_name(name) else MODEL)
+
+
+def of_pictures(name: str) -> int:
+    """What the sides of a network's pictures are multiples of; 0 of every score that takes any points."""
+    return networks.sides(name) if kind(name).trained else 0
+
+
+def shape_refusal(name: str, shape: tuple[int, ...]) -> str:
+    """What points of a network should be, if those of this shape are not; empty if they are."""
+    least = of_pictures(name)
+    if not least:
+        return ""
+    found, given = picture(shape), " x ".join(map(str, shape))
+    if found is None:
+        return f"it is for pictures, and points are {given}: should be another network"
+    if found.height % least or found.width % least:
+        return f"the sides of its pictures are multiples of {least}, and points are {given}: should be another network"
+    return ""
 
 
 def load(name: str, source: Source) -> Score:

@@ -10,6 +10,7 @@ import numpy as np
 
 from scoregap import InputError
 from scoregap.measure import agreement, spectra
+from scoregap.measure.spectra import resolved_share
 
 ENTRIES = 2**24  # of Jacobians held at once: 128 MiB, and a few copies
 TRACED = 2**15  # of points of which the evaluation is stored at once, for traces
@@ -21,7 +22,8 @@ class Local(NamedTuple):
     mean: (n, d) denoised points. eigenvalues: (n, d) of the symmetric part of t J = G - I, descending.
     singular_values: (n, d) of t J, descending. asymmetry: (n,) |J - J'| / |J|. vectors: (n, d, k) the eigenvectors of
     the k largest eigenvalues, as many as were asked for. sketch: (n, k, k) of G (`measure.agreement`), if it was asked
-    for, else (n, 0, 0).
+    for, else (n, 0, 0). along: (n, k) u' G u along the directions that were asked for, else (n, 0). share: (n,) of the
+    score's squared norm along the modes that are resolved (`measure.spectra.resolved_share`), if asked for; or (n, 0).
     """
 
     mean: np.ndarray
@@ -30,6 +32,8 @@ class Local(NamedTuple):
     asymmetry: np.ndarray
     vectors: np.ndarray
     sketch: np.ndarray
+    along: np.ndarray
+    share: np.ndarray
 
 
 class Traced(NamedTuple):
@@ -64,17 +68,27 @@ class Score(ABC):
         Raises InputError where it knows none."""
         return t
 
-    def local(self, x: np.ndarray, t, vectors: int = 0, frames: agreement.Frames | None = None) -> Local:
+    def local(
+        self, x: np.ndarray, t, vectors: int = 0, frames: agreement.Frames | None = None,
+        directions: np.ndarray | None = None, shares: bool = False,
+    ) -> Local:  # fmt: skip
         """Spectra at the points, for any number of them: `at_once` of them at a time. vectors: how many are wanted;
-        frames: of sketches, if any are."""
+        frames: of sketches, directions: (d, k) of quadratic forms, if any are; shares: whether they are, for which all
+        eigenvectors are made."""
         t = np.broadcast_to(t, x.shape[:1])
-        parts = [self.near(x[some], t[some], vectors, frames) for some in chunks(*x.shape)]
+        parts = [self.near(x[some], t[some], vectors, frames, directions, shares) for some in chunks(*x.shape)]
         return parts[0] if len(parts) == 1 else Local(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def near(self, x: np.ndarray, t: np.ndarray, vectors: int, frames: agreement.Frames | None = None) -> Local:
+    def near(
+        self, x: np.ndarray, t: np.ndarray, vectors: int, frames: agreement.Frames | None = None,
+        directions: np.ndarray | None = None, shares: bool = False,
+    ) -> Local:  # fmt: skip
         """`local` at few points; from the Jacobian, where a score has no shorter way."""
         mean, jacobian = self.jacobian(x, t)
-        return of_jacobian(mean, jacobian, vectors)._replace(sketch=sketched(jacobian, frames))
+        found = of_jacobian(mean, jacobian, vectors, mean - x if shares else None)
+        if directions is not None:
+            found = found._replace(along=spectra.along(jacobian, directions))
+        return found._replace(sketch=sketched(jacobian, frames))
 
     def traced(self, x: np.ndarray, t, probes: np.ndarray) -> Traced:
         """tr G at the points, for any number of them; from the Jacobian, where a score has no shorter way.
@@ -152,14 +166,18 @@ def joined(parts: list[Traced]) -> Traced:
     return parts[0] if len(parts) == 1 else Traced(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int) -> Local:
-    """Spectra of Jacobians (n, d, d), and `count` eigenvectors; NaN where one is not finite."""
+def of_jacobian(mean: np.ndarray, jacobians: np.ndarray, count: int, steps: np.ndarray | None = None) -> Local:
+    """Spectra of Jacobians (n, d, d), and `count` eigenvectors; NaN where one is not finite. steps: (n, d) t times the
+    scores, if it is asked where they lead."""
     unknown = ~np.isfinite(jacobians).all((-2, -1))
     if unknown.any():
         jacobians = np.where(unknown[..., None, None], 0.0, jacobians)
-    eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians)
-    for array in (eigenvalues, vectors, singular_values, asymmetry):
+    wanted = count if steps is None else None  # a share of all modes takes all eigenvectors
+    eigenvalues, vectors, singular_values, asymmetry = spectra.spectra(jacobians, wanted)
+    none = np.empty((len(mean), 0))
+    share = none if steps is None else resolved_share(1 + eigenvalues, vectors, steps)
+    for array in (eigenvalues, vectors, singular_values, asymmetry, share):
         array[unknown] = np.nan
     # A copy: a view would keep all d of them in memory.
     leading = vectors[..., :count].copy()
-    return Local(mean, eigenvalues, singular_values, asymmetry, leading, sketched(jacobians, None))
+    return Local(mean, eigenvalues, singular_values, asymmetry, leading, sketched(jacobians, None), none, share)

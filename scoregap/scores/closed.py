@@ -10,7 +10,7 @@ import numpy as np
 
 from scoregap.data import capabilities, posteriors
 from scoregap.scores import Source
-from scoregap.scores.base import Local, Score, Traced, chunks, sketched
+from scoregap.scores.base import Local, Score, Traced, chunks, resolved_share, sketched
 
 
 class ClosedForm(Score):
@@ -32,14 +32,22 @@ class ClosedForm(Score):
         known = self.posterior(x, t)
         return known.mean, known.jacobian
 
-    def near(self, x: np.ndarray, t: np.ndarray, vectors: int, frames=None) -> Local:
+    def near(self, x: np.ndarray, t: np.ndarray, vectors: int, frames=None, directions=None, shares=False) -> Local:
         """What the posterior knows; eigenvectors and Jacobians are made only if some are wanted."""
         known = self.posterior(x, t)
         eigenvalues = known.spectrum() - 1
         singular_values = -np.sort(-np.abs(eigenvalues), axis=-1)
         leading = known.leading(vectors) if vectors else np.empty((*x.shape, 0))
         sketch = sketched(known.mean[:, None] if frames is None else known.jacobian, frames)
-        return Local(known.mean, eigenvalues, singular_values, np.zeros(len(x)), leading, sketch)
+        along = share = np.empty((len(x), 0))
+        if directions is not None or shares:
+            frame = known.eigenvectors
+            once = frame[:1] if not frame.strides[0] else frame  # the same at all points
+            if directions is not None:
+                along = (known.eigenvalues[:, None] @ (np.swapaxes(once, 1, 2) @ directions) ** 2)[:, 0]
+            if shares:
+                share = resolved_share(known.eigenvalues, once, known.mean - x)
+        return Local(known.mean, eigenvalues, singular_values, np.zeros(len(x)), leading, sketch, along, share)
 
     def traced(self, x: np.ndarray, t, probes: np.ndarray) -> Traced:
         """Exact traces, whatever the probes."""

@@ -76,23 +76,26 @@ def by_level(x: np.ndarray, t) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ensemble(
-    name: str, dim: int, training, data_std: list[float], seeds: list[int], axes: list[Axes] | None = None
-) -> Denoiser:
+    name: str, dim: int, training, data_std: list[float], seeds: list[int], axes: list[Axes] | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> Denoiser:  # fmt: skip
     """An untrained ensemble, one member per seed. name: of the axis network; training: a study's section train.
 
-    data_std: (members,) root mean variance of their data. axes: of every member's, for covariance.
+    data_std: (members,) root mean variance of their data. axes: of every member's, for covariance. shape: of a point,
+    if it is not (dim,).
     """
-    network = ensembles.build(name, seeds, dim, training.depth)
+    network = ensembles.build(name, seeds, dim, training.depth, shape)
     noise_range = (training.noise.start, training.noise.stop)
     return Denoiser(network, data_std, noise_range, training.preconditioning, training.schedule, axes)
 
 
 def member(
-    name: str, dim: int, training, data_std: float, weights: dict[str, np.ndarray], axes: Axes | None = None
-) -> Denoiser:
+    name: str, dim: int, training, data_std: float, weights: dict[str, np.ndarray], axes: Axes | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> Denoiser:  # fmt: skip
     """The denoiser of a trained member, an ensemble of one. weights: the state of its network, from training; raises
     InputError if they are of another one."""
-    denoiser = ensemble(name, dim, training, [data_std], [0], axes and [axes])
+    denoiser = ensemble(name, dim, training, [data_std], [0], axes and [axes], shape)
     state = {key: torch.from_numpy(np.asarray(array)[None]) for key, array in weights.items()}
     own = {key: one.shape for key, one in denoiser.network.state_dict().items()}
     if own != {key: one.shape for key, one in state.items()}:

@@ -42,6 +42,7 @@ def run(
         tables["headline"] = headline.of_data(loaded, frame, tables)
         said = [title, *tables["headline"]["line"], "", *below]
         said += findings_of([part for part, _ in parts], tables)
+        said += ["", *analysis.claim_lines(loaded, tested)] if len(tested) else []
         frame = pd.concat([frame, analysis.of_all_parts("agreement", parts, tables)], ignore_index=True)
     else:
         frame = comparison.compare(parts)

@@ -17,6 +17,7 @@ import xarray as xr
 import yaml
 
 from scoregap import DamagedFile, InputError, variables
+from scoregap.data import HALVES
 from scoregap.installation import revision
 from scoregap.measure import agreement
 from scoregap.members import PADDED
@@ -100,7 +101,10 @@ def provenance(study: Study) -> dict[str, str]:
         "study": yaml.safe_dump(study.resolved, sort_keys=False),
         "config_hash": study.hash,
         "fingerprint": study.fingerprint("cube"),
-        "stage_revisions": ", ".join(f"{stage.name} {stage.revision}" for stage in STAGES[:STAGE]),
+        "stage_revisions": ", ".join(
+            f"{stage.name} {'.'.join(map(str, stage.revisions(study.document.data is not None)))}"
+            for stage in STAGES[:STAGE]
+        ),
         "revision": revision(),
         "versions": ", ".join([f"python {platform.python_version()}", *(f"{p} {version(p)}" for p in PACKAGES)]),
         "machine": f"{platform.system()} {platform.machine()}",
@@ -204,7 +208,7 @@ def gather(
     if not from_file:
         add_references(in_box, axes)
     if sketches is not None:
-        add_agreement(in_box["agreement"], sketches[box], list(axes).index("network"))
+        add_agreement(in_box["agreement"], sketches[box], axes)
         if spool:
             spool.forget()
     return ds.assign({name: (ds[name].dims, array) for name, array in data.items()})
@@ -231,13 +235,20 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         "level": variables.training_levels(cells[0].spectrum.times),
         **(variables.of_dimension(cells[0].dimension) if cells[0].dimension else {}),
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
+        **(variables.of_kept(cells[0].spectrum, cells[0].dim) if cells[0].spectrum.keep else {}),
     }
+    if cells[0].data:
+        shared["label"] = np.array(cells[0].truth().labels, object)
     if cells[0].spectrum.traces:
         return shared
     shared |= {"mode": np.arange(cells[0].dim), "estimator": np.array(variables.ESTIMATORS, object)}
+    shared |= {"direction": np.arange(min(cells[0].dim, variables.DIRECTIONS))} if cells[0].data else {}
     if cells[0].data:
         scores = list(dict.fromkeys(cell["network"] for cell in cells))
-        shared |= {"other": np.array(scores, object)} if len(scores) > 1 else {}
+        others = scores if len(scores) > 1 else []
+        if set(HALVES) <= {cell.data.half for cell in cells}:
+            others = [*others, variables.OTHER_HALF]
+        shared |= {"other": np.array(others, object)} if others else {}
         return shared | {"shoulder": np.arange(variables.SHOULDERS), "found": np.arange(variables.FOUND)}
     groups = {name: np.arange(gaps) for name in ("group", "gap")}
     return shared | groups | {"side": np.array(variables.SIDES, object)}
@@ -249,9 +260,18 @@ def _sketches(study: Study, ds: xr.Dataset, shape: tuple[int, ...], full) -> np.
     return variables.empty("sketch", (*shape, ds.sizes["time"], ds.sizes["point"], side, side), full)
 
 
-def add_agreement(found: np.ndarray, sketches: np.ndarray, along: int) -> None:
-    """Fill in the cosines (..., time, point, other) of all scores, by their sketches; along: the axis of scores."""
+def add_agreement(found: np.ndarray, sketches: np.ndarray, axes: dict[str, tuple]) -> None:
+    """Fill in the cosines (*axes, time, point, other) of all scores with each other, by their sketches, and of each
+    with itself of the other half, if there is one."""
+    if set(HALVES) <= set(axes.get("half", ())):
+        along = list(axes).index("half")
+        first, second = (axes["half"].index(half) for half in HALVES)
+        halves, ours = np.moveaxis(found, along, 0), np.moveaxis(sketches, along, 0)
+        halves[first, ..., -1] = halves[second, ..., -1] = agreement.cosine(ours[first], ours[second])
+    along = list(axes).index("network")
     found, sketches = np.moveaxis(found, along, 0), np.moveaxis(sketches, along, 0)
+    if len(found) == 1:
+        return
     for place in np.ndindex(found.shape[1:-3]):
         own = [one[place] for one in sketches]
         for i, one in enumerate(own):

@@ -6,7 +6,7 @@ Estimators of a score are given the cell's score at a few points x_0 and noise v
 at x_0 + sqrt(t) w, as in the spectrum stage; `normal_bundle` has its own w around x_0; FLIPD is at x_0 itself. Points
 and draws are the same at every t and for every network of a seed. Estimators of data do not depend on the score: they
 are given clean data, once per manifold, in the cell of the exact score; of data from a file, points of the training
-part, in the cell of the Gaussian.
+part, in the cell of the Gaussian, and of every class of which there are enough.
 
 Estimators of other packages are functions of (score, x, t, rng), or classes whose instances are: `Counted`.
 
@@ -22,13 +22,15 @@ from pkgutil import resolve_name
 import numpy as np
 
 from scoregap import InputError, brief, members, plugins, trained, variables
-from scoregap.data.capabilities import Groups, Recorded
+from scoregap.data.capabilities import Groups, Labelled, Recorded
 from scoregap.measure import dimension
 from scoregap.runtime.progress import Heartbeat
 from scoregap.scores import of_clean_data
 from scoregap.scores.base import Score, chunks
 from scoregap.study import Cell, load
 from scoregap.study.measurement import Dimension
+
+LEAST = 25  # points of a class whose dimension is estimated: more than the neighbours that estimators look at
 
 
 def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[Path]:
@@ -62,11 +64,10 @@ def costs(settings: Dimension, d: int) -> dict[str, int]:
 def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heartbeat) -> dict[str, np.ndarray]:
     """Every variable that the section asks for, for one cell. found: of its job; beat: told of every time."""
     coords = variables.of_dimension(settings)
-    result = variables.blank(
-        variables.made("dimension", cell),
-        {dim: len(values) for dim, values in coords.items()},
-    )
     truth, d = cell.truth(), cell.dim
+    sizes = {dim: len(values) for dim, values in coords.items()}
+    sizes["label"] = len(truth.labels) if isinstance(truth, Labelled) else 0
+    result = variables.blank(variables.made("dimension", cell), sizes)
     rng = np.random.default_rng(cell.seed("points"))
     clean, latents = truth.sample(rng, settings.points)
     if isinstance(truth, Groups):
@@ -77,6 +78,9 @@ def measure(cell: Cell, settings: Dimension, found: trained.Trained, beat: Heart
         else:
             data, _ = truth.sample(np.random.default_rng(cell.seed("dataset")), settings.data_points)
         result["data_estimate"][:] = [of_data(name, data, settings) for name in settings.of_data]
+        for k, label in enumerate(truth.labels if isinstance(truth, Labelled) else ()):
+            if len(data := truth.training_of(label, settings.data_points)) >= LEAST:
+                result["class_estimate"][k] = [of_data(name, data, settings) for name in settings.of_data]
     if not settings.of_score:
         return result
     known = costs(settings, d)

@@ -41,7 +41,7 @@ def run(
     device = baselines.device(loaded, cube.parent, attrs["machine"])
     pictures = {name: path(out, name).read_bytes() for name in names}
     lines = [line for part in drawn.parts.values() for line in part.tables.lines()]
-    lines += ["", *analysis.claims.lines(drawn.claims)] if len(drawn.claims) else []
+    lines += ["", *analysis.claim_lines(loaded, drawn.claims)]
     facts = attrs | {"device": device}
     said = found["headline"]
     if isinstance(numbered, str):

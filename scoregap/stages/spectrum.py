@@ -18,12 +18,12 @@ no known foot point on the manifold, so alignment is known only where the tangen
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from scoregap import members, trained, variables
-from scoregap.data.capabilities import Centred, Covariance, Groups, HeldOut, Posterior, Recorded, Tangents
+from scoregap.data.capabilities import Centred, Covariance, Groups, HeldOut, Labelled, Posterior, Recorded, Tangents
 from scoregap.measure import agreement, calibration, spectra, trajectories
 from scoregap.runtime.progress import Heartbeat
 from scoregap.scores.base import TRACED, Adapted, Local, Score, Traced, at_any_time, at_once, slices
@@ -70,6 +70,9 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     noise = rng.standard_normal(clean.shape)
     if cell.data:
         result["point_row"][:] = places[:, 0]
+    if isinstance(data, Labelled):
+        result["point_label"][:] = data.labels_at(places)
+        result["label_points"][:] = data.label_counts
     if isinstance(data, Groups):
         result["has_gap"][:] = data.gaps_at(places)
     traces, probes = settings.traces, settings.probes or 0
@@ -88,6 +91,10 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     if linear is not None and "gaussian_trace" in result:
         variances = linear.data.principal_axes[1]
         result["gaussian_trace"][:] = (variances / (variances + t[:, None])).sum(1)
+    directions = None
+    if linear is not None and cell.data and not traces:
+        directions, variances = (one[..., : variables.DIRECTIONS] for one in linear.data.principal_axes)
+        result["principal_variance"][: len(variances)] = variances
     seen = None  # of the points that scores are made of, where those of the spectra are others
     others = path is None and settings.points_from == "held-out"
     if cell.data and others and isinstance(data, HeldOut) and isinstance(data, Recorded):
@@ -108,13 +115,17 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
                 one = shaped(score.traced(*flat(noisy[:, part], here), signs), noisy[:, part])
                 found.append({"mean": one.mean, "point_trace": one.trace, "point_trace_error": one.error})
             else:
-                local = near(score, noisy[:, part], here, groups[-1][1] if groups else 0, frames)
+                vectors = groups[-1][1] if groups else 0
+                shares = directions is not None and some.start == 0  # at the smallest t alone: they take eigenvectors
+                local = near(score, noisy[:, part], here, vectors, frames, directions, shares)
                 if groups:
                     known = (result["has_gap"][part] == 1) & ~ended[:, part, None]
                     cosine = cosines(local.vectors, data.tangents(places[part]), groups, known)
                     means.append(cosine[0])
                     smallest.append(cosine[1])
-                found.append(of_spectra(local, frames is not None))
+                found.append(of_spectra(local, frames is not None, directions is not None))
+                if shares:
+                    result["tangent_share"][part] = np.where(ended[0, part], np.nan, local.share[0])
             if beat:
                 beat.advance(len(here) * len(clean[part]))
         every = {name: np.concatenate([one[name] for one in found], 1) for name in found[0]}
@@ -141,9 +152,15 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
             result["alignment_of_point"][some] = own_cosine
             result["alignment"][some] = mean_of_finite(own_cosine)
             result["worst_alignment"][some] = mean_of_finite(least)
+        if directions is not None:  # of fewer axes than there is room for, where the data have fewer
+            along = every.pop("along_principal")
+            along[ended] = np.nan
+            result["along_principal"][some, :, : along.shape[-1]] = along
         for name, values in every.items():
             result[name][some] = values
             result[name][some][ended] = np.nan
+    if settings.keep:
+        result |= kept(cell, data, score, clean, noise, t, path)
     if own is not None:
         centre = data.mean if isinstance(data, Centred) else 0.0
         denoise = advancing(score.denoise, beat, len(calibration.REPAIRS)) if beat else score.denoise
@@ -153,6 +170,26 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         result["mistake_gain"][...] = gain
     result["status"][...] = 1 if np.isfinite(result["point_trace"]).any() else 3
     return result
+
+
+def kept(
+    cell: Cell, data: Centred, score: Score, clean: np.ndarray, noise: np.ndarray, t: np.ndarray,
+    path: np.ndarray | None,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Points and eigenvectors that the study keeps, in the user's coordinates; the arguments are those of `measure`."""
+    keep = cell.spectrum.keep
+    assert keep is not None
+    times, points, mean = keep.chosen(len(t)), slice(min(keep.points, len(clean))), data.mean
+    here = t[times]
+    noisy = clean[points] + np.sqrt(here)[:, None, None] * noise[points] if path is None else path[times][:, points]
+    local = near(score, noisy, here, min(keep.vectors, cell.dim))
+    found = {
+        "kept_clean": clean[points] + mean,
+        "kept_noisy": noisy + mean,
+        "kept_denoised": local.mean + mean,
+        "kept_vector": np.swapaxes(local.vectors, -1, -2),
+    }
+    return {name: values.astype(variables.VARIABLES[name].dtype) for name, values in found.items()}
 
 
 def blank(cell: Cell) -> dict[str, np.ndarray]:
@@ -165,9 +202,13 @@ def blank(cell: Cell) -> dict[str, np.ndarray]:
         "gap": cell.gaps,
         "evaluation": variables.EVALUATIONS,
         "level": variables.LEVELS,
+        "label": len(cell.truth().labels) if cell.data else 0,
+        "direction": min(cell.dim, variables.DIRECTIONS),
         "row": agreement.side(cell.dim),
         "column": agreement.side(cell.dim),
     }
+    if cell.spectrum.keep:
+        sizes |= {name: len(values) for name, values in variables.of_kept(cell.spectrum, cell.dim).items()}
     return variables.blank(variables.made("spectrum", cell), sizes)
 
 
@@ -188,9 +229,9 @@ def flat(noisy: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return noisy.reshape(-1, noisy.shape[-1]), np.repeat(t, noisy.shape[1])
 
 
-def near(score: Score, noisy: np.ndarray, t: np.ndarray, vectors: int, frames: agreement.Frames | None) -> Local:
-    """What a score does near points (T, points, d) at times (T,), likewise shaped."""
-    return shaped(score.local(*flat(noisy, t), vectors, frames), noisy)
+def near(score: Score, noisy: np.ndarray, t: np.ndarray, *asked: Any) -> Local:
+    """What a score does near points (T, points, d) at times (T,), likewise shaped; asked: as of `Score.local`."""
+    return shaped(score.local(*flat(noisy, t), *asked), noisy)
 
 
 def shaped(found: Found, noisy: np.ndarray) -> Found:
@@ -198,7 +239,7 @@ def shaped(found: Found, noisy: np.ndarray) -> Found:
     return type(found)(*(array.reshape(*noisy.shape[:2], *array.shape[1:]) for array in found))
 
 
-def of_spectra(local: Local, sketched: bool) -> dict[str, np.ndarray]:
+def of_spectra(local: Local, sketched: bool, directed: bool) -> dict[str, np.ndarray]:
     """What is kept of points (T, points, ...) near which all of G is known, by variable; and the denoised points."""
     return {
         "mean": local.mean,
@@ -207,6 +248,7 @@ def of_spectra(local: Local, sketched: bool) -> dict[str, np.ndarray]:
         "asymmetry": local.asymmetry,
         "point_trace": (1 + local.eigenvalues).sum(-1),
         **({"sketch": local.sketch} if sketched else {}),
+        **({"along_principal": local.along} if directed else {}),
     }
 
 

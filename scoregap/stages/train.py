@@ -113,7 +113,7 @@ def kept(path: Path, keys: set[str], device: torch.device | None = None) -> Weig
 def build(cells: list[Cell], data_std: list[float], axes: list[Axes] | None = None) -> Denoiser:
     """Untrained ensemble for these cells, each member initialised from its own seed. axes: of `axes_of`."""
     one, seeds = cells[0], [cell.seed("weights") % 2**63 for cell in cells]
-    return ensemble(one["network"], one.dim, one.training, data_std, seeds, axes)
+    return ensemble(one["network"], one.dim, one.training, data_std, seeds, axes, one.shape)
 
 
 def axes_of(cells: list[Cell], truths: list) -> list[Axes] | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from scoregap import InputError, brief, dotted, some
 from scoregap.data import FAMILIES, refusals
-from scoregap.scores import EXACT, UNTRAINED, of_clean_data
+from scoregap.scores import EXACT, UNTRAINED, of_clean_data, of_pictures, shape_refusal
 from scoregap.spelling import asks, meant
 from scoregap.study.data import table
 from scoregap.study.measurement import TRACE
@@ -118,6 +118,12 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
         value = getattr(spectrum, key)
         if key not in spectrum.takes and value is not None and known("spectrum.method", f"spectrum.{key}"):
             yield _wrong(study, f"spectrum.{key}", f"the method {spectrum.method!r} takes no {key}", value)
+    if spectrum.keep and study.document.data is None and known("data", "spectrum.keep"):
+        says = "of a family nothing is kept: should be left out, or the study have data in place of manifold"
+        yield _wrong(study, "spectrum.keep", says, problem="is not allowed")
+    elif spectrum.keep and spectrum.traces and known("spectrum.method", "spectrum.keep"):
+        says = f"the method {TRACE!r} knows no eigenvectors: should be left out, or the method be another"
+        yield _wrong(study, "spectrum.keep", says, problem="is not allowed")
     if spectrum.traces and study.document.data is None and known("spectrum.method", "data"):
         yield _wrong(
             study, "spectrum.method", "of a family gaps and phase times are compared, which take whole spectra: should "
@@ -133,6 +139,15 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
         if local and dimension.neighbours >= dimension.data_points:
             says = f"should be less than data_points, {dimension.data_points}"
             yield _wrong(study, "dimension.neighbours", says, dimension.neighbours)
+    if known("data"):
+        shape = tuple(study.document.data.shape) if study.document.data else study.dims[:1]
+        for name in study.trained_networks:
+            if says := shape_refusal(name, shape):
+                yield _wrong(study, "axes.network", says, name)
+            covariance = any(one and one.preconditioning == "covariance" for one in study.sections["train"].values())
+            if of_pictures(name) and covariance and known("train.preconditioning"):
+                says = f"{name} sees pictures, and none along their principal axes: should be another"
+                yield _wrong(study, "train.preconditioning", says, "covariance")
     for train in filter(None, study.sections["train"].values()):
         if trained and train.preconditioning == "covariance" and known("train.preconditioning"):
             yield from _covariance(study, train, mistakes)
@@ -279,23 +294,21 @@ def _points_of_cell(study, cell, asked: int) -> Iterator[InputError]:
         yield _wrong(study, "axes.class" if "class" in study.axes else "data.label", says, label)
         return
     parts = {name: len(rows) for name, rows in found.parts.items()}
-    share = cell.data.held_out
-    if parts["training"] < 2:
-        yield _wrong(study, "data.held_out", f"leaves {parts['training']} points{here} to train on", share)
-    elif len(set(found.of.same[found.parts["training"]])) < 2:
-        says = f"leaves one point{here} to train on, {parts['training']} times"
+    share, trained_on = cell.data.held_out, len(found.trained_on)
+    if trained_on < 2:
+        yield _wrong(study, "data.held_out", f"leaves {trained_on} points{here} to train on", share)
+    elif len(set(found.of.same[found.trained_on])) < 2:
+        says = f"leaves one point{here} to train on, {trained_on} times"
         yield _wrong(study, "data.held_out", says, share)
     if parts[found.measured] < asked:
         key = "spectrum.points" if asked == document.spectrum.points else "dimension.points"
         says = f"the {found.measured} part has {parts[found.measured]} points{here} in seed {cell['seed']}"
         yield _wrong(study, key, says, asked)
-    size, says = (
-        cell.data.dataset_size,
-        f"the training part has {parts['training']} points{here} in seed {cell['seed']}",
-    )
-    if isinstance(size, int) and size > parts["training"]:
+    half = "training part" if cell.data.half == "all" else f"{cell.data.half} half of the training part"
+    size, says = cell.data.dataset_size, f"the {half} has {trained_on} points{here} in seed {cell['seed']}"
+    if isinstance(size, int) and size > trained_on:
         yield _wrong(study, "axes.dataset_size" if "dataset_size" in study.axes else "data.dataset_size", says, size)
-    if document.dimension and document.dimension.of_data and document.dimension.data_points > parts["training"]:
+    if document.dimension and document.dimension.of_data and document.dimension.data_points > trained_on:
         yield _wrong(study, "dimension.data_points", says, document.dimension.data_points)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from scoregap import InputError, refuse
-from scoregap.data import SETTINGS
+from scoregap.data import BUNDLED, HALVES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.study.values import Matching, Proportion, Section, one_of
 
@@ -115,6 +115,14 @@ class Data(Section):
             "among those of a larger; `fresh`: all; the axis `dataset_size`"
         ),
     ] = "fresh"
+    half: Annotated[
+        str,
+        one_of((ALL, *HALVES)),
+        Field(
+            description="of the training part, `first` and `second` have no point in common, and what is held out is "
+            "the same: how far what a network sees is its own training set; the axis `half`"
+        ),
+    ] = ALL
     label: Annotated[
         int | Annotated[str, Field(min_length=1)],
         Field(description="the class whose points the data are, by its label, or `all`; the axis `class`"),
@@ -134,10 +142,20 @@ class Data(Section):
         assert self.shape is not None
         return math.prod(self.shape)
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the points have labels."""
+        return self.labels is not None or self.source in BUNDLED
+
+    @property
+    def unsaid(self) -> frozenset[str]:
+        """Keys that came later and are at their defaults: a study without them is the one it was."""
+        return frozenset({"half"} if self.half == ALL else ())
+
     def identity(self, unread: frozenset[str]) -> dict[str, Any]:
         """What the points are, wherever they lie; labels, where a class is asked for."""
         of_class = set() if self.label != ALL else {"labels_sha256"}
-        return super().identity(unread | {"source", "labels"} | of_class)
+        return super().identity(unread | {"source", "labels"} | of_class | self.unsaid)
 
 
 def table(of: Data, folder: Path):

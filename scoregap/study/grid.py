@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from scoregap import InputError, brief, refuse, some
-from scoregap.data import FAMILIES, Group
+from scoregap.data import FAMILIES, HALVES, Group
 from scoregap.models import Declared
 from scoregap.scores import EXACT, REFERENCES, kind
 from scoregap.study import hashing
@@ -94,6 +94,11 @@ class Cell:
         """The manifold section of a cell whose data are of a family."""
         assert self.manifold is not None  # `load` has made sure
         return self.manifold
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a point: that of a picture, where the data are pictures."""
+        return tuple(self.data.shape) if self.data and self.data.shape else (self.dim,)
 
     @property
     def manifold_dim(self) -> int:
@@ -196,7 +201,8 @@ class Cell:
                 allowed="should stay as it is while results are made of it",
             )  # fmt: skip
         part, label = self.spectrum.points_from, str(self.data.label)
-        return Points(found, self.seed("split"), self.seed("dataset"), self.data.held_out, part, label)
+        half = self.data.half
+        return Points(found, self.seed("split"), self.seed("dataset"), self.data.held_out, part, label, half)
 
     def dataset(self):
         """(N, d) points of the training set; None where networks see fresh points without end."""
@@ -421,9 +427,10 @@ class Study:
         calibrated = bool(self.evaluated_scores) and self.document.spectrum.sampling == "forward"
         if self.document.data:
             held_out = self.document.spectrum.points_from == "held-out"
+            halves = set(HALVES) <= set(self.axes.get("half", ()))
             applies = {
                 "profile": True,
-                "agreement": len(self.axes["network"]) > 1 and not self.document.spectrum.traces,
+                "agreement": (len(self.axes["network"]) > 1 or halves) and not self.document.spectrum.traces,
                 "data_dimensions": self.document.dimension is not None,
                 "calibration": calibrated and held_out,
             }
@@ -550,6 +557,9 @@ class Study:
                     del content["train"][key]
         if "compare" in content:
             del content["compare"]["require"]
+        if self.document.data:
+            for key in self.document.data.unsaid:
+                del content["data"][key]
         del content["trusted"]
         for one in content["scores"].values():
             del one["trusted"]
@@ -586,14 +596,16 @@ class Study:
         found = self.of_cube or self._of_jobs()
         for one in (one for one in STAGES if one.gathers):
             if not (self.of_cube and one.name == "cube"):
-                found = digest([found, one.revision])
+                found = digest([found, *one.revisions(self.document.data is not None)])
             if one.name == stage:
                 return found
         raise KeyError(stage)
 
     def _of_jobs(self) -> str:
         """Changes when any of what jobs make does."""
-        revisions = [one.revision for one in STAGES if not one.gathers and _has(one.name, True, self.document)]
+        of = self.document.data is not None
+        revisions = [r for one in STAGES if not one.gathers and _has(one.name, True, self.document)
+                     for r in one.revisions(of)]  # fmt: skip
         grids = (self.axes, *self.blocks.values())
         code = [code_of(axes.get("family", ()), axes.get("network", ())) for axes in grids]
         models = [

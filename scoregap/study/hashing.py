@@ -49,7 +49,7 @@ def read(section, network: str) -> str:
     The data set is for scores that come from data: not for the closed forms or a model, nor where there is none.
     """
     without_data = network in REFERENCES or kind(network) is MODEL or getattr(section, "dataset_size", None) is None
-    return section.as_json(frozenset({"device", "dataset_size"} if without_data else {"device"}))
+    return section.as_json(frozenset({"device", "dataset_size", "half"} if without_data else {"device"}))
 
 
 def through(
@@ -73,7 +73,7 @@ def through(
         if one.optional and one.name != stage:
             continue
         if has(one.name):
-            found[f"{one.name} revision"] = constant(str(one.revision))
+            found[f"{one.name} revision"] = constant(".".join(map(str, one.revisions(has("data")))))
         found |= {name: section(name) for name in one.sections if has(name)}
         if one.name == stage:
             return found

@@ -24,6 +24,19 @@ from scoregap.study.values import (
 TRACE, PROBES = "trace", 16  # a method of spectra, and its random vectors
 
 
+class Keep(Section):
+    """Of a few points at a few noise variances, points and directions themselves, which reports show as pictures."""
+
+    points: Annotated[int, Field(ge=1, le=100, description="of the measured points, the first ones")] = 2
+    times: Annotated[int, Field(ge=1, le=100, description="of the noise variances, from end to end")] = 5
+    vectors: Annotated[int, Field(ge=1, le=100, description="leading eigenvectors of the symmetric part of G")] = 6
+
+    def chosen(self, count: int) -> list[int]:
+        """Places among `count` noise variances: in the middle of equal parts of the grid, ascending."""
+        times = min(self.times, count)
+        return [int((2 * i + 1) * count / (2 * times)) for i in range(times)]
+
+
 class Spectrum(Section):
     """Where and how spectra are measured; all cells of a study share it."""
 
@@ -64,6 +77,14 @@ class Spectrum(Section):
         Field(description="of data from a file: which part the points are of"),
     ] = "held-out"
 
+    keep: Annotated[
+        Keep | None,
+        Field(
+            description="of data from a file: clean, noisy and denoised points and leading eigenvectors of G, to be "
+            "kept in the cube; of pictures the report shows them"
+        ),
+    ] = None
+
     def identity(self, unread: frozenset[str]) -> dict[str, Any]:
         """Without what came later, at its default."""
         return super().identity(unread | self.unsaid)
@@ -82,7 +103,9 @@ class Spectrum(Section):
     def unsaid(self) -> frozenset[str]:
         """Keys that came later and are at their defaults: a study without them is the one it was."""
         return frozenset(
-            key for key in ("points_from", "probes") if getattr(self, key) == type(self).model_fields[key].default
+            key
+            for key in ("points_from", "probes", "keep")
+            if getattr(self, key) == type(self).model_fields[key].default
         )
 
     @model_validator(mode="before")

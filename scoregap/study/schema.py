@@ -24,7 +24,11 @@ from scoregap.study.values import Count, Matching, Proportion, Section, one_of
 # In the order of the last fields of a `Cell`.
 SECTIONS = ("manifold", "data", "train", "spectrum", "dimension", "sampling", "fit", "compare")
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
-SHORT = {"dataset_size": "data.dataset_size", "class": "data.label"}  # axes of data, and where they point
+SHORT = {
+    "dataset_size": "data.dataset_size",
+    "class": "data.label",
+    "half": "data.half",
+}  # axes of data, and where they point
 NO_AXIS = ("train.device",)  # changes no result
 MOST_SEEDS = 100_000  # of a count
 KEPT = ("baselines", "benchmarks", "findings")  # folders beside those of studies, of what is kept of runs

@@ -4,7 +4,8 @@ name of a stage -> its revision, the sections and the stages it reads, what it i
 
 `reads` is the graph of the workflow. `sections` are the parts of a study that a stage reads for the first time; a
 change there reruns that stage and those after it. Snakemake does not see edits of this package: **raise a stage's
-`revision` when its results change** (tests/test_architecture.py reminds whoever forgets).
+`revision` when its results change** (tests/test_architecture.py reminds whoever forgets). Where only those of data from
+a file do, raise `of_data` instead: results of families hold.
 """
 
 from typing import NamedTuple
@@ -21,11 +22,23 @@ class Stage(NamedTuple):
     optional: bool = False  # only in studies that have its section; no stage of a job reads its results
     gathers: bool = False  # once in a study, instead of once in a job
     makes: tuple[str, ...] = ("out",)  # parameters that say where it writes
+    of_data: int = 0  # second revision, of what it makes of data from a file
+
+    def revisions(self, from_file: bool) -> tuple[int, ...]:
+        """What results of a study of a family, or of data from a file, depend on."""
+        return (self.revision, self.of_data) if from_file and self.of_data else (self.revision,)
 
 
 STAGES = (
     Stage("train", 5, ("manifold", "data", "train"), "Train the networks of one job together.", ()),
-    Stage("spectrum", 7, ("spectrum",), "Spectra of the score Jacobian of one job, over times and points.", ("train",)),
+    Stage(
+        "spectrum",
+        7,
+        ("spectrum",),
+        "Spectra of the score Jacobian of one job, over times and points.",
+        ("train",),
+        of_data=1,
+    ),
     Stage(
         "dimension",
         2,
@@ -33,6 +46,7 @@ STAGES = (
         "Dimensions of one job by several estimators, where the study asks for them.",
         ("train",),
         optional=True,
+        of_data=1,
     ),
     Stage(
         "sample",
@@ -50,6 +64,7 @@ STAGES = (
         "Gather every job into one labelled zarr cube.",
         ("spectrum", "dimension", "sample", "fit"),
         gathers=True,
+        of_data=1,
     ),
     Stage(
         "compare",
@@ -59,6 +74,7 @@ STAGES = (
         ("cube",),
         gathers=True,
         makes=("out", "table", "claims", "findings", "phases"),
+        of_data=1,
     ),
     Stage(
         "report",
@@ -68,5 +84,6 @@ STAGES = (
         ("cube", "compare"),
         gathers=True,
         makes=("out", "html"),
+        of_data=1,
     ),
 )

@@ -7,7 +7,7 @@ from own_data import UNTRAINED, written
 from tiny import run_stages
 
 import scoregap
-from scoregap.analysis import agreement, profiles
+from scoregap.analysis import agreement, data_dimensions, profiles
 from scoregap.stages import cube, dimension
 from scoregap.store.tables import read_tables
 from scoregap.study import load
@@ -32,7 +32,7 @@ def test_the_table_has_every_score_and_quantity(own):
     assert set(frame["network"]) == {"gaussian", "empirical", "gated-8"}
     assert set(frame["quantity"]) == {*profiles.QUANTITIES, *agreement.QUANTITIES} - {"trace_error"}  # of traces alone
     tables, _ = read_tables(own[1] / "findings.jsonl")
-    assert tables["claims"].empty
+    assert set(tables["claims"]["network"]) == {"gated-8"}
     kept = tables["profile"]
     first = kept[(kept["network"] == "gaussian") & (kept["quantity"] == "shoulder_modes")].iloc[0]
     assert (first.value, first.low, first.high, first.over, first["with"]) == (3, 3, 3, "points", 2)
@@ -62,10 +62,15 @@ def test_estimators_of_the_dimension_need_no_truth(tmp_path):
     assert of_data.sel(network="empirical").isnull().all()
     gaussian = ds.estimate.sel(network="gaussian", score_estimator="final_gap").isel(estimate_time=0)
     assert (gaussian == 3).all()
-    frame = profiles.data_dimensions(load(path), [ds])
+    frame = data_dimensions.data_dimensions(load(path), [ds])
+    assert {"n", "trace", "blind_gap", "final_gap", "flipd"} == set(frame.method[frame.network == "gaussian"])
+    least = frame[(frame.network == "gaussian") & (frame.t == frame.t.min())].set_index("method")
+    assert least.estimate["n"] == least.estimate["final_gap"] == 3
+    by_label = ds.class_estimate.sel(network="gaussian", data_estimator="local_pca")
+    assert (by_label == 3).all()  # 30 points of each
     own = frame[(frame.network == "data") & (frame.method == "local_pca")].iloc[0]
     assert (own.estimate, own.of) == (3, 2)
-    lines = profiles.data_dimension_lines(load(path), frame)
+    lines = data_dimensions.data_dimension_lines(load(path), frame)
     assert any("local_pca" in line and "3.0 (0.0)" in line for line in lines)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoregap import InputError
-from scoregap.data import capabilities, files, points
+from scoregap.data import HALVES, capabilities, files, points
 from scoregap.data.points import Form, Points, Table
 
 RNG = np.random.default_rng(0)
@@ -282,6 +282,24 @@ def test_a_class_has_its_rows_of_the_whole(opened):
     np.testing.assert_allclose(one.mean, FLOATS[np.intersect1d(whole["training"], np.flatnonzero(labels == 2))].mean(0))
 
 
+def test_classes_of_the_training_part_are_parts_of_it(opened):
+    names = np.array(["b", "a", "c", "a"] * 10)
+    data = Points(opened(FLOATS, labels=names), 0, 1, 0.3)
+    assert isinstance(data, capabilities.Labelled)
+    assert data.labels == ("a", "b", "c")
+    assert data.label_counts.sum() == len(data.parts["training"])
+    of_class = [data.training_of(label, 1000) for label in data.labels]
+    assert [len(one) for one in of_class] == data.label_counts.tolist()
+    together = np.sort(np.concatenate(of_class), 0)
+    np.testing.assert_array_equal(together, np.sort(data.training("fresh"), 0))
+    np.testing.assert_array_equal(data.training_of("a", 3), of_class[0][:3])
+    _, rows = data.sample(np.random.default_rng(0), 8)
+    assert [data.labels[k] for k in data.labels_at(rows)] == names[rows[:, 0].astype(int)].tolist()
+    plain = Points(opened(FLOATS), 0, 1, 0.3)
+    assert (plain.labels, plain.label_counts.tolist()) == (("all",), [len(plain.parts["training"])])
+    assert (plain.labels_at(rows) == 0).all()
+
+
 @pytest.mark.parametrize("count", [5, 60])
 def test_principal_axes_are_those_of_the_covariance(opened, count):
     """Also of fewer points than coordinates."""
@@ -292,3 +310,36 @@ def test_principal_axes_are_those_of_the_covariance(opened, count):
     np.testing.assert_allclose(axes.T @ axes, np.eye(len(variances)), atol=1e-10)
     assert (np.diff(variances) <= 0).all()
     assert len(variances) == np.linalg.matrix_rank(covariance)
+
+
+@pytest.mark.parametrize("repeated", [1, 3])
+def test_halves_have_no_point_in_common_and_are_the_training_part(opened, repeated):
+    """Nor one that is the same as one there; who is held out does not change."""
+    found = opened(np.repeat(FLOATS, repeated, 0)[RNG.permutation(40 * repeated)])
+    whole = Points(found, 3, 5, 0.2)
+    halves = [Points(found, 3, 5, 0.2, half=half) for half in HALVES]
+    rows = [set(one.trained_on.tolist()) for one in halves]
+    assert rows[0] | rows[1] == set(whole.parts["training"].tolist())
+    values = [set(map(bytes, one.training("fresh"))) for one in halves]
+    assert len(values[0]) == len(values[1]) == 16
+    assert not values[0] & values[1]
+    for one in halves:
+        np.testing.assert_array_equal(one.parts["held-out"], whole.parts["held-out"])
+        np.testing.assert_array_equal(one.mean, whole.mean)
+        few, more = (set(map(bytes, one.training(size))) for size in (4 * repeated, 10 * repeated))
+        assert few <= more <= set(map(bytes, one.training("fresh")))
+    with pytest.raises(InputError, match=r"^data\.dataset_size: 1000 .*the second half of the training part has"):
+        halves[1].training(1000)
+    other = Points(found, 4, 5, 0.2, half="first")  # of another seed
+    assert set(map(bytes, other.training("fresh") + other.mean)) != set(
+        map(bytes, halves[0].training("fresh") + whole.mean)
+    )
+
+
+def test_halves_of_a_class_are_of_the_halves_of_all(opened):
+    found = opened(FLOATS, labels=np.arange(40) % 3)
+    for half in HALVES:
+        whole = set(Points(found, 0, 0, 0.2, half=half).trained_on.tolist())
+        classes = [set(Points(found, 0, 0, 0.2, label=label, half=half).trained_on.tolist()) for label in "012"]
+        assert set.union(*classes) == whole
+        assert sum(map(len, classes)) == len(whole)

@@ -53,6 +53,15 @@ def test_normal_directions_are_at_minus_one():
     assert asymmetry == 0
 
 
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_as_many_eigenvectors_as_are_asked_for(count):
+    g = np.random.default_rng(0).standard_normal((3, 4, 4))
+    whole, some = spectra.spectra(g), spectra.spectra(g, count)
+    for one, other in zip(whole[::2], some[::2], strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-12, atol=1e-13)
+    np.testing.assert_array_equal(some[1], whole[1][..., :count])
+
+
 def test_every_point_alone():
     g = np.random.default_rng(0).standard_normal((2, 3, 4, 4))
     together = spectra.spectra(g)

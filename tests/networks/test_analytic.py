@@ -3,50 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from axes import preconditioned
+from jacobians import automatic, denoiser, inputs, same
 
-from scoregap.networks import NETWORKS, PRECONDITIONINGS, SCHEDULES, analytic, ensemble, jacobian
-from scoregap.networks.denoiser import Denoiser
+from scoregap.networks import NETWORKS, PRECONDITIONINGS, SCHEDULES, analytic
 from scoregap.networks.residual import Gated
-
-T = (0.01, 0.3, 5.0)
-
-
-def denoiser(name, dim=5, preconditioning="edm", schedule="ve", dtype=torch.float64, rank=None):
-    """One network whose weights and biases are all random, those of conditions and output included."""
-    g = torch.Generator().manual_seed(3)
-    network = ensemble.build(name, [3], dim, 2)
-    how = preconditioned(preconditioning, dim, 0.8, rank=rank)
-    module = Denoiser(network, [0.8], (1e-3, 10.0), schedule=schedule, **how)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=g)
-    return module.to(dtype).requires_grad_(False)
-
-
-def inputs(dim=5, n=4, dtype=torch.float64):
-    x = torch.randn(len(T), n, dim, generator=torch.Generator().manual_seed(1), dtype=dtype)
-    return x, torch.tensor(T, dtype=dtype)
-
-
-def automatic(module, x, t):
-    return jacobian.denoiser_jacobian(lambda x: module(x[None], t[None])[0], x)
-
-
-def same(module, x, t, **how):
-    denoised, g = analytic.network_jacobian(module, x, t)
-    expected, whole = automatic(module, x, t)
-    assert denoised.dtype == g.dtype == np.float64
-    np.testing.assert_array_equal(denoised, expected)
-    np.testing.assert_allclose(g, whole, **how)
-    return g
+from scoregap.networks.unet import Unet
 
 
 @pytest.mark.parametrize("family", NETWORKS)
 def test_every_network_is_differentiated_exactly(family):
     name = f"{family}-12" if NETWORKS[family].has_width else family
-    module, (x, t) = denoiser(name), inputs()
-    assert type(module.network) in analytic.STEPS
+    of = {"dim": 16, "shape": (4, 4)} if NETWORKS[family].sides else {}
+    module, (x, t) = denoiser(name, **of), inputs(of.get("dim", 5))
+    assert type(module.network) in (*analytic.STEPS, Unet)
     g = same(module, x, t, rtol=1e-10, atol=1e-12)
     assert np.abs(g - np.swapaxes(g, -1, -2)).max() > 0.01  # so rows and columns are told apart
     assert np.abs(np.diff(g, axis=0)).max() > 0.01  # and noise levels

@@ -13,10 +13,10 @@ from scoregap import InputError
 from scoregap.networks import NETWORKS, ensemble
 from scoregap.networks.denoiser import Denoiser
 
-EXAMPLES = ("gated-8", "scaled-8", "bypass-8", "resmlp-8", "normed-8", "linear", "paper")
+EXAMPLES = ("gated-8", "scaled-8", "bypass-8", "resmlp-8", "normed-8", "unet-8", "linear", "paper")
 # As a user writes them.
 OUTSIDE = ("plain:MLP-8", "plain:Features-8", "plain:Shift", "plain:Stacked-8", "plain:Zero-8", "plain:Twice-8")
-DIM, DEPTH, SEEDS = 4, 2, (1, 2, 3)
+SHAPE, DIM, DEPTH, SEEDS = (4, 4), 16, 2, (1, 2, 3)
 
 every = pytest.mark.parametrize("name", [*EXAMPLES, *OUTSIDE])
 
@@ -24,7 +24,8 @@ every = pytest.mark.parametrize("name", [*EXAMPLES, *OUTSIDE])
 def plain_members(name, seeds=SEEDS):
     """Plain modules of one member, with weights away from special starts as zero."""
     class_ = ensemble.load(name)
-    given = {"dim": DIM} | ({"width": 8} if "-" in name else {}) | ({"depth": DEPTH} if name in EXAMPLES[:5] else {})
+    given = {"shape": SHAPE} if name == "unet-8" else {"dim": DIM}
+    given |= ({"width": 8} if "-" in name else {}) | ({"depth": DEPTH} if name in EXAMPLES[:6] else {})
     members = []
     with torch.random.fork_rng():
         for seed in seeds:
@@ -130,12 +131,12 @@ def test_a_member_s_bits_are_the_same_alone(name):
 
 @every
 def test_first_weights_come_from_the_member_s_seed_alone(name):
-    together = ensemble.build(name, SEEDS, DIM, DEPTH).state_dict()
+    together = ensemble.build(name, SEEDS, DIM, DEPTH, SHAPE).state_dict()
     torch.manual_seed(77)
     before = torch.random.get_rng_state()
     for i, seed in enumerate(SEEDS):
         torch.rand(i)
-        for key, value in ensemble.build(name, [seed], DIM, DEPTH).state_dict().items():
+        for key, value in ensemble.build(name, [seed], DIM, DEPTH, SHAPE).state_dict().items():
             assert torch.equal(value[0], together[key][i]), key
     torch.manual_seed(77)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -146,7 +147,7 @@ def test_first_weights_come_from_the_member_s_seed_alone(name):
 def test_nothing_is_drawn_from_the_random_numbers_of_others():
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    ensemble.build("gated-8", [1], DIM, DEPTH)
+    ensemble.build("gated-8", [1], DIM, DEPTH, SHAPE)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -162,7 +163,7 @@ def test_state_is_that_of_plain_modules_and_restores_an_ensemble(name):
         }
         for key, value in own.items():
             assert torch.equal(state[key][i], value), key
-    other = ensemble.build(name, [7, 8, 9], DIM, DEPTH).double()
+    other = ensemble.build(name, [7, 8, 9], DIM, DEPTH, SHAPE).double()
     assert not torch.equal(ensemble.apply(other, x, level), ensemble.apply(network, x, level))
     other.load_state_dict(state)
     assert torch.equal(ensemble.apply(other, x, level), ensemble.apply(network, x, level))
@@ -170,11 +171,12 @@ def test_state_is_that_of_plain_modules_and_restores_an_ensemble(name):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_layers_of_all_members_give_what_torch_func_gives(name):
-    """The accelerator against the plain way, values and gradients."""
+    """The accelerators, one member after the other among them, against the plain way, values and gradients."""
     members, (x, level) = plain_members(name), inputs()
     fast = ensemble.stack(members)
+    assert ensemble.stacks(fast) != getattr(fast, "in_turn", False)
     for member in members:
-        member.stacks = False
+        member.stacks = member.in_turn = False
     slow = ensemble.stack(members)
     outs = [ensemble.apply(network, x, level) for network in (fast, slow)]
     torch.testing.assert_close(*outs, rtol=1e-10, atol=1e-12)
@@ -184,8 +186,9 @@ def test_layers_of_all_members_give_what_torch_func_gives(name):
     )
     for key, slope in torch_s.items():
         layer, _, kind = key.rpartition(".")
-        assert isinstance(fast.get_submodule(layer), ensemble.StackedLinear)
-        mine = own[key].mT if kind == "weight" else own[key][:, 0]
+        mine = own[key]
+        if isinstance(fast.get_submodule(layer), ensemble.StackedLinear):
+            mine = mine.mT if kind == "weight" else mine[:, 0]
         torch.testing.assert_close(mine, slope, rtol=1e-8, atol=1e-10, msg=key)
 
 
@@ -208,7 +211,7 @@ def test_no_special_case_of_one_member_is_a_number_of_members():
     ("name", "why"),
     [
         ("plain:Mixes", "the answer at a point depends on other points"),
-        ("plain:Short", r"answers \(3, 2, 1\) to points \(3, 2, 4\): should be like them"),
+        ("plain:Short", r"answers \(3, 2, 1\) to points \(3, 2, 16\): should be like them"),
         ("plain:Random", "answers differ from call to call: should not be drawn at random"),
         ("plain:Crossed", "answers of one member and of an ensemble differ"),
         ("plain:Needs", "Needs needs heads, which is not given here"),
@@ -230,7 +233,7 @@ def test_no_special_case_of_one_member_is_a_number_of_members():
 )
 def test_a_class_that_is_no_network_is_refused_in_one_line(name, why):
     with pytest.raises(InputError, match=rf"^axes\.network: '{name}' is not allowed: {why}[^\n]*$"):
-        ensemble.build(name, [1], DIM, DEPTH)
+        ensemble.build(name, [1], DIM, DEPTH, SHAPE)
 
 
 def test_a_class_that_stacks_has_nothing_but_linear_layers():
@@ -277,7 +280,7 @@ def test_linear_layers_without_a_bias_stack():
 @pytest.mark.parametrize("t", [1e-8, 1e4])
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_no_overflow_outside_the_noise_range(t, name):
-    module = Denoiser(ensemble.build(name, SEEDS, DIM, DEPTH), [0.5, 1.0, 1.5], (1e-4, 100.0))
+    module = Denoiser(ensemble.build(name, SEEDS, DIM, DEPTH, SHAPE), [0.5, 1.0, 1.5], (1e-4, 100.0))
     with torch.no_grad():
         for parameter in module.parameters():
             parameter += 0.1

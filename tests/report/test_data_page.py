@@ -13,7 +13,7 @@ from scoregap.study import load
 
 def test_the_report_has_its_figures_and_nothing_of_groups(own):
     names = registry.names(load(own[0]))
-    assert names == ["profile", "calibration", "spectra"]
+    assert names == ["profile", "classes", "calibration", "spectra"]
     assert sorted(path.name for path in (own[1] / "figures").iterdir()) == sorted(f"{name}.svg" for name in names)
     text = (own[1] / "report.html").read_text()
     for words in ("120 points of 8; 3 classes", "a plateau at n = 3.0", "modes resolved, n at t", 'id="profile"'):
@@ -57,5 +57,5 @@ def test_in_a_browser_nothing_spills_and_links_lead_somewhere(own, tmp_path, wid
     assert seen["spill"] == []
     assert seen["nowhere"] == []
     assert seen["led"] >= 4
-    assert len(seen["figures"]) == 3
+    assert len(seen["figures"]) == 4
     assert len([one for one in seen["told"] if " at t " in one]) > 2

@@ -106,6 +106,26 @@ def test_local_is_read_off_the_jacobian(case):
     assert score.local(x, t).sketch.shape == (12, 0, 0)
     frames = agreement.frames(np.random.default_rng(0), D)
     np.testing.assert_allclose(score.local(x, t, 0, frames).sketch, agreement.sketch(jacobian, frames), atol=1e-9)
+    assert score.local(x, t).along.shape == score.local(x, t).share.shape == (12, 0)
+
+
+@every
+def test_along_directions_it_is_read_off_the_jacobian(case):
+    """Quadratic forms, and how much of the score lies along the modes above one half: eigenvectors one by one."""
+    score, (x, t) = made(case), points()
+    directions = np.linalg.qr(np.random.default_rng(4).standard_normal((D, D)))[0][:, :4]
+    found, (mean, jacobian) = score.local(x, t, directions=directions, shares=True), score.jacobian(x, t)
+    assert found.along.shape == (12, 4)
+    for i in range(12):
+        for k, u in enumerate(directions.T):
+            assert found.along[i, k] == pytest.approx(u @ jacobian[i] @ u, abs=1e-6)
+        values, vectors = np.linalg.eigh(0.5 * (jacobian[i] + jacobian[i].T))
+        step = mean[i] - x[i]
+        share = sum((v @ step) ** 2 for value, v in zip(values, vectors.T, strict=True) if value > 0.5) / (step @ step)
+        assert found.share[i] == pytest.approx(share, abs=1e-5)
+    assert ((found.share > 0.01) & (found.share < 0.99)).any()
+    np.testing.assert_array_equal(score.local(x, t, directions=directions).along, found.along)
+    assert score.local(x, t, directions=directions).share.shape == (12, 0)
 
 
 @every
@@ -154,8 +174,8 @@ def test_the_trace_is_that_of_the_jacobian(case):
 def test_what_is_not_finite_is_not_known():
     jacobians = np.broadcast_to(0.5 * np.eye(D), (3, D, D)).copy()
     jacobians[1, 2, 3] = np.inf
-    found = base.of_jacobian(np.zeros((3, D)), jacobians, 1)
-    for array in found[1:-1]:  # without sketches, of which there are none
+    found = base.of_jacobian(np.zeros((3, D)), jacobians, 1, np.ones((3, D)))
+    for array in (*found[1:5], found.share):
         np.testing.assert_array_equal(np.isfinite(array.reshape(3, -1)).all(1), [True, False, True])
     assert np.isfinite(jacobians).sum() == jacobians.size - 1
 

@@ -2,8 +2,10 @@
 
 from importlib import import_module
 
+import own_data
 import pytest
 
+from scoregap.study import load
 from scoregap.study.schema import Document
 from scoregap.study.stages import STAGES
 
@@ -27,3 +29,19 @@ def test_a_stage_is_a_module_with_run(stage):
     assert callable(import_module(f"scoregap.stages.{stage.name}").run)
     assert stage.revision >= 1
     assert stage.summary.endswith(".")
+
+
+def test_a_second_revision_is_of_data_from_a_file_alone(monkeypatch, tiny, tmp_path):
+    """Raised, their results are made anew, and those of families hold."""
+    own = own_data.written(tmp_path)
+
+    def keys():
+        studies = load(tiny), load(own)
+        return [(one.cells[-1].key("spectrum"), one.cells[-1].key("fit"), one.fingerprint("report")) for one in studies]
+
+    before = keys()
+    raised = [one._replace(of_data=one.of_data + (one.name == "spectrum")) for one in STAGES]
+    monkeypatch.setattr("scoregap.study.grid.STAGES", raised)
+    family, of_file = keys()
+    assert family == before[0]
+    assert set(of_file).isdisjoint(before[1])

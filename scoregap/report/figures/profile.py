@@ -1,11 +1,12 @@
-"""Figures of data from a file: how many modes are resolved at every noise variance.
+"""Figures of data from a file: how many modes are resolved at every noise variance, of all points and class by class.
 
-study, what `scoregap.analysis.profiles` says of its panels -> figures
+study, what `scoregap.analysis.profiles` and `classes` say of its panels -> figures
 """
 
 from matplotlib.figure import Figure
 
 from scoregap.analysis import profiles
+from scoregap.analysis.classes import Classes, drawn_networks
 from scoregap.report.figures import REFERENCE_STYLE, coloured
 from scoregap.report.figures.cells import NOISE, head
 from scoregap.report.figures.multiples import Multiples
@@ -46,3 +47,25 @@ def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
     bands = f"bands: {confidence} intervals over {over}"
     whole = f"Modes that are resolved ({bands}; bars: shoulders)"
     return figure.finish(whole if "modes" in rows else f"Trace of G ({bands})", NOISE)
+
+
+def classes(study: Study, shown: list[Classes]) -> Figure:
+    """n(t) of every class, with bands; rows are networks, columns cells."""
+    rows = drawn_networks(study)
+    figure = Multiples(max(1, len(rows)), len(shown), 3.4, y="row", logx=True)
+    colours = coloured(name for one in shown for curves in one.curves.values() for name in curves)
+    for column, one in zip(figure.panels.T, shown, strict=True):
+        head(figure, study, column, one.values)
+        for panel, network in zip(column, rows, strict=False):
+            panel.y.see([0.0])
+            panel.plot(one.times, one.gaussian, label="gaussian (all)", **REFERENCE_STYLE["gaussian"])
+            for name, curve in one.curves[network].items():
+                panel.plot(one.times, curve.value, label=name, name=f"{network}, {name}", color=colours[name], lw=1.4)
+                panel.band(one.times, curve.low, curve.high, color=colours[name], alpha=0.12)
+    d = max(study.dims)
+    for panel, network in zip(figure.panels[:, 0], rows, strict=False):
+        panel.y.bound(0, d)  # of a few networks intervals are wide
+        panel.ylabel = f"{network}\nmodes resolved, n(t)"
+    over = "networks" if len(study.axes["seed"]) >= profiles.SEVERAL else "points"
+    bands = f"bands: {study.document.fit.confidence:.0%} intervals over {over}"
+    return figure.finish(f"Modes that are resolved at points of every class ({bands})", NOISE)

@@ -1,0 +1,88 @@
+"""Points of pictures and directions of their scores, as pictures: what `spectrum.keep` has kept.
+
+study, panels of its cube -> Shown: clean, noisy and denoised pictures, and leading eigenvectors of G, of the first seed
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from scoregap.analysis.panels import Panel
+from scoregap.analysis.tables import labelled
+from scoregap.pictures import Picture, picture
+from scoregap.scores import REFERENCES
+from scoregap.study import Study
+
+MOST = 12  # scores, each at its settings, that are shown
+
+
+@dataclass(frozen=True)
+class OfScore:
+    """network: the score. setting: values of the axes that vary, in words. denoised: (T, points, height, width,
+    colours). vectors: (T, points, k, height, width, colours) leading eigenvectors of G. spectrum: (T, points, d)
+    eigenvalues of G, descending."""
+
+    network: str
+    setting: str
+    denoised: np.ndarray
+    vectors: np.ndarray
+    spectrum: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shown:
+    """times: (T,). scale: the values that are black and white. clean: (points, height, width, colours). noisy: (T,
+    points, ...). scores: of one of the settings that they see, or of each. left_out: how many more there are."""
+
+    times: np.ndarray
+    scale: tuple[float, float]
+    clean: np.ndarray
+    noisy: np.ndarray
+    scores: list[OfScore]
+    left_out: int
+
+
+def kept(study: Study, panels: list[Panel]) -> Shown | None:
+    """What is kept of pictures, of the first seed; None of a study without a result."""
+    data = study.document.data
+    assert data is not None
+    found = picture(tuple(data.shape or ()))
+    assert found is not None  # or the study has no such figure
+    scores: list[OfScore] = []
+    first: xr.Dataset | None = None
+    left_out = 0
+    for network in study.axes["network"]:
+        for panel in panels[:1] if network in REFERENCES else panels:
+            one = panel.ds
+            if "kept_denoised" not in one or one.status.sel(network=network).values[0] != 1:
+                continue
+            if len(scores) == MOST:
+                left_out += 1
+                continue
+            own = one.sel(network=network).isel(seed=0)
+            first = own if first is None else first
+            t = own.kept_time.values
+            eigenvalues = own.eigenvalue.sel(time=t).isel(point=own.kept_point.values).load()
+            scores.append(
+                OfScore(
+                    network,
+                    "" if network in REFERENCES else labelled(panel.values),
+                    pictures(own.kept_denoised.values, found),
+                    pictures(own.kept_vector.values, found),
+                    1 + eigenvalues.transpose("time", "point", "mode").values,
+                )
+            )
+    if first is None:
+        return None
+    clean = first.kept_clean.values
+    low, high = data.range or (float(clean.min()), float(clean.max()))
+    noisy = pictures(first.kept_noisy.values, found)
+    return Shown(first.kept_time.values, (low, high), pictures(clean, found), noisy, scores, left_out)
+
+
+def pictures(points: np.ndarray, of: Picture) -> np.ndarray:
+    """Points (..., d) as (..., height, width, colours)."""
+    if of.sides == (0, 1):
+        return points.reshape(*points.shape[:-1], of.height, of.width, of.channels)
+    return np.moveaxis(points.reshape(*points.shape[:-1], of.channels, of.height, of.width), -3, -1)

@@ -1,0 +1,31 @@
+"""Which points are pictures: the sides and the colours of an array's shape.
+
+shape of a point -> Picture, or None
+
+Light (no numpy), as studies are checked by it. A picture is (height, width), or has an axis of at most CHANNELS colours
+at the front or at the end, and not at both.
+"""
+
+from typing import NamedTuple
+
+CHANNELS = 4  # an axis of at most so many entries may be that of colours
+
+
+class Picture(NamedTuple):
+    """height, width: pixels. channels: numbers of a pixel. sides: which axes of the array are height and width."""
+
+    height: int
+    width: int
+    channels: int
+    sides: tuple[int, int]
+
+
+def picture(shape: tuple[int, ...]) -> Picture | None:
+    """What picture a point of this shape is; None if it is none, or none that can be told."""
+    if len(shape) == 2:
+        return Picture(shape[0], shape[1], 1, (0, 1))
+    first, last = (len(shape) == 3 and shape[i] <= CHANNELS for i in (0, -1))
+    if first == last:
+        return None
+    one, two, three = shape
+    return Picture(two, three, one, (1, 2)) if first else Picture(one, two, three, (0, 1))

@@ -1,0 +1,84 @@
+"""Points and directions that were kept, as pictures."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from scoregap.analysis import pictures
+from scoregap.analysis.panels import Panel
+from scoregap.pictures import picture
+from scoregap.study import load
+
+STUDY = """\
+study: pictures
+data: {source: pictures.npy, range: [-1, 1], full_scale: [-4, 4]}
+axes: {network: [gaussian, empirical, unet-4], dataset_size: [4, 8], seed: 2}
+train: {steps: 2, levels: 4, samples: 2, depth: 1, noise: {start: 1.0e-2, stop: 10.0}}
+spectrum: {times: {start: 2.0e-2, stop: 5.0, count: 8}, points: 2, keep: {points: 1, times: 2, vectors: 3}}
+"""
+SHAPE, D = (3, 8, 8), 192
+
+
+def made(folder):
+    """(study, panels) with numbers that say where they are."""
+    values = np.random.default_rng(0).uniform(-4, 4, (40, *SHAPE))
+    np.save(folder / "pictures.npy", values)
+    (folder / "study.yaml").write_text(STUDY)
+    study = load(folder / "study.yaml")
+    rng, times = np.random.default_rng(1), study.document.spectrum.times.values
+    names, panels = study.axes["network"], []
+    outer = ("network", "seed")
+    for size in study.axes["dataset_size"]:
+        kept = {
+            "status": (outer, np.ones((3, 2), "int8")),
+            "eigenvalue": ((*outer, "time", "point", "mode"), -rng.random((3, 2, 8, 2, D))),
+            "kept_clean": ((*outer, "kept_point", "coordinate"), rng.random((3, 2, 1, D))),
+            "kept_noisy": ((*outer, "kept_time", "kept_point", "coordinate"), rng.random((3, 2, 2, 1, D))),
+            "kept_denoised": ((*outer, "kept_time", "kept_point", "coordinate"), rng.random((3, 2, 2, 1, D))),
+            "kept_vector": (
+                (*outer, "kept_time", "kept_point", "vector", "coordinate"),
+                rng.random((3, 2, 2, 1, 3, D)),
+            ),
+        }
+        coords = {"network": list(names), "seed": [0, 1], "time": times, "point": [0, 1], "kept_point": [0]}
+        coords["kept_time"] = times[study.document.spectrum.keep.chosen(8)]
+        panels.append(Panel({"dataset_size": size}, xr.Dataset(kept, coords)))
+    return study, panels
+
+
+def test_every_score_is_shown_at_the_settings_that_it_sees(tmp_path):
+    study, panels = made(tmp_path)
+    shown = pictures.kept(study, panels)
+    assert [(one.network, one.setting) for one in shown.scores] == [
+        ("gaussian", ""), ("empirical", "dataset_size 4"), ("empirical", "dataset_size 8"),
+        ("unet-4", "dataset_size 4"), ("unet-4", "dataset_size 8"),
+    ]  # fmt: skip
+    assert shown.scale == (-1, 1)
+    assert shown.left_out == 0
+    last, ds = shown.scores[-1], panels[1].ds.sel(network="unet-4", seed=0)
+    assert last.denoised.shape == (2, 1, 8, 8, 3)
+    np.testing.assert_array_equal(
+        last.denoised[1, 0, :, :, 2].ravel(), ds.kept_denoised[1, 0, 128:]
+    )  # colours come first
+    np.testing.assert_array_equal(last.vectors[0, 0, 2, :, :, 0].ravel(), ds.kept_vector[0, 0, 2, :64])
+    at = study.document.spectrum.keep.chosen(8)
+    np.testing.assert_array_equal(last.spectrum[:, 0], 1 + ds.eigenvalue.values[at, 0])
+
+
+def test_what_has_no_result_is_left_out_and_many_are_counted(tmp_path, monkeypatch):
+    study, panels = made(tmp_path)
+    panels[0].ds.status[2, 0] = 2
+    assert [one.network for one in pictures.kept(study, panels).scores] == ["gaussian", *["empirical"] * 2, "unet-4"]
+    monkeypatch.setattr(pictures, "MOST", 3)
+    assert pictures.kept(study, panels).left_out == 1
+    for panel in panels:
+        panel.ds.status[:] = 0
+    assert pictures.kept(study, panels) is None
+
+
+@pytest.mark.parametrize("shape", [(4, 8), (8, 12, 3), (3, 8, 12), (1, 8, 8)])
+def test_a_pixel_is_where_the_file_has_it(shape):
+    values = np.arange(float(np.prod(shape))).reshape(shape)
+    found = pictures.pictures(values.reshape(1, -1), picture(shape))[0]
+    expected = values[..., None] if len(shape) == 2 else values if shape[-1] <= 4 else np.moveaxis(values, 0, -1)
+    np.testing.assert_array_equal(found, expected)

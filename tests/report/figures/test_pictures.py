@@ -1,0 +1,84 @@
+"""Figures of kept pictures: every pixel is where it should be, in the shades that it should have."""
+
+import numpy as np
+import pytest
+from matplotlib.image import BboxImage
+from own_data import written
+
+from scoregap.analysis.pictures import OfScore, Shown
+from scoregap.report import figures
+from scoregap.report.figures import pictures
+from scoregap.study import load
+
+
+def shown(colours=1, scores=2):
+    rng, T, P, K = np.random.default_rng(0), 3, 2, 4
+    one = [
+        OfScore(
+            name, "N 4", rng.random((T, P, 8, 4, colours)), rng.standard_normal((T, P, K, 8, 4, colours)),
+            -np.sort(-rng.random((T, P, 32 * colours)), -1),
+        )
+        for name in ("gaussian", "gated-8")[:scores]
+    ]  # fmt: skip
+    clean, noisy = rng.random((P, 8, 4, colours)), rng.standard_normal((T, P, 8, 4, colours))
+    return Shown(np.array([0.01, 0.1, 1.0]), (0.0, 1.0), clean, noisy, one, 0)
+
+
+def texts(figure):
+    return [one.get_text() for one in figure.findobj(lambda one: hasattr(one, "get_text")) if one.get_text()]
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_denoised_pictures_are_drawn_pixel_by_pixel(tmp_path, colours):
+    study, what = load(written(tmp_path)), shown(colours)
+    with figures.styled():
+        figure = pictures.denoised(study, what)
+    (image,) = figure.findobj(BboxImage)
+    drawn = np.asarray(image.get_array())
+    large = figure.sides
+    assert large == (56, 28)  # 7 points for a pixel
+    for row, of in enumerate((what.noisy, *(one.denoised for one in what.scores))):
+        for group in range(2):
+            for column, time in enumerate((2, 1, 0), 1):  # t falls from left to right
+                top = row * figure.pitch[0]
+                left = group * (figure.columns * figure.pitch[1] + pictures.APART) + column * figure.pitch[1]
+                cell = drawn[top : top + large[0] : 7, left : left + large[1] : 7]
+                expected = np.broadcast_to(np.clip(of[time, group], 0, 1), (8, 4, 3))
+                np.testing.assert_allclose(cell[..., :3], expected, atol=1e-6)
+    spectra = [ax for ax in figure.axes if ax.lines]
+    assert len(spectra) == 2 * 3
+    np.testing.assert_array_equal(spectra[0].lines[1].get_ydata(), what.scores[1].spectrum[2, 0])
+    assert {"clean", "t = 1", "noisy", "gated-8\nN 4"} <= set(texts(figure))
+    content = figures.picture(figure)
+    assert content.count(b"data:image/png") == 1
+
+
+def test_directions_are_of_the_last_setting_and_say_their_eigenvalues(tmp_path):
+    study, what = load(written(tmp_path)), shown()
+    first = what.scores[1]
+    what.scores.append(OfScore("gated-8", "N 8", first.denoised, -first.vectors, first.spectrum + 10))
+    with figures.styled():
+        figure = pictures.directions(study, what)
+    said = texts(figure)
+    assert {f"{value:.2f}" for value in 10 + first.spectrum[1, 0, :4]} <= set(said)
+    assert sum(float(one) >= 10 for one in said if "." in one and one[0].isdigit()) == 3 * 2 * 4
+    assert sum(one.endswith("gated-8") for one in said) == 3  # noise variances
+
+
+def test_signs_are_told_by_colours_about_white_or_grey():
+    vector = np.zeros((2, 2, 1))
+    vector[0, 0], vector[1, 1] = 0.5, -1.0
+    drawn = pictures.signs(vector)
+    assert drawn.shape == (2, 2, 3)
+    assert drawn[0, 1].min() > 0.95  # nothing is white
+    assert drawn[0, 0, 0] > drawn[0, 0, 2]
+    assert drawn[1, 1, 2] > drawn[1, 1, 0]
+    colours = pictures.signs(np.concatenate([vector, 0 * vector, 0 * vector], -1))
+    np.testing.assert_allclose(colours[1, 1], [0, 0.5, 0.5])
+    assert (pictures.signs(np.zeros((2, 2, 1))) > 0.95).all()
+
+
+def test_without_a_result_it_is_said(tmp_path):
+    study = load(written(tmp_path))
+    for draw in (pictures.denoised, pictures.directions):
+        assert "no score has a result" in texts(draw(study, None))
