@@ -49,6 +49,11 @@ from scoregap.study import Study
 WRONG = 0.1  # margin of what is always so: how rarely it may not be
 APART = 0.15  # relative difference of boundaries and rates, and difference of shares, up to which they are the same
 GAUSSIAN = "gaussian"
+OF_REGIMES = {
+    Verdict.AGREES: "not the Gaussian's",
+    Verdict.DISAGREES: "the Gaussian's",
+    Verdict.NOT_TESTABLE: "no shoulder in either",
+}
 WIDTHS = (26, 22, 6, 7, 20, 28)  # of the columns in words
 REGIMES = ("begin", "turn", "rise", "share")
 
@@ -214,8 +219,14 @@ class InCell:
         for k, one in enumerate(REGIMES):
             margin = APART if one == "share" else np.log1p(APART)
             verdicts.append(differs(apart.low[k], apart.high[k], margin))
-        shoulder, *_ = self.estimate(lambda arms, weights: pieces(arms, weights)[-1:])
+        shoulder, of_gaussian, _ = self.estimate(lambda arms, weights: pieces(arms, weights)[-1:])
         flat, verdict = beside(shoulder, HALF, -1), Verdict.INCONCLUSIVE
+        assert of_gaussian
+        if Verdict.AGREES not in (
+            flat,
+            beside(of_gaussian, HALF, -1),
+        ):  # where a straight line turns is a matter of chance
+            verdicts = [Verdict.NOT_TESTABLE] * len(REGIMES)
         if flat == Verdict.DISAGREES:
             verdict, why = flat, "the rise goes on"
         elif flat == Verdict.AGREES and Verdict.AGREES in verdicts:
@@ -225,7 +236,7 @@ class InCell:
         last = len(REGIMES) - 1
         yield self.row("regimes", shoulder, gaussian.part(last), apart.part(last), HALF, verdict, why)
         for k, one in enumerate(REGIMES):
-            why = {Verdict.AGREES: "not the Gaussian's", Verdict.DISAGREES: "the Gaussian's"}.get(verdicts[k], "")
+            why = OF_REGIMES.get(verdicts[k], "")
             of = found.part(k), gaussian.part(k), apart.part(k)
             yield self.row(f"regime_{one}", *of, np.nan, verdicts[k], why)
 
