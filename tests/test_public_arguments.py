@@ -18,9 +18,9 @@ import scoregap.data
 import scoregap.laws
 import scoregap.measure
 from scoregap import InputError, data
-from scoregap.data import posteriors
+from scoregap.data import information, posteriors
 from scoregap.data.manifolds import haar, tanh
-from scoregap.laws import draws, expansions, extremes, random_matrix, times
+from scoregap.laws import draws, expansions, extremes, memorisation, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
 from scoregap.measure import (
     agreement,
@@ -81,6 +81,17 @@ GOOD = {
     draws.squared_singular_values: {"rng": RNG(0), "ambient_dim": 9, "variances": [1.0, 0.5], "count": 3},
     draws.widest_spacing: {"t": [0.1], "variances": [[2.0, 1.0, 0.1]], "apart": (1,)},
     draws.phase_times: {"variances": [[2.0, 0.1]], "boundary": 1, "level": 0.5, "visibility": 0.1},
+    information.information: {"data": data.manifold("linear", 4, [(2, 1.0)]), "most": 9, "points": 4, "seed": 0},
+    memorisation.information: {"t": [0.1, 1.0], "variances": [1.0, 0.1]},
+    memorisation.dispersions: {"values": [[0.9, 0.1]]},
+    memorisation.linear: {"variances": [1.0, 0.1]},
+    memorisation.t_memorisation: {"points": 9, "variances": [1.0, 0.1]},
+    memorisation.corrected_t_memorisation: {"points": 9, "variances": [1.0, 0.1]},
+    memorisation.own_weight: {"points": 9, "information": 2.0, "within": 1.0, "between": 0.5},
+    memorisation.information_of_traces: {"t": [0.1, 1.0], "traces": [1.0, 0.5], "variances": [1.0, 0.1]},
+    memorisation.tabulated: {
+        "t": [0.1, 1.0], "information": [2.0, 1.0], "within": [1.0, 0.5], "between": [0.5, 0.1],
+    },
     expansions.arc_tangent: {"t": 0.1, "s": 1.0, "kappa": 0.1},
     expansions.arc_bend: {"t": 0.1, "s": 1.0, "kappa": 0.1},
     expansions.arc_tangent_time: {"s": 1.0, "kappa": 0.1},
