@@ -35,6 +35,7 @@ from scoregap.measure import (
     shared_errors,
     spectra,
 )
+from scoregap.measure import memorisation as memories
 from scoregap.measure import trajectories as paths
 
 RNG = np.random.default_rng
@@ -133,6 +134,10 @@ GOOD = {
     dimension.local_pca: {"data": POINTS, "neighbours": 8, "at": [0, 1]},
     dimension.peer: {"name": "skdim_twonn", "data": POINTS},
     distances.energy: {"x": POINTS, "y": POINTS + 0.1, "paired": True},
+    memories.weights: {"x": POINTS[:2], "t": 0.1, "points": POINTS, "own": [0, 1]},
+    memories.position: {"denoised": POINTS, "exact": POINTS + 1, "empirical": 2 * POINTS},
+    memories.copies: {"samples": POINTS[:2], "points": POINTS},
+    memories.falls_through: {"t": [0.1, 1.0], "values": [1.0, 0.0], "level": 0.5},
     gaps.widths: {"eigenvalues": [0.0, -0.1, -1.0], "boundaries": [1, 3]},
     gaps.widest: {"eigenvalues": [0.0, -1.0]},
     profile.resolved: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1))},

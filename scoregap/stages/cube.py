@@ -1,6 +1,6 @@
 """Gather every job into one labelled zarr cube.
 
-study, folders of spectra, fits, dimensions and samples -> cube.zarr and its manifest cube.zarr.json
+study, folders of spectra, fits, dimensions, samples and memories -> cube.zarr and its manifest cube.zarr.json
 
 Every block of a study is a group of its own. So are cells of different ambient_dim, whose spectra have different
 lengths. A job without files leaves its cells missing (status 0), so an incomplete study can be looked at.
@@ -35,9 +35,11 @@ PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
 
 
 def run(
-    study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | None = None, samples: Path | None = None
-) -> list[Path]:
-    """Gather the SPECTRA and FITS folders of study STUDY, with DIMENSIONS and SAMPLES if it asks, into the cube OUT."""
+    study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | None = None, samples: Path | None = None,
+    memories: Path | None = None,
+) -> list[Path]:  # fmt: skip
+    """Gather the SPECTRA and FITS folders of study STUDY, with DIMENSIONS, SAMPLES and MEMORIES if it asks, into the
+    cube OUT."""
     loaded = load(study)
     claim(*files_of_cube(out))
     for folder, stage in ((spectra, "spectrum"), (fits, "fit")):
@@ -48,7 +50,7 @@ def run(
     attrs = provenance(loaded)
     groups, spool = {}, Spool(out)
     for name, part, d in loaded.groups:
-        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool))
+        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, memories, spool))
         ds = ds.assign_attrs(attrs | ({"block": part.block} if part.block else {}))
         if wrong := invalid(ds, part, spool):
             raise InputError(f"would not be a valid cube: {wrong}", file=out)
@@ -95,6 +97,7 @@ def gather(
     fits: Path,
     dimensions: Path | None = None,
     samples: Path | None = None,
+    memories: Path | None = None,
     spool: Spool | None = None,
 ) -> xr.Dataset:
     """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool."""
@@ -116,6 +119,7 @@ def gather(
         if job.dims != (ambient_dim,):
             continue
         folders = {"spectrum": spectra, "fit": fits, "dimension": dimensions, "sample": samples}
+        folders |= {"memorise": memories}
         for stage, folder in folders.items():
             if folder is None or not job.has(stage):
                 continue
@@ -177,6 +181,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         "level": variables.training_levels(cells[0].spectrum.times),
         **(variables.of_dimension(cells[0].dimension) if cells[0].dimension else {}),
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
+        **(variables.of_memorisation(cells[0].memorisation) if cells[0].memorisation else {}),
     }
     if cells[0].spectrum.traces:
         return shared

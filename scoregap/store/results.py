@@ -14,7 +14,7 @@ from scoregap.store.ownership import MARK, MARKED, Kind, is_marked, says_so, tex
 from scoregap.store.tables import TABLE, TABLES
 from scoregap.store.weights import WEIGHTS
 
-OF_JOBS = {"train", "spectrum", "dimension", "sample", "fit"}  # folders of products
+OF_JOBS = {"train", "spectrum", "dimension", "sample", "memorise", "fit"}  # folders of products
 OF_ALL = {
     "cube.zarr", "cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt", "claims.csv",
     "claims.csv.json", "findings.jsonl", "figures", "report.html", "logs", "done",

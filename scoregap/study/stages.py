@@ -42,13 +42,21 @@ STAGES = (
         ("train",),
         optional=True,
     ),
+    Stage(
+        "memorise",
+        1,
+        ("memorisation",),
+        "How far scores of one job have given in to their training points, likewise.",
+        ("train",),
+        optional=True,
+    ),
     Stage("fit", 7, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
     Stage(
         "cube",
         6,
         (),
         "Gather every job into one labelled zarr cube.",
-        ("spectrum", "dimension", "sample", "fit"),
+        ("spectrum", "dimension", "sample", "memorise", "fit"),
         gathers=True,
     ),
     Stage(
