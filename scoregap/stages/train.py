@@ -9,6 +9,8 @@ whole. Metrics of training are appended to `<job>.metrics.jsonl` beside the outp
 one JSON object per line with `time` (seconds since 1970), `step`, `steps`, `members` (keys, as in the output), `loss`
 and `excess` of each (`excess` null between evaluations), `rate` (steps/s) and `eta` (s). After a resumption steps since
 the last checkpoint come twice.
+
+Over 400 lines, as what is looked at during training, and kept of it, is of this stage alone.
 """
 
 import math

@@ -458,6 +458,7 @@ class Study:
             "curvature": exact and several["curvature"] and 0 in self.axes["curvature"],
             "estimators": self.document.dimension is not None,
             "memorisation": self.document.memorisation is not None,
+            "memorisation_curves": self.document.memorisation is not None,
             "labour": exact and self.document.sampling is not None,
             "accuracy": exact and trained_longer,
             "capacity": exact and trained_longer and flat,

@@ -23,7 +23,7 @@ def of_empirical(folder, *changes):
 
 
 def test_the_empirical_score_has_given_in(tmp_path):
-    cell, found = of_empirical(tmp_path)
+    _, found = of_empirical(tmp_path)
     assert set(found) == set(variables.made("memorise"))
     np.testing.assert_allclose(found["position"], 1, atol=1e-9)
     np.testing.assert_allclose(found["position_residual"], 0, atol=1e-9)
@@ -44,7 +44,14 @@ def test_laws_are_of_this_draw(tmp_path):
 
 def test_collapse_is_measured_where_the_law_has_it(tmp_path):
     change = ("manifold_dim: [2]", "manifold_dim: [8]"), ("points: 12", "points: 400"), ("count: 10", "count: 24")
-    _, found = of_empirical(tmp_path, FLAT, *change, ("dataset_size: 40", "dataset_size: 400"))
+    path = edited(tmp_path, *EMPIRICAL, FLAT, *change, ("dataset_size: 40", "dataset_size: 400"))
+    cell = load(path).cells[0]
+    found = variables.blank(variables.made("memorise"), {"memory_time": 24, "seen": 2, "made": 2, "group": 2,
+                                                         "evaluation": 1, "level": 1})  # fmt: skip
+    points, rng = cell.dataset(), np.random.default_rng(0)
+    own = rng.integers(len(points), size=400)
+    memorise.add_collapse(found, cell.memorisation, points, own, rng.standard_normal((400, 8)))
+    memorise.add_laws(found, cell.truth(), len(points), 0)
     assert found["t_memorisation_state"] == variables.MEASURED
     assert found["t_memorisation"] == pytest.approx(found["corrected_t_memorisation"], rel=0.2)
     assert (np.diff(found["own_weight"]) < 0.01).all()
@@ -88,6 +95,7 @@ def test_cube_has_what_training_recorded(tmp_path):
     assert last[wide] == pytest.approx(found[wide], abs=0.25)
 
 
+@pytest.mark.slow
 def test_cube(tmp_path):
     study, (ds,) = measured(tmp_path, *EMPIRICAL[1:3], ("[exact]", "[exact, empirical]"), FLAT)
     assert variables.validate(variables.annotate(ds), tuple(study.axes)) == []
