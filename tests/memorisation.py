@@ -20,7 +20,7 @@ from scoregap.data.information import information
 
 RECORD = Path(__file__).parents[1] / "results" / "benchmarks" / "memorisation.csv"
 TIMES = 21  # noise variances of a simulation
-WORK = 1.6e7  # distances at each of them, at most
+WORK = 6e7  # distances at each of them, at most
 NUMBERS = (10, 100, 1_000, 10_000, 100_000)
 DATA = (  # family, d, (count, std) of the groups, curvature
     ("linear", 16, ((4, 1.0),), 0.0),
@@ -78,7 +78,7 @@ def own_weights(data, points: int, t: np.ndarray, rng: np.random.Generator, quer
 def simulate(data, points: int, t: np.ndarray, rng: np.random.Generator, work: float = WORK) -> tuple[Found, int]:
     """What is found over draws of the data, and their number. t: (T,) ascending, about where it is expected."""
     queries = min(points, 64)
-    draws = int(np.clip(work / (queries * points), 5, 400))
+    draws = int(np.clip(work / (queries * points), 10, 400))
     with np.errstate(over="ignore"):  # another point is that much nearer: the weight is 0
         weights = np.stack([own_weights(data, points, t, rng, queries) for _ in range(draws)])  # (draws, T, queries)
     log, means = np.log(t), weights.mean(2)

@@ -120,6 +120,11 @@ def _last_below(t: np.ndarray, kept: np.ndarray, level: float) -> float:
     return float(t[k] * (t[k + 1] / t[k]) ** share)
 
 
+def laws_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """The laws of each N, `law` and `corrected`: medians over seeds, each of which has an F of its own."""
+    return rows.groupby("points")[["law", "corrected"]].median()
+
+
 class Exponent(NamedTuple):
     """Of a time against N: its slope in logarithms, the ends of Student's interval, and how many N it is of."""
 

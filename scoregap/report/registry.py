@@ -2,6 +2,8 @@
 
 cube (or the folder of a run) -> figures, with captions
 
+Over 400 lines, as every figure has its entry here, with its caption.
+
 A figure is one entry of FIGURES. Imports neither numpy nor matplotlib: Snakemake asks which figures a study has.
 """
 

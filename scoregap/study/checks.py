@@ -344,8 +344,10 @@ def _scores_of_family(study, cell, mistakes: Mistakes) -> Iterator[InputError]:
         yield _wrong(study, "spectrum.sampling", says, "reverse")
     if family.exact == "unknown" and (closed := set(UNTRAINED) & set(study.axes["network"])):
         yield _wrong(study, "axes.network", f"the score of {name} is not known", min(closed))
-    if cell.memorisation and family.exact != "closed form":
-        says = f"the score of {name} is not known in closed form: the section memorisation should not be there"
+    looks = [f"train.record {cell.train.record!r}"] if cell.train and cell.train.record != "loss" else []
+    looks += ["the section memorisation"] if cell.memorisation else []
+    if looks and family.exact != "closed form":
+        says = f"the score of {name} is not known in closed form: {' and '.join(looks)} should not be there"
         yield _wrong(study, "axes.family", says, name)
     if cell.sampling and not family.nearest:
         near = ", ".join(one for one in FAMILIES if FAMILIES[one].nearest)

@@ -1,6 +1,5 @@
 """The tables of memorisation: times whose crossing is known, and the cube of a tiny study."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +8,6 @@ from tiny import WITH_MEMORISATION, measured
 
 from scoregap import analysis
 from scoregap.analysis import memorisation
-from scoregap.report.figures import memorisation as figures
 
 
 def training(steps, curve, levels=(0.1, 1.0, 10.0)):
@@ -79,16 +77,13 @@ def test_of_a_tiny_study(tmp_path):
     assert len(curves) == len(ds.memory_time)
     assert curves.kept_1.to_numpy() == pytest.approx(own.dimension_kept.isel(group=1).mean("seed").values, rel=1e-6)
     assert any("N = 40" in line for line in tables.lines())
-    figure = figures.memorisation(study, frame, curves)
-    assert len(figure.axes) == 4
-    drawn = figure.axes[0].lines[0].get_ydata()
-    assert list(drawn) == pytest.approx(frame.found.tolist(), nan_ok=True)
-    plt.close("all")
+    laws = memorisation.laws_of(frame)
+    assert laws.index.tolist() == [40]
+    assert laws.law.iloc[0] == pytest.approx(np.median(frame.law))
 
 
-def test_without_results_the_figure_says_so(tmp_path):
+def test_without_results_there_are_no_rows(tmp_path):
     study, datasets = measured(tmp_path, *WITH_MEMORISATION[:2])
     tables = analysis.Tables(study, datasets)
     assert tables["memorisation"].empty
-    assert figures.memorisation(study, tables["memorisation"], tables["memorisation_curves"]).axes
-    plt.close("all")
+    assert tables["memorisation_curves"].empty

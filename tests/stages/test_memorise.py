@@ -120,6 +120,7 @@ def test_is_not_asked_for(tmp_path):
         ((*WITH_MEMORISATION, ("  points: 12", "  points: 1")), "memorisation.points"),
         ((*WITH_MEMORISATION, ("[arcs]", "[tanh]"), ("[exact, empirical, gated-8]", "[gated-8]")), "axes.family"),
         ((("depth: 1", "depth: 1\n  record: position"),), "train.record"),
+        ((*WITH_MEMORISATION[1:], ("[arcs]", "[tanh]"), ("[exact, empirical, gated-8]", "[gated-8]")), "axes.family"),
         ((("depth: 1", "depth: 1\n  noise_draws: 4"),), "train.noise_draws"),
         ((("depth: 1", "depth: 1\n  noise_draws: 0"),), "train.noise_draws"),
         ((("depth: 1", "depth: 1\n  record: all"),), "train.record"),

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from scoregap.analysis import tables
-from scoregap.analysis.memorisation import APART, KEPT, OPEN, SIZE, exponent
+from scoregap.analysis.memorisation import APART, KEPT, OPEN, SIZE, exponent, laws_of
 from scoregap.analysis.panels import PANELS
 from scoregap.report.figures import grid, label, left_out, nothing, of_block
 from scoregap.study import Study
@@ -44,11 +44,10 @@ def _collapse(ax, block: pd.DataFrame) -> None:
     """t_memorisation against N, of the empirical score and both laws."""
     one = block[block["network"] == EMPIRICAL]
     one = one if len(one) else block
-    by_size = one.groupby("points")
+    laws = laws_of(one)
     ax.plot(one.points, one.found, "o", ms=3, color="0.3", label="empirical score")
     for name, colour, text in (("law", "tab:red", "law"), ("corrected", "tab:blue", "law at finite N")):
-        middle = by_size[name].median()
-        ax.plot(middle.index, middle, color=colour, lw=1.2, label=text)
+        ax.plot(laws.index, laws[name], color=colour, lw=1.2, label=text)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("training points N")
