@@ -1,5 +1,7 @@
 """The collapse of the score of N points: closed forms, limits and identities, and direct simulation."""
 
+import csv
+
 import memorisation as simulation
 import mpmath as mp
 import numpy as np
@@ -185,3 +187,18 @@ def test_refuses(call, named):
     with pytest.raises(InputError) as caught:
         call()
     assert caught.value.key == named
+
+
+def test_committed_table_says_what_the_page_says():
+    """docs/explanation/memorisation.md: how far the laws are from simulation."""
+    with simulation.RECORD.open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["ambient_dim"] for row in rows} >= {"16", "32", "100", "200"}
+    assert {int(row["points"]) for row in rows} == set(simulation.NUMBERS)
+    for row in rows:
+        law, corrected = float(row["law_over_found"]), float(row["corrected_over_found"])
+        if row["family"] != "mixture":
+            assert 0.63 < law < 0.94, row
+            assert abs(corrected - 1) < 0.08, row
+            assert abs(np.log(corrected)) < abs(np.log(law)), row
+            assert 0.75 < float(row["found_spread"]) / float(row["spread"]) < 0.9, row
