@@ -130,3 +130,21 @@ def test_says_what_it_refuses(tmp_path, changes, key):
     with pytest.raises(InputError) as caught:
         load(edited(tmp_path, *changes))
     assert key in str(caught.value)
+
+
+def test_every_training_point_has_so_many_draws_of_the_noise(tmp_path):
+    path = edited(
+        tmp_path,
+        *WITH_MEMORISATION,
+        ("dataset_size: 40", "dataset_size: 5"),
+        ("depth: 1", "noise_draws: 3\n  depth: 1"),
+    )
+    cells = [cell for cell in load(path).cells if cell.trained][:1]
+    _, _, batches = train.begin(cells, [cells[0].truth()])
+    seen: dict[bytes, set[bytes]] = {}
+    for _ in range(96):
+        clean, _, noise = next(batches)
+        for x, w in zip(clean.reshape(-1, 8).numpy(), noise.reshape(-1, 8).numpy(), strict=True):
+            seen.setdefault(x.tobytes(), set()).add(w.tobytes())
+    assert len(seen) == 5
+    assert {len(draws) for draws in seen.values()} == {3}
