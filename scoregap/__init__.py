@@ -1,7 +1,7 @@
 """scoregap: does a diffusion model's learned score have the geometry that theory predicts?
 
-study.yaml -> cells -> train -> spectrum -> dimension -> sample -> fit -> cube -> compare -> report
-           (exact and gaussian skip train, most studies dimension and sample)   zarr
+study.yaml -> cells -> train -> spectrum -> dimension -> sample -> memorise -> fit -> cube -> compare -> report
+           (exact and gaussian skip train, most studies dimension, sample, memorise)   zarr
 
 data, laws   what is known         manifolds, exact posteriors, random-matrix laws, phase times
 scores       who knows E[x0|x]     exact, gaussian, empirical, trained, a model of your own, finite differences of any

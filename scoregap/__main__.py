@@ -454,6 +454,9 @@ def theory(
         list[str] | None, typer.Option("--set", help="a setting of the family, as frame=orthonormal; repeat")
     ] = None,
     time: Annotated[list[float] | None, _number(float, "noise variance t for the exact spectrum; repeat")] = None,
+    dataset: Annotated[
+        list[int] | None, _number(int, "training points, of which to say when their score collapses; repeat", 2, 10**12)
+    ] = None,
     density: Annotated[int, _number(int, "values of the limiting spectral density", 0, 10**5)] = 0,
     points: Annotated[int, _number(int, "noisy points of the exact spectrum", 1, 10**5)] = 32,
     seed: Annotated[int, _number(int, "of the manifold and the points", 0)] = 0,
@@ -467,7 +470,7 @@ def theory(
     groups = summary.parse_groups(group)
     result = summary.describe(
         ambient, groups, level, visibility, family, curvature, tuple(time or ()), density, points, seed,
-        summary.parse_settings(settings or []),
+        summary.parse_settings(settings or []), tuple(dataset or ()),
     )  # fmt: skip
     tell(json.dumps(result, indent=1) if as_json else summary.render(result))
 

@@ -37,8 +37,12 @@ class Trained(NamedTuple):
             return {}
         key = cell.key("train")
         columns = zip(("step", "loss", "excess", "flops"), self.tensors[f"{key}/curve"].T, strict=True)
+        names = {"levels": "training_excess_by_level", "position": "training_position"}
+        names |= {"position_residual": "training_position_residual"}
         return {f"training_{name}": column for name, column in columns} | {
-            "training_excess_by_level": self.tensors[f"{key}/levels"]
+            variable: self.tensors[f"{key}/{name}"]
+            for name, variable in names.items()
+            if f"{key}/{name}" in self.tensors
         }
 
     def score(self, cell: Cell, data: Any) -> Score:

@@ -80,6 +80,8 @@ _STATES = ", ".join(f"{state.value} {state.text}" for state in State)
 VARIANCE = "data_unit^2"
 SIDES = ("low", "high")  # of the dimension `side`
 ORDERS = ("own below", "own above")  # of the dimension `order`
+SEEN = ("training", "held-out")  # of the dimension `seen`
+MADE_OF = ("own score", "nature")  # of the dimension `made`
 SAMPLERS = ("own", "exact", "clean")  # of the dimension `sampler`
 OTHER_HALF = "other half"  # of the dimension `other`: the same score, of the other half of the training part
 ESTIMATORS = ("gap_detector",)  # of the dimension `estimator`
@@ -306,6 +308,60 @@ for _name in INTERVALS_OF_FILES:
             _dims, _dtype, _units, f"{_end} end of the interval over points: {_what}"
         )
 OF_FILES |= KEPT
+# Of studies with a section `memorisation`, of scores that come from training points.
+_COLLAPSE = "noise variance at which the score of the training points collapses on single ones"
+OF_MEMORISATION: dict[str, Variable] = {
+    "law_t_memorisation": Variable((), "float64", VARIANCE, f"{_COLLAPSE}: mutual information of this F = log N"),
+    "corrected_t_memorisation": Variable((), "float64", VARIANCE, f"{_COLLAPSE}: random-energy model at this N"),
+    "t_memorisation": Variable((), "float64", VARIANCE, f"{_COLLAPSE}: the mean own_weight falls through one half"),
+    "t_memorisation_state": Variable((), "int8", "1", f"whether t_memorisation is known: {_STATES}"),
+    "own_weight": Variable(
+        ("memory_time",), "float64", "1", "posterior weight of the own training point of a noisy one, mean over points"
+    ),
+    "nearest_weight": Variable(
+        ("memory_time",), "float64", "1", "posterior weight of the nearest training point, mean over points"
+    ),
+    "effective_points": Variable(
+        ("memory_time",), "float64", "1", "1 / sum w^2 of the posterior weights of training points, mean over points"
+    ),
+    "dimension_kept": Variable(
+        ("memory_time", "group"),
+        "float64",
+        "1",
+        "trace of G within the tangents of the group over that of the exact score's, at noisy training points",
+    ),
+    "position": Variable(
+        ("seen", "memory_time"),
+        "float64",
+        "1",
+        "position of the denoised points between those of the exact (0) and of the empirical score (1)",
+    ),
+    "position_residual": Variable(
+        ("seen", "memory_time"), "float64", "1", "squared distance from the line of those, over theirs from each other"
+    ),
+    "empirical_distance": Variable(
+        ("seen", "memory_time"), "float64", "1", "mean squared distance of those, per coordinate, over t"
+    ),
+    "memory_calibration": Variable(
+        ("seen", "memory_time"), "float64", "1", "squared distance of denoised from clean points over t tr G, of means"
+    ),
+    "nearest_distance": Variable(
+        ("made",), "float64", "data_unit", "distance to the nearest training point, median over points"
+    ),
+    "memorised": Variable(
+        ("made",), "float64", "1", "share of points whose nearest training point is 3 times nearer than the second"
+    ),
+    "training_position": Variable(
+        ("evaluation", "level"),
+        "float64",
+        "1",
+        "position of the averaged weights during training, at noisy training points",
+    ),
+    "training_position_residual": Variable(
+        ("evaluation", "level"), "float64", "1", "position_residual of the averaged weights during training, likewise"
+    ),
+}
+OPTIONAL |= OF_MEMORISATION
 VARIABLES |= OPTIONAL | OF_FILES
 # Over points of a manifold that is drawn once: over draws of F, as a law of random F has it, times scatter far more.
 _INTERVAL = "end of the interval over points, for this F and this network"
@@ -348,6 +404,7 @@ MADE: dict[str, tuple[str, ...]] = {
     ),
     "dimension": ("estimate", "estimate_cost", "point_dimension", "data_estimate"),
     "sample": ("sample_off_manifold", "sample_distance", "sample_truth_distance"),
+    "memorise": tuple(OF_MEMORISATION),
 }  # fmt: skip
 _REFERENCES = ("gaussian_", "exact_")
 MADE["fit"] = tuple(
@@ -422,6 +479,9 @@ COORDINATES = {
     "column": ("1", "column of a sketch, in files of jobs"),
     "order": ("1", "where in noise samples are made by the network's own score, the exact one making the rest"),
     "switch": (VARIANCE, "noise variance t at which the score of samples changes hands"),
+    "memory_time": (VARIANCE, "noise variance t at which it is measured what scores know of training points"),
+    "seen": ("1", "whether noisy points are of training points"),
+    "made": ("1", "whose points are looked at: samples of the score, or fresh points of the data"),
     "sampler": ("1", "who made samples: one score alone, or nobody: clean points"),
 }
 
@@ -470,6 +530,8 @@ def of_kept(settings, dim: int) -> dict[str, np.ndarray]:
 def of_cube(coords, from_file: bool) -> dict[str, Variable]:
     """The variables of a cube with these coordinates after the axes."""
     others = {*(OF_FAMILIES if from_file else OF_FILES), *(OF_TRACES if "mode" in coords else OF_SPECTRA)}
+    if "memory_time" not in coords:
+        others |= OF_MEMORISATION.keys()
     return {name: one for name, one in VARIABLES.items() if name not in others and set(one.dims) <= set(coords)}
 
 
@@ -479,6 +541,15 @@ def of_sampling(settings) -> dict[str, np.ndarray]:
         "order": np.array(ORDERS, object),
         "switch": settings.switches.values,
         "sampler": np.array(SAMPLERS, object),
+    }
+
+
+def of_memorisation(settings) -> dict[str, np.ndarray]:
+    """Coordinates of the variables of a study's section `memorisation`."""
+    return {
+        "memory_time": settings.times.values,
+        "seen": np.array(SEEN, object),
+        "made": np.array(MADE_OF, object),
     }
 
 
@@ -617,7 +688,7 @@ def mock(axes: dict[str, list], sizes: dict[str, int], seed: int = 0) -> xr.Data
     coords: dict[str, Any] = dict(axes) | {dim: np.arange(sizes[dim]) for dim in sorted(used)}
     coords["time"] = np.geomspace(1e-3, 1, sizes["time"])
     coords["side"] = np.array(SIDES, object)
-    for dim in ("estimator", "score_estimator", "data_estimator", "order", "sampler"):
+    for dim in ("estimator", "score_estimator", "data_estimator", "order", "sampler", "seen", "made"):
         coords[dim] = np.array([f"{dim}-{i}" for i in range(sizes[dim])], object)
     for axis, values in axes.items():
         if isinstance(values[0], str):

@@ -78,6 +78,7 @@ def test_nobody_but_the_registry_names_a_module_of_scores_that_is_one_kind():
     known = {
         "scoregap.stages.spectrum": kinds - {"scoregap.scores.network"},
         "scoregap.stages.sample": {"scoregap.scores.closed"},
+        "scoregap.stages.memorise": {"scoregap.scores.closed"},
         "scoregap.stages.train": kinds - {"scoregap.scores.differences"},
         "scoregap.trained": {"scoregap.scores.network"},
     }

@@ -318,6 +318,7 @@ def test_what_the_reference_says_of_keys_is_what_a_study_is_refused_or_filled_in
     content["scores"] = {"mine": {"from": "callable", "path": "a:b"}}
     content["data"] = {"source": "digits"}
     content["spectrum"]["keep"] = {"points": 1}
+    content.setdefault("memorisation", {"times": {"start": 0.01, "stop": 1.0, "count": 8}})
     seen = 0
     for key, (_, _, _, default, unit, meaning) in rows_of_keys():
         if key.startswith("axes."):

@@ -18,9 +18,9 @@ import scoregap.data
 import scoregap.laws
 import scoregap.measure
 from scoregap import InputError, data
-from scoregap.data import posteriors
+from scoregap.data import information, posteriors
 from scoregap.data.manifolds import haar, tanh
-from scoregap.laws import draws, expansions, extremes, random_matrix, times
+from scoregap.laws import draws, expansions, extremes, memorisation, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
 from scoregap.measure import (
     agreement,
@@ -35,6 +35,7 @@ from scoregap.measure import (
     shared_errors,
     spectra,
 )
+from scoregap.measure import memorisation as memories
 from scoregap.measure import trajectories as paths
 
 RNG = np.random.default_rng
@@ -81,6 +82,17 @@ GOOD = {
     draws.squared_singular_values: {"rng": RNG(0), "ambient_dim": 9, "variances": [1.0, 0.5], "count": 3},
     draws.widest_spacing: {"t": [0.1], "variances": [[2.0, 1.0, 0.1]], "apart": (1,)},
     draws.phase_times: {"variances": [[2.0, 0.1]], "boundary": 1, "level": 0.5, "visibility": 0.1},
+    information.information: {"data": data.manifold("linear", 4, [(2, 1.0)]), "most": 9, "points": 4, "seed": 0},
+    memorisation.information: {"t": [0.1, 1.0], "variances": [1.0, 0.1]},
+    memorisation.dispersions: {"values": [[0.9, 0.1]]},
+    memorisation.linear: {"variances": [1.0, 0.1]},
+    memorisation.t_memorisation: {"points": 9, "variances": [1.0, 0.1]},
+    memorisation.corrected_t_memorisation: {"points": 9, "variances": [1.0, 0.1]},
+    memorisation.own_weight: {"points": 9, "information": 2.0, "within": 1.0, "between": 0.5},
+    memorisation.information_of_traces: {"t": [0.1, 1.0], "traces": [1.0, 0.5], "variances": [1.0, 0.1]},
+    memorisation.tabulated: {
+        "t": [0.1, 1.0], "information": [2.0, 1.0], "within": [1.0, 0.5], "between": [0.5, 0.1],
+    },
     expansions.arc_tangent: {"t": 0.1, "s": 1.0, "kappa": 0.1},
     expansions.arc_bend: {"t": 0.1, "s": 1.0, "kappa": 0.1},
     expansions.arc_tangent_time: {"s": 1.0, "kappa": 0.1},
@@ -122,6 +134,10 @@ GOOD = {
     dimension.local_pca: {"data": POINTS, "neighbours": 8, "at": [0, 1]},
     dimension.peer: {"name": "skdim_twonn", "data": POINTS},
     distances.energy: {"x": POINTS, "y": POINTS + 0.1, "paired": True},
+    memories.weights: {"x": POINTS[:2], "t": 0.1, "points": POINTS, "own": [0, 1]},
+    memories.position: {"denoised": POINTS, "exact": POINTS + 1, "empirical": 2 * POINTS},
+    memories.copies: {"samples": POINTS[:2], "points": POINTS},
+    memories.falls_through: {"t": [0.1, 1.0], "values": [1.0, 0.0], "level": 0.5},
     gaps.widths: {"eigenvalues": [0.0, -0.1, -1.0], "boundaries": [1, 3]},
     gaps.widest: {"eigenvalues": [0.0, -1.0]},
     profile.resolved: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1))},

@@ -58,6 +58,22 @@ fit:
 """
 WITH_SAMPLING = ("fit:\n", SAMPLING)
 
+# Likewise, of a tiny study with a training set, whose empirical score is a column.
+MEMORISATION = """\
+memorisation:
+  times: {start: 2.0e-3, stop: 30.0, count: 10}
+  points: 12
+  samples: 16
+  ratio: 1.5
+fit:
+"""
+WITH_MEMORISATION = (
+    ("fit:\n", MEMORISATION),
+    ("std: 0.1}]", "std: 0.1}]\n  dataset_size: 40"),
+    ("[exact, gaussian, gated-8]", "[exact, empirical, gated-8]"),
+    ("depth: 1", "depth: 1\n  record: position"),
+)
+
 # Changes that make several grids of the tiny study.
 BLOCKS = (
     ("curvature: [0.0, 0.5]", "curvature: [0.0]"),
@@ -145,7 +161,7 @@ LINEAR = (("[arcs]", "[linear]"), FLAT)
 
 def measured(folder, *changes, without=()):
     """(study, datasets) of the tiny study with these replacements made; without: places of jobs that were not run."""
-    from scoregap.stages import cube, dimension, fit, sample, spectrum
+    from scoregap.stages import cube, dimension, fit, memorise, sample, spectrum
     from scoregap.study import load
 
     path = edited(folder, *EXACT, *changes)
@@ -159,5 +175,7 @@ def measured(folder, *changes, without=()):
                 dimension.run(path, job, folder / "dimension" / f"{job}.zarr.zip")
             if study.document.sampling:
                 sample.run(path, job, folder / "sample" / f"{job}.zarr.zip")
-    folders = [folder / stage for stage in ("spectrum", "fit", "dimension", "sample")]
+            if study.document.memorisation:
+                memorise.run(path, job, folder / "memorise" / f"{job}.zarr.zip")
+    folders = [folder / stage for stage in ("spectrum", "fit", "dimension", "sample", "memorise")]
     return study, [cube.gather(study, d, *folders) for d in study.axes["ambient_dim"]]

@@ -5,6 +5,7 @@ ambient_dim, variance groups, family, curvature -> edges by every law, gaps, pha
 
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, Protocol
 
@@ -13,8 +14,9 @@ import numpy as np
 from scoregap import InputError, diffusion, dotted, plain_digits
 from scoregap.arguments import ranged, whole
 from scoregap.data import FAMILIES, Group, capabilities, manifold
+from scoregap.data.information import information
 from scoregap.data.manifolds.arcs import Arcs
-from scoregap.laws import LEAST_SHARE, expansions, random_matrix, times
+from scoregap.laws import LEAST_SHARE, expansions, memorisation, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
 
 APPROXIMATIONS = {
@@ -83,18 +85,22 @@ def describe(
     points: int = 32,
     seed: int = 0,
     settings: dict | None = None,
+    training_points: tuple[int, ...] = (),
 ) -> dict:
     """All that theory says of one manifold, as plain data; None where something does not exist.
 
     The laws of the flat manifold (`linear`); with curvature, `small_curvature`; at every time of spectra, the exact
     score of the family (`exact`), at `points` noisy points of one draw; `densities` values of the limiting spectral
-    density of FF'. Raises InputError.
+    density of FF'; for every number of training points when their score collapses (`memorisation_times`), of the same
+    draw. Raises InputError.
     """
     for name, share in (("level", level), ("visibility", visibility)):
         if not isinstance(share, Real) or not LEAST_SHARE <= share < 1:
             raise InputError(key=f"--{name}", value=share, allowed=f"should be from {LEAST_SHARE:g}, and less than 1")
     times_of_spectra = tuple(ranged("--time", times_of_spectra, 1e-8, 1e8, "times") if len(times_of_spectra) else ())
     whole("--density", densities, 0), whole("--points", points)
+    for number in training_points:
+        ranged("--dataset", whole("--dataset", number, 2), 2, memorisation.MOST_POINTS)
     settings = settings or {}
     for name in _OPTIONS.keys() & settings.keys():
         allowed = f"{_OPTIONS[name]} says that: should be a setting of the family"
@@ -117,6 +123,11 @@ def describe(
         result["small_curvature"] = small_curvature(truth)
     if times_of_spectra and not isinstance(truth, capabilities.Posterior):
         raise InputError(key="--time", value=list(times_of_spectra), allowed=f"the score of {family} is not known")
+    if training_points:
+        if FAMILIES[family].exact != "closed form":
+            allowed = f"the score of {family} is not known in closed form: should not be given"
+            raise InputError(key="--dataset", value=list(training_points), allowed=allowed)
+        result["memorisation"] = memorisation_times(truth, training_points, result)
     result["exact"] = [spectrum(truth, t, points, seed) for t in times_of_spectra]
     return _plain(result)
 
@@ -223,6 +234,29 @@ def density(ambient_dim: int, groups: list[Group], count: int) -> dict:
     }
 
 
+def memorisation_times(truth: Any, training_points: Sequence[int], laws: Mapping) -> list[dict]:
+    """When the score of so many training points collapses on single ones (THEORY.md 7), of this draw of the manifold.
+
+    laws: of the flat manifold, by `linear`; if there are any, `order` has its phase times and t_memorisation in the
+    order in which they come, t falling.
+    """
+    told = information(truth, max(training_points))
+    phases = {f"{name}[{k}]": gap[name]
+              for k, gap in enumerate(laws.get("intermediate_gaps", ())) for name in ("t_open", "t_close")}  # fmt: skip
+    phases |= {"t_consolidation": laws["final_gap"]["t_consolidation"]} if "final_gap" in laws else {}
+    rows: list[dict] = []
+    for number in training_points:
+        t = told.t_memorisation(number)
+        times_of = {name: one for name, one in (phases | {"t_memorisation": t}).items() if one > 0}
+        row: dict[str, Any] = {"points": number, "t_memorisation": t, "corrected": told.corrected(number)}
+        row |= {
+            "spread": told.spread(t) if t > 0 else math.nan,
+            "clocks": {"t_memorisation": clocks(t)} if t > 0 else {},
+        }
+        rows.append(row | {"order": sorted(times_of, key=times_of.__getitem__, reverse=True) if phases else []})
+    return rows
+
+
 class _Known(capabilities.Data, capabilities.Posterior, capabilities.Groups, Protocol):
     """Data whose exact spectra are told group by group."""
 
@@ -293,6 +327,17 @@ def render(result: dict) -> str:
         for row in result["small_curvature"]:
             columns = (row["s"], row["kappa"], row["tangent_at_s2"], row["bend_at_s2"])
             lines.append(f"  {' '.join(map(_show, columns))} {'':>12}{_show(row['t_consolidation_over_flat'])}")
+    if "memorisation" in result:
+        lines += ["", "when the score of N training points collapses on single ones (noise variances t, of one draw)"]
+        lines.append(
+            f"  {'N':>12} {'t':>12} {'at finite N':>12} {'std of log t':>12} {'abar (VP)':>12} {'sigma (EDM)':>12}"
+        )
+        for row in result["memorisation"]:
+            clock = row["clocks"].get("t_memorisation", {"vp_abar": None, "edm_sigma": None})
+            numbers = (row["t_memorisation"], row["corrected"], row["spread"], clock["vp_abar"], clock["edm_sigma"])
+            lines.append(f"  {row['points']:>12} {' '.join(map(_show, numbers))}")
+            if row["order"]:
+                lines.append(f"    t falling: {', '.join(row['order'])}")
     if result["exact"]:
         points = result["exact"][0]["points"]
         lines += ["", f"exact score: eigenvalues of G, mean over {points} noisy points of one draw"]

@@ -52,9 +52,10 @@ def batches(
 ) -> Iterator:  # fmt: skip
     """Endless (clean, t, noise) with leading dimension member: fresh points at shared noise levels.
 
-    samplers: (generator, n) -> (n, d) clean points, one per member. quantiles: of `schedules.noise_quantiles` for the
-    schedule. t: (members, levels), one in each of `levels` equally likely parts of the noise law; clean and noise:
-    (members, levels, samples, d). Between blocks of BLOCK batches the generators hold all there is to know.
+    samplers: (generator, n) -> (n, d) clean points, or a pair of them and their noise, one per member. quantiles: of
+    `schedules.noise_quantiles` for the schedule. t: (members, levels), one in each of `levels` equally likely parts of
+    the noise law; clean and noise: (members, levels, samples, d). Between blocks of BLOCK batches the generators hold
+    all there is to know.
 
     draws: "antithetic" are half as many points, each with noise w and -w, so `samples` is even: where t is small, what
     networks regress on is -w and little else, whose gradients all but cancel in a pair.
@@ -66,9 +67,15 @@ def batches(
     pairs = draws == "antithetic"
     shape = (BLOCK, levels, samples // 2 if pairs else samples)
     while True:
-        clean = [draw(g, math.prod(shape)) for draw, g in zip(samplers, generators, strict=True)]
+        drawn = [draw(g, math.prod(shape)) for draw, g in zip(samplers, generators, strict=True)]
+        clean = [clean_of(one) for one in drawn]
         strata = [(np.arange(levels) + g.random((BLOCK, levels))) / levels for g in generators]
-        noise = [g.standard_normal((*shape, clean[0].shape[-1]), dtype=np.float32) for g in generators]
+        noise = [
+            one[1].reshape(*shape, -1)
+            if isinstance(one, tuple)
+            else g.standard_normal((*shape, one.shape[-1]), dtype=np.float32)
+            for one, g in zip(drawn, generators, strict=True)
+        ]
         t = [schedules.variance(schedule, np.interp(u, *quantiles)) for u in strata]
         clean = [points.reshape(*shape, -1) for points in clean]
         if pairs:
@@ -76,6 +83,11 @@ def batches(
         block = np.stack(clean, 1), np.stack(t, 1), np.stack(noise, 1)
         for batch in zip(*(expected(*block, posteriors) if posteriors else block), strict=True):
             yield tuple(torch.from_numpy(part.astype(np.float32)) for part in batch)
+
+
+def clean_of(drawn: np.ndarray | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """The clean points of what a sampler has drawn, whether it draws their noise too or not."""
+    return drawn[0] if isinstance(drawn, tuple) else drawn
 
 
 def expected(

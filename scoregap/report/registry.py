@@ -2,8 +2,6 @@
 
 cube (or the folder of a run) -> figures, with captions
 
-Over 400 lines, as every figure stands here once, with its caption.
-
 A figure is one entry of FIGURES. Imports neither numpy nor matplotlib: Snakemake asks which figures a study has.
 
 Over 400 lines, as every figure and its caption stand here once.
@@ -238,6 +236,15 @@ FIGURES: dict[str, Figure] = {
         "width of the widest network would, what knowing the linear part (the covariance) would, and the rest; in this "
         "order. Whiskers are intervals over seeds. Shares side by side in one bar are not told apart. What lies below "
         "0 is worse with the mend than without.",
+    ),
+    "memorisation": Figure(
+        "scoregap.report.figures.memorisation:memorisation", ("memorisation", "memorisation_curves"), _found,
+        "The collapse of the score of N training points on single ones. From the left: the noise variance at which the "
+        "mean posterior weight of the own point is one half, against N, with the law I = log N and the random-energy "
+        "model at finite N; the steps at which a network's squared distance from the exact score, at the law's "
+        "t_memorisation, falls below a share of that of the empirical score, and rises above it again (hollow: the two "
+        "are less than twice apart, and one censors the other); where a network is between the two scores after "
+        "training, against t; what the empirical score has of the exact trace of G within each variance group.",
     ),
     "labour": Figure(
         "scoregap.report.figures.sampling:noise_attribution", ("labour",), _found,

@@ -71,7 +71,7 @@ def of_study(stage: str, study: Study) -> Request:
 
 def bytes_of(stage: str, job: Job) -> float:
     """Bytes on disk of what a stage makes of a job, compressed as the quickstart and studies without training are."""
-    once = {"train": 2e4, "spectrum": 3e4, "dimension": 5e3, "sample": 5e3, "fit": 9.7e4}[stage]
+    once = {"train": 2e4, "spectrum": 3e4, "dimension": 5e3, "sample": 5e3, "memorise": 5e3, "fit": 9.7e4}[stage]
     each = {"spectrum": _bytes_of_spectra(job), "train": 5.2 * _weights(job.first), "fit": 700.0}.get(stage, 500.0)
     return once + job.size * each
 
@@ -148,6 +148,18 @@ def _sample(cell: Cell, cells: int) -> tuple[float, float]:
     return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * seconds
 
 
+def _memorise(cell: Cell, cells: int) -> tuple[float, float]:
+    memorisation, d, m = cell.memorisation, cell.dim, cell.manifold_dim
+    assert memorisation is not None  # or the study has no such stage
+    times, points, size = memorisation.times, memorisation.points, cell.of_family.dataset_size or 0
+    steps = times.count + math.log(times.stop / times.start) / math.log(memorisation.ratio)
+    matrices = 2 * times.count * points
+    seconds = matrices * (2 * _jacobian(cell) + 3e-5 * m + 4e-9 * size * d)
+    seconds += 2 * steps * memorisation.samples * (1e-5 + (_weights(cell) + size * d) / 1e10)
+    megabytes = 1e-6 * (24 * min(points, 64) * size + 60 * points * d * d + 32 * size * d)
+    return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * (seconds + 5)
+
+
 def _fit(cell: Cell, cells: int) -> tuple[float, float]:
     spectrum = cell.spectrum
     values = spectrum.times.count * spectrum.points * cell.dim
@@ -207,4 +219,11 @@ def _data(cell: Cell, copies: int) -> float:
     return 24e-6 * copies * size * cell.dim
 
 
-OF_STAGE = {"train": _train, "spectrum": _spectrum, "dimension": _dimension, "sample": _sample, "fit": _fit}
+OF_STAGE = {
+    "train": _train,
+    "spectrum": _spectrum,
+    "dimension": _dimension,
+    "sample": _sample,
+    "memorise": _memorise,
+    "fit": _fit,
+}

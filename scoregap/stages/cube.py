@@ -1,6 +1,6 @@
 """Gather every job into one labelled zarr cube.
 
-study, folders of spectra, fits, dimensions and samples -> cube.zarr and its manifest cube.zarr.json
+study, folders of spectra, fits, dimensions, samples and memories -> cube.zarr and its manifest cube.zarr.json
 
 Every block of a study is a group of its own. So are cells of different ambient_dim, whose spectra have different
 lengths. A job without files leaves its cells missing (status 0), so an incomplete study can be looked at.
@@ -35,15 +35,17 @@ from scoregap.study.data import table
 from scoregap.study.stages import STAGES
 
 STAGE = [stage.name for stage in STAGES].index("cube") + 1  # stages up to this one
-OF_JOBS = ("spectrum", "fit", "dimension", "sample")  # stages whose files are gathered
+OF_JOBS = ("spectrum", "fit", "dimension", "sample", "memorise")  # stages whose files are gathered
 SAME = ("contract", "stage_revisions", "versions")  # attributes of a cube of which another may take parts over
 PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
 
 
 def run(
-    study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | None = None, samples: Path | None = None
-) -> list[Path]:
-    """Gather the SPECTRA and FITS folders of study STUDY, with DIMENSIONS and SAMPLES if it asks, into the cube OUT."""
+    study: Path, spectra: Path, fits: Path, out: Path, dimensions: Path | None = None, samples: Path | None = None,
+    memories: Path | None = None,
+) -> list[Path]:  # fmt: skip
+    """Gather the SPECTRA and FITS folders of study STUDY, with DIMENSIONS, SAMPLES and MEMORIES if it asks, into the
+    cube OUT."""
     loaded = load(study)
     claim(*files_of_cube(out))
     for folder, stage in ((spectra, "spectrum"), (fits, "fit")):
@@ -51,7 +53,7 @@ def run(
             raise InputError(
                 "is not a folder", file=folder, allowed=f"allowed is the folder of the files that stage {stage} made"
             )
-    folders = dict(zip(OF_JOBS, (spectra, fits, dimensions, samples), strict=True))
+    folders = dict(zip(OF_JOBS, (spectra, fits, dimensions, samples, memories), strict=True))
     attrs, earlier = provenance(loaded), Earlier.found(out)
     of: dict[str, Any] = {"made_from": made_from(loaded, folders), "grids": {}}
     groups, growing, kept, spool = {}, {}, {}, Spool(out)
@@ -68,7 +70,7 @@ def run(
         )  # fmt: skip
         if box:
             kept[name] = Kept(out / name, box)
-        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, spool, box or ()))
+        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, memories, spool, box or ()))
         ds = ds.assign_attrs(attrs | ({"block": part.block} if part.block else {}))
         if wrong := invalid(ds.isel(dict(zip(axes, box or (), strict=False))), part, spool):
             raise InputError(f"would not be a valid cube: {wrong}", file=out)
@@ -156,6 +158,7 @@ def gather(
     fits: Path,
     dimensions: Path | None = None,
     samples: Path | None = None,
+    memories: Path | None = None,
     spool: Spool | None = None,
     box: Box = (),
 ) -> xr.Dataset:
@@ -174,7 +177,7 @@ def gather(
         here = [[i for i, one in enumerate(found) if one in of] for found, of in zip(at, inside, strict=True)]
         members = np.arange(job.size).reshape([*map(len, at)])[np.ix_(*here)]
         cells = np.ix_(*([found[i] for i in chosen] for found, chosen in zip(at, here, strict=True)))
-        for stage, folder in zip(OF_JOBS, (spectra, fits, dimensions, samples), strict=True):
+        for stage, folder in zip(OF_JOBS, (spectra, fits, dimensions, samples, memories), strict=True):
             if folder is None or not job.has(stage):
                 continue
             path = folder / f"{job.id}.zarr.zip"
@@ -236,6 +239,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         **(variables.of_dimension(cells[0].dimension) if cells[0].dimension else {}),
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
         **(variables.of_kept(cells[0].spectrum, cells[0].dim) if cells[0].spectrum.keep else {}),
+        **(variables.of_memorisation(cells[0].memorisation) if cells[0].memorisation else {}),
     }
     if cells[0].data:
         shared["label"] = np.array(cells[0].truth().labels, object)

@@ -9,6 +9,8 @@ whole. Metrics of training are appended to `<job>.metrics.jsonl` beside the outp
 one JSON object per line with `time` (seconds since 1970), `step`, `steps`, `members` (keys, as in the output), `loss`
 and `excess` of each (`excess` null between evaluations), `rate` (steps/s) and `eta` (s). After a resumption steps since
 the last checkpoint come twice.
+
+Over 400 lines, as what is looked at during training, and kept of it, is of this stage alone.
 """
 
 import math
@@ -23,13 +25,14 @@ import torch
 
 from scoregap import DamagedFile, InputError, variables
 from scoregap.data.capabilities import Posterior
+from scoregap.measure import memorisation
 from scoregap.networks import schedules, training
 from scoregap.networks.covariance import Axes, principal_axes
 from scoregap.networks.denoiser import Denoiser
 from scoregap.runtime import devices
 from scoregap.runtime.progress import Heartbeat, append, last, metrics_of
 from scoregap.runtime.stopping import Later
-from scoregap.scores.closed import Exact
+from scoregap.scores.closed import Empirical, Exact
 from scoregap.scores.network import axes_among, ensemble
 from scoregap.store.opening import absent
 from scoregap.store.ownership import Kind, claim
@@ -37,6 +40,9 @@ from scoregap.store.weights import OF_TRAINED, WEIGHTS, read_weights, write_weig
 from scoregap.study import Cell, load
 
 POINTS = 16  # held-out points of one evaluation, at every level
+OWN_POINTS = 64  # of the training set, likewise, of `Positions`
+POSITIONS = "position", "position_residual"  # names of tensors
+OF_EVALUATIONS = "curve", "levels", "count", "stale", "lowest", "last"  # arrays of `Record`
 CHECKPOINT = 60.0  # seconds
 METRICS = Kind("metrics of training", lambda path: last(path) is not None, r"train/[^/]+\.metrics\.jsonl")
 
@@ -137,11 +143,21 @@ def axes_of(cells: list[Cell], truths: list) -> list[Axes] | None:
 
 
 def sampler_of(cell: Cell, truth) -> Callable:
-    """(generator, n) -> n clean points (n, d): fresh ones, or drawn from the cell's training set if it has one."""
-    data = cell.dataset()
+    """(generator, n) -> n clean points (n, d): fresh ones, or drawn from the cell's training set if it has one; with
+    their noise (n, d), where every point has a number of draws of it."""
+    data, draws = cell.dataset(), cell.training.noise_draws
     if data is None:
         return lambda rng, n: truth.sample(rng, n)[0]
-    return lambda rng, n: data[rng.integers(len(data), size=n)]
+    if draws is None:
+        return lambda rng, n: data[rng.integers(len(data), size=n)]
+    seeds = np.random.default_rng(cell.seed("noise draws"))
+    noise = seeds.standard_normal((len(data), draws, data.shape[1]), dtype=np.float32)
+
+    def drawn(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        point, draw = rng.integers(len(data), size=n), rng.integers(draws, size=n)
+        return data[point], noise[point, draw]
+
+    return drawn
 
 
 class HeldOut:
@@ -184,6 +200,35 @@ class HeldOut:
         return loss.cpu().numpy(), excess
 
 
+class Positions:
+    """Noisy points of the training sets, the same at every evaluation, and the exact and the empirical score there.
+
+    Calling it with an ensemble gives each member's position between them and what is left (`measure.memorisation`),
+    (members, LEVELS) each.
+    """
+
+    def __init__(self, cells: list[Cell], truths: list, device: torch.device):
+        t = variables.training_levels(cells[0].spectrum.times)
+        noisy, self.exact, self.empirical = [], [], []
+        for cell, truth in zip(cells, truths, strict=True):
+            points, rng = cell.dataset(), np.random.default_rng(cell.seed("positions"))
+            assert points is not None  # checks have made sure
+            clean = points[rng.integers(len(points), size=OWN_POINTS)]
+            x = clean + np.sqrt(t)[:, None, None] * rng.standard_normal((len(t), *clean.shape))
+            flat = x.reshape(-1, x.shape[-1]), np.repeat(t, OWN_POINTS)
+            self.exact.append(Exact(truth).denoise(*flat).reshape(x.shape))
+            self.empirical.append(Empirical(points).denoise(*flat).reshape(x.shape))
+            noisy.append(x)
+        self.inputs = torch.tensor(np.stack(noisy), dtype=torch.float32, device=device)
+        self.levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(cells), -1)
+
+    @torch.no_grad()
+    def __call__(self, denoiser: Denoiser) -> tuple[np.ndarray, np.ndarray]:
+        denoised = denoiser(self.inputs, self.levels).double().cpu().numpy()
+        found = memorisation.position(denoised, np.stack(self.exact), np.stack(self.empirical))
+        return found.along, found.residual
+
+
 def train(
     cells: list[Cell], device: torch.device, save: Callable | None = None, earlier: Weights | None = None,
     metrics: Path | None = None, stop: Later | None = None,
@@ -202,9 +247,10 @@ def train(
         axes = [axes_among(earlier[1], key) or one for key, one in zip(keys, axes, strict=True)]
     denoiser = build(cells, data_std, axes).to(device)
     held_out = HeldOut(cells, truths, device)
+    position = Positions(cells, truths, device) if settings.record == "position" else None
     steps = np.unique(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int))
     # With the covariance no training is the Gaussian, which flat data leave nothing to learn beyond.
-    record = Record(held_out(denoiser)[0] * (training.LIMIT if axes else 1.0), settings.patience)
+    record = Record(held_out(denoiser)[0] * (training.LIMIT if axes else 1.0), settings.patience, position is not None)
     state = None
     if earlier:
         members, tensors = earlier
@@ -236,7 +282,7 @@ def train(
         share, excess, over = progress.share, None, False
         if progress.loss is not None:
             loss, excess = held_out(progress.averaged)
-            record.add(progress, progress.step * flops, loss, excess)
+            record.add(progress, progress.step * flops, loss, excess, position and position(progress.averaged))
             over = progress.step == settings.steps or not (record.running & (progress.share >= training.LEAST)).any()
         aloud = beat.due or over
         if metrics and (aloud or excess is not None):
@@ -277,7 +323,8 @@ def train(
             "rate_share": float(share[i]),  # of the learning rate, at the end
         }
         tensors |= {f"{key}/network.{name}": array[i, ...] for name, array in weights.items()}
-        tensors |= {f"{key}/{name}": record.arrays[name][i] for name in ("curve", "levels")}
+        kept_curves = ("curve", "levels", *(name for name in POSITIONS if name in record.arrays))
+        tensors |= {f"{key}/{name}": record.arrays[name][i] for name in kept_curves}
     return members, tensors | named(keys, axes)
 
 
@@ -292,7 +339,7 @@ def begin(cells: list[Cell], truths: list) -> tuple[list[np.random.Generator], l
     settings = cells[0].training
     generators = [np.random.default_rng(cell.seed("data")) for cell in cells]
     samplers = [sampler_of(cell, truth) for cell, truth in zip(cells, truths, strict=True)]
-    first = [draw(rng, 4096) for draw, rng in zip(samplers, generators, strict=True)]
+    first = [training.clean_of(draw(rng, 4096)) for draw, rng in zip(samplers, generators, strict=True)]
     focus = settings.noise.focus
     quantiles = schedules.noise_quantiles(
         settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share,
@@ -330,7 +377,7 @@ class Record:
     untrained: (members,) held-out loss of no training, or whatever else weights to keep must be better than.
     """
 
-    def __init__(self, untrained: np.ndarray, patience: int | None):
+    def __init__(self, untrained: np.ndarray, patience: int | None, position: bool = False):
         self.untrained, self.patience = untrained, patience
         members = len(untrained)
         self.arrays = {
@@ -341,6 +388,8 @@ class Record:
             "lowest": np.full(members, np.inf),  # held-out loss
             "last": np.full(members, np.inf),  # likewise
         }
+        shape = members, variables.EVALUATIONS, variables.LEVELS
+        self.arrays |= {name: np.full(shape, np.nan) for name in POSITIONS} if position else {}
         self.best: dict[str, np.ndarray] = {}  # averaged weights at the lowest loss
 
     @property
@@ -353,13 +402,16 @@ class Record:
         """(members,) whether the weights to keep are better than `untrained`; never so where a number is not finite."""
         return self.arrays["last" if self.patience is None else "lowest"] < self.untrained
 
-    def add(self, progress: training.Progress, flops: float, loss, excess) -> None:
-        """Note one evaluation: its progress (a report), operations per member, and what `HeldOut` says."""
+    def add(self, progress: training.Progress, flops: float, loss, excess, position=None) -> None:
+        """Note one evaluation: its progress (a report), operations per member, and what `HeldOut` and `Positions`
+        say."""
         assert progress.loss is not None
-        curve, levels, count, stale, lowest, last = self.arrays.values()
+        curve, levels, count, stale, lowest, last = (self.arrays[name] for name in OF_EVALUATIONS)
         for i in np.flatnonzero(self.running):
             curve[i, count[i]] = progress.step, progress.loss[i], excess[i].mean(), flops
             levels[i, count[i]] = excess[i]
+            for name, values in zip(POSITIONS, position or (), strict=position is not None):
+                self.arrays[name][i, count[i]] = values[i]
             count[i] += 1
             stale[i] += 1
             last[i] = loss[i]

@@ -15,7 +15,7 @@ from scoregap.store.parquet import PARQUET
 from scoregap.store.tables import TABLE, TABLES
 from scoregap.store.weights import WEIGHTS
 
-OF_JOBS = {"train", "spectrum", "dimension", "sample", "fit"}  # folders of products
+OF_JOBS = {"train", "spectrum", "dimension", "sample", "memorise", "fit"}  # folders of products
 OF_ALL = {
     "cube.zarr", "cube.zarr.json", "comparison.csv", "comparison.csv.json", "comparison.txt", "claims.csv",
     "claims.csv.json", "findings.jsonl", "phase_times.parquet", "figures", "report.html", "logs", "done",

@@ -113,6 +113,9 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
             if manifold.dataset_size is None:
                 says = "the axis network has the value 'empirical'"
                 yield _wrong(study, "manifold.dataset_size", says, problem="is missing")
+    sizes = [manifold.dataset_size for manifold in filter(None, study.sections["manifold"].values())]
+    if known("manifold.dataset_size", "memorisation", "train.record", "train.noise_draws"):
+        yield from _training_sets(study, all(sizes) and bool(sizes), any(sizes))
     spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
     for key in ("step", "probes"):
         value = getattr(spectrum, key)
@@ -157,12 +160,26 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
             yield from _posterior(study, mistakes)
 
 
+def _training_sets(study, every: bool, some: bool) -> Iterator[InputError]:
+    """What is asked of a training set has one. every, some: of the manifolds that have one."""
+    if study.document.memorisation and not some:
+        says = "the section memorisation is about a training set, of a family"
+        yield _wrong(study, "manifold.dataset_size", says, problem="is missing")
+    for train in filter(None, study.sections["train"].values()):
+        for key, asked in (("record", train.record != "loss"), ("noise_draws", train.noise_draws is not None)):
+            if asked and not every:
+                says = "it goes with a training set of a family, manifold.dataset_size, in every cell"
+                yield _wrong(study, f"train.{key}", says, getattr(train, key))
+                return
+
+
 def _ranges(study, mistakes: Mistakes) -> Iterator[InputError]:
     """Ranges of noise begin below their ends, and networks are measured where they have been trained."""
     known, document = mistakes.known, study.document
     measured: list[tuple[str, Range]] = [("spectrum.times", document.spectrum.times)]
     measured += [("dimension.times", document.dimension.times)] if document.dimension else []
     measured += [("sampling.switches", document.sampling.switches)] if document.sampling else []
+    measured += [("memorisation.times", document.memorisation.times)] if document.memorisation else []
     for train in study.sections["train"].values():
         ranges = list(measured)
         if train:
@@ -340,6 +357,11 @@ def _scores_of_family(study, cell, mistakes: Mistakes) -> Iterator[InputError]:
         yield _wrong(study, "spectrum.sampling", says, "reverse")
     if family.exact == "unknown" and (closed := set(UNTRAINED) & set(study.axes["network"])):
         yield _wrong(study, "axes.network", f"the score of {name} is not known", min(closed))
+    looks = [f"train.record {cell.train.record!r}"] if cell.train and cell.train.record != "loss" else []
+    looks += ["the section memorisation"] if cell.memorisation else []
+    if looks and family.exact != "closed form":
+        says = f"the score of {name} is not known in closed form: {' and '.join(looks)} should not be there"
+        yield _wrong(study, "axes.family", says, name)
     if cell.sampling and not family.nearest:
         near = ", ".join(one for one in FAMILIES if FAMILIES[one].nearest)
         says = f"the distance from its manifold is not known: should be one of {near}"

@@ -28,7 +28,7 @@ from scoregap.study.checks import check_study
 from scoregap.study.code import code_of, files_of
 from scoregap.study.data import Data, Manifold, table
 from scoregap.study.hashing import digest
-from scoregap.study.measurement import Compare, Dimension, Fit, Sampling, Spectrum
+from scoregap.study.measurement import Compare, Dimension, Fit, Memorisation, Sampling, Spectrum
 from scoregap.study.reading import read_document
 from scoregap.study.schema import AXES, DATA_AXES, SECTIONS, SHORT, Document, latents
 from scoregap.study.stages import STAGES
@@ -38,6 +38,8 @@ LATER = (
     "target",
     "draws",
     "covariance_points",
+    "record",
+    "noise_draws",
 )  # keys of train that came later: a study at their defaults is the one it was
 
 OPTIONAL = {  # optional stage, or its section -> its section
@@ -64,6 +66,7 @@ class Cell:
     spectrum: Spectrum
     dimension: Dimension | None
     sampling: Sampling | None
+    memorisation: Memorisation | None
     fit: Fit
     compare: Compare | None
 
@@ -208,11 +211,13 @@ class Cell:
         """(N, d) points of the training set; None where networks see fresh points without end."""
         if self.data:
             return self._points.training(self.data.dataset_size)
-        if self.of_family.dataset_size is None:
-            return None
+        return None if self.of_family.dataset_size is None else self.drawn()[0]
+
+    def drawn(self):
+        """The training set of a family, and the places of its points."""
         from numpy.random import default_rng
 
-        return self.truth().sample(default_rng(self.seed("dataset")), self.of_family.dataset_size)[0]
+        return self.truth().sample(default_rng(self.seed("dataset")), self.of_family.dataset_size)
 
 
 @dataclass(frozen=True)
@@ -448,6 +453,8 @@ class Study:
             ),
             "curvature": exact and several["curvature"] and 0 in self.axes["curvature"],
             "estimators": self.document.dimension is not None,
+            "memorisation": self.document.memorisation is not None,
+            "memorisation_curves": self.document.memorisation is not None,
             "labour": exact and self.document.sampling is not None,
             "accuracy": exact and trained_longer,
             "capacity": exact and trained_longer and flat,

@@ -1,6 +1,6 @@
 """What is measured of scores, and how it is compared with theory.
 
-sections `spectrum`, `dimension`, `sampling`, `fit` and `compare`
+sections `spectrum`, `dimension`, `sampling`, `memorisation`, `fit` and `compare`
 """
 
 from typing import Annotated, Any
@@ -183,6 +183,21 @@ class Sampling(Section):
     ratio: Annotated[
         float, Field(gt=1, le=2, description="largest ratio of two noise variances a step of the sampler apart")
     ] = 1.1
+
+
+class Memorisation(Section):
+    """How far scores have given in to their training points; all cells share it."""
+
+    times: Annotated[Times, Field(description="noise variances at which scores are looked at")]
+    points: Annotated[
+        int, Field(ge=2, le=4096, description="noisy points of training points, and as many of held-out ones")
+    ] = 64
+    samples: Annotated[
+        int, Field(ge=2, le=4096, description="samples of every score, whose nearest training points are looked for")
+    ] = 128
+    ratio: Annotated[
+        float, Field(gt=1, le=2, description="largest ratio of two noise variances a step of the sampler apart")
+    ] = 1.2
 
 
 class Fit(Section):

@@ -158,7 +158,7 @@ def _elsewhere(model: Any, key: str) -> str:
     """Where in a study a key belongs that is not allowed here; empty where there is no such place, or many."""
     found = [f"axes.{key}"] if model is Document and key in (*AXES, *SHORT) else []
     found += [dotted(where) for where in keys_of(model) if where[-1] == key]
-    return " or ".join(found) if len(found) <= 3 else ""
+    return " or ".join(found) if len(found) <= 4 else ""
 
 
 def keys_of(model: Any) -> list[tuple[str, ...]]:

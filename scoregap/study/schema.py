@@ -17,12 +17,12 @@ from scoregap.data import FAMILIES
 from scoregap.networks import NETWORKS
 from scoregap.scores import UNTRAINED
 from scoregap.study.data import Data, Manifold
-from scoregap.study.measurement import Compare, Dimension, Fit, Sampling, Spectrum
+from scoregap.study.measurement import Compare, Dimension, Fit, Memorisation, Sampling, Spectrum
 from scoregap.study.training import Declaration, Train
 from scoregap.study.values import Count, Matching, Proportion, Section, one_of
 
 # In the order of the last fields of a `Cell`.
-SECTIONS = ("manifold", "data", "train", "spectrum", "dimension", "sampling", "fit", "compare")
+SECTIONS = ("manifold", "data", "train", "spectrum", "dimension", "sampling", "memorisation", "fit", "compare")
 SECTIONS_WITH_AXES = ("manifold", "train", "fit")  # not spectrum: the cells of a cube share its times and points
 SHORT = {
     "dataset_size": "data.dataset_size",
@@ -98,6 +98,13 @@ class Document(Section):
         Field(
             description="samples whose score changes hands; without the section there is no such stage; families with "
             f"a known nearest point: {', '.join(f'`{name}`' for name, one in FAMILIES.items() if one.nearest)}"
+        ),
+    ] = None
+    memorisation: Annotated[
+        Memorisation | None,
+        Field(
+            description="how far scores have given in to their training points; without the section there is no such "
+            "stage; studies of families with `manifold.dataset_size` whose score is known in closed form"
         ),
     ] = None
     fit: Annotated[Fit, Field(description="how gaps and phase times are read off spectra")] = Fit()

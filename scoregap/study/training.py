@@ -56,6 +56,21 @@ class Train(Section):
             "which makes gradients less noisy"
         ),
     ] = "independent"
+    noise_draws: Annotated[
+        Annotated[int, Field(ge=1, le=10**4)] | None,
+        Field(
+            description="draws of the noise w for every training point, the same in all steps; without it noise is "
+            "drawn anew without end"
+        ),
+    ] = None
+    record: Annotated[
+        str,
+        one_of(("loss", "position")),
+        Field(
+            description="what is kept of each of the 24 evaluations: `loss` and excess, or also the `position` between "
+            "the exact and the empirical score at noisy training points, of one training at many steps"
+        ),
+    ] = "loss"
     schedule: Annotated[
         str,
         one_of(SCHEDULES),
@@ -97,6 +112,8 @@ class Train(Section):
         read = {
             "target": self.target != "sample",
             "draws": self.draws != "independent",
+            "noise_draws": self.noise_draws is not None,
+            "record": self.record != "loss",
             "covariance_points": self.preconditioning == "covariance",
         }
         return frozenset(key for key, is_read in read.items() if not is_read)

@@ -7,7 +7,7 @@ import pytest
 
 from scoregap import InputError
 from scoregap.data import Group, manifold, summary
-from scoregap.laws import random_matrix, times
+from scoregap.laws import memorisation, random_matrix, times
 
 
 def groups_of(*pairs):
@@ -264,3 +264,41 @@ def test_gaps_and_times_have_the_names_that_they_have_in_the_cube():
     assert " t_consolidation[2] " in text
     assert "below mode" not in text
     assert "gap [0], 1 mode above it" in summary.render(summary.describe(100, groups_of((1, 1.0), (10, 0.1))))
+
+
+def test_memorisation_of_flat_manifolds_stands_among_their_phases():
+    groups = [Group(10, 1.0), Group(10, 0.1)]
+    found = summary.describe(50, groups, seed=3, training_points=(10, 10**5))
+    variances = manifold("linear", 50, groups, seed=3).scales ** 2
+    gap, final = found["intermediate_gaps"][0], found["final_gap"]
+    for row in found["memorisation"]:
+        law = memorisation.t_memorisation(row["points"], variances)
+        assert row["t_memorisation"] == pytest.approx(law, rel=1e-6)
+        assert row["corrected"] == pytest.approx(
+            memorisation.corrected_t_memorisation(row["points"], variances), rel=1e-3
+        )
+        times_of = {
+            "t_memorisation": law,
+            "t_open[0]": gap["t_open"],
+            "t_close[0]": gap["t_close"],
+        }
+        times_of["t_consolidation"] = final["t_consolidation"]
+        assert row["order"] == sorted(times_of, key=lambda name: -times_of[name])
+    assert found["memorisation"][0]["order"][0] == "t_memorisation"
+    assert found["memorisation"][1]["order"][0] == "t_open[0]"
+    assert "t falling: t_memorisation, t_open" in summary.render(found)
+
+
+def test_memorisation_of_curved_manifolds_has_no_law_of_phases():
+    found = summary.describe(10, [Group(4, 1.0)], family="sphere", curvature=1.0, training_points=(100,))
+    (row,) = found["memorisation"]
+    assert 0 < row["t_memorisation"] < row["corrected"]
+    assert row["order"] == []
+    assert "t falling" not in summary.render(found)
+
+
+@pytest.mark.parametrize(("family", "points"), [("linear", 1), ("linear", 2.5), ("tanh", 100), ("linear", 10**400)])
+def test_memorisation_refuses(family, points):
+    with pytest.raises(InputError) as caught:
+        summary.describe(10, [Group(4, 1.0)], family=family, training_points=(points,))
+    assert caught.value.key == "--dataset"

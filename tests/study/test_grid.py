@@ -291,6 +291,10 @@ def test_keys_are_digests_of_what_results_depend_on(path):
                             del content[section]["target"]
                         if cell.training.draws == "independent":
                             del content[section]["draws"]
+                        if cell.training.record == "loss":
+                            del content[section]["record"]
+                        if cell.training.noise_draws is None:
+                            del content[section]["noise_draws"]
                         if cell.training.preconditioning != "covariance":
                             del content[section]["covariance_points"]
                         if cell.training.preconditioning in ("epsilon", "x0"):

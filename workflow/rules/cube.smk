@@ -10,4 +10,4 @@ rule cube:
     resources:
         **asked("cube"),
     shell:
-        "{SCOREGAP} cube --study {STUDY_FILE} --spectra spectrum --fits fit --dimensions dimension --samples sample --out cube.zarr --receipt {output:q} 2> {log:q}"
+        "{SCOREGAP} cube --study {STUDY_FILE} --spectra spectrum --fits fit --dimensions dimension --samples sample --memories memorise --out cube.zarr --receipt {output:q} 2> {log:q}"

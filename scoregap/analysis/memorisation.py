@@ -1,0 +1,171 @@
+"""When scores give in to their training points, and what the empirical score keeps of the geometry.
+
+study, datasets of its cube -> tables: memorisation, memorisation_curves
+"""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from scoregap.analysis.tables import blocks, labelled
+from scoregap.study import Study
+from scoregap.variables import OF_MEMORISATION
+
+SIZE = "manifold.dataset_size"
+APART = 0.3  # of |D - D_exact|^2 over |D_empirical - D_exact|^2: the threshold of both times of training
+OPEN = 2.0  # least ratio of the two times of a training in which one does not censor the other
+KEPT = 0.9  # share of the exact tr G within a group from which it is kept
+LOST = 0.5  # share from which it is not lost
+
+
+def memorisation(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per score that comes from a training set, cell and seed.
+
+    points: N. law, corrected, found: t_memorisation, of this F, of this N, and of the empirical score. memorised: share
+    of samples that are copies, less what fresh points have by chance. tau_generalise, tau_memorise: steps at which, at
+    t = law, the squared distance from the exact score falls below `APART` of that of the empirical one, and rises above
+    it again; NaN where it does not. kept_at_K, lost_at_K: of group K, noise variance over `law` above which the score
+    has `KEPT` and `LOST` of the exact tr G within the group; kept_K: what it has at `law`.
+    """
+    rows: list[dict] = []
+    for ds in datasets:
+        for chosen, cell in _cells(study, ds):
+            law, t = float(cell.law_t_memorisation), cell.memory_time.values
+            row = chosen | {"points": _points(study, chosen), "law": law}
+            row |= {"corrected": float(cell.corrected_t_memorisation), "found": float(cell.t_memorisation)}
+            row["memorised"] = float(cell.memorised[0] - cell.memorised[1])
+            row |= dict(zip(("tau_generalise", "tau_memorise"), _times_of_training(cell, law), strict=True))
+            for group, kept in enumerate(cell.dimension_kept.transpose("group", "memory_time").values):
+                row[f"kept_{group}"] = float(np.interp(np.log(law), np.log(t), kept))
+                for name, level in (("kept_at", KEPT), ("lost_at", LOST)):
+                    row[f"{name}_{group}"] = _last_below(t, kept, level) / law
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def memorisation_curves(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per such score, cell and noise variance t, means over seeds: over_law, t over the law's t_memorisation;
+    position of the score at noisy training points, own_weight, kept_K of group K."""
+    rows: list[dict] = []
+    for ds in datasets:
+        for chosen, cell in _cells(study, ds):
+            kept = cell.dimension_kept.transpose("group", "memory_time").values
+            for i, t in enumerate(cell.memory_time.values):
+                row = chosen | {
+                    "points": _points(study, chosen),
+                    "t": t,
+                    "over_law": t / float(cell.law_t_memorisation),
+                }
+                row |= {"position": float(cell.position[0, i]), "own_weight": float(cell.own_weight[i])}
+                rows.append(row | {f"kept_{group}": one[i] for group, one in enumerate(kept)})
+    if not rows:
+        return pd.DataFrame()
+    axes = [axis for axis in (*study.condition_axes, "network", "points", "t") if axis in rows[0]]
+    return pd.DataFrame(rows).groupby(axes, sort=False, as_index=False).mean().drop(columns="seed")
+
+
+def _cells(study: Study, ds: xr.Dataset):
+    """(values of axes, dataset) of every cell that has a training set and a result."""
+    known = {"network": study.evaluated_scores}
+    axes = (*study.condition_axes, "network", "seed")
+    names = [name for name in ("status", "training_step", *OF_MEMORISATION) if name in ds]
+    loaded = ds[names].load()
+    for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
+        chosen = dict(zip(axes, values, strict=True))
+        cell = loaded.sel(chosen)
+        if cell.status == 1 and np.isfinite(cell.law_t_memorisation):
+            yield chosen, cell.isel(group=np.isfinite(cell.dimension_kept).any("memory_time").values)
+
+
+def _points(study: Study, chosen: dict) -> int:
+    """N of a cell."""
+    return int(chosen.get(SIZE, study.manifold.dataset_size or 0))
+
+
+def _times_of_training(cell: xr.Dataset, law: float) -> tuple[float, float]:
+    """(tau_generalise, tau_memorise) in steps, by interpolation in log steps."""
+    apart = (cell.training_position**2 + cell.training_position_residual).transpose("evaluation", "level").values
+    steps = cell.training_step.values.astype(float)
+    known = np.isfinite(apart).all(1) & np.isfinite(steps)
+    if not known.any() or not cell.level.values[0] <= law <= cell.level.values[-1]:
+        return np.nan, np.nan
+    curve = np.array([np.interp(np.log(law), np.log(cell.level.values), one) for one in apart[known]])
+    steps, under = steps[known], curve < APART
+    if not under.any() or under[0]:
+        return np.nan, np.nan
+    first = int(under.argmax())
+    after = np.flatnonzero(~under[first:])
+    last = first + int(after[0]) if after.size else None
+    return _crossing(steps, curve, first), np.nan if last is None else _crossing(steps, curve, last)
+
+
+def _crossing(steps: np.ndarray, curve: np.ndarray, k: int) -> float:
+    """Where a curve crosses `APART` between its places k - 1 and k."""
+    share = (curve[k - 1] - APART) / (curve[k - 1] - curve[k])
+    return float(steps[k - 1] * (steps[k] / steps[k - 1]) ** share)
+
+
+def _last_below(t: np.ndarray, kept: np.ndarray, level: float) -> float:
+    """The largest noise variance at which less than `level` is kept, by interpolation; NaN where that is off the
+    grid."""
+    below = np.flatnonzero(kept < level)
+    if not below.size or below[-1] == len(t) - 1:
+        return np.nan
+    k = int(below[-1])
+    share = (level - kept[k]) / (kept[k + 1] - kept[k])
+    return float(t[k] * (t[k + 1] / t[k]) ** share)
+
+
+def laws_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """The laws of each N, `law` and `corrected`: medians over seeds, each of which has an F of its own."""
+    return rows.groupby("points")[["law", "corrected"]].median()
+
+
+class Exponent(NamedTuple):
+    """Of a time against N: its slope in logarithms, the ends of Student's interval, and how many N it is of."""
+
+    slope: float
+    low: float
+    high: float
+    sizes: int
+
+
+def exponent(rows: pd.DataFrame, time: str, confidence: float = 0.95) -> Exponent | None:
+    """Of trainings of one network whose two times are both there and `OPEN` apart; None of fewer than three N."""
+    open_ones = rows[rows.tau_memorise > OPEN * rows.tau_generalise]
+    if open_ones.points.nunique() < 3:
+        return None
+    found = stats.linregress(np.log(open_ones.points), np.log(open_ones[time]))
+    half = stats.t.ppf(0.5 + confidence / 2, len(open_ones) - 2) * found.stderr
+    return Exponent(found.slope, found.slope - half, found.slope + half, open_ones.points.nunique())
+
+
+def memorisation_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The law against the empirical score, what it keeps, and exponents of the times of training."""
+    lines = ["memorisation: noise variance at which the empirical score collapses, over the law's and at finite N"]
+    for values, block in blocks(study, frame, SIZE):
+        where = labelled(values) or "all"
+        for points, rows in block.groupby("points"):
+            one = rows[rows["network"] == "empirical"]
+            if not len(one):
+                continue
+            ratios = (np.exp(np.log(one.found / one[name]).mean()) for name in ("law", "corrected"))
+            over_law, over_corrected = ratios
+            groups = [name for name in map(str, one) if name.startswith("kept_at_") and one[name].notna().any()]
+            kept = ", ".join(f"group {name[8:]} from {one[name].median():.3g}" for name in groups)
+            lines.append(
+                f"  {where}, N = {points}: t {one.found.median():.3g}, {over_law:.2f} and {over_corrected:.2f}; has "
+                f"{KEPT:.0%} of the exact geometry above law x: {kept}"
+            )
+        for network, rows in block[block["network"] != "empirical"].groupby("network", sort=False):
+            for name in ("tau_generalise", "tau_memorise"):
+                found = exponent(rows, name)
+                says = "too few N" if found is None else (
+                    f"N^{found.slope:.2f} ({found.low:.2f} to {found.high:.2f}), {found.sizes} N"
+                )  # fmt: skip
+                lines.append(f"  {where}, {network}: {name} goes as {says}")
+    return lines

@@ -1,0 +1,96 @@
+"""Figure of memorisation: where scores give in to their training points, and when in training.
+
+study, tables of `scoregap.analysis.memorisation` -> figure
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from scoregap.analysis import tables
+from scoregap.analysis.memorisation import APART, KEPT, OPEN, SIZE, exponent, laws_of
+from scoregap.analysis.panels import PANELS
+from scoregap.report.figures import grid, label, left_out, nothing, of_block
+from scoregap.study import Study
+
+EMPIRICAL = "empirical"
+STYLES = ("-", "--", ":", "-.")  # of the groups
+
+
+def memorisation(study: Study, frame: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+    """A row per cell: t_memorisation and times of training against N, position and what is kept against t."""
+    if frame.empty:
+        return nothing("memorisation needs scores that come from a training set, with a result")
+    shown = tables.blocks(study, frame, SIZE)
+    figure, axes = grid(len(shown[:PANELS]), 4, height=2.8)
+    for row, (values, block) in zip(axes, shown, strict=False):
+        row[0].set_ylabel("\n".join(filter(None, (tables.labelled(values, label), "t_memorisation"))))
+        _collapse(row[0], block)
+        _training(row[1], block)
+        own = of_block(curves, values)
+        sizes = sorted(set(own.points))
+        colours = dict(zip(sizes, colormaps["viridis"](np.linspace(0, 0.9, len(sizes))), strict=True))
+        _position(row[2], own[own["network"] != EMPIRICAL], colours)
+        _kept(row[3], own[own["network"] == EMPIRICAL], colours)
+    for ax in axes[0]:
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=6)
+    figure.suptitle(f"Memorisation: the collapse of the score of N training points{left_out(shown, PANELS)}")
+    return figure
+
+
+def _collapse(ax, block: pd.DataFrame) -> None:
+    """t_memorisation against N, of the empirical score and both laws."""
+    one = block[block["network"] == EMPIRICAL]
+    one = one if len(one) else block
+    laws = laws_of(one)
+    ax.plot(one.points, one.found, "o", ms=3, color="0.3", label="empirical score")
+    for name, colour, text in (("law", "tab:red", "law"), ("corrected", "tab:blue", "law at finite N")):
+        ax.plot(laws.index, laws[name], color=colour, lw=1.2, label=text)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("training points N")
+
+
+def _training(ax, block: pd.DataFrame) -> None:
+    """Times of training against N."""
+    for network, rows in block[block["network"] != EMPIRICAL].groupby("network", sort=False):
+        for name, colour in (("tau_generalise", "tab:green"), ("tau_memorise", "tab:purple")):
+            found = exponent(rows, name)
+            text = "" if found is None else f": N^{found.slope:.2f} ({found.low:.2f} to {found.high:.2f})"
+            censored = rows[~(rows.tau_memorise > OPEN * rows.tau_generalise)]
+            ax.plot(rows.points, rows[name], "o", ms=3, color=colour, label=f"{network}, {name}{text}")
+            ax.plot(censored.points, censored[name], "o", ms=3, color=colour, mfc="white")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("training points N")
+    ax.set_ylabel(f"steps ({APART:g} of the distance)")
+
+
+def _position(ax, curves: pd.DataFrame, colours: dict) -> None:
+    """Position of networks between the exact and the empirical score against t, at the end of training."""
+    for (_, points), rows in curves.groupby(["network", "points"], sort=False):
+        rows = rows.sort_values("over_law")
+        ax.plot(rows.over_law, rows.position, color=colours[points], lw=1.2, label=f"N = {points}")
+    ax.axvline(1, color="0.8", lw=0.8, zorder=0)
+    ax.set_ylim(-0.5, 1.5)
+    ax.set_xscale("log")
+    ax.set_xlabel("t / law's t_memorisation")
+    ax.set_ylabel("position, exact 0, empirical 1")
+
+
+def _kept(ax, curves: pd.DataFrame, colours: dict) -> None:
+    """What the empirical score has of the exact geometry against t, group by group."""
+    groups = [name for name in map(str, curves) if name.startswith("kept_")]
+    for points, rows in curves.groupby("points"):
+        rows = rows.sort_values("over_law")
+        for name, style in zip(groups, STYLES, strict=False):
+            text = f"group {name[5:]}" if points == min(curves.points) else None
+            ax.plot(rows.over_law, rows[name], style, color=colours[points], lw=1.1, label=text)
+    ax.axvline(1, color="0.8", lw=0.8, zorder=0)
+    ax.axhline(KEPT, color="0.8", lw=0.8, zorder=0)
+    ax.set_ylim(0, 1.6)
+    ax.set_xscale("log")
+    ax.set_xlabel("t / law's t_memorisation")
+    ax.set_ylabel("tr G kept, of the exact one")

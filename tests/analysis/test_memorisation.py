@@ -1,0 +1,89 @@
+"""The tables of memorisation: times whose crossing is known, and the cube of a tiny study."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from tiny import WITH_MEMORISATION, measured
+
+from scoregap import analysis
+from scoregap.analysis import memorisation
+
+
+def training(steps, curve, levels=(0.1, 1.0, 10.0)):
+    """A cell whose squared distances over evaluations are the same at all levels, half of them along the line."""
+    curve = np.repeat(np.asarray(curve, float)[:, None], len(levels), 1)
+    dims = ("evaluation", "level")
+    return xr.Dataset(
+        {
+            "training_step": ("evaluation", np.asarray(steps, float)),
+            "training_position": (dims, np.sqrt(curve / 2)),
+            "training_position_residual": (dims, curve / 2),
+        },
+        {"level": np.array(levels)},
+    )
+
+
+def times(cell, law=1.0):
+    return memorisation._times_of_training(cell, law)
+
+
+def test_times_of_training_are_where_the_distance_falls_and_rises_again():
+    steps = np.geomspace(10, 1e4, 200)
+    curve = np.maximum(30 / steps, steps / 1e4)  # falls through .3 at 100 steps, rises through it at 3,000
+    assert times(training(steps, curve)) == pytest.approx((100, 3000), rel=0.01)
+    assert times(training(steps, np.maximum(30 / steps, 0.1)))[0] == pytest.approx(100, rel=0.01)
+    assert np.isnan(times(training(steps, np.maximum(30 / steps, 0.1)))[1])
+    assert np.isnan(times(training(steps, np.ones(200)))).all()
+    assert np.isnan(times(training(steps, curve), law=100.0)).all()
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_intervals_of_exponents_hold_the_power_as_often_as_they_say(slope):
+    rng, sizes, held = np.random.default_rng(0), np.repeat([10, 20, 40, 80, 160], 3), 0
+    for _ in range(300):
+        noise = np.exp(0.05 * rng.standard_normal(len(sizes)))
+        rows = pd.DataFrame({"points": sizes, "tau_generalise": 4.0, "tau_memorise": 20 * sizes**slope * noise})
+        found = memorisation.exponent(rows, "tau_memorise")
+        held += found.low < slope < found.high
+        assert found.sizes == 5
+    assert held / 300 == pytest.approx(0.95, abs=0.04)
+
+
+def test_censored_times_have_no_exponent():
+    rows = pd.DataFrame({"points": [10, 20, 40, 80], "tau_generalise": 100.0, "tau_memorise": [120, 150, np.nan, 900]})
+    assert memorisation.exponent(rows, "tau_memorise") is None
+
+
+def test_last_below():
+    t = np.geomspace(0.01, 100, 81)
+    assert memorisation._last_below(t, t / (t + 1), 0.5) == pytest.approx(1, rel=0.01)
+    assert np.isnan(memorisation._last_below(t, np.ones(81), 0.5))
+    assert np.isnan(memorisation._last_below(t, np.zeros(81), 0.5))
+
+
+def test_of_a_tiny_study(tmp_path):
+    changes = (*WITH_MEMORISATION[:2], ("[exact]", "[exact, empirical]"), ("[0.0, 0.5]", "[0.0]"))
+    study, datasets = measured(tmp_path, *changes)
+    tables = analysis.Tables(study, datasets)
+    frame, curves = tables["memorisation"], tables["memorisation_curves"]
+    assert list(frame["network"]) == ["empirical"] * 2
+    assert (frame.points == 40).all()
+    assert frame[["tau_generalise", "tau_memorise"]].isna().all(axis=None)
+    assert (frame.memorised > 0.5).all()
+    (ds,) = datasets
+    own = ds.sel(network="empirical").squeeze()
+    assert frame.law.tolist() == pytest.approx(own.law_t_memorisation.values.tolist())
+    assert len(curves) == len(ds.memory_time)
+    assert curves.kept_1.to_numpy() == pytest.approx(own.dimension_kept.isel(group=1).mean("seed").values, rel=1e-6)
+    assert any("N = 40" in line for line in tables.lines())
+    laws = memorisation.laws_of(frame)
+    assert laws.index.tolist() == [40]
+    assert laws.law.iloc[0] == pytest.approx(np.median(frame.law))
+
+
+def test_without_results_there_are_no_rows(tmp_path):
+    study, datasets = measured(tmp_path, *WITH_MEMORISATION[:2])
+    tables = analysis.Tables(study, datasets)
+    assert tables["memorisation"].empty
+    assert tables["memorisation_curves"].empty

@@ -1,0 +1,51 @@
+"""The figure of memorisation draws what its tables say."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import WITH_MEMORISATION, edited
+
+from scoregap.report.figures import memorisation as figures
+from scoregap.study import load
+
+
+@pytest.fixture
+def study(tmp_path):
+    yield load(edited(tmp_path, *WITH_MEMORISATION, ("[0.0, 0.5]", "[0.0]")))
+    plt.close("all")
+
+
+def invented():
+    """Rows of both scores at four N, and their curves."""
+    rows, curves = [], []
+    cell = {"family": "arcs", "ambient_dim": 8, "manifold_dim": 2, "curvature": 0.0}
+    for network in ("empirical", "gated-8"):
+        for points in (10, 20, 40, 80):
+            own = cell | {"network": network, "points": points}
+            trained = network != "empirical"
+            rows.append(own | {"seed": 0, "law": 1 / points, "corrected": 1.3 / points, "found": 1.2 / points,
+                               "tau_generalise": 100.0 if trained else np.nan,
+                               "tau_memorise": 10.0 * points if trained else np.nan})  # fmt: skip
+            curves += [
+                own | {"t": t, "over_law": t * points, "position": 0.5, "own_weight": 0.5, "kept_0": 0.9, "kept_1": 0.4}
+                for t in (0.01, 0.1, 1.0)
+            ]
+    return pd.DataFrame(rows), pd.DataFrame(curves)
+
+
+def test_draws_its_tables(study):
+    frame, curves = invented()
+    collapse, training, position, kept = figures.memorisation(study, frame, curves).axes
+    assert list(collapse.lines[0].get_ydata()) == pytest.approx(frame.found[:4].tolist())
+    assert list(collapse.lines[1].get_ydata()) == pytest.approx(frame.law[:4].tolist())
+    hollow = [line for line in training.lines if line.get_markerfacecolor() == "white"]
+    assert [list(line.get_xdata()) for line in hollow] == [[10, 20]] * 2  # 100 and 200 steps are not more than 2 x 100
+    assert len(position.lines) == 4 + 1
+    assert [list(line.get_ydata()) for line in kept.lines[:2]] == [[0.9] * 3, [0.4] * 3]
+
+
+def test_without_results_says_so(study):
+    figure = figures.memorisation(study, pd.DataFrame(), pd.DataFrame())
+    texts = [text.get_text() for ax in figure.axes for text in ax.texts] + [text.get_text() for text in figure.texts]
+    assert any("training set" in text for text in texts)
