@@ -3,6 +3,8 @@
 cube (or the folder of a run) -> figures, with captions
 
 A figure is one entry of FIGURES. Imports neither numpy nor matplotlib: Snakemake asks which figures a study has.
+
+Over 400 lines, as half of them are captions.
 """
 
 from __future__ import annotations

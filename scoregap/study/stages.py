@@ -53,7 +53,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        12,
+        13,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),
@@ -62,7 +62,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        11,
+        12,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),
