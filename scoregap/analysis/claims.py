@@ -231,9 +231,8 @@ def states(cell: arrays.Cell, network: str) -> dict[str, np.ndarray]:
         return {name: cell[f"law_{name}_state"][0, :, gap] for name, gap in gaps.items()}
     own = cell.of(network)
     found = {name: own[f"{name}_state"][:, gap] for name, gap in gaps.items()}
-    if network != EXACT:
-        return found
-    return {name: exact_states(one, own["status"], own["gap_width"][..., gaps[name]]) for name, one in found.items()}
+    of_exact = {name: (one, own["status"], own["gap_width"][..., gaps[name]]) for name, one in found.items()}
+    return found if network != EXACT else {name: exact_states(*some) for name, some in of_exact.items()}
 
 
 def against_law_and_exact(
