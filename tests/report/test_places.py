@@ -29,12 +29,13 @@ def row(**values):
     ],
 )
 def test_a_row_leads_to_its_panel_or_to_itself(tmp_path, values, wanted):
-    assert Places(load(edited(tmp_path)), {"gaps": GAPS, "spectra": GAPS}, range(10)).of(row(**values), range(7)) == wanted
+    places = Places(load(edited(tmp_path)), {"gaps": GAPS, "spectra": GAPS}, range(10))
+    assert places.of(row(**values), 7) == wanted
 
 
 def test_a_row_that_is_left_out_leads_nowhere(tmp_path):
-    assert Places(load(edited(tmp_path)), {}, range(7)).of(row(), range(7)) == ""
-    assert Places(load(edited(tmp_path)), {}, range(8)).of(row(), range(7)) == row_anchor(7)
+    assert Places(load(edited(tmp_path)), {}, range(7)).of(row(), 7) == ""
+    assert Places(load(edited(tmp_path)), {}, range(8)).of(row(), 7) == row_anchor(7)
 
 
 def test_of_blocks_the_one_that_has_the_cell_is_led_to(tmp_path):
