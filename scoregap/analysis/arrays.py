@@ -9,6 +9,7 @@ from a dataset takes xarray longer than all that is computed of it. Blocks are a
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,8 @@ from scoregap.store.spool import block, regions
 from scoregap.study import Study
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True)
+class Cell:
     """The cells of one setting. values: of its axes. scores: names of the first dimension of all arrays. seeds: the
     second. time: (T,). data: arrays by name, their further dimensions those of `variables.VARIABLES`."""
 
@@ -53,7 +55,7 @@ class Cell(NamedTuple):
             name: array[:, :, known] if variables.VARIABLES[name].dims[:1] == ("time",) else array
             for name, array in self.data.items()
         }
-        return self._replace(time=self.time[known], data=cut)
+        return replace(self, time=self.time[known], data=cut)
 
 
 class Block(NamedTuple):

@@ -82,9 +82,9 @@ def _judged(chosen: list[tuple[dict, dict[str, np.ndarray]]], t: np.ndarray) -> 
         if places:
             error, trace = (np.concatenate([numbers[i][k] for i in places]) for k in (0, 1))
             control = np.concatenate([numbers[i][2] for i in places]) if has else None
-            found = [one.reshape(len(places), -1) for one in measure.ratio(error, trace, control)]
+            ratios = [one.reshape(len(places), -1) for one in measure.ratio(error, trace, control)]
             for row, i in enumerate(places):
-                curves[i] = [one[row] for one in found]
+                curves[i] = [one[row] for one in ratios]
     for (label, one), (error, trace, control), (ratio, low, high) in zip(chosen, numbers, curves, strict=True):
         skill = _skill(error, one["gaussian_error"])
         code = int(one["mistake"])

@@ -25,7 +25,7 @@ BINS = np.linspace(-4, 4, 65)  # of distances in margins; what is beyond is in t
 
 class Map(NamedTuple):
     """x: name of the axis along x. ends: (bins, 2) its values, the first and the last of each bin. y: values of other
-    axes of every row. share, median, count: {(score, NAME[gap]): (rows, bins)}; NaN and 0 where nothing is judged.
+    axes of every row. share, median, counts: {(score, NAME[gap]): (rows, bins)}; NaN and 0 where nothing is judged.
     heights: {(score, NAME[gap]): (len(BINS) - 1,)} shares of distances. pooled: axes that are in no row."""
 
     x: str
@@ -33,7 +33,7 @@ class Map(NamedTuple):
     y: list[dict[str, Any]]
     share: dict[tuple[str, str], np.ndarray]
     median: dict[tuple[str, str], np.ndarray]
-    count: dict[tuple[str, str], np.ndarray]
+    counts: dict[tuple[str, str], np.ndarray]
     heights: dict[tuple[str, str], np.ndarray]
     pooled: list[str]
 
@@ -47,14 +47,14 @@ def chart(study: Study, frame: pd.DataFrame) -> Map | None:
     rows = rows.assign(name=[at_gap(*one) for one in zip(rows["quantity"], rows["gap"], strict=True)])
     numeric = [axis for axis, values in varied.items() if not isinstance(values[0], str)]
     x = max(numeric or varied, key=lambda axis: len(varied[axis]))
-    values = np.sort(varied[x]) if numeric else varied[x]
+    values: Any = np.sort(np.asarray(varied[x])) if numeric else varied[x]
     edges = np.linspace(0, len(values), min(ACROSS, len(values)) + 1).round().astype(int)
     of_value = dict(zip(values.tolist(), np.repeat(np.arange(len(edges) - 1), np.diff(edges)).tolist(), strict=True))
     ends = [(values[a], values[b - 1]) for a, b in itertools.pairwise(edges)]
     kept = [axis for axis in varied if axis != x]
     while kept and math.prod(len(varied[axis]) for axis in kept) > DOWN:
         kept.remove(max(kept, key=lambda axis: len(varied[axis])))
-    y = frame[kept].drop_duplicates().to_dict("records") if kept else [{}]
+    y: list[Any] = frame[kept].drop_duplicates().to_dict("records") if kept else [{}]
     place = {tuple(one.values()): i for i, one in enumerate(y)}
     down = [place[one] for one in rows[kept].itertuples(index=False, name=None)] if kept else np.zeros(len(rows), int)
     rows = rows.assign(down=down, across=rows[x].map(of_value), missed=rows["verdict"] != Verdict.AGREES)
@@ -66,9 +66,9 @@ def chart(study: Study, frame: pd.DataFrame) -> Map | None:
             continue
         cells = own.groupby(["down", "across"])
         for table, some in (
-            (found.share, cells["missed"].mean()), (found.median, cells["off"].median()), (found.count, cells.size()),
+            (found.share, cells["missed"].mean()), (found.median, cells["off"].median()), (found.counts, cells.size()),
         ):  # fmt: skip
-            whole = np.full((len(y), len(ends)), 0.0 if table is found.count else np.nan)
+            whole = np.full((len(y), len(ends)), 0.0 if table is found.counts else np.nan)
             whole[tuple(np.array(some.index.to_list()).T)] = some.to_numpy(float)
             table[network, name] = whole
         known = own["off"].dropna().clip(BINS[0], BINS[-1])

@@ -18,9 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap.analysis import controls, hypotheses, quantities
-from scoregap.analysis.arrays import Cell as Arrays
-from scoregap.analysis.arrays import blocks_of
+from scoregap.analysis import arrays, controls, hypotheses, quantities
 from scoregap.analysis.comparison import exact_states
 from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attributed
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
@@ -110,8 +108,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
 
 def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
     """The cells of one dataset."""
-    names = (*quantities.READ, *(f"{prefix}{name}_state" for prefix in ("", "law_") for name in PHASES))
-    for some in blocks_of(study, ds, names):
+    for some in arrays.blocks_of(study, ds, quantities.READ):
         for padded in some.cells:
             if not (padded["status"] == 1).any():
                 continue
@@ -119,8 +116,8 @@ def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
             one = quantities.cell_of(study, cell.values)
             arms = {name: quantities.measured(cell, name, one) for name in cell.scores}
             arms["law"] = quantities.of_law(cell, one)
-            of_times = {arm: states(cell, arm) for arm in arms}
             redrawn = quantities.of_draws(cell, one) if study.evaluated_scores else {}
+            of_times = {arm: states(cell, arm) for arm in arms}
             yield Cell(study, cell.values, tuple(cell.seeds.tolist()), arms, of_times, redrawn)
 
 
@@ -162,8 +159,7 @@ def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> np.ndarray:
     if claim.kind in MEANS:
         return np.stack([exact, np.broadcast_to(law, exact.shape)]).astype(float)
     if claim.kind in (Kind.LARGEST, Kind.RMS):
-        apart = COMPARISONS[claim.kind].apart(exact, law)
-        return np.stack([apart, np.zeros(len(apart))])
+        return np.stack([apart := COMPARISONS[claim.kind].apart(exact, law), np.zeros(len(apart))])
     return np.empty((2, 0))
 
 
@@ -228,16 +224,15 @@ def margin_of(name: str, margins: Margins) -> float:
     return getattr(margins, CONTROLS.get(name, name)) if own is None else own
 
 
-def states(cell: Arrays, network: str) -> dict[str, np.ndarray]:
+def states(cell: arrays.Cell, network: str) -> dict[str, np.ndarray]:
     """{claim: (seeds,)} the states of phase times of one score, or of the law."""
     gaps = {name: -1 if name == PHASES[-1] else 0 for name in PHASES}
     if network == "law":
         return {name: cell[f"law_{name}_state"][0, :, gap] for name, gap in gaps.items()}
     own = cell.of(network)
     found = {name: own[f"{name}_state"][:, gap] for name, gap in gaps.items()}
-    if network != EXACT:
-        return found
-    return {name: exact_states(one, own["status"], own["gap_width"][..., gaps[name]]) for name, one in found.items()}
+    of_exact = {name: (one, own["status"], own["gap_width"][..., gaps[name]]) for name, one in found.items()}
+    return found if network != EXACT else {name: exact_states(*some) for name, some in of_exact.items()}
 
 
 def against_law_and_exact(

@@ -83,9 +83,9 @@ def compare_part(study: Study, ds: xr.Dataset) -> Iterator[Columns]:
     small = ("gap", "group", "estimator", "side")
     ends = ("_low", "_high")  # intervals over points, which are not those over seeds
     names = tuple(
-        str(name)
-        for name in ds.data_vars
-        if name == "gap_width" or (set(variables.VARIABLES[str(name)].dims) <= set(small) and not name.endswith(ends))
+        name
+        for name in map(str, ds.data_vars)
+        if name == "gap_width" or (set(variables.VARIABLES[name].dims) <= set(small) and not name.endswith(ends))
     )
     for some in blocks_of(study, ds, names):
         yield compare_block(study, some)
@@ -114,7 +114,7 @@ def compare_block(study: Study, some: Block) -> Columns:
             np.concatenate([rows for rows, _, _ in found]),
         )
     )
-    return {name: column.to_numpy()[order] for name, column in joined([one for _, _, one in found]).items()}
+    return {str(name): column.to_numpy()[order] for name, column in joined([one for _, _, one in found]).items()}
 
 
 class Compared:

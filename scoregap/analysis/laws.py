@@ -1,11 +1,14 @@
 """What the exact score of a study says about the laws; of curvature, networks beside it.
 
 study, datasets of its cube -> tables: finite size, existence of the gap, curvature
+
+Over 400 lines, as each of the three tables has its words for a terminal here too.
 """
 
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -216,7 +219,7 @@ def _by_curvature(
             ghosts = {network: _ghosts(cell, network) for network in (EXACT, *study.evaluated_scores)}
             small = {name: array.copy() for name, array in cell.data.items() if name != "eigenvalue"}
             at = found.setdefault(tuple(others.values()), (others, {}))[1]
-            at[cell.values["curvature"]] = cell._replace(data=small), ghosts
+            at[cell.values["curvature"]] = replace(cell, data=small), ghosts
     return found.values()
 
 
@@ -238,14 +241,11 @@ def _over_flat(study: Study, network: str, cell: Cell, flat: Cell, present: np.n
         row[f"seen_{name}"] = logs.size / there if there else np.nan
         found = Controlled()
         if network != EXACT and c:
-            pairs = (
+            curved, straightened = (
                 Pair(_seeds(own, name, gap), _seeds(exact, name, gap, exact=True), getattr(margins, name))
-                for own, exact, margins in (
-                    (bent, known, study.compare.curved),
-                    (straight, base, study.compare.flat),
-                )
+                for own, exact, margins in ((bent, known, study.compare.curved), (straight, base, study.compare.flat))
             )
-            found = attribute(*pairs, True, study.compare.confidence)
+            found = attribute(curved, straightened, True, study.compare.confidence)
         row |= {f"control_{name}": found.control, f"over_control_{name}": found.over_control}
     return row
 
@@ -395,7 +395,7 @@ def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
         if block.family.iloc[0] != "arcs":
             continue
         truths = _truths(study, values)
-        edges = np.mean([of_truth for truth, of_truth in truths if truth.curvature == 0], 0)
+        edges = np.mean([of_flat for _, of_flat in truths if of_flat is not None], 0)
         smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
         curved = next(truth for truth, _ in truths if truth.curvature)
         c = np.linspace(0, block.curvature[block.network == EXACT].max(), EXPANDED)

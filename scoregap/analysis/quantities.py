@@ -113,7 +113,7 @@ CLAIMS = {
 READ = (  # variables of a cell that are read
     "gap_width", "law_gap_width", "boundary", "eigenvalue", "singular_value", "asymmetry", "alignment",
     "dimension_overall", "consistency",
-    *(f"{prefix}{name}" for prefix in ("", "law_") for name in PHASES),
+    *(f"{prefix}{name}{end}" for prefix in ("", "law_") for name in PHASES for end in ("", "_state")),
 )  # fmt: skip
 
 

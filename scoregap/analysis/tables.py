@@ -5,7 +5,6 @@ rows of a table -> blocks of them, one per setting; labels and numbers as text
 
 import io
 import itertools
-import re
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +125,8 @@ def of_seeds(listed: str) -> dict[int, float]:
 
 def axis_name(axis: str) -> str:
     """An axis as tables and figures call it: `manifold.groups.1.std` is the std of group 1. No two have one name."""
-    if found := re.fullmatch(r"manifold\.groups\.(\d+|all)\.(\w+)", axis):
-        number, name = found.groups()
+    if axis.startswith("manifold.groups."):
+        *_, number, name = axis.split(".")
         return f"{name} of all groups" if number == "all" else f"{name} of group {number}"
     return {"manifold_dim": "m", "ambient_dim": "d", "curvature": "c"}.get(axis, axis)
 

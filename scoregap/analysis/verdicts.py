@@ -122,7 +122,7 @@ class Decisions(NamedTuple):
     """Decisions of many rows: of the fields of `Decision` arrays, (rows,) each, and `detail` of arrays."""
 
     verdict: np.ndarray
-    detail: Detail
+    detail: Any
     low: np.ndarray
     high: np.ndarray
 
@@ -139,7 +139,8 @@ def decide(
     one, other = (Seeds(*(np.asarray(some)[None] for some in given)) for given in (subject, reference))
     given_ends = None if ends is None else (np.array(ends[:1]), np.array(ends[1:]))
     found = decide_each(one, other, np.array([margin]), log, confidence, given_ends)
-    detail = Detail(*(_plain(column[0]) if np.ndim(column) else column for column in found.detail))
+    first: list[Any] = [_plain(column[0]) if np.ndim(column) else column for column in found.detail]
+    detail = Detail(*first)
     return Decision(found.verdict[0], detail, found.low[0], found.high[0])
 
 
@@ -201,11 +202,11 @@ def decide_each(
     side = np.full(len(of), "", object)
     agrees = by_interval & (verdict == _AGREES)
     side[agrees & (low > ROUNDING)], side[agrees & (high < -ROUNDING)] = Side.HIGH, Side.LOW
-    detail = Detail(
+    columns: list[Any] = [
         reason, of, of_subject, of_reference, _in_words(subject.states, here), _in_words(reference.states, missing),
         (~known).sum(1), side,
-    )  # fmt: skip
-    return Decisions(np.array(list(Verdict), object)[verdict], detail, low, high)
+    ]  # fmt: skip
+    return Decisions(np.array(list(Verdict), object)[verdict], Detail(*columns), low, high)
 
 
 _AGREES, _INCONCLUSIVE, DIS_AGREES, _NOT_TESTABLE = range(len(Verdict))  # codes, in the order of `Verdict`

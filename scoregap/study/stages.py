@@ -86,7 +86,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        11,
+        12,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),

@@ -32,7 +32,7 @@ def test_shares_and_medians_are_those_of_the_bins(tmp_path, monkeypatch, across)
     found = chart.chart(study_of(tmp_path), frame)
     assert (found.x, found.y, found.pooled) == ("curvature", [{"manifold_dim": 2}, {"manifold_dim": 4}], [])
     key = "gated-8", "t_max[0]"
-    assert found.count[key].sum() == len(frame)
+    assert found.counts[key].sum() == len(frame)
     assert found.share[key].shape == (2, across)
     assert (found.ends[0][0], found.ends[-1][1]) == (MANY[0], MANY[-1])
     for i, m in enumerate((2, 4)):
@@ -48,7 +48,7 @@ def test_axes_of_too_many_combinations_are_taken_together_and_said(tmp_path, mon
     frame = pd.DataFrame([row(m, c, "gated-8", 1.0) for m in (2, 4) for c in MANY])
     found = chart.chart(study_of(tmp_path), frame)
     assert (found.y, found.pooled) == ([{}], ["manifold_dim"])
-    assert found.count["gated-8", "t_max[0]"].sum() == len(frame)
+    assert found.counts["gated-8", "t_max[0]"].sum() == len(frame)
 
 
 def test_where_nothing_is_judged_there_is_no_map(tmp_path):

@@ -209,7 +209,7 @@ def test_axes_of_the_same_name_in_different_places_are_told_apart(done, tmp_path
                        for one, other in cells])  # fmt: skip
     shown, _ = overview.worst(study, frame[frame["quantity"] == "t_max"])
     heads = {tuple(overview.head(study, frame, one)) for one in shown}
-    assert heads == {(f"c {c}", f"0.bend {one:g}", f"1.bend {other}", "gated-8")
+    assert heads == {(f"c {c}", f"bend of group 0 {one:g}", f"bend of group 1 {other}", "gated-8")
                      for c in ("0", "0.5") for one, other in cells}  # fmt: skip
 
 

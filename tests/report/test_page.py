@@ -159,7 +159,7 @@ def plainly(rows):
 
 
 def where(study, frame):
-    return page.where(study, frame, page.judged_rows(frame), Places(study, {}, page.MOST_ROWS))
+    return page.where(study, frame, page.judged_rows(frame), Places(study, {}, range(page.MOST_ROWS)))
 
 
 def test_how_well_counts_every_phase_time(study):
@@ -225,9 +225,10 @@ def test_a_dimension_that_is_not_there_is_none(study):
 
 def test_only_the_first_of_many_rows_are_shown_and_it_is_said(study, monkeypatch):
     monkeypatch.setattr(page, "MOST_ROWS", 2)
+    monkeypatch.setattr(page, "WORST_ROWS", 2)
     shown = page.numbers(study, rows(*["agrees"] * 5))
     assert len(shown["table"].rows) == 2
-    assert "the first 2 of 5 rows" in shown["note"]
+    assert "the 2 of 5 rows that are farthest from theory" in shown["note"]
 
 
 def test_a_claim_is_told_whole_with_its_numbers(study, results, text):

@@ -29,19 +29,20 @@ def row(**values):
     ],
 )
 def test_a_row_leads_to_its_panel_or_to_itself(tmp_path, values, wanted):
-    assert Places(load(edited(tmp_path)), {"gaps": GAPS, "spectra": GAPS}, 10).of(row(**values), 7) == wanted
+    places = Places(load(edited(tmp_path)), {"gaps": GAPS, "spectra": GAPS}, range(10))
+    assert places.of(row(**values), 7) == wanted
 
 
 def test_a_row_that_is_left_out_leads_nowhere(tmp_path):
-    assert Places(load(edited(tmp_path)), {}, 7).of(row(), 7) == ""
-    assert Places(load(edited(tmp_path)), {}, 8).of(row(), 7) == row_anchor(7)
+    assert Places(load(edited(tmp_path)), {}, range(7)).of(row(), 7) == ""
+    assert Places(load(edited(tmp_path)), {}, range(8)).of(row(), 7) == row_anchor(7)
 
 
 def test_of_blocks_the_one_that_has_the_cell_is_led_to(tmp_path):
     study = load(edited(tmp_path, *BLOCKS))
     own = {"manifold_dim": 4, "manifold.groups.1.std": 0.1, "train.schedule": "ve"}
     drawn = {"curved/gaps": GAPS, "schedules/gaps": b'<g id="~train.schedule-vp" class="panel">'}
-    places = Places(study, drawn, 10)
+    places = Places(study, drawn, range(10))
     assert places.of(row(curvature=0.5, **own), 0) == "curved-gaps-c-0.5"
     assert places.of(row(**own | {"train.schedule": "vp"}), 0) == "schedules-gaps-train.schedule-vp"
     assert anchored("schedules/gaps") == "schedules-gaps"

@@ -4,6 +4,7 @@ claims.csv as a table -> figure, a row per claim, a column per cell and network,
 """
 
 import textwrap
+from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -46,14 +47,12 @@ def shown(study: Study, frame: pd.DataFrame) -> dict[tuple[Any, ...], int]:
     whole = columns(study, frame)
     if len(whole) <= MOST:
         return whole
-    bad = [(frame[of] == verdict).to_numpy() for verdict in (Verdict.DISAGREES, Verdict.INCONCLUSIVE)
-           for of in ("verdict", "of_exact")]  # fmt: skip
-    disagree, unclear = (one.astype(int) + other for one, other in (bad[:2], bad[2:]))
-    counts = pd.DataFrame({"disagree": disagree, "unclear": unclear})
-    place = [whole[one] for one in frame[[*axes_of(study, frame), "network"]].itertuples(index=False, name=None)]
-    worst = (
-        counts.groupby(place).sum().sort_values(["disagree", "unclear"], ascending=False, kind="stable").index[:MOST]
+    places = [whole[one] for one in frame[[*axes_of(study, frame), "network"]].itertuples(index=False, name=None)]
+    counts = Counter(
+        (place, verdict) for of in ("verdict", "of_exact") for place, verdict in zip(places, frame[of], strict=True)
     )
+    rank = [Verdict.DISAGREES, Verdict.INCONCLUSIVE]
+    worst = sorted(whole.values(), key=lambda place: [-counts[place, verdict] for verdict in rank])[:MOST]
     kept = set(worst)
     return {column: i for column, i in whole.items() if i in kept}
 
