@@ -32,6 +32,7 @@ from scoregap.measure import (
     lanczos,
     phases,
     profile,
+    regimes,
     shared_errors,
     spectra,
 )
@@ -154,6 +155,9 @@ GOOD = {
     gaps.lasting: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1)), "significance": 0.05, "min_width": 0.1},
     gaps.blind: {"eigenvalues": np.tile(SPECTRUM, (3, 2, 1)), "significance": 0.05, "min_width": 0.1},
     gaps.lasts: {"p": [0.01, 0.5], "found": [True, False], "significance": 0.05},
+    regimes.regimes: {"t": np.geomspace(0.01, 10, 12), "n": np.linspace(5, 0, 12)},
+    spectra.along: {"jacobian": np.eye(6)[None], "directions": np.eye(6)[:, :3]},
+    spectra.resolved_share: {"values": np.linspace(1, 0, 6), "vectors": np.eye(6), "rows": np.ones(6)},
     gaps.find: {"spectrum": SPECTRUM, "significance": 0.05, "min_width": 0.1},
     gaps.lowest: {"gaps": [2, 5]},
     lanczos.quadrature: {"product": product, "dim": 6, "probes": 3, "steps": 4, "rng": RNG(0)},

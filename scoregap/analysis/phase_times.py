@@ -69,6 +69,8 @@ def batches(parts: Parts) -> Iterator[pa.RecordBatch]:
     columns = schema(parts)
     for part, datasets in parts:
         for ds in datasets:
+            if not any(name in ds for name in QUANTITIES):
+                continue  # traces have no phase times
             sizes = {axis: ds.sizes[axis] for axis in part.axes}
             for start in range(0, ds.status.size, BATCH):
                 yield _batch(part, ds, np.arange(start, min(start + BATCH, ds.status.size)), sizes, columns)

@@ -105,7 +105,7 @@ def write_cube(
 
     path, manifest = (own(*one) for one in files_of_cube(path))
     old = path.with_name(f"{path.name}.old")
-    with temporary_beside(path) as building, temporary_beside(old) as aside, temporary_beside(manifest) as new_manifest:
+    with temporary_beside(old) as aside, temporary_beside(path) as building:
         if set(groups) != {""}:
             attributes = next(iter(groups.values())).attrs
             zarr.create_group(building, zarr_format=3, attributes=dict(attributes))
@@ -117,18 +117,19 @@ def write_cube(
             zarr.consolidate_metadata(building)
         before = dict(zip(("files", "sums"), read_manifest(path, ("files", "sums")), strict=True)) if linked else {}
         content = {"format": FORMAT, **_synced_hashes(building, set(linked), before), **(of or {})}
-        new_manifest.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        sync(new_manifest)
-        try:
-            if path.exists():
-                os.replace(path, aside)
-            os.replace(building, path)
-            os.replace(new_manifest, manifest)
-        except BaseException:
-            if aside.exists():
-                delete(path)
-                os.replace(aside, path)
-            raise
+        with temporary_beside(manifest) as new_manifest:
+            new_manifest.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            sync(new_manifest)
+            try:
+                if path.exists():
+                    os.replace(path, aside)
+                os.replace(building, path)
+                os.replace(new_manifest, manifest)
+            except BaseException:
+                if aside.exists():
+                    delete(path)
+                    os.replace(aside, path)
+                raise
         sync(path.parent)
 
 

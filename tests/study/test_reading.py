@@ -40,7 +40,7 @@ MISTAKES = {
     "unknown family": ("[arcs]", "[blobs]", "axes.family[0]: 'blobs' is not allowed: should be one of linear, arcs"),
     "unknown network": ("gated-8]", "gatd-8]", "axes.network[2]: 'gatd-8' is not allowed: did you mean gated-8? "),
     "network without width": ("gated-8]", "gated]", "axes.network[2]: 'gated' is not allowed"),
-    "width of a network without": ("gated-8]", "linear-8]", "width gated, scaled, bypass, resmlp, normed, as"),
+    "width of a network without": ("gated-8]", "linear-8]", "width gated, scaled, bypass, resmlp, normed, unet, as"),
     "family before its dash": ("gated-8]", "gated-]", "axes.network[2]: 'gated-' is not allowed"),
     "dimension as text": ("manifold_dim: [2]", "manifold_dim: [two]", "axes.manifold_dim[0]: 'two' is not allowed"),
     "no mapping": ("fit:\n  resamples: 50", "fit: 50", "fit: 50 is not allowed: should be a mapping"),

@@ -41,7 +41,8 @@ def test_a_second_revision_is_of_data_from_a_file_alone(monkeypatch, tiny, tmp_p
 
     before = keys()
     raised = [one._replace(of_data=one.of_data + (one.name == "spectrum")) for one in STAGES]
-    monkeypatch.setattr("scoregap.study.grid.STAGES", raised)
+    for module in ("grid", "hashing"):
+        monkeypatch.setattr(f"scoregap.study.{module}.STAGES", raised)
     family, of_file = keys()
     assert family == before[0]
     assert set(of_file).isdisjoint(before[1])
