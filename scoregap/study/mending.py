@@ -155,8 +155,8 @@ def _rename(path: Any, prefix: str, model: Any, owner: dict, place: Place, keys:
 
 
 def _elsewhere(model: Any, key: str) -> str:
-    """Where in a study a key belongs that is not allowed here, in outer sections before inner ones; empty where there is
-    no such place, or many."""
+    """Where in a study a key belongs that is not allowed here, in outer sections before inner ones; empty where there
+    is no such place, or many."""
     found = [f"axes.{key}"] if model is Document and key in (*AXES, *SHORT) else []
     places = [where for where in keys_of(model) if where[-1] == key]
     found += [dotted(where) for where in places if len(where) == min(map(len, places))]
