@@ -100,7 +100,7 @@ edges: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/edges.py
 
 slurm-scale: $(VENV)/installed-test
-	@$(BIN)/python -u tests/slurm_scale.py $(or $(CELLS),1000)
+	@$(BIN)/python -u tests/slurm_scale.py $(or $(CELLS),2000)
 
 memorisation: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/memorisation.py

@@ -11,8 +11,9 @@ The plugin `slurm` of Snakemake, with its settings and what it makes of a job's 
   group run one after another.
 - A job has succeeded if its receipts are there when Slurm does not list it as alive. Slurm may forget ended jobs, and
   accounting is not needed.
-- What an earlier run has submitted, and waits or works, is not submitted again (tasks.py). A job that Slurm starts
-  again, after preemption or the loss of its node, is the same job.
+- What an earlier run has submitted, and waits or works, is not submitted again (tasks.py), nor what has ended since
+  this run has looked at the results. A job that Slurm starts again, after preemption or the loss of its node, is the
+  same job.
 """
 
 import asyncio
@@ -173,6 +174,11 @@ class Executor(plugin.Executor):
                 self.report_job_submission(SubmittedJobInfo(job, ids[0], {"ids": ids, "log": None}))
                 continue
             try:
+                if all(
+                    receipts.left(self.study, self.folder, *self.steps[path], self.baseline) for path in _receipts(job)
+                ):
+                    self.report_job_submission(SubmittedJobInfo(job, "earlier", {"ids": [], "log": None}))
+                    continue
                 alike.setdefault((tuple(one.rule.name for one in _members(job)), self._call(job)), []).append(job)
             except Exception as error:  # of an account or partition, as the plugin words it
                 self._refused([job], str(error))
@@ -204,9 +210,9 @@ class Executor(plugin.Executor):
     def _sbatch(self, rules: tuple[str, ...], call: str, jobs: list[Any]) -> None:
         """Submit jobs that ask for the same."""
         batch = uuid.uuid4().hex[:12]
-        study, baseline = self.workflow.globals["STUDY"], self.workflow.globals["BASELINE"]
         made = [
-            {path: receipts.fingerprint(study, *self.steps[path], baseline) for path in _receipts(job)} for job in jobs
+            {path: receipts.fingerprint(self.study, *self.steps[path], self.baseline) for path in _receipts(job)}
+            for job in jobs
         ]
         tasks.write(self.folder, batch, made)
         file = self.folder / tasks.FOLDER / f"{batch}.sh"
@@ -255,10 +261,20 @@ class Executor(plugin.Executor):
             log = self.slurm_logdir / f"{uuid.uuid4().hex}.log"
             self._fails(SubmittedJobInfo(job), f"cannot be submitted: {why}", log)
 
+    @property
+    def study(self) -> Any:
+        """As the Snakefile has loaded it."""
+        return self.workflow.globals["STUDY"]
+
+    @property
+    def baseline(self) -> Path | None:
+        """Likewise: what the report compares with."""
+        return self.workflow.globals["BASELINE"]
+
     @cached_property
     def steps(self) -> dict[str, tuple[str, str]]:
         """(stage, job) by the place of their receipt."""
-        return {receipts.place(*step): step for step in receipts.steps(self.workflow.globals["STUDY"])}
+        return {receipts.place(*step): step for step in receipts.steps(self.study)}
 
     def _register(self, submitted: Sequence[tuple[Any, str]]) -> None:
         """Take note of what Slurm has taken."""
