@@ -322,7 +322,11 @@ def sooner(study):
 
 @pytest.mark.parametrize("again", [True, False])
 def test_a_preempted_job_is_started_again_by_slurm_or_told(tmp_path, again):
-    """By a job of a partition above, that wants the whole node. Where Slurm may not start it again, it is cancelled."""
+    """By a job of a partition above, that wants the whole node. Where Slurm may not start it again, it is cancelled.
+
+    In a folder in whose name Slurm would write the number of the job."""
+    tmp_path /= "50%j"
+    tmp_path.mkdir()
     study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"))
     python, begun = slow(tmp_path, 20, "spectrum")
     changes = APART | {"slurm-requeue": again}
@@ -344,7 +348,9 @@ def test_a_preempted_job_is_started_again_by_slurm_or_told(tmp_path, again):
         assert len(begun.read_text().splitlines()) == 2
     else:
         assert process.returncode == 1
-        assert re.search(r"^scoregap: fit \S+: was preempted: run again; log: ", said, re.M), said
+        told = re.search(r"^scoregap: fit \S+: was preempted: run again; log: (.*)$", said, re.M)
+        assert told, said
+        assert Path(told[1]).is_file()
 
 
 def test_a_job_whose_node_is_lost_is_started_again_on_another(tmp_path):

@@ -224,12 +224,13 @@ class Executor(plugin.Executor):
                 for path in one.output:  # what there is of an earlier attempt says nothing of this one
                     Path(path).unlink(missing_ok=True)
         self.slurm_logdir.mkdir(parents=True, exist_ok=True)
-        log = self.slurm_logdir / ("%A_%a.log" if len(jobs) > 1 else "%j.log")
+        place = str(self.slurm_logdir).replace("%", "%%")  # which Slurm would replace
+        log = f"{place}/{'%A_%a' if len(jobs) > 1 else '%j'}.log"
         comment = f"{batch} rule_{'_'.join(rules)}"
         wildcards = get_job_wildcards(jobs[0])
         if len(jobs) == 1 and wildcards:
             comment += f"_wildcards_{wildcards}"
-        call += f" --output={shlex.quote(str(log))} --comment={shlex.quote(comment)}"
+        call += f" --output={shlex.quote(log)} --comment={shlex.quote(comment)}"
         call += f" --array=1-{len(jobs)}" if len(jobs) > 1 else ""
         before = self.workflow.remote_execution_settings.precommand
         script = SCRIPT.format(before=f"{before} || exit\n" if before else "", file=shlex.quote(str(file)))
