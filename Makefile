@@ -1,7 +1,7 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
 # make test   the tests, some minutes; as root or by sudo it installs Chromium, which opens the report in one of them
-# make test-all   those and the slow ones, half an hour; make test-slow   the slow ones alone
-# make test-slurm   those of them that run on a Slurm of one machine, which they install (as root or by sudo) and stop
+# make test-all   those, the slow ones (make test-slow) and those on a Slurm (make test-slurm)
+# make test-slurm   those that run on a Slurm of one machine, which they install (as root or by sudo) and stop
 # make check  the quickstart study against its baseline, results/baselines/quickstart.json; STUDY=NAME
 # make lint   ruff, snakefmt, mypy, hadolint
 # make error-rates   of the regression gate: false alarms of unchanged runs, power; RUNS=N
@@ -54,9 +54,9 @@ test: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not slurm"
 
-test-all: test test-slow
+test-all: test test-slow test-slurm
 
 test-slurm: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slurm -n 3
@@ -100,7 +100,7 @@ edges: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/edges.py
 
 slurm-scale: $(VENV)/installed-test
-	@$(BIN)/python -u tests/slurm_scale.py $(or $(CELLS),1000)
+	@$(BIN)/python -u tests/slurm_scale.py $(or $(CELLS),2000)
 
 memorisation: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/memorisation.py

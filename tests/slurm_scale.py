@@ -1,10 +1,10 @@
 """What do thousands of jobs on Slurm cost, and what do they ask of its controller? `make slurm-scale` runs it.
 
-A study of CELLS jobs of one closed-form cell each, on a Slurm of one machine (cluster.py), whose spectra and fits are
-jobs of Slurm's of their own: twice as many, and the two that gather. Slurm's commands are counted by stand-ins, first
-on PATH, that call the real ones. Adds a row to the record. What a job costs beside its computing is what is left of the
-wall time when the processor time of its stage (of five jobs, measured here before) is spread over the cores of this
-machine. PYTHON is that of another checkout, as of an earlier revision, to run with.
+A study of CELLS jobs of one closed-form cell each, on a Slurm of one machine (cluster.py): as many jobs of Slurm's, and
+the two that gather. Slurm's commands are counted by stand-ins, first on PATH, that call the real ones. Adds a row to
+the record. What a job costs beside its computing is what is left of the wall time when the processor time of its stages
+(of five jobs, measured here before) is spread over the cores of this machine. PYTHON is that of another checkout, as of
+an earlier revision, to run with.
 """
 
 import csv
@@ -36,11 +36,7 @@ echo "{name} $kind $(date +%s)" >> {calls}
 exec {real} "$@"
 """
 TRIED = 5  # jobs of which the processor time is measured
-APART = {  # spectra and fits are submitted on their own, into a partition that leaves a node to others
-    "groups": ["fit=later"],
-    "group-components": ["later=1"],
-    "default-resources": ["slurm_partition=bulk"],
-}
+APART = {"default-resources": ["slurm_partition=bulk"]}  # that leaves a node to others
 
 
 def counting(folder: Path) -> tuple[dict[str, str], Path]:
@@ -55,18 +51,18 @@ def counting(folder: Path) -> tuple[dict[str, str], Path]:
 
 
 def processor_seconds(study: Path, folder: Path) -> float:
-    """Of a stage of a job, here."""
+    """Of a job, here: spectra and fits in one process."""
     before, jobs = resource.getrusage(resource.RUSAGE_CHILDREN), list(load(study).jobs)[:TRIED]
     for job in jobs:
+        of_job = ["--study", str(study), "--job", job]
         spectra, fits = (str(folder / stage / f"{job}.zarr.zip") for stage in ("spectrum", "fit"))
-        for words in (["spectrum", "--out", spectra], ["fit", "--spectra", spectra, "--out", fits]):
-            command = [sys.executable, "-m", "scoregap", *words, "--study", str(study), "--job", job]
-            subprocess.run(command, check=True, capture_output=True)
+        words = ["spectrum", *of_job, "--out", spectra, "then", "fit", *of_job, "--spectra", spectra, "--out", fits]
+        subprocess.run([sys.executable, "-m", "scoregap", *words], check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / (2 * len(jobs))
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / len(jobs)
 
 
-def main(cells: int = 1000, by: str = sys.executable) -> None:
+def main(cells: int = 2000, by: str = sys.executable) -> None:
     """Run the study, and add a row to the record."""
     with tempfile.TemporaryDirectory() as name, cluster.shared():
         folder, load_before, of_code = Path(name), os.getloadavg()[1], revision(Path(by).parents[2])

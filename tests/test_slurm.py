@@ -212,9 +212,10 @@ def started(study, python, **changes):
 THREE = (*SMALL, ("[exact, gated-8]", "[exact]"), ("curvature: [0.0]", "curvature: [0.0, 0.2, 0.4]"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
 def test_what_a_run_has_submitted_outlives_it_and_the_next_one_computes_nothing_twice(tmp_path, number):
-    """Three spectra are computed or wait when the run is killed; the next one takes them as they are."""
+    """Three spectra are computed or wait when the run is killed; the next one takes them as they are. SIGTERM: below,
+    where the time of a controller ends."""
     study = edited(tmp_path, *THREE)
     python, begun = slow(tmp_path, 25, "spectrum")
     with started(study, python) as process:
@@ -282,10 +283,10 @@ def test_a_controller_whose_time_ends_goes_on_in_the_next_job(tmp_path):
     study = edited(tmp_path, *THREE)
     python, begun = slow(tmp_path, 100, "spectrum")
     line = "exec " + shlex.join(command_of(study, python))
-    for _ in range(2):
+    for minutes in (1, 30):
         options = ["--job-name=controller", "--dependency=singleton", "--mem=1G", "--open-mode=append"]
         subprocess.run(
-            ["sbatch", *options, "--time=1" if not _ else "--time=30", "--output=said.txt", "--wrap", line],
+            ["sbatch", *options, f"--time={minutes}", "--output=said.txt", "--wrap", line],
             cwd=tmp_path,
             check=True,
             capture_output=True,
@@ -311,9 +312,21 @@ def busy(study):
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
 
 
+def sooner(study):
+    """Slurm waits two minutes before it starts a job again: not here."""
+    name = tasks.name_of(study.parent / "results" / "tiny")
+    asked = ["squeue", "-h", f"--name={name}", "--states=pending", "-o", "%i"]
+    (job,) = wait(lambda: subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split())
+    cluster.root("scontrol", "update", f"jobid={job}", "starttime=now")
+
+
 @pytest.mark.parametrize("again", [True, False])
 def test_a_preempted_job_is_started_again_by_slurm_or_told(tmp_path, again):
-    """By a job of a partition above, that wants the whole node. Where Slurm may not start it again, it is cancelled."""
+    """By a job of a partition above, that wants the whole node. Where Slurm may not start it again, it is cancelled.
+
+    In a folder in whose name Slurm would write the number of the job."""
+    tmp_path /= "50%j"
+    tmp_path.mkdir()
     study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"))
     python, begun = slow(tmp_path, 20, "spectrum")
     changes = APART | {"slurm-requeue": again}
@@ -327,13 +340,17 @@ def test_a_preempted_job_is_started_again_by_slurm_or_told(tmp_path, again):
             "--wrap=sleep 3",
         ]
         subprocess.run(above, check=True, capture_output=True, cwd=tmp_path)
+        if again:
+            sooner(study)
         said, _ = process.communicate(timeout=400)
     if again:
         assert process.returncode == 0, said
         assert len(begun.read_text().splitlines()) == 2
     else:
         assert process.returncode == 1
-        assert re.search(r"^scoregap: spectrum \S+: was preempted: run again; log: ", said, re.M), said
+        told = re.search(r"^scoregap: fit \S+: was preempted: run again; log: (.*)$", said, re.M)
+        assert told, said
+        assert Path(told[1]).is_file()
 
 
 def test_a_job_whose_node_is_lost_is_started_again_on_another(tmp_path):
@@ -343,6 +360,7 @@ def test_a_job_whose_node_is_lost_is_started_again_on_another(tmp_path):
         (node, *_) = wait(lambda: begun.read_text() and busy(study))
         try:
             cluster.root("scontrol", "update", f"nodename={node}", "state=down", "reason=lost")
+            sooner(study)
             said, _ = process.communicate(timeout=400)
         finally:
             cluster.mend()

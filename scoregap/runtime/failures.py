@@ -6,6 +6,7 @@ What a scheduler says of limits, and of the jobs of a group, no event carries: t
 """
 
 import re
+import shutil
 from pathlib import Path
 
 from scoregap.runtime.events import Event, Events
@@ -15,6 +16,7 @@ LIMITS = (
     (re.compile(r"due to time limit|'TIMEOUT'", re.IGNORECASE), "time", "runtime=MINUTES"),
     (re.compile(r"oom.?kill|out.of.memory|exceeded .*memory limit", re.IGNORECASE), "memory", "mem_mb=MB"),
 )
+FULL = 2**20  # bytes: a disk with less room has none for results
 REFUSED = re.compile(r"cannot be submitted: .*")
 ENDS = (  # that a job has not met by itself
     (re.compile(r"node_fail|due to node failure", re.IGNORECASE), "its node failed"),
@@ -61,8 +63,10 @@ def _reasons(error: Event, folder: Path) -> list[str]:
     for end, what in ENDS:
         if end.search(outside):
             return [f"scoregap: {name}: {what}: run again; log: {outer}"]
-    last = next((line for line in reversed(_read(own[0]).splitlines()) if line.strip()), "nothing in its log")
-    return [f"scoregap: {name}: failed: {last.strip()}; log: {own[0]}"]
+    last = next((line for line in reversed(_read(own[0]).splitlines()) if line.strip()), "")
+    if not last and own[0].parent.is_dir() and shutil.disk_usage(own[0].parent).free < FULL:
+        last = "No space left on device"  # nor for the log
+    return [f"scoregap: {name}: failed: {last.strip() or 'nothing in its log'}; log: {own[0]}"]
 
 
 def _stage(log: Path) -> str:

@@ -74,6 +74,17 @@ def awaited(study: Study, stage: str = "", job: str = "") -> list[str]:
     return [place(one, id) for one, id in wanted if not id or study.job(id).rule(one) == one]
 
 
+def left(study: Study, folder: Path, stage: str, job: str = "", baseline: Path | None = None) -> bool:
+    """Whether the receipt is there that a process of an earlier run was to write: of the study as it is now, and made
+    from the receipts that are there. Its products, just written, are not looked at."""
+    receipt = _read(folder / place(stage, job))
+    return bool(
+        receipt
+        and receipt["fingerprint"] == fingerprint(study, stage, job, baseline)
+        and receipt["made_from"] == {one: identity(_read(folder / one) or {}) for one in before(study, stage, job)}
+    )
+
+
 def _steps_before(study: Study, stage: str, job: str) -> Iterator[tuple[str, str]]:
     for one in READS[stage]:
         jobs = [""] if one in GATHERING else study.jobs if stage in GATHERING else [job]

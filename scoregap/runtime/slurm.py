@@ -11,8 +11,9 @@ The plugin `slurm` of Snakemake, with its settings and what it makes of a job's 
   group run one after another.
 - A job has succeeded if its receipts are there when Slurm does not list it as alive. Slurm may forget ended jobs, and
   accounting is not needed.
-- What an earlier run has submitted, and waits or works, is not submitted again (tasks.py). A job that Slurm starts
-  again, after preemption or the loss of its node, is the same job.
+- What an earlier run has submitted, and waits or works, is not submitted again (tasks.py), nor what has ended since
+  this run has looked at the results. A job that Slurm starts again, after preemption or the loss of its node, is the
+  same job.
 """
 
 import asyncio
@@ -173,6 +174,11 @@ class Executor(plugin.Executor):
                 self.report_job_submission(SubmittedJobInfo(job, ids[0], {"ids": ids, "log": None}))
                 continue
             try:
+                if all(
+                    receipts.left(self.study, self.folder, *self.steps[path], self.baseline) for path in _receipts(job)
+                ):
+                    self.report_job_submission(SubmittedJobInfo(job, "earlier", {"ids": [], "log": None}))
+                    continue
                 alike.setdefault((tuple(one.rule.name for one in _members(job)), self._call(job)), []).append(job)
             except Exception as error:  # of an account or partition, as the plugin words it
                 self._refused([job], str(error))
@@ -204,9 +210,9 @@ class Executor(plugin.Executor):
     def _sbatch(self, rules: tuple[str, ...], call: str, jobs: list[Any]) -> None:
         """Submit jobs that ask for the same."""
         batch = uuid.uuid4().hex[:12]
-        study, baseline = self.workflow.globals["STUDY"], self.workflow.globals["BASELINE"]
         made = [
-            {path: receipts.fingerprint(study, *self.steps[path], baseline) for path in _receipts(job)} for job in jobs
+            {path: receipts.fingerprint(self.study, *self.steps[path], self.baseline) for path in _receipts(job)}
+            for job in jobs
         ]
         tasks.write(self.folder, batch, made)
         file = self.folder / tasks.FOLDER / f"{batch}.sh"
@@ -218,12 +224,13 @@ class Executor(plugin.Executor):
                 for path in one.output:  # what there is of an earlier attempt says nothing of this one
                     Path(path).unlink(missing_ok=True)
         self.slurm_logdir.mkdir(parents=True, exist_ok=True)
-        log = self.slurm_logdir / ("%A_%a.log" if len(jobs) > 1 else "%j.log")
+        place = str(self.slurm_logdir).replace("%", "%%")  # which Slurm would replace
+        log = f"{place}/{'%A_%a' if len(jobs) > 1 else '%j'}.log"
         comment = f"{batch} rule_{'_'.join(rules)}"
         wildcards = get_job_wildcards(jobs[0])
         if len(jobs) == 1 and wildcards:
             comment += f"_wildcards_{wildcards}"
-        call += f" --output={shlex.quote(str(log))} --comment={shlex.quote(comment)}"
+        call += f" --output={shlex.quote(log)} --comment={shlex.quote(comment)}"
         call += f" --array=1-{len(jobs)}" if len(jobs) > 1 else ""
         before = self.workflow.remote_execution_settings.precommand
         script = SCRIPT.format(before=f"{before} || exit\n" if before else "", file=shlex.quote(str(file)))
@@ -255,10 +262,20 @@ class Executor(plugin.Executor):
             log = self.slurm_logdir / f"{uuid.uuid4().hex}.log"
             self._fails(SubmittedJobInfo(job), f"cannot be submitted: {why}", log)
 
+    @property
+    def study(self) -> Any:
+        """As the Snakefile has loaded it."""
+        return self.workflow.globals["STUDY"]
+
+    @property
+    def baseline(self) -> Path | None:
+        """Likewise: what the report compares with."""
+        return self.workflow.globals["BASELINE"]
+
     @cached_property
     def steps(self) -> dict[str, tuple[str, str]]:
         """(stage, job) by the place of their receipt."""
-        return {receipts.place(*step): step for step in receipts.steps(self.workflow.globals["STUDY"])}
+        return {receipts.place(*step): step for step in receipts.steps(self.study)}
 
     def _register(self, submitted: Sequence[tuple[Any, str]]) -> None:
         """Take note of what Slurm has taken."""

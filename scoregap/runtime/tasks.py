@@ -12,6 +12,7 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,9 +71,10 @@ def listed(folder: Path) -> dict[str, Task] | None:
 
 
 def cancel(folder: Path, ids: Sequence[str] = ()) -> None:
-    """Cancel tasks of a results folder; all of them where none are named."""
+    """Cancel tasks of a results folder; all of them where none are named. If Slurm does not answer, they may live."""
     asked = list(ids) or [f"--name={name_of(folder)}", f"--user={os.getuid()}"]
-    subprocess.run(["scancel", *asked], capture_output=True, timeout=ANSWER, check=False)
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(["scancel", *asked], capture_output=True, timeout=ANSWER, check=False)
 
 
 # ---------------------------------------------------------------- files of submissions

@@ -1,5 +1,8 @@
 """Failed jobs are told in one line each: of the job, of what stopped it, of where its log is."""
 
+import shutil
+from types import SimpleNamespace
+
 import pytest
 
 from scoregap.runtime.events import Event, Events
@@ -203,3 +206,10 @@ def test_nothing_is_told_where_nothing_failed(told):
     start = Event(event="job_info", job=2, rule="train", logs=[OWN])
     assert told(start, *finished(2), Event(event="progress", done=5, total=5)) == []
     assert told(start) == []
+
+
+@pytest.mark.parametrize(("free", "says"), [(0, "No space left on device"), (10**9, "nothing in its log")])
+def test_an_empty_log_on_a_full_disk_says_why_it_is_empty(told, monkeypatch, free, says):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    (line,) = told(Event(event="job_error", job=2, rule="train", logs=[OWN]), logs={"train/a-1": ""})
+    assert line.startswith(f"scoregap: train a-1: failed: {says}; log: ")

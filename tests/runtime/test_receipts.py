@@ -99,6 +99,21 @@ def test_steps_are_in_order_and_made_from_those_before(study):
     assert len(receipts.before(loaded, "cube")) == 4 * len(loaded.jobs)
 
 
+def test_what_an_earlier_run_has_left_is_of_the_study_and_made_from_what_is_there(study, folder):
+    loaded = load(study)
+    job = next(id for id in loaded.jobs if "gated" in id)
+    assert receipts.left(loaded, folder, "fit", job)
+    assert receipts.left(loaded, folder, "cube")
+    make(study, folder, "spectrum", job, content="other")
+    assert not receipts.left(loaded, folder, "fit", job)
+    make(study, folder, "fit", job)
+    assert receipts.left(loaded, folder, "fit", job)
+    study.write_text(study.read_text().replace("resamples: 50", "resamples: 60"))
+    assert not receipts.left(load(study), folder, "fit", job)
+    (folder / receipts.place("fit", job)).unlink()
+    assert not receipts.left(loaded, folder, "fit", job)
+
+
 def test_rules_wait_for_receipts_that_rules_of_their_own_leave(study):
     """The process that fits closed forms makes their spectra too: nobody waits for these."""
     loaded = load(study)

@@ -7,17 +7,18 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from faults_slurm import SMALL, command_of
 from tiny import edited
 
-from scoregap.runtime import receipts
+from scoregap.runtime import receipts, tasks
 from scoregap.study import load
 
-pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 # Its state is a folder: a file per task, with its comment, and another with its exit status when it has ended.
 # `refusals` has a line for each submission that is refused: what is said, and then a + if it is taken all the same.
 FAKE = """\
@@ -62,6 +63,7 @@ if name == "squeue":
 @pytest.fixture
 def slurm(tmp_path, monkeypatch):
     """(remembers, refusals) -> (status, what is said, calls of its commands) of a small study, without training."""
+    pytest.importorskip("snakemake_executor_plugin_slurm")
 
     def run(remembers=True, refusals=()):
         state, bin = tmp_path / "state", tmp_path / "bin"
@@ -94,12 +96,13 @@ def ran(folder):
     return Counter(path.read_text().split()[1] for path in (folder / "state").glob("*.task"))
 
 
-ALL = {"rule_spectrum_fit": 3, "rule_cube": 1, "rule_compare_report": 1}
+ALL = {"rule_fit": 3, "rule_cube": 1, "rule_compare_report": 1}
 
 
-@pytest.mark.parametrize("remembers", [True, False])
-def test_what_asks_for_the_same_is_one_submission_and_what_slurm_forgets_has_its_receipts(slurm, tmp_path, remembers):
-    status, text, calls = slurm(remembers)
+@pytest.mark.slow
+@pytest.mark.workflow
+def test_what_asks_for_the_same_is_one_submission_and_what_slurm_forgets_has_its_receipts(slurm, tmp_path):
+    status, text, calls = slurm(remembers=False)
     assert status == 0, text
     assert [any(word.startswith("--array=1-3") for word in one) for one in submissions(calls)] == [True, False, False]
     assert ran(tmp_path) == ALL
@@ -107,19 +110,51 @@ def test_what_asks_for_the_same_is_one_submission_and_what_slurm_forgets_has_its
     assert min(after - before for before, after in pairwise(asked[:-1])) > 0.9  # the last is at the end of the run
 
 
-@pytest.mark.parametrize("taken", ["", "+"])
-def test_a_slurm_that_takes_nothing_for_now_is_asked_later_and_given_nothing_twice(slurm, tmp_path, taken):
-    """Where it does not say whether it has taken them, it is looked for."""
+@pytest.mark.slow
+@pytest.mark.workflow
+def test_a_slurm_that_takes_nothing_for_now_is_asked_later_and_given_nothing_twice(slurm, tmp_path):
+    """The second time it takes them, and does not say so: they are looked for."""
     said = "Batch job submission failed: Socket timed out on send/recv operation"
-    status, text, calls = slurm(refusals=[said + taken])
+    status, text, calls = slurm(refusals=[said, said + "+"])
     assert status == 0, text
-    assert "Slurm takes no jobs for now, asked again in 2 s" in (tmp_path / "results/tiny/logs/run.log").read_text()
+    log = (tmp_path / "results/tiny/logs/run.log").read_text()
+    assert re.findall(r"Slurm takes no jobs for now, asked again in (\d+) s", log) == ["2", "4"]
     assert ran(tmp_path) == ALL
-    assert len(submissions(calls)) == (3 if taken else 4)
+    assert len(submissions(calls)) == 4
 
 
+@pytest.mark.slow
+@pytest.mark.workflow
 def test_what_it_will_never_take_fails(slurm):
     status, text, _ = slurm(refusals=["Batch job submission failed: Invalid qos specification"])
     assert status == 1
-    says = r"^scoregap: spectrum \S+: cannot be submitted: sbatch: error: .*Invalid qos specification$"
+    says = r"^scoregap: fit \S+: cannot be submitted: sbatch: error: .*Invalid qos specification$"
     assert len(re.findall(says, text, re.M)) == 3
+
+
+def test_what_has_ended_since_the_run_began_is_not_submitted_again(tmp_path, monkeypatch):
+    """Three fits of an earlier run: one lives, one has ended and left its receipt, one has ended without."""
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    from scoregap.runtime import slurm
+
+    study = load(edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"), ("[0.0]", "[0.0, 0.3, 0.6]")))
+    places = [receipts.place("fit", job) for job in study.jobs]
+    jobs = [SimpleNamespace(is_group=lambda: False, output=[one], rule=SimpleNamespace(name="fit")) for one in places]
+    monkeypatch.setattr(
+        receipts, "left", lambda study, folder, stage, job, baseline: places[1].endswith(f"/{job}.json")
+    )
+    executor, known, submitted = slurm.Executor.__new__(slurm.Executor), [], []
+    settings = SimpleNamespace(globals={"STUDY": study, "BASELINE": None})
+    state = {
+        "workflow": settings, "folder": tmp_path, "lock": threading.Lock(), "ready": list(jobs), "unsure": {},
+        "with_slurm": 0, "not_before": 0.0, "since": 0.0, "wait": True, "max_array_size": 1000,
+        "before": {places[0]: ["7_1"], places[1]: ["7_2"], places[2]: ["7_3"]},
+        "report_job_submission": lambda one: known.append((one.job, one.aux["ids"])), "_call": lambda job: "sbatch",
+        "_sbatch": lambda rules, call, some: submitted.extend(some),
+    }  # fmt: skip
+    for name, value in state.items():
+        setattr(executor, name, value)
+    states = {"7_1": "RUNNING", "7_2": "COMPLETED", "7_3": "COMPLETED"}
+    executor._submit({id: tasks.Task(id, one, "b1") for id, one in states.items()})
+    assert known == [(jobs[0], ["7_1"]), (jobs[1], [])]
+    assert submitted == [jobs[2]]

@@ -139,6 +139,16 @@ def test_jobs_that_do_not_end_are_waited_for_and_then_told(slurm, left, monkeypa
         tasks.settle(load(study.path), folder, None, adopts=True)
 
 
+def test_a_slurm_that_does_not_take_the_cancellation_is_told_in_a_line(slurm, left, monkeypatch):
+    study, folder = left
+    (slurm / "bin" / "scancel").write_text("#!/bin/sh\nexec sleep 5\n")
+    monkeypatch.setattr(tasks, "ANSWER", 0.5)
+    monkeypatch.setattr(tasks, "PATIENCE", 0.05)
+    study.path.write_text(study.path.read_text().replace("points: 4", "points: 5"))
+    with pytest.raises(InputError, match="3 jobs of other settings do not end"):
+        tasks.settle(load(study.path), folder, None, adopts=True)
+
+
 def test_without_submissions_slurm_is_not_asked(slurm):
     study = load(edited(slurm))
     assert tasks.settle(study, slurm / "results" / "tiny", None, adopts=True) == []
