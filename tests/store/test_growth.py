@@ -198,6 +198,31 @@ def test_a_file_of_another_study_is_refused_where_nothing_is_gathered_from_it(sm
         build(tmp_path, tmp_path / "cube.zarr")
 
 
+def test_cells_of_jobs_that_are_others_now_are_missing_until_these_have_files(small, tmp_path):
+    """As when the batch axes have changed: the cells are where they were, in files that are not there yet."""
+    path = written(tmp_path, stds=2, networks=1, seeds=2)
+    build(tmp_path, tmp_path / "cube.zarr")
+    path.write_text(path.read_text().replace("batch: [seed]", "batch: [seed, manifold.groups.1.std]"))
+    build(tmp_path, tmp_path / "cube.zarr")
+    assert (read_cube(tmp_path / "cube.zarr")[""].status == 0).all()
+
+
+def test_a_grid_of_many_axes_is_in_few_pieces(tmp_path):
+    """Not in halves, or smaller parts, along each axis: five axes of ten values would be in 5^5 pieces."""
+    path = tmp_path / "study.yaml"
+    axes = "[linear]", "[0.0]", "[2]"
+    others = "[arcs]", "[0.0, 0.1, 0.2, 0.3, 0.4]", "[2, 3]"
+    text = STUDY.replace("[4]", "[8]").format(stds=STDS[:6], networks=NETWORKS, seeds=8)
+    for old, new in zip(axes, others, strict=True):
+        text = text.replace(old, new)
+    path.write_text(text)
+    study = load(path)
+    assert cube.growing_axis(study, study.axes) == ["manifold.groups.1.std"]
+    array = cube.frame(study, 8).t_max
+    chunks, _ = layout(array, cube.growing_axis(study, study.axes))
+    assert dict(zip(array.dims, chunks, strict=True)) == {**array.sizes, "manifold.groups.1.std": 2}
+
+
 def test_who_has_the_cube_open_reads_on_while_it_grows(small, tmp_path, monkeypatch):
     monkeypatch.setattr(cube_files, "IN_MEMORY", 0)
     written(tmp_path)

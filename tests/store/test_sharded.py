@@ -48,6 +48,13 @@ def test_a_dataset_that_is_not_loaded_is_copied_and_chunked(tmp_path):
     xr.testing.assert_identical(found.chunk(seed=2).mean("seed").compute(), ds.mean("seed"))
 
 
+def test_nothing_is_read_backwards(tmp_path):
+    ds = xr.Dataset({"x": (("seed", "time"), np.arange(12.0).reshape(4, 3))})
+    write_cube(tmp_path / "cube.zarr", {"": ds})
+    key = {"seed": slice(None, 0, -1), "time": slice(0, 0, -1)}
+    xr.testing.assert_identical(read_cube(tmp_path / "cube.zarr")[""].isel(key).load(), ds.isel(key))
+
+
 def test_what_is_cut_short_after_it_was_opened_is_an_error(tmp_path):
     ds = xr.Dataset({"x": (("seed", "time"), np.arange(12.0).reshape(4, 3))})
     write_cube(tmp_path / "cube.zarr", {"": ds})
