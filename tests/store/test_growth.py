@@ -123,7 +123,7 @@ def test_values_at_the_end_of_an_axis_are_gathered_alone(small, tmp_path):
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.data())
 def test_a_cube_that_grows_is_the_one_that_is_built_anew(tmp_path_factory, data):
     """Whatever has grown, shrunk, been lost and been made again, with whatever chunks."""
