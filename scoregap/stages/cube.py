@@ -192,12 +192,12 @@ def gather(
             path = folder / f"{job.id}.zarr.zip"
             if absent(path):
                 continue
-            made = variables.made(stage, job.first)
+            made, wanted = variables.made(stage, job.first), job.keys(stage)
             if members.size:
-                arrays, keys = read_job(path, job.keys(stage), made)
+                arrays, keys = read_job(path, wanted, made)
             else:
-                arrays, (keys, _) = {}, job_members(path, job.keys(stage), made)
-            if keys != job.keys(stage):
+                arrays, (keys, _) = {}, job_members(path, wanted, made)
+            if keys != wanted:
                 raise InputError("is not of this study as it is now", file=path, allowed=f"rerun {stage}")
             sketch = arrays.pop("sketch", None)
             if sketch and sketches is not None:

@@ -234,6 +234,18 @@ def test_who_has_the_cube_open_reads_on_while_it_grows(small, tmp_path, monkeypa
     xr.testing.assert_identical(held.load(), wanted)
 
 
+def test_a_cube_behind_a_link_grows_where_it_is(small, tmp_path):
+    """As one on a larger disk; its manifest is beside the link."""
+    written(tmp_path)
+    build(tmp_path, tmp_path / "elsewhere" / "cube.zarr")
+    (tmp_path / "cube.zarr").symlink_to(tmp_path / "elsewhere" / "cube.zarr")
+    manifest_of(tmp_path / "elsewhere" / "cube.zarr").rename(manifest_of(tmp_path / "cube.zarr"))
+    written(tmp_path, stds=6)
+    assert build(tmp_path, tmp_path / "cube.zarr") == 2 * 2 * 3
+    assert (tmp_path / "cube.zarr").is_symlink()
+    assert read_cube(tmp_path / "cube.zarr")[""].sizes["manifold.groups.1.std"] == 6
+
+
 def test_a_file_system_without_hard_links_has_copies(small, tmp_path, monkeypatch):
     written(tmp_path)
     build(tmp_path, tmp_path / "cube.zarr")
