@@ -1,6 +1,7 @@
 """A cube that grows is the one that is built anew, to the byte; and what has not changed is not made again."""
 
 import errno
+import itertools
 import json
 import os
 from contextlib import nullcontext
@@ -221,6 +222,26 @@ def test_a_grid_of_many_axes_is_in_few_pieces(tmp_path):
     array = cube.frame(study, 8).t_max
     chunks, _ = layout(array, cube.growing_axis(study, study.axes))
     assert dict(zip(array.dims, chunks, strict=True)) == {**array.sizes, "manifold.groups.1.std": 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("call", "count"), [("link", 1), *(("replace", number) for number in range(3))])
+def test_a_kill_while_it_grows_is_mended_by_the_next_build(small, tmp_path, call, count):
+    """When a file has been linked, and before each of the renames."""
+    written(tmp_path, stds=4, seeds=1)
+    build(tmp_path, tmp_path / "cube.zarr")
+    written(tmp_path, stds=6, seeds=1)
+    if (child := os.fork()) == 0:
+        calls, done = itertools.count(), getattr(os, call)
+        setattr(os, call, lambda *args: done(*args) if next(calls) < count else os._exit(9))
+        build(tmp_path, tmp_path / "cube.zarr")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    build(tmp_path, tmp_path / "cube.zarr")
+    build(tmp_path, tmp_path / "anew.zarr")
+    assert same(tmp_path / "cube.zarr", tmp_path / "anew.zarr")
+    read_cube(tmp_path / "cube.zarr")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_who_has_the_cube_open_reads_on_while_it_grows(small, tmp_path, monkeypatch):
