@@ -16,17 +16,19 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import NamedTuple
 
+import gathered
 import numpy as np
 import pytest
 import yaml
 
+import scoregap
 from scoregap import InputError, data
 from scoregap.data import FAMILIES
 from scoregap.measure import DATA_ESTIMATORS, SCORE_ESTIMATORS
 from scoregap.networks import NETWORKS
 from scoregap.report import registry
 from scoregap.runtime import finding, templates
-from scoregap.stages import dimension, spectrum, train
+from scoregap.stages import cube, dimension, spectrum, train
 from scoregap.store.jobs import read_job
 from scoregap.store.weights import read_weights
 from scoregap.study import load
@@ -128,9 +130,8 @@ def run_shell(block):
         assert done.returncode == 0, f"line {block.line}: {done.stderr}"
 
 
-def run_session(block, names):
-    session = of_tiny(block.code)
-    test = doctest.DocTestParser().get_doctest(session, names, f"line {block.line}", None, block.line)
+def run_session(session, names, line=0):
+    test = doctest.DocTestParser().get_doctest(session, names, f"line {line}", None, line)
     outcome = doctest.DocTestRunner().run(test, clear_globs=False)
     assert outcome == (0, session.count(">>>"))
     names |= test.globs
@@ -277,7 +278,7 @@ def test_the_code_of_a_page_runs(page, clone):
         elif block.language in ("yaml", "yml"):
             check_yaml(block, clone)
         elif block.language == "pycon":
-            run_session(block, names)
+            run_session(of_tiny(block.code), names, block.line)
         elif block.language == "python":
             if file := re.match(r"# (\w+\.py)\n", block.code):
                 (clone / file[1]).write_text(block.code)
@@ -286,6 +287,18 @@ def test_the_code_of_a_page_runs(page, clone):
             assert block.language in SHOWN, f"line {block.line}: what is {block.language!r}?"
     if name(page) in LEFT:
         LEFT[name(page)](names, clone)
+
+
+@pytest.mark.slow
+def test_the_cube_is_read_with_the_axes_of_the_quickstart(tmp_path, monkeypatch):
+    """Which are more than those of the tiny study in its place: what a page draws of a cube has to say of which."""
+    study, folder = load(finding.find("quickstart")), tmp_path / "results" / "quickstart"
+    gathered.write(folder, study)
+    cube.run(study.path, folder / "spectrum", folder / "fit", folder / "cube.zarr")
+    monkeypatch.chdir(tmp_path)
+    (code,) = (one.code for one in blocks(DOCS / "tutorials" / "read_the_cube.md") if "large.eigenvalue" in one.code)
+    run_session(code, {"scoregap": scoregap})
+    assert (tmp_path / "largest_eigenvalue.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_the_mistakes_that_a_page_shows_are_those_that_are_told(tmp_path):

@@ -8,7 +8,6 @@ samples, training points -> how far each is from the nearest, and whether it is 
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from scoregap import InputError
 from scoregap.arguments import array, between, known, positive, wholes
@@ -84,6 +83,8 @@ def copies(samples, points) -> Copies:
     samples = known("samples", samples, "n", points.shape[1])
     if len(points) < 2:
         raise InputError("one point is not allowed", key="points", value=points, allowed="should be two or more")
+    from scipy.spatial import KDTree  # takes longer than numpy, and training asks for no neighbours
+
     nearest, second = np.transpose(KDTree(points).query(samples, k=2)[0])
     with np.errstate(invalid="ignore"):
         return Copies(nearest, np.where(second > 0, nearest / second, 1.0))

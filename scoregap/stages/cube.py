@@ -36,6 +36,7 @@ from scoregap.study.stages import STAGES
 
 STAGE = [stage.name for stage in STAGES].index("cube") + 1  # stages up to this one
 OF_JOBS = ("spectrum", "fit", "dimension", "sample", "memorise")  # stages whose files are gathered
+TOGETHER = ("network", "half")  # axes along which cells are put beside each other
 SAME = ("contract", "stage_revisions", "versions")  # attributes of a cube of which another may take parts over
 PACKAGES = ("torch", "numpy", "scipy", "xarray", "zarr", "snakemake")
 
@@ -60,13 +61,13 @@ def run(
     for name, part, d in loaded.groups:
         ds = variables.annotate(frame(part, d))
         axes = axes_of(part, d)
-        growing[name] = [axis for axis in axes if axis not in part.batch]
+        growing[name] = growing_axis(part, axes)
         digest = identity(ds.assign_attrs({key: attrs[key] for key in SAME}), axes, growing[name])
         of["grids"][name] = [[[axis, list(values)] for axis, values in axes.items()], digest]
         box = earlier and earlier.box(
             name, axes, digest,
             [(job.axes, _same(job, earlier.made_from, of["made_from"])) for job in jobs_of(part, d)],
-            [axis for axis in axes if axis == "network" or axis not in growing[name]],
+            [axis for axis in axes if axis not in growing[name]],
         )  # fmt: skip
         if box:
             kept[name] = Kept(out / name, box)
@@ -120,6 +121,13 @@ def axes_of(study: Study, ambient_dim: int) -> dict[str, tuple[Any, ...]]:
     return study.axes if study.document.data else study.axes | {"ambient_dim": (ambient_dim,)}
 
 
+def growing_axis(study: Study, axes: Mapping[str, tuple[Any, ...]]) -> list[str]:
+    """The axis along which the cube is cut into pieces that may stay as they are: the longest of those along which jobs
+    differ and are not put beside each other, if there is one. With every axis more, pieces would be smaller by far."""
+    found = [axis for axis in axes if axis not in (*study.batch, *TOGETHER)]
+    return [max(found, key=lambda axis: len(axes[axis]))] if found else []
+
+
 def jobs_of(study: Study, ambient_dim: int) -> list[Job]:
     """The jobs of these cells."""
     jobs = (study.whole or study).jobs  # which may have seeds that are of other blocks
@@ -136,7 +144,8 @@ def made_from(study: Study, folders: Mapping[str, Path | None]) -> dict[str, str
 
 
 def _same(job: Job, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    return all(before.get(f"{stage}/{job.id}", "") == now[f"{stage}/{job.id}"] for stage in OF_JOBS)
+    """Whether a job is one that there was before, with the same files."""
+    return all(before.get(f"{stage}/{job.id}") == now[f"{stage}/{job.id}"] for stage in OF_JOBS)
 
 
 def frame(study: Study, ambient_dim: int) -> xr.Dataset:
@@ -183,12 +192,12 @@ def gather(
             path = folder / f"{job.id}.zarr.zip"
             if absent(path):
                 continue
-            made = variables.made(stage, job.first)
+            made, wanted = variables.made(stage, job.first), job.keys(stage)
             if members.size:
-                arrays, keys = read_job(path, job.keys(stage), made)
+                arrays, keys = read_job(path, wanted, made)
             else:
-                arrays, (keys, _) = {}, job_members(path, job.keys(stage), made)
-            if keys != job.keys(stage):
+                arrays, (keys, _) = {}, job_members(path, wanted, made)
+            if keys != wanted:
                 raise InputError("is not of this study as it is now", file=path, allowed=f"rerun {stage}")
             sketch = arrays.pop("sketch", None)
             if sketch and sketches is not None:

@@ -103,7 +103,8 @@ def write_cube(
     """
     import zarr
 
-    path, manifest = (own(*one) for one in files_of_cube(path))
+    named = path
+    path, manifest = (own(*one) for one in files_of_cube(named))
     old = path.with_name(f"{path.name}.old")
     with temporary_beside(old) as aside, temporary_beside(path) as building:
         if set(groups) != {""}:
@@ -115,7 +116,7 @@ def write_cube(
         with warnings.catch_warnings():  # zarr announces that format 3 does not specify consolidation yet
             warnings.filterwarnings("ignore", message=".*[Cc]onsolidated metadata.*")
             zarr.consolidate_metadata(building)
-        before = dict(zip(("files", "sums"), read_manifest(path, ("files", "sums")), strict=True)) if linked else {}
+        before = dict(zip(("files", "sums"), read_manifest(named, ("files", "sums")), strict=True)) if linked else {}
         content = {"format": FORMAT, **_synced_hashes(building, set(linked), before), **(of or {})}
         with temporary_beside(manifest) as new_manifest:
             new_manifest.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -231,7 +232,7 @@ def read_cube(path: Path) -> dict[str, xr.Dataset]:
 
 
 def _opened(store: zarr.storage.MemoryStore, group: str, contents: dict[str, memoryview]) -> xr.Dataset:
-    """A group of a cube. Arrays in shards are not opened by zarr."""
+    """A group of a cube. Arrays in shards are not opened by zarr, but for those of early versions, in more folders."""
     import xarray as xr
     from xarray.core.indexing import LazilyIndexedArray
 
@@ -245,7 +246,7 @@ def _opened(store: zarr.storage.MemoryStore, group: str, contents: dict[str, mem
     arrays = {}
     for name in sorted(files.keys() - {""}):
         metadata = json.loads(bytes(files[name]["zarr.json"]))
-        if metadata["node_type"] == "array" and metadata["codecs"][0]["name"] == "sharding_indexed":
+        if metadata["node_type"] == "array" and metadata["codecs"][0]["name"] == "sharding_indexed" and _flat(metadata):
             lazy = LazilyIndexedArray(Sharded(metadata, files[name]))
             arrays[name] = xr.Variable(metadata["dimension_names"], lazy, metadata["attributes"])
     # every group by itself: what is consolidated is of all of them, and would be read anew for each
@@ -253,6 +254,11 @@ def _opened(store: zarr.storage.MemoryStore, group: str, contents: dict[str, mem
         store, group=group or None, chunks=None, zarr_format=3, consolidated=False, drop_variables=list(arrays)
     )
     return ds.assign(arrays)
+
+
+def _flat(metadata: Mapping[str, Any]) -> bool:
+    """Whether the files of an array are all in its folder."""
+    return metadata["chunk_key_encoding"].get("configuration", {}).get("separator") == "."
 
 
 def _held(folder: Path) -> tuple[dict[str, str], dict[str, memoryview]]:

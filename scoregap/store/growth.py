@@ -110,7 +110,7 @@ class Earlier(NamedTuple):
         is new; None if nothing can be taken over.
 
         jobs: values of the axes, and whether the files are those that the cube was made from. whole: axes along which
-        cells depend on others, or which do not grow.
+        nothing is cut.
         """
         before = dict(self.grids.get(group, ([], ""))[0])
         if list(before) != list(axes) or self.grids[group][1] != digest or not self.sound(group):

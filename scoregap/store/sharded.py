@@ -34,6 +34,8 @@ class Sharded(BackendArray):
         return self  # nothing of it changes
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        if not isinstance(key, indexing.VectorizedIndexer):
+            return self._read(key.tuple)  # xarray takes no slice that is empty and goes backwards
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: Sequence[Any]) -> np.ndarray:

@@ -3,13 +3,14 @@
 import shutil
 
 import numpy as np
+import own_data
 import pytest
 import xarray as xr
 import yaml
 from tiny import TINY, read_job, run_stages
 
 from scoregap import DamagedFile, InputError, variables
-from scoregap.stages import cube
+from scoregap.stages import cube, fit, spectrum
 from scoregap.store import jobs
 from scoregap.store.cube import read_cube
 from scoregap.store.files import manifest_of
@@ -156,3 +157,29 @@ def test_axes_of_texts_go_through_every_stage(tmp_path):
     assert not np.array_equal(*(exact.sel({"manifold.frame": name}) for name in ("random", "orthonormal")))
     assert "orthonormal" in (tmp_path / "comparison.txt").read_text()
     assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"phase_times.svg", "training.svg", "gaps.svg"}
+
+
+@pytest.mark.slow
+def test_halves_are_put_beside_each_other_in_a_cube_that_grows(tmp_path):
+    """Whichever half is gathered again, the cosine of its score with that of the other needs both."""
+    halves = ("  seed: 2", "  half: [first, second, all]\n  seed: 1\nbatch: [seed]")
+    path = own_data.written(tmp_path, own_data.UNTRAINED, halves, ("count: 24", "count: 8"), ("points: 6", "points: 2"))
+    folders = tmp_path / "spectrum", tmp_path / "fit"
+
+    def build(name):
+        for id in load(path).jobs:
+            spectra, fits = (folder / f"{id}.zarr.zip" for folder in folders)
+            if not spectra.exists():
+                spectrum.run(path, id, spectra)
+            if not fits.exists():
+                fit.run(path, id, spectra, fits)
+        cube.run(path, *folders, tmp_path / name)
+        return read_cube(tmp_path / name)[""].load()
+
+    build("cube.zarr")
+    for half in ("all", "second"):
+        for id, job in load(path).jobs.items():
+            if job.axes["half"] == (half,):
+                (folders[1] / f"{id}.zarr.zip").unlink()
+        cube.run(path, *folders, tmp_path / "cube.zarr")  # their cells are missing there
+        xr.testing.assert_identical(build("cube.zarr"), build(f"{half}.zarr"))

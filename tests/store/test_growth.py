@@ -1,6 +1,7 @@
 """A cube that grows is the one that is built anew, to the byte; and what has not changed is not made again."""
 
 import errno
+import itertools
 import json
 import os
 from contextlib import nullcontext
@@ -123,7 +124,7 @@ def test_values_at_the_end_of_an_axis_are_gathered_alone(small, tmp_path):
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.data())
 def test_a_cube_that_grows_is_the_one_that_is_built_anew(tmp_path_factory, data):
     """Whatever has grown, shrunk, been lost and been made again, with whatever chunks."""
@@ -198,6 +199,51 @@ def test_a_file_of_another_study_is_refused_where_nothing_is_gathered_from_it(sm
         build(tmp_path, tmp_path / "cube.zarr")
 
 
+def test_cells_of_jobs_that_are_others_now_are_missing_until_these_have_files(small, tmp_path):
+    """As when the batch axes have changed: the cells are where they were, in files that are not there yet."""
+    path = written(tmp_path, stds=2, networks=1, seeds=2)
+    build(tmp_path, tmp_path / "cube.zarr")
+    path.write_text(path.read_text().replace("batch: [seed]", "batch: [seed, manifold.groups.1.std]"))
+    build(tmp_path, tmp_path / "cube.zarr")
+    assert (read_cube(tmp_path / "cube.zarr")[""].status == 0).all()
+
+
+def test_a_grid_of_many_axes_is_in_few_pieces(tmp_path):
+    """Not in halves, or smaller parts, along each axis: five axes of ten values would be in 5^5 pieces."""
+    path = tmp_path / "study.yaml"
+    axes = "[linear]", "[0.0]", "[2]"
+    others = "[arcs]", "[0.0, 0.1, 0.2, 0.3, 0.4]", "[2, 3]"
+    text = STUDY.replace("[4]", "[8]").format(stds=STDS[:6], networks=NETWORKS, seeds=8)
+    for old, new in zip(axes, others, strict=True):
+        text = text.replace(old, new)
+    path.write_text(text)
+    study = load(path)
+    assert cube.growing_axis(study, study.axes) == ["manifold.groups.1.std"]
+    array = cube.frame(study, 8).t_max
+    chunks, _ = layout(array, cube.growing_axis(study, study.axes))
+    assert dict(zip(array.dims, chunks, strict=True)) == {**array.sizes, "manifold.groups.1.std": 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("call", "count"), [("link", 1), *(("replace", number) for number in range(3))])
+def test_a_kill_while_it_grows_is_mended_by_the_next_build(small, tmp_path, call, count):
+    """When a file has been linked, and before each of the renames."""
+    written(tmp_path, stds=4, seeds=1)
+    build(tmp_path, tmp_path / "cube.zarr")
+    written(tmp_path, stds=6, seeds=1)
+    if (child := os.fork()) == 0:
+        calls, done = itertools.count(), getattr(os, call)
+        setattr(os, call, lambda *args: done(*args) if next(calls) < count else os._exit(9))
+        build(tmp_path, tmp_path / "cube.zarr")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    build(tmp_path, tmp_path / "cube.zarr")
+    build(tmp_path, tmp_path / "anew.zarr")
+    assert same(tmp_path / "cube.zarr", tmp_path / "anew.zarr")
+    read_cube(tmp_path / "cube.zarr")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
 def test_who_has_the_cube_open_reads_on_while_it_grows(small, tmp_path, monkeypatch):
     monkeypatch.setattr(cube_files, "IN_MEMORY", 0)
     written(tmp_path)
@@ -207,6 +253,18 @@ def test_who_has_the_cube_open_reads_on_while_it_grows(small, tmp_path, monkeypa
     written(tmp_path, stds=6)
     build(tmp_path, tmp_path / "cube.zarr")
     xr.testing.assert_identical(held.load(), wanted)
+
+
+def test_a_cube_behind_a_link_grows_where_it_is(small, tmp_path):
+    """As one on a larger disk; its manifest is beside the link."""
+    written(tmp_path)
+    build(tmp_path, tmp_path / "elsewhere" / "cube.zarr")
+    (tmp_path / "cube.zarr").symlink_to(tmp_path / "elsewhere" / "cube.zarr")
+    manifest_of(tmp_path / "elsewhere" / "cube.zarr").rename(manifest_of(tmp_path / "cube.zarr"))
+    written(tmp_path, stds=6)
+    assert build(tmp_path, tmp_path / "cube.zarr") == 2 * 2 * 3
+    assert (tmp_path / "cube.zarr").is_symlink()
+    assert read_cube(tmp_path / "cube.zarr")[""].sizes["manifold.groups.1.std"] == 6
 
 
 def test_a_file_system_without_hard_links_has_copies(small, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """What is read of an open cube is what NumPy would take of its arrays."""
 
 import copy
+import json
 from unittest import mock
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from scoregap.store import cube as cube_files
 from scoregap.store.cube import read_cube, write_cube
+from scoregap.store.files import manifest_of
 
 
 @pytest.mark.slow
@@ -46,6 +48,28 @@ def test_a_dataset_that_is_not_loaded_is_copied_and_chunked(tmp_path):
     found = read_cube(tmp_path / "cube.zarr")[""]
     xr.testing.assert_identical(copy.deepcopy(found).load(), ds)
     xr.testing.assert_identical(found.chunk(seed=2).mean("seed").compute(), ds.mean("seed"))
+
+
+def test_a_cube_with_a_folder_for_each_dimension_is_read(tmp_path):
+    """As those of the first versions."""
+    ds, path = xr.Dataset({"x": (("seed", "time"), np.arange(12.0).reshape(4, 3))}), tmp_path / "cube.zarr"
+    write_cube(path, {"": ds})
+    (path / "x" / "c.0.0").rename(tmp_path / "shard")
+    (path / "x" / "c" / "0").mkdir(parents=True)
+    (tmp_path / "shard").rename(path / "x" / "c" / "0" / "0")
+    metadata = json.loads((path / "x" / "zarr.json").read_text())
+    metadata["chunk_key_encoding"]["configuration"]["separator"] = "/"
+    (path / "x" / "zarr.json").write_text(json.dumps(metadata))
+    manifest = json.loads(manifest_of(path).read_text()) | cube_files._synced_hashes(path, set(), {})
+    manifest_of(path).write_text(json.dumps(manifest))
+    xr.testing.assert_identical(read_cube(path)[""].load(), ds)
+
+
+def test_nothing_is_read_backwards(tmp_path):
+    ds = xr.Dataset({"x": (("seed", "time"), np.arange(12.0).reshape(4, 3))})
+    write_cube(tmp_path / "cube.zarr", {"": ds})
+    key = {"seed": slice(None, 0, -1), "time": slice(0, 0, -1)}
+    xr.testing.assert_identical(read_cube(tmp_path / "cube.zarr")[""].isel(key).load(), ds.isel(key))
 
 
 def test_what_is_cut_short_after_it_was_opened_is_an_error(tmp_path):
