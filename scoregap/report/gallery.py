@@ -20,6 +20,7 @@ from scoregap.report import figures, registry
 from scoregap.spelling import asks, meant
 from scoregap.store.ownership import claim
 from scoregap.study import Study, load
+from scoregap.study.axes import as_named
 
 DRAWN = ("gaps", "spectra", "histograms", "alignment", "dimension", "calibration", "profile", "training")
 MOST = 48  # settings, if nothing else is asked for
@@ -63,15 +64,17 @@ def _meets(value: Any, text: str) -> bool:
 
 def chosen(study: Study, frame: pd.DataFrame | None, where: Sequence[str], most: int) -> tuple[list[Setting], int]:
     """The settings that meet all conditions, at most so many: of more those that are farthest from theory, the worst
-    first; and how many there are. frame: the comparison, if there is one."""
+    first; and how many there are. frame: the comparison, if there is one. Raises InputError if there is none."""
     wanted, axes = conditions(study, where), study.condition_axes
     every = [
-        setting
+        named
         for part in study.parts
-        for setting in _settings(part)
-        if all(setting[axes.index(axis)] in values for axis, values in wanted.items())
+        for values, named in zip(_every(part), _settings(part), strict=True)
+        if all(values[axes.index(axis)] in some for axis, some in wanted.items())
     ]
     every = list(dict.fromkeys(every))
+    if not every:
+        raise InputError(key="--where", value=" ".join(where), allowed="no setting of the study meets all of these")
     if len(every) <= most:
         return every, len(every)
     inside = set(every)
@@ -79,8 +82,14 @@ def chosen(study: Study, frame: pd.DataFrame | None, where: Sequence[str], most:
     return list(dict.fromkeys([*worst, *every]))[:most], len(every)
 
 
-def _settings(part: Study) -> Iterator[Setting]:
+def _every(part: Study) -> Iterator[tuple[Any, ...]]:
+    """The settings of a part, as the study writes their values."""
     return itertools.product(*(part.axes[axis] for axis in part.condition_axes))
+
+
+def _settings(part: Study) -> Iterator[Setting]:
+    """The same, as the cube names them."""
+    return itertools.product(*(as_named(part.axes[axis]) for axis in part.condition_axes))
 
 
 def draw(
@@ -108,7 +117,8 @@ def draw(
     for (name, _, some), place in zip(pages, places, strict=True):
         run = registry.Run(study, parts, folder, None, findings, frame, asked=some)
         figures.save(run.draw(name), place)
-    more = f", of {count} those farthest from theory; --most has more" if count > len(settings) else ""
+    which = "the first" if frame is None else "those farthest from theory"
+    more = f", of {count} {which}; --most has more" if count > len(settings) else ""
     return [f"{len(settings)} {'setting' if len(settings) == 1 else 'settings'}{more}", *map(str, places)]
 
 

@@ -51,6 +51,19 @@ def test_what_no_setting_can_meet_is_refused_in_a_line(large, where, message):
         gallery.conditions(large, [where])
 
 
+def test_conditions_that_no_setting_meets_together_are_refused_and_nothing_is_written(done, tmp_path):
+    with pytest.raises(InputError, match=r"^--where: 'curvature=0 curvature=0.5' is not allowed: no setting .* meets"):
+        gallery.draw(*done, tmp_path / "out", ["curvature=0", "curvature=0.5"], ["gaps"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_an_axis_of_numbers_and_texts_settings_are_found_by_either(by_class, tmp_path):
+    lines = gallery.draw(*by_class, tmp_path, ["dataset_size=20"], ["profile"], 1)
+    assert lines == ["1 setting, of 2 the first; --most has more", str(tmp_path / "profile.svg")]
+    assert "1 of 4 settings, as asked for" in (tmp_path / "profile.svg").read_text()
+    assert gallery.draw(*by_class, tmp_path, ["class=2"], ["profile"])[0] == "2 settings"
+
+
 def test_of_more_than_are_wanted_the_first_are_taken_where_nothing_is_compared(large):
     found, count = gallery.chosen(large, None, ["manifold_dim=4"], 3)
     assert (found, count) == ([("arcs", 8, 4, c) for c in (0.0, 0.01, 0.02)], 100)
