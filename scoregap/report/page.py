@@ -166,7 +166,7 @@ def panels_shown(study: Study, frame: pd.DataFrame) -> str:
     return (
         f"Panels: {', '.join(shown)} have their own, {'the first' if judged_rows(frame).empty else rule}; "
         "figures along an axis show their neighbours too. "
-        f"The others: scoregap gallery {study.name} --where '{axis}={exactly(one.axes[axis][0])}'"
+        f"The others: scoregap gallery results/{study.name} --where '{axis}={exactly(one.axes[axis][0])}'"
     )
 
 

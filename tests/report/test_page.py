@@ -246,7 +246,7 @@ def test_only_of_a_block_with_more_settings_than_panels_some_are_said_to_be_left
     said = page.panels_shown(blocks, rows("agrees"))
     assert "1 of 2 settings of block curved, 1 of 2 settings of block schedules" in said
     assert "block one" not in said
-    assert said.endswith("scoregap gallery tiny --where 'curvature=0'")
+    assert said.endswith("scoregap gallery results/tiny --where 'curvature=0'")
     assert "1 of 2 settings have their own, the first" in page.panels_shown(study, rows("not testable"))
 
 
