@@ -110,11 +110,10 @@ def draw(
     findings = analysis.read(study, folder / "findings.jsonl")
     settings, count = chosen(study, frame, where, most)
     wanted = [name for name in there if not names or name.rpartition("/")[2] in names]
-    inside = {part.block: set(_settings(part)) for part, _ in parts}
-    pages = [(name, k, some) for name in wanted for k, some in _pages(settings, inside[name.rpartition("/")[0]])]
-    places = [out / f"{name.replace('/', '_')}{f'_{k}' if k > 1 else ''}.svg" for name, k, _ in pages]
+    drawn = pages(study, wanted, settings)
+    places = [out / f"{name.replace('/', '_')}{f'_{k}' if k > 1 else ''}.svg" for name, k, _ in drawn]
     claim(*((place, figures.KIND) for place in places))
-    for (name, _, some), place in zip(pages, places, strict=True):
+    for (name, _, some), place in zip(drawn, places, strict=True):
         run = registry.Run(study, parts, folder, None, findings, frame, asked=some)
         figures.save(run.draw(name), place)
     which = "the first" if frame is None else "those farthest from theory"
@@ -122,8 +121,17 @@ def draw(
     return [f"{len(settings)} {'setting' if len(settings) == 1 else 'settings'}{more}", *map(str, places)]
 
 
-def _pages(settings: list[Setting], inside: set[Setting]) -> Iterator[tuple[int, list[Setting]]]:
-    """Settings of a part, as many as a figure has panels, with the number of the figure."""
-    own = [setting for setting in settings if setting in inside]
-    for start in range(0, len(own), PANELS):
-        yield start // PANELS + 1, own[start : start + PANELS]
+def pages(study: Study, names: Sequence[str], settings: list[Setting]) -> list[tuple[str, int, list[Setting]]]:
+    """(name, number, settings) of every figure: as many settings of its block as a figure has panels. Raises InputError
+    if there is none."""
+    inside = {part.block: set(_settings(part)) for part in study.parts}
+    found = []
+    for name in names:
+        own = [setting for setting in settings if setting in inside[name.rpartition("/")[0]]]
+        for start in range(0, len(own), PANELS):
+            found.append((name, start // PANELS + 1, own[start : start + PANELS]))
+    if not found:
+        blocks = ", ".join(dict.fromkeys(name.rpartition("/")[0] for name in names))
+        short = ", ".join(dict.fromkeys(name.rpartition("/")[2] for name in names))
+        raise InputError(key="--figure", value=short, allowed=f"it is of blocks without such settings: {blocks}")
+    return found
