@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from tiny import LINEAR, edited
 
-from scoregap.analysis import claims
+from scoregap.analysis import arrays, claims
 from scoregap.measure import gaps
 from scoregap.stages import cube, fit, spectrum
 from scoregap.study import Study, load
@@ -58,3 +58,11 @@ def spectra(ds: xr.Dataset) -> np.ndarray:
 def rows(study: Study, ds: xr.Dataset):
     """The claims, by name."""
     return claims.claims([(study, [ds])]).set_index("claim")
+
+
+def cell_of(study: Study, ds: xr.Dataset) -> arrays.Cell:
+    """The one setting of a dataset, with all its variables but those of training."""
+    names = tuple(str(name) for name, one in ds.data_vars.items() if "evaluation" not in one.dims)
+    (found,) = arrays.blocks_of(study, ds, names)
+    (cell,) = found.cells
+    return cell

@@ -91,11 +91,3 @@ def blocks_of(study: Study, ds: xr.Dataset, names: tuple[str, ...]) -> Iterator[
             array = one.transpose(*order).values
             data[str(name)] = array.reshape(len(values), *array.shape[len(axes) :])
         yield Block(values, tuple(map(str, ds["network"].values)), ds["seed"].values, time, data)
-
-
-def cell_of(ds: xr.Dataset, study: Study) -> Cell:
-    """The one setting of a dataset, with all its variables but those of training."""
-    names = tuple(str(name) for name, one in ds.data_vars.items() if "evaluation" not in one.dims)
-    (found,) = blocks_of(study, ds, names)
-    (cell,) = found.cells
-    return cell

@@ -20,6 +20,7 @@ from scoregap.report import figures, registry
 from scoregap.spelling import asks, meant
 from scoregap.store.ownership import claim
 from scoregap.study import Study, load
+from scoregap.study.axes import as_named
 
 DRAWN = ("gaps", "spectra", "histograms", "alignment", "dimension", "calibration", "profile", "training")
 MOST = 48  # settings, if nothing else is asked for
@@ -63,15 +64,17 @@ def _meets(value: Any, text: str) -> bool:
 
 def chosen(study: Study, frame: pd.DataFrame | None, where: Sequence[str], most: int) -> tuple[list[Setting], int]:
     """The settings that meet all conditions, at most so many: of more those that are farthest from theory, the worst
-    first; and how many there are. frame: the comparison, if there is one."""
+    first; and how many there are. frame: the comparison, if there is one. Raises InputError if there is none."""
     wanted, axes = conditions(study, where), study.condition_axes
     every = [
-        setting
+        named
         for part in study.parts
-        for setting in _settings(part)
-        if all(setting[axes.index(axis)] in values for axis, values in wanted.items())
+        for values, named in zip(_every(part), _settings(part), strict=True)
+        if all(values[axes.index(axis)] in some for axis, some in wanted.items())
     ]
     every = list(dict.fromkeys(every))
+    if not every:
+        raise InputError(key="--where", value=" ".join(where), allowed="no setting of the study meets all of these")
     if len(every) <= most:
         return every, len(every)
     inside = set(every)
@@ -79,8 +82,14 @@ def chosen(study: Study, frame: pd.DataFrame | None, where: Sequence[str], most:
     return list(dict.fromkeys([*worst, *every]))[:most], len(every)
 
 
-def _settings(part: Study) -> Iterator[Setting]:
+def _every(part: Study) -> Iterator[tuple[Any, ...]]:
+    """The settings of a part, as the study writes their values."""
     return itertools.product(*(part.axes[axis] for axis in part.condition_axes))
+
+
+def _settings(part: Study) -> Iterator[Setting]:
+    """The same, as the cube names them."""
+    return itertools.product(*(as_named(part.axes[axis]) for axis in part.condition_axes))
 
 
 def draw(
@@ -101,19 +110,28 @@ def draw(
     findings = analysis.read(study, folder / "findings.jsonl")
     settings, count = chosen(study, frame, where, most)
     wanted = [name for name in there if not names or name.rpartition("/")[2] in names]
-    inside = {part.block: set(_settings(part)) for part, _ in parts}
-    pages = [(name, k, some) for name in wanted for k, some in _pages(settings, inside[name.rpartition("/")[0]])]
-    places = [out / f"{name.replace('/', '_')}{f'_{k}' if k > 1 else ''}.svg" for name, k, _ in pages]
+    drawn = pages(study, wanted, settings)
+    places = [out / f"{name.replace('/', '_')}{f'_{k}' if k > 1 else ''}.svg" for name, k, _ in drawn]
     claim(*((place, figures.KIND) for place in places))
-    for (name, _, some), place in zip(pages, places, strict=True):
+    for (name, _, some), place in zip(drawn, places, strict=True):
         run = registry.Run(study, parts, folder, None, findings, frame, asked=some)
         figures.save(run.draw(name), place)
-    more = f", of {count} those farthest from theory; --most has more" if count > len(settings) else ""
+    which = "the first" if frame is None else "those farthest from theory"
+    more = f", of {count} {which}; --most has more" if count > len(settings) else ""
     return [f"{len(settings)} {'setting' if len(settings) == 1 else 'settings'}{more}", *map(str, places)]
 
 
-def _pages(settings: list[Setting], inside: set[Setting]) -> Iterator[tuple[int, list[Setting]]]:
-    """Settings of a part, as many as a figure has panels, with the number of the figure."""
-    own = [setting for setting in settings if setting in inside]
-    for start in range(0, len(own), PANELS):
-        yield start // PANELS + 1, own[start : start + PANELS]
+def pages(study: Study, names: Sequence[str], settings: list[Setting]) -> list[tuple[str, int, list[Setting]]]:
+    """(name, number, settings) of every figure: as many settings of its block as a figure has panels. Raises InputError
+    if there is none."""
+    inside = {part.block: set(_settings(part)) for part in study.parts}
+    found = []
+    for name in names:
+        own = [setting for setting in settings if setting in inside[name.rpartition("/")[0]]]
+        for start in range(0, len(own), PANELS):
+            found.append((name, start // PANELS + 1, own[start : start + PANELS]))
+    if not found:
+        blocks = ", ".join(dict.fromkeys(name.rpartition("/")[0] for name in names))
+        short = ", ".join(dict.fromkeys(name.rpartition("/")[2] for name in names))
+        raise InputError(key="--figure", value=short, allowed=f"it is of blocks without such settings: {blocks}")
+    return found

@@ -144,24 +144,29 @@ def outcome(study: Study, frame: pd.DataFrame, pictures: dict[str, bytes] | None
 
 def shown_rows(frame: pd.DataFrame) -> list[int]:
     """The places of the rows of a comparison that the page shows: all, or, of more than MOST_ROWS, the WORST_ROWS that
-    are farthest from theory."""
+    are farthest from theory, of a study in which nothing is judged the first."""
     if len(frame) <= MOST_ROWS:
         return list(range(len(frame)))
-    return sorted(judged_rows(frame.reset_index(drop=True)).index[:WORST_ROWS].tolist())
+    judged = judged_rows(frame.reset_index(drop=True)).index
+    return sorted(judged[:WORST_ROWS].tolist()) or list(range(WORST_ROWS))
 
 
 def panels_shown(study: Study, frame: pd.DataFrame) -> str:
     """Which settings have panels, and how to see the others; empty where all have."""
-    axes = [axis for axis in study.condition_axes if len(study.axes[axis]) > 1]
-    count = len(frame[study.condition_axes].drop_duplicates())
-    if count <= PANELS or not axes:
+    counts = [math.prod(len(part.axes[axis]) for axis in part.condition_axes) for part in study.parts]
+    large = {part.block: (count, part) for part, count in zip(study.parts, counts, strict=True) if count > PANELS}
+    if not large:
         return ""
-    axis = max(axes, key=lambda one: len(study.axes[one]))
-    of = "of every block " if study.blocks else ""
+    shown = [
+        f"{PANELS} of {count} settings{f' of block {block}' if block else ''}" for block, (count, _) in large.items()
+    ]
+    _, (_, one) = max(large.items(), key=lambda of: of[1][0])
+    axis = max(one.condition_axes, key=lambda name: len(one.axes[name]))
+    rule = "those with the phase times that are farthest from the exact score in margins (what disagrees first)"
     return (
-        f"Panels: {PANELS} of {count} settings {of}have their own, those with the phase times that are farthest from "
-        "the exact score in margins (what disagrees first); figures along an axis show their neighbours too. "
-        f"The others: scoregap gallery {study.name} --where '{axis}={exactly(study.axes[axis][0])}'"
+        f"Panels: {', '.join(shown)} have their own, {'the first' if judged_rows(frame).empty else rule}; "
+        "figures along an axis show their neighbours too. "
+        f"The others: scoregap gallery results/{study.name} --where '{axis}={exactly(one.axes[axis][0])}'"
     )
 
 
@@ -339,9 +344,10 @@ def numbers(study: Study, frame: pd.DataFrame) -> dict[str, Any]:
         rows.append(
             _row([_of_column(said[column], column in axes) for column in columns], {at: KINDS.get(row.verdict, "")})
         )
-    left_out = (
-        f"; the {len(shown)} of {len(frame)} rows that are farthest from theory" if len(shown) < len(frame) else ""
-    )
+    left_out = f"; the {len(shown)} of {len(frame)} rows that are farthest from theory"
+    if judged_rows(frame).empty:
+        left_out = f"; the first {len(shown)} of {len(frame)} rows"
+    left_out = left_out if len(shown) < len(frame) else ""
     note = (
         f"From comparison.csv{left_out}. Geometric means over seeds, of ratios seed by seed; of dimensions medians. "
         "NAME[k]: of the gap, or group, k of the cube, from 0. model_: the same times by a fit to the whole curve of a "

@@ -101,8 +101,9 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.chart:overview", "compared", _large,
         "All settings of a large study at once. Top: how far phase times are from those of the exact score, in margins "
         "of the study; the grey band is what is allowed. Below, for every score: the share of settings that do not "
-        "agree, and the median distance, along the axis with the most values, a row for each combination of the others "
-        "(of as many as there is room for). Grey: nothing to compare.",
+        "agree (disagree, or are inconclusive, as all of one seed are), and the median distance, along the axis with "
+        "the most values, a row for each combination of the others (of as many as there is room for). Grey: nothing to "
+        "compare.",
     ),
     "profile": Figure(
         "scoregap.report.figures.profile:profile", "scoregap.analysis.profiles:curves", _of_file,

@@ -31,6 +31,7 @@ from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.store.spool import Box, Spool, block, regions
 from scoregap.study import Job, Study, load
+from scoregap.study.axes import as_named
 from scoregap.study.data import table
 from scoregap.study.stages import STAGES
 
@@ -227,10 +228,9 @@ def gather(
 
 
 def labels(values: tuple) -> np.ndarray:
-    """Values of an axis as a coordinate: numbers, or texts if one of them is a text."""
-    return (
-        np.array([str(one) for one in values], object) if any(isinstance(v, str) for v in values) else np.array(values)
-    )
+    """Values of an axis as a coordinate."""
+    named = as_named(values)
+    return np.array(named, object if isinstance(named[0], str) else None)
 
 
 def coordinates(cells) -> dict[str, np.ndarray]:

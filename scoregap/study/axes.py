@@ -169,6 +169,11 @@ def _values(
     return tuple(dict.fromkeys(found))
 
 
+def as_named(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values of an axis as the cube names them: texts if one of them is a text."""
+    return tuple(map(str, values)) if any(isinstance(value, str) for value in values) else values
+
+
 def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]) -> Any:
     """One section of the cells at these values of the axes that point into it. Raises InputError."""
     content = document.model_dump(include={section})

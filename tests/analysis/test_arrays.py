@@ -1,6 +1,7 @@
 """Cells as plain arrays: those of the dataset, setting by setting."""
 
 import numpy as np
+import pretended
 import pytest
 from tiny import edited
 
@@ -34,7 +35,7 @@ def test_times_that_are_padded_are_left_out_of_what_has_times_alone(tmp_path):
     ds = variables.mock({axis: list(values) for axis, values in study.axes.items()}, {"mode": 8, "gap": 2, "group": 2})
     time = ds.time.values.astype(float)
     time[-1:] = np.nan
-    cell = arrays.cell_of(ds.assign_coords(time=time), study).known_times
+    cell = pretended.cell_of(study, ds.assign_coords(time=time)).known_times
     assert cell.time.tolist() == time[:-1].tolist()
     assert cell["gap_width"].shape[2] == len(time) - 1
     assert cell["t_max"].shape == (3, 2, 2)

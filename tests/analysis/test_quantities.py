@@ -7,7 +7,7 @@ import pretended
 import pytest
 
 from scoregap import data
-from scoregap.analysis import arrays, quantities
+from scoregap.analysis import quantities
 from scoregap.laws import times
 
 T = np.geomspace(1e-4, 1e3, 400)
@@ -217,10 +217,10 @@ def test_where_consolidation_is_not_known_nothing_is_said_of_ghosts(two, unknown
     values[..., 8] = -0.7
     pretended.set_spectra(ds, values)
     cell = quantities.cell_of(study, {})
-    found = quantities.measured(arrays.cell_of(ds, study), pretended.NETWORK, cell)["ghost"]
+    found = quantities.measured(pretended.cell_of(study, ds), pretended.NETWORK, cell)["ghost"]
     np.testing.assert_allclose(found, 0.3, atol=1e-6)
     ds.t_consolidation.loc[{"network": "exact", "gap": 1, "seed": ds.seed[:unknown]}] = np.nan
-    found = quantities.measured(arrays.cell_of(ds, study), pretended.NETWORK, cell)["ghost"]
+    found = quantities.measured(pretended.cell_of(study, ds), pretended.NETWORK, cell)["ghost"]
     assert np.isnan(found[:unknown]).all()
     np.testing.assert_allclose(found[unknown:], 0.3, atol=1e-6)
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tiny import edited
+from tiny import BLOCKS, edited
 
 from scoregap import InputError
 from scoregap.report import gallery, registry
@@ -49,6 +49,28 @@ def test_conditions_are_values_or_ranges_of_axes(large, where, expected):
 def test_what_no_setting_can_meet_is_refused_in_a_line(large, where, message):
     with pytest.raises(InputError, match=f"^{message}"):
         gallery.conditions(large, [where])
+
+
+def test_conditions_that_no_setting_meets_together_are_refused_and_nothing_is_written(done, tmp_path):
+    with pytest.raises(InputError, match=r"^--where: 'curvature=0 curvature=0.5' is not allowed: no setting .* meets"):
+        gallery.draw(*done, tmp_path / "out", ["curvature=0", "curvature=0.5"], ["gaps"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_an_axis_of_numbers_and_texts_settings_are_found_by_either(by_class, tmp_path):
+    lines = gallery.draw(*by_class, tmp_path, ["dataset_size=20"], ["profile"], 1)
+    assert lines == ["1 setting, of 2 the first; --most has more", str(tmp_path / "profile.svg")]
+    assert "1 of 4 settings, as asked for" in (tmp_path / "profile.svg").read_text()
+    assert gallery.draw(*by_class, tmp_path, ["class=2"], ["profile"])[0] == "2 settings"
+
+
+def test_a_figure_of_blocks_without_the_settings_that_are_asked_for_is_refused(tmp_path):
+    study, one = load(edited(tmp_path, *BLOCKS)), ("arcs", 8, 4, 0.0, 1.0, "ve")
+    assert gallery.pages(study, ["curved/gaps", "one/gaps"], [one]) == [("one/gaps", 1, [one])]
+    with pytest.raises(
+        InputError, match=r"^--figure: 'gaps' is not allowed: it is of blocks without .*: curved, draws$"
+    ):
+        gallery.pages(study, ["curved/gaps", "draws/gaps"], [one])
 
 
 def test_of_more_than_are_wanted_the_first_are_taken_where_nothing_is_compared(large):

@@ -231,6 +231,25 @@ def test_only_the_first_of_many_rows_are_shown_and_it_is_said(study, monkeypatch
     assert "the 2 of 5 rows that are farthest from theory" in shown["note"]
 
 
+def test_where_nothing_is_judged_the_first_rows_are_shown(study, monkeypatch):
+    monkeypatch.setattr(page, "MOST_ROWS", 3)
+    monkeypatch.setattr(page, "WORST_ROWS", 2)
+    shown = page.numbers(study, rows(*["not testable"] * 5))
+    assert len(shown["table"].rows) == 2
+    assert "the first 2 of 5 rows" in shown["note"]
+
+
+def test_only_of_a_block_with_more_settings_than_panels_some_are_said_to_be_left_out(tmp_path, study, monkeypatch):
+    blocks = load(edited(tmp_path, *BLOCKS))
+    assert page.panels_shown(blocks, rows("agrees")) == ""  # settings of all blocks together do not matter
+    monkeypatch.setattr(page, "PANELS", 1)
+    said = page.panels_shown(blocks, rows("agrees"))
+    assert "1 of 2 settings of block curved, 1 of 2 settings of block schedules" in said
+    assert "block one" not in said
+    assert said.endswith("scoregap gallery results/tiny --where 'curvature=0'")
+    assert "1 of 2 settings have their own, the first" in page.panels_shown(study, rows("not testable"))
+
+
 def test_a_claim_is_told_whole_with_its_numbers(study, results, text):
     assert page.claims(study, NO_CLAIMS) is None
     written = pd.read_csv(results[1] / "claims.csv")
