@@ -77,7 +77,7 @@ def _cells(study: Study, ds: xr.Dataset):
     for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
         cell = loaded.sel(chosen)
-        if cell.status == 1 and np.isfinite(cell.law_t_memorisation):
+        if cell.status == 1 and np.isfinite(cell.own_weight).any():
             yield chosen, cell.isel(group=np.isfinite(cell.dimension_kept).any("memory_time").values)
 
 
@@ -134,14 +134,28 @@ class Exponent(NamedTuple):
     sizes: int
 
 
+def open_trainings(rows: pd.DataFrame) -> pd.DataFrame:
+    """The trainings of those N of which all have both times, `OPEN` apart: the others are censored, and of an N of which
+    some are, those that are not are a selection."""
+    apart = rows.tau_memorise > OPEN * rows.tau_generalise
+    return rows[apart.groupby(rows.points).transform("all")]
+
+
 def exponent(rows: pd.DataFrame, time: str, confidence: float = 0.95) -> Exponent | None:
-    """Of trainings of one network whose two times are both there and `OPEN` apart; None of fewer than three N."""
-    open_ones = rows[rows.tau_memorise > OPEN * rows.tau_generalise]
-    if open_ones.points.nunique() < 3:
+    """Of trainings of one network that are open (`open_trainings`); None of fewer than three N.
+
+    Every seed has a level of its own, as its data are of one F at all N: the slope is of what is left within seeds.
+    """
+    known = open_trainings(rows)
+    sizes, seeds = known.points.nunique(), known.seed.nunique()
+    if sizes < 3:
         return None
-    found = stats.linregress(np.log(open_ones.points), np.log(open_ones[time]))
-    half = stats.t.ppf(0.5 + confidence / 2, len(open_ones) - 2) * found.stderr
-    return Exponent(found.slope, found.slope - half, found.slope + half, open_ones.points.nunique())
+    within = np.log(known[["points", time]]) - np.log(known[["points", time]]).groupby(known.seed).transform("mean")
+    x, y = within["points"].to_numpy(), within[time].to_numpy()
+    slope = float(x @ y / (x @ x))
+    free = len(known) - seeds - 1
+    half = float(stats.t.ppf(0.5 + confidence / 2, free) * np.sqrt(((y - slope * x) ** 2).sum() / free / (x @ x)))
+    return Exponent(slope, slope - half, slope + half, sizes)
 
 
 def memorisation_lines(study: Study, frame: pd.DataFrame) -> list[str]:
