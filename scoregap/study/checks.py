@@ -156,6 +156,9 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
             yield from _covariance(study, train, mistakes)
         if train.draws == "antithetic" and train.samples % 2 and known("train.draws", "train.samples"):
             yield _wrong(study, "train.samples", "antithetic draws are pairs: should be even", train.samples)
+        if train.draws == "antithetic" and train.noise_draws and known("train.draws", "train.noise_draws"):
+            says = "of antithetic draws each has its negative too: should be left out, or train.draws be 'independent'"
+            yield _wrong(study, "train.noise_draws", says, train.noise_draws)
         if trained and train.target == "posterior" and known("train.target"):
             yield from _posterior(study, mistakes)
 
