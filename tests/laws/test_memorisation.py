@@ -53,6 +53,19 @@ def test_correction_fades_with_dimension():
     assert ratios[-1] == pytest.approx(1, abs=0.02)
 
 
+def test_of_many_dimensions_the_correction_is_known():
+    gamma = np.full(20_000, 1.0)
+    ratio = memorisation.corrected_t_memorisation(1000, gamma) / memorisation.t_memorisation(1000, gamma)
+    few = np.full(1000, 1.0)  # beyond which the law only scales
+    same = memorisation.corrected_t_memorisation(1000, few) / memorisation.t_memorisation(1000, few)
+    assert ratio == pytest.approx(same, rel=0.01)
+
+
+def test_own_weight_of_much_scatter_is_known():
+    """Of 8,000 dimensions without noise, where the own point is the only one."""
+    assert memorisation.own_weight(1000, 4e3, 4e3, 0.0) == pytest.approx(1)
+
+
 @pytest.mark.parametrize("points", [2, 3, 10, 10**6])
 def test_own_weight_without_information_is_that_of_all(points):
     assert memorisation.own_weight(points, 0.0, 0.0, 0.0) == pytest.approx(1 / points, rel=1e-9)
