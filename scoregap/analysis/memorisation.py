@@ -135,8 +135,8 @@ class Exponent(NamedTuple):
 
 
 def open_trainings(rows: pd.DataFrame) -> pd.DataFrame:
-    """The trainings of those N of which all have both times, `OPEN` apart: the others are censored, and of an N of which
-    some are, those that are not are a selection."""
+    """The trainings of those N of which all have both times, `OPEN` apart. The others are censored; where some of
+    an N are, those that are not are a selection."""
     apart = rows.tau_memorise > OPEN * rows.tau_generalise
     return rows[apart.groupby(rows.points).transform("all")]
 
@@ -159,7 +159,7 @@ def exponent(rows: pd.DataFrame, time: str, confidence: float = 0.95) -> Exponen
 
 
 def memorisation_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The law against the empirical score, what it keeps, and exponents of the times of training."""
+    """The law against the empirical score, and what it keeps."""
     lines = ["memorisation: noise variance at which the empirical score collapses, over the law's and at finite N"]
     for values, block in blocks(study, frame, SIZE):
         where = labelled(values) or "all"
@@ -175,11 +175,4 @@ def memorisation_lines(study: Study, frame: pd.DataFrame) -> list[str]:
                 f"  {where}, N = {points}: t {one.found.median():.3g}, {over_law:.2f} and {over_corrected:.2f}; has "
                 f"{KEPT:.0%} of the exact geometry above law x: {kept}"
             )
-        for network, rows in block[block["network"] != "empirical"].groupby("network", sort=False):
-            for name in ("tau_generalise", "tau_memorise"):
-                found = exponent(rows, name)
-                says = "too few N" if found is None else (
-                    f"N^{found.slope:.2f} ({found.low:.2f} to {found.high:.2f}), {found.sizes} N"
-                )  # fmt: skip
-                lines.append(f"  {where}, {network}: {name} goes as {says}")
     return lines
