@@ -150,7 +150,8 @@ def exponent(rows: pd.DataFrame, time: str, confidence: float = 0.95) -> Exponen
     sizes, seeds = known.points.nunique(), known.seed.nunique()
     if sizes < 3:
         return None
-    within = np.log(known[["points", time]]) - np.log(known[["points", time]]).groupby(known.seed).transform("mean")
+    logs = known[["points", time]].apply(np.log)
+    within = logs - logs.groupby(known.seed).transform("mean")
     x, y = within["points"].to_numpy(), within[time].to_numpy()
     slope = float(x @ y / (x @ x))
     free = len(known) - seeds - 1
