@@ -29,7 +29,8 @@ def memorisation(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     of samples that are copies, less what fresh points have by chance. tau_generalise, tau_memorise: steps at which, at
     t = law, the squared distance from the exact score falls below `APART` of that of the empirical one, and rises above
     it again; NaN where it does not. kept_at_K, lost_at_K: of group K, noise variance over `law` above which the score
-    has `KEPT` and `LOST` of the exact tr G within the group; kept_K: what it has at `law`.
+    has `KEPT` and `LOST` of the exact tr G within the group; kept_K: what it has at `law`; sampled_K: at the largest t,
+    where the empirical score knows the covariance of its points alone.
     """
     rows: list[dict] = []
     for ds in datasets:
@@ -41,6 +42,7 @@ def memorisation(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
             row |= dict(zip(("tau_generalise", "tau_memorise"), _times_of_training(cell, law), strict=True))
             for group, kept in enumerate(cell.dimension_kept.transpose("group", "memory_time").values):
                 row[f"kept_{group}"] = float(np.interp(np.log(law), np.log(t), kept))
+                row[f"sampled_{group}"] = float(kept[-1])
                 for name, level in (("kept_at", KEPT), ("lost_at", LOST)):
                     row[f"{name}_{group}"] = _last_below(t, kept, level) / law
             rows.append(row)

@@ -40,7 +40,8 @@ CLAIMS = {
                             "exponent of N", _BONNAIRE, 0.0, 0.25),
     "lost_first": Claim("where the law has the collapse, the empirical score has lost more of the group of least "
                         "variance than of that of most",
-                        "tr G over the exact one, of the group of most less that of least", "THEORY.md 7", 0.0, 0.0),
+                        "tr G over the exact one, over that at the largest t, of the group of most less that of least",
+                        "THEORY.md 7", 0.0, 0.0),
     "geometry_above": Claim(f"the empirical score has {KEPT:.0%} of the exact tr G within a group above 10 times the "
                             "law's t_memorisation", "t over the law's", "THEORY.md 7", 10.0, 0.0),
 }  # fmt: skip
@@ -120,7 +121,8 @@ def _kept(rows: pd.DataFrame, confidence: float) -> Iterator[dict[str, Any]]:
     ]
     if len(groups) > 1:
         least, most = sorted(groups, key=int)[-1], sorted(groups, key=int)[0]  # variances descend
-        apart = (rows[f"kept_{most}"] - rows[f"kept_{least}"]).to_numpy()
+        left = {group: rows[f"kept_{group}"] / rows[f"sampled_{group}"] for group in (most, least)}
+        apart = (left[most] - left[least]).to_numpy()
         apart = apart[np.isfinite(apart)]
         low, high = interval(apart, confidence)
         verdict = _side(low, high)

@@ -41,7 +41,8 @@ def empirical(high, low, at=(3.0, 5.0), seeds=4):
     """Rows of the empirical score: what it has of both groups at the law, and from where 90 %, one value per seed."""
     spread = 0.02 * np.arange(seeds)
     rows = [CELL | {"network": "empirical", "seed": i, SIZE: 40, "points": 40, "tau_generalise": np.nan,
-                    "tau_memorise": np.nan, "kept_0": high + s, "kept_1": low - s, "kept_at_0": at[0] * (1 + s),
+                    "tau_memorise": np.nan, "kept_0": high + s, "kept_1": low - s,
+                    "sampled_0": 1.0, "sampled_1": 1.0, "kept_at_0": at[0] * (1 + s),
                     "kept_at_1": at[1] * (1 + s)} for i, s in enumerate(spread)]  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -100,6 +101,12 @@ def test_of_few_open_sizes_nothing_is_concluded(study):
 def test_what_is_lost_first(study, high, low, verdict, why):
     row = rows_of(study, empirical(high, low)).loc["lost_first"]
     assert (row.verdict, row.why, row[SIZE]) == (verdict, why, 40)
+
+
+def test_a_group_of_which_the_points_have_little_is_not_lost(study):
+    """Of few points the covariance is another: at all t they have half of the variance of this group."""
+    frame = empirical(0.4, 0.6).assign(sampled_0=0.5)
+    assert rows_of(study, frame).why["lost_first"] == "group 1 first"
 
 
 def test_how_far_above_the_geometry_is_there(study):
