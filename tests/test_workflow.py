@@ -20,7 +20,7 @@ import patched
 import psutil
 import pytest
 import xarray as xr
-from tiny import DIMENSION, EXACT, FLAT, SAMPLING, TINY, WITH_DIMENSION, WITH_SAMPLING, edited
+from tiny import DIMENSION, EXACT, FLAT, SAMPLING, TINY, WITH_DIMENSION, WITH_MEMORISATION, WITH_SAMPLING, edited
 
 from scoregap.regression import baselines
 from scoregap.report.figures import svg
@@ -336,7 +336,7 @@ def small(once):
 
 def run_small(folder):
     changes = FLAT, ("[exact, gaussian, gated-8]", "[exact, gated-8]"), ("seed: 2", "seed: 1")
-    edited(folder, *changes, WITH_DIMENSION, WITH_SAMPLING).rename(folder / "tiny.yaml")
+    edited(folder, *changes, WITH_DIMENSION, WITH_SAMPLING, *WITH_MEMORISATION[:2]).rename(folder / "tiny.yaml")
     code, errors = run(folder)
     assert code == 0, errors
 
@@ -535,10 +535,11 @@ def test_results_from_before_receipts_are_taken_over(every):
     results = every / "results" / "tiny"
     shutil.rmtree(results / receipts.FOLDER)
     shutil.rmtree(results / ".snakemake")
-    kept = [path for name in ("train", "spectrum", "dimension", "sample", "fit") for path in (results / name).iterdir()]
+    computes = {"train": "train", "fit": "fit"}
+    computes |= dict.fromkeys(("spectrum", "dimension", "sample", "memorise"), "measure")
+    kept = [path for name in computes for path in (results / name).iterdir()]
     before = {path: path.read_bytes() for path in kept}
     fails = "def {name}(*args, **kwargs):\n    raise AssertionError('computed again')\n"
-    computes = {"train": "train", "spectrum": "measure", "dimension": "measure", "sample": "measure", "fit": "fit"}
     code, errors = run(every, {stage: fails.format(name=name) for stage, name in computes.items()})
     assert (code, errors) == (0, ""), errors
     assert {path: path.read_bytes() for path in kept} == before

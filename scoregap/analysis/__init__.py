@@ -26,6 +26,7 @@ from scoregap.analysis import (
     laws,
     learning,
     memorisation,
+    memorisation_claims,
     profiles,
     sampling,
 )
@@ -33,7 +34,17 @@ from scoregap.scores import EXACT
 from scoregap.store.tables import read_tables
 from scoregap.study import Study
 
-__all__ = ["TABLES", "Tables", "claim_lines", "every_claim", "every_table", "of_all_parts", "profiles", "read"]
+__all__ = [
+    "TABLES",
+    "Tables",
+    "claim_lines",
+    "every_claim",
+    "every_table",
+    "of_all_parts",
+    "profiles",
+    "read",
+    "written_claims",
+]
 
 CLAIMS = "claims"  # the name of their table
 MOST_LINES = 120  # of a finding that are told
@@ -62,6 +73,7 @@ DERIVED: dict[str, tuple[str, Callable[[Study, pd.DataFrame], pd.DataFrame]]] = 
     "half_of_draws": ("gap_existence", laws.half_of_draws),
     "small_curvature": ("curvature", laws.small_curvature),
     "transitions": ("plateau", learning.transitions),
+    "memorisation_claims": ("memorisation", memorisation_claims.memorisation_claims),
     "mean_cost": ("cost", learning.mean_costs),
 }
 LINES: dict[str, Callable[[Study, pd.DataFrame], list[str]]] = {
@@ -70,7 +82,7 @@ LINES: dict[str, Callable[[Study, pd.DataFrame], list[str]]] = {
     "curvature": laws.curvature_lines,
     "estimators": dimensions.estimator_lines,
     "labour": sampling.noise_attribution_lines,
-    "memorisation": memorisation.memorisation_lines,
+    "memorisation": memorisation_claims.lines,
     "accuracy": learning.accuracy_lines,
     "capacity": learning.capacity_lines,
     "plateau": learning.plateau_lines,
@@ -140,6 +152,18 @@ def every_table(parts: list[tuple[Study, list[xr.Dataset]]]) -> dict[str, pd.Dat
 def every_claim(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     """The paper's claims, tested: of a family against its law and exact score, of data from a file against chance."""
     return (data_claims.data_claims if parts[0][0].document.data else claims.claims)(parts)
+
+
+def written_claims(parts: list[tuple[Study, list[xr.Dataset]]], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """All that claims.csv has: the paper's claims, and below them those of memorisation, which have columns of the same
+    names, and no others of them."""
+    found, more = tables[CLAIMS], of_all_parts("memorisation_claims", parts, tables)
+    both = [one for one in (found, more) if not one.empty]
+    if len(both) < 2:
+        return both[0] if both else found
+    frame = pd.concat(both, ignore_index=True)
+    counts = [name for name in (memorisation.SIZE, "draws", "of", "seen", "group") if name in frame]
+    return frame.astype(dict.fromkeys(counts, "Int64"))  # which may be unknown
 
 
 def claim_lines(study: Study, frame: pd.DataFrame) -> list[str]:

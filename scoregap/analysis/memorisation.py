@@ -29,7 +29,8 @@ def memorisation(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     of samples that are copies, less what fresh points have by chance. tau_generalise, tau_memorise: steps at which, at
     t = law, the squared distance from the exact score falls below `APART` of that of the empirical one, and rises above
     it again; NaN where it does not. kept_at_K, lost_at_K: of group K, noise variance over `law` above which the score
-    has `KEPT` and `LOST` of the exact tr G within the group; kept_K: what it has at `law`.
+    has `KEPT` and `LOST` of the exact tr G within the group; kept_K: what it has at `law`; sampled_K: at the largest t,
+    where the empirical score knows the covariance of its points alone.
     """
     rows: list[dict] = []
     for ds in datasets:
@@ -41,6 +42,7 @@ def memorisation(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
             row |= dict(zip(("tau_generalise", "tau_memorise"), _times_of_training(cell, law), strict=True))
             for group, kept in enumerate(cell.dimension_kept.transpose("group", "memory_time").values):
                 row[f"kept_{group}"] = float(np.interp(np.log(law), np.log(t), kept))
+                row[f"sampled_{group}"] = float(kept[-1])
                 for name, level in (("kept_at", KEPT), ("lost_at", LOST)):
                     row[f"{name}_{group}"] = _last_below(t, kept, level) / law
             rows.append(row)
@@ -77,7 +79,7 @@ def _cells(study: Study, ds: xr.Dataset):
     for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
         cell = loaded.sel(chosen)
-        if cell.status == 1 and np.isfinite(cell.law_t_memorisation):
+        if cell.status == 1 and np.isfinite(cell.own_weight).any():
             yield chosen, cell.isel(group=np.isfinite(cell.dimension_kept).any("memory_time").values)
 
 
@@ -134,18 +136,33 @@ class Exponent(NamedTuple):
     sizes: int
 
 
+def open_trainings(rows: pd.DataFrame) -> pd.DataFrame:
+    """The trainings of those N of which all have both times, `OPEN` apart. The others are censored; where some of
+    an N are, those that are not are a selection."""
+    apart = rows.tau_memorise > OPEN * rows.tau_generalise
+    return rows[apart.groupby(rows.points).transform("all")]
+
+
 def exponent(rows: pd.DataFrame, time: str, confidence: float = 0.95) -> Exponent | None:
-    """Of trainings of one network whose two times are both there and `OPEN` apart; None of fewer than three N."""
-    open_ones = rows[rows.tau_memorise > OPEN * rows.tau_generalise]
-    if open_ones.points.nunique() < 3:
+    """Of trainings of one network that are open (`open_trainings`); None of fewer than three N.
+
+    Every seed has a level of its own, as its data are of one F at all N: the slope is of what is left within seeds.
+    """
+    known = open_trainings(rows)
+    sizes, seeds = known.points.nunique(), known.seed.nunique()
+    if sizes < 3:
         return None
-    found = stats.linregress(np.log(open_ones.points), np.log(open_ones[time]))
-    half = stats.t.ppf(0.5 + confidence / 2, len(open_ones) - 2) * found.stderr
-    return Exponent(found.slope, found.slope - half, found.slope + half, open_ones.points.nunique())
+    logs = known[["points", time]].apply(np.log)
+    within = logs - logs.groupby(known.seed).transform("mean")
+    x, y = within["points"].to_numpy(), within[time].to_numpy()
+    slope = float(x @ y / (x @ x))
+    free = len(known) - seeds - 1
+    half = float(stats.t.ppf(0.5 + confidence / 2, free) * np.sqrt(((y - slope * x) ** 2).sum() / free / (x @ x)))
+    return Exponent(slope, slope - half, slope + half, sizes)
 
 
 def memorisation_lines(study: Study, frame: pd.DataFrame) -> list[str]:
-    """The law against the empirical score, what it keeps, and exponents of the times of training."""
+    """The law against the empirical score, and what it keeps."""
     lines = ["memorisation: noise variance at which the empirical score collapses, over the law's and at finite N"]
     for values, block in blocks(study, frame, SIZE):
         where = labelled(values) or "all"
@@ -161,11 +178,4 @@ def memorisation_lines(study: Study, frame: pd.DataFrame) -> list[str]:
                 f"  {where}, N = {points}: t {one.found.median():.3g}, {over_law:.2f} and {over_corrected:.2f}; has "
                 f"{KEPT:.0%} of the exact geometry above law x: {kept}"
             )
-        for network, rows in block[block["network"] != "empirical"].groupby("network", sort=False):
-            for name in ("tau_generalise", "tau_memorise"):
-                found = exponent(rows, name)
-                says = "too few N" if found is None else (
-                    f"N^{found.slope:.2f} ({found.low:.2f} to {found.high:.2f}), {found.sizes} N"
-                )  # fmt: skip
-                lines.append(f"  {where}, {network}: {name} goes as {says}")
     return lines

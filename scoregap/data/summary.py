@@ -251,10 +251,7 @@ def memorisation_times(truth: Any, training_points: Sequence[int], laws: Mapping
         t = told.t_memorisation(number)
         times_of = {name: one for name, one in (phases | {"t_memorisation": t}).items() if one > 0}
         row: dict[str, Any] = {"points": number, "t_memorisation": t, "corrected": told.corrected(number)}
-        row |= {
-            "spread": told.spread(t) if t > 0 else math.nan,
-            "clocks": {"t_memorisation": clocks(t)} if t > 0 else {},
-        }
+        row["spread"], row["clocks"] = (told.spread(t), {"t_memorisation": clocks(t)}) if t > 0 else (math.nan, {})
         rows.append(row | {"order": sorted(times_of, key=times_of.__getitem__, reverse=True) if phases else []})
     return rows
 
@@ -330,16 +327,14 @@ def render(result: dict) -> str:
             columns = (row["s"], row["kappa"], row["tangent_at_s2"], row["bend_at_s2"])
             lines.append(f"  {' '.join(map(_show, columns))} {'':>12}{_show(row['t_consolidation_over_flat'])}")
     if "memorisation" in result:
+        heads = ("N", "t", "at finite N", "std of log t", "abar (VP)", "sigma (EDM)")
         lines += ["", "when the score of N training points collapses on single ones (noise variances t, of one draw)"]
-        lines.append(
-            f"  {'N':>12} {'t':>12} {'at finite N':>12} {'std of log t':>12} {'abar (VP)':>12} {'sigma (EDM)':>12}"
-        )
+        lines.append("  " + " ".join(f"{head:>12}" for head in heads))
         for row in result["memorisation"]:
-            clock = row["clocks"].get("t_memorisation", {"vp_abar": None, "edm_sigma": None})
-            numbers = (row["t_memorisation"], row["corrected"], row["spread"], clock["vp_abar"], clock["edm_sigma"])
+            clock = row["clocks"].get("t_memorisation", {}).get
+            numbers = (row["t_memorisation"], row["corrected"], row["spread"], clock("vp_abar"), clock("edm_sigma"))
             lines.append(f"  {row['points']:>12} {' '.join(map(_show, numbers))}")
-            if row["order"]:
-                lines.append(f"    t falling: {', '.join(row['order'])}")
+            lines += [f"    t falling: {', '.join(row['order'])}"] if row["order"] else []
     if result["exact"]:
         points = result["exact"][0]["points"]
         lines += ["", f"exact score: eigenvalues of G, mean over {points} noisy points of one draw"]
@@ -399,8 +394,7 @@ def _linear_lines(result: dict) -> list[str]:
             lines.append(f"    final gap overtakes it at t = {gap['t_coverage_to_consolidation']:.6g}")
     final = result["final_gap"]
     last = len(result["intermediate_gaps"])
-    lines += [f"  final {_gap(final, last)}: one half at", clock("t_consolidation", final, last)]
-    return lines
+    return [*lines, f"  final {_gap(final, last)}: one half at", clock("t_consolidation", final, last)]
 
 
 def _gap(gap: dict, place: int) -> str:

@@ -81,7 +81,12 @@ class Information:
         """
         if whole("points", points, 2) == 2:
             return float("nan")
-        return _root(lambda t: own_weight(points, *self.moments(t)) - 0.5, self.low, self.high, _TOLERANCE)
+
+        def falling(t: float) -> float:
+            return own_weight(points, *self.moments(t)) - 0.5
+
+        law = self.t_memorisation(points)  # mostly below it; far below, the integral is of many steps
+        return _root(falling, law if law > 0 and falling(law) >= 0 else self.low, self.high, _TOLERANCE)
 
     def spread(self, t: float) -> float:
         """Standard deviation over points, to leading order, of the log of the noise variance at which the own weight
@@ -174,7 +179,7 @@ def own_weight(points: int, information: float, within: float, between: float) -
     a = y[:, None] + root * z.places
     with np.errstate(over="ignore"):
         exponential = np.exp(a)
-        ratio = -np.expm1(-exponential) / exponential
+        ratio = np.where(a > -700, -np.expm1(-exponential) / np.maximum(exponential, 1e-305), 1.0)
         density = np.exp(a - exponential) @ z.weights  # of y: log s has the density s e^-s
         p = np.minimum(np.exp(y - information - np.sqrt(between) * x.places[:, None]) * (ratio @ z.weights), 1.0)
     with np.errstate(divide="ignore"):

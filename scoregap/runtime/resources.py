@@ -151,13 +151,15 @@ def _sample(cell: Cell, cells: int) -> tuple[float, float]:
 def _memorise(cell: Cell, cells: int) -> tuple[float, float]:
     memorisation, d, m = cell.memorisation, cell.dim, cell.manifold_dim
     assert memorisation is not None  # or the study has no such stage
+    if cell["network"] in REFERENCES or cell.declared:
+        return PYTHON, 1.0  # it has no training set, and nothing is made
     times, points, size = memorisation.times, memorisation.points, cell.of_family.dataset_size or 0
     steps = times.count + math.log(times.stop / times.start) / math.log(memorisation.ratio)
-    matrices = 2 * times.count * points
-    seconds = matrices * (2 * _jacobian(cell) + 3e-5 * m + 4e-9 * size * d)
+    of_network = d * _product(cell) if cell.trained else 1e-9 * size * d * d
+    seconds = times.count * points * (4e-4 + 1e-9 * d**3 + 3e-5 * m + 4e-9 * size * d + of_network)
     seconds += 2 * steps * memorisation.samples * (1e-5 + (_weights(cell) + size * d) / 1e10)
-    megabytes = 1e-6 * (24 * min(points, 64) * size + 60 * points * d * d + 32 * size * d)
-    return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * (seconds + 5)
+    megabytes = 1e-6 * (40 * min(points, 64) * size + 60 * points * d * d + 32 * size * d)
+    return (TORCH if cell.trained else PYTHON) + megabytes + _data(cell, 1), cells * (seconds + 1 + 0.1 * m)
 
 
 def _fit(cell: Cell, cells: int) -> tuple[float, float]:

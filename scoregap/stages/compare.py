@@ -52,7 +52,7 @@ def run(
     write_text(table, "".join(f"{line}\n" for line in said), TEXT)
     of = loaded.fingerprint("compare")
     write_tables(findings, tables, of)
-    write_table(claims, as_csv(loaded, tested), of)
+    write_table(claims, as_csv(loaded, analysis.written_claims(parts, tables)), of)
     write_table(out, as_csv(loaded, frame), of)
     return [*(path for path, _ in made), table, findings, claims, manifest_of(claims), out, manifest_of(out)]
 

@@ -4,6 +4,8 @@ Study, what is known to be wrong -> InputErrors, a line each: file, key, value, 
 
 What hangs on a value that is wrong itself is not judged. `scoregap.study` imports this module, so studies have no
 annotation here.
+
+Over 400 lines, as all that keys of different sections ask of each other is looked for in one place.
 """
 
 import itertools
@@ -156,6 +158,8 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
             yield from _covariance(study, train, mistakes)
         if train.draws == "antithetic" and train.samples % 2 and known("train.draws", "train.samples"):
             yield _wrong(study, "train.samples", "antithetic draws are pairs: should be even", train.samples)
+        if train.draws == "antithetic" and train.noise_draws and known("train.draws", "train.noise_draws"):
+            yield _wrong(study, "train.noise_draws", "antithetic draws are twice as many: omit one", train.noise_draws)
         if trained and train.target == "posterior" and known("train.target"):
             yield from _posterior(study, mistakes)
 

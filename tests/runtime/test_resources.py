@@ -1,5 +1,6 @@
 """What jobs ask a cluster for holds what they were measured to take, and follows their size."""
 
+import copy
 import re
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def study_of(folder, networks="exact, gated-8", dimension=False, sampling=False,
         place = content
         for section in sections:
             place = place[section]
-        place[last] = value
+        place[last] = copy.deepcopy(value)
     path = folder / "sized.yaml"
     path.write_text(yaml.safe_dump(content))
     return load(path)
@@ -64,6 +65,9 @@ SAMPLED = {
     "sampling__points": 128, "sampling__ratio": 1.35,
 }  # fmt: skip
 
+KNOWING = {"memorisation": {"times": {"start": 5e-3, "stop": 30.0, "count": 24}, "points": 32, "samples": 64}}
+KNOWING |= {"manifold__dataset_size": 1000}
+
 # Measured by the stages run by hand, one at a time: peak resident MB, seconds of CPU.
 MEASURED = [
     ("train", True, axes("arcs", 32, 8, "gated-64", 3) | batch(200), 454, 9.9),
@@ -85,6 +89,9 @@ MEASURED = [
     ("dimension", False, axes("linear", 300, 40, "gated-64", 1) | ESTIMATED, 243, 8.0),
     ("dimension", True, axes("arcs", 64, 8, "gated-128", 2) | ESTIMATED, 443, 12.7),
     ("sample", True, axes("arcs", 32, 8, "gated-64", 5) | SAMPLED, 294, 52.9),
+    ("memorise", False, axes("arcs", 32, 8, "empirical", 3) | KNOWING | {"networks": "empirical"}, 130, 11.1),
+    ("memorise", False, axes("linear", 100, 20, "empirical", 1) | KNOWING | {"networks": "empirical"}, 130, 10.3),
+    ("memorise", True, axes("arcs", 32, 8, "gated-64", 3) | KNOWING, 324, 6.9),
     ("fit", False, axes("arcs", 32, 8, "gated-64", 3) | grid(48, 32), 180, 4.0),
     ("fit", False, axes("linear", 500, 100, "gated-64", 1) | grid(24, 8), 177, 4.8),
 ]  # fmt: skip
@@ -116,11 +123,14 @@ LARGE = axes("arcs", 64, 8, "gated-128", 4) | grid(48, 32) | batch(20_000)
         ("sample", True, {"sampling__points": 2000}),
         ("sample", True, {"networks": "exact, gated-4096"}),
         ("sample", False, {"sampling__points": 4000}),
+        ("memorise", True, {"memorisation__points": 1000}),
+        ("memorise", False, {"manifold__dataset_size": 10**5}),
         ("fit", True, {"axes__seed": 40}),
     ],
 )
 def test_larger_jobs_ask_for_more(tmp_path, stage, trained, grows):
     base = LARGE | {"dimension": stage == "dimension", "sampling": stage == "sample"}
+    base |= KNOWING | {"networks": "empirical, gated-64"} if stage == "memorise" else {}
     small, large = (asked(tmp_path, stage, trained, **base | change) for change in ({}, grows))
     assert large.memory > 1.1 * small.memory
     if "dimension__data_points" not in grows:
@@ -144,6 +154,12 @@ def test_longer_jobs_ask_for_more_time_and_no_more_memory(tmp_path, stage, train
     small, large = (asked(tmp_path, stage, trained, **base | change) for change in ({}, grows))
     assert large.memory == small.memory
     assert large.minutes > 1.5 * small.minutes
+
+
+def test_scores_without_a_training_set_ask_for_nothing_where_training_points_are_asked_about(tmp_path):
+    found = study_of(tmp_path, **axes("arcs", 32, 8, "gated-64", 100) | KNOWING)
+    exact = next(job for job in found.jobs.values() if not job.trained)
+    assert expected("memorise", exact) == (pytest.approx(130, rel=1), pytest.approx(0.7, abs=1))  # as measured
 
 
 def test_weights_and_features_of_wide_networks_have_room(tmp_path):

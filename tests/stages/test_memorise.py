@@ -124,6 +124,7 @@ def test_is_not_asked_for(tmp_path):
         ((("depth: 1", "depth: 1\n  noise_draws: 4"),), "train.noise_draws"),
         ((("depth: 1", "depth: 1\n  noise_draws: 0"),), "train.noise_draws"),
         ((("depth: 1", "depth: 1\n  record: all"),), "train.record"),
+        ((*WITH_MEMORISATION, ("depth: 1", "depth: 1\n  draws: antithetic\n  noise_draws: 4")), "train.noise_draws"),
     ],
 )
 def test_says_what_it_refuses(tmp_path, changes, key):

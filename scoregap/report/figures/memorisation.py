@@ -59,13 +59,19 @@ def _training(ax, block: pd.DataFrame) -> None:
         for name, colour in (("tau_generalise", "tab:green"), ("tau_memorise", "tab:purple")):
             found = exponent(rows, name)
             text = "" if found is None else f": N^{found.slope:.2f} ({found.low:.2f} to {found.high:.2f})"
-            censored = rows[~(rows.tau_memorise > OPEN * rows.tau_generalise)]
-            ax.plot(rows.points, rows[name], "o", ms=3, color=colour, label=f"{network}, {name}{text}")
-            ax.plot(censored.points, censored[name], "o", ms=3, color=colour, mfc="white")
+            known = rows[rows[name].notna()]
+            apart = known.tau_memorise > OPEN * known.tau_generalise
+            label_of = f"{network}, {name}{text}" if len(known) else None
+            ax.plot(known.points, known[name], "o", ms=3, color=colour, label=label_of)
+            ax.plot(known.points[~apart], known[name][~apart], "o", ms=3, color=colour, mfc="white")
     ax.set_xscale("log")
-    ax.set_yscale("log")
     ax.set_xlabel("training points N")
     ax.set_ylabel(f"steps ({APART:g} of the distance)")
+    if any(len(line.get_xdata()) for line in ax.lines):
+        ax.set_yscale("log")
+    else:
+        ax.set_xlim(block.points.min() / 2, block.points.max() * 2)
+        ax.text(0.5, 0.5, "in no training", transform=ax.transAxes, ha="center", color="0.4")
 
 
 def _position(ax, curves: pd.DataFrame, colours: dict) -> None:

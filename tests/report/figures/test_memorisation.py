@@ -45,6 +45,20 @@ def test_draws_its_tables(study):
     assert [list(line.get_ydata()) for line in kept.lines[:2]] == [[0.9] * 3, [0.4] * 3]
 
 
+@pytest.mark.parametrize("missing", [["tau_generalise", "tau_memorise"], ["found"], ["tau_memorise"]])
+def test_draws_what_there_is(study, missing, tmp_path):
+    """As of trainings too short for either time, or of a collapse off the grid."""
+    frame, curves = invented()
+    frame[missing] = np.nan
+    figures.memorisation(study, frame, curves).savefig(tmp_path / "figure.svg")
+
+
+def test_draws_scores_that_have_no_groups(study, tmp_path):
+    """As of a mixture."""
+    frame, curves = invented()
+    figures.memorisation(study, frame, curves.drop(columns=["kept_0", "kept_1"])).savefig(tmp_path / "figure.svg")
+
+
 def test_without_results_says_so(study):
     figure = figures.memorisation(study, pd.DataFrame(), pd.DataFrame())
     texts = [text.get_text() for ax in figure.axes for text in ax.texts] + [text.get_text() for text in figure.texts]

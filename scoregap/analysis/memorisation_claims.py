@@ -1,0 +1,168 @@
+"""What is claimed of memorisation, tested: when networks give in, what is lost first, and what is left above.
+
+study, table `memorisation` -> a row per claim, cell and score, as in claims.csv; their lines for a terminal
+
+A cell is all that trainings of several N, or seeds of one N, have in common. Exponents are of N that are open in all
+seeds (`memorisation.exponent`); of fewer than `FEWEST` nothing is concluded.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from scoregap.analysis.intervals import geometric_mean, interval, mean
+from scoregap.analysis.memorisation import KEPT, OPEN, SIZE, exponent, memorisation_lines, open_trainings
+from scoregap.analysis.tables import counted, labelled, with_interval
+from scoregap.analysis.verdicts import Verdict
+from scoregap.study import Study
+
+FEWEST = 5  # N of an exponent
+EMPIRICAL = "empirical"
+
+
+class Claim(NamedTuple):
+    """says: what is claimed; value: of the score, what is tested; expected: what it should be, as is `margin`."""
+
+    says: str
+    value: str
+    source: str
+    expected: float
+    margin: float
+
+
+_BONNAIRE = "Bonnaire et al. 2025"
+CLAIMS = {
+    "tau_memorise": Claim("the steps after which a network gives in to its training points grow as N",
+                          "exponent of N", _BONNAIRE, 1.0, 0.25),
+    "tau_generalise": Claim("the steps after which a network has generalised do not depend on N",
+                            "exponent of N", _BONNAIRE, 0.0, 0.25),
+    "lost_first": Claim("where the law has the collapse, the empirical score has lost more of the group of least "
+                        "variance than of that of most",
+                        "tr G over the exact one, over that at the largest t, of the group of most less that of least",
+                        "THEORY.md 7", 0.0, 0.0),
+    "geometry_above": Claim(f"the empirical score has {KEPT:.0%} of the exact tr G within a group above 10 times the "
+                            "law's t_memorisation", "t over the law's", "THEORY.md 7", 10.0, 0.0),
+}  # fmt: skip
+
+
+def memorisation_claims(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """A row per claim, cell and score, in the order of CLAIMS.
+
+    law: what is claimed; trained, low, high: what is found, with Student's interval at `compare.confidence`; group: of
+    variances, where it is of one; of, seen: N of an exponent and those that are open, else seeds and those that have
+    it; why: what stands against a conclusion, or, of `lost_first`, which group it is.
+    """
+    rows: list[dict[str, Any]] = []
+    for cell, own in _cells(study, frame):
+        if own["network"].iloc[0] != EMPIRICAL:
+            rows += [cell | row for row in _exponents(own, study.compare.confidence)]
+            continue
+        for points, one in own.groupby("points"):
+            at = cell | ({SIZE: points} if SIZE in study.condition_axes else {})
+            rows += [at | row for row in _kept(one, study.compare.confidence)]
+    if not rows:
+        return pd.DataFrame(columns=["claim", "verdict"])
+    order = list(CLAIMS).index
+    found = pd.DataFrame(rows)
+    return found.sort_values("claim", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+
+
+def _cells(study: Study, frame: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """(values of axes and the score, its rows of all N and seeds)."""
+    if frame.empty:
+        return
+    axes = [axis for axis in (*study.condition_axes, "network") if axis in frame and axis != SIZE]
+    for values, rows in frame.groupby(axes, sort=False):
+        yield dict(zip(axes, values, strict=True)), rows
+
+
+def _row(name: str, value: float, low: float, high: float, verdict: Verdict, why: str, **more: Any) -> dict[str, Any]:
+    """The columns of one claim."""
+    claim = CLAIMS[name]
+    row = {"claim": name, "says": f"{claim.says}: {claim.value}", "source": claim.source, "law": claim.expected}
+    row |= {"trained": value, "low": low, "high": high, "margin": claim.margin}
+    return row | more | {"verdict": verdict, "why": why}
+
+
+def _exponents(rows: pd.DataFrame, confidence: float) -> Iterator[dict[str, Any]]:
+    """Of both times of the trainings of one network."""
+    sizes, known = rows.points.nunique(), open_trainings(rows).points.nunique()
+    for name in ("tau_memorise", "tau_generalise"):
+        found, why = exponent(rows, name, confidence), ""
+        value, low, high = found[:3] if found else (np.nan, np.nan, np.nan)
+        verdict = _beside(low - CLAIMS[name].expected, high - CLAIMS[name].expected, CLAIMS[name].margin)
+        if known < FEWEST:
+            verdict = Verdict.INCONCLUSIVE
+            why = f"both times, {OPEN:g} apart, in all seeds of {known} of {sizes} N: {FEWEST} are needed"
+        yield _row(name, value, low, high, verdict, why, of=sizes, seen=known)
+
+
+def _beside(low: float, high: float, margin: float) -> Verdict:
+    """Whether a difference is 0: agrees if its interval lies within the margin, disagrees if outside, else
+    inconclusive."""
+    if -margin <= low and high <= margin:
+        return Verdict.AGREES
+    return Verdict.DISAGREES if low > margin or high < -margin else Verdict.INCONCLUSIVE
+
+
+def _side(low: float, high: float) -> Verdict:
+    """Whether it is above 0: agrees if all of its interval is, disagrees if none of it is, else inconclusive."""
+    if low > 0:
+        return Verdict.AGREES
+    return Verdict.DISAGREES if high < 0 else Verdict.INCONCLUSIVE
+
+
+def _kept(rows: pd.DataFrame, confidence: float) -> Iterator[dict[str, Any]]:
+    """What the empirical score of one N has of the geometry, over seeds."""
+    groups = [
+        name[8:] for name in map(str, rows) if name.startswith("kept_at_") and rows[f"kept_{name[8:]}"].notna().any()
+    ]
+    if len(groups) > 1:
+        least, most = sorted(groups, key=int)[-1], sorted(groups, key=int)[0]  # variances descend
+        left = {group: rows[f"kept_{group}"] / rows[f"sampled_{group}"] for group in (most, least)}
+        apart = (left[most] - left[least]).to_numpy()
+        apart = apart[np.isfinite(apart)]
+        low, high = interval(apart, confidence)
+        verdict = _side(low, high)
+        why = {Verdict.AGREES: f"group {least} first", Verdict.DISAGREES: f"group {most} first"}.get(verdict, "")
+        yield _row(
+            "lost_first", mean(apart), low, high, verdict, why or _few(len(apart)), of=len(rows), seen=len(apart)
+        )
+    for group in groups:
+        at = rows[f"kept_at_{group}"].to_numpy()
+        known = at[np.isfinite(at)]
+        low, high = np.exp(interval(np.log(known), confidence))
+        verdict = _side(np.log(10.0) - np.log(high), np.log(10.0) - np.log(low))
+        why = _few(len(known)) if verdict == Verdict.INCONCLUSIVE else ""
+        if len(known) < len(at):  # those that have it are a selection
+            verdict, why = (
+                Verdict.INCONCLUSIVE,
+                f"not on the grid in {len(at) - len(known)} of {counted('seed', len(at))}",
+            )
+        more = {"group": int(group), "of": len(at), "seen": len(known)}
+        yield _row("geometry_above", geometric_mean(known), float(low), float(high), verdict, why, **more)
+
+
+def _few(seeds: int) -> str:
+    return "one seed" if seeds == 1 else ""
+
+
+def lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """The laws against the empirical score, and these claims: a line per claim, cell and score."""
+    found, said = memorisation_claims(study, frame), []
+    varied = [axis for axis in study.condition_axes if len(study.axes[axis]) > 1]
+    for name, rows in found.groupby("claim", sort=False):
+        said.append(f"  {CLAIMS[str(name)].says} ({CLAIMS[str(name)].value}, claimed {_claimed(str(name))})")
+        for row in rows.to_dict("records"):
+            where = {axis: row[axis] for axis in varied if axis in row and pd.notna(row[axis])}
+            group = f"group {row['group']:.0f}" if pd.notna(row.get("group", np.nan)) else ""
+            whose = ", ".join(filter(None, [labelled(where), row["network"], group]))
+            value = with_interval(row["trained"], row["low"], row["high"], ".2f")
+            said.append(f"    {whose}: {value}, {row['verdict']}" + (f" ({row['why']})" if row["why"] else ""))
+    return memorisation_lines(study, frame) + (["what is claimed of memorisation", *said] if said else [])
+
+
+def _claimed(name: str) -> str:
+    return {"lost_first": "above 0", "geometry_above": "below 10"}.get(name, f"{CLAIMS[name].expected:g}")

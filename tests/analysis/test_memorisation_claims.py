@@ -1,0 +1,151 @@
+"""Claims of memorisation: on invented trainings with a known exponent, on a null, and what is lost first."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import WITH_MEMORISATION, edited, measured
+
+from scoregap import analysis
+from scoregap.analysis import memorisation_claims
+from scoregap.analysis.tables import as_csv
+from scoregap.analysis.verdicts import Verdict
+from scoregap.study import load
+
+SIZES = (10, 20, 40, 80, 160, 320)
+CELL = {"family": "arcs", "ambient_dim": 8, "manifold_dim": 2, "curvature": 0.0}
+SIZE = "manifold.dataset_size"
+
+
+@pytest.fixture
+def study(tmp_path):
+    axis = ("  seed: 2", f"  {SIZE}: {list(SIZES)}\n  seed: 2")
+    return load(edited(tmp_path, *WITH_MEMORISATION, ("[0.0, 0.5]", "[0.0]"), axis))
+
+
+def trainings(memorise, generalise=0.0, scatter=0.05, seeds=2, sizes=SIZES, longest=np.inf, seed=0):
+    """Rows of a network whose times go as these powers of N, times exp(scatter z)."""
+    rng, rows = np.random.default_rng(seed), []
+    for points in sizes:
+        for one in range(seeds):
+            z = np.exp(scatter * rng.standard_normal(2))
+            tau = 4.0 * points**generalise * z[0], 50.0 * points**memorise * z[1]
+            rows.append(CELL | {"network": "gated-8", "seed": one, SIZE: points, "points": points,
+                                "tau_generalise": tau[0],
+                                "tau_memorise": tau[1] if tau[1] < longest else np.nan})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def empirical(high, low, at=(3.0, 5.0), seeds=4):
+    """Rows of the empirical score: what it has of both groups at the law, and from where 90 %, one value per seed."""
+    spread = 0.02 * np.arange(seeds)
+    rows = [CELL | {"network": "empirical", "seed": i, SIZE: 40, "points": 40, "tau_generalise": np.nan,
+                    "tau_memorise": np.nan, "kept_0": high + s, "kept_1": low - s,
+                    "sampled_0": 1.0, "sampled_1": 1.0, "kept_at_0": at[0] * (1 + s),
+                    "kept_at_1": at[1] * (1 + s)} for i, s in enumerate(spread)]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def rows_of(study, frame):
+    return memorisation_claims.memorisation_claims(study, frame).set_index("claim")
+
+
+def test_a_known_exponent_is_found(study):
+    found = rows_of(study, trainings(1.0))
+    assert found.verdict.to_dict() == {"tau_memorise": Verdict.AGREES, "tau_generalise": Verdict.AGREES}
+    for name, true in (("tau_memorise", 1.0), ("tau_generalise", 0.0)):
+        row = found.loc[name]
+        assert row.trained == pytest.approx(true, abs=0.1)
+        assert row.low < row.trained < row.high
+        assert (row.of, row.seen) == (6, 6)
+
+
+def test_a_null_does_not_agree(study):
+    """Networks that give in after as many steps of any N, and generalise the later the more points they have."""
+    found = rows_of(study, trainings(0.0, generalise=0.0))
+    assert found.verdict["tau_memorise"] == Verdict.DISAGREES
+    found = rows_of(study, trainings(1.0, generalise=0.6, sizes=SIZES[:5]))
+    assert found.verdict["tau_generalise"] == Verdict.DISAGREES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("memorise", "generalise"), [(1.0, 0.0), (1.25, 0.25), (0.75, -0.25)])
+def test_verdicts_are_wrong_as_rarely_as_they_say(study, memorise, generalise):
+    """At the ends of the margin neither verdict comes oftener than half of what the confidence leaves."""
+    share = (1 - study.compare.confidence) / 2
+    counts = dict.fromkeys(Verdict, 0)
+    for seed in range(60):
+        found = rows_of(study, trainings(memorise, generalise, 0.3, seed=seed))
+        for one in found.verdict:
+            counts[one] += 1
+    wrong = counts[Verdict.DISAGREES] + (counts[Verdict.AGREES] if memorise != 1.0 else 0)
+    assert wrong / 120 < 2 * share + 3 * np.sqrt(2 * share / 120)
+
+
+def test_of_few_open_sizes_nothing_is_concluded(study):
+    found = rows_of(study, trainings(1.0, longest=50.0 * 60))  # trainings of 80 points and more are too short
+    assert set(found.verdict) == {Verdict.INCONCLUSIVE}
+    assert found.why["tau_memorise"] == "both times, 2 apart, in all seeds of 3 of 6 N: 5 are needed"
+    assert np.isfinite(found.trained["tau_memorise"])
+    found = rows_of(study, trainings(1.0, generalise=1.0, sizes=SIZES).assign(tau_memorise=np.nan))
+    assert found.trained.isna().all()
+    assert set(found.verdict) == {Verdict.INCONCLUSIVE}
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "verdict", "why"),
+    [(0.8, 0.3, Verdict.AGREES, "group 1 first"), (0.3, 0.8, Verdict.DISAGREES, "group 0 first"),
+     (0.47, 0.53, Verdict.INCONCLUSIVE, "")],
+)  # fmt: skip
+def test_what_is_lost_first(study, high, low, verdict, why):
+    row = rows_of(study, empirical(high, low)).loc["lost_first"]
+    assert (row.verdict, row.why, row[SIZE]) == (verdict, why, 40)
+
+
+def test_a_group_of_which_the_points_have_little_is_not_lost(study):
+    """Of few points the covariance is another: at all t they have half of the variance of this group."""
+    frame = empirical(0.4, 0.6).assign(sampled_0=0.5)
+    assert rows_of(study, frame).why["lost_first"] == "group 1 first"
+
+
+def test_how_far_above_the_geometry_is_there(study):
+    found = rows_of(study, empirical(0.5, 0.4, at=(3.0, 40.0))).loc["geometry_above"].set_index("group")
+    assert found.verdict.to_dict() == {0: Verdict.AGREES, 1: Verdict.DISAGREES}
+    assert found.trained[0] == pytest.approx(3.0, rel=0.1)
+    rows = empirical(0.5, 0.4)
+    rows.loc[1, "kept_at_0"] = np.nan
+    row = rows_of(study, rows).loc["geometry_above"].iloc[0]
+    assert (row.verdict, row.why) == (Verdict.INCONCLUSIVE, "not on the grid in 1 of 4 seeds")
+
+
+def test_of_one_seed_nothing_is_concluded(study):
+    found = rows_of(study, empirical(0.8, 0.3, seeds=1))
+    assert set(found.verdict) == {Verdict.INCONCLUSIVE}
+    assert set(found.why) == {"one seed"}
+
+
+def test_are_told_in_lines_and_written_below_the_other_claims(study):
+    frame = pd.concat([trainings(1.0), empirical(0.8, 0.3)], ignore_index=True)
+    found = memorisation_claims.memorisation_claims(study, frame)
+    others = pd.DataFrame([CELL | {"claim": "t_max", "says": "is there", SIZE: 10, "network": "gated-8", "law": 1 / 3,
+                                   "draws": 7, "of": 2, "seen": 2, "verdict": "agrees", "why": ""}])  # fmt: skip
+    tables = {analysis.CLAIMS: others, "memorisation_claims": found}
+    written = as_csv(study, analysis.written_claims([(study, [])], tables))
+    again = pd.read_csv(io.StringIO(written))
+    assert again.claim.tolist() == ["t_max", "tau_memorise", "tau_generalise", "lost_first", *["geometry_above"] * 2]
+    assert ",0.333333," in written
+    assert ",10," in written  # not 10.0
+    assert written.splitlines()[0].split(",")[: others.shape[1]] == list(others)
+    for tables in ({analysis.CLAIMS: others}, {analysis.CLAIMS: others[:0], "memorisation_claims": found}):
+        assert len(analysis.written_claims([(study, [])], tables)) in (1, 5)
+
+
+def test_of_a_tiny_study(tmp_path):
+    changes = (*WITH_MEMORISATION[:2], ("[exact]", "[exact, empirical]"), ("[0.0, 0.5]", "[0.0]"))
+    tables = analysis.Tables(*measured(tmp_path, *changes))
+    found = tables["memorisation_claims"]
+    assert set(found.claim) <= {"lost_first", "geometry_above"}
+    assert (found.of == 2).all()
+    said = tables.lines()
+    assert sum(line.startswith("    empirical") for line in said) == len(found)
