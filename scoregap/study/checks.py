@@ -16,6 +16,7 @@ from scoregap.data import FAMILIES, refusals
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data, of_pictures, shape_refusal
 from scoregap.spelling import asks, meant
 from scoregap.study.data import table
+from scoregap.study.hashing import sees_training_set
 from scoregap.study.measurement import TRACE
 from scoregap.study.mending import Mistakes
 from scoregap.study.schema import AXES, latents
@@ -295,7 +296,8 @@ def _points(study) -> Iterator[InputError]:
         asked = max(document.spectrum.points, document.dimension.points)
     else:
         asked = document.spectrum.points
-    alike = study.axes | {"network": study.axes["network"][:1], "seed": study.axes["seed"][:SPLITS]}
+    seeing = sorted(study.axes["network"], key=sees_training_set, reverse=True)  # of a half, if there are such
+    alike = study.axes | {"network": tuple(seeing[:1]), "seed": study.axes["seed"][:SPLITS]}
     alike |= {axis: alike[axis][:1] for section in ("train", "fit") for axis in study.axes_of(section)}
     for cell in study.expand(alike):
         yield from _points_of_cell(study, cell, asked)
@@ -325,7 +327,8 @@ def _points_of_cell(study, cell, asked: int) -> Iterator[InputError]:
     size, says = cell.data.dataset_size, f"the {half} has {trained_on} points{here} in seed {cell['seed']}"
     if isinstance(size, int) and size > trained_on:
         yield _wrong(study, "axes.dataset_size" if "dataset_size" in study.axes else "data.dataset_size", says, size)
-    if document.dimension and document.dimension.of_data and document.dimension.data_points > trained_on:
+    if document.dimension and document.dimension.of_data and document.dimension.data_points > parts["training"]:
+        says = f"the training part has {parts['training']} points{here} in seed {cell['seed']}"
         yield _wrong(study, "dimension.data_points", says, document.dimension.data_points)
 
 
