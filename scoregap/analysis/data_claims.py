@@ -49,6 +49,7 @@ from scoregap.study import Study
 WRONG = 0.1  # margin of what is always so: how rarely it may not be
 APART = 0.15  # relative difference of boundaries and rates, and difference of shares, up to which they are the same
 GAUSSIAN = "gaussian"
+NONE_HAS_IT = "no network has it"
 OF_REGIMES = {
     Verdict.AGREES: "not the Gaussian's",
     Verdict.DISAGREES: "the Gaussian's",
@@ -204,7 +205,7 @@ class InCell:
         further = apart is not None and known and beside(apart, 0.0, side) == Verdict.AGREES
         shown = float(np.exp(limit)) if log else limit
         if not found.known[0]:
-            yield self.row(name, found, gaussian, apart, shown, Verdict.NOT_TESTABLE, "no network has it", of)
+            yield self.row(name, found, gaussian, apart, shown, Verdict.NOT_TESTABLE, NONE_HAS_IT, of)
             return
         yield self.row(name, found, gaussian, apart, shown, verdict, _why(verdict, known, has, further), of)
 
@@ -227,7 +228,9 @@ class InCell:
             beside(of_gaussian, HALF, -1),
         ):  # where a straight line turns is a matter of chance
             verdicts = [Verdict.NOT_TESTABLE] * len(REGIMES)
-        if flat == Verdict.DISAGREES:
+        if not shoulder.known[0]:
+            verdict, why = Verdict.NOT_TESTABLE, NONE_HAS_IT
+        elif flat == Verdict.DISAGREES:
             verdict, why = flat, "the rise goes on"
         elif flat == Verdict.AGREES and Verdict.AGREES in verdicts:
             verdict, why = flat, f"not the Gaussian's: {_which(verdicts)}"
@@ -249,7 +252,9 @@ class InCell:
             of_classes = estimates.sel(data_estimator=method).median("seed").values.astype(float)
             known = np.isfinite(of_classes)
             if known.sum() >= FEWEST and np.ptp(of_classes[known]) > 0:
-                limit = of_orders(int(known.sum()), self.confidence)
+                # A network's points may be of some of them only: chance orders those, of which fewer agree more often.
+                ordered = [np.intersect1d(one.label, np.flatnonzero(known)).size for one in self.own.values()]
+                limit = of_orders(max(FEWEST, min(ordered)), self.confidence)
                 yield from self.against("class_order", partial(class_order, of_classes), limit, method)
 
     def no_gap(self) -> dict[str, Any]:

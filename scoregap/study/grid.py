@@ -213,7 +213,8 @@ class Cell:
         return hashing.sees_training_set(self["network"])
 
     def dataset(self):
-        """(N, d) points of the training set, all there are of a score that sees none of its own; None where networks see fresh points without end."""
+        """(N, d) points of the training set, or all for training of a score that sees none of its own; None where
+        networks see fresh points without end."""
         if self.data:
             return self._points.training(self.data.dataset_size if self.sees_training_set else FRESH)
         return None if self.of_family.dataset_size is None else self.drawn()[0]
