@@ -50,6 +50,7 @@ WRONG = 0.1  # margin of what is always so: how rarely it may not be
 APART = 0.15  # relative difference of boundaries and rates, and difference of shares, up to which they are the same
 GAUSSIAN = "gaussian"
 NONE_HAS_IT = "no network has it"
+EVERY = "every direction is resolved"
 OF_REGIMES = {
     Verdict.AGREES: "not the Gaussian's",
     Verdict.DISAGREES: "the Gaussian's",
@@ -228,7 +229,10 @@ class InCell:
             beside(of_gaussian, HALF, -1),
         ):  # where a straight line turns is a matter of chance
             verdicts = [Verdict.NOT_TESTABLE] * len(REGIMES)
-        if not shoulder.known[0]:
+        full = any(one.n[0].mean() > one.spectra.shape[-1] - HALF for one in self.own.values())
+        if full:  # what stops because nothing is left has no shoulder
+            verdict, why = Verdict.NOT_TESTABLE, EVERY
+        elif not shoulder.known[0]:
             verdict, why = Verdict.NOT_TESTABLE, NONE_HAS_IT
         elif flat == Verdict.DISAGREES:
             verdict, why = flat, "the rise goes on"
@@ -239,9 +243,10 @@ class InCell:
         last = len(REGIMES) - 1
         yield self.row("regimes", shoulder, gaussian.part(last), apart.part(last), HALF, verdict, why)
         for k, one in enumerate(REGIMES):
-            why = OF_REGIMES.get(verdicts[k], "")
+            verdict = Verdict.NOT_TESTABLE if full else verdicts[k]
+            why = EVERY if full else OF_REGIMES.get(verdict, "")
             of = found.part(k), gaussian.part(k), apart.part(k)
-            yield self.row(f"regime_{one}", *of, np.nan, verdicts[k], why)
+            yield self.row(f"regime_{one}", *of, np.nan, verdict, why)
 
     def class_orders(self, estimates: xr.DataArray) -> Iterator[dict[str, Any]]:
         """The order of classes against that by every estimator of clean data.

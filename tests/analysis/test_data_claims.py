@@ -102,6 +102,16 @@ def test_modes_that_the_gaussian_has_and_a_network_has_not_make_a_shoulder(study
     assert found["regime_begin"]["verdict"] == Verdict.DISAGREES  # it begins where the Gaussian does
 
 
+def test_a_network_that_resolves_every_direction_has_no_shoulder(study):
+    """As one that was trained for too short: n(t) stops rising at d, since nothing is left."""
+    everything = [arm(np.full(D, 0.5), np.random.default_rng(i), 0.005)._replace(variances=FALLING) for i in range(3)]
+    assert everything[0].n[0].min() == D
+    found = rows(study, everything, gaussians(FALLING))
+    for name in ("regimes", *(f"regime_{one}" for one in data_claims.REGIMES)):
+        one = found[name]
+        assert (one["verdict"], one["why"]) == (Verdict.NOT_TESTABLE, "every direction is resolved"), name
+
+
 def test_regimes_of_what_resolves_nothing_are_not_testable(study):
     nothing = [arm(FALLING * 1e-6) for _ in range(3)]
     found = rows(study, nothing, gaussians(FALLING))
