@@ -63,6 +63,8 @@ def _spectra(study: Study, figure: "Mosaic", box: Bbox, shown: Shown, time: int,
         values = one.spectrum[time, point]
         ax.plot(np.arange(1, len(values) + 1), values, **style | {"lw": 1.0}, label=_named(one))
     ax.set_xscale("log")
+    d = shown.scores[0].spectrum.shape[-1]
+    ax.set_xticks([10**k for k in range(9) if 10**k <= d / 2])  # at the end it would meet that of the next panel
     ax.set_ylim(-0.25, 1.6)
     ax.tick_params(labelsize=6, labelleft=first, pad=1, length=2)
     ax.minorticks_off()

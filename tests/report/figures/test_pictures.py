@@ -47,6 +47,9 @@ def test_denoised_pictures_are_drawn_pixel_by_pixel(tmp_path, colours):
                 np.testing.assert_allclose(cell[..., :3], expected, atol=1e-6)
     spectra = [ax for ax in figure.axes if ax.lines]
     assert len(spectra) == 2 * 3
+    assert all(
+        ax.get_xticks().max() <= 16 * colours for ax in spectra
+    )  # of 32, so that no label meets the next panel's
     np.testing.assert_array_equal(spectra[0].lines[1].get_ydata(), what.scores[1].spectrum[2, 0])
     assert {"clean", "t = 100", "noisy", "gated-8\nN 4"} <= set(texts(figure))
     content = figures.picture(figure)
