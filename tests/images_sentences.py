@@ -55,6 +55,17 @@ class Found:
         (_, row), = rows.iterrows()  # fmt: skip
         return row
 
+    def profile(self, quantity: str, network: str, t: float | None = None, **values) -> pd.Series:
+        """One row of what a score resolves."""
+        rows = self.compared[(self.compared.network == network) & (self.compared.quantity == quantity)]
+        rows = rows[rows.other.isna()]
+        if t is not None:
+            rows = rows[(rows.t / t - 1).abs() < 1e-3]
+        for axis, value in values.items():
+            rows = rows[rows[axis].astype(str) == str(value)]
+        (_, row), = rows.iterrows()  # fmt: skip
+        return row
+
     def agreement(self, network: str, other: str, t: float, quantity: str = "cosine", **values) -> pd.Series:
         """One row of scores beside each other."""
         rows = self.compared[(self.compared.network == network) & (self.compared.other == other)]
@@ -109,6 +120,101 @@ def cost_of_a_jacobian() -> str:
         f"contains, with its decompositions {three:.2f} and {four:.2f} of these and LAPACK; one of diffusers' U-Net of "
         f"about as many weights takes {five:.1f} and {six:.1f} times as long. At d = 3,072 one of `unet-32` takes "
         f"{large.ours.iloc[0]:.1f} s, before decompositions."
+    )
+
+
+MNIST = Found("mnist")
+LEAST, MIDDLE = MNIST.study.document.spectrum.times.values[[0, 6]]
+
+
+@made
+def mnist_was_run() -> str:
+    train, own = MNIST.study.document.train, next(part for part in MNIST.study.parts if part.block == "scores")
+    assert train is not None
+    assert MNIST.provenance["data"].startswith("5000 points of 28 x 28 (d = 784); 10 classes")
+    assert "121 coordinates are constant" in MNIST.provenance["data"]
+    assert own.trained_networks == ["gated-128", "unet-16"]
+    seconds = MNIST.provenance["core_seconds"]
+    return (
+        f"`mnist`: gated-128 and unet-16, {len(own.axes['seed'])} networks of each, {train.steps} steps of "
+        f"{train.levels * train.samples} noisy points, measured at {MNIST.study.document.spectrum.points} held-out pictures "
+        f"each; {seconds['total']} core-seconds on a shared CPU, {seconds['train']} of them of training; "
+        f"{MNIST.study.document.fit.confidence:.0%} intervals over networks."
+    )
+
+
+@made
+def mnist_claims() -> str:
+    return MNIST.table(block="scores")
+
+
+@made
+def mnist_shoulder() -> str:
+    unet, gaussian = (MNIST.profile("n", name, LEAST, block="scores") for name in ("unet-16", "gaussian"))
+    modes, start = (MNIST.profile(f"shoulder_{name}", "unet-16", block="scores") for name in ("modes", "start"))
+    share = MNIST.claim("regimes", "unet-16", block="scores")
+    assert MNIST.profile("shoulders", "gaussian", block="scores").value == 0
+    assert (share.verdict, share.high < 0.5) == ("agrees", True)
+    calibration = pd.read_csv(MNIST.folder / "scores-calibration.csv")
+    assert calibration[calibration.network == "unet-16"].plausible.tolist() == [True] * 3
+    assert not calibration[calibration.network == "gated-128"].plausible.any()
+    return (
+        f"Unet-16 sees far fewer directions around a digit than the Gaussian: at t = {LEAST:g} it resolves "
+        f"{bounded(unet, '.0f')} where the Gaussian resolves {gaussian.value:.0f}, and its n(t) has a shoulder, at n = "
+        f"{bounded(modes, '.0f')} below t = {start.value:.2g}, which the Gaussian has not. Its errors at held-out pictures "
+        "are as large as its Jacobians say (calibration: plausible, all three networks)."
+    )
+
+
+@made
+def mnist_gated() -> str:
+    least = MNIST.profile("n", "gated-128", LEAST, block="scores")
+    rows = MNIST.claims[(MNIST.claims.network == "gated-128") & MNIST.claims.claim.str.startswith("regime")]
+    assert least.value == 784
+    assert set(rows.why) == {"every direction is resolved"}
+    assert set(rows.verdict) == {"not testable"}
+    return (
+        f"Gated-128 has not learned so much in as many steps: at t = {LEAST:g} it resolves {least.value:.0f} directions, "
+        "all there are, also those of the 121 pixels that are black in every picture; so of its regimes nothing is "
+        "claimed, its gap is the end of all directions, and calibration finds none of its networks plausible."
+    )
+
+
+@made
+def mnist_gaussian_too() -> str:
+    order, consolidation = (MNIST.claim(name, "unet-16", block="scores") for name in ("order", "consolidation"))
+    assert order.why == consolidation.why == "the Gaussian too"
+    assert order.verdict == consolidation.verdict == "agrees"
+    return (
+        f"High variance comes first (rank correlation {bounded(order)}), and at small t the score is orthogonal to the "
+        f"tangent space that is measured ({bounded(consolidation)} of what a vector at random has in it): both hold, and "
+        f"both hold of the Gaussian (1 and {consolidation.gaussian:.2f}), so that neither says anything of the shape of "
+        "the data."
+    )
+
+
+@made
+def mnist_gap() -> str:
+    blind, drop = (MNIST.claim(name, "unet-16", block="scores") for name in ("no_gap", "widest_gap"))
+    assert (blind.value, blind.verdict, drop.verdict) == (1, "inconclusive", "disagrees")
+    return (
+        f"No gap is found blind in any of {blind.networks} networks of unet-16, which are too few to say never; its "
+        f"largest drop between neighbours, {bounded(drop)}, is more than the {drop.null:g} below which none counts as "
+        f"visible, and than the Gaussian's {drop.gaussian:.2f}."
+    )
+
+
+@made
+def mnist_halves() -> str:
+    few, many = (
+        [MNIST.agreement("unet-16", "other half", t, block="halves", dataset_size=size) for t in (LEAST, MIDDLE)]
+        for size in (250, 2000)
+    )
+    return (
+        f"Two of unet-16 that have no picture in common see nearly the same: the cosine of their Jacobians is "
+        f"{bounded(many[0])} at t = {LEAST:g} and {bounded(many[1])} at t = {MIDDLE:.2g} with 2,000 pictures each, and "
+        f"{bounded(few[0])} and {bounded(few[1])} with 250 (intervals over points); so what they see is the data's and "
+        "their architecture's, and not their training set."
     )
 
 
