@@ -18,6 +18,7 @@ from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]
 MADE: list[Callable[[], str]] = []
+DIMENSIONS_AT = (0.002, 0.0228, 0.26)
 SHORT = {
     "regimes": "three regimes: rate in the shoulder over that of the rise",
     "regime_begin": "the rise begins at t",
@@ -123,6 +124,160 @@ def cost_of_a_jacobian() -> str:
     )
 
 
+DIGITS = Found("digits")
+SMALLEST, SMALL, SOME = DIGITS.study.document.spectrum.times.values[[0, 4, 8]]
+OF = {"dataset_size": 700}
+
+
+@made
+def digits_was_run() -> str:
+    train, axes, seconds = DIGITS.study.document.train, DIGITS.study.axes, DIGITS.provenance["core_seconds"]
+    assert train is not None
+    assert DIGITS.provenance["data"].startswith("1797 points of 8 x 8 (d = 64); 10 classes")
+    assert axes["network"] == ("gaussian", "empirical", "gated-64", "unet-16")
+    assert axes["dataset_size"] == (100, 700)
+    return (
+        f"`digits`: gated-64 and unet-16, {len(axes['seed'])} networks of each on each half, of 100 and of 700 "
+        f"pictures, {train.steps} steps of {train.levels * train.samples} noisy points, measured at "
+        f"{DIGITS.study.document.spectrum.points} held-out pictures each; {seconds['total']} "
+        "core-seconds on a shared CPU, "
+        f"{seconds['train']} of them of training; {DIGITS.study.document.fit.confidence:.0%} intervals over networks. "
+        "Of the first half, with 700 pictures:"
+    )
+
+
+@made
+def digits_claims() -> str:
+    return DIGITS.table(half="first", **OF)
+
+
+@made
+def digits_licence() -> str:
+    """The attribution that a figure of these pictures needs."""
+    return (
+        "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning "
+        "Repository, CC BY 4.0; "
+        "changed: noise was added, and taken off."
+    )
+
+
+@made
+def digits_no_result() -> str:
+    rows = DIGITS.compared[
+        (DIGITS.compared.dataset_size == 100) & DIGITS.compared.network.isin(["gated-64", "unet-16"])
+    ]
+    assert rows.value.isna().all()
+    assert set(rows.not_ok.dropna()) == {"diverged: seed 0, 1, 2"}
+    assert set(DIGITS.claims.dataset_size) == {700}
+    return (
+        "With 100 pictures no network has a result: after all its steps it errs more at held-out "
+        "pictures than one that "
+        "is not trained, and is told as diverged. So the study says nothing of so few."
+    )
+
+
+@made
+def digits_regimes() -> str:
+    one, two = (DIGITS.claim("regimes", "gated-64", half=half, **OF) for half in ("first", "second"))
+    assert one.verdict == two.verdict == "agrees"
+    assert (one.why, two.why) == ("not the Gaussian's: begin", "not the Gaussian's: begin, turn, rise")
+    unet = [DIGITS.profile("n", "unet-16", SMALLEST, half=half, **OF).value for half in ("first", "second")]
+    calibration = pd.read_csv(DIGITS.folder / "calibration.csv")
+    assert calibration[(calibration.network != "empirical") & (calibration.dataset_size == 700)].plausible.all()
+    assert unet == [64, 64]
+    return (
+        f"The Gaussian of so small pictures has a shoulder itself ({one.gaussian:.2f} of its rise). "
+        "Gated-64 has one too, "
+        f"{bounded(one)} and {bounded(two)} of its rise in the two halves, not flatter; both begin "
+        "to rise later than the "
+        f"Gaussian, and that alone is found in both. Unet-16 resolves all 64 directions at t = {SMALLEST:g}, so of its "
+        "regimes nothing is claimed, though calibration finds it plausible, as it does gated-64."
+    )
+
+
+@made
+def digits_gaussian_too() -> str:
+    rows = DIGITS.claims[DIGITS.claims.claim == "order"]
+    gated = DIGITS.claim("consolidation", "gated-64", half="first", **OF)
+    assert set(rows.why) == {gated.why} == {"the Gaussian too"}
+    return (
+        f"High variance comes first, to a rank correlation of {rows.value.min():.2f} or more, and "
+        "the score is orthogonal to "
+        f"the tangent space that is measured ({bounded(gated)} of a vector at random, of gated-64): "
+        "of the Gaussian both "
+        f"hold as well, and its score is more orthogonal ({gated.gaussian:.2f})."
+    )
+
+
+@made
+def digits_class_order() -> str:
+    one, two = (DIGITS.claim("class_order", "gated-64", half=half, **OF) for half in ("first", "second"))
+    assert (one.verdict, two.verdict) == ("disagrees", "inconclusive")
+    return (
+        "That classes have the order of dimension that local_pca gives them is not found: the rank "
+        "correlation of gated-64 "
+        f"is {bounded(one)}, where chance alone is above {one.null:.2f} in one study of forty; in "
+        "the other half it is not "
+        "known of enough networks."
+    )
+
+
+@made
+def digits_halves() -> str:
+    gated, unet, empirical = (
+        DIGITS.agreement(name, "other half", SOME, half="first", **OF) for name in ("gated-64", "unet-16", "empirical")
+    )
+    assert empirical.high < min(gated.low, unet.low)
+    return (
+        f"Two networks that have no picture in common see mostly the same: at t = {SOME:.2g} the "
+        "cosine of their Jacobians "
+        f"is {bounded(gated)} (gated-64) and {bounded(unet)} (unet-16), and that of two empirical "
+        "scores, which know their "
+        f"pictures by heart, {bounded(empirical)}."
+    )
+
+
+@made
+def digits_dimensions_table() -> str:
+    frame = pd.read_csv(DIGITS.folder / "data_dimensions.csv").fillna({"caveat": ""})
+    frame = frame[(frame.dataset_size == 700) & (frame.half == "first") & (frame.network != "empirical")]
+    times = [one for one in sorted(frame.t.dropna().unique()) if any(abs(one / t - 1) < 0.01 for t in DIMENSIONS_AT)]
+    assert len(times) == len(DIMENSIONS_AT)
+    lines = [
+        "| estimator | of | " + " | ".join(f"t = {t:.3g}" for t in times) + " |",
+        "|---|---|" + "---|" * len(times),
+    ]
+    for (method, network), rows in frame[frame.network != "data"].groupby(["method", "network"], sort=False):
+        told = []
+        for t in times:
+            (row,) = rows[rows.t == t].to_dict("records")
+            told.append(f"{row['estimate']:.1f}" + (f" ({row['caveat']})" if row["caveat"] else ""))
+        lines.append(f"| {method} | {network} | {' | '.join(told)} |")
+    return "\n".join(lines)
+
+
+@made
+def digits_dimensions() -> str:
+    frame = pd.read_csv(DIGITS.folder / "data_dimensions.csv").fillna({"caveat": ""})
+    own = frame[(frame.dataset_size == 700) & (frame.half == "first")]
+    assert set(own[own.method == "normal_bundle"].caveat) == {"mean score"}
+    (clean,) = own[own.network == "data"].estimate
+    gated = own[own.network == "gated-64"]
+    least = gated[(gated.t == gated.t.min()) & gated.method.isin(["n", "trace", "normal_bundle_centred"])]
+    assert (least.caveat == "").all()
+    assert len(least) == 3
+    assert "3 coordinates are constant" in DIGITS.provenance["data"]
+    return (
+        "In brackets is why a number is no dimension (`caveat`). The bundle that is not centred "
+        "says 63, or near it, d less "
+        "the mean score, whatever it is given. At the smallest t, n, the trace and the centred "
+        "bundle of gated-64 agree on "
+        f"{least.estimate.min():.0f} to {least.estimate.max():.0f}, of the 61 pixels that "
+        "vary, where local_pca makes "
+        f"{clean:.1f} of the clean pictures. So a dimension of digits is not found here."
+    )
+
+
 MNIST = Found("mnist")
 LEAST, MIDDLE = MNIST.study.document.spectrum.times.values[[0, 6]]
 
@@ -137,7 +292,8 @@ def mnist_was_run() -> str:
     seconds = MNIST.provenance["core_seconds"]
     return (
         f"`mnist`: gated-128 and unet-16, {len(own.axes['seed'])} networks of each, {train.steps} steps of "
-        f"{train.levels * train.samples} noisy points, measured at {MNIST.study.document.spectrum.points} held-out pictures "
+        f"{train.levels * train.samples} noisy points, measured at "
+        f"{MNIST.study.document.spectrum.points} held-out pictures "
         f"each; {seconds['total']} core-seconds on a shared CPU, {seconds['train']} of them of training; "
         f"{MNIST.study.document.fit.confidence:.0%} intervals over networks."
     )
@@ -161,7 +317,8 @@ def mnist_shoulder() -> str:
     return (
         f"Unet-16 sees far fewer directions around a digit than the Gaussian: at t = {LEAST:g} it resolves "
         f"{bounded(unet, '.0f')} where the Gaussian resolves {gaussian.value:.0f}, and its n(t) has a shoulder, at n = "
-        f"{bounded(modes, '.0f')} below t = {start.value:.2g}, which the Gaussian has not. Its errors at held-out pictures "
+        f"{bounded(modes, '.0f')} below t = {start.value:.2g}, which the Gaussian has not. Its "
+        "errors at held-out pictures "
         "are as large as its Jacobians say (calibration: plausible, all three networks)."
     )
 
@@ -174,7 +331,8 @@ def mnist_gated() -> str:
     assert set(rows.why) == {"every direction is resolved"}
     assert set(rows.verdict) == {"not testable"}
     return (
-        f"Gated-128 has not learned so much in as many steps: at t = {LEAST:g} it resolves {least.value:.0f} directions, "
+        f"Gated-128 has not learned so much in as many steps: at t = {LEAST:g} it resolves "
+        f"{least.value:.0f} directions, "
         "all there are, also those of the 121 pixels that are black in every picture; so of its regimes nothing is "
         "claimed, its gap is the end of all directions, and calibration finds none of its networks plausible."
     )
@@ -187,8 +345,10 @@ def mnist_gaussian_too() -> str:
     assert order.verdict == consolidation.verdict == "agrees"
     return (
         f"High variance comes first (rank correlation {bounded(order)}), and at small t the score is orthogonal to the "
-        f"tangent space that is measured ({bounded(consolidation)} of what a vector at random has in it): both hold, and "
-        f"both hold of the Gaussian (1 and {consolidation.gaussian:.2f}), so that neither says anything of the shape of "
+        f"tangent space that is measured ({bounded(consolidation)} of what a vector at random has "
+        "in it): both hold, and "
+        f"both hold of the Gaussian (1 and {consolidation.gaussian:.2f}), so that neither says "
+        "anything of the shape of "
         "the data."
     )
 
