@@ -1,7 +1,7 @@
 """What of a finished run is committed: `make published STUDY=paper_cpu PICTURES='claims ratios/phases'`.
 
 results/STUDY -> results/findings/STUDY: claims.csv, comparison.csv, the pictures (SVG) and the tables that they are
-drawn from (CSV), where they are, provenance.json
+drawn from (CSV), where they are, those of ALWAYS, provenance.json
 
 provenance.json says what the numbers are of (attributes of the cube), and what they cost: seconds of cores, by stage.
 """
@@ -23,6 +23,7 @@ from scoregap.store.ownership import Kind
 from scoregap.store.tables import read_table
 from scoregap.study import Study, load
 
+ALWAYS = ("data_dimensions", "calibration")  # tables that no picture that is published is drawn from
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -60,6 +61,8 @@ def publish(study: Study, folder: Path, out: Path, pictures: list[str]) -> None:
         for name in takes if isinstance(takes, tuple) else ():
             key = f"{block}/{name}" if block else name
             (out / f"{key.replace('/', '-')}.csv").write_text(as_csv(study, found[key]))
+    for name in (name for name in found if name.rpartition("/")[2] in ALWAYS):
+        (out / f"{name.replace('/', '-')}.csv").write_text(as_csv(study, found[name]))
     spent = cost(folder / "logs")
     facts = {name: value for name, value in ds.attrs.items() if name not in ("study", "block")}
     facts |= {"cells": study.size, "jobs": len(study.jobs), "core_seconds": spent}

@@ -25,6 +25,7 @@ from scoregap.study import Study
 from scoregap.study.data import HALVES
 from scoregap.variables import OTHER_HALF
 
+NOTHING = 1e-6  # modes, of which no ratio is told: of a trace that is rounding
 MOST = 3  # scores other than BESIDE that tables compare with each other; all are in comparison.csv
 QUANTITIES = {"cosine": "cosine of G", "n ratio": "n over its n", "trace ratio": "tr G over its tr G"}
 FORMS = {"cosine": ".2f", "n ratio": ".3g", "trace ratio": ".3g"}
@@ -35,7 +36,7 @@ def agreement(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 
     value: mean over seeds; over: of what the interval low, high is. with: seeds that have it, of `seeds` with a result.
     A cosine is the mean over the points of which both have a Jacobian that is not 0; a ratio is of two means, not known
-    where the other's is 0.
+    where the other's is NOTHING or less.
     """
     fit = study.document.fit
     rows: list[dict[str, Any]] = []
@@ -105,7 +106,7 @@ def _summary(
         parts = np.stack([one[i]] if other is None else [one[i], other[i]])
         parts = parts[:, np.isfinite(parts).all(0)]
         points = parts.shape[1]
-        if not points or (other is not None and parts[1].mean() == 0):
+        if not points or (other is not None and abs(parts[1].mean()) < NOTHING):
             continue
         drawn = _draws(points, resamples) @ parts.T
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -204,8 +204,10 @@ def of_orders(count: int, confidence: float) -> float:
 
 def of_subspaces(arm: Arm, confidence: float) -> float:
     """Log of what the share of a vector in random subspaces of n dimensions, mean over points, over n / d is below with
-    the probability (1 - confidence) / 2."""
+    the probability (1 - confidence) / 2; NaN where nothing is resolved."""
     n, d = arm.n[0], arm.spectra.shape[-1]
+    if not n.any():
+        return np.nan
     inner = n[(n > 0) & (n < d)]
     drawn = np.random.default_rng(0).beta(inner / 2, (d - inner) / 2, (DRAWS, len(inner))).sum(1) + (n == d).sum()
     return float(np.log(np.quantile(drawn, 0.5 * (1 - confidence)) / (n.sum() / d)))

@@ -49,6 +49,8 @@ from scoregap.study import Study
 WRONG = 0.1  # margin of what is always so: how rarely it may not be
 APART = 0.15  # relative difference of boundaries and rates, and difference of shares, up to which they are the same
 GAUSSIAN = "gaussian"
+NONE_HAS_IT = "no network has it"
+EVERY = "every direction is resolved"
 OF_REGIMES = {
     Verdict.AGREES: "not the Gaussian's",
     Verdict.DISAGREES: "the Gaussian's",
@@ -204,7 +206,7 @@ class InCell:
         further = apart is not None and known and beside(apart, 0.0, side) == Verdict.AGREES
         shown = float(np.exp(limit)) if log else limit
         if not found.known[0]:
-            yield self.row(name, found, gaussian, apart, shown, Verdict.NOT_TESTABLE, "no network has it", of)
+            yield self.row(name, found, gaussian, apart, shown, Verdict.NOT_TESTABLE, NONE_HAS_IT, of)
             return
         yield self.row(name, found, gaussian, apart, shown, verdict, _why(verdict, known, has, further), of)
 
@@ -227,7 +229,12 @@ class InCell:
             beside(of_gaussian, HALF, -1),
         ):  # where a straight line turns is a matter of chance
             verdicts = [Verdict.NOT_TESTABLE] * len(REGIMES)
-        if flat == Verdict.DISAGREES:
+        full = any(one.n[0].mean() > one.spectra.shape[-1] - HALF for one in self.own.values())
+        if full:  # what stops because nothing is left has no shoulder
+            verdict, why = Verdict.NOT_TESTABLE, EVERY
+        elif not shoulder.known[0]:
+            verdict, why = Verdict.NOT_TESTABLE, NONE_HAS_IT
+        elif flat == Verdict.DISAGREES:
             verdict, why = flat, "the rise goes on"
         elif flat == Verdict.AGREES and Verdict.AGREES in verdicts:
             verdict, why = flat, f"not the Gaussian's: {_which(verdicts)}"
@@ -236,9 +243,10 @@ class InCell:
         last = len(REGIMES) - 1
         yield self.row("regimes", shoulder, gaussian.part(last), apart.part(last), HALF, verdict, why)
         for k, one in enumerate(REGIMES):
-            why = OF_REGIMES.get(verdicts[k], "")
+            verdict = Verdict.NOT_TESTABLE if full else verdicts[k]
+            why = EVERY if full else OF_REGIMES.get(verdict, "")
             of = found.part(k), gaussian.part(k), apart.part(k)
-            yield self.row(f"regime_{one}", *of, np.nan, verdicts[k], why)
+            yield self.row(f"regime_{one}", *of, np.nan, verdict, why)
 
     def class_orders(self, estimates: xr.DataArray) -> Iterator[dict[str, Any]]:
         """The order of classes against that by every estimator of clean data.
@@ -249,7 +257,9 @@ class InCell:
             of_classes = estimates.sel(data_estimator=method).median("seed").values.astype(float)
             known = np.isfinite(of_classes)
             if known.sum() >= FEWEST and np.ptp(of_classes[known]) > 0:
-                limit = of_orders(int(known.sum()), self.confidence)
+                # A network's points may be of some of them only: chance orders those, of which fewer agree more often.
+                ordered = [np.intersect1d(one.label, np.flatnonzero(known)).size for one in self.own.values()]
+                limit = of_orders(max(FEWEST, min(ordered)), self.confidence)
                 yield from self.against("class_order", partial(class_order, of_classes), limit, method)
 
     def no_gap(self) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def kept(study: Study, panels: list[Panel]) -> Shown | None:
         return None
     clean = first.kept_clean.values
     low, high = data.range or (float(clean.min()), float(clean.max()))
+    high = high if high > low else low + 1  # of pictures that are all the same grey
     noisy = pictures(first.kept_noisy.values, found)
     return Shown(first.kept_time.values, (low, high), pictures(clean, found), noisy, scores, left_out)
 

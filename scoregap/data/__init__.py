@@ -179,6 +179,7 @@ def _benchmark(name: str, m: int, d: int) -> Family:
 
 
 FAMILIES |= {f"skdim-{name}": _benchmark(name, *sizes) for name, sizes in BENCHMARKS.items()}
+FRESH = "fresh"  # of training points: all there are
 HALVES = ("first", "second")  # of the points of a file that networks are trained on
 BUNDLED = ("digits", "mnist5k")  # data sets that come with installed packages, with their labels
 SETTINGS = {"frame": ("random", "orthonormal"), "sign": ("random", "positive", "negative")}  # allowed values

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from scoregap import InputError
-from scoregap.data import HALVES, files
+from scoregap.data import FRESH, HALVES, files
 from scoregap.data.files import ALL
 from scoregap.pictures import picture
 
@@ -29,7 +29,6 @@ FULL_SCALES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "bool": (0.0, 1.
 MOST_LEVELS = 2**16  # different values, beyond which nothing is taken for quantised
 FARTHEST, NEAREST = 1e9, 1e-6  # size of a coordinate, and least distance of the smallest and the largest
 ROUNDED = 8  # roundings of one level, at most
-FRESH = "fresh"  # every training point
 
 
 class Form(NamedTuple):

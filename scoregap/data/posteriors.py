@@ -59,6 +59,11 @@ class Posterior:
         """(n, d, r) orthonormal eigenvectors of G, as columns."""
         return self.frame()
 
+    @property
+    def shared_eigenvectors(self) -> np.ndarray:
+        """The same, or (1, d, r) where they are the same at all points."""
+        return self.eigenvectors if self.eigenvectors.strides[0] else self.eigenvectors[:1]
+
     @cached_property
     def jacobian(self) -> np.ndarray:
         """(n, d, d) denoiser Jacobian G = Cov[x0|x] / t: symmetric, positive semidefinite."""
@@ -67,6 +72,10 @@ class Posterior:
     def traces(self) -> np.ndarray:
         """(n,) traces of G."""
         return self.eigenvalues.sum(1)
+
+    def along(self, directions: np.ndarray) -> np.ndarray:
+        """(n, k) u' G u of every direction u, columns (d, k)."""
+        return (self.eigenvalues[:, None] @ (np.swapaxes(self.shared_eigenvectors, 1, 2) @ directions) ** 2)[:, 0]
 
     def spectrum(self) -> np.ndarray:
         """(n, d) all eigenvalues of G, descending."""
@@ -90,24 +99,34 @@ class Posterior:
 
 
 class Deferred(Posterior):
-    """A posterior whose eigenvalues, too, are called only where they are needed: neither the mean nor `sums`, () ->
-    (n,) traces of G, cost a d x d matrix."""
+    """A posterior of which `matrices`, () -> (n, d, d) its Jacobians, are made only where they are needed, and then
+    once: neither the mean nor `sums`, () -> (n,) traces of G, need them. Eigenvectors are made only if they are asked
+    for themselves. rank: of G, at most.
+    """
 
-    def __init__(
-        self, mean, values: Callable[[], np.ndarray], frame: Callable[[], np.ndarray], sums: Callable[[], np.ndarray]
-    ):
-        super().__init__(mean, np.empty(0), frame)
+    def __init__(self, mean: np.ndarray, matrices: Callable[[], np.ndarray], rank: int, sums: Callable[[], np.ndarray]):
+        first = mean.shape[1] - rank
+        super().__init__(mean, np.empty(0), lambda: np.linalg.eigh(self.jacobian)[1][:, :, first:])
         del self.__dict__["eigenvalues"]  # of the base class; the property below stands in its place
-        self.__dict__ |= {"values": values, "sums": sums}
+        self.__dict__ |= {"matrices": matrices, "first": first, "sums": sums}
 
     def traces(self) -> np.ndarray:
         """(n,) traces of G."""
         return self.__dict__["sums"]()
 
+    def along(self, directions: np.ndarray) -> np.ndarray:
+        """(n, k) u' G u of every direction u, columns (d, k)."""
+        return np.einsum("nik,ik->nk", self.jacobian @ directions, directions)
+
+    @cached_property
+    def jacobian(self) -> np.ndarray:
+        """(n, d, d) G."""
+        return self.__dict__["matrices"]()
+
     @cached_property
     def eigenvalues(self) -> np.ndarray:
         """(n, r) eigenvalues of G."""
-        return self.__dict__["values"]()
+        return np.maximum(np.linalg.eigvalsh(self.jacobian)[:, self.__dict__["first"] :], 0.0)
 
 
 def points_and_times(x, t, d):
@@ -404,14 +423,10 @@ def empirical(x, t, data, block: int = 4096) -> Deferred:
     def sums():
         return np.array([sum(weights @ (away**2).sum(1) for away, weights in around(i)) / t[i] for i in range(n)])
 
-    def values():
-        every = [np.linalg.eigvalsh(jacobian(i))[d - rank :] for i in range(n)]
-        return np.maximum(np.reshape(every, (n, rank)), 0.0)
+    def matrices():
+        return np.reshape([jacobian(i) for i in range(n)], (n, d, d))
 
-    def frame():
-        return np.reshape([np.linalg.eigh(jacobian(i))[1][:, d - rank :] for i in range(n)], (n, d, rank))
-
-    return Deferred(mean, values, frame, sums)
+    return Deferred(mean, matrices, rank, sums)
 
 
 def _parts(n, block):

@@ -124,7 +124,8 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.pictures:directions", "scoregap.analysis.pictures:kept", _kept,
         "The eigenvectors of the symmetric part of G with the largest eigenvalues (numbers), as pictures, beside the "
         "denoised point. Of an exact score G is the covariance of the clean picture given the noisy one, over t: they "
-        "are what a score thinks may still vary. The Gaussian's are the same principal axes at every point. Red and "
+        "are what a score thinks may still vary. The Gaussian's are the same principal axes at every point. Those of "
+        "an eigenvalue of 0 are left out. Red and "
         "blue are the two signs; which is which means nothing. First seed, the last of the settings of every network.",
     ),
     "classes": Figure(

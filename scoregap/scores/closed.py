@@ -40,13 +40,10 @@ class ClosedForm(Score):
         leading = known.leading(vectors) if vectors else np.empty((*x.shape, 0))
         sketch = sketched(known.mean[:, None] if frames is None else known.jacobian, frames)
         along = share = np.empty((len(x), 0))
-        if directions is not None or shares:
-            frame = known.eigenvectors
-            once = frame[:1] if not frame.strides[0] else frame  # the same at all points
-            if directions is not None:
-                along = (known.eigenvalues[:, None] @ (np.swapaxes(once, 1, 2) @ directions) ** 2)[:, 0]
-            if shares:
-                share = resolved_share(known.eigenvalues, once, known.mean - x)
+        if directions is not None:
+            along = known.along(directions)
+        if shares:
+            share = resolved_share(known.eigenvalues, known.shared_eigenvectors, known.mean - x)
         return Local(known.mean, eigenvalues, singular_values, np.zeros(len(x)), leading, sketch, along, share)
 
     def traced(self, x: np.ndarray, t, probes: np.ndarray) -> Traced:

@@ -98,7 +98,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
     seen = None  # of the points that scores are made of, where those of the spectra are others
     others = path is None and settings.points_from == "held-out"
     if cell.data and others and isinstance(data, HeldOut) and isinstance(data, Recorded):
-        there = data.training(cell.data.dataset_size)
+        there = cell.dataset()
         seen = there[rng.permutation(len(there))[:points]]
     seeds = rng.integers(2**63, size=points)  # of the random vectors of traces, the same at every t
     times = max(1, some_points // points)

@@ -18,6 +18,7 @@ from scoregap.data import FAMILIES, refusals
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data, of_pictures, shape_refusal
 from scoregap.spelling import asks, meant
 from scoregap.study.data import table
+from scoregap.study.hashing import sees_training_set
 from scoregap.study.measurement import TRACE
 from scoregap.study.mending import Mistakes
 from scoregap.study.schema import AXES, latents
@@ -295,11 +296,11 @@ def _points(study) -> Iterator[InputError]:
                 f"the values of {of.source} are quantised, and below t = step^2 / 12 = {least:.3g} spectra are those "
                 f"of the grid of levels: should be at least {least:.3g}", times.start,
             )  # fmt: skip
+    asked = document.spectrum.points
     if document.dimension and document.spectrum.points_from == "held-out":
-        asked = max(document.spectrum.points, document.dimension.points)
-    else:
-        asked = document.spectrum.points
-    alike = study.axes | {"network": study.axes["network"][:1], "seed": study.axes["seed"][:SPLITS]}
+        asked = max(asked, document.dimension.points)
+    seeing = max(study.axes["network"], key=sees_training_set)  # of a half, if there is such a score
+    alike = study.axes | {"network": (seeing,), "seed": study.axes["seed"][:SPLITS]}
     alike |= {axis: alike[axis][:1] for section in ("train", "fit") for axis in study.axes_of(section)}
     for cell in study.expand(alike):
         yield from _points_of_cell(study, cell, asked)
@@ -315,7 +316,7 @@ def _points_of_cell(study, cell, asked: int) -> Iterator[InputError]:
         yield _wrong(study, "axes.class" if "class" in study.axes else "data.label", says, label)
         return
     parts = {name: len(rows) for name, rows in found.parts.items()}
-    share, trained_on = cell.data.held_out, len(found.trained_on)
+    share, trained_on, size = cell.data.held_out, len(found.trained_on), cell.data.dataset_size
     if trained_on < 2:
         yield _wrong(study, "data.held_out", f"leaves {trained_on} points{here} to train on", share)
     elif len(set(found.of.same[found.trained_on])) < 2:
@@ -326,11 +327,13 @@ def _points_of_cell(study, cell, asked: int) -> Iterator[InputError]:
         says = f"the {found.measured} part has {parts[found.measured]} points{here} in seed {cell['seed']}"
         yield _wrong(study, key, says, asked)
     half = "training part" if cell.data.half == "all" else f"{cell.data.half} half of the training part"
-    size, says = cell.data.dataset_size, f"the {half} has {trained_on} points{here} in seed {cell['seed']}"
     if isinstance(size, int) and size > trained_on:
+        says = f"the {half} has {trained_on} points{here} in seed {cell['seed']}"
         yield _wrong(study, "axes.dataset_size" if "dataset_size" in study.axes else "data.dataset_size", says, size)
-    if document.dimension and document.dimension.of_data and document.dimension.data_points > trained_on:
-        yield _wrong(study, "dimension.data_points", says, document.dimension.data_points)
+    dimension, there = document.dimension, parts["training"]
+    if dimension and dimension.of_data and dimension.data_points > there:
+        says = f"the training part has {there} points{here} in seed {cell['seed']}"
+        yield _wrong(study, "dimension.data_points", says, dimension.data_points)
 
 
 def _geometry(study, mistakes: Mistakes) -> Iterator[InputError]:

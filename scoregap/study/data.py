@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from scoregap import InputError, refuse
-from scoregap.data import BUNDLED, HALVES, SETTINGS
+from scoregap.data import BUNDLED, FRESH, HALVES, SETTINGS
 from scoregap.laws import VARIANCE_LAWS
 from scoregap.study.values import Matching, Proportion, Section, one_of
 
@@ -109,12 +109,12 @@ class Data(Section):
         ),
     ] = None
     dataset_size: Annotated[
-        Annotated[int, Field(ge=2, le=10**7)] | Annotated[str, one_of(("fresh",))],
+        Annotated[int, Field(ge=2, le=10**7)] | Annotated[str, one_of((FRESH,))],
         Field(
             description="points of the training part that `empirical` and networks are given, those of a smaller set "
             "among those of a larger; `fresh`: all; the axis `dataset_size`"
         ),
-    ] = "fresh"
+    ] = FRESH
     half: Annotated[
         str,
         one_of((ALL, *HALVES)),

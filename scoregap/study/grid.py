@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from scoregap import InputError, brief, refuse, some
-from scoregap.data import FAMILIES, HALVES, Group
+from scoregap.data import FAMILIES, FRESH, HALVES, Group
 from scoregap.models import Declared
 from scoregap.scores import EXACT, REFERENCES, kind
 from scoregap.study import hashing
 from scoregap.study.axes import resolve
 from scoregap.study.checks import check_study
 from scoregap.study.code import code_of, files_of
-from scoregap.study.data import Data, Manifold, table
+from scoregap.study.data import ALL, Data, Manifold, table
 from scoregap.study.hashing import digest
 from scoregap.study.measurement import Compare, Dimension, Fit, Memorisation, Sampling, Spectrum
 from scoregap.study.reading import read_document
@@ -154,7 +154,7 @@ class Cell:
         """
         texts = {axis: json.dumps(self[axis]) for axis in self._axes}
         texts |= self._code if code is None else code
-        texts |= hashing.of_model(self.declared)
+        texts |= hashing.of_model(self.declared) | hashing.of_labels(self.data, stage)
         found = hashing.through(stage, self.has, texts, self.spectrum, lambda name: self._as_json[name], str)
         return hashing.hashed("".join(hashing.item(name, found[name]) for name in sorted(found)))
 
@@ -204,13 +204,19 @@ class Cell:
                 allowed="should stay as it is while results are made of it",
             )  # fmt: skip
         part, label = self.spectrum.points_from, str(self.data.label)
-        half = self.data.half
+        half = self.data.half if self.sees_training_set else ALL  # as its key says
         return Points(found, self.seed("split"), self.seed("dataset"), self.data.held_out, part, label, half)
 
+    @property
+    def sees_training_set(self) -> bool:
+        """Whether its score comes from the training set, rather than from all of a law or of a training part."""
+        return hashing.sees_training_set(self["network"])
+
     def dataset(self):
-        """(N, d) points of the training set; None where networks see fresh points without end."""
+        """(N, d) points of the training set, or all for training of a score that sees none of its own; None where
+        networks see fresh points without end."""
         if self.data:
-            return self._points.training(self.data.dataset_size)
+            return self._points.training(self.data.dataset_size if self.sees_training_set else FRESH)
         return None if self.of_family.dataset_size is None else self.drawn()[0]
 
     def drawn(self):
@@ -270,7 +276,8 @@ class Job:
         texts = {axis: self._texts([axis], json.dumps) for axis in (DATA_AXES if document.data else AXES)}
         for name in self.code:
             texts[name] = self._texts(["family"], lambda *family, name=name: code_of(family, network).get(name, ""))
-        texts |= {name: hashing.Texts.constant(text) for name, text in hashing.of_model(self._declared).items()}
+        known = hashing.of_model(self._declared) | hashing.of_labels(document.data, stage)
+        texts |= {name: hashing.Texts.constant(text) for name, text in known.items()}
 
         def section(name: str) -> hashing.Texts:
             found = self.study.sections[name]
@@ -313,7 +320,7 @@ class Job:
         axes = DATA_AXES if self.study.document.data else AXES
         content = {axis: json.dumps(self.axes[axis]) for axis in axes}
         content |= self.code
-        content |= hashing.of_model(self._declared)
+        content |= hashing.of_model(self._declared) | hashing.of_labels(self.study.document.data, stage)
         content["order"] = json.dumps([axis for axis, values in self.axes.items() if len(values) > 1])
 
         def sections(name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from scoregap.models import Declared
 from scoregap.scores import MODEL, REFERENCES, kind
+from scoregap.study.data import Data
 from scoregap.study.measurement import Spectrum
 from scoregap.study.stages import STAGES
 
@@ -43,12 +44,20 @@ def of_model(declared: Declared | None) -> dict[str, str]:
     return {"model": declared.identity} if declared else {}
 
 
-def read(section, network: str) -> str:
-    """A section as JSON, without what does not change results of this network.
+def of_labels(data: Data | None, stage: str) -> dict[str, str]:
+    """What results of a stage depend on of the labels of a file: all that come after training tell classes apart."""
+    return {"labels": json.dumps(data.labels_sha256)} if data and data.labels_sha256 and stage != "train" else {}
 
-    The data set is for scores that come from data: not for the closed forms or a model, nor where there is none.
-    """
-    without_data = network in REFERENCES or kind(network) is MODEL or getattr(section, "dataset_size", None) is None
+
+def sees_training_set(network: str) -> bool:
+    """Whether a score comes from training points: not the closed forms, nor a model."""
+    return network not in REFERENCES and kind(network) is not MODEL
+
+
+def read(section, network: str) -> str:
+    """A section as JSON, without what does not change results of this network: the data set is for scores that come
+    from data, where there is one."""
+    without_data = not sees_training_set(network) or getattr(section, "dataset_size", None) is None
     return section.as_json(frozenset({"device", "dataset_size", "half"} if without_data else {"device"}))
 
 

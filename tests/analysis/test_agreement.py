@@ -73,6 +73,15 @@ def test_what_is_not_known_is_left_out(tmp_path):
     assert any(line.split()[-1] == "-" for line in lines)
 
 
+def test_of_what_is_rounding_there_is_no_ratio(tmp_path):
+    """As of the trace of a score that has settled for one training point, 1e-17 or so."""
+    study, ds = made(tmp_path, 2)
+    ds.point_trace[1] = 1e-17
+    frame = agreement.agreement(study, [ds])
+    assert np.isnan(row(frame, "trace ratio", "gaussian")["value"])
+    assert row(frame, "trace ratio")["value"] == pytest.approx(0)
+
+
 def test_without_spectra_traces_are_left(tmp_path):
     study, ds = made(tmp_path, 1)
     frame = agreement.agreement(study, [ds.drop_vars(["eigenvalue", "agreement"])])

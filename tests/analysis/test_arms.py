@@ -64,6 +64,12 @@ def test_when_an_axis_enters_is_the_largest_t_at_which_it_has_one_half():
     np.testing.assert_allclose(of.entries(t, kept), [10**1.5, 1000, 0, 10 ** (1 + 4 / 7)])
 
 
+def test_where_nothing_is_resolved_there_is_no_tangent_space():
+    """Nor a warning of what is divided by its dimension."""
+    assert np.isnan(of.of_subspaces(arm(np.zeros((3, 4))), 0.95))
+    assert of.of_subspaces(arm(np.full((3, 4), 10)), 0.95) == 0  # all of it, and all of the score in it
+
+
 def test_the_null_of_an_order_is_that_of_permutations():
     """Spearman's table: of 10, .648 at 5 % two-sided."""
     assert of.of_orders(10, 0.95) == pytest.approx(0.648, abs=0.03)

@@ -5,6 +5,7 @@ import numpy as np
 import scoregap
 from scoregap.analysis.classes import classes, drawn_networks
 from scoregap.analysis.panels import panels
+from scoregap.report.figures.profile import classes as drawn
 from scoregap.study import load
 
 
@@ -29,3 +30,12 @@ def test_without_networks_what_is_no_gaussian_is_drawn(by_class):
     assert len(shown) == 4
     alone = [one for one in shown if one.values["class"] == "2"]
     assert all(list(one.curves["empirical"]) == ["2"] for one in alone)
+
+
+def test_a_gaussian_that_is_not_there_is_not_in_the_legend(by_class):
+    study = load(by_class[0])
+    shown = classes(study, panels(study, scoregap.open(by_class[1])))
+    without = [one._replace(gaussian=np.full(len(one.times), np.nan)) for one in shown]
+    for some, there in ((shown, True), (without, False)):
+        figure = drawn(study, some)
+        assert any(line.label == "gaussian (all)" for panel in figure.each for line in panel.lines) == there

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import xarray as xr
 from own_data import UNTRAINED, written
 
 from scoregap.analysis import arms as of
@@ -101,6 +102,23 @@ def test_modes_that_the_gaussian_has_and_a_network_has_not_make_a_shoulder(study
     assert found["regime_begin"]["verdict"] == Verdict.DISAGREES  # it begins where the Gaussian does
 
 
+def test_a_network_that_resolves_every_direction_has_no_shoulder(study):
+    """As one that was trained for too short: n(t) stops rising at d, since nothing is left."""
+    everything = [arm(np.full(D, 0.5), np.random.default_rng(i), 0.005)._replace(variances=FALLING) for i in range(3)]
+    assert everything[0].n[0].min() == D
+    found = rows(study, everything, gaussians(FALLING))
+    for name in ("regimes", *(f"regime_{one}" for one in data_claims.REGIMES)):
+        one = found[name]
+        assert (one["verdict"], one["why"]) == (Verdict.NOT_TESTABLE, "every direction is resolved"), name
+
+
+def test_regimes_of_what_resolves_nothing_are_not_testable(study):
+    nothing = [arm(FALLING * 1e-6) for _ in range(3)]
+    found = rows(study, nothing, gaussians(FALLING))
+    for name in ("regimes", "order", "consolidation"):
+        assert (found[name]["verdict"], found[name]["why"]) == (Verdict.NOT_TESTABLE, "no network has it"), name
+
+
 def test_an_order_that_is_not_there_is_not_claimed(study):
     mixed = np.random.default_rng(5).permutation(FALLING)
     networks = [arm(mixed, np.random.default_rng(i), 0.005)._replace(variances=FALLING) for i in range(3)]
@@ -144,6 +162,16 @@ def test_classes_in_the_order_of_other_estimates(study):
         (row,) = one.against("class_order", partial(of.class_order, estimates), of.of_orders(8, 0.95))
         assert (row["verdict"], np.isnan(row["gaussian"])) == (verdict, True)
         assert sign * row["value"] > 0.9
+
+
+def test_the_null_of_classes_is_of_those_that_are_seen(study):
+    """Of points of five classes, chance orders five, whatever is known of three others."""
+    few = [arm(FALLING, np.random.default_rng(i), 0.002)._replace(label=np.arange(POINTS) % 5) for i in range(3)]
+    one = InCell(study, "net", dict(enumerate(few)), {})
+    estimates = xr.DataArray(np.tile(5.0 + np.arange(8), (3, 1))[..., None], dims=("seed", "label", "data_estimator"),
+                             coords={"data_estimator": ["local_pca"]})  # fmt: skip
+    (row,) = one.class_orders(estimates)
+    assert row["null"] == of.of_orders(5, 0.95) > of.of_orders(8, 0.95)
 
 
 def test_a_network_without_a_result_in_some_seed_agrees_in_nothing(study):

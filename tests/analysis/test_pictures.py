@@ -19,11 +19,11 @@ spectrum: {times: {start: 2.0e-2, stop: 5.0, count: 8}, points: 2, keep: {points
 SHAPE, D = (3, 8, 8), 192
 
 
-def made(folder):
+def made(folder, text=STUDY):
     """(study, panels) with numbers that say where they are."""
     values = np.random.default_rng(0).uniform(-4, 4, (40, *SHAPE))
     np.save(folder / "pictures.npy", values)
-    (folder / "study.yaml").write_text(STUDY)
+    (folder / "study.yaml").write_text(text)
     study = load(folder / "study.yaml")
     rng, times = np.random.default_rng(1), study.document.spectrum.times.values
     names, panels = study.axes["network"], []
@@ -63,6 +63,16 @@ def test_every_score_is_shown_at_the_settings_that_it_sees(tmp_path):
     np.testing.assert_array_equal(last.vectors[0, 0, 2, :, :, 0].ravel(), ds.kept_vector[0, 0, 2, :64])
     at = study.document.spectrum.keep.chosen(8)
     np.testing.assert_array_equal(last.spectrum[:, 0], 1 + ds.eigenvalue.values[at, 0])
+
+
+def test_without_a_range_the_shades_are_those_of_the_pictures_that_are_shown(tmp_path):
+    """Also if these are of one grey, as blank ones are."""
+    study, panels = made(tmp_path, STUDY.replace(", range: [-1, 1], full_scale: [-4, 4]", ""))
+    clean = panels[0].ds.kept_clean.values[0, 0]
+    assert pictures.kept(study, panels).scale == (clean.min(), clean.max())
+    for panel in panels:
+        panel.ds.kept_clean.values[:] = 0.25
+    assert pictures.kept(study, panels).scale == (0.25, 1.25)
 
 
 def test_what_has_no_result_is_left_out_and_many_are_counted(tmp_path, monkeypatch):

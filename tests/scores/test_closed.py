@@ -6,6 +6,7 @@ import numpy as np
 
 from scoregap import data
 from scoregap.data import posteriors
+from scoregap.measure import agreement
 from scoregap.scores import Source
 from scoregap.scores.closed import Empirical, Exact, Gaussian
 
@@ -37,3 +38,23 @@ def test_singular_values_are_absolute_eigenvalues_in_order():
     found = Exact(mixture).local(x, 0.1)
     assert found.eigenvalues[0, 0] > 0 > found.eigenvalues[0, -1]
     np.testing.assert_allclose(found.singular_values[0], np.sort(np.abs(found.eigenvalues[0]))[::-1])
+
+
+def test_eigenvectors_of_training_points_are_made_only_if_they_are_asked_for(monkeypatch):
+    """They take longer than all else, and a study asks for sketches and quadratic forms at every point."""
+    points = SPHERE.sample(np.random.default_rng(1), 7)[0]
+    score, directions = Empirical.of(Source(None, lambda: points, None)), np.eye(D)[:, 1:4]
+    frames = agreement.frames(np.random.default_rng(0), D)
+    expected = score.local(X, T, 1, frames, directions, shares=True)
+    vectors, made = expected.vectors, posteriors.np.linalg.eigvalsh
+    calls = []
+    monkeypatch.setattr(posteriors.np.linalg, "eigh", lambda matrix: calls.append("vectors"))
+    monkeypatch.setattr(posteriors.np.linalg, "eigvalsh", lambda matrix: calls.append("values") or made(matrix))
+    found = score.local(X, T, 0, frames, directions)
+    assert calls == ["values"]
+    np.testing.assert_array_equal(found.sketch, expected.sketch)
+    np.testing.assert_array_equal(found.along, expected.along)
+    jacobian = score.jacobian(X, T)[1]
+    np.testing.assert_allclose(found.along, np.stack([np.diag(one)[1:4] for one in jacobian]), rtol=1e-12, atol=1e-30)
+    rows = (jacobian @ vectors)[..., 0]
+    np.testing.assert_allclose(rows, (1 + found.eigenvalues[:, :1]) * vectors[..., 0], atol=1e-12)

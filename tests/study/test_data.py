@@ -86,12 +86,39 @@ def test_what_makes_other_points_makes_other_cells(tmp_path, old, new):
     assert not set(before) & set(keys(written(tmp_path, (old, new)), "spectrum"))
 
 
-def test_labels_identify_cells_of_a_class_only(tmp_path):
+def test_labels_identify_what_is_told_class_by_class(tmp_path):
+    """Networks of all classes see none, and are not trained again; spectra say of which class every point is."""
     path = written(tmp_path, CLASSES)
-    before = {cell.values: cell.key("fit") for cell in load(path).cells}
+
+    def known(stage: str) -> dict:
+        study = load(path)
+        keys = {cell.values: cell.key(stage) for job in study.jobs.values() for cell in job.cells if cell.trained}
+        of_jobs = [key for job in study.jobs.values() if job.trained for key in job.keys(stage)]
+        assert of_jobs == list(keys.values())
+        return keys | {id: job.fingerprint(stage) for id, job in study.jobs.items() if job.trained}
+
+    stages = ("train", "spectrum", "fit")
+    before = {stage: known(stage) for stage in stages}
     np.save(tmp_path / "labels.npy", points()[1][::-1].copy())
-    for cell in load(path).cells:
-        assert (before[cell.values] == cell.key("fit")) == (cell["class"] == "all")
+    for stage in stages:
+        after = known(stage)
+        for cell in (one for one in load(path).cells if one.trained):
+            same = stage == "train" and cell["class"] == "all"
+            assert (before[stage][cell.values] == after[cell.values]) == same, (stage, cell.values)
+    assert not set(before["spectrum"].values()) & set(known("spectrum").values())
+
+
+def test_a_score_that_sees_no_training_set_has_the_whole_training_part(tmp_path):
+    """Its key is the same of all, so what is made of it is too: what is known of classes, and errors at training
+    points."""
+    cells = load(written(tmp_path, ("  seed: 2", "  dataset_size: [20, 40]\n  half: [first, second]\n  seed: 1"))).cells
+    own = {name: [cell for cell in cells if cell["network"] == name] for name in ("gaussian", "empirical")}
+    assert len({cell.key("spectrum") for cell in own["gaussian"]}) == 1
+    whole = own["gaussian"][0].truth().parts["training"]
+    for cell in own["gaussian"]:
+        assert len(cell.dataset()) == len(whole) == cell.truth().label_counts.sum()
+    assert {len(cell.dataset()) for cell in own["empirical"]} == {20, 40}
+    assert {len(cell.truth().trained_on) for cell in own["empirical"]} == {len(whole) // 2}
 
 
 def test_the_part_that_is_measured_does_not_retrain(tmp_path):
@@ -118,8 +145,8 @@ def test_networks_of_a_seed_share_split_points_and_training_sets(tmp_path):
     for name in ("split", "points", "dataset"):
         assert len({cell.seed(name) for cell in cells}) == 2
     assert len({cell.seed("weights") for cell in cells}) == 6
-    one = next(cell for cell in cells if cell["dataset_size"] == 20 and cell["class"] == "all")
-    two = next(cell for cell in cells if cell["dataset_size"] == "fresh" and cell["class"] == "all")
+    of_all = [cell for cell in cells if cell["network"] == "empirical" and cell["class"] == "all"]
+    one, two = (next(cell for cell in of_all if cell["dataset_size"] == size) for size in (20, "fresh"))
     np.testing.assert_array_equal(two.dataset()[:20], one.dataset())
     assert len(two.dataset()) == 96
 
@@ -133,7 +160,8 @@ def test_a_size_and_a_class_are_axes(tmp_path):
     assert len(study.jobs) == 3 * 2 * 2
     for cell in study.cells:
         training = len(cell.truth().parts["training"])
-        assert len(cell.dataset()) == (20 if cell["dataset_size"] == 20 else training)
+        few = cell["dataset_size"] == 20 and cell["network"] != "gaussian"
+        assert len(cell.dataset()) == (20 if few else training)
         assert (training == 96) == (cell["class"] == "all")
 
 

@@ -25,6 +25,7 @@ SPECTRA = 84  # height of the panels of spectra
 SMALL = 8
 SETTINGS = ("-", "--", ":", "-.")  # lines of one network's settings
 DIRECTIONS_AT = 3  # noise variances of which directions are shown
+NONE = 0.005  # eigenvalue, below which an eigenvector is any of many
 
 
 def denoised(study: Study, shown: Shown | None) -> Figure:
@@ -46,7 +47,7 @@ def denoised(study: Study, shown: Shown | None) -> Figure:
     for point in range(points):
         figure.head(point, 0, "clean")
         for column, i in enumerate(range(times)[::-1], 1):
-            figure.head(point, column, f"t = {shown.times[i]:.2g}")
+            figure.head(point, column, f"t = {shown.times[i]:.3g}")
             _spectra(study, figure, figure.below(point, column, SPECTRA), shown, i, point, first=column == 1)
     return figure.titled("Noisy pictures, what scores make of them, and the eigenvalues of G there", shown.left_out)
 
@@ -62,6 +63,8 @@ def _spectra(study: Study, figure: "Mosaic", box: Bbox, shown: Shown, time: int,
         values = one.spectrum[time, point]
         ax.plot(np.arange(1, len(values) + 1), values, **style | {"lw": 1.0}, label=_named(one))
     ax.set_xscale("log")
+    d = shown.scores[0].spectrum.shape[-1]
+    ax.set_xticks([10**k for k in range(9) if 10**k <= d / 2])  # at the end it would meet that of the next panel
     ax.set_ylim(-0.25, 1.6)
     ax.tick_params(labelsize=6, labelleft=first, pad=1, length=2)
     ax.minorticks_off()
@@ -77,9 +80,9 @@ def directions(study: Study, shown: Shown | None) -> Figure:
         {count * (2 * i + 1) // (2 * min(DIRECTIONS_AT, count)) for i in range(DIRECTIONS_AT)} & set(range(count))
     )
     rows = [(i, one) for i in at[::-1] for one in last.values()]
-    names = [f"t = {shown.times[i]:.2g}  {one.network}" for i, one in rows]
+    names = [f"t = {shown.times[i]:.3g}  {one.network}" for i, one in rows]
     cells = [
-        [[shade(one.denoised[i, point], shown.scale), *(signs(v) for v in one.vectors[i, point])] for i, one in rows]
+        [[shade(one.denoised[i, point], shown.scale), *_vectors(one, i, point)] for i, one in rows]
         for point in range(len(shown.clean))
     ]
     figure = Mosaic(cells, names, 0, under=9)
@@ -91,6 +94,12 @@ def directions(study: Study, shown: Shown | None) -> Figure:
             for k in range(len(cells[0][0]) - 1):
                 figure.foot(group, row, k + 1, f"{one.spectrum[i, group, k]:.2f}")
     return figure.titled("Leading eigenvectors of G, numbers: their eigenvalues", 0)
+
+
+def _vectors(one: OfScore, time: int, point: int) -> list[np.ndarray | None]:
+    """Eigenvectors as pictures; none of those that are not let vary at all, of which there are as many as one likes."""
+    values = one.spectrum[time, point]
+    return [signs(v) if value >= NONE else None for v, value in zip(one.vectors[time, point], values, strict=False)]
 
 
 def _named(one: OfScore) -> str:

@@ -3,6 +3,7 @@
 study, what `scoregap.analysis.profiles` and `classes` say of its panels -> figures
 """
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from scoregap.analysis import profiles
@@ -58,7 +59,8 @@ def classes(study: Study, shown: list[Classes]) -> Figure:
         head(figure, study, column, one.values)
         for panel, network in zip(column, rows, strict=False):
             panel.y.see([0.0])
-            panel.plot(one.times, one.gaussian, label="gaussian (all)", **REFERENCE_STYLE["gaussian"])
+            if np.isfinite(one.gaussian).any():
+                panel.plot(one.times, one.gaussian, label="gaussian (all)", **REFERENCE_STYLE["gaussian"])
             for name, curve in one.curves[network].items():
                 panel.plot(one.times, curve.value, label=name, name=f"{network}, {name}", color=colours[name], lw=1.4)
                 panel.band(one.times, curve.low, curve.high, color=colours[name], alpha=0.12)

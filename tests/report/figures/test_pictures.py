@@ -21,7 +21,7 @@ def shown(colours=1, scores=2):
         for name in ("gaussian", "gated-8")[:scores]
     ]  # fmt: skip
     clean, noisy = rng.random((P, 8, 4, colours)), rng.standard_normal((T, P, 8, 4, colours))
-    return Shown(np.array([0.01, 0.1, 1.0]), (0.0, 1.0), clean, noisy, one, 0)
+    return Shown(np.array([0.01, 0.1, 100.0]), (0.0, 1.0), clean, noisy, one, 0)
 
 
 def texts(figure):
@@ -47,8 +47,11 @@ def test_denoised_pictures_are_drawn_pixel_by_pixel(tmp_path, colours):
                 np.testing.assert_allclose(cell[..., :3], expected, atol=1e-6)
     spectra = [ax for ax in figure.axes if ax.lines]
     assert len(spectra) == 2 * 3
+    assert all(
+        ax.get_xticks().max() <= 16 * colours for ax in spectra
+    )  # of 32, so that no label meets the next panel's
     np.testing.assert_array_equal(spectra[0].lines[1].get_ydata(), what.scores[1].spectrum[2, 0])
-    assert {"clean", "t = 1", "noisy", "gated-8\nN 4"} <= set(texts(figure))
+    assert {"clean", "t = 100", "noisy", "gated-8\nN 4"} <= set(texts(figure))
     content = figures.picture(figure)
     assert content.count(b"data:image/png") == 1
 
@@ -63,6 +66,18 @@ def test_directions_are_of_the_last_setting_and_say_their_eigenvalues(tmp_path):
     assert {f"{value:.2f}" for value in 10 + first.spectrum[1, 0, :4]} <= set(said)
     assert sum(float(one) >= 10 for one in said if "." in one and one[0].isdigit()) == 3 * 2 * 4
     assert sum(one.endswith("gated-8") for one in said) == 3  # noise variances
+
+
+def test_a_direction_that_does_not_vary_is_none(tmp_path):
+    """As of the empirical score at small t, whose G is 0: eigenvectors are then those that LAPACK begins with."""
+    study, what = load(written(tmp_path)), shown(scores=1)
+    what.scores[0].spectrum[:, :, 1:] = 0
+    with figures.styled():
+        figure = pictures.directions(study, what)
+    (image,) = figure.findobj(BboxImage)
+    drawn = np.asarray(image.get_array())[: figure.sides[0]]
+    assert (drawn[:, : figure.pitch[1] * 2] < 1).any()
+    assert (drawn[:, figure.pitch[1] * 2 : figure.pitch[1] * figure.columns] == 1).all()
 
 
 def test_signs_are_told_by_colours_about_white_or_grey():
