@@ -1,4 +1,4 @@
-"""What docs/explanation/error_budget.md says was found, made from the table; `test_error_budget_page` finds it there.
+"""What docs/explanation/error_budget.md says was found, made from the table; `test_found_pages` finds it there.
 
 results/findings/error_budget: error_budget.csv, provenance.json; the study -> MADE, functions -> text
 

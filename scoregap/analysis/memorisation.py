@@ -137,10 +137,10 @@ class Exponent(NamedTuple):
 
 
 def open_trainings(rows: pd.DataFrame) -> pd.DataFrame:
-    """The trainings of those N of which all have both times, `OPEN` apart. The others are censored; where some of
-    an N are, those that are not are a selection."""
+    """The trainings of those N of which all seeds have both times, `OPEN` apart. The others are censored, or have
+    diverged; where some of an N are, those that are not are a selection."""
     apart = rows.tau_memorise > OPEN * rows.tau_generalise
-    return rows[apart.groupby(rows.points).transform("all")]
+    return rows[apart.groupby(rows.points).transform("sum") == rows.seed.nunique()]
 
 
 def exponent(rows: pd.DataFrame, time: str, confidence: float = 0.95) -> Exponent | None:

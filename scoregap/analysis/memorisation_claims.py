@@ -55,9 +55,10 @@ def memorisation_claims(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     it; why: what stands against a conclusion, or, of `lost_first`, which group it is.
     """
     rows: list[dict[str, Any]] = []
+    sizes = len(study.axes[SIZE]) if SIZE in study.condition_axes else 1
     for cell, own in _cells(study, frame):
         if own["network"].iloc[0] != EMPIRICAL:
-            rows += [cell | row for row in _exponents(own, study.compare.confidence)]
+            rows += [cell | row for row in _exponents(own, sizes, study.compare.confidence)]
             continue
         for points, one in own.groupby("points"):
             at = cell | ({SIZE: points} if SIZE in study.condition_axes else {})
@@ -86,9 +87,9 @@ def _row(name: str, value: float, low: float, high: float, verdict: Verdict, why
     return row | more | {"verdict": verdict, "why": why}
 
 
-def _exponents(rows: pd.DataFrame, confidence: float) -> Iterator[dict[str, Any]]:
-    """Of both times of the trainings of one network."""
-    sizes, known = rows.points.nunique(), open_trainings(rows).points.nunique()
+def _exponents(rows: pd.DataFrame, sizes: int, confidence: float) -> Iterator[dict[str, Any]]:
+    """Of both times of the trainings of one network; sizes: N of the study, with those that have all diverged."""
+    known = open_trainings(rows).points.nunique()
     for name in ("tau_memorise", "tau_generalise"):
         found, why = exponent(rows, name, confidence), ""
         value, low, high = found[:3] if found else (np.nan, np.nan, np.nan)

@@ -93,6 +93,16 @@ def test_of_few_open_sizes_nothing_is_concluded(study):
     assert set(found.verdict) == {Verdict.INCONCLUSIVE}
 
 
+def test_sizes_of_which_a_seed_has_diverged_are_a_selection(study):
+    """They are not open, and those of which all have diverged count among all N."""
+    rows = trainings(1.0)
+    known = rows[~((rows.points == 10) | (rows.points == 20) & (rows.seed == 1))]
+    found = rows_of(study, known)
+    assert (found.of == 6).all()
+    assert (found.seen == 4).all()
+    assert found.why["tau_memorise"] == "both times, 2 apart, in all seeds of 4 of 6 N: 5 are needed"
+
+
 @pytest.mark.parametrize(
     ("high", "low", "verdict", "why"),
     [(0.8, 0.3, Verdict.AGREES, "group 1 first"), (0.3, 0.8, Verdict.DISAGREES, "group 0 first"),

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 
 from scoregap.analysis import tables
 from scoregap.analysis.memorisation import APART, KEPT, OPEN, SIZE, exponent, laws_of
@@ -48,9 +49,8 @@ def _collapse(ax, block: pd.DataFrame) -> None:
     ax.plot(one.points, one.found, "o", ms=3, color="0.3", label="empirical score")
     for name, colour, text in (("law", "tab:red", "law"), ("corrected", "tab:blue", "law at finite N")):
         ax.plot(laws.index, laws[name], color=colour, lw=1.2, label=text)
-    ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.set_xlabel("training points N")
+    _sizes(ax, block)
 
 
 def _training(ax, block: pd.DataFrame) -> None:
@@ -64,21 +64,35 @@ def _training(ax, block: pd.DataFrame) -> None:
             label_of = f"{network}, {name}{text}" if len(known) else None
             ax.plot(known.points, known[name], "o", ms=3, color=colour, label=label_of)
             ax.plot(known.points[~apart], known[name][~apart], "o", ms=3, color=colour, mfc="white")
-    ax.set_xscale("log")
-    ax.set_xlabel("training points N")
+    _sizes(ax, block)
     ax.set_ylabel(f"steps ({APART:g} of the distance)")
     if any(len(line.get_xdata()) for line in ax.lines):
         ax.set_yscale("log")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        low, high = ax.get_ylim()
+        ax.set_ylim(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high)))  # powers of ten alone are labelled
     else:
-        ax.set_xlim(block.points.min() / 2, block.points.max() * 2)
         ax.text(0.5, 0.5, "in no training", transform=ax.transAxes, ha="center", color="0.4")
+
+
+def _sizes(ax, block: pd.DataFrame) -> None:
+    """A logarithmic axis of N, on which all of a cell have room."""
+    sizes = sorted(set(block.points))
+    ax.set_xscale("log")
+    ax.set_xticks(sizes[:: -(-len(sizes) // 6)], minor=False)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlim(sizes[0] / 1.5, sizes[-1] * 1.5)
+    ax.set_xlabel("training points N")
 
 
 def _position(ax, curves: pd.DataFrame, colours: dict) -> None:
     """Position of networks between the exact and the empirical score against t, at the end of training."""
     for (_, points), rows in curves.groupby(["network", "points"], sort=False):
         rows = rows.sort_values("over_law")
-        ax.plot(rows.over_law, rows.position, color=colours[points], lw=1.2, label=f"N = {points}")
+        ax.plot(rows.over_law, rows.position, color=colours[points], lw=1.2)
+    for points, colour in colours.items():  # of those without a network too: the next panel has them
+        ax.plot([], [], color=colour, lw=1.2, label=f"N = {points}")
     ax.axvline(1, color="0.8", lw=0.8, zorder=0)
     ax.set_ylim(-0.5, 1.5)
     ax.set_xscale("log")

@@ -41,8 +41,18 @@ def test_draws_its_tables(study):
     assert list(collapse.lines[1].get_ydata()) == pytest.approx(frame.law[:4].tolist())
     hollow = [line for line in training.lines if line.get_markerfacecolor() == "white"]
     assert [list(line.get_xdata()) for line in hollow] == [[10, 20]] * 2  # 100 and 200 steps are not more than 2 x 100
-    assert len(position.lines) == 4 + 1
+    assert len([line for line in position.lines if len(line.get_xdata()) == 3]) == 4
     assert [list(line.get_ydata()) for line in kept.lines[:2]] == [[0.9] * 3, [0.4] * 3]
+
+
+def test_every_colour_has_a_name_and_sizes_stand_below_one_another(study):
+    """Also those of N of which all networks have diverged: the empirical score has them."""
+    frame, curves = invented()
+    few = (frame.network == "empirical") | (frame.points > 20), (curves.network == "empirical") | (curves.points > 20)
+    collapse, training, position, _ = figures.memorisation(study, frame[few[0]], curves[few[1]]).axes
+    named = [text.get_text() for text in position.get_legend().get_texts()]
+    assert named == ["N = 10", "N = 20", "N = 40", "N = 80"]
+    assert collapse.get_xlim() == training.get_xlim()
 
 
 @pytest.mark.parametrize("missing", [["tau_generalise", "tau_memorise"], ["found"], ["tau_memorise"]])
