@@ -26,7 +26,17 @@ from numcodecs import blosc
 
 from scoregap.store import shards
 from scoregap.store.arrays import SHARD, codecs, create_array, plain_zarr
-from scoregap.store.files import FORMAT, damaged, delete, manifest_of, read_manifest, reading, sync, temporary_beside
+from scoregap.store.files import (
+    FORMAT,
+    damaged,
+    delete,
+    manifest_of,
+    own_digest,
+    read_manifest,
+    reading,
+    sync,
+    temporary_beside,
+)  # fmt: skip
 from scoregap.store.growth import Kept, cut, link, step
 from scoregap.store.opening import read_text
 from scoregap.store.ownership import Kind, json_with, own
@@ -118,6 +128,7 @@ def write_cube(
             zarr.consolidate_metadata(building)
         before = dict(zip(("files", "sums"), read_manifest(named, ("files", "sums")), strict=True)) if linked else {}
         content = {"format": FORMAT, **_synced_hashes(building, set(linked), before), **(of or {})}
+        content["own"] = own_digest(json.loads(json.dumps(content)))
         with temporary_beside(manifest) as new_manifest:
             new_manifest.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
             sync(new_manifest)

@@ -7,6 +7,7 @@ Imports no numpy: receipts, which Snakemake reads, are such files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -167,4 +168,12 @@ def read_manifest(path: Path, keys: tuple[str, ...]) -> list:
         manifest = json.loads(read_text(place))
         if manifest["format"] != FORMAT:
             raise damaged(place, "is of another version of scoregap")
+        if ("own" in manifest or "sums" in manifest) and manifest.get("own") != own_digest(manifest):
+            raise damaged(place, "is damaged, by its own checksum")
         return [manifest[key] for key in keys]
+
+
+def own_digest(manifest: dict) -> str:
+    """SHA-256 of all that a manifest says; its key `own`, which cubes with `sums` have."""
+    content = {key: value for key, value in manifest.items() if key != "own"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
