@@ -99,7 +99,7 @@ def test_networks_that_have_given_in_so_far_that_they_are_called_diverged_are_to
     tables = analysis.Tables(study, [ds])
     assert np.isfinite(tables["memorisation"].law).all()
     assert len(tables["memorisation"]) == 2
-    assert tables["memorisation_curves"].position.isna().all()
+    assert tables["memorisation_curves"][["position", "over_law"]].isna().all(axis=None)
     ds.status[:] = 3
     assert analysis.Tables(study, [ds])["memorisation"].empty
 
