@@ -56,11 +56,12 @@ def memorisation_curves(study: Study, datasets: list[xr.Dataset]) -> pd.DataFram
     for ds in datasets:
         for chosen, cell in _cells(study, ds):
             kept = cell.dimension_kept.transpose("group", "memory_time").values
+            known = np.isfinite(cell.position).any()  # else of a mean over seeds t / law is of others than the rest
             for i, t in enumerate(cell.memory_time.values):
                 row = chosen | {
                     "points": _points(study, chosen),
                     "t": t,
-                    "over_law": t / float(cell.law_t_memorisation),
+                    "over_law": t / float(cell.law_t_memorisation) if known else np.nan,
                 }
                 row |= {"position": float(cell.position[0, i]), "own_weight": float(cell.own_weight[i])}
                 rows.append(row | {f"kept_{group}": one[i] for group, one in enumerate(kept)})
@@ -71,7 +72,11 @@ def memorisation_curves(study: Study, datasets: list[xr.Dataset]) -> pd.DataFram
 
 
 def _cells(study: Study, ds: xr.Dataset):
-    """(values of axes, dataset) of every cell that has a training set and a result."""
+    """(values of axes, dataset) of every cell that has a training set and a result.
+
+    Also of networks that are called diverged, as those that have given in are where their held-out loss is beyond that
+    of no training: their times of training are known, and nothing else.
+    """
     known = {"network": study.evaluated_scores}
     axes = (*study.condition_axes, "network", "seed")
     names = [name for name in ("status", "training_step", *OF_MEMORISATION) if name in ds]
@@ -79,7 +84,7 @@ def _cells(study: Study, ds: xr.Dataset):
     for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
         cell = loaded.sel(chosen)
-        if cell.status == 1 and np.isfinite(cell.own_weight).any():
+        if cell.status in (1, 2) and np.isfinite(cell.own_weight).any():
             yield chosen, cell.isel(group=np.isfinite(cell.dimension_kept).any("memory_time").values)
 
 
@@ -137,8 +142,8 @@ class Exponent(NamedTuple):
 
 
 def open_trainings(rows: pd.DataFrame) -> pd.DataFrame:
-    """The trainings of those N of which all seeds have both times, `OPEN` apart. The others are censored, or have
-    diverged; where some of an N are, those that are not are a selection."""
+    """The trainings of those N of which all seeds have both times, `OPEN` apart. The others are censored, or
+    lack a result; where some of an N are, those that are not are a selection."""
     apart = rows.tau_memorise > OPEN * rows.tau_generalise
     return rows[apart.groupby(rows.points).transform("sum") == rows.seed.nunique()]
 

@@ -88,7 +88,7 @@ def _row(name: str, value: float, low: float, high: float, verdict: Verdict, why
 
 
 def _exponents(rows: pd.DataFrame, sizes: int, confidence: float) -> Iterator[dict[str, Any]]:
-    """Of both times of the trainings of one network; sizes: N of the study, with those that have all diverged."""
+    """Of both times of the trainings of one network; sizes: N of the study."""
     known = open_trainings(rows).points.nunique()
     for name in ("tau_memorise", "tau_generalise"):
         found, why = exponent(rows, name, confidence), ""

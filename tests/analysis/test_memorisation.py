@@ -88,6 +88,22 @@ def test_scores_of_whose_size_there_is_no_law_are_told(tmp_path):
     assert frame.law.isna().all()
 
 
+def test_networks_that_have_given_in_so_far_that_they_are_called_diverged_are_told(tmp_path):
+    """Their held-out loss is beyond that of no training; their times of training are known."""
+    changes = (*WITH_MEMORISATION[:2], ("[exact]", "[exact, empirical]"), ("[0.0, 0.5]", "[0.0]"))
+    study, (ds,) = measured(tmp_path, *changes)
+    ds = ds.load()
+    ds.status[:] = 2
+    ds.dimension_kept[:] = np.nan
+    ds.position[:] = np.nan
+    tables = analysis.Tables(study, [ds])
+    assert np.isfinite(tables["memorisation"].law).all()
+    assert len(tables["memorisation"]) == 2
+    assert tables["memorisation_curves"][["position", "over_law"]].isna().all(axis=None)
+    ds.status[:] = 3
+    assert analysis.Tables(study, [ds])["memorisation"].empty
+
+
 def test_last_below():
     t = np.geomspace(0.01, 100, 81)
     assert memorisation._last_below(t, t / (t + 1), 0.5) == pytest.approx(1, rel=0.01)

@@ -93,8 +93,8 @@ def test_of_few_open_sizes_nothing_is_concluded(study):
     assert set(found.verdict) == {Verdict.INCONCLUSIVE}
 
 
-def test_sizes_of_which_a_seed_has_diverged_are_a_selection(study):
-    """They are not open, and those of which all have diverged count among all N."""
+def test_sizes_of_which_a_seed_has_no_result_are_a_selection(study):
+    """They are not open, and those of which no seed has one count among all N."""
     rows = trainings(1.0)
     known = rows[~((rows.points == 10) | (rows.points == 20) & (rows.seed == 1))]
     found = rows_of(study, known)

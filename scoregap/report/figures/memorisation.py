@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 
 from scoregap.analysis import tables
-from scoregap.analysis.memorisation import APART, KEPT, OPEN, SIZE, exponent, laws_of
+from scoregap.analysis.memorisation import APART, KEPT, SIZE, exponent, laws_of, open_trainings
 from scoregap.analysis.panels import PANELS
 from scoregap.report.figures import grid, label, left_out, nothing, of_block
 from scoregap.study import Study
@@ -60,10 +60,10 @@ def _training(ax, block: pd.DataFrame) -> None:
             found = exponent(rows, name)
             text = "" if found is None else f": N^{found.slope:.2f} ({found.low:.2f} to {found.high:.2f})"
             known = rows[rows[name].notna()]
-            apart = known.tau_memorise > OPEN * known.tau_generalise
+            used = known.index.isin(open_trainings(rows).index)
             label_of = f"{network}, {name}{text}" if len(known) else None
             ax.plot(known.points, known[name], "o", ms=3, color=colour, label=label_of)
-            ax.plot(known.points[~apart], known[name][~apart], "o", ms=3, color=colour, mfc="white")
+            ax.plot(known.points[~used], known[name][~used], "o", ms=3, color=colour, mfc="white")
     _sizes(ax, block)
     ax.set_ylabel(f"steps ({APART:g} of the distance)")
     if any(len(line.get_xdata()) for line in ax.lines):

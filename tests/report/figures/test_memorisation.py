@@ -45,8 +45,17 @@ def test_draws_its_tables(study):
     assert [list(line.get_ydata()) for line in kept.lines[:2]] == [[0.9] * 3, [0.4] * 3]
 
 
+def test_sizes_of_which_a_seed_has_no_result_are_hollow(study):
+    """No exponent takes them."""
+    frame, curves = invented()
+    other = frame[(frame.network != "empirical") & (frame.points < 80)].assign(seed=1)
+    training = figures.memorisation(study, pd.concat([frame, other], ignore_index=True), curves).axes[1]
+    hollow = [line for line in training.lines if line.get_markerfacecolor() == "white"]
+    assert [sorted(set(line.get_xdata())) for line in hollow] == [[10, 20, 80]] * 2
+
+
 def test_every_colour_has_a_name_and_sizes_stand_below_one_another(study):
-    """Also those of N of which all networks have diverged: the empirical score has them."""
+    """Also those of N of which no network has a result: the empirical score has them."""
     frame, curves = invented()
     few = (frame.network == "empirical") | (frame.points > 20), (curves.network == "empirical") | (curves.points > 20)
     collapse, training, position, _ = figures.memorisation(study, frame[few[0]], curves[few[1]]).axes
