@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from tiny import TINY, WITH_DIMENSION, WITH_SAMPLING, edited
+from tiny import TINY, WITH_DIMENSION, WITH_MEMORISATION, WITH_SAMPLING, edited
 
 from scoregap import InputError
 from scoregap.runtime import receipts
@@ -55,7 +55,7 @@ def make(study, folder, stage, job="", content="content", baseline=None):
 
 @pytest.fixture
 def study(tmp_path):
-    return edited(tmp_path, WITH_DIMENSION, WITH_SAMPLING)
+    return edited(tmp_path, WITH_DIMENSION, WITH_SAMPLING, *WITH_MEMORISATION[:2])
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_steps_are_in_order_and_made_from_those_before(study):
     assert receipts.before(loaded, "fit", exact) == [f"done/spectrum/{exact}.json"]
     assert receipts.before(loaded, "sample", trained) == [f"done/train/{trained}.json"]
     assert receipts.before(loaded, "sample", exact) == []
-    assert len(receipts.before(loaded, "cube")) == 4 * len(loaded.jobs)
+    assert len(receipts.before(loaded, "cube")) == 5 * len(loaded.jobs)
 
 
 def test_what_an_earlier_run_has_left_is_of_the_study_and_made_from_what_is_there(study, folder):
@@ -236,7 +236,7 @@ def test_a_copy_without_dates_elsewhere_holds(study, folder, tmp_path):
     [
         ("seed: 2", "seed: 3", {stage.name for stage in STAGES}),
         ("resamples: 50", "resamples: 60", {"fit", "cube", "compare", "report"}),
-        ("ratio: 1.5", "ratio: 1.4", {"sample", "cube", "compare", "report"}),
+        ("points: 24\n  ratio: 1.5", "points: 24\n  ratio: 1.4", {"sample", "cube", "compare", "report"}),
         ("flat: {t_open: 0.15", "flat: {t_open: 0.16", {"cube", "compare", "report"}),
         ("depth: 1", "depth: 1\n  device: cpu", set()),
     ],
@@ -252,7 +252,7 @@ def test_a_study_that_changes_runs_what_it_changes(study, folder, old, new, stag
 
 def test_a_new_value_runs_only_its_jobs(study, folder):
     study.write_text(study.read_text().replace("[0.0, 0.5]", "[0.0, 0.25, 0.5]"))
-    of_jobs = {"spectrum": 3, "dimension": 3, "sample": 3, "fit": 3}
+    of_jobs = {"spectrum": 3, "dimension": 3, "sample": 3, "memorise": 3, "fit": 3}
     assert missing(study, folder) == {"train": 1, **of_jobs, "cube": 1, "compare": 1, "report": 1}
 
 
