@@ -8,7 +8,7 @@ import re
 
 import pytest
 from images_sentences import MADE, ROOT
-from test_error_budget_page import in_one_line
+from test_found_pages import in_one_line
 from test_paper_page import NUMERIC
 
 
