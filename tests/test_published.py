@@ -18,7 +18,8 @@ def test_tables_pictures_and_where_they_come_from(drawn_blocks, tmp_path):
     publish(study, folder, tmp_path / "out", ["claims", "curved/gaps", "curved/cost"])
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "claims.csv", "comparison.csv", "claims.svg", "curved-gaps.svg", "curved-cost.svg", "curved-cost.csv",
-        "curved-mean_cost.csv", "provenance.json",
+        "curved-mean_cost.csv", "provenance.json", "one-calibration.csv", "curved-calibration.csv",
+        "schedules-calibration.csv",
     }  # fmt: skip
     assert (tmp_path / "out" / "claims.csv").read_bytes() == (folder / "claims.csv").read_bytes()
     facts = json.loads((tmp_path / "out" / "provenance.json").read_text())

@@ -22,7 +22,8 @@ OF = b"scoregap"  # the key, in the metadata of the file, of the fingerprint of 
 def _is_ours(path: Path) -> bool:
     from pyarrow import parquet
 
-    return OF in (parquet.read_schema(regular(path)).metadata or {})
+    with regular(path).open("rb") as file:  # pyarrow takes no path that is not UTF-8
+        return OF in (parquet.read_schema(file).metadata or {})
 
 
 PARQUET = Kind("a Parquet table", _is_ours, r"phase_times\.parquet")
@@ -37,8 +38,9 @@ def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
 
     with (
         replacing(path, PARQUET) as temporary,
+        temporary.open("wb") as file,
         parquet.ParquetWriter(
-            temporary, schema.with_metadata({OF: of.encode()}), compression="zstd", write_page_checksum=True
+            file, schema.with_metadata({OF: of.encode()}), compression="zstd", write_page_checksum=True
         ) as writer,
     ):
         for batch in batches:
