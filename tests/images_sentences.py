@@ -1,4 +1,4 @@
-"""What docs/explanation/images.md says was found, made from the tables; `test_images_page` finds it there.
+"""What docs/explanation/images.md says was found, made from the tables; `test_found_pages` finds it there.
 
 results/findings/{digits,mnist}: claims.csv, comparison.csv, provenance.json; results/benchmarks/pictures.csv -> MADE,
 functions -> text
