@@ -31,14 +31,15 @@ class Draws:
     def __init__(self, seeds: Sequence[int], device: torch.device | str = "cpu"):
         self.seeds, self.device = list(seeds), torch.device(device)
         self.in_turn = self.device.type == "cpu"  # members, and CHUNK words of each
-        self._keys: dict[str, torch.Tensor] = {}
+        self._keys: dict[tuple[str, tuple[int, ...]], torch.Tensor] = {}
 
-    def keys(self, stream: str) -> torch.Tensor:
-        """(members,) int64 keys of a stream."""
-        if stream not in self._keys:
-            keys = np.array([key_of(seed, stream) for seed in self.seeds], np.uint64).view(np.int64)
-            self._keys[stream] = torch.from_numpy(keys).to(self.device)
-        return self._keys[stream]
+    def keys(self, stream: str, members: Sequence[int]) -> torch.Tensor:
+        """(members, 1) int64 keys of a stream, which are copied to the device once."""
+        place = stream, tuple(members)
+        if place not in self._keys:
+            keys = np.array([key_of(self.seeds[i], stream) for i in members], np.uint64).view(np.int64)
+            self._keys[place] = torch.from_numpy(keys)[:, None].to(self.device)
+        return self._keys[place]
 
     def uniforms(self, stream: str, first: int, steps: int, count: int) -> torch.Tensor:
         """`count` numbers in [0, 1) of every member at each of the steps, (steps, members, count) float64."""
@@ -76,18 +77,17 @@ class Draws:
 
         On a CPU a part is of one member alone, and of the same shape in any company: so are its bits, then.
         """
-        keys, count = self.keys(stream), len(members)
+        keys, count = self.keys(stream, members), len(members)
         most = CHUNK if self.in_turn else steps * width
         rows, columns = max(1, most // width), min(width, most)
         groups = [slice(i, i + 1) for i in range(count)] if self.in_turn else [slice(0, count)]
         for group in groups:
-            own = keys[list(members)[group]][:, None]
             for row in range(0, steps, rows):
                 some = torch.arange(first + row, first + min(steps, row + rows), device=self.device)
                 for column in range(0, width, columns):
                     end = min(width, column + columns)
                     counters = some[:, None, None] * width + torch.arange(column, end, device=self.device)
-                    yield (slice(row, row + len(some)), group, slice(column, end)), squares(counters, own)
+                    yield (slice(row, row + len(some)), group, slice(column, end)), squares(counters, keys[group])
 
 
 def padded(count: int) -> int:

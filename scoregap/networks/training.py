@@ -110,21 +110,24 @@ def expected(
 
 def optimiser_of(name, parameters):
     """The optimiser of a study's `train.optimiser`; both work entry by entry, so members share nothing."""
+    on_card = parameters[0].device.type == "cuda"  # where its steps can be captured, and ask the host nothing
     if name == "adam":
-        return torch.optim.Adam(parameters, betas=(0.9, 0.99), fused=True)
-    return torch.optim.RAdam(parameters)  # with its own averages, (0.9, 0.999), as published recipes have it
+        return torch.optim.Adam(parameters, betas=(0.9, 0.99), fused=True, capturable=on_card)
+    return torch.optim.RAdam(parameters, capturable=on_card)  # with its own averages, (0.9, 0.999), as published
 
 
 def train(
     denoiser, source: Iterator, steps, learning_rate, warmup, ema, reports,
-    optimiser="adam", decay="cosine", pauses=False, state=None,
+    optimiser="adam", decay="cosine", pauses=False, state=None, captured: type["Captured"] | None = None,
 ) -> Iterator[Progress]:  # fmt: skip
     """Train in place and yield a `Progress` after each step number in `reports`.
 
     The learning rate rises linearly over the share `warmup` of the steps; it falls as a cosine to zero (decay
     "cosine") or stays ("none"). The average forgets over the share `ema` of the steps. pauses: also yield at every
     multiple of BLOCK steps, where a state can be kept. state: of an earlier `Progress` at such a step, to go on from;
-    `source` must begin with the batch of that step.
+    `source` must begin with the batch of that step. captured: what makes one graph of a step; none if not given.
+
+    A card is asked nothing but at reports, and once in a block for its losses.
     """
     device = denoiser.data_var.device
     members = len(denoiser.data_var)
@@ -144,6 +147,18 @@ def train(
     descent.load_state_dict(held)
     trial = Trial(denoiser, [weights.detach(), averages, *(descent.state[weights][name] for name in MOMENTS)], state)
 
+    def update(clean, t, noise, rate, forget) -> torch.Tensor:
+        """A step; losses (members,). rate: of learning, forget: of the average: numbers, or tensors of one."""
+        loss = denoiser.loss(clean, noise, t)
+        torch._foreach_copy_(gradients, torch.autograd.grad(loss.sum(), parameters, materialize_grads=True))
+        descent.param_groups[0]["lr"] = rate
+        with trial.slowed():
+            descent.step()
+        averages.lerp_(weights.detach(), forget)
+        return loss.detach()
+
+    at_once = captured(update) if captured else None
+
     def kept(step):
         return lambda: (
             {"step": np.full(members, step)} | trial.state() | _state(denoiser, averaged, descent.state[weights])
@@ -154,13 +169,11 @@ def train(
         done = step / steps
         fallen = 0.5 * (1 + math.cos(math.pi * done)) if decay == "cosine" else 1.0
         risen = 1.0 if done >= warmup else done / warmup
-        descent.param_groups[0]["lr"] = learning_rate * risen * fallen
-        loss = denoiser.loss(clean, noise, t)
-        torch._foreach_copy_(gradients, torch.autograd.grad(loss.sum(), parameters, materialize_grads=True))
-        trial.add(loss.detach())
-        with trial.slowed():
-            descent.step()
-        averages.lerp_(weights.detach(), max(1.0 / step, 1.0 / (1 + ema * steps)))
+        rate, forget = learning_rate * risen * fallen, max(1.0 / step, 1.0 / (1 + ema * steps))
+        if at_once and trial.healthy:
+            trial.add(at_once(clean, t, noise, *(torch.full((), one, device=device) for one in (rate, forget))))
+        else:
+            trial.add(update(clean, t, noise, rate, forget))
         if step % BLOCK == 0 or step == steps:
             trial.judge()
         if step in wanted or (pauses and step % BLOCK == 0):
@@ -168,6 +181,54 @@ def train(
             if step in wanted:
                 trial.reported()
             yield Progress(step, recent if step in wanted else None, recent, trial.share.copy(), averaged, kept(step))
+
+
+class Captured:
+    """A function of tensors, of the same shapes at every call, as one CUDA graph: a card then takes a call at once.
+
+    The first WARM calls are made as they come, in a stream of their own, as captures want it; the next is recorded.
+    What the function changes besides must stay where it is.
+    """
+
+    WARM = 3
+
+    def __init__(self, function: Callable[..., torch.Tensor]):
+        self.function, self.calls = function, 0
+        self.inputs: list[torch.Tensor] = []
+        self.replay: Callable[[], torch.Tensor] | None = None
+
+    def __call__(self, *tensors: torch.Tensor) -> torch.Tensor:
+        if not self.inputs:
+            self.inputs = [torch.empty_like(one, memory_format=torch.contiguous_format) for one in tensors]
+        for own, one in zip(self.inputs, tensors, strict=True):
+            own.copy_(one, non_blocking=True)
+        self.calls += 1
+        if self.calls <= self.WARM:
+            return self.warm().clone()
+        if self.replay is None:
+            self.replay = self.capture()
+        return self.replay().clone()
+
+    def warm(self) -> torch.Tensor:
+        """A call that is made as it comes."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            found = self.function(*self.inputs)
+        torch.cuda.current_stream().wait_stream(stream)
+        return found
+
+    def capture(self) -> Callable[[], torch.Tensor]:
+        """Record a call, which does not make it. Returns what makes it, again and again."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            found = self.function(*self.inputs)
+
+        def replay() -> torch.Tensor:
+            graph.replay()
+            return found
+
+        return replay
 
 
 class Trial:
@@ -213,10 +274,15 @@ class Trial:
         self.since[:] = 0
         self.began = self.total.clone(), self.since.copy()
 
+    @property
+    def healthy(self) -> bool:
+        """Whether no member was ever set back."""
+        return bool((self.share == 1).all())
+
     @contextmanager
     def slowed(self):
         """A step of the optimiser, of which members that were set back take their share."""
-        if (self.share == 1).all():
+        if self.healthy:
             yield
             return
         before = self.vectors[0].clone()
