@@ -40,7 +40,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 OTHER ?= numpy==2.2.6 scipy==1.15.3
 FIGURES ?= startup quickstart fits spectra pictures memory traces growth throughput time_to_accuracy curved report
 
-.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges memorisation coverage scale storage faults faults-slurm slurm-scale paths fuzz bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -110,6 +110,9 @@ coverage: $(VENV)/installed-test
 
 scale: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/scale.py $(or $(CELLS),10000) $(MEMBERS)
+
+studies: $(VENV)/installed-test
+	@$(BIN)/python -u tests/studies.py $(NAMES)
 
 faults: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python -u tests/faults.py $(KILLS)

@@ -19,6 +19,7 @@ from scoregap.analysis import (
     agreement,
     calibration,
     claims,
+    claims_in_words,
     data_claims,
     data_dimensions,
     dimensions,
@@ -170,7 +171,7 @@ def claim_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     """Their table in words; nothing of an empty one."""
     if frame.empty:
         return []
-    return data_claims.data_claim_lines(study, frame) if study.document.data else claims.lines(frame)
+    return data_claims.data_claim_lines(study, frame) if study.document.data else claims_in_words.lines(frame)
 
 
 def of_all_parts(

@@ -20,12 +20,13 @@ import xarray as xr
 
 from scoregap.analysis import arrays, controls, hypotheses, quantities
 from scoregap.analysis.comparison import exact_states
-from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair, attributed
+from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
 from scoregap.analysis.intervals import geometric_mean, interval, interval_with_draws, mean, median
+from scoregap.analysis.power import detectable
 from scoregap.analysis.quantities import CLAIMS, Claim, Kind
-from scoregap.analysis.tables import DRAWN, PHASES, plain, text
-from scoregap.analysis.verdicts import JUDGED, Decision, Detail, Seeds, Verdict, cause, caused, decide
+from scoregap.analysis.tables import PHASES
+from scoregap.analysis.verdicts import Decision, Detail, Seeds, Verdict, cause, caused, decide
 from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.study.measurement import Margins
@@ -80,9 +81,11 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     claim, says, source; the axes; network; law, gaussian, exact, trained: means over seeds, geometric ones of
     times and ratios; low, high: Student's interval of trained's; law_low, law_high, exact_low, exact_high: intervals of
     trained over law and over exact, or, of what is no ratio, less them; margin; draws: of the exact score; learning:
-    trained against exact, finite: exact against law, as relative differences for ratios; of_exact, verdict: against
-    exact and against law; of, seen: seeds that are compared with the law, and in how many the network has it; why: a
-    `Cause`; and, of curved cells, `controls.Controlled`, with an attribution where the network misses the exact score.
+    trained against exact, finite: exact against law, as relative differences for ratios; of, seen: seeds that are
+    compared with the law, and in how many the network has it; independent: in how many both have it, each with an F
+    and a network of its own; law_detectable, exact_detectable: what difference from law and from exact would have been
+    found (`power.detectable`); of_exact, verdict: against exact and against law; why: a `Cause`; and, of curved cells,
+    `controls.Controlled`, with an attribution where the network misses the exact score.
     """
     parts = [(study, datasets) for study, datasets in parts if EXACT in study.axes["network"]]
     if not any(study.evaluated_scores for study, _ in parts):
@@ -266,7 +269,8 @@ def against_law_and_exact(
         int(np.isfinite(finite).sum() + len(further)),
     )
     means = {arm: centre(shown[arm]) if arm in arms else math.nan for arm in ARMS}
-    return found.row(means, interval(_finite(scale(shown["trained"])), confidence), margin, back)
+    own = interval(_finite(scale(shown["trained"])), confidence)
+    return found.row(means, own, margin, (claim.kind, claim.kind), confidence, back)
 
 
 class Decided(NamedTuple):
@@ -281,15 +285,25 @@ class Decided(NamedTuple):
     draws: int
 
     def row(
-        self, shown: dict[str, float], own: tuple[float, float], margin: float, back: Callable = float
+        self,
+        shown: dict[str, float],
+        own: tuple[float, float],
+        margin: float,
+        kinds: tuple[Kind, Kind],
+        confidence: float,
+        back: Callable = float,
     ) -> dict[str, Any]:
-        """The columns of the table. shown: of every arm; own: interval of trained; back: of intervals to the table."""
+        """The columns of the table. shown: of every arm; own: interval of trained; kinds: how it is compared with law
+        and exact; back: of intervals to the table."""
         row: dict[str, Any] = dict(shown)
         law, exact = ((one.low, one.high) for one in (self.of_law, self.of_exact))
         for of, (low, high) in (("", own), ("law_", law), ("exact_", exact)):
             row |= {f"{of}low": float(back(low)), f"{of}high": float(back(high))}
         row |= {"margin": margin, "draws": self.draws, "learning": self.learning, "finite": self.finite}
-        row |= {"of": self.of_law.detail.of, "seen": self.of_law.detail.seen}
+        row |= {"of": self.of_law.detail.of, "seen": self.of_law.detail.seen, "independent": self.of_law.detail.both}
+        for of, kind, one in zip(("law", "exact"), kinds, (self.of_law, self.of_exact), strict=True):
+            found = detectable(kind, one.low, one.high, one.detail.both, margin, confidence)
+            row[f"{of}_detectable"] = found
         why = cause(self.of_law, self.of_exact, self.exact_of_law, self.learning, self.finite, margin)
         return row | {"of_exact": self.of_exact.verdict, "verdict": self.of_law.verdict, "why": why}
 
@@ -315,7 +329,8 @@ def by_kind(
             int(np.isfinite(exact).sum()),
         )
         shown = {arm: mean(arms[arm]) if arm in arms else math.nan for arm in ARMS}
-        row = found.row(shown, interval(_finite(trained), confidence), margin)
+        kinds = claim.kind, Kind.DIFFERENCE
+        row = found.row(shown, interval(_finite(trained), confidence), margin, kinds, confidence)
         # No wider than chance, wherever the exact score is widest: that is no agreement by two errors.
         return row if found.of_law.verdict == Verdict.DISAGREES else row | {"why": ""}
     compared = COMPARISONS[claim.kind]
@@ -338,7 +353,7 @@ def by_kind(
     )
     shown = {arm: compared.mean(compared.apart(arms[arm], law)) if arm in arms else math.nan for arm in ARMS}
     own = compared.test(to_law, margin, confidence)
-    row = found.row(shown, (own.low, own.high), margin)
+    row = found.row(shown, (own.low, own.high), margin, (claim.kind, claim.kind), confidence)
     # What is right cannot be so by two errors.
     return row | {"why": ""} if claim.kind is Kind.RIGHT and found.of_law.verdict == Verdict.AGREES else row
 
@@ -364,37 +379,3 @@ def _log(values) -> np.ndarray:
 
 def _finite(values: np.ndarray) -> np.ndarray:
     return values[np.isfinite(values)]
-
-
-def lines(frame: pd.DataFrame) -> list[str]:
-    """The table in words: a line per claim, with the counts of verdicts and what lies behind them."""
-    table = plain()
-    table.add_column("the paper's claims", max_width=94)
-    for column in ("law", "exact", "draws"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("why")
-    for name, rows in frame.groupby("claim", sort=False):
-        tested = rows[rows.verdict != Verdict.NOT_TESTABLE]
-        if len(tested):
-            counts = (
-                " / ".join(str((column == one).sum()) for one in JUDGED) for column in (tested.verdict, tested.of_exact)
-            )
-            why = tested.why[tested.why != ""].value_counts()
-            behind = ", ".join(f"{word} ({count})" for word, count in why.items())
-            table.add_row(CLAIMS[str(name)].says, *counts, str(len(_draws(tested))), behind)
-    if not table.row_count:
-        return []
-    return [
-        *text(table),
-        f"cells and networks ({' / '.join(JUDGED)}): each against the law, and against the exact score of the same F; "
-        "all of them in claims.csv",
-        "draws: independent draws of F behind the counts; cells that differ in other axes than family, ambient and "
-        "manifold dimension and seed share them",
-        *attributed(frame),
-    ]
-
-
-def _draws(rows: pd.DataFrame) -> set[tuple]:
-    """The draws of F of which rows are, by what tells them apart (`tables.DRAWN`)."""
-    places = zip(*(rows[axis] for axis in DRAWN[:-1]), rows["manifold_seeds"].astype(str), strict=True)
-    return {(*place, seed) for *place, seeds in places for seed in seeds.split()}

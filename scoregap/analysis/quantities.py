@@ -109,6 +109,31 @@ CLAIMS = {
                                   Kind.DIFFERENCE, WIDTH),
 }  # fmt: skip
 
+SHORT = {  # the claims in so few words that figures and tables have room for them
+    "t_max": "gap widest at t_max",
+    "t_open": "gap opens at t_open",
+    "t_close": "gap closes at t_close",
+    "consistency": "t_open t_close = t_max^2",
+    "widest": "largest width of the gap",
+    "curve": "width of the gap at every t",
+    "t_consolidation": "final gap opens at t_consolidation",
+    "final_curve": "width of the final gap at every t",
+    "coverage_begins": "coverage begins",
+    "coverage_ends": "coverage ends",
+    "order": "high variance first",
+    "no_gap": "one variance: no gap",
+    "merged": "merged groups: no gap",
+    "spike": "normal spike at -1",
+    "singular": "singular values as eigenvalues",
+    "asymmetry": "Jacobian symmetric",
+    "dimension": "final gap at the dimension",
+    "ghost": "no ghost directions",
+    "shift": "consolidation as on the flat one",
+    **{f"schedule_{name}": f"vp as ve: {name}" for name in PHASES},
+    "schedule_curve": "vp as ve: width of the gap",
+    "schedule_final_curve": "vp as ve: width of the final gap",
+}
+
 
 READ = (  # variables of a cell that are read
     "gap_width", "law_gap_width", "boundary", "eigenvalue", "singular_value", "asymmetry", "alignment",

@@ -83,6 +83,11 @@ class Detail(NamedTuple):
     side: str = ""
     right: float = np.nan
 
+    @property
+    def both(self) -> int:
+        """In how many seeds both have it; where they have it in others, no interval decides."""
+        return min(self.seen, self.exact_seen)
+
 
 class Seeds(NamedTuple):
     """A quantity of one curve in every seed. values: (seeds,). states: (seeds,) of `variables.State`; a value counts

@@ -20,6 +20,7 @@ from scoregap.analysis.headline import judged_rows, named
 from scoregap.analysis.intervals import geometric_mean
 from scoregap.analysis.overview import told
 from scoregap.analysis.panels import PANELS
+from scoregap.analysis.power import POWER
 from scoregap.analysis.tables import (
     PHASES,
     at_gap,
@@ -278,11 +279,12 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
     tested = tested.assign(
         **{f"over_{of}": ["" if math.isnan(low) else f"[{low:.3g}, {high:.3g}]"
                           for low, high in zip(tested[f"{of}_low"], tested[f"{of}_high"], strict=True)]
-           for of in ("law", "exact")}
+           for of in ("law", "exact")},
+        could_see=tested.exact_detectable,
     )  # fmt: skip
     axes, whole = claims_figure.axes_of(study, tested), claims_figure.columns(study, tested)
     columns = [*axes, "network", "law", "gaussian", "exact", "trained", "over_law", "over_exact",
-               "margin", "of_exact", "verdict", "why"]  # fmt: skip
+               "margin", "independent", "could_see", "of_exact", "verdict", "why"]  # fmt: skip
     if tested.curvature.any():
         columns += ["control", "over_control", "attribution"]
     coloured = [(columns.index(name), name) for name in ("of_exact", "verdict")]
@@ -314,8 +316,11 @@ def claims(study: Study, tested: pd.DataFrame) -> dict[str, Any] | None:
         "over_law and over_exact: their "
         "intervals over seeds, of ratios, or of differences of what is no ratio; why: whether the network is not at "
         "the exact score (learning), or the exact score is not at the law (finite size or curvature); errors cancel: "
-        "it agrees with the law, and not with the exact score. control: of a curved cell, the verdict against exact in "
-        "the flat cell that is the same in all else; over_control: what is over exact, over what that is there; "
+        "it agrees with the law, and not with the exact score. independent: draws of F behind the row, each with a "
+        "network of its own; could_see: what difference from the exact score would have been found in "
+        f"{POWER:.0%} of such studies, margin included, of ratios a relative one. control: of a curved cell, the "
+        "verdict against exact in the flat cell that is the same in all else; over_control: what is over exact, over "
+        "what that is there; "
         "attribution: nothing is blamed on curvature where the control misses exact. Of curves and of the spike the "
         "numbers are distances from the law, of the dimension the proportion of seeds in which it is right; the widest "
         "spacing is compared with that of random F."

@@ -76,7 +76,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        13,
+        14,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),
@@ -86,7 +86,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        12,
+        13,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),

@@ -6,7 +6,7 @@ import pytest
 from tiny import edited, run_stages
 
 from scoregap import cubes
-from scoregap.analysis import claims, quantities
+from scoregap.analysis import claims, claims_in_words, quantities
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.verdicts import Seeds
 from scoregap.laws import draws
@@ -149,7 +149,7 @@ def test_a_claim_has_a_row_per_cell_and_network_and_blocks_share_them(blocks):
     assert (
         f"the paper's claims: of {frame.verdict.isin(tested).sum()} tests " in (folder / "comparison.txt").read_text()
     )
-    assert any(quantities.CLAIMS["schedule_t_max"].says in line for line in claims.lines(frame))
+    assert any(quantities.CLAIMS["schedule_t_max"].says in line for line in claims_in_words.lines(frame))
 
 
 @pytest.mark.slow
@@ -173,29 +173,6 @@ def test_a_study_without_networks_has_no_claims(tmp_path):
     run_stages(study, tmp_path)
     assert claims.claims(cubes.datasets(load(study), tmp_path / "cube.zarr")).empty
     assert pd.read_csv(tmp_path / "claims.csv").empty
-
-
-def test_lines_count_verdicts_reasons_and_independent_draws():
-    """Cells that differ in curvature or network share their F: counts of them are no counts of independent results."""
-    rows = [
-        ("t_max", 0.0, 8, "0 1", "agrees", "agrees", ""),
-        ("t_max", 0.5, 8, "0 1", "disagrees", "inconclusive", "learning"),
-        ("t_max", 0.0, 8, "1 2", "not testable", "not testable", ""),
-        ("t_open", 0.0, 8, "0 1", "agrees", "agrees", ""),
-        ("t_open", 0.0, 4, "1 5 7", "agrees", "agrees", ""),
-    ]
-    rows += [("order", 0.0, 8, "0 1", "not testable", "agrees", "")]
-    columns = ["claim", "curvature", "manifold_dim", "manifold_seeds", "verdict", "of_exact", "why"]
-    frame = pd.DataFrame(rows, columns=columns).assign(attribution="", family="arcs", ambient_dim=32)
-    head, _, line, other, *last = claims.lines(frame)
-    assert head.split() == ["the", "paper's", "claims", "law", "exact", "draws", "why"]
-    assert line.startswith(quantities.CLAIMS["t_max"].says)
-    counts = line.removeprefix(quantities.CLAIMS["t_max"].says)
-    assert counts.split() == ["1", "/", "0", "/", "1", "1", "/", "1", "/", "0", "2", "learning", "(1)"]
-    assert other.split()[-1] == "5"
-    assert "agrees / inconclusive / disagrees" in last[0]
-    assert "independent draws of F" in last[1]
-    assert claims.lines(frame[frame.claim == "order"]) == []
 
 
 def test_agreement_by_two_errors_says_so():
@@ -254,3 +231,29 @@ def test_where_the_exact_score_has_no_such_gap_a_network_is_compared_with_the_la
     row = judged("t_max", [1.0] * 3, [1.0, np.nan, np.nan], [1.0, 1.01, 0.99], states=states)
     assert (row["verdict"], row["of_exact"], row["why"]) == ("agrees", "inconclusive", "")  # hidden is no error
     assert (row["law_low"], row["law_high"]) == pytest.approx(np.exp(interval(np.log([1.0, 1.01, 0.99]), 0.9)))
+
+
+def test_a_row_says_what_it_could_have_seen_and_of_how_many_draws():
+    """Of ratios a relative difference, margin included; against the law by way of further draws less scatters."""
+    exact = np.array([0.7, 0.9, 1.0, 1.2, 1.3])
+    trained = exact * [1.01, 0.99, 1.0, 1.01, 0.99]
+    row = judged("t_max", [1.0] * 5, exact, trained)
+    assert row["independent"] == 5
+    assert 0.05 < row["exact_detectable"] < 0.08
+    more = np.exp(np.random.default_rng(0).normal(0, 0.2, 400))
+    narrowed = judged("t_max", [1.0] * 5, exact, trained, more=more)
+    assert 0.05 < narrowed["law_detectable"] < 0.5 * row["law_detectable"]
+    unseen = judged("t_max", [1.0] * 5, exact, [np.nan] * 5)
+    assert (unseen["independent"], np.isnan(unseen["exact_detectable"])) == (0, True)
+    one = judged("t_max", [1.0], [1.0], [1.0])
+    assert (one["independent"], np.isnan(one["exact_detectable"])) == (1, True)
+
+
+def test_what_right_ones_and_spacings_could_have_seen():
+    row = judged("dimension", [0] * 5, [0] * 5, [0] * 5)
+    assert 0.5 < row["exact_detectable"] == row["law_detectable"] < 1
+    null = np.random.default_rng(0).normal(0.1, 0.02, 500)
+    row = claims.by_kind(
+        quantities.CLAIMS["no_gap"], {"law": null, "exact": np.full(3, 0.1), "trained": np.full(3, 0.11)}, 0.9
+    )
+    assert 0.05 < row["law_detectable"] < 0.1

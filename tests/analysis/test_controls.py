@@ -6,7 +6,7 @@ import pytest
 from tiny import overview_of
 
 from scoregap import cubes
-from scoregap.analysis import claims, comparison, controls, hypotheses
+from scoregap.analysis import claims, claims_in_words, comparison, controls, hypotheses
 from scoregap.analysis.controls import Attribution, Pair
 from scoregap.analysis.verdicts import Seeds
 from scoregap.store.cube import read_cube
@@ -201,7 +201,7 @@ def test_flat_cells_of_several_blocks_are_one_control(cubed, seeds, first):
 
 def test_the_lines_of_claims_count_attributions(cubed):
     study, ds = cubed
-    said = "\n".join(claims.lines(claims.claims([(study, [shifted(ds, 1.5, 1.6)])])))
+    said = "\n".join(claims_in_words.lines(claims.claims([(study, [shifted(ds, 1.5, 1.6)])])))
     assert "not attributed: the flat control disagrees (" in said
 
 

@@ -70,14 +70,14 @@ def record(name: str, rows: list[Row], peer: str, limit: str, device: str = "cpu
                 f"{_number(faster):>9} {_number(share):>10}"
             )
             numbers = (_number(value) for value in (row.ours, row.peer, row.limit))
-            table.writerow((*_here(device), row.case, *numbers, row.unit, _number(faster), _number(share)))
+            table.writerow((*here(device), row.case, *numbers, row.unit, _number(faster), _number(share)))
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _here(device: str) -> tuple[str, str, str, str]:
+def here(device: str) -> tuple[str, str, str, str]:
     """Date, device, versions and revision of a measurement."""
     if device == "cpu":
         model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]

@@ -41,8 +41,8 @@ def test_a_row_that_is_left_out_leads_nowhere(tmp_path):
 def test_of_blocks_the_one_that_has_the_cell_is_led_to(tmp_path):
     study = load(edited(tmp_path, *BLOCKS))
     own = {"manifold_dim": 4, "manifold.groups.1.std": 0.1, "train.schedule": "ve"}
-    drawn = {"curved/gaps": GAPS, "schedules/gaps": b'<g id="~train.schedule-vp" class="panel">'}
+    drawn = {"curved/gaps": GAPS, "schedules/gaps": b'<g id="~schedule-vp" class="panel">'}
     places = Places(study, drawn, range(10))
     assert places.of(row(curvature=0.5, **own), 0) == "curved-gaps-c-0.5"
-    assert places.of(row(**own | {"train.schedule": "vp"}), 0) == "schedules-gaps-train.schedule-vp"
+    assert places.of(row(**own | {"train.schedule": "vp"}), 0) == "schedules-gaps-schedule-vp"
     assert anchored("schedules/gaps") == "schedules-gaps"

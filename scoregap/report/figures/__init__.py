@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from scoregap.analysis.tables import axis_name, exactly
+from scoregap.analysis.verdicts import Verdict
 from scoregap.scores import REFERENCES
 from scoregap.store.files import write_bytes
 from scoregap.store.ownership import Kind, text_with
@@ -35,6 +36,12 @@ KIND = Kind(
     text_with(r"<dc:title>scoregap</dc:title>|/Creator \(scoregap\)"),
     r"figures/([^/]+/)?\w+\.(svg|pdf)",
 )
+VERDICTS = {  # told apart by those who do not tell red from green, and in grey
+    Verdict.AGREES: "#6baed6",
+    Verdict.INCONCLUSIVE: "#e8c468",
+    Verdict.DISAGREES: "#a63603",
+    Verdict.NOT_TESTABLE: "#e6e6e6",
+}
 COLOURS = (
     "tab:blue", "tab:red", "tab:purple", "tab:orange", "tab:brown", "tab:pink", "tab:cyan", "tab:olive", "navy", "gold",
 )  # fmt: skip
@@ -74,8 +81,8 @@ def wrapped(title: str) -> str:
 
 
 def label(axis: str) -> str:
-    """An axis as figures call it."""
-    return axis_name(axis)
+    """An axis as figures call it; no two have one name."""
+    return axis_name(axis).removeprefix("train.")
 
 
 def networks(study: Study) -> tuple[list[str], dict[str, str]]:

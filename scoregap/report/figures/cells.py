@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from scoregap.analysis import cells
 from scoregap.analysis.panels import numbered_axis
 from scoregap.analysis.tables import at_gap, with_interval
-from scoregap.report.figures import REFERENCE_STYLE, anchor, labelled_values, networks
+from scoregap.report.figures import REFERENCE_STYLE, anchor, label, labelled_values, networks
 from scoregap.report.figures.multiples import Multiples, Small
 from scoregap.scores import EXACT
 from scoregap.study import Study
@@ -108,8 +108,8 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
                         [at], [width], color=colours.get(marked, "black"), marker=marker, ms=6, ls="", zorder=4,
                         label=f"{name[2:]} ({marked})",
                     )  # fmt: skip
-            below = "" if math.isnan(one.boundary) else f"below mode {one.boundary:g}"
-            panel.text(0.98, 0.97, below, ha="right", va="top", color="0.3")
+            after = "" if math.isnan(one.boundary) else f"after {one.boundary:g} modes"
+            panel.text(0.98, 0.97, after, ha="right", va="top", color="0.3")
     for k, (row, one) in enumerate(zip(figure.panels, shown[0].gaps, strict=True)):
         row[0].ylabel = f"{'final' if one.final else 'intermediate'} gap [{k}] width"
         most = _ends(row)[1]
@@ -170,15 +170,17 @@ def phase_times(study: Study, shown: list[cells.Times]) -> Figure:
                 x, style = one.x + (i + 1) * shift, {"color": colours[network], "lw": 1}
                 panel.bars(x, low, high, **style)
                 says = [
-                    f"{network} at {along} {at:g}: {text} · {panel.about}"
+                    f"{network} at {label(along)} {at:g}: {text} · {panel.about}"
                     for at, text in zip(one.x, map(with_interval, y, low, high, [".3g"] * len(y)), strict=True)
                 ]
                 panel.plot(x, y, label=network, name=says, marker="o", ms=4, **style)
             _not_flattened(panel, one.references[name]["gaussian"])
         row[0].ylabel = NOISE
     confidence = f"{study.compare.confidence:.0%}"
-    title = f"Phase times against {along} (bars: {confidence} Student intervals of the ratio to exact over seeds)"
-    return figure.finish(title, along)
+    title = (
+        f"Phase times against {label(along)} (bars: {confidence} Student intervals of the ratio to exact over seeds)"
+    )
+    return figure.finish(title, label(along))
 
 
 def _not_flattened(panel: Small, gaussian: np.ndarray) -> None:

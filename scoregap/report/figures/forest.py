@@ -15,7 +15,7 @@ from scoregap.analysis.verdicts import Verdict
 from scoregap.regression import reports
 from scoregap.regression.reports import Report
 from scoregap.regression.verdicts import Change, Row
-from scoregap.report.figures import subplots
+from scoregap.report.figures import VERDICTS, subplots
 from scoregap.report.figures.multiples import CHARACTER
 from scoregap.report.figures.svg import told
 from scoregap.study import Study
@@ -23,9 +23,11 @@ from scoregap.study import Study
 MOST, REACH = 60, 3.0  # metrics; margins to either side, beyond which an arrow stands
 NEAR, FEW = 0.5, 8  # of a margin, from which a metric is drawn; metrics of which all are
 COLOURS = {
-    Change.WORSE: "tab:red", Verdict.DISAGREES: "tab:red", Change.INCONCLUSIVE: "tab:orange", Change.BETTER: "tab:blue",
-    Change.SAME: "0.35", Verdict.AGREES: "0.35",
-}  # fmt: skip
+    **dict.fromkeys((Change.WORSE, Verdict.DISAGREES), VERDICTS[Verdict.DISAGREES]),
+    Change.INCONCLUSIVE: VERDICTS[Verdict.INCONCLUSIVE],
+    Change.BETTER: "navy",
+    **dict.fromkeys((Change.SAME, Verdict.AGREES), VERDICTS[Verdict.AGREES]),
+}
 QUIET = (Verdict.AGREES, Change.SAME)
 
 

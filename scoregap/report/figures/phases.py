@@ -48,4 +48,4 @@ def diagram(study: Study, shown: list[Leads]) -> Figure:
                     panel.plot([at, at], strip, name=[says], color="k", ls=style, lw=1.3)
     handles = [Line2D([], [], color="k", ls=style, label=f"law: {name}") for name, style in BOUNDARIES.items()]
     bar = norm, colours, "final - intermediate gap"
-    return figure.finish(f"Phases against {along}", "noise variance t", handles, bar)
+    return figure.finish(f"Phases against {label(along)}", "noise variance t", handles, bar)

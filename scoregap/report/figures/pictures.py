@@ -43,12 +43,13 @@ def denoised(study: Study, shown: Shown | None) -> Figure:
         ]
         for point in range(points)
     ]
-    figure = Mosaic(cells, [name for name, _ in rows], SPECTRA + 46, colours=colours)
+    figure = Mosaic(cells, [name for name, _ in rows], SPECTRA + 20, colours=colours)
     for point in range(points):
         figure.head(point, 0, "clean")
         for column, i in enumerate(range(times)[::-1], 1):
             figure.head(point, column, f"t = {shown.times[i]:.3g}")
             _spectra(study, figure, figure.below(point, column, SPECTRA), shown, i, point, first=column == 1)
+        figure.label_below(point, SPECTRA, "eigenvalues of G", "mode")
     return figure.titled("Noisy pictures, what scores make of them, and the eigenvalues of G there", shown.left_out)
 
 
@@ -181,6 +182,12 @@ class Mosaic(Figure):
         """A place of this height under a column, as shares of the figure."""
         left, width = self._left(group, column), self.sides[1] - 4
         return Bbox.from_bounds((left + 2) / self.wide, BOTTOM / self.high, width / self.wide, height / self.high)
+
+    def label_below(self, group: int, height: int, y: str, x: str) -> None:
+        """Names what is drawn below the columns of a group but the first: of y at the left, of x underneath."""
+        left, right = self._left(group, 1), self._left(group, self.columns - 1) + self.sides[1]
+        self._text(left - 26, BOTTOM + height / 2, y, ha="center", va="center", rotation=90, size=7)
+        self._text((left + right) / 2, BOTTOM - 10, x, ha="center", va="top", size=7)
 
     def titled(self, title: str, left_out: int) -> "Mosaic":
         """The figure with its title."""

@@ -3,12 +3,14 @@
 study, what `scoregap.analysis.profiles` and `classes` say of its panels -> figures
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from scoregap.analysis import profiles
 from scoregap.analysis.classes import Classes, drawn_networks
-from scoregap.report.figures import REFERENCE_STYLE, coloured
+from scoregap.report.figures import COLOURS, REFERENCE_STYLE, coloured
 from scoregap.report.figures.cells import NOISE, head
 from scoregap.report.figures.multiples import Multiples
 from scoregap.study import Study
@@ -50,11 +52,20 @@ def profile(study: Study, shown: list[profiles.Curves]) -> Figure:
     return figure.finish(whole if "modes" in rows else f"Trace of G ({bands})", NOISE)
 
 
+def of_classes(names: Iterable[str]) -> dict[str, str]:
+    """A colour for every class, the same in all figures: a class that is a number has that of the number, others follow
+    in the order of their names."""
+    different = sorted(set(names))
+    numbered = {name: COLOURS[int(name) % len(COLOURS)] for name in different if name.isdecimal()}
+    return coloured(name for name in different if not name.isdecimal()) | numbered
+
+
 def classes(study: Study, shown: list[Classes]) -> Figure:
-    """n(t) of every class, with bands; rows are networks, columns cells."""
+    """n(t) of every class, with bands; rows are networks, columns cells in which one of them has a result."""
     rows = drawn_networks(study)
+    shown = [one for one in shown if any(one.curves.values())] or shown[:1]
     figure = Multiples(max(1, len(rows)), len(shown), 3.4, y="row", logx=True)
-    colours = coloured(name for one in shown for curves in one.curves.values() for name in curves)
+    colours = of_classes(name for one in shown for curves in one.curves.values() for name in curves)
     for column, one in zip(figure.panels.T, shown, strict=True):
         head(figure, study, column, one.values)
         for panel, network in zip(column, rows, strict=False):

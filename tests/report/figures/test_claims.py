@@ -1,15 +1,22 @@
 """The overview of claims: a colour per verdict, of squares against the law, of dots against the exact score."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from tiny import BLOCKS, edited
 
-from scoregap.analysis.quantities import CLAIMS
-from scoregap.report.figures import claims
+from scoregap.analysis.quantities import CLAIMS, SHORT
+from scoregap.report.figures import VERDICTS, claims, styled
 from scoregap.report.figures.svg import TOLD
 from scoregap.study import load
 
+DEFICIENT = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "grey": [[0.299, 0.587, 0.114]] * 3,
+}
 ROWS = pd.DataFrame(
     [
         {"claim": "t_max", "curvature": 0.0, "network": "gated-8", "verdict": "agrees", "of_exact": "inconclusive"},
@@ -30,8 +37,9 @@ def ax(tiny):
 
 def test_claims_are_rows_in_their_order_and_cells_columns(ax):
     assert len(ax.get_yticks()) == 3
-    assert [text.get_text() for text in ax.get_xticklabels()] == ["c 0, gated-8", "c 0.5, gated-8"]
-    assert "widest" in ax.get_yticklabels()[0].get_text()
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "0.5"]
+    assert [text.get_text() for text in ax.texts] == ["c"]  # what these are
+    assert ax.get_yticklabels()[0].get_text() == f"{SHORT['t_max']} (eq. 9)"
 
 
 def test_colours_are_verdicts_against_the_law_and_the_exact_score(ax):
@@ -45,7 +53,7 @@ def test_colours_are_verdicts_against_the_law_and_the_exact_score(ax):
     squares = {(0, 0): "agrees", (1, 0): "disagrees", (1, 1): "disagrees", (1, 2): "disagrees"}
     dots = {(0, 0): "inconclusive", (1, 0): "disagrees", (1, 1): "not testable", (1, 2): "agrees"}
     for marker, wanted in (("s", squares), ("o", dots)):
-        assert found[marker] == {place: claims.VERDICTS[name] for place, name in wanted.items()}
+        assert found[marker] == {place: VERDICTS[name] for place, name in wanted.items()}
 
 
 def test_a_mark_is_told_with_its_numbers_and_leads_to_its_row(ax):
@@ -58,16 +66,59 @@ def test_a_mark_is_told_with_its_numbers_and_leads_to_its_row(ax):
     assert sentence == f"{TOLD}{CLAIMS['t_max'].says} ({CLAIMS['t_max'].source})\tclaim-t_max"
 
 
-def test_no_sentence_is_cut(ax):
-    for text, name in zip(ax.get_yticklabels(), ("t_max", "t_open", "ghost"), strict=True):
-        assert " ".join(text.get_text().split()) == CLAIMS[name].says
+def test_every_claim_has_a_name_that_figures_have_room_for():
+    assert list(SHORT) == list(CLAIMS)
+    assert max(map(len, SHORT.values())) <= 35
+    assert len(set(SHORT.values())) == len(SHORT)
 
 
-def test_in_a_study_with_blocks_a_cell_is_what_differs_from_its_axes(tmp_path):
-    study = load(edited(tmp_path, *BLOCKS))
-    figure = claims.overview(study, ROWS)
-    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["gated-8", "c 0.5, gated-8"]
-    plt.close(figure)
+def names(figure):
+    return [text.get_text() for text in figure.axes[0].get_xticklabels()]
+
+
+def heads(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_in_a_study_with_blocks_columns_are_grouped_by_them(tmp_path):
+    """The cells that differ from its axes in nothing come first."""
+    figure = claims.overview(load(edited(tmp_path, *BLOCKS)), ROWS)
+    assert names(figure) == ["gated-8", "gated-8"]
+    assert heads(figure) == ["reference", "curved"]
+    places = figure.axes[0].get_xticks()
+    assert places[1] - places[0] == pytest.approx(1 + claims.BETWEEN)
+
+
+def test_columns_of_a_block_are_in_the_order_of_its_axes_whatever_the_table_is(tmp_path):
+    study = load(
+        edited(tmp_path, *BLOCKS, ("curved: {curvature: [0.0, 0.5]}", "curved: {curvature: [0.0, 1.0, 0.25, 0.5]}"))
+    )
+    rows = pd.concat([ROWS.assign(curvature=c) for c in (0.0, 0.5, 0.25, 1.0)], ignore_index=True)
+    figure = claims.overview(study, rows)
+    assert names(figure) == ["gated-8", "1", "0.25", "0.5"]
+    assert heads(figure) == ["reference", "curved\nc"]
+
+
+def test_names_are_no_longer_than_there_is_room_for(tiny):
+    """Whatever scores are called: of a long name the beginning is shown, and a pointer is told the whole."""
+    long = "a-score-with-a-name-of-which-nobody-has-thought-that-anybody-would-choose-it"
+    with styled():
+        figure = claims.overview(load(tiny), pd.concat([ROWS, ROWS.assign(network=long)], ignore_index=True))
+        figure.draw_without_rendering()
+        box = figure.get_tightbbox().get_points()
+    ax = figure.axes[0]
+    assert max(map(len, names(figure))) == claims.LONGEST
+    assert f"c 0, {long}" in [text.get_gid().removeprefix(TOLD) for text in ax.get_xticklabels()]
+    assert (box >= -0.02).all()
+    assert (box[1] <= figure.get_size_inches() + 0.02).all()
+
+
+@pytest.mark.parametrize("matrix", DEFICIENT.values(), ids=DEFICIENT)
+def test_verdicts_are_told_apart_by_those_who_do_not_see_all_colours(matrix):
+    """Colours as a protanope and a deuteranope see them (Machado, Oliveira and Fernandes 2009), and in grey."""
+    seen = [np.clip(np.array(matrix) @ to_rgb(colour), 0, 1) for colour in VERDICTS.values()]
+    apart = [np.linalg.norm(one - other) for i, one in enumerate(seen) for other in seen[:i]]
+    assert min(apart) > 0.1
 
 
 def test_a_study_without_claims_says_so(tiny):

@@ -42,7 +42,7 @@ def test_plateau_draws_every_position_and_marks_the_transition(study):
     frame = invented(position=position, away=0.1, low=-0.2, high=np.nan, dimension=2.0)
     panels = list(learning.plateau(study, frame, tables.transitions(study, frame)).each)
     titles = [" ".join(one.title.split()) for one in panels]
-    assert titles == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
+    assert titles == ["c 0.5, preconditioning edm", "c 0.5, preconditioning x0"]
     stars = [marked(one, "*") for one in panels]
     assert [len(one) for one in stars] == [1, 1]
     assert stars[0][0].x[0] == pytest.approx(1e-2 * 10**0.5)  # half way from 10 to 100 steps
@@ -65,7 +65,7 @@ def test_accuracy_draws_every_ratio(study):
     assert [one.title.split("\n")[-1] for one in panels] == ["t_max (2)", "t_max (2)"]
     curves = [line for one in panels for line in marked(one, "o")]
     np.testing.assert_allclose(np.concatenate([line.y for line in curves]), ratio)
-    wanted = "gated-8: 0.5 [0.4, 1.4] at 0.01 10^12 operations · c 0.5, train.preconditioning edm, t_max (2)"
+    wanted = "gated-8: 0.5 [0.4, 1.4] at 0.01 10^12 operations · c 0.5, preconditioning edm, t_max (2)"
     assert curves[0].name[0] == wanted
 
 
@@ -76,7 +76,7 @@ def test_capacity_draws_every_network_and_number_of_steps(study):
     figure = learning.capacity(study, frame)
     spikes, gaps, costs = figure.panels
     titles = [" ".join(one.title.split()) for one in spikes]
-    assert titles == ["c 0.5, train.preconditioning edm", "c 0.5, train.preconditioning x0"]
+    assert titles == ["c 0.5, preconditioning edm", "c 0.5, preconditioning x0"]
     drawn = [line.y for one in spikes for line in one.lines]
     np.testing.assert_allclose(np.concatenate(drawn), frame.spike)
     at_cost = np.concatenate([line.y for one in costs for line in marked(one, "o")])
@@ -104,9 +104,7 @@ def test_cost_draws_every_seed_and_joins_their_geometric_means(study):
     axes = list(learning.cost(study, frame, tables.mean_costs(study, frame)).each)
     titles = [ax.title.split("\n") for ax in axes]
     assert [one[-1] for one in titles] == list(tables.COSTLY) * 2
-    assert [one[0] for one in titles] == ["c 0.5, train.preconditioning edm"] * 3 + [
-        "c 0.5, train.preconditioning x0"
-    ] * 3
+    assert [one[0] for one in titles] == ["c 0.5, preconditioning edm"] * 3 + ["c 0.5, preconditioning x0"] * 3
     for ax in axes:
         dots = [line for line in ax.lines if line.style["marker"] == "."]
         lines = [line for line in ax.lines if line.style["marker"] == "o"]

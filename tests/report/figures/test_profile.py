@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import scoregap
+from scoregap.analysis import classes as of_classes
 from scoregap.analysis.profiles import Curve, Curves
 from scoregap.report import registry
-from scoregap.report.figures.profile import profile
+from scoregap.report.figures import COLOURS
+from scoregap.report.figures.profile import classes, profile
 from scoregap.study import load
 
 
@@ -32,3 +34,39 @@ def test_a_trace_far_outside_flattens_no_other(own, most, least):
     assert -0.25 * 8 * (least < 0) - room <= low <= 0
     assert 4 < high <= 1.25 * 8 + room
     assert {line.label for line in panel.lines} >= set(values)  # none is left out
+
+
+def panels_of(study, *shown):
+    """What is drawn of classes: {name: values} by the network of every cell."""
+    t = np.geomspace(1e-3, 10, 5)
+
+    def curve(value):
+        return of_classes.Curve(*np.full((3, 5), float(value)))
+
+    cells = [
+        of_classes.Classes({}, t, {"gated-8": {name: curve(v) for name, v in own.items()}}, np.full(5, 3.0))
+        for own in shown
+    ]
+    return classes(study, cells).panels[0]
+
+
+@pytest.mark.parametrize("names", ["0123456789", "971", "5"])
+def test_a_class_that_is_a_number_has_one_colour_in_every_figure(own, names):
+    """Whichever of the classes there are, and whichever comes first."""
+    (panel,) = panels_of(load(own[0]), dict.fromkeys(names, 1))
+    found = {line.label: line.style["color"] for line in panel.lines if line.label != "gaussian (all)"}
+    assert found == {name: COLOURS[int(name)] for name in names}
+
+
+def test_classes_with_names_have_colours_by_their_order(own):
+    (one,), (other,) = (panels_of(load(own[0]), dict.fromkeys(names, 1)) for names in ("ab", "ba"))
+    first, second = ({line.label: line.style["color"] for line in panel.lines} for panel in (one, other))
+    assert first == second
+    assert len({line.style["color"] for line in one.lines}) == 3
+
+
+def test_a_cell_without_a_network_has_no_panel_of_classes(own):
+    """Nothing but the Gaussian would be in it; where no cell has one, the first says so."""
+    study = load(own[0])
+    assert len(panels_of(study, {}, {"0": 1}, {})) == 1
+    assert len(panels_of(study, {}, {})) == 1
