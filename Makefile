@@ -14,6 +14,7 @@
 # make calibration   of the blind gap detector: false positives per kind of spectrum, power against width; OUT=FILE.png
 # make adapter-mistakes   what calibration says of right and wrong adapters, of exact scores and networks; POINTS=N
 # make edges   errors of the law of extreme eigenvalues, over all kinds of matrices
+# make estimators-exact   where estimators of the dimension are right on exact scores: tables, a map; some minutes
 # make memorisation   when the score of N points collapses on single ones: laws against simulation, a quarter of an hour
 # make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
@@ -38,9 +39,9 @@ STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
 OTHER ?= numpy==2.2.6 scipy==1.15.3
-FIGURES ?= startup quickstart fits spectra pictures memory traces growth throughput time_to_accuracy curved report
+FIGURES ?= startup quickstart fits spectra pictures memory traces estimators growth throughput time_to_accuracy curved report
 
-.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -101,6 +102,9 @@ edges: $(VENV)/installed-test
 
 slurm-scale: $(VENV)/installed-test
 	@$(BIN)/python -u tests/slurm_scale.py $(or $(CELLS),2000)
+
+estimators-exact: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/estimators_exact.py
 
 memorisation: $(VENV)/installed-test
 	@OMP_NUM_THREADS=1 $(BIN)/python tests/memorisation.py

@@ -22,7 +22,7 @@ from scoregap.study import Study
 
 PROFILE = ("n", "trace", "blind_gap")  # of the spectra of a study: n(t), tr G, modes above the lowest gap found blind
 BUNDLES = ("normal_bundle", "normal_bundle_centred")
-GAPS = ("final_gap", *BUNDLES)  # places of a largest drop
+GAPS = ("final_gap", *BUNDLES, "normal_bundle_second_difference")  # places of a drop
 NEIGHBOURS = ("skdim_mle_5", "skdim_mle_20", "skdim_twonn")  # distances of nearest neighbours
 PLANES = ("local_pca",)  # variances of so many neighbours
 PEERS = tuple(name for name in DATA_ESTIMATORS if name not in PLANES)

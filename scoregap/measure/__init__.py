@@ -11,6 +11,10 @@ curvature 0.5, t = 1e-4 ... 30) was 7e-3, 6e-4, 5e-5, 2e-4 and 2e-3 by central d
 and 1, and 1e-2, 1e-3, 8e-4, 3e-3 and 3e-2 by one-sided ones at .001, .01, .03, .1 and 1.
 """
 
-# Estimators of the dimension (`scoregap.measure.dimension`): of a score at a point and a noise variance, and of data.
-SCORE_ESTIMATORS = ("final_gap", "slq_count", "normal_bundle", "normal_bundle_centred", "flipd", "flipd_hutchinson")
+# Estimators of the dimension (`scoregap.measure.dimension`, and a module for each of the later ones): of a score at a
+# point and a noise variance (`scoregap.dimensions`), and of data.
+SCORE_ESTIMATORS = (
+    "final_gap", "slq_count", "normal_bundle", "normal_bundle_centred", "flipd", "flipd_hutchinson",
+    "lhsd", "denoising_loss", "implicit_loss", "normal_bundle_second_difference", "plateau",
+)  # fmt: skip
 DATA_ESTIMATORS = ("local_pca", "skdim_lpca", "skdim_mle_5", "skdim_mle_20", "skdim_twonn", "skdim_fishers")

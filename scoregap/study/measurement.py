@@ -139,9 +139,11 @@ class Dimension(Section):
     ]
     times: Annotated[Times, Field(description="noise variances at which they are given the score")]
     points: Annotated[Size, Field(description="points at which they are given the score")] = 4
-    draws: Annotated[int, Field(ge=2, le=1000, description="score vectors per coordinate of `normal_bundle`")] = 4
-    probes: Annotated[Size, Field(description="random vectors of `slq_count` and `flipd_hutchinson`")] = 10
-    lanczos_steps: Annotated[Size, Field(description="products of each random vector of `slq_count`")] = 10
+    draws: Annotated[int, Field(ge=2, le=1000, description="score vectors per coordinate of the normal bundles")] = 4
+    probes: Annotated[
+        Size, Field(description="random vectors of `slq_count`, `lhsd`, `flipd_hutchinson`, `denoising_loss`")
+    ] = 10
+    lanczos_steps: Annotated[Size, Field(description="products of each random vector of `slq_count` and `lhsd`")] = 10
     data_points: Annotated[
         Size,
         Field(

@@ -8,6 +8,7 @@ import xarray as xr
 from tiny import WITH_DIMENSION, edited, read_job
 
 from scoregap import InputError, variables
+from scoregap.dimensions import Draws, of_score
 from scoregap.measure import dimension as estimators
 from scoregap.scores.base import Score
 from scoregap.stages import cube, dimension, fit
@@ -91,7 +92,7 @@ def test_normal_bundle_is_of_score_vectors_around_the_points(asked):
     cell, truth = job.cells[1], job.cells[1].truth()
     rng = np.random.default_rng(cell.seed("points"))
     clean, _ = truth.sample(rng, 3)
-    draws = dimension.Draws(rng, cell.dimension, 8)
+    draws = Draws(rng, cell.dimension, 8)
     assert draws.around.shape == (3, 32, 8)
     for t in ds.estimate_time.values:
         for p in range(3):
@@ -143,7 +144,7 @@ def test_spectra_of_a_network_are_of_the_symmetric_part(asked):
     members, tensors = read_weights(results / "train" / f"{job.id}.safetensors")
     rng = np.random.default_rng(cell.seed("points"))
     clean, _ = cell.truth().sample(rng, 3)
-    noise = dimension.Draws(rng, cell.dimension, 8).noise
+    noise = Draws(rng, cell.dimension, 8).noise
     t = ds.estimate_time.values[3:5]
     score = Trained(study, members, tensors).score(cell, cell.truth())
     g = np.stack([score.jacobian(clean + np.sqrt(one) * noise, one)[1] for one in t])
@@ -208,8 +209,8 @@ def test_diverged_members_and_unknown_scores_have_no_estimates(asked, tmp_path):
     score = Made(
         lambda x, t: 0.5 * x + np.repeat(hole, len(x) // 3)[:, None], lambda x, t: np.eye(8) + hole[:, None, None]
     )
-    draws = dimension.Draws(np.random.default_rng(0), settings, 8)
-    for values in dimension.of_score(settings, score, clean, 0.1, draws):
+    draws = Draws(np.random.default_rng(0), settings, 8)
+    for values in of_score(settings, score, clean, 0.1, draws):
         np.testing.assert_array_equal(np.isfinite(values), [True, False, True])
 
 
@@ -270,8 +271,8 @@ def test_every_estimator_is_given_what_it_asks_for(tmp_path):
         seen.append(x)
         return np.repeat(a[None], len(x), 0)
 
-    draws = dimension.Draws(rng, settings, 8)
-    found = dimension.of_score(settings, Made(lambda x, t: x @ a.T, jacobian), clean, t, draws)
+    draws = Draws(rng, settings, 8)
+    found = of_score(settings, Made(lambda x, t: x @ a.T, jacobian), clean, t, draws)
     by_name = dict(zip(settings.of_score, found, strict=True))
     noisy, at = seen
     np.testing.assert_array_equal(noisy, clean + np.sqrt(t) * draws.noise)

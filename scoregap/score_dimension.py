@@ -1,0 +1,130 @@
+"""The dimension of data by a score that is made of them: an estimator of scikit-learn, as scikit-dimension has them.
+
+array (n, d) -> `dimension_`, and `dimension_pw_` at points that the score has not seen
+
+    ScoreDimension().fit(X).dimension_
+
+The score is that of the points themselves (`empirical`), which says the truth of the data where many points lie within
+sqrt(t), and of single points below; or a network that is trained inside, named as on the axis `network`.
+"""
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy.spatial import KDTree
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+from scoregap import InputError
+from scoregap.dimensions import estimate
+from scoregap.networks import is_name, schedules, sides, training
+from scoregap.scores import Source, load
+from scoregap.scores.base import Score
+from scoregap.study.training import Noise, Train
+
+EMPIRICAL = "empirical"
+OUT = 4  # one point in so many is kept from the score at most
+LEVELS, SAMPLES, DEPTH = 16, 16, 2  # noise levels of a step, points of each, blocks of a network
+RANGE = 0.1, 1e3  # of noise in training: of t, and of the variance of the data
+
+
+class ScoreDimension(BaseEstimator):
+    """The dimension of data, median over points that are held out from a score made of the others.
+
+    estimator: a name of `scoregap.measure.SCORE_ESTIMATORS`. network: as on the axis of that name, "empirical", or one
+    that is trained, as "gated-64". t: noise variance in the squared units of the data; None: a quarter of the squared
+    distance to that of the nearest points whose number is `neighbours`, median over the points held out. points: how
+    many are held out at most; a quarter if there are fewer than four times as many. steps: of training. random_state:
+    of the choice of points and all draws.
+
+    After `fit`: dimension_, dimension_pw_ (points,), points_ (points,) rows of X, t_, n_features_in_. NaN where the
+    estimator does not know.
+    """
+
+    def __init__(
+        self, estimator="final_gap", network=EMPIRICAL, t=None, neighbours=20, points=50, steps=2000, random_state=0
+    ):
+        self.estimator = estimator
+        self.network = network
+        self.t = t
+        self.neighbours = neighbours
+        self.points = points
+        self.steps = steps
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> "ScoreDimension":
+        """Estimate the dimension of X (n, d). y: nothing, as scikit-learn has it."""
+        data = validate_data(self, X, dtype=np.float64, ensure_min_samples=4)
+        for name in ("neighbours", "points", "steps"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+                raise InputError(key=name, value=value, allowed="should be a whole number from 1")
+        if not isinstance(self.network, str) or (self.network != EMPIRICAL and not _is_network(self.network)):
+            allowed = f"should be {EMPIRICAL}, or a network that takes any points, as gated-64"
+            raise InputError(key="network", value=self.network, allowed=allowed)
+        if self.t is not None and not (isinstance(self.t, Real) and 0 < float(self.t) < math.inf):
+            raise InputError(key="t", value=self.t, allowed="should be a number greater than 0, or None")
+        random = check_random_state(self.random_state)
+        order = random.permutation(len(data))
+        count = min(self.points, max(1, len(data) // OUT))
+        self.points_ = np.sort(order[:count])
+        scale = float(np.abs(data - data.mean(0)).max())
+        if not scale > 0:
+            raise InputError("all rows are the same", key="X", value=data, allowed="should be points apart")
+        # In units of their own size: squares of neither large nor small numbers are lost, and networks are float32.
+        units = (data - data.mean(0)) / scale
+        held_out, others = units[self.points_], units[np.sort(order[count:])]
+        t = _nearby(held_out, others, self.neighbours) if self.t is None else float(self.t) / scale**2
+        self.t_ = t * scale**2
+        seed = int(random.randint(2**31))
+        score = self._score(others, t, seed)
+        self.dimension_pw_ = estimate(score, held_out, t, self.estimator, seed=seed)
+        known = self.dimension_pw_[np.isfinite(self.dimension_pw_)]
+        self.dimension_ = float(np.median(known)) if known.size else math.nan
+        return self
+
+    def _score(self, points: np.ndarray, t: float, seed: int) -> Score:
+        def denoiser() -> Any:
+            return trained(self.network, points, t, int(self.steps), seed)
+
+        return load(self.network, Source(data=None, training_set=lambda: points, denoiser=denoiser))
+
+
+def _is_network(name: str) -> bool:
+    return is_name(name) and not sides(name)
+
+
+def _nearby(held_out: np.ndarray, others: np.ndarray, neighbours: int) -> float:
+    """A quarter of the squared distance to that neighbour, median over the points; of the farthest if that is 0."""
+    found, _ = KDTree(others).query(held_out, [min(neighbours, len(others))])
+    distances = np.asarray(found)[:, 0]
+    if not (distance := np.median(distances)) > 0:
+        allowed = "should be a number: more rows are copies of others than there are `neighbours`"
+        raise InputError(key="t", value=None, allowed=allowed)
+    return float(distance) ** 2 / 4
+
+
+def trained(name: str, points: np.ndarray, t: float, steps: int, seed: int) -> Any:
+    """A denoiser of points (N, d), for noise variances around t: the network of that name, averaged weights."""
+    from scoregap.scores.network import ensemble
+
+    rng, dim = np.random.default_rng(seed), points.shape[1]
+    std = float(np.sqrt(points.var(0).mean()))
+    settings = Train(
+        steps=steps, levels=LEVELS, samples=SAMPLES, depth=DEPTH,
+        noise=Noise(start=RANGE[0] * t, stop=max(RANGE[1] * std**2, 10 * t)),
+    )  # fmt: skip
+    quantiles = schedules.noise_quantiles(settings.noise.start, settings.noise.stop)
+
+    def draw(generator: np.random.Generator, n: int) -> np.ndarray:
+        return points[generator.integers(len(points), size=n)]
+
+    batches = training.batches([draw], [rng], quantiles, settings.levels, settings.samples)
+    denoiser = ensemble(name, dim, settings, [std], [int(rng.integers(2**63))])
+    *_, progress = training.train(
+        denoiser, batches, steps, settings.learning_rate, settings.warmup, settings.ema, [steps]
+    )
+    return progress.averaged
