@@ -38,7 +38,7 @@ def _code(value) -> str:
 # Units of keys that are numbers with a point, by their last part; whole numbers count something.
 VARIANCE = "t, the data's unit squared"
 UNITS = {
-    "start": VARIANCE, "stop": VARIANCE, "std": "the data's unit", "sigma_data": "the data's unit",
+    "start": VARIANCE, "stop": VARIANCE, "noise": VARIANCE, "std": "the data's unit", "sigma_data": "the data's unit",
     "separation": "the data's unit", "range": "the data's unit", "full_scale": "the file's unit",
     **dict.fromkeys(("fraction", "weight", "held_out", "share", "warmup", "ema", "level", "significance", "width",
                      "visibility", "confidence", "t_open", "t_max", "t_close", "t_consolidation"), "share"),

@@ -27,7 +27,8 @@ from scoregap.spelling import asks, meant
 class Group:
     """A variance group of latents; for a mixture, one component.
 
-    count: latents. std: root mean square of the entries of F. bend: its curvature, in units of the manifold's.
+    count: latents; 0 of a component that is a point. std: root mean square of the entries of F. bend: its curvature, in
+    units of the manifold's.
     law, width: how the variances of its columns spread about std^2 (`variances.VARIANCE_LAWS`).
     weight: share of the data, up to normalisation (mixtures only).
     """
@@ -52,7 +53,7 @@ class Family(NamedTuple):
     ("sampled"), or not at all ("unknown"). shares: whether groups share the latents (else they are components of a
     mixture, each with a dimension of its own). law: whether tables set its spectra beside the random-matrix law.
     nearest: whether the nearest point of the manifold is known. check: (counts, settings) -> what else it
-    refuses, as `refusal`.
+    refuses, as `refusal`. least: latents that a group has at least.
     """
 
     where: str
@@ -64,6 +65,7 @@ class Family(NamedTuple):
     law: bool = False
     nearest: bool = False
     check: Callable[[Sequence[int], Mapping[str, Any]], InputError | None] = lambda counts, settings: None
+    least: int = 1
 
     def load(self):
         """The family's class. Raises InputError if it cannot be imported."""
@@ -79,6 +81,19 @@ def _sign(counts, settings):
         return InputError(
             key="sign", value="negative", allowed="a curve has no scalar curvature: should have 2 latents or more"
         )
+    return None
+
+
+def _points_alone(counts, settings):
+    if not any(counts):
+        allowed = "should have a component of dimension 1 or more"
+        return InputError("are points alone", key="groups", value=list(counts), allowed=allowed)
+    return None
+
+
+def _one_latent(counts, settings):
+    if list(counts) != [1]:
+        return InputError(key="groups", value=list(counts), allowed="a line: should be one group of 1 latent")
     return None
 
 
@@ -117,9 +132,19 @@ FAMILIES = {
         "scoregap.data.manifolds.mixture:Mixture",
         lambda counts, c: max(counts),
         "never",
-        frozenset({"weight", "separation"}),
+        frozenset({"weight", "separation", "latents"}),
         shares=False,
+        check=_points_alone,
+        least=0,
     ),
+    "affine": Family(
+        "scoregap.data.manifolds.affine:Affine",
+        lambda counts, c: sum(counts),
+        "never",
+        frozenset({"latents"}),
+        nearest=True,
+    ),
+    "spaghetti": Family("scoregap.data.manifolds.spaghetti:Spaghetti", lambda counts, c: 2, "never", check=_one_latent),
     "tanh": Family("scoregap.data.manifolds.tanh:Tanh", lambda counts, c: sum(counts), reads=_MATRIX, exact="sampled"),
     "quadratic": Family(
         "scoregap.data.manifolds.quadratic:Quadratic",
@@ -182,7 +207,12 @@ FAMILIES |= {f"skdim-{name}": _benchmark(name, *sizes) for name, sizes in BENCHM
 FRESH = "fresh"  # of training points: all there are
 HALVES = ("first", "second")  # of the points of a file that networks are trained on
 BUNDLED = ("digits", "mnist5k")  # data sets that come with installed packages, with their labels
-SETTINGS = {"frame": ("random", "orthonormal"), "sign": ("random", "positive", "negative")}  # allowed values
+SETTINGS = {  # allowed values
+    "frame": ("random", "orthonormal"),
+    "sign": ("random", "positive", "negative"),
+    "latents": ("gaussian", "uniform", "laplace"),
+}
+OF_ALL = frozenset({"noise"})  # settings that no family reads, as they are of the data of any
 
 
 def _one_of(*texts: str) -> tuple[Callable[[Any], bool], str]:
@@ -197,6 +227,7 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "curved": _one_of("may", "never", "always"),
     "exact": _one_of("closed form", "sampled", "unknown"),
     "reads": (lambda value: isinstance(value, set | frozenset), "a set of names of settings"),
+    "least": (lambda value: value in (0, 1), "0 or 1"),
 }
 
 
@@ -229,8 +260,8 @@ def admit(name: str) -> None:
 def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed: int = 0, **settings):
     """A manifold of a registered family; `scoregap.data.manifolds.Manifold` says what it offers.
 
-    groups: `Group`s, or tuples (count, std, ...). settings: those that the family reads. Raises InputError, in the
-    words of a study file.
+    groups: `Group`s, or tuples (count, std, ...). settings: those that the family reads; noise: the variance of white
+    noise on the data. Raises InputError, in the words of a study file.
     """
     if isinstance(family, str) and plugins.is_outside(family) and not plugins.is_path(family):
         admit(family)
@@ -244,7 +275,18 @@ def manifold(family: str, ambient_dim: int, groups, curvature: float = 0.0, seed
     if not _is_whole(seed) or seed < 0:
         raise InputError(key="seed", value=seed, allowed="should be a whole number from 0")
     refuse(refusals(family, ambient_dim, groups, curvature, settings))
-    return FAMILIES[family].load()(ambient_dim, groups, curvature, seed, **settings)
+    return build(family, ambient_dim, groups, curvature, seed, settings)
+
+
+def build(
+    family: str, ambient_dim: int, groups: tuple[Group, ...], curvature: float, seed: int, settings: Mapping[str, Any]
+):
+    """A manifold of which `refusals` has nothing to say."""
+    own = {name: value for name, value in settings.items() if name not in OF_ALL}
+    found = FAMILIES[family].load()(ambient_dim, groups, curvature, seed, **own)
+    if not settings.get("noise"):
+        return found
+    return resolve_name("scoregap.data.manifolds:noisy")(found, settings["noise"])
 
 
 def refusals(family: str, ambient_dim: int, groups: Sequence[Group], curvature: float, settings) -> list[InputError]:
@@ -278,8 +320,8 @@ def _refusals(
         yield wrong("curvature", value=curvature, allowed=f"{family} is never flat: should be greater than 0")
     yield from found
     for name, value in settings.items():
-        if name not in entry.reads or name in Group.__dataclass_fields__:  # those are of a group
-            of_itself = entry.reads - set(Group.__dataclass_fields__)
+        if name not in entry.reads | OF_ALL or name in Group.__dataclass_fields__:  # those are of a group
+            of_itself = (entry.reads | OF_ALL) - set(Group.__dataclass_fields__)
             yield wrong(name, value=value, allowed=f"{asks(meant(name, of_itself))}{family} does not use it")
         elif name in SETTINGS and value not in SETTINGS[name]:
             allowed = f"{asks(meant(value, SETTINGS[name]))}should be one of {', '.join(SETTINGS[name])}"
@@ -312,8 +354,8 @@ def _of_groups(family: str, groups: Sequence[Group]) -> Iterator[InputError]:
     if not groups:
         yield wrong(value=[], allowed="should be one or more")
     for k, group in enumerate(groups):
-        if not _is_whole(group.count) or group.count < 1:
-            yield wrong(k, "count", value=group.count, allowed="should be a whole number from 1")
+        if not _is_whole(group.count) or group.count < entry.least:
+            yield wrong(k, "count", value=group.count, allowed=f"should be a whole number from {entry.least}")
         if not isinstance(group.law, str) or group.law not in VARIANCE_LAWS:
             allowed = f"{asks(meant(group.law, VARIANCE_LAWS))}should be one of {', '.join(VARIANCE_LAWS)}"
             yield wrong(k, "law", value=group.law, allowed=allowed)

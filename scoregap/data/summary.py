@@ -112,7 +112,7 @@ def describe(
     except InputError as error:  # its keys are those of a study
         raise error.at(_option(error.key)) from None
     result: dict = {"family": family, "curvature": curvature}
-    flat = FAMILIES[family].law and getattr(truth, "frame", "random") == "random"
+    flat = FAMILIES[family].law and getattr(truth, "frame", "random") == "random" and not settings.get("noise")
     if densities and not flat:
         raise InputError(key="--density", value=densities, allowed=f"{family} of that kind has no random-matrix law")
     if flat:
@@ -121,7 +121,7 @@ def describe(
             result["density"] = density(ambient_dim, groups, densities)
     else:
         result |= {"ambient_dim": ambient_dim, "manifold_dim": truth.manifold_dim}
-    if family == "arcs" and curvature:
+    if family == "arcs" and curvature and not settings.get("noise"):
         result["small_curvature"] = small_curvature(truth)
     if times_of_spectra and not isinstance(truth, capabilities.Posterior):
         raise InputError(key="--time", value=list(times_of_spectra), allowed=f"the score of {family} is not known")

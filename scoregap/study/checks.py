@@ -389,8 +389,9 @@ def _manifold(study, cell) -> Iterator[InputError]:
         allowed = "should be 1, the component of dimension manifold_dim"
         yield _wrong(study, "manifold.groups", allowed, fractions, says)
     counts = [group.count for group in groups]
-    if 0 in counts:
-        k = counts.index(0)
+    empty = [k for k, count in enumerate(counts) if not count and (fractions[k] or family.least)]
+    if empty:
+        k = empty[0]
         yield InputError(
             file=study.path, key=("manifold", "groups", k, "fraction"), value=fractions[k],
             allowed=f"gives no latent at manifold_dim {cell['manifold_dim']}",

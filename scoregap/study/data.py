@@ -23,7 +23,7 @@ class Group(Section):
     In a mixture, a component, whose dimension is that fraction of manifold_dim.
     """
 
-    fraction: Annotated[float, Field(gt=0, le=1, description="share of the latents")]
+    fraction: Annotated[float, Field(ge=0, le=1, description="share of the latents; 0 of a component that is a point")]
     std: Annotated[
         float,
         Field(ge=1e-9, le=1e9, allow_inf_nan=False, description="of the entries of F, whose variance is std^2 / m"),
@@ -49,6 +49,12 @@ class Manifold(Section):
         str, one_of(SETTINGS["sign"]), Field(description="of the scalar curvature of a quadratic manifold")
     ] = "random"
     separation: Annotated[float, Field(ge=0, le=1e6, description="of the means of a mixture's components")] = 0.0
+    latents: Annotated[
+        str, one_of(SETTINGS["latents"]), Field(description="the law of the latents of `affine` and of a mixture")
+    ] = "gaussian"
+    noise: Annotated[
+        float, Field(ge=0, le=1e6, description="variance of white noise on every coordinate of the data, of any family")
+    ] = 0.0
     dataset_size: Annotated[
         Annotated[int, Field(ge=2, le=10**7)] | None,
         Field(
@@ -56,6 +62,16 @@ class Manifold(Section):
             "networks see fresh points without end"
         ),
     ] = None
+
+    @property
+    def unsaid(self) -> frozenset[str]:
+        """Keys that came later and are at their defaults: a study without them is the one it was."""
+        fields = type(self).model_fields
+        return frozenset(key for key in ("latents", "noise") if getattr(self, key) == fields[key].default)
+
+    def identity(self, unread: frozenset[str]) -> dict[str, Any]:
+        """What the manifold is."""
+        return super().identity(unread | self.unsaid)
 
     def counts(self, manifold_dim: int, shares: bool = True) -> tuple[int, ...]:
         """Latents per group: fractions of manifold_dim, rounded; as shares, so that they sum to it."""

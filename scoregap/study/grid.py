@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from scoregap import InputError, brief, refuse, some
-from scoregap.data import FAMILIES, FRESH, HALVES, Group
+from scoregap.data import FAMILIES, FRESH, HALVES, Group, build
 from scoregap.models import Declared
 from scoregap.scores import EXACT, REFERENCES, kind
 from scoregap.study import hashing
@@ -123,7 +123,9 @@ class Cell:
         if self.data:
             return 0
         groups = self.of_family.groups
-        return len(groups) if self.nested else len(set(self.of_family.counts(self.manifold_dim, shares=False)))
+        if self.nested:
+            return len(groups)
+        return len({count for count in self.of_family.counts(self.manifold_dim, shares=False) if count})
 
     @property
     def nested(self) -> bool:
@@ -189,8 +191,10 @@ class Cell:
         """The cell's data: an instance of its family, or its part of a file. Raises InputError if that has changed."""
         if self.data:
             return self._points
-        family = FAMILIES[self["family"]].load()
-        return family(self["ambient_dim"], self.groups, self["curvature"], self.seed("manifold"), **self.settings)
+        settings = self.settings
+        return build(
+            self["family"], self["ambient_dim"], self.groups, self["curvature"], self.seed("manifold"), settings
+        )
 
     @cached_property
     def _points(self):
@@ -449,6 +453,7 @@ class Study:
             return [name for name, it_does in applies.items() if it_does]
         exact = EXACT in self.axes["network"]
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
+        lawful &= not any(one.noise for one in self.sections["manifold"].values() if one)
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
         trained_longer = bool(self.trained_networks) and len(self.axes.get("train.steps", ())) > 1
         extrapolated = len(self.axes.get("train.steps", ())) > 3 and len(self.axes.get("train.target", ())) > 1
@@ -571,9 +576,10 @@ class Study:
                     del content["train"][key]
         if "compare" in content:
             del content["compare"]["require"]
-        if self.document.data:
-            for key in self.document.data.unsaid:
-                del content["data"][key]
+        for section in ("data", "manifold"):
+            if own := getattr(self.document, section):
+                for key in own.unsaid:
+                    del content[section][key]
         del content["trusted"]
         for one in content["scores"].values():
             del one["trusted"]

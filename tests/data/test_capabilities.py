@@ -14,6 +14,7 @@ from scoregap.study import Cell, load
 from scoregap.trained import Trained
 
 SHAPES = {"mixture": ([(2, 1.0), (3, 0.5)], 0.0), "linear": ([(2, 1.0), (1, 0.5)], 0.0)}
+SHAPES |= {"affine": SHAPES["linear"], "spaghetti": ([(1, 1.0)], 0.0)}
 
 
 def built(name):

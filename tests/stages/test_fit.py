@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tiny import LINEAR, TINY, measured, read_job, write_job
+from tiny import LINEAR, TINY, WITH_DIMENSION, edited, measured, read_job, write_job
 
 from scoregap import InputError
 from scoregap.laws import random_matrix, times
 from scoregap.measure import phases
-from scoregap.stages import fit
+from scoregap.stages import dimension, fit, spectrum
 from scoregap.store.cube import read_cube
 from scoregap.study import load
 from scoregap.variables import ABOVE, BELOW, MEASURED, NONE_PREDICTED, NOT_APPLICABLE
@@ -146,3 +146,41 @@ def test_alignment_that_is_not_known_has_no_time(tmp_path):
     assert np.isnan(ds.t_alignment.sel(curvature=0.5)).all()
     assert (ds.t_alignment_state.sel(curvature=0.5) == NOT_APPLICABLE).all()
     assert (ds.t_alignment_state.sel(curvature=0.0) == ABOVE).all()
+
+
+def test_a_lollipop_has_points_of_dimension_0(tmp_path):
+    """A square, a segment and a point, with uniform latents: every stage says which is which."""
+    study = edited(
+        tmp_path, WITH_DIMENSION, ("[arcs]", "[mixture]"), ("[0.0, 0.5]", "[0.0]"),
+        ("[exact, gaussian, gated-8]", "[exact]"), ("points: 3", "points: 30"), ("seed: 2", "seed: 1"),
+        ("{fraction: 0.5, std: 1.0}, {fraction: 0.5, std: 0.1}",
+         "{fraction: 1.0, std: 1.0}, {fraction: 0.5, std: 1.0}, {fraction: 0.0, std: 1.0}"),
+        ("manifold:", "manifold:\n  separation: 20.0\n  latents: uniform"),
+    )  # fmt: skip
+    (job,) = load(study).jobs.values()
+    dimension.run(study, job.id, tmp_path / "d.zarr.zip")
+    ds, _ = read_job(tmp_path / "d.zarr.zip")
+    assert set(np.unique(ds.point_dimension)) == {0, 1, 2}
+    names = list(load(study).document.dimension.of_score)
+    flipd = ds.estimate[:, 0, :, names.index("flipd")]
+    np.testing.assert_allclose(flipd, ds.point_dimension, atol=0.35)  # points near an end of the segment
+    spectrum.run(study, job.id, tmp_path / "s.zarr.zip")
+    fit.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "f.zarr.zip")
+    fitted, _ = read_job(tmp_path / "f.zarr.zip")
+    np.testing.assert_array_equal(fitted.boundary, [[1, 2]])
+
+
+def test_noise_on_the_data_is_seen_below_its_variance(tmp_path):
+    study = edited(
+        tmp_path, WITH_DIMENSION, ("[arcs]", "[linear]"), ("[0.0, 0.5]", "[0.0]"), ("seed: 2", "seed: 1"),
+        ("[exact, gaussian, gated-8]", "[exact]"), ("manifold:", "manifold:\n  noise: 1.0e-4"),
+    )  # fmt: skip
+    (job,) = load(study).jobs.values()
+    spectrum.run(study, job.id, tmp_path / "s.zarr.zip")
+    ds, _ = read_job(tmp_path / "s.zarr.zip")
+    t = load(study).document.spectrum.times.values
+    expected = 1e-4 / (1e-4 + t)  # of directions across the manifold
+    np.testing.assert_allclose(1 + ds.eigenvalue[0, :, 0, -1], expected, rtol=1e-4, atol=1e-6)
+    fit.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "f.zarr.zip")
+    fitted, _ = read_job(tmp_path / "f.zarr.zip")
+    assert np.isnan(fitted.law_t_consolidation).all()

@@ -126,3 +126,88 @@ def haar(rng, ambient_dim, n):
         raise InputError(key="n", value=n, allowed=f"should be {ambient_dim} at most, the ambient dimension")
     frame, r = np.linalg.qr(generator("rng", rng).standard_normal((ambient_dim, n)))
     return frame * np.sign(np.diag(r))  # QR of a Gaussian matrix is Haar distributed once the signs are fixed
+
+
+class Noisy(Manifold):
+    """The data of a manifold with white noise on them: x = x0 + sqrt(variance) w. Made by `noisy`.
+
+    Then p_t is the clean data's density at t + variance, and so is its score: E[x|x_t] and G follow from the clean
+    posterior there. The places are those of the clean points, and so are what is said of these: boundaries, tangents,
+    nearest points. No random-matrix law: below the last gap the variances are not 0.
+    """
+
+    def __init__(self, clean: Manifold, variance: float):
+        super().__init__(clean.ambient_dim, clean.groups, clean.curvature, clean.seed)
+        self.__dict__ |= {"clean": clean, "variance": variance}
+        for name in ("order", "sizes"):  # of a mixture or of spheres they are other than of `Manifold`
+            self.__dict__[name] = getattr(clean, name)
+
+    @property
+    def manifold_dim(self) -> int:
+        """m, of the clean data."""
+        return self.__dict__["clean"].manifold_dim
+
+    @property
+    def boundaries(self) -> tuple[int, ...]:
+        """Numbers of modes above the gaps of the clean data."""
+        return self.__dict__["clean"].boundaries
+
+    def gaps_at(self, latents) -> np.ndarray:
+        """(n, gaps) whether each gap is one of the clean data there."""
+        return self.__dict__["clean"].gaps_at(latents)
+
+    def sample(self, rng, n):
+        """n points (n, d) with noise, and the places of the clean ones."""
+        points, places = self.__dict__["clean"].sample(rng, n)
+        return points + np.sqrt(self.__dict__["variance"]) * rng.standard_normal(points.shape), places
+
+    @cached_property
+    def principal_axes(self):
+        """Principal directions (d, d) and variances (d,) of the data: all directions have the noise."""
+        axes, variances = self.__dict__["clean"].principal_axes
+        whole_frame = np.concatenate([axes, _across(axes)], 1)
+        missing = self.ambient_dim - len(variances)
+        return whole_frame, np.concatenate([variances, np.zeros(missing)]) + self.__dict__["variance"]
+
+
+def _exact(self, x, t) -> posteriors.Posterior:
+    """Exact posterior at noisy points x (n, d), variance t (n,) or scalar: with s = variance / (t + variance),
+    E[x|x_t] = s x_t + (1 - s) E[x0|x_t] and G = s + (1 - s) G0, of the clean posterior at t + variance.
+    """
+    x, t = posteriors.points_and_times(x, t, self.ambient_dim)
+    clean = self.clean.exact(x, t + self.variance)
+    share = (self.variance / (t + self.variance))[:, None]
+    mean, values = share * x + (1 - share) * clean.mean, share + (1 - share) * clean.eigenvalues
+    missing = self.ambient_dim - values.shape[1]
+    values = np.concatenate([values, np.repeat(share, missing, axis=1)], 1)
+
+    def frame():
+        vectors = clean.shared_eigenvectors
+        vectors = np.concatenate([vectors, _across(vectors)], 2)
+        return np.broadcast_to(vectors, (len(x), *vectors.shape[1:]))
+
+    return posteriors.Posterior(mean, values, frame)
+
+
+def _tangents(self, latents):
+    """Tangent vectors of the clean data, (n, d, m)."""
+    return self.clean.tangents(latents)
+
+
+def _nearest(self, x):
+    """How far points are from where the clean data are, and where."""
+    return self.clean.nearest(x)
+
+
+_PASSED_ON = {"exact": _exact, "tangents": _tangents, "nearest": _nearest}
+
+
+def noisy(clean: Manifold, variance: float) -> Noisy:
+    """A manifold's data with white noise of this variance on each coordinate; it knows what the manifold knows."""
+    known = {name: method for name, method in _PASSED_ON.items() if hasattr(clean, name)}
+    return type("Noisy", (Noisy,), known)(clean, variance)
+
+
+def _across(frames):
+    """Orthonormal directions (..., d, d - r) across orthonormal frames (..., d, r)."""
+    return np.linalg.qr(frames, mode="complete")[0][..., frames.shape[-1] :]

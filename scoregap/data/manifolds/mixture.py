@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians on linear subspaces of different dimension (THEORY.md 4, "Mixtures").
+"""Mixtures on affine subspaces of different dimension, Gaussian, uniform or Laplace (THEORY.md 4, "Mixtures").
 
 (ambient dimension, components, seed) -> samples, tangent spaces, covariance, exact posterior
 """
@@ -9,13 +9,14 @@ from functools import cached_property
 import numpy as np
 
 from scoregap.arguments import array, generator, whole, wholes
-from scoregap.data import posteriors
+from scoregap.data import latents, posteriors
 from scoregap.data.manifolds import Manifold, haar
 
 
 @dataclass(frozen=True)
 class Mixture(Manifold):
-    """Group k is a component: a Gaussian on a subspace of dimension count_k with its own random orthonormal frame.
+    """Group k is a component on a subspace of dimension count_k with its own random orthonormal frame; of dimension 0,
+    a point.
 
     Its variance is std_k^2 d / m in each of its directions, m being the largest count, and its share of the data is
     proportional to weight_k. Subspaces meet at angles that chance gives them.
@@ -24,10 +25,13 @@ class Mixture(Manifold):
     max_k std_k sqrt(d / m). Their directions are orthonormal while there are no more components than dimensions. The
     data are centred.
 
-    Latents are (n, 1 + m): place of the component in `ordered`, coordinates in its frame, zeros.
+    latents: the law of the coordinates in the frame, independent of each other: "gaussian", "uniform" or "laplace".
+
+    Places are (n, 1 + m): that of the component in `ordered`, coordinates in its frame, zeros.
     """
 
     separation: float = 0.0
+    latents: str = "gaussian"
 
     @property
     def manifold_dim(self) -> int:
@@ -36,8 +40,8 @@ class Mixture(Manifold):
 
     @property
     def boundaries(self) -> tuple[int, ...]:
-        """The local dimensions that occur, ascending."""
-        return tuple(sorted(set(self.counts)))
+        """The local dimensions that occur, ascending, but 0: no modes are above a gap at a point."""
+        return tuple(sorted({count for count in self.counts if count}))
 
     @cached_property
     def weights(self) -> np.ndarray:
@@ -60,7 +64,7 @@ class Mixture(Manifold):
         else:
             directions = rng.standard_normal((components, self.ambient_dim))
             directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        means = self.separation * np.sqrt(self.variances.max()) * directions
+        means = self.separation * np.sqrt(self.variances[self.sizes > 0].max()) * directions
         return frames, means - self.weights @ means
 
     @property
@@ -100,10 +104,10 @@ class Mixture(Manifold):
     def sample(self, rng, n):
         """n clean points (n, d) and their latents (n, 1 + m)."""
         component = generator("rng", rng).choice(len(self.groups), whole("n", n, 0), p=self.weights)
-        latents = rng.standard_normal((n, self.manifold_dim)) * np.sqrt(self.variances)[component, None]
-        latents[np.arange(self.manifold_dim) >= self.sizes[component, None]] = 0.0
-        latents = np.concatenate([component[:, None], latents], 1)
-        return self.embed(latents), latents
+        drawn = latents.draw(rng, self.latents, n, self.manifold_dim) * np.sqrt(self.variances)[component, None]
+        drawn[np.arange(self.manifold_dim) >= self.sizes[component, None]] = 0.0
+        places = np.concatenate([component[:, None], drawn], 1)
+        return self.embed(places), places
 
     def tangents(self, latents):
         """Orthonormal tangent vectors: (n, 1 + m) -> (n, d, m), NaN beyond the dimension of a point's component."""
@@ -127,28 +131,41 @@ class Mixture(Manifold):
     def exact(self, x, t):
         """Exact posterior at noisy points x (n, d), variance t (n,) or scalar.
 
-        With responsibilities r_k and the components' posterior means a_k and shrinking g_k = v_k / (v_k + t),
-        G = sum_k r_k (g_k U_k U_k' + (a_k - a)(a_k - a)' / t), a = sum_k r_k a_k. What lies outside the span of the
-        data is the same to all components, and enters nothing.
+        With responsibilities r_k and the components' posterior means a_k and shrinking g_k of each coordinate (of
+        Gaussian ones v_k / (v_k + t)), G = sum_k r_k (U_k diag(g_k) U_k' + (a_k - a)(a_k - a)' / t), a = sum_k r_k a_k.
+        What lies outside the span of the data is the same to all components, and enters nothing.
         """
         x, t = posteriors.points_and_times(x, t, self.ambient_dim)
         span, frames, means = self._span
         y = x @ span
-        shrink = self.variances / (self.variances + t[:, None])
-        log_density, guesses = np.empty_like(shrink), []
+        log_density, guesses = np.empty((len(x), len(frames))), []
+        shrinks = []  # (n, coordinates), of each component; (n, 1) where all are alike
         for k, (u, mean) in enumerate(zip(frames, means, strict=True)):
             along = (y - mean) @ u
             # The distance to the subspace itself: a difference of squares has lost it at small t.
-            off = ((y - mean - along @ u.T) ** 2).sum(1) / t + (along**2).sum(1) / (self.variances[k] + t)
-            log_density[:, k] = np.log(self.weights[k]) - 0.5 * (off + u.shape[1] * np.log1p(self.variances[k] / t))
-            guesses.append(mean + shrink[:, k, None] * along @ u.T)
+            off = ((y - mean - along @ u.T) ** 2).sum(1) / t
+            if self.latents == "gaussian":
+                spread = self.variances[k] + t
+                off = off + (along**2).sum(1) / spread + u.shape[1] * np.log1p(self.variances[k] / t)
+                shrink = (self.variances[k] / spread)[:, None]
+                inside = shrink * along
+            else:
+                law = latents.LAWS[self.latents]
+                inside, shrink, log_evidence = law(along, np.sqrt(self.variances[k]), t[:, None])
+                off = off - 2 * log_evidence.sum(1)
+            log_density[:, k] = np.log(self.weights[k]) - 0.5 * off
+            guesses.append(mean + inside @ u.T)
+            shrinks.append(shrink)
         shares = np.exp(log_density - log_density.max(1, keepdims=True))
         shares /= shares.sum(1, keepdims=True)
         guess = np.stack(guesses, 2)
         mean = np.einsum("nrk,nk->nr", guess, shares)
         between = (guess - mean[:, :, None]) * np.sqrt(shares / t[:, None])[:, None, :]
         core = between @ np.swapaxes(between, 1, 2)
-        for k, u in enumerate(frames):
-            core += (shares * shrink)[:, k, None, None] * (u @ u.T)
+        for k, (u, shrink) in enumerate(zip(frames, shrinks, strict=True)):
+            if shrink.shape[1] == 1:
+                core += (shares[:, k, None] * shrink)[:, :, None] * (u @ u.T)
+            else:
+                core += (u * (shares[:, k, None] * shrink)[:, None, :]) @ u.T
         values, vectors = np.linalg.eigh(core)
         return posteriors.Posterior(mean @ span.T, np.maximum(values, 0.0), lambda: span @ vectors)

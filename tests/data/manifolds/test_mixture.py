@@ -1,5 +1,7 @@
 """Mixtures of Gaussians on subspaces: geometry, and the posterior against dense formulas with many digits."""
 
+from itertools import product
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -232,3 +234,63 @@ def test_registry():
             data.manifold("mixture", 4, groups, **settings)
     with pytest.raises(InputError, match=r"^curvature: 1.0 is not allowed: mixture has none to set"):
         data.manifold("mixture", 4, [(1, 1.0)], 1.0)
+
+
+def lollipop(law="uniform", separation=1.0, ambient_dim=5):
+    """A square, a segment and a point."""
+    groups = (Group(2, 1.0, weight=4.0), Group(1, 0.7, weight=2.0), Group(0, 1.0, weight=1.0))
+    return Mixture(ambient_dim, groups, 0.0, 3, separation, law)
+
+
+@pytest.mark.parametrize("law", ["gaussian", "uniform", "laplace"])
+@pytest.mark.parametrize("t", [0.02, 0.5, 20.0])
+def test_unions_of_any_law_match_sums_over_their_latents(law, t):
+    family, rng = lollipop(law), np.random.default_rng(0)
+    x = family.sample(rng, 6)[0] + np.sqrt(t) * rng.standard_normal((6, 5))
+    ends = {"gaussian": 7.0, "uniform": np.sqrt(3), "laplace": 20.0}[law]
+    z = ends * (np.arange(-300, 300) + 0.5) / 300
+    each = {"gaussian": np.exp(-(z**2) / 2), "uniform": np.ones(600), "laplace": np.exp(-np.sqrt(2) * np.abs(z))}[law]
+    clean, prior = [], []
+    for k, count in enumerate(family.sizes):
+        grid = np.array(list(product(z, repeat=count)))
+        places = np.zeros((len(grid), 1 + family.manifold_dim))
+        places[:, 0], places[:, 1 : 1 + count] = k, grid * np.sqrt(family.variances[k])
+        own = np.ones(1)
+        for _ in range(count):
+            own = np.outer(own, each).ravel()
+        clean.append(family.embed(places))
+        prior.append(family.weights[k] * own / own.sum())
+    clean, prior = np.concatenate(clean), np.concatenate(prior)
+    mean, jacobian = family.exact(x, t)
+    for i in range(6):
+        log = -((x[i] - clean) ** 2).sum(1) / (2 * t)
+        weights = prior * np.exp(log - log.max())
+        weights /= weights.sum()
+        expected = weights @ clean
+        np.testing.assert_allclose(mean[i], expected, atol=2e-3)
+        np.testing.assert_allclose(
+            jacobian[i], ((clean - expected) * weights[:, None]).T @ (clean - expected) / t, atol=0.01
+        )
+
+
+def test_a_point_is_a_component_without_dimension():
+    family = lollipop()
+    assert family.boundaries == (1, 2)
+    assert family.manifold_dim == 2
+    points, places = family.sample(np.random.default_rng(0), 7000)
+    kind = family.sizes[places[:, 0].astype(int)]
+    np.testing.assert_allclose(np.bincount(kind) / 7000, [1 / 7, 2 / 7, 4 / 7], atol=0.02)
+    np.testing.assert_array_equal(points[kind == 0], np.broadcast_to(points[kind == 0][0], points[kind == 0].shape))
+    np.testing.assert_array_equal(family.gaps_at(places), kind[:, None] == [1, 2])
+    assert np.isnan(family.tangents(places)[kind == 0]).all()
+    spectrum = family.exact(points, 1e-8).spectrum()
+    np.testing.assert_array_equal((spectrum > 0.25).sum(1), kind)  # at an end of a segment G is 1 - 2 / pi
+
+
+def test_only_mixtures_have_points_and_not_points_alone():
+    with pytest.raises(InputError, match=r"^groups\[1\].count: 0 is not allowed: should be a whole number from 1$"):
+        data.manifold("linear", 4, [(1, 1.0), (0, 1.0)])
+    with pytest.raises(InputError, match=r"^groups: are points alone: should have a component of dimension 1 or more$"):
+        data.manifold("mixture", 4, [(0, 1.0), (0, 1.0)])
+    with pytest.raises(InputError, match=r"^groups\[0\].count: -1 is not allowed: should be a whole number from 0$"):
+        data.manifold("mixture", 4, [(-1, 1.0), (1, 1.0)])
