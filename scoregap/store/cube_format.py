@@ -38,7 +38,10 @@ def sharded(
     chunks: Sequence[int],
     sizes: Sequence[int],
 ) -> Metadata:
-    """Of an array in shards of these sizes, all of whose files are in its own folder. chunks: shape of those in one."""
+    """Of an array in shards of these sizes, all of whose files are in its own folder. chunks: shape of those in one.
+    Raises ValueError: it is not of numbers."""
+    if dtype.kind not in "if":
+        raise ValueError(f"a variable has the data type {dtype}; should be of integers or floats")
     inner = {"chunk_shape": list(chunks), "codecs": zarr_format.codecs(dtype)}
     codec = {
         "name": "sharding_indexed",
