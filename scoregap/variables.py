@@ -585,12 +585,13 @@ def stack(members: list[dict[str, np.ndarray]]) -> dict[str, tuple[tuple[str, ..
 
 def annotate(ds: xr.Dataset) -> xr.Dataset:
     """Units and long names for every variable and coordinate; an axis into a section is named by its path."""
+    found = ds.variables  # `ds[name]` makes an array of it, with coordinates
     for name in map(str, ds.data_vars):
         units, long_name = VARIABLES[name][2:]
-        ds[name].attrs |= {"units": units, "long_name": long_name} | _flags(name)
+        found[name].attrs |= {"units": units, "long_name": long_name} | _flags(name)
     for name in map(str, ds.coords):
         units, long_name = COORDINATES.get(name, ("1", f"study parameter {name}"))
-        ds[name].attrs |= {"units": units, "long_name": long_name}
+        found[name].attrs |= {"units": units, "long_name": long_name}
     return ds
 
 
@@ -611,7 +612,7 @@ def _flags(name: str) -> dict[str, Any]:
 
 def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     """What is wrong with a cube, one sentence each; empty if nothing is."""
-    wrong = []
+    wrong, found = [], ds.variables
     needed = VARIABLES.keys() - OPTIONAL.keys() - KEPT.keys() - (OF_FAMILIES if "point_row" in ds else OF_FILES.keys())
     needed -= set() if "data_estimator" in ds.dims else {"class_estimate"}
     needed -= {"sketch"} if "other" in ds.coords else {"sketch", "agreement"}
@@ -623,19 +624,19 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
             wrong.append(f"variable {name} is not registered")
             continue
         variable = VARIABLES[name]
-        if ds[name].dims != (*axes, *variable.dims):
-            wrong.append(f"variable {name} has dimensions {ds[name].dims}, not {(*axes, *variable.dims)}")
-        if ds[name].dtype != variable.dtype:
-            wrong.append(f"variable {name} has type {ds[name].dtype}, not {variable.dtype}")
+        if found[name].dims != (*axes, *variable.dims):
+            wrong.append(f"variable {name} has dimensions {found[name].dims}, not {(*axes, *variable.dims)}")
+        if found[name].dtype != variable.dtype:
+            wrong.append(f"variable {name} has type {found[name].dtype}, not {variable.dtype}")
     for name in map(str, ds.dims):
         if name not in ds.coords:
             wrong.append(f"coordinate {name} is missing")
     for name in map(str, (*ds.data_vars, *ds.coords)):
         for attribute in ("units", "long_name"):
-            if attribute not in ds[name].attrs:
+            if attribute not in found[name].attrs:
                 wrong.append(f"{name} has no {attribute}")
     if "status" in ds and not wrong:
-        if not np.isin(ds.status, list(STATUS)).all():
+        if not np.isin(found["status"].values, list(STATUS)).all():
             wrong.append(f"status has values other than {list(STATUS)}")
         wrong += _validate_traces(ds) if "point_trace_error" in ds else _validate_spectra(ds)
     return wrong
@@ -643,26 +644,28 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
 
 def _validate_spectra(ds: xr.Dataset) -> list[str]:
     """Where the truth is sampled, whole spectra may be unknown, but neither all of them nor parts of one."""
-    wrong = []
-    missing = ds.eigenvalue.isnull()
-    parts = missing.any("mode") & ~missing.all("mode")
-    broken = (ds.status == 1) & (parts.any(("time", "point")) | missing.all(("time", "point", "mode")))
+    wrong, found = [], ds.variables
+    values = found["eigenvalue"].values
+    missing = np.isnan(values)
+    some, every = missing.any(-1), missing.all(-1)
+    broken = (found["status"].values == 1) & ((some & ~every).any((-2, -1)) | every.all((-2, -1)))
     if broken.any():
         wrong.append(f"{int(broken.sum())} cells have status 1 (ok) and missing eigenvalues")
-    rising = ds.eigenvalue.diff("mode") > 1e-6
-    if rising.any():
+    if (np.diff(values, axis=-1) > 1e-6).any():
         wrong.append("eigenvalues are not in descending order")
     return wrong
 
 
 def _validate_traces(ds: xr.Dataset) -> list[str]:
     """A trace is known where its error is, which is not negative."""
-    wrong = []
-    missing, of_error = ds.point_trace.isnull(), ds.point_trace_error.isnull()
-    broken = (ds.status == 1) & ((missing != of_error).any(("time", "point")) | missing.all(("time", "point")))
+    wrong, found = [], ds.variables
+    errors = found["point_trace_error"].values
+    missing, of_error = np.isnan(found["point_trace"].values), np.isnan(errors)
+    lost = (missing != of_error).any((-2, -1)) | missing.all((-2, -1))
+    broken = (found["status"].values == 1) & lost
     if broken.any():
         wrong.append(f"{int(broken.sum())} cells have status 1 (ok) and missing traces")
-    if (ds.point_trace_error < 0).any():
+    if (errors < 0).any():
         wrong.append("standard errors are negative")
     return wrong
 

@@ -11,7 +11,7 @@ law is what finite size and curvature do (THEORY.md 5).
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +22,22 @@ from scoregap.analysis import arrays, controls, hypotheses, quantities
 from scoregap.analysis.comparison import exact_states
 from scoregap.analysis.controls import MISSED, Attribution, Controlled, Pair
 from scoregap.analysis.hypotheses import COMPARISONS, Tested
-from scoregap.analysis.intervals import geometric_mean, interval, interval_with_draws, mean, median
+from scoregap.analysis.intervals import (
+    geometric_means,
+    interval,
+    interval_with_draws,
+    intervals,
+    intervals_with_draws,
+    mean,
+    means,
+    median,
+    medians,
+    medians_of,
+)
 from scoregap.analysis.power import detectable
 from scoregap.analysis.quantities import CLAIMS, Claim, Kind
 from scoregap.analysis.tables import PHASES
-from scoregap.analysis.verdicts import Decision, Detail, Seeds, Verdict, cause, caused, decide
+from scoregap.analysis.verdicts import Decision, Detail, Seeds, Verdict, cause, caused, decide, decide_each
 from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.study.measurement import Margins
@@ -75,6 +86,17 @@ class Cell(NamedTuple):
         return tuple(value for axis, value in self.values.items() if not axis.startswith("train."))
 
 
+class Asked(NamedTuple):
+    """What is asked of a claim in one cell. arms: of ARMS; without gaussian where the study does not have it. more:
+    (2, draws) of exact and law, in draws of the manifold on which nothing was trained."""
+
+    name: str
+    arms: dict[str, Seeds]
+    margins: Margins
+    confidence: float
+    more: np.ndarray = np.empty((2, 0))
+
+
 def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     """A row per claim, cell (seeds together) and network, in the order of CLAIMS; empty where nothing can be tested.
 
@@ -97,12 +119,16 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
         for name in cell.arms["law"].keys() & cell.arms["exact"].keys():
             pairs = _pairs(CLAIMS[name], cell.arms["exact"][name], cell.arms["law"][name])
             drawn[name, *cell.untrained] |= dict(zip(cell.seeds, map(tuple, pairs.T.tolist()), strict=False))
-    tested = [one for cell in cells for one in _rows(cell, drawn)]
-    flat = Controls(cells, tested)
-    rows = [row | flat.of(cell, row)._asdict() for cell, row in tested]
-    if not rows:
+    asked = [one for cell in cells for one in _rows(cell, drawn)]
+    if not asked:
         return pd.DataFrame(columns=["claim", "verdict"])
-    frame = pd.DataFrame(rows)
+    found = against_law_and_exact([one for _, _, one in asked])
+    tested = []
+    for (cell, label, _), row in zip(asked, found, strict=True):
+        more = {"manifold_seeds": " ".join(map(str, cell.seeds)), "why": caused(row["why"], label["network"])}
+        tested.append((cell, label | row | more))
+    controlled = Controls(cells, tested).of(tested)
+    frame = pd.DataFrame([row | one._asdict() for (_, row), one in zip(tested, controlled, strict=True)])
     axes = [axis for axis in frame.columns if axis in set().union(*(study.condition_axes for study, _ in parts))]
     frame = frame.drop_duplicates(["claim", *axes, "network"])  # blocks share cells
     order = list(CLAIMS).index
@@ -140,8 +166,9 @@ def _place(values: dict) -> tuple:
     return tuple(sorted(values.items()))
 
 
-def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[tuple[Cell, dict]]:
-    """The cell with each of its rows. drawn: claim and manifolds -> {seed: value of exact and of law}."""
+def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[tuple[Cell, dict, Asked]]:
+    """The cell with the labels of each of its rows, and what is tested. drawn: claim and manifolds -> {seed: value of
+    exact and of law}."""
     settings = cell.study.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
     for network in cell.study.evaluated_scores:
@@ -149,11 +176,9 @@ def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Ite
         for name, claim in CLAIMS.items():
             arms = {arm: one for arm, own in names.items() if (one := cell.of(own, name))}
             if {"law", "exact", "trained"} <= arms.keys():
-                label = {"claim": name, "says": claim.says, "source": claim.source}
-                more = _further(cell, name, drawn[name, *cell.untrained])
-                found = against_law_and_exact(name, arms, margins, settings.confidence, more)
-                found |= {"manifold_seeds": " ".join(map(str, cell.seeds)), "why": caused(found["why"], network)}
-                yield cell, label | cell.values | {"network": network} | found
+                label = {"claim": name, "says": claim.says, "source": claim.source} | cell.values
+                asked = Asked(name, arms, margins, settings.confidence, _further(cell, name, drawn))
+                yield cell, label | {"network": network}, asked
 
 
 def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> np.ndarray:
@@ -166,9 +191,10 @@ def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> np.ndarray:
     return np.empty((2, 0))
 
 
-def _further(cell: Cell, name: str, drawn: dict[int, tuple[float, float]]) -> np.ndarray:
+def _further(cell: Cell, name: str, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> np.ndarray:
     """(2, draws) of exact and law, of draws of F on which nothing was trained: of the study, and of simulation."""
-    more = np.array([pair for seed, pair in drawn.items() if seed not in cell.seeds], float).reshape(-1, 2).T
+    known = drawn[name, *cell.untrained]
+    more = np.array([pair for seed, pair in known.items() if seed not in cell.seeds], float).reshape(-1, 2).T
     if name in cell.redrawn:
         more = np.concatenate([more, _pairs(CLAIMS[name], cell.redrawn[name], cell.arms["law"][name][:1])], 1)
     return more
@@ -191,23 +217,33 @@ class Controls:
             if not cell.values["curvature"]:  # of blocks that share a cell, the row of the first is in the table
                 self.verdicts.setdefault((row["claim"], cell.without_curvature, row["network"]), row["of_exact"])
 
-    def of(self, cell: Cell, row: dict) -> Controlled:
-        """What the flat control says of a row of a curved cell; nothing of a flat one."""
-        if not cell.values["curvature"]:
-            return Controlled()
+    def of(self, rows: Sequence[tuple[Cell, dict]]) -> list[Controlled]:
+        """What the flat control says of each row of a curved cell; nothing of a flat one."""
+        found, asked = [], []
+        for i, (cell, row) in enumerate(rows):
+            curved = bool(cell.values["curvature"])
+            found.append(Controlled(attribution=Attribution.NO_CONTROL) if curved else Controlled())
+            if curved and (one := self._asked(cell, row)):
+                asked.append((i, one))
+        for right, attribute in ((True, controls.attribute_proportion), (False, controls.attribute)):
+            some = [(i, one) for i, one in asked if right == (CLAIMS[rows[i][1]["claim"]].kind is Kind.RIGHT)]
+            for (i, _), attributed_to in zip(some, attribute([one for _, one in some]), strict=True):
+                found[i] = attributed_to
+        return [
+            one if not cell.values["curvature"] or _missed(row) else one._replace(attribution="")
+            for (cell, row), one in zip(rows, found, strict=True)
+        ]
+
+    def _asked(self, cell: Cell, row: dict) -> controls.Asked | None:
+        """What is asked of a row of a curved cell; None where there is no control."""
         name, network, settings = row["claim"], row["network"], cell.study.compare
         claim = CONTROLS.get(name, name)
-        found = Controlled(attribution=Attribution.NO_CONTROL)
         verdict = self.verdicts.get((claim, cell.without_curvature, network))
         curved = cell.pair(claim, network, margin_of(name, settings.curved))
-        if verdict is not None and curved is not None:
-            straight = self._pair(cell, claim, network, margin_of(name, settings.flat))
-            right = CLAIMS[name].kind is Kind.RIGHT
-            attribute = controls.attribute_proportion if right else controls.attribute
-            found = attribute(curved, straight, CLAIMS[name].log, settings.confidence, verdict)
-        # A dimension is missed only where some seed is wrong: few that are right are inconclusive too.
-        missed = row["of_exact"] in MISSED and (CLAIMS[name].kind is not Kind.RIGHT or bool(row["learning"]))
-        return found if missed else found._replace(attribution="")
+        if verdict is None or curved is None:
+            return None
+        straight = self._pair(cell, claim, network, margin_of(name, settings.flat))
+        return controls.Asked(curved, straight, CLAIMS[name].log, settings.confidence, verdict)
 
     def _pair(self, cell: Cell, claim: str, network: str, margin: float) -> Pair:
         """The pair of the flat cells in the seeds of a curved one; not known in those that no flat cell has."""
@@ -219,6 +255,13 @@ class Controls:
         none = (np.nan, NOT_APPLICABLE, np.nan, NOT_APPLICABLE)
         trained, states, exact, of_exact = np.array([found.get(seed, none) for seed in cell.seeds], float).T
         return Pair(Seeds(trained, states), Seeds(exact, of_exact), margin)
+
+
+def _missed(row: dict) -> bool:
+    """Whether a row misses the exact score. A dimension does only where some seed is wrong: few that are right are
+    inconclusive too."""
+    right = CLAIMS[row["claim"]].kind is Kind.RIGHT
+    return row["of_exact"] in MISSED and (not right or bool(row["learning"]))
 
 
 def margin_of(name: str, margins: Margins) -> float:
@@ -238,39 +281,69 @@ def states(cell: arrays.Cell, network: str) -> dict[str, np.ndarray]:
     return found if network != EXACT else {name: exact_states(*some) for name, some in of_exact.items()}
 
 
-def against_law_and_exact(
-    name: str, arms: dict[str, Seeds], margins: Margins, confidence: float, more: np.ndarray = np.empty((2, 0))
-) -> dict[str, Any]:
-    """Means, intervals, verdicts and why. arms: of ARMS; without gaussian where the study does not have it.
-    more: (2, draws) of exact and law, in draws of the manifold on which nothing was trained. Seeds in which the exact
-    score's is not known are left out; of means, unless it is known in none. What is not about a mean: `by_kind`.
+def against_law_and_exact(asked: Sequence[Asked]) -> list[dict[str, Any]]:
+    """Means, intervals, verdicts and why, of each. Seeds in which the exact score's is not known are left out; of
+    means, unless it is known in none. What is not about a mean: `by_kind`.
+
+    Those with as many such seeds go together, as what numpy does of one takes as long as of a thousand.
     """
-    claim, margin = CLAIMS[name], margin_of(name, margins)
-    if claim.kind not in MEANS:
-        return by_kind(claim, {arm: one.values for arm, one in arms.items()}, confidence, np.subtract(*more))
-    of_ratios, others = (_log, np.exp, np.expm1, geometric_mean), (np.asarray, float, float, mean)
-    scale, back, less, centre = of_ratios if claim.log else others
-    known = arms["exact"].states != NOT_APPLICABLE
-    law, exact, trained = (Seeds(*(one[known] for one in arms[arm])) for arm in ("law", "exact", "trained"))
-    shown = {arm: one.scaled(False)[known | (not known.any())] for arm, one in arms.items()}
-    learning = trained.scaled(claim.log) - exact.scaled(claim.log)
-    finite = exact.scaled(claim.log) - law.scaled(claim.log)
-    further = _finite(np.subtract(*scale(more)))
+    found: list[dict[str, Any]] = [{}] * len(asked)
+    together: defaultdict[tuple, list[int]] = defaultdict(list)
+    for i, one in enumerate(asked):
+        claim = CLAIMS[one.name]
+        if claim.kind in MEANS:
+            known = one.arms["exact"].states != NOT_APPLICABLE
+            together[claim.log, one.confidence, len(known), int(known.sum()), *one.arms].append(i)
+        else:
+            values = {arm: of.values for arm, of in one.arms.items()}
+            found[i] = by_kind(claim, values, one.confidence, np.subtract(*one.more))
+    for places in together.values():
+        for i, row in zip(places, _of_means([asked[i] for i in places]), strict=True):
+            found[i] = row
+    return found
+
+
+def _of_means(asked: Sequence[Asked]) -> Iterator[dict[str, Any]]:
+    """The same of claims about means, all or none in logarithms, with as many seeds and as many known of these."""
+    log, confidence = CLAIMS[asked[0].name].log, asked[0].confidence
+    scale, centre = (_log, geometric_means) if log else (np.asarray, means)
+    margins = np.array([margin_of(one.name, one.margins) for one in asked])
+    every = {arm: Seeds(*map(np.array, zip(*(one.arms[arm] for one in asked), strict=True))) for arm in asked[0].arms}
+    known = every["exact"].states != NOT_APPLICABLE
+
+    def chosen(values: np.ndarray) -> np.ndarray:
+        return values[known].reshape(len(asked), -1)
+
+    law, exact, trained = (Seeds(*map(chosen, every[arm])) for arm in ("law", "exact", "trained"))
+    shown = {arm: one.scaled(False) if not known.any() else chosen(one.scaled(False)) for arm, one in every.items()}
+    learning = trained.scaled(log) - exact.scaled(log)
+    finite = exact.scaled(log) - law.scaled(log)
+    further = [_finite(np.subtract(*scale(one.more))) for one in asked]
     # By way of the exact score, if it has what the network has.
     both = trained.seen & law.seen
-    by_exact = bool((exact.seen | ~both).all())
-    ends = interval_with_draws(learning[both], finite[both], further, confidence) if by_exact else None
-    found = Decided(
-        decide(trained, law, margin, claim.log, confidence, ends),
-        decide(trained, exact, margin, claim.log, confidence),
-        decide(exact, law, margin, claim.log, confidence),
-        float(less(median(learning))),
-        float(less(median(np.concatenate([finite, further])))),
-        int(np.isfinite(finite).sum() + len(further)),
-    )
-    means = {arm: centre(shown[arm]) if arm in arms else math.nan for arm in ARMS}
-    own = interval(_finite(scale(shown["trained"])), confidence)
-    return found.row(means, own, margin, (claim.kind, claim.kind), confidence, back)
+    low, high = intervals(trained.scaled(log) - law.scaled(log), confidence)
+    by_exact = np.flatnonzero((exact.seen | ~both).all(1))
+    pairs = [(learning[i, both[i]], finite[i, both[i]], further[i]) for i in by_exact]
+    low[by_exact], high[by_exact] = intervals_with_draws(pairs, confidence)
+    of_law = decide_each(trained, law, margins, log, confidence, (low, high))
+    of_exact = decide_each(trained, exact, margins, log, confidence)
+    exact_of_law = decide_each(exact, law, margins, log, confidence)
+    all_finite = [np.concatenate(one) for one in zip(finite, further, strict=True)]
+    distances = [medians(learning), medians_of(all_finite)]
+    own = intervals(scale(shown["trained"]), confidence)
+    ends = [*own, of_law.low, of_law.high, of_exact.low, of_exact.high]
+    centres = [centre(shown[arm]) if arm in shown else np.full(len(asked), math.nan) for arm in ARMS]
+    counts = np.isfinite(finite).sum(1) + np.array([*map(len, further)])
+    if log:
+        ends, distances = [*map(np.exp, ends)], [*map(np.expm1, distances)]
+    numbers = zip(*(one.tolist() for one in (*centres, *ends, *distances, counts, margins)), strict=True)
+    decisions = zip(*(one.each() for one in (of_law, of_exact, exact_of_law)), strict=True)
+    kinds = [CLAIMS[one.name].kind for one in asked]
+    for (law_, exact_, between), row, kind in zip(decisions, numbers, kinds, strict=True):
+        learned, finitely, draws, margin = row[10:]
+        decided = Decided(law_, exact_, between, learned, finitely, draws)
+        shown = dict(zip(ARMS, row[:4], strict=True))
+        yield decided.row(shown, row[4:6], margin, (kind, kind), confidence, row[6:8], row[8:10])
 
 
 class Decided(NamedTuple):
@@ -287,18 +360,19 @@ class Decided(NamedTuple):
     def row(
         self,
         shown: dict[str, float],
-        own: tuple[float, float],
+        own: Sequence[float],
         margin: float,
         kinds: tuple[Kind, Kind],
         confidence: float,
-        back: Callable = float,
+        law: Sequence[float] = (),
+        exact: Sequence[float] = (),
     ) -> dict[str, Any]:
         """The columns of the table. shown: of every arm; own: interval of trained; kinds: how it is compared with law
-        and exact; back: of intervals to the table."""
+        and exact; law, exact: intervals of the decisions, where they are not those of the table."""
         row: dict[str, Any] = dict(shown)
-        law, exact = ((one.low, one.high) for one in (self.of_law, self.of_exact))
+        law, exact = law or self.of_law[2:], exact or self.of_exact[2:]
         for of, (low, high) in (("", own), ("law_", law), ("exact_", exact)):
-            row |= {f"{of}low": float(back(low)), f"{of}high": float(back(high))}
+            row |= {f"{of}low": float(low), f"{of}high": float(high)}
         row |= {"margin": margin, "draws": self.draws, "learning": self.learning, "finite": self.finite}
         row |= {"of": self.of_law.detail.of, "seen": self.of_law.detail.seen, "independent": self.of_law.detail.both}
         for of, kind, one in zip(("law", "exact"), kinds, (self.of_law, self.of_exact), strict=True):

@@ -8,16 +8,18 @@ agrees with the exact score there, nothing is attributed to curvature.
 """
 
 import math
+from collections import defaultdict
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from scoregap.analysis.hypotheses import proportion
-from scoregap.analysis.intervals import mean, median
+from scoregap.analysis.intervals import mean, medians
 from scoregap.analysis.tables import PHASES
-from scoregap.analysis.verdicts import Seeds, Verdict, decide
+from scoregap.analysis.verdicts import Seeds, Verdict, decide_each
 from scoregap.variables import NOT_APPLICABLE
 
 MISSED = (Verdict.INCONCLUSIVE, Verdict.DISAGREES)  # there is something to be attributed
@@ -43,11 +45,12 @@ BY_EXCESS = {Verdict.DISAGREES: Attribution.CURVATURE, Verdict.AGREES: Attributi
 
 
 class Pair(NamedTuple):
-    """A quantity of a network and of the exact score in one cell, in the same seeds; margin: of the cell."""
+    """A quantity of a network and of the exact score in one cell, in the same seeds; margin: of the cell. Of many rows
+    (rows, seeds), and margins (rows,)."""
 
     trained: Seeds
     exact: Seeds
-    margin: float
+    margin: Any
 
 
 class Controlled(NamedTuple):
@@ -62,32 +65,63 @@ class Controlled(NamedTuple):
     attribution: str = ""
 
 
-def attribute(curved: Pair, flat: Pair, log: bool, confidence: float, control: Verdict | None = None) -> Controlled:
+class Asked(NamedTuple):
     """Is it curvature that takes a network away from the exact score? curved, flat: in the same seeds, of one F each.
 
     control: whether the network agrees with the exact score in the flat cell, where its own row says so; otherwise of
-    `decide`. If so: is trained / exact the same in both, to the margin of the curved one?
+    `decide`.
     """
-    if control is None:
-        control = decide(flat.trained, flat.exact, flat.margin, log, confidence).verdict
-    here, there = (_distance(pair, log) for pair in (curved, flat))
-    excess = decide(here, there, curved.margin, log, confidence)
-    middle = median(here.scaled(log) - there.scaled(log))
-    back = np.exp if log else float
-    over, low, high = (float(back(value)) for value in (middle, excess.low, excess.high))
-    found = BY_CONTROL.get(control, BY_EXCESS.get(excess.verdict, Attribution.UNCLEAR))
-    return Controlled(control, over, low, high, found)
+
+    curved: Pair
+    flat: Pair
+    log: bool
+    confidence: float
+    control: Verdict | None = None
 
 
-def attribute_proportion(curved: Pair, flat: Pair, log: bool, confidence: float, control: Verdict) -> Controlled:
+def attribute(asked: Sequence[Asked]) -> list[Controlled]:
+    """What of each is to be blamed on curvature: if the network agrees in the flat cell, is trained / exact the same in
+    both, to the margin of the curved one? Those with as many seeds go together."""
+    found = [Controlled()] * len(asked)
+    together: defaultdict[tuple, list[int]] = defaultdict(list)
+    for i, one in enumerate(asked):
+        together[one.log, one.confidence, len(one.curved.exact.states)].append(i)
+    for (log, confidence, _), places in together.items():
+        curved = _stacked([asked[i].curved for i in places])
+        flat = _stacked([asked[i].flat for i in places])
+        here, there = (_distance(pair, log) for pair in (curved, flat))
+        excess = decide_each(here, there, curved.margin, log, confidence)
+        middle = medians(here.scaled(log) - there.scaled(log))
+        ends = zip(*((np.exp(one) if log else one).tolist() for one in (middle, excess.low, excess.high)), strict=True)
+        own = decide_each(flat.trained, flat.exact, flat.margin, log, confidence).verdict
+        for i, control, verdict, numbers in zip(places, own, excess.verdict, ends, strict=True):
+            control = asked[i].control or control
+            attribution = BY_CONTROL.get(control, BY_EXCESS.get(verdict, Attribution.UNCLEAR))
+            over, low, high = numbers
+            found[i] = Controlled(control, over, low, high, attribution)
+    return found
+
+
+def _stacked(pairs: Sequence[Pair]) -> Pair:
+    """Pairs of many rows: (rows, seeds), and margins (rows,)."""
+    trained, exact, margins = zip(*pairs, strict=True)
+    both = [Seeds(*map(np.array, zip(*some, strict=True))) for some in (trained, exact)]
+    return Pair(both[0], both[1], np.array(margins))
+
+
+def attribute_proportion(asked: Sequence[Asked]) -> list[Controlled]:
     """The same of what is right (1) or not (0) in a seed. over_control: less the share of seeds that are right in the
     flat cell and wrong in the curved one, with the interval of `proportion`: differences of few seeds may not scatter
     at all, and have no Student interval."""
-    right, before = (np.where(pair.exact.seen, pair.trained.scaled(log), np.nan) for pair in (curved, flat))
-    kept = np.where(np.isfinite(right) & np.isfinite(before), ~((before == 1) & (right == 0)), np.nan)
-    excess = proportion(kept, curved.margin, confidence)
-    found = BY_CONTROL.get(control, BY_EXCESS.get(excess.verdict, Attribution.UNCLEAR))
-    return Controlled(control, mean(kept) - 1, excess.low - 1, excess.high - 1, found)
+    found = []
+    for curved, flat, log, confidence, known in asked:
+        control = known or Verdict.NOT_TESTABLE
+        right, before = (np.where(pair.exact.seen, pair.trained.scaled(log), np.nan) for pair in (curved, flat))
+        kept = np.where(np.isfinite(right) & np.isfinite(before), ~((before == 1) & (right == 0)), np.nan)
+        excess = proportion(kept, curved.margin, confidence)
+        attribution = BY_CONTROL.get(control, BY_EXCESS.get(excess.verdict, Attribution.UNCLEAR))
+        found.append(Controlled(control, mean(kept) - 1, excess.low - 1, excess.high - 1, attribution))
+    return found
 
 
 def _distance(pair: Pair, log: bool) -> Seeds:

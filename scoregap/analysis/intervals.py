@@ -7,7 +7,8 @@ the same numbers, to the bit, as of one row alone.
 """
 
 import math
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,41 @@ def interval_with_draws(
     centre = sum(0.5 * (low + high) for low, high in ends)
     half = math.hypot(*(0.5 * (high - low) for low, high in ends))
     return centre - half, centre + half
+
+
+def intervals_with_draws(
+    asked: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """`interval_with_draws` of each (learning, finite, more): their ends, (rows,) each. Those with as many seeds and as
+    many draws go together."""
+    found = np.full((len(asked), 2), np.nan)
+    for (k, n), rows in _alike([(len(one), len(more)) for one, _, more in asked]):
+        learning, finite, more = (np.array([asked[i][part] for i in rows]) for part in range(3))
+        if n < k or k < 2:
+            found[rows] = _student(learning + finite, confidence) if k > 1 else np.nan
+            continue
+        ends = [_student(learning + finite * k / (k + n), confidence), _student(more * n / (k + n), confidence)]
+        centre = sum(0.5 * (one[:, 0] + one[:, 1]) for one in ends)
+        halves = zip(*((0.5 * (one[:, 1] - one[:, 0])).tolist() for one in ends), strict=True)
+        half = np.array([math.hypot(*one) for one in halves])
+        found[rows] = np.stack([centre - half, centre + half], 1)
+    return found[:, 0], found[:, 1]
+
+
+def medians_of(values: Sequence[np.ndarray]) -> np.ndarray:
+    """(rows,) `median` of each of some arrays of different lengths."""
+    found = np.full(len(values), np.nan)
+    for _, rows in _alike([len(one) for one in values]):
+        found[rows] = medians(np.array([values[i] for i in rows]))
+    return found
+
+
+def _alike(of: Sequence[Any]) -> Iterator[tuple[Any, list[int]]]:
+    """Everything different, and the places at which it is."""
+    places = defaultdict(list)
+    for i, one in enumerate(of):
+        places[one].append(i)
+    return iter(places.items())
 
 
 def median(values: np.ndarray) -> float:

@@ -18,8 +18,18 @@ from scipy import optimize, stats
 
 from scoregap.analysis.arrays import Cell, blocks_of
 from scoregap.analysis.comparison import exact_states
-from scoregap.analysis.controls import MISSED, Controlled, Pair, attribute
-from scoregap.analysis.tables import PHASES, at_gap, blocks, labelled, listed, or_dash, plus_minus
+from scoregap.analysis.controls import MISSED, Asked, Controlled, Pair, attribute
+from scoregap.analysis.panels import PANELS
+from scoregap.analysis.tables import (
+    PHASES,
+    at_gap,
+    blocks,
+    labelled,
+    listed,
+    or_dash,
+    places_of_blocks,
+    plus_minus,
+)
 from scoregap.analysis.verdicts import Seeds
 from scoregap.laws import expansions, random_matrix
 from scoregap.scores import EXACT
@@ -194,15 +204,19 @@ def curvature(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     consolidation, since later it is their resolution that shows. ghosts: how many directions reach GHOST; ghost_time:
     where the first of them is largest.
     """
-    rows = []
+    rows, asked = [], []
     for ds in datasets:
         cells = list(_by_curvature(study, ds))
         for network, (chosen, own) in itertools.product((EXACT, *study.evaluated_scores), cells):
             for c, (cell, ghosts) in own.items():
                 if (present := cell.of(network)["status"] == 1).any():
                     row = chosen | {"network": network, "curvature": float(c)}
-                    row |= _over_flat(study, network, cell, own[0.0][0], present)
-                    rows.append(row | ghosts[network])
+                    pairs = _over_flat(study, row, cell, own[0.0][0], present)
+                    asked += [(row, name, one) for name, one in pairs.items()]
+                    row |= ghosts[network]
+                    rows.append(row)
+    for (row, name, _), found in zip(asked, attribute([one for _, _, one in asked]), strict=True):
+        row |= {f"control_{name}": found.control, f"over_control_{name}": found.over_control}
     return pd.DataFrame(rows)
 
 
@@ -223,10 +237,10 @@ def _by_curvature(
     return found.values()
 
 
-def _over_flat(study: Study, network: str, cell: Cell, flat: Cell, present: np.ndarray) -> dict[str, Any]:
-    """Phase times of a score over the exact ones without curvature, and what the flat control says; see `curvature`."""
-    row: dict[str, Any] = {}
-    c = cell.values["curvature"]
+def _over_flat(study: Study, row: dict, cell: Cell, flat: Cell, present: np.ndarray) -> dict[str, Asked]:
+    """Put phase times of a score over the exact ones without curvature into its row; see `curvature`. What is to be
+    asked of the flat control, by the phase time."""
+    network, c, asked = row["network"], cell.values["curvature"], {}
     bent, straight, known, base = (
         {name: one[name][present] for name in one}
         for one in (cell.of(network), flat.of(network), cell.of(EXACT), flat.of(EXACT))
@@ -239,15 +253,15 @@ def _over_flat(study: Study, network: str, cell: Cell, flat: Cell, present: np.n
         row[f"ratio_{name}"] = np.exp(logs.mean()) if logs.size else np.nan
         row[f"error_{name}"] = logs.std(ddof=1) / np.sqrt(logs.size) if logs.size > 1 else np.nan
         row[f"seen_{name}"] = logs.size / there if there else np.nan
-        found = Controlled()
         if network != EXACT and c:
             curved, straightened = (
                 Pair(_seeds(own, name, gap), _seeds(exact, name, gap, exact=True), getattr(margins, name))
                 for own, exact, margins in ((bent, known, study.compare.curved), (straight, base, study.compare.flat))
             )
-            found = attribute(curved, straightened, True, study.compare.confidence)
-        row |= {f"control_{name}": found.control, f"over_control_{name}": found.over_control}
-    return row
+            asked[name] = Asked(curved, straightened, True, study.compare.confidence)
+        none = Controlled()
+        row |= {f"control_{name}": none.control, f"over_control_{name}": none.over_control}
+    return asked
 
 
 def _seeds(one: dict[str, np.ndarray], name: str, gap: int, exact: bool = False) -> Seeds:
@@ -280,14 +294,14 @@ def _ghosts(cell: Cell, network: str) -> dict[str, float]:
         }
 
 
-def fails_from(frame: pd.DataFrame, name: str) -> float:
+def fails_from(c: np.ndarray, ratio: np.ndarray, seen: np.ndarray) -> float:
     """Smallest curvature at which a phase time is off by more than OFF, interpolated, or is not there in half of the
     draws or more; NaN if there is none.
 
-    frame: rows of one cell of `curvature`, sorted by curvature.
+    c, ascending, and columns ratio_* and seen_* of a phase time, of one cell of `curvature`.
     """
-    c, off = frame.curvature.to_numpy(), np.abs(frame[f"ratio_{name}"].to_numpy() - 1)
-    beyond = np.flatnonzero((off > OFF) | (frame[f"seen_{name}"].to_numpy() <= 0.5))
+    off = np.abs(ratio - 1)
+    beyond = np.flatnonzero((off > OFF) | (seen <= 0.5))
     if not beyond.size:
         return np.nan
     i = beyond[0]
@@ -368,16 +382,21 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         f"curvature from which a phase time is off by more than {OFF:.0%} from that of the same F without curvature; "
         f"directions beyond the manifold with an eigenvalue of G above {GHOST:g}"
     ]
-    for network, values, group in of_scores(study, frame):
-        off = ", ".join(f"{name} {c:.2f}" for name in names if np.isfinite(c := fails_from(group, name)))
-        known = group.loc[group.curvature > 0, [f"seen_{name}" for name in names]].notna().any(axis=None)
-        missed = [name for name in names if group[f"control_{name}"].isin(MISSED).any()]
+    c, known_at = frame.curvature.to_numpy(), frame[[f"seen_{name}" for name in names]].notna().any(axis=1).to_numpy()
+    ratios, seen = ({name: frame[f"{of}_{name}"].to_numpy() for name in names} for of in ("ratio", "seen"))
+    controls = {name: frame[f"control_{name}"].isin(MISSED).to_numpy() for name in names}
+    ghosts = [frame[of].to_numpy() for of in ("ghost", "ghosts")] if "ghost" in frame else None
+    for network, values, rows in of_scores(study, frame):
+        failing = ((name, fails_from(c[rows], ratios[name][rows], seen[name][rows])) for name in names)
+        off = ", ".join(f"{name} {at:.2f}" for name, at in failing if np.isfinite(at))
+        known = known_at[rows][c[rows] > 0].any()
+        missed = [name for name in names if controls[name][rows].any()]
         refused = f"; not to be blamed on curvature, missed at c = 0 too: {', '.join(missed)}" if missed else ""
-        most = group.iloc[-1]
         ghost = ""
-        if np.isfinite(most.get("ghost", np.nan)):
-            count = f"{most.ghosts:.0f} of these" if most.ghosts else "none of these"
-            ghost = f"at c = {most.curvature:g} {count}, largest {most.ghost:.2f}"
+        if ghosts and np.isfinite(ghosts[0][rows[-1]]):
+            largest, count = (of[rows[-1]] for of in ghosts)
+            beyond = f"{count:.0f} of these" if count else "none of these"
+            ghost = f"at c = {c[rows[-1]]:g} {beyond}, largest {largest:.2f}"
         label = ", ".join(filter(None, [labelled(values), network if study.evaluated_scores else ""]))
         lines.append(f"  {label:<20} {off or ('never' if known else 'not known')}; {ghost}{refused}")
     return lines
@@ -385,13 +404,15 @@ def curvature_lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     """A row per block of `curvature` and c: consolidation over the flat one by the expansion in the curvature, at the
-    mean scales of the draws.
+    mean scales of the draws. Of the first PANELS blocks, as no more are drawn.
 
     The columns are the axes that tell blocks apart, curvature, and ratio. No rows for families other than arcs; NaN
     beyond half of the flat time, where the expansion says nothing.
     """
     rows = []
-    for values, block in [] if frame.empty else blocks(study, frame, "curvature"):
+    of_blocks = [] if frame.empty else places_of_blocks(study, frame, "curvature")[:PANELS]
+    for values, places in of_blocks:
+        block = frame.iloc[places]
         if block.family.iloc[0] != "arcs":
             continue
         truths = _truths(study, values)
@@ -420,10 +441,11 @@ def _truths(study: Study, values: dict[str, Any]) -> list[tuple[Any, np.ndarray 
     return found
 
 
-def of_scores(study: Study, frame: pd.DataFrame) -> list[tuple[str, dict, pd.DataFrame]]:
-    """(network, values of the other axes that vary, rows by curvature) of the table `curvature`."""
-    return [
-        (str(network), values, group.sort_values("curvature"))
-        for values, block in blocks(study, frame, "curvature")
-        for network, group in block.groupby("network", sort=False)
-    ]
+def of_scores(study: Study, frame: pd.DataFrame) -> Iterator[tuple[str, dict, np.ndarray]]:
+    """(network, values of the other axes that vary, places of its rows by curvature) of the table `curvature`."""
+    networks, c = frame.network.to_numpy(), frame.curvature.to_numpy()
+    for values, places in places_of_blocks(study, frame, "curvature"):
+        here = networks[places]
+        for network in dict.fromkeys(here.tolist()):
+            rows = places[here == network]
+            yield str(network), values, rows[np.argsort(c[rows], kind="stable")]

@@ -7,7 +7,7 @@ verdicts against the law and against the exact score -> what stands behind them
 that no two tables can contradict each other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -131,6 +131,14 @@ class Decisions(NamedTuple):
     low: np.ndarray
     high: np.ndarray
 
+    def each(self) -> Iterator[Decision]:
+        """One by one."""
+        count = len(self.verdict)
+        detail = [one.tolist() if np.ndim(one) else [one] * count for one in self.detail]
+        rows = zip(self.verdict.tolist(), zip(*detail, strict=True), self.low.tolist(), self.high.tolist(), strict=True)
+        for verdict, own, low, high in rows:
+            yield Decision(verdict, Detail(*own), low, high)
+
 
 def decide(
     subject: Seeds,
@@ -143,14 +151,7 @@ def decide(
     """Does a quantity agree with its reference? As `decide_each`, of one row."""
     one, other = (Seeds(*(np.asarray(some)[None] for some in given)) for given in (subject, reference))
     given_ends = None if ends is None else (np.array(ends[:1]), np.array(ends[1:]))
-    found = decide_each(one, other, np.array([margin]), log, confidence, given_ends)
-    first: list[Any] = [_plain(column[0]) if np.ndim(column) else column for column in found.detail]
-    detail = Detail(*first)
-    return Decision(found.verdict[0], detail, found.low[0], found.high[0])
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    return next(decide_each(one, other, np.array([margin]), log, confidence, given_ends).each())
 
 
 def decide_each(

@@ -7,12 +7,13 @@ lengths. A job without files leaves its cells missing (status 0), so an incomple
 """
 
 import platform
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence, Set
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 import yaml
 
@@ -30,7 +31,7 @@ from scoregap.store.jobs import job_digest, job_members, read_job
 from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.store.spool import Box, Spool, block, regions
-from scoregap.study import Job, Study, load
+from scoregap.study import Job, Study, hashing, load
 from scoregap.study.axes import as_named
 from scoregap.study.data import table
 from scoregap.study.stages import STAGES
@@ -58,6 +59,7 @@ def run(
     folders = dict(zip(OF_JOBS, (spectra, fits, dimensions, samples, memories), strict=True))
     attrs, earlier = provenance(loaded), Earlier.found(out)
     of: dict[str, Any] = {"made_from": made_from(loaded, folders), "grids": {}}
+    same = {id for id in loaded.jobs if earlier and _same(id, earlier.made_from, of["made_from"])}
     groups, growing, kept, spool = {}, {}, {}, Spool(out)
     for name, part, d in loaded.groups:
         ds = variables.annotate(frame(part, d))
@@ -65,14 +67,12 @@ def run(
         growing[name] = growing_axis(part, axes)
         digest = identity(ds.assign_attrs({key: attrs[key] for key in SAME}), axes, growing[name])
         of["grids"][name] = [[[axis, list(values)] for axis, values in axes.items()], digest]
-        box = earlier and earlier.box(
-            name, axes, digest,
-            [(job.axes, _same(job, earlier.made_from, of["made_from"])) for job in jobs_of(part, d)],
-            [axis for axis in axes if axis not in growing[name]],
-        )  # fmt: skip
+        whole = [axis for axis in axes if axis not in growing[name]]
+        jobs = [(job.axes, job.id in same) for job in jobs_of(part, d)]
+        box = earlier and earlier.box(name, axes, digest, jobs, whole)
         if box:
             kept[name] = Kept(out / name, box)
-        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, memories, spool, box or ()))
+        ds = variables.annotate(gather(part, d, spectra, fits, dimensions, samples, memories, spool, box or (), same))
         ds = ds.assign_attrs(attrs | ({"block": part.block} if part.block else {}))
         if wrong := invalid(ds.isel(dict(zip(axes, box or (), strict=False))), part, spool):
             raise InputError(f"would not be a valid cube: {wrong}", file=out)
@@ -86,7 +86,7 @@ def invalid(ds: xr.Dataset, study: Study, spool: Spool) -> str:
     shape = ds.status.shape
     if 0 in shape:
         return ""
-    cells = SHARD * ds.status.size // max(one.nbytes for one in ds.data_vars.values())
+    cells = SHARD * ds.status.size // max(ds.variables[name].nbytes for name in ds.data_vars)
     for region in regions(shape, block(shape, cells)):
         wrong = variables.validate(ds.isel(dict(zip(study.axes, region, strict=True))), tuple(study.axes))
         spool.forget()
@@ -136,17 +136,18 @@ def jobs_of(study: Study, ambient_dim: int) -> list[Job]:
 
 
 def made_from(study: Study, folders: Mapping[str, Path | None]) -> dict[str, str]:
-    """Digests of the files of all jobs; empty of those that are not there."""
-    return {
-        f"{stage}/{id}": job_digest(folder / f"{id}.zarr.zip") if folder and job.has(stage) else ""
-        for id, job in study.jobs.items()
-        for stage, folder in folders.items()
-    }
+    """Digests of the files of all jobs, and of whose results they should be; empty of those that are not there."""
+    found = {}
+    for id, job in study.jobs.items():
+        for stage, folder in folders.items():
+            one = job_digest(folder / f"{id}.zarr.zip") if folder and job.has(stage) else ""
+            found[f"{stage}/{id}"] = one and hashing.digest([one, job.fingerprint(stage)], length=64)
+    return found
 
 
-def _same(job: Job, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Whether a job is one that there was before, with the same files."""
-    return all(before.get(f"{stage}/{job.id}") == now[f"{stage}/{job.id}"] for stage in OF_JOBS)
+def _same(id: str, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether a job is one that there was before, with the same files, which were found to be of it."""
+    return all(before.get(f"{stage}/{id}") == now[f"{stage}/{id}"] for stage in OF_JOBS)
 
 
 def frame(study: Study, ambient_dim: int) -> xr.Dataset:
@@ -157,8 +158,16 @@ def frame(study: Study, ambient_dim: int) -> xr.Dataset:
     arrays = {}
     for name, variable in variables.of_cube(coords, study.document.data is not None).items():
         dims = (*axes, *variable.dims)
-        arrays[name] = (dims, np.broadcast_to(variables.empty(name, ()), [sizes[dim] for dim in dims]))
-    return xr.Dataset(arrays, coords | {axis: labels(values) for axis, values in axes.items()})
+        values = np.broadcast_to(variables.empty(name, ()), [sizes[dim] for dim in dims])
+        arrays[name] = plain(dims, values)
+    coords |= {axis: labels(values) for axis, values in axes.items()}
+    indices = {name: pd.Index(values, dtype=values.dtype) for name, values in coords.items()}
+    return xr.Dataset(arrays, {name: plain((name,), index) for name, index in indices.items()})
+
+
+def plain(dims: Sequence[Any], values: np.ndarray | pd.Index) -> xr.Variable:
+    """A variable of these values, without asking whether they are of another package, which is imported for that."""
+    return xr.Variable(dims, values, fastpath=True)
 
 
 def gather(
@@ -171,22 +180,32 @@ def gather(
     memories: Path | None = None,
     spool: Spool | None = None,
     box: Box = (),
+    same: Set[str] = frozenset(),
 ) -> xr.Dataset:
     """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool. box: of the axes, without
-    which nothing is there."""
+    which nothing is there. same: jobs whose files have been looked at before, and are not again unless for the box."""
     from_file = study.document.data is not None
     ds, axes = frame(study, ambient_dim), axes_of(study, ambient_dim)
     shape = tuple(len(values) for values in axes.values())
     inside = [range(size)[one] for one, size in zip(box, shape, strict=True)] if box else [*map(range, shape)]
     full = partial(spool.full, box=box) if spool else np.full
-    data = {str(name): variables.empty(str(name), array.shape, full) for name, array in ds.items()}
+    data = {str(name): variables.empty(str(name), ds.variables[name].shape, full) for name in ds.data_vars}
     sketches = _sketches(study, ds, shape, full) if "agreement" in data else None
-    places = [{value: i for i, value in enumerate(values)} for values in axes.values()]
+    places = {axis: {value: i for i, value in enumerate(values)} for axis, values in axes.items()}
+    within = dict(zip(axes, inside, strict=True))
+
+    @cache
+    def at(axis: str, values: tuple[Any, ...]) -> tuple[list[int], list[int]]:
+        """Places along an axis, and which of them are in the box."""
+        found = [places[axis].get(value, -1) for value in values]
+        return found, [i for i, one in enumerate(found) if one in within[axis]]
+
     for job in jobs_of(study, ambient_dim):
-        at = [[place.get(value, -1) for value in job.axes[axis]] for axis, place in zip(axes, places, strict=True)]
-        here = [[i for i, one in enumerate(found) if one in of] for found, of in zip(at, inside, strict=True)]
-        members = np.arange(job.size).reshape([*map(len, at)])[np.ix_(*here)]
-        cells = np.ix_(*([found[i] for i in chosen] for found, chosen in zip(at, here, strict=True)))
+        found, here = zip(*(at(axis, job.axes[axis]) for axis in axes), strict=True)
+        members = np.arange(job.size).reshape([*map(len, found)])[np.ix_(*here)]
+        if box and not members.size and job.id in same:
+            continue
+        cells = np.ix_(*([one[i] for i in chosen] for one, chosen in zip(found, here, strict=True)))
         for stage, folder in zip(OF_JOBS, (spectra, fits, dimensions, samples, memories), strict=True):
             if folder is None or not job.has(stage):
                 continue
@@ -224,7 +243,7 @@ def gather(
         add_agreement(in_box["agreement"], sketches[box], axes)
         if spool:
             spool.forget()
-    return ds.assign({name: (ds[name].dims, array) for name, array in data.items()})
+    return ds.assign({name: plain(ds.variables[name].dims, array) for name, array in data.items()})
 
 
 def labels(values: tuple) -> np.ndarray:

@@ -16,16 +16,16 @@ import math
 import mmap
 import os
 import resource
-import warnings
 from collections.abc import Callable, Collection, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
+import numpy as np
 from numcodecs import blosc
 
-from scoregap.store import shards
-from scoregap.store.arrays import SHARD, codecs, create_array, plain_zarr
+from scoregap.store import cube_format, shards, zarr_format
 from scoregap.store.files import (
     FORMAT,
     damaged,
@@ -47,10 +47,12 @@ if TYPE_CHECKING:
     import zarr
 
 CHUNK = 2**18  # bytes of an inner chunk: one time of as many cells as fit
+SHARD = 2**23  # bytes, before compression, of a file: few enough that most stay as they are when a cube grows
+AT_ONCE = 8  # files that are flushed to the disk side by side, which takes their number of waits otherwise
 IN_MEMORY = 2**26  # bytes of files that are held as they are; what is more is mapped
 
 
-def layout(array: xr.DataArray, growing: Collection[str] = ()) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def layout(array: xr.DataArray | xr.Variable, growing: Collection[str] = ()) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Shapes of inner chunks and of shards. An inner chunk: at most CHUNK bytes of one time, so of many cells in most
     studies; of dimensions that grow `growth.step` values at most, so that few chunks change when one does.
 
@@ -68,12 +70,17 @@ def layout(array: xr.DataArray, growing: Collection[str] = ()) -> tuple[tuple[in
 def identity(ds: xr.Dataset, axes: Collection[str], growing: Collection[str]) -> str:
     """Digest of all that decides the bytes of a group beside the values of its variables and of its axes; of its
     attributes those that it has here."""
+    found = ds.variables
     coords = [
-        [name, array.dims, array.dtype.str, [str(one) for one in array.values.ravel().tolist()], array.attrs]
-        for name, array in ds.coords.items()
-        if name not in axes
+        [name, one.dims, one.dtype.str, [str(value) for value in one.values.ravel().tolist()], one.attrs]
+        for name, one in found.items()
+        if name in ds.coords and name not in axes
     ]
-    arrays = [[name, array.dims, array.dtype.str, array.attrs, layout(array, growing)] for name, array in ds.items()]
+    arrays = [
+        [name, one.dims, one.dtype.str, one.attrs, layout(one, growing)]
+        for name, one in found.items()
+        if name in ds.data_vars
+    ]
     content = [FORMAT, blosc.VERSION_STRING, ds.attrs, coords, arrays]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -94,7 +101,6 @@ def files_of_cube(path: Path) -> tuple[tuple[Path, Kind], ...]:
     return (path, CUBE), (manifest_of(path), MANIFEST)
 
 
-@plain_zarr()
 def write_cube(
     path: Path,
     groups: dict[str, xr.Dataset],
@@ -107,25 +113,27 @@ def write_cube(
 
     `<path>.json` is the manifest: SHA-256 of every file, and what else the cube is `of`. It is whole before anything is
     swapped and takes its place last, so that at every instant there is the old cube, the new one, or what `read_cube`
-    refuses. forget: called after every shard, to let go of what reading it has taken. growing: dimensions of a group,
-    as of `layout`. kept: what of a group is as in the cube that is there. Raises InputError if one of the two is not
-    our own, and ValueError if what is kept is damaged.
+    refuses. forget: called every IN_MEMORY bytes, to let go of what reading them has taken. growing: dimensions of a
+    group, as of `layout`. kept: what of a group is as in the cube that is there. Raises InputError if one of the two is
+    not our own, and ValueError if what is kept is damaged.
     """
-    import zarr
-
     named = path
     path, manifest = (own(*one) for one in files_of_cube(named))
     old = path.with_name(f"{path.name}.old")
     with temporary_beside(old) as aside, temporary_beside(path) as building:
-        if set(groups) != {""}:
-            attributes = next(iter(groups.values())).attrs
-            zarr.create_group(building, zarr_format=3, attributes=dict(attributes))
         linked: list[Path] = []
+        metadata: dict[str, cube_format.Metadata] = {}  # of all arrays and groups, by their paths
         for group, ds in groups.items():
-            linked += _write_group(building, group, ds, forget, (growing or {}).get(group, ()), (kept or {}).get(group))
-        with warnings.catch_warnings():  # zarr announces that format 3 does not specify consolidation yet
-            warnings.filterwarnings("ignore", message=".*[Cc]onsolidated metadata.*")
-            zarr.consolidate_metadata(building)
+            if group:
+                metadata[group] = cube_format.group(ds.attrs)
+            files, arrays = _write_group(
+                building / group, ds, forget, (growing or {}).get(group, ()), (kept or {}).get(group)
+            )
+            linked += files
+            metadata |= {f"{group}/{name}" if group else name: one for name, one in arrays.items()}
+        root = cube_format.group(next(iter(groups.values())).attrs, metadata)
+        for name, one in {"": root, **metadata}.items():
+            (building / name / "zarr.json").write_bytes(zarr_format.to_json(one))
         before = dict(zip(("files", "sums"), read_manifest(named, ("files", "sums")), strict=True)) if linked else {}
         content = {"format": FORMAT, **_synced_hashes(building, set(linked), before), **(of or {})}
         content["own"] = own_digest(json.loads(json.dumps(content)))
@@ -146,31 +154,29 @@ def write_cube(
 
 
 def _write_group(
-    store: Path, group: str, ds: xr.Dataset, forget: Callable[[], None], growing: Collection[str], kept: Kept | None
-) -> list[Path]:
-    """One dataset of a cube: coordinates by xarray, then variables. The files that are those of the cube before."""
-    import zarr
-
-    coords = ds.drop_vars(list(ds.data_vars))
-    encoding = {name: {"compressors": codecs()} for name in coords.variables}
-    coords.to_zarr(
-        store, group=group or None, zarr_format=3, consolidated=False, encoding=encoding, mode="a" if group else "w"
-    )
-    place = zarr.open_group(store, path=group, mode="r+")
-    linked = []
-    for name, array in ds.data_vars.items():
+    folder: Path, ds: xr.Dataset, forget: Callable[[], None], growing: Collection[str], kept: Kept | None
+) -> tuple[list[Path], dict[str, cube_format.Metadata]]:
+    """One dataset of a cube, without the metadata: files that are those of the cube before; metadata of its arrays."""
+    linked, metadata, seen = [], {}, 0  # bytes of values that were looked at
+    for name in ds.coords:
+        array = ds.variables[name]
+        metadata[str(name)], content = cube_format.coordinate(str(name), array.values, array.attrs)
+        (folder / str(name)).mkdir(parents=True)
+        if content is not None:
+            (folder / str(name) / "c").mkdir()
+            (folder / str(name) / "c" / "0").write_bytes(content)
+    for name in ds.data_vars:
+        array = ds.variables[name]  # `ds[name]` makes an array of it, with coordinates
         chunks, sizes = layout(array, growing)
         values = array.data
-        target = create_array(
-            place, str(name), array, tuple(map(str, array.dims)), attributes=dict(array.attrs),
-            chunks=chunks, shards=sizes,
-            chunk_key_encoding={"name": "default", "separator": "."},  # a file of its own folder, not one per dimension
-        )  # fmt: skip
-        fill = target.fill_value
+        dims = [*map(str, array.dims)]
+        metadata[str(name)] = cube_format.sharded(dims, values.shape, values.dtype, array.attrs, chunks, sizes)
+        fill = np.nan if values.dtype.kind == "f" else 0
+        (folder / str(name)).mkdir(parents=True)
         for region in regions(values.shape, sizes):
             at = [one.start for one in region]
             entry = ".".join(["c", *(str(start // size) for start, size in zip(at, sizes, strict=True))])
-            file = store / group / str(name) / entry
+            file = folder / str(name) / entry
             if kept and not kept.touches(region):
                 link(kept.folder / str(name) / entry, file)
                 linked.append(file)
@@ -187,10 +193,13 @@ def _write_group(
                     ]
                 )
             )  # fmt: skip
-            forget()
-    for folder in {file.parent for file in linked}:
-        sync(folder)
-    return linked
+            seen += math.prod(sizes) * values.itemsize
+            if seen > IN_MEMORY:
+                forget()
+                seen = 0
+    for parent in {file.parent for file in linked}:
+        sync(parent)
+    return linked, metadata
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:
@@ -203,18 +212,19 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
 def _synced_hashes(folder: Path, linked: Set[Path], before: dict[str, dict]) -> dict[str, dict]:
     """SHA-256 (`files`) and CRC-32C (`sums`) of every file of a cube, which is on the disk then. linked: those that
     were `before`."""
-    found: dict[str, dict] = {"files": {}, "sums": {}}
-    for name, file in _files(folder):
+
+    def of(named: tuple[str, Path]) -> tuple[str, str, int]:
+        name, file = named
         if file in linked:
-            for kind, of in found.items():
-                of[name] = before[kind][name]
-            continue
+            return name, before["files"][name], before["sums"][name]
         with file.open("rb") as stream:
             content = stream.read()
-            found["files"][name] = hashlib.sha256(content).hexdigest()
-            found["sums"][name] = google_crc32c.value(content)
             os.fsync(stream.fileno())
-    return found
+        return name, hashlib.sha256(content).hexdigest(), google_crc32c.value(content)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = [*pool.map(of, _files(folder))]
+    return {"files": {name: one for name, one, _ in found}, "sums": {name: one for name, _, one in found}}
 
 
 def read_cube(path: Path) -> dict[str, xr.Dataset]:

@@ -67,8 +67,10 @@ class Kept(NamedTuple):
 
     def touches(self, region: Box) -> bool:
         """Whether a region of an array has something of the box."""
-        inside = zip(self.box, region, strict=False)
-        return all(box.start < one.stop and one.start < box.stop for box, one in inside)
+        for box, one in zip(self.box, region, strict=False):  # noqa: SIM110 - asked of every chunk
+            if not (box.start < one.stop and one.start < box.stop):
+                return False
+        return True
 
     def parts(self, name: str, count: int) -> list[bytes | None]:
         """The chunks of a shard, none if there was no such shard. Raises ValueError if it is damaged."""

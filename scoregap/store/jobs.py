@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from scoregap.store.opening import absent, regular
 from scoregap.store.ownership import Kind
 
 ROOT, HOLDS = "zarr.json", "holds"  # the entry that has the list, and its attribute: {entry: CRC-32 of its content}
+END, LAST = 22, 46 + len(ROOT)  # bytes of the end of a zip without a comment; before it, of what says where its root is
 
 
 def job_path(folder: Path, job: str, stage: str) -> Path:
@@ -116,8 +119,28 @@ def job_digest(path: Path) -> str:
     are, without reading them; empty if there is no such file. Raises DamagedFile."""
     if absent(path):
         return ""
-    with reading(path), zipfile.ZipFile(regular(path)) as archive:
-        return hashlib.sha256(json.dumps(_root(path, archive), sort_keys=True).encode()).hexdigest()
+    with reading(path), regular(path).open("rb") as file:
+        found = _root_and_table(file)
+        if found is None:
+            with zipfile.ZipFile(file) as archive:
+                found = json.dumps(_root(path, archive), sort_keys=True).encode()
+        return hashlib.sha256(found).hexdigest()
+
+
+def _root_and_table(file: BinaryIO) -> bytes | None:
+    """The content of the root of a job's file, its last entry, and the zip's table of contents, which end the file: a
+    tenth of the time that it takes to go through the table. None if that is not what is there, as above 4 GiB."""
+    size = file.seek(0, os.SEEK_END)
+    if size < END + LAST:
+        return None
+    file.seek(size - END - LAST)
+    end = file.read()
+    length, begin = struct.unpack_from("<II", end, LAST + 12)
+    (of_root,) = struct.unpack_from("<I", end, 20)
+    if end[LAST : LAST + 4] != b"PK\5\6" or begin + length + END != size or begin < of_root:
+        return None
+    file.seek(begin - of_root)
+    return file.read()
 
 
 def job_members(

@@ -73,10 +73,11 @@ def own(path: Path, kind: Kind) -> Path:
     if not (known or (_placed(path, kind) and not path.is_symlink())):
         refuse(f"leads to {target}, which " * path.is_symlink() + "was not made by scoregap, or is damaged")
     for folder, folders, files in os.walk(target) if kind.inside else ():
+        inside = folder[len(str(target)) + 1 :]
         for name in (*files, *(one for one in folders if os.path.islink(os.path.join(folder, one)))):
-            one = Path(folder, name)
-            if one.is_symlink() or not re.fullmatch(kind.inside, one.relative_to(target).as_posix()):
-                refuse(f"has {one.relative_to(target)} in it, which was not made by scoregap")
+            one = os.path.join(inside, name)
+            if os.path.islink(os.path.join(folder, name)) or not re.fullmatch(kind.inside, one):
+                refuse(f"has {one} in it, which was not made by scoregap")
     return target
 
 

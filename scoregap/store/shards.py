@@ -7,6 +7,7 @@ A chunk is encoded alone and bears its own CRC-32C, so one that has not changed 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import google_crc32c
@@ -58,14 +59,11 @@ def split(shard: bytes, count: int) -> list[bytes | None]:
 def places(shape: Sequence[int], chunks: Sequence[int], shards: Sequence[int], at: Sequence[int]) -> list:
     """The regions of an array that the chunks of a shard hold, in their order in it; None of those beyond the array.
     at: where the shard begins."""
-    inside = [many // one for one, many in zip(chunks, shards, strict=True)]
-    found: list[tuple[slice, ...] | None] = []
-    for place in np.ndindex(*inside):
-        begin = [start + i * one for start, i, one in zip(at, place, chunks, strict=True)]
-        there = all(start < size for start, size in zip(begin, shape, strict=True))
-        region = tuple(slice(i, min(i + one, size)) for i, one, size in zip(begin, chunks, shape, strict=True))
-        found.append(region if there else None)
-    return found
+    along: list[list[slice | None]] = []
+    for size, one, many, start in zip(shape, chunks, shards, at, strict=True):
+        begins = range(start, start + many, one)
+        along.append([slice(i, min(i + one, size)) if i < size else None for i in begins])
+    return [None if None in region else region for region in itertools.product(*along)]
 
 
 def full(values: np.ndarray, chunk: tuple[int, ...], fill) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Arrays as entries of a zarr store of format 3, without the package zarr, whose import takes longer than most jobs.
 
-name, dimensions, array -> {entry: bytes}, the same bytes as zarr's own -> dimensions, array
+name, dimensions, array -> {entry: bytes}, the same as zarr's own but for spaces in metadata -> dimensions, array
 
 That is the part of the format in which files of jobs are written: numbers in chunks along the first dimension,
 compressed by Blosc, with a CRC-32C behind them. What differs from that was not written here, and is refused.
@@ -8,7 +8,8 @@ compressed by Blosc, with a CRC-32C behind them. What differs from that was not 
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import google_crc32c
@@ -50,9 +51,9 @@ def decode(name: str, read: Callable[[str], bytes]) -> tuple[tuple[str, ...], np
     return dims, array
 
 
-def to_json(metadata: dict[str, Any]) -> bytes:
-    """Metadata as zarr writes them."""
-    return json.dumps(metadata, indent=2).encode()
+def to_json(content: dict[str, Any]) -> bytes:
+    """Metadata as they are written: without the indentation that zarr has, which takes ten times as long."""
+    return json.dumps(content).encode()
 
 
 def _parts(array: np.ndarray, rows: int) -> list[np.ndarray]:
@@ -66,17 +67,39 @@ def _chunks(name: str, shape: tuple[int, ...], rows: int) -> list[str]:
 
 
 def _metadata(dims: tuple[str, ...], shape: tuple[int, ...], dtype: str, rows: int) -> dict[str, Any]:
-    size = np.dtype(TYPES[dtype]).itemsize
+    """Of an array of a job."""
+    kind = np.dtype(TYPES[dtype])
+    return metadata(dims, shape, kind, (rows, *shape[1:]), codecs(kind))
+
+
+def codecs(dtype: np.dtype) -> list[dict[str, Any]]:
+    """How chunks of numbers, or of texts (objects), are written: compressed, with a checksum."""
+    size = 1 if dtype.kind == "O" else dtype.itemsize
     order: dict[str, Any] = {"name": "bytes"} | ({"configuration": {"endian": "little"}} if size > 1 else {})
+    if dtype.kind == "O":
+        order = {"name": "vlen-utf8", "configuration": {}}
     compressed = {"typesize": size, "cname": "zstd", "clevel": LEVEL, "shuffle": "shuffle", "blocksize": 0}
+    return [order, {"name": "blosc", "configuration": compressed}, {"name": "crc32c"}]
+
+
+def metadata(
+    dims: Sequence[str],
+    shape: Sequence[int],
+    dtype: np.dtype,
+    chunks: Sequence[int],
+    codecs: list[dict[str, Any]],
+    attributes: Mapping[str, Any] = MappingProxyType({}),
+    separator: str = "/",
+) -> dict[str, Any]:
+    """The zarr.json of an array. separator: between the numbers of a chunk in the name of its file."""
     return {
         "shape": list(shape),
-        "data_type": dtype,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [rows, *shape[1:]]}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "fill_value": "NaN" if dtype.startswith("float") else 0,
-        "codecs": [order, {"name": "blosc", "configuration": compressed}, {"name": "crc32c"}],
-        "attributes": {},
+        "data_type": "string" if dtype.kind == "O" else dtype.name,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunks)}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": separator}},
+        "fill_value": {"f": "NaN", "O": "", "b": False}.get(dtype.kind, 0),
+        "codecs": codecs,
+        "attributes": dict(attributes),
         "dimension_names": list(dims),
         "zarr_format": 3,
         "node_type": "array",

@@ -7,7 +7,7 @@ from tiny import overview_of
 
 from scoregap import cubes
 from scoregap.analysis import claims, claims_in_words, comparison, controls, hypotheses
-from scoregap.analysis.controls import Attribution, Pair
+from scoregap.analysis.controls import Asked, Attribution, Pair
 from scoregap.analysis.verdicts import Seeds
 from scoregap.store.cube import read_cube
 from scoregap.study import load
@@ -23,7 +23,7 @@ def attributed(curved, flat, margin=0.1, log=True, exact=EXACT, seen=None):
     states = np.full(4, MEASURED) if seen is None else np.array(seen)
     pairs = [Pair(Seeds(exact * curved * NOISE, states), Seeds.of(exact), margin),
              Pair(Seeds.of(exact * flat * OTHER), Seeds.of(exact), margin)]  # fmt: skip
-    return controls.attribute(*pairs, log, 0.9)
+    return controls.attribute([Asked(*pairs, log, 0.9)])[0]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,8 @@ def test_a_gap_that_only_the_curved_network_does_not_see():
 
 def test_a_control_of_which_nothing_is_known_is_none():
     unknown = Seeds(np.full(4, np.nan), np.full(4, NOT_APPLICABLE))
-    found = controls.attribute(Pair(Seeds.of(EXACT), Seeds.of(EXACT), 0.1), Pair(unknown, unknown, 0.1), True, 0.9)
+    pairs = Pair(Seeds.of(EXACT), Seeds.of(EXACT), 0.1), Pair(unknown, unknown, 0.1)
+    (found,) = controls.attribute([Asked(*pairs, True, 0.9)])
     assert (found.control, found.attribution) == ("not testable", Attribution.NO_CONTROL)
 
 
@@ -84,7 +85,7 @@ def test_of_a_proportion_curvature_is_blamed_by_its_own_test(curved, flat, contr
     """Before, by Student's interval: none that scatters, of three seeds, was a control that agrees."""
     pairs = [Pair(Seeds.of(one), Seeds.of(np.where(np.isfinite(one), 1.0, np.nan)), 0.1) for one in (curved, flat)]
     verdict = hypotheses.proportion(np.array(flat, float), 0.1, 0.9).verdict
-    found = controls.attribute_proportion(*pairs, False, 0.9, verdict)
+    found = controls.attribute_proportion([Asked(*pairs, False, 0.9, verdict)])[0]
     assert (found.control, found.attribution) == (control, attribution)
     assert found.over_control_low <= found.over_control <= found.over_control_high
 

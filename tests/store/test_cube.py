@@ -70,7 +70,6 @@ KILLED = """
 import os, sys
 import numpy as np, xarray as xr
 from pathlib import Path
-from scoregap.store.arrays import codecs
 from scoregap.store import files
 from scoregap.store import cube as cube_files
 from scoregap.store.cube import write_cube

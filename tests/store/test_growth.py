@@ -228,9 +228,9 @@ def test_a_grid_of_many_axes_is_in_few_pieces(tmp_path):
 @pytest.mark.parametrize(("call", "count"), [("link", 1), *(("replace", number) for number in range(3))])
 def test_a_kill_while_it_grows_is_mended_by_the_next_build(small, tmp_path, call, count):
     """When a file has been linked, and before each of the renames."""
-    written(tmp_path, stds=4, seeds=1)
+    written(tmp_path)
     build(tmp_path, tmp_path / "cube.zarr")
-    written(tmp_path, stds=6, seeds=1)
+    written(tmp_path, stds=7)
     if (child := os.fork()) == 0:
         calls, done = itertools.count(), getattr(os, call)
         setattr(os, call, lambda *args: done(*args) if next(calls) < count else os._exit(9))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import zarr
+from by_zarr import create_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoregap.store import shards
-from scoregap.store.arrays import create_array
 
 
 @settings(max_examples=60, deadline=None)

@@ -58,7 +58,6 @@ MEMORY = """
 import sys
 import numpy as np, xarray as xr
 from pathlib import Path
-from scoregap.store.arrays import codecs
 from scoregap.store.cube import write_cube
 from scoregap.store.spool import Spool
 path, cells = Path(sys.argv[1]), int(sys.argv[2])

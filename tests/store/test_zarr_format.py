@@ -1,14 +1,14 @@
-"""Jobs' arrays are zarr's own, to the byte, without zarr."""
+"""Jobs' arrays are zarr's own, without zarr: chunks to the byte, metadata but for spaces."""
 
 import json
 
 import numpy as np
 import pytest
 import zarr
+from by_zarr import create_array, plain_zarr, without_spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoregap.store.arrays import create_array, plain_zarr
 from scoregap.store.zarr_format import decode, encode
 
 DIMS = ("member", "time", "point", "mode")
@@ -20,7 +20,9 @@ def by_zarr(name, dims, array, rows):
     entries: dict = {}
     group = zarr.create_group(zarr.storage.MemoryStore(entries), zarr_format=3)
     create_array(group, name, array, dims, chunks=(rows, *array.shape[1:]))[...] = array
-    return {entry: content.to_bytes() for entry, content in entries.items() if entry != "zarr.json"}
+    return {
+        entry: without_spaces(entry, content.to_bytes()) for entry, content in entries.items() if entry != "zarr.json"
+    }
 
 
 @settings(max_examples=40, deadline=None)

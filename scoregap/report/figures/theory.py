@@ -131,8 +131,11 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
     if frame.empty:
         return nothing("curvature needs the exact score, and there is no result of it")
     names = [column.removeprefix("ratio_") for column in frame.columns if column.startswith("ratio_")]
-    blocks = tables.blocks(study, frame, "curvature")
-    shown = [one for one in laws.of_scores(study, frame) if one[1] in [values for values, _ in blocks[:PANELS]]]
+    blocks = tables.places_of_blocks(study, frame, "curvature")
+    drawn = [values for values, _ in blocks[:PANELS]]
+    shown = [
+        (network, values, frame.iloc[rows]) for network, values, rows in laws.of_scores(study, frame) if values in drawn
+    ]
     colours = colormaps["viridis"](np.linspace(0, 0.85, min(len(blocks), PANELS)))
     colour_of = {tables.labelled(values): colour for (values, _), colour in zip(blocks, colours, strict=False)}
     markers = dict(zip([EXACT, *study.evaluated_scores], itertools.cycle("os^vDPX*"), strict=False))
