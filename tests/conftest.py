@@ -14,9 +14,13 @@ import cluster  # noqa: E402
 import own_data  # noqa: E402
 import pytest  # noqa: E402
 from filelock import FileLock  # noqa: E402
+from hypothesis import settings  # noqa: E402
 from tiny import BLOCKS, TINY, draw_report, edited, run_stages  # noqa: E402
 
 from scoregap.study import load  # noqa: E402
+
+settings.register_profile("steady", deadline=None, derandomize=True)  # the same examples, however busy the cores
+settings.load_profile("steady")
 
 gc.disable()  # until all is collected, of which nothing is garbage: looking for it took two fifths of that time
 
