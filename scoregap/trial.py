@@ -75,10 +75,11 @@ def of_train(job: Job) -> float:
     _, data_std, source = train.begin(cells, truths)
     denoiser = train.build(cells, data_std, train.axes_of(cells, truths))
     denoiser = denoiser.to(devices.take(job.study.path, settings.device))
-    held_out = train.HeldOut(cells, truths, next(denoiser.parameters()).device)
-    held_out(denoiser)
+    held_out, own_points = (one(cells, truths, next(denoiser.parameters()).device)
+                            for one in (train.HeldOut, train.OwnPoints))  # fmt: skip
+    own_points(denoiser, held_out(denoiser)[0])
     of_evaluation = -time.process_time()
-    held_out(denoiser)
+    own_points(denoiser, held_out(denoiser)[0])
     of_evaluation += time.process_time()
     once = time.process_time() - began
     dates = [(0, time.process_time())]

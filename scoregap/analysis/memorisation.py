@@ -72,11 +72,7 @@ def memorisation_curves(study: Study, datasets: list[xr.Dataset]) -> pd.DataFram
 
 
 def _cells(study: Study, ds: xr.Dataset):
-    """(values of axes, dataset) of every cell that has a training set and a result.
-
-    Also of networks that are called diverged, as those that have given in are where their held-out loss is beyond that
-    of no training: their times of training are known, and nothing else.
-    """
+    """(values of axes, dataset) of every cell that has a training set and a result."""
     known = {"network": study.evaluated_scores}
     axes = (*study.condition_axes, "network", "seed")
     names = [name for name in ("status", "training_step", *OF_MEMORISATION) if name in ds]
@@ -84,7 +80,7 @@ def _cells(study: Study, ds: xr.Dataset):
     for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
         cell = loaded.sel(chosen)
-        if cell.status in (1, 2) and np.isfinite(cell.own_weight).any():
+        if cell.status == 1 and np.isfinite(cell.own_weight).any():
             yield chosen, cell.isel(group=np.isfinite(cell.dimension_kept).any("memory_time").values)
 
 

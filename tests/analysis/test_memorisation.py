@@ -88,19 +88,13 @@ def test_scores_of_whose_size_there_is_no_law_are_told(tmp_path):
     assert frame.law.isna().all()
 
 
-def test_networks_that_have_given_in_so_far_that_they_are_called_diverged_are_told(tmp_path):
-    """Their held-out loss is beyond that of no training; their times of training are known."""
+@pytest.mark.parametrize("status", [2, 3])
+def test_networks_that_diverged_are_not_told(tmp_path, status):
+    """What they do is no giving in: one that gives in learns its points."""
     changes = (*WITH_MEMORISATION[:2], ("[exact]", "[exact, empirical]"), ("[0.0, 0.5]", "[0.0]"))
     study, (ds,) = measured(tmp_path, *changes)
     ds = ds.load()
-    ds.status[:] = 2
-    ds.dimension_kept[:] = np.nan
-    ds.position[:] = np.nan
-    tables = analysis.Tables(study, [ds])
-    assert np.isfinite(tables["memorisation"].law).all()
-    assert len(tables["memorisation"]) == 2
-    assert tables["memorisation_curves"][["position", "over_law"]].isna().all(axis=None)
-    ds.status[:] = 3
+    ds.status[:] = status
     assert analysis.Tables(study, [ds])["memorisation"].empty
 
 
