@@ -148,7 +148,7 @@ def sampler_of(cell: Cell, truth) -> Callable:
     data, draws = cell.dataset(), cell.training.noise_draws
     if data is None:
         return lambda rng, n: truth.sample(rng, n)[0]
-    if draws is None:
+    if isinstance(draws, str):  # FRESH
         return lambda rng, n: data[rng.integers(len(data), size=n)]
     seeds = np.random.default_rng(cell.seed("noise draws"))
     noise = seeds.standard_normal((len(data), draws, data.shape[1]), dtype=np.float32)
@@ -321,8 +321,8 @@ def train(
         share, excess, over = progress.share, None, False
         if progress.loss is not None:
             loss, excess = held_out(progress.averaged)
-            own, places = own_points(progress.averaged, loss), position and position(progress.averaged)
-            record.add(progress, progress.step * flops, loss, own, excess, places)
+            here, along = own_points(progress.averaged, loss), position and position(progress.averaged)
+            record.add(progress, progress.step * flops, loss, here, excess, along)
             over = progress.step == settings.steps or not (record.running & (progress.share >= training.LEAST)).any()
         aloud = beat.due or over
         if metrics and (aloud or excess is not None):
