@@ -167,7 +167,7 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
 
 def _training_sets(study, every: bool, some: bool) -> Iterator[InputError]:
     """What is asked of a training set has one. every, some: of the manifolds that have one."""
-    if study.document.memorisation and not some:
+    if study.document.memorisation and not some and study.document.data is None:
         says = "the section memorisation is about a training set, of a family"
         yield _wrong(study, "manifold.dataset_size", says, problem="is missing")
     for train in filter(None, study.sections["train"].values()):

@@ -98,6 +98,13 @@ def test_networks_that_diverged_are_not_told(tmp_path, status):
     assert analysis.Tables(study, [ds])["memorisation"].empty
 
 
+def test_what_comes_first_as_noise_falls():
+    times = {"open": 2.0, "close": 0.01, "consolidation": np.nan, "memorisation": 0.3}
+    assert memorisation.order(times) == "open > memorisation > close"
+    assert memorisation.order(times | {"memorisation": 3.0}) == "memorisation > open > close"
+    assert memorisation.order({"memorisation": np.nan}) == ""
+
+
 def test_last_below():
     t = np.geomspace(0.01, 100, 81)
     assert memorisation._last_below(t, t / (t + 1), 0.5) == pytest.approx(1, rel=0.01)
@@ -118,6 +125,10 @@ def test_of_a_tiny_study(tmp_path):
     own = ds.sel(network="empirical").squeeze()
     assert frame.law.tolist() == pytest.approx(own.law_t_memorisation.values.tolist())
     assert len(curves) == len(ds.memory_time)
+    assert frame.law_open.tolist() == pytest.approx(own.law_t_open.values[:, 0].tolist())
+    assert frame.law_consolidation.tolist() == pytest.approx(own.law_t_consolidation.values[:, -1].tolist())
+    laws = frame[["law_open", "law_close", "law_consolidation", "law"]].iloc[0]
+    assert frame.order[0].split(" > ").index("memorisation") == (laws > laws.law).sum()
     assert curves.kept_1.to_numpy() == pytest.approx(own.dimension_kept.isel(group=1).mean("seed").values, rel=1e-6)
     assert any("N = 40" in line for line in tables.lines())
     laws = memorisation.laws_of(frame)
