@@ -150,6 +150,24 @@ def test_a_network_that_blew_up_and_is_finite_has_diverged(tmp_path, monkeypatch
         assert all(excess[np.isfinite(excess)][-1] > 1 for excess in ends) == blows_up
 
 
+@pytest.mark.slow
+def test_a_constant_rate_of_data_is_bounded(tmp_path, monkeypatch):
+    """Where it would blow up and come back, blocks are set back, and training goes on to learn its points."""
+    study = edited(
+        tmp_path, ("manifold:", "manifold:\n  dataset_size: 20"), ("steps: 40", "steps: 400"),
+        ("depth: 1", "depth: 3\n  learning_rate: 0.06\n  decay: none"),
+    )  # fmt: skip
+    worst = {}
+    for limit in (train.training.LIMIT, 1e30):
+        monkeypatch.setattr(train.training, "LIMIT", limit)
+        members, tensors = train.train(list(job_of(study).cells), torch.device("cpu"))
+        worst[limit] = max(np.nanmax(tensors[f"{key}/curve"][:, 1]) for key in members)
+        if limit < 1e30:
+            assert not any(member["diverged"] for member in members.values())
+            assert all(member["rate_share"] < 1 for member in members.values())
+    assert worst[2.0] < 2.5 < 10 < worst[1e30]
+
+
 def test_a_network_of_few_points_that_blew_up_has_diverged(tmp_path, monkeypatch):
     few = ("manifold:", "manifold:\n  dataset_size: 6")
     study = edited(tmp_path, few, ("steps: 40", "steps: 60"), ("depth: 1", "depth: 3\n  learning_rate: 0.3"))
