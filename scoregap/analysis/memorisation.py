@@ -177,6 +177,12 @@ def laws_of(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby("points")[["law", "corrected"]].median()
 
 
+def phases_of(rows: pd.DataFrame) -> dict[str, float]:
+    """The laws of `PHASES` that are known, likewise."""
+    medians = {name: float(rows[f"law_{name}"].median()) for name in PHASES}
+    return {name: t for name, t in medians.items() if np.isfinite(t)}
+
+
 class Exponent(NamedTuple):
     """Of a time against N: its slope in logarithms, the ends of Student's interval, and how many N it is of."""
 
