@@ -72,11 +72,10 @@ def of_train(job: Job) -> float:
     train = stage("train")
     began, cells, settings = time.process_time(), list(job.cells), job.first.training
     truths = [cell.truth() for cell in cells]
-    _, data_std, source = train.begin(cells, truths)
-    denoiser = train.build(cells, data_std, train.axes_of(cells, truths))
-    denoiser = denoiser.to(devices.take(job.study.path, settings.device))
-    held_out, own_points = (one(cells, truths, next(denoiser.parameters()).device)
-                            for one in (train.HeldOut, train.OwnPoints))  # fmt: skip
+    device = devices.take(job.study.path, settings.device)
+    data_std, source = train.begin(cells, truths, device)
+    denoiser = train.build(cells, data_std, train.axes_of(cells, truths)).to(device)
+    held_out, own_points = (one(cells, truths, device) for one in (train.HeldOut, train.OwnPoints))
     own_points(denoiser, held_out(denoiser)[0])
     of_evaluation = -time.process_time()
     own_points(denoiser, held_out(denoiser)[0])
