@@ -68,12 +68,11 @@ def memorisation_curves(study: Study, datasets: list[xr.Dataset]) -> pd.DataFram
     for ds in datasets:
         for chosen, cell in _cells(study, ds):
             kept = cell.dimension_kept.transpose("group", "memory_time").values
-            known = np.isfinite(cell.position).any()  # else of a mean over seeds t / law is of others than the rest
             for i, t in enumerate(cell.memory_time.values):
                 row = chosen | {
                     "points": _points(study, chosen),
                     "t": t,
-                    "over_law": t / float(cell.law_t_memorisation) if known else np.nan,
+                    "over_law": t / float(cell.law_t_memorisation),
                 }
                 row |= {"position": float(cell.position[0, i]), "own_weight": float(cell.own_weight[i])}
                 rows.append(row | {f"kept_{group}": one[i] for group, one in enumerate(kept)})

@@ -76,7 +76,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        13,
+        14,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),
