@@ -23,7 +23,7 @@ from scoregap.store.ownership import Kind
 from scoregap.store.tables import read_table
 from scoregap.study import Study, load
 
-ALWAYS = ("data_dimensions", "calibration")  # tables that no picture that is published is drawn from
+ALWAYS = ("data_dimensions", "calibration", "copies")  # tables that no picture that is published is drawn from
 RESULTS = Path(__file__).parents[1] / "results"
 
 
