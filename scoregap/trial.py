@@ -72,10 +72,10 @@ def of_train(job: Job) -> float:
     train = stage("train")
     began, cells, settings = time.process_time(), list(job.cells), job.first.training
     truths = [cell.truth() for cell in cells]
-    _, data_std, source = train.begin(cells, truths)
-    denoiser = train.build(cells, data_std, train.axes_of(cells, truths))
-    denoiser = denoiser.to(devices.take(job.study.path, settings.device))
-    held_out = train.HeldOut(cells, truths, next(denoiser.parameters()).device)
+    device = devices.take(job.study.path, settings.device)
+    data_std, source = train.begin(cells, truths, device)
+    denoiser = train.build(cells, data_std, train.axes_of(cells, truths)).to(device)
+    held_out = train.HeldOut(cells, truths, device)
     held_out(denoiser)
     of_evaluation = -time.process_time()
     held_out(denoiser)

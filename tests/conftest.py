@@ -21,6 +21,14 @@ from scoregap.study import load  # noqa: E402
 gc.disable()  # until all is collected, of which nothing is garbage: looking for it took two fifths of that time
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch  # here, as most tests do without
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA GPU")
+
+
 @pytest.fixture
 def tiny(tmp_path) -> Path:
     """A study that runs in seconds."""

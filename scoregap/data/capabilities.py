@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from scoregap.data import posteriors
@@ -26,6 +28,18 @@ class Data(Protocol):
 
     def sample(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
         """n clean points (n, dim), float64, and their places (n, ...)."""
+        ...
+
+
+@runtime_checkable
+class Pushforward(Protocol):
+    """Points are a map of independent standard normal numbers, which training may compute on a GPU."""
+
+    def pushforward(self, arrays, constant: Callable) -> tuple[int, Callable]:
+        """How many numbers a point is made of, and the map of them, (n, numbers) -> (n, dim).
+
+        arrays: numpy or torch, whose functions the map is of; constant: turns an array of numpy into one of its.
+        """
         ...
 
 

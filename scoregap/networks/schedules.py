@@ -26,12 +26,12 @@ def clock(schedule, t, arrays=np):
     return 2 * grown / (first + (first**2 + 2 * (last - first) * grown) ** 0.5)
 
 
-def variance(schedule, at):
-    """Noise variance at these readings of the clock, an array."""
+def variance(schedule, at, arrays=np):
+    """Noise variance at these readings of the clock, an array of numpy or torch, as `arrays` says."""
     if schedule == "ve":
-        return np.exp(at)
+        return arrays.exp(at)
     first, last = VP_BETA
-    return np.expm1(at * (first + (last - first) / 2 * at))
+    return arrays.expm1(at * (first + (last - first) / 2 * at))
 
 
 def level(schedule, t, noise_range, arrays):

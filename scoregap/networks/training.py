@@ -1,11 +1,10 @@
 """Denoising score matching for an ensemble of networks.
 
-(denoiser, a data source and a random generator per member) -> averaged weights, step by step
+(denoiser, a data source and a seed per member) -> averaged weights, step by step
 
-Training is a generator: the caller evaluates, logs, keeps the state and stops. Every random draw of a member comes
-from its own generator, so its data are the same alone and in company, on a CPU and on a GPU. From a state that was
-taken at a multiple of BLOCK steps, with the generators as they were then, training goes on to the same bits (on a
-CPU) as without the stop.
+Training is a generator: the caller evaluates, logs, keeps the state and stops. Every random draw of a member follows
+from its own seed and the step (`draws`), so its data are the same alone and in company, on a CPU and on a GPU. From a
+state that was taken at a multiple of BLOCK steps training goes on to the same bits (on a CPU) as without the stop.
 
 Steps are taken BLOCK at a time, each block on trial: a member whose loss in it is above LIMIT times that of no
 training, or is not finite, is set back to where the block began, moments and average included, and goes on with half
@@ -13,8 +12,9 @@ its learning rate, whatever its companions do. Healthy training never meets this
 """
 
 import copy
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -23,9 +23,12 @@ import torch
 
 from scoregap.networks import schedules
 from scoregap.networks.denoiser import Denoiser
+from scoregap.networks.draws import Draws
+from scoregap.networks.sources import NOISE, Source, drawn, on
 
 BLOCK = 32  # steps whose random draws are made at once, and that are set back at once
 LIMIT = 2.0  # of a block's mean loss, over that of no training
+LEVELS = "level"  # a stream of draws
 LEAST = 2.0**-20  # of the learning rate: a member that is slower than that has diverged
 
 
@@ -47,15 +50,15 @@ class Progress(NamedTuple):
 
 
 def batches(
-    samplers: list[Callable], generators: list[np.random.Generator], quantiles, levels, samples, schedule="ve",
-    posteriors: list[Callable] | None = None, draws="independent",
+    sources: Sequence[Source], numbers: Draws, quantiles, levels, samples, schedule="ve",
+    posteriors: list[Callable] | None = None, draws="independent", first=0,
 ) -> Iterator:  # fmt: skip
     """Endless (clean, t, noise) with leading dimension member: fresh points at shared noise levels.
 
-    samplers: (generator, n) -> (n, d) clean points, or a pair of them and their noise, one per member. quantiles: of
+    sources: of clean points, one per member; numbers: of the members, on the device of the batches. quantiles: of
     `schedules.noise_quantiles` for the schedule. t: (members, levels), one in each of `levels` equally likely parts of
-    the noise law; clean and noise: (members, levels, samples, d). Between blocks of BLOCK batches the generators hold
-    all there is to know.
+    the noise law; clean and noise: (members, levels, samples, d). first: the step of the first batch, a multiple of
+    BLOCK: batches follow from the step alone.
 
     draws: "antithetic" are half as many points, each with noise w and -w, so `samples` is even: where t is small, what
     networks regress on is -w and little else, whose gradients all but cancel in a pair.
@@ -64,30 +67,30 @@ def batches(
     noisy points are the same, of the same draws, but clean is E[x0 | x], where known, and noise is what is left of the
     point, over sqrt(t): a regression on it has the same optimum, without the spread of x0 about its mean.
     """
-    pairs = draws == "antithetic"
-    shape = (BLOCK, levels, samples // 2 if pairs else samples)
-    while True:
-        drawn = [draw(g, math.prod(shape)) for draw, g in zip(samplers, generators, strict=True)]
-        clean = [clean_of(one) for one in drawn]
-        strata = [(np.arange(levels) + g.random((BLOCK, levels))) / levels for g in generators]
-        noise = [
-            one[1].reshape(*shape, -1)
-            if isinstance(one, tuple)
-            else g.standard_normal((*shape, one.shape[-1]), dtype=np.float32)
-            for one, g in zip(drawn, generators, strict=True)
-        ]
-        t = [schedules.variance(schedule, np.interp(u, *quantiles)) for u in strata]
-        clean = [points.reshape(*shape, -1) for points in clean]
+    pairs, members = draws == "antithetic", len(sources)
+    shape = (BLOCK, members, levels, samples // 2 if pairs else samples)
+    knots = [torch.as_tensor(one, device=numbers.device) for one in quantiles]
+    for step in itertools.count(first, BLOCK):
+        clean, noise = drawn(sources, numbers, step, BLOCK, math.prod(shape[2:]))
+        if noise is None:
+            count = math.prod(clean.shape[2:])
+            noise = numbers.normals(NOISE, step, BLOCK, count, range(members))
+        clean, noise = clean.view(*shape, -1), noise.reshape(*shape, -1)
+        strata = torch.arange(levels, device=numbers.device) + numbers.uniforms(LEVELS, step, BLOCK, levels)
+        t = schedules.variance(schedule, interpolated(strata / levels, *knots), torch)
         if pairs:
-            clean, noise = [np.tile(x, (1, 1, 2, 1)) for x in clean], [np.concatenate([w, -w], 2) for w in noise]
-        block = np.stack(clean, 1), np.stack(t, 1), np.stack(noise, 1)
-        for batch in zip(*(expected(*block, posteriors) if posteriors else block), strict=True):
-            yield tuple(torch.from_numpy(part.astype(np.float32)) for part in batch)
+            clean, noise = torch.cat([clean, clean], 3), torch.cat([noise, -noise], 3)
+        if posteriors:
+            block = expected(clean.cpu().numpy(), t.cpu().numpy(), noise.cpu().numpy(), posteriors)
+            clean, t, noise = (on(numbers.device, part) for part in block)
+        yield from zip(clean, t.float(), noise, strict=True)
 
 
-def clean_of(drawn: np.ndarray | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """The clean points of what a sampler has drawn, whether it draws their noise too or not."""
-    return drawn[0] if isinstance(drawn, tuple) else drawn
+def interpolated(at: torch.Tensor, places: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Values between the places, ascending, linear in between: `numpy.interp`, on any device."""
+    right = torch.searchsorted(places, at, right=True).clamp(1, len(places) - 1)
+    low, high = places[right - 1], places[right]
+    return torch.lerp(values[right - 1], values[right], (at - low) / (high - low))
 
 
 def expected(
@@ -121,7 +124,7 @@ def train(
     The learning rate rises linearly over the share `warmup` of the steps; it falls as a cosine to zero (decay
     "cosine") or stays ("none"). The average forgets over the share `ema` of the steps. pauses: also yield at every
     multiple of BLOCK steps, where a state can be kept. state: of an earlier `Progress` at such a step, to go on from;
-    the generators of `source` must be as they were then.
+    `source` must begin with the batch of that step.
     """
     device = denoiser.data_var.device
     members = len(denoiser.data_var)

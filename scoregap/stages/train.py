@@ -24,11 +24,12 @@ import numpy as np
 import torch
 
 from scoregap import DamagedFile, InputError, variables
-from scoregap.data.capabilities import Posterior
+from scoregap.data.capabilities import Posterior, Pushforward
 from scoregap.measure import memorisation
-from scoregap.networks import schedules, training
+from scoregap.networks import schedules, sources, training
 from scoregap.networks.covariance import Axes, principal_axes
 from scoregap.networks.denoiser import Denoiser
+from scoregap.networks.draws import Draws
 from scoregap.runtime import devices
 from scoregap.runtime.progress import Heartbeat, append, last, metrics_of
 from scoregap.runtime.stopping import Later
@@ -143,21 +144,37 @@ def axes_of(cells: list[Cell], truths: list) -> list[Axes] | None:
 
 
 def sampler_of(cell: Cell, truth) -> Callable:
-    """(generator, n) -> n clean points (n, d): fresh ones, or drawn from the cell's training set if it has one; with
-    their noise (n, d), where every point has a number of draws of it."""
-    data, draws = cell.dataset(), cell.training.noise_draws
+    """(generator, n) -> n clean points (n, d): fresh ones, or drawn from the cell's training set if it has one."""
+    data = cell.dataset()
     if data is None:
         return lambda rng, n: truth.sample(rng, n)[0]
+    return lambda rng, n: data[rng.integers(len(data), size=n)]
+
+
+def source_of(cell: Cell, truth, device: torch.device | str) -> sources.Source:
+    """Where a cell's points of training come from: fresh ones, or its training set if it has one; with their noise,
+    where every point has a number of draws of it."""
+    data, draws = cell.dataset(), cell.training.noise_draws
+    if data is None:
+        return pushed(truth, device) or sources.Hosted(sampler_of(cell, truth))
     if draws is None:
-        return lambda rng, n: data[rng.integers(len(data), size=n)]
+        return sources.Picked(sources.on(device, data))
     seeds = np.random.default_rng(cell.seed("noise draws"))
     noise = seeds.standard_normal((len(data), draws, data.shape[1]), dtype=np.float32)
+    return sources.Picked(sources.on(device, data), sources.on(device, noise))
 
-    def drawn(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-        point, draw = rng.integers(len(data), size=n), rng.integers(draws, size=n)
-        return data[point], noise[point, draw]
 
-    return drawn
+def pushed(truth, device: torch.device | str) -> sources.Pushed | None:
+    """The source of data that are a map of normal numbers; None of others.
+
+    A class that draws or embeds in another way than the class it inherits the map from is of the others.
+    """
+    if not isinstance(truth, Pushforward):
+        return None
+    each = (getattr(one, "__dict__", {}) for one in (truth, *type(truth).__mro__))
+    if "pushforward" not in next(own for own in each if {"sample", "embed", "pushforward"} & own.keys()):
+        return None
+    return sources.Pushed(*truth.pushforward(torch, lambda array: sources.on(device, array)))
 
 
 class HeldOut:
@@ -241,7 +258,8 @@ def train(
     """
     settings, keys = cells[0].training, [cell.key("train") for cell in cells]
     truths = [cell.truth() for cell in cells]
-    generators, data_std, source = begin(cells, truths)
+    state, taken = None, int(earlier[0][keys[0]]["step"]) if earlier else 0
+    data_std, source = begin(cells, truths, device, taken)
     axes = axes_of(cells, truths)
     if axes and earlier:  # another machine's linear algebra may have another sign
         axes = [axes_among(earlier[1], key) or one for key, one in zip(keys, axes, strict=True)]
@@ -251,19 +269,15 @@ def train(
     steps = np.unique(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int))
     # With the covariance no training is the Gaussian, which flat data leave nothing to learn beyond.
     record = Record(held_out(denoiser)[0] * (training.LIMIT if axes else 1.0), settings.patience, position is not None)
-    state = None
     if earlier:
-        members, tensors = earlier
-        for key, rng in zip(keys, generators, strict=True):
-            rng.bit_generator.state = members[key]["generator"]
+        tensors = earlier[1]
         own = [name.removeprefix(f"{keys[0]}/") for name in of_members(tensors, {keys[0]})]
         names = [name for name in own if name not in Axes._fields]
         state = {name: np.concatenate([tensors[f"{key}/{name}"] for key in keys]) for name in names}
         record.restore(state)
-        print(f"resumed after step {state['step'][0]}", file=sys.stderr)
+        print(f"resumed after step {taken}", file=sys.stderr)
     alone = build(cells[:1], data_std[:1], axes and axes[:1])
     flops = alone.flops(settings.levels, settings.samples, cells[0].dim)  # of a step of one member
-    taken = int(state["step"][0]) if state else 0
     share = state["share"] if state else np.ones(len(cells))
     beat, saved = Heartbeat("step", settings.steps, taken), time.monotonic()
     per_step = len(cells) * settings.levels * settings.samples, len(cells) * flops  # samples, operations
@@ -302,10 +316,7 @@ def train(
             saved = time.monotonic()
             now = progress.state() | record.state()
             save(
-                {
-                    key: {"step": progress.step, "device": device.type, "generator": rng.bit_generator.state}
-                    for key, rng in zip(keys, generators, strict=True)
-                },
+                {key: {"step": progress.step, "device": device.type} for key in keys},
                 {f"{key}/{name}": array[i : i + 1] for name, array in now.items() for i, key in enumerate(keys)}
                 | named(keys, axes),
             )
@@ -334,12 +345,11 @@ def named(keys: list[str], axes: list[Axes] | None) -> dict[str, np.ndarray]:
     return {f"{key}/{name}": array for key, one in each for name, array in one._asdict().items()}
 
 
-def begin(cells: list[Cell], truths: list) -> tuple[list[np.random.Generator], list[float], Iterator]:
-    """What these cells are trained on: generators of their data, its root mean variances, and endless batches."""
-    settings = cells[0].training
-    generators = [np.random.default_rng(cell.seed("data")) for cell in cells]
+def begin(cells: list[Cell], truths: list, device: torch.device | str, first: int = 0) -> tuple[list[float], Iterator]:
+    """What these cells are trained on: root mean variances of their data, and endless batches from step `first` on."""
+    settings, seeds = cells[0].training, [cell.seed("data") for cell in cells]
     samplers = [sampler_of(cell, truth) for cell, truth in zip(cells, truths, strict=True)]
-    first = [training.clean_of(draw(rng, 4096)) for draw, rng in zip(samplers, generators, strict=True)]
+    some = [draw(np.random.default_rng(seed), 4096) for draw, seed in zip(samplers, seeds, strict=True)]
     focus = settings.noise.focus
     quantiles = schedules.noise_quantiles(
         settings.noise.start, settings.noise.stop, focus and (focus.start, focus.stop), settings.noise.share,
@@ -347,10 +357,10 @@ def begin(cells: list[Cell], truths: list) -> tuple[list[np.random.Generator], l
     )  # fmt: skip
     posteriors = [Exact(truth).denoise for truth in truths] if settings.target == "posterior" else None
     batches = training.batches(
-        samplers, generators, quantiles, settings.levels, settings.samples, settings.schedule, posteriors,
-        settings.draws,
+        [source_of(cell, truth, device) for cell, truth in zip(cells, truths, strict=True)], Draws(seeds, device),
+        quantiles, settings.levels, settings.samples, settings.schedule, posteriors, settings.draws, first,
     )  # fmt: skip
-    return generators, [float(np.sqrt(points.var(0).mean())) for points in first], batches
+    return [float(np.sqrt(points.var(0).mean())) for points in some], batches
 
 
 def report(beat: Heartbeat, loss: np.ndarray, excess: np.ndarray | None) -> dict[str, Any]:

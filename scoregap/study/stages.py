@@ -30,7 +30,7 @@ class Stage(NamedTuple):
 
 
 STAGES = (
-    Stage("train", 5, ("manifold", "data", "train"), "Train the networks of one job together.", ()),
+    Stage("train", 6, ("manifold", "data", "train"), "Train the networks of one job together.", ()),
     Stage(
         "spectrum",
         7,

@@ -16,7 +16,9 @@ from bench import Row, in_turn, record
 
 from scoregap.networks import ensemble, schedules, training
 from scoregap.networks.denoiser import Denoiser
+from scoregap.networks.draws import Draws
 from scoregap.networks.residual import Gated
+from scoregap.networks.sources import Pushed
 
 DIM, TANGENTS, LEVELS, DEPTH = 32, 8, 32, 3
 NOISE = 5e-5, 60.0
@@ -33,10 +35,9 @@ def untrained(width: int, members: int, stacks: bool = True) -> Denoiser:
 
 def source(members: int, samples: int):
     """Batches of the linear manifold, `samples` points at each level."""
-    frame = np.random.default_rng(0).standard_normal((TANGENTS, DIM))
-    generators = [np.random.default_rng(i) for i in range(members)]
-    samplers = [lambda rng, n: rng.standard_normal((n, TANGENTS)) @ frame] * members
-    return training.batches(samplers, generators, schedules.noise_quantiles(*NOISE), LEVELS, samples)
+    frame = torch.from_numpy(np.random.default_rng(0).standard_normal((TANGENTS, DIM))).float()
+    pushed = [Pushed(TANGENTS, lambda normals: normals @ frame)] * members
+    return training.batches(pushed, Draws(range(members)), schedules.noise_quantiles(*NOISE), LEVELS, samples)
 
 
 def ours(width: int, members: int, samples: int):

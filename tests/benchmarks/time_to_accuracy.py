@@ -78,7 +78,7 @@ class Task:
         settings = self.cells[0].training
         start, spent = time.process_time(), 0.0
         truths = [cell.truth() for cell in self.cells]
-        _, data_std, batches = train.begin(self.cells, truths)
+        data_std, batches = train.begin(self.cells, truths, "cpu")
         axes = train.axes_of(self.cells, truths)
         for progress in training.train(
             train.build(self.cells, data_std, axes), batches, settings.steps, settings.learning_rate, settings.warmup,

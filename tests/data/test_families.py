@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoregap import InputError, data
 from scoregap.data import FAMILIES, Group
-from scoregap.data.capabilities import Law
+from scoregap.data.capabilities import Law, Pushforward
 
 D = 8
 # Settings of each family in R^8: groups (count, std, bend, law, width, weight), curvature, what else it reads.
@@ -82,6 +83,23 @@ def near_zero(values, sigmas=4.5):
 
 def test_every_family_has_an_example():
     assert set(EXAMPLES) == {name for name, family in FAMILIES.items() if family.exact != "unknown"}
+
+
+@every
+def test_points_are_a_map_of_normal_numbers(case):
+    """`pushforward` makes of a generator's normal numbers what `sample` makes of them; in torch's float32, nearly."""
+    family = build(case)
+    if case[0] in ("mixture", "affine", "spaghetti") or "noise" in EXAMPLES[case[0]][case[1]]:  # drawn by numpy alone
+        assert not isinstance(family, Pushforward)
+        return
+    size, push = family.pushforward(np, np.asarray)
+    normals = np.random.default_rng(3).standard_normal((500, size))
+    points = family.sample(np.random.default_rng(3), 500)[0]
+    np.testing.assert_allclose(push(normals), points, rtol=1e-9, atol=1e-12)
+    size, push = family.pushforward(torch, lambda array: torch.from_numpy(np.asarray(array, np.float32)))
+    found = push(torch.from_numpy(normals).float())
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found, points, rtol=0, atol=3e-6 * np.abs(points).max())
 
 
 @every

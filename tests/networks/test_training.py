@@ -10,6 +10,8 @@ from scoregap.networks import OPTIMISERS, PRECONDITIONINGS, jacobian, schedules,
 from scoregap.networks import ensemble as ensembles
 from scoregap.networks.covariance import Axes
 from scoregap.networks.denoiser import Denoiser
+from scoregap.networks.draws import Draws
+from scoregap.networks.sources import Hosted
 
 RANGE = (1e-3, 30.0)
 DIM = 2
@@ -24,10 +26,13 @@ def nothing(rng, n):
     return np.full((n, DIM), np.nan)
 
 
+def batches(seeds, samplers, *how, **more):
+    return training.batches([Hosted(one) for one in samplers], Draws(seeds), *how, **more)
+
+
 def data(seeds, samplers=None, levels=4, samples=8, **noise):
     samplers = samplers or [gaussian] * len(seeds)
-    quantiles = schedules.noise_quantiles(*RANGE, **noise)
-    return training.batches(samplers, [np.random.default_rng(seed) for seed in seeds], quantiles, levels, samples)
+    return batches(seeds, samplers, schedules.noise_quantiles(*RANGE, **noise), levels, samples)
 
 
 def ensemble(seeds, name="gated-16", depth=1, std=1.0, **how):
@@ -50,12 +55,12 @@ def weights(module, i):
 
 def test_batches_are_stratified_and_have_the_focus():
     source = data([0, 1], levels=4, samples=2, focus=(0.1, 1.0), share=0.5)
-    batches = list(itertools.islice(source, 400))
-    clean, t, noise = batches[0]
+    drawn = list(itertools.islice(source, 400))
+    clean, t, noise = drawn[0]
     assert clean.shape == noise.shape == (2, 4, 2, DIM)
     assert t.shape == (2, 4)
-    assert {part.dtype for part in batches[0]} == {torch.float32}
-    t = torch.stack([one[1] for one in batches]).double().numpy()
+    assert {part.dtype for part in drawn[0]} == {torch.float32}
+    t = torch.stack([one[1] for one in drawn]).double().numpy()
     u = np.interp(np.log(t), *schedules.noise_quantiles(*RANGE, (0.1, 1.0), 0.5)[::-1])
     np.testing.assert_array_equal(np.floor(4 * u), np.broadcast_to(np.arange(4), t.shape))
     # 3200 strata draws: uniform in each stratum.
@@ -66,9 +71,9 @@ def test_batches_are_stratified_and_have_the_focus():
 
 
 def test_batches_are_fresh_and_of_the_right_law():
-    batches = list(itertools.islice(data([3], levels=4, samples=8), 3 * training.BLOCK))
-    clean = torch.stack([one[0] for one in batches]).double().numpy().reshape(-1, DIM)
-    noise = torch.stack([one[2] for one in batches]).double().numpy().reshape(-1, DIM)
+    drawn = list(itertools.islice(data([3], levels=4, samples=8), 3 * training.BLOCK))
+    clean = torch.stack([one[0] for one in drawn]).double().numpy().reshape(-1, DIM)
+    noise = torch.stack([one[2] for one in drawn]).double().numpy().reshape(-1, DIM)
     n = len(clean)
     assert len(np.unique(clean[:, 0])) > 0.999 * n
     assert len(np.unique(noise[:, 0])) > 0.999 * n
@@ -79,14 +84,12 @@ def test_batches_are_fresh_and_of_the_right_law():
 
 def test_antithetic_draws_are_pairs_of_opposite_noise_at_one_point():
     quantiles = schedules.noise_quantiles(*RANGE)
-    generators = [np.random.default_rng(s) for s in (5, 6)]
-    source = training.batches([gaussian] * 2, generators, quantiles, 4, 100, draws="antithetic")
-    batches = list(itertools.islice(source, 40))
-    for clean, _, noise in batches:
+    drawn = list(itertools.islice(batches((5, 6), [gaussian] * 2, quantiles, 4, 100, draws="antithetic"), 40))
+    for clean, _, noise in drawn:
         assert clean.shape == noise.shape == (2, 4, 100, DIM)
         assert torch.equal(clean[:, :, :50], clean[:, :, 50:])
         assert torch.equal(noise[:, :, :50], -noise[:, :, 50:])
-    clean, noise = (torch.stack([one[i][:, :, :50] for one in batches]) for i in (0, 2))
+    clean, noise = (torch.stack([one[i][:, :, :50] for one in drawn]) for i in (0, 2))
     np.testing.assert_allclose(clean.std((0, 2, 3)), np.broadcast_to(STDS, (2, DIM)), rtol=0.05)
     np.testing.assert_allclose(noise.std((0, 2, 3)), 1, rtol=0.05)
     assert min(len(clean[..., 0].unique()), len(noise[..., 0].unique())) > 0.999 * clean[..., 0].numel()
@@ -99,7 +102,7 @@ def test_gradients_of_antithetic_draws_are_less_noisy_at_small_noise():
         pass
     quantiles = schedules.noise_quantiles(1e-3, 2e-3)
     for draws in ("independent", "antithetic"):
-        source = training.batches([gaussian], [np.random.default_rng(2)], quantiles, 4, 32, draws=draws)
+        source = batches([2], [gaussian], quantiles, 4, 32, draws=draws)
         found = []
         for batch in itertools.islice(source, 200):
             one = torch.autograd.grad(module.loss(*b_of(batch)).sum(), module.network.leave.weight)[0]
@@ -120,8 +123,7 @@ def posterior(x, t):
 def test_posterior_targets_are_the_means_at_the_same_noisy_points():
     quantiles = schedules.noise_quantiles(*RANGE)
     samples, means = (
-        training.batches([gaussian] * 2, [np.random.default_rng(s) for s in (5, 6)], quantiles, 4, 50, "ve", target)
-        for target in (None, [posterior] * 2)
+        batches((5, 6), [gaussian] * 2, quantiles, 4, 50, "ve", target) for target in (None, [posterior] * 2)
     )
     for (clean, t, noise), (mean, same_t, left) in itertools.islice(zip(samples, means, strict=False), 40):
         assert torch.equal(t, same_t)
@@ -151,11 +153,9 @@ def test_the_optimum_of_posterior_targets_is_the_same():
 
     differences = []
     for target in (None, [mean] * 2):
-        generators = [np.random.default_rng(s) for s in (5, 6)]
-        source = training.batches([gaussian] * 2, generators, quantiles, 64, 500, "ve", target)
-        batches = list(itertools.islice(source, 20))
+        drawn = list(itertools.islice(batches((5, 6), [gaussian] * 2, quantiles, 64, 500, "ve", target), 20))
         with torch.no_grad():
-            differences.append([(module.loss(*b_of(b)) - other.loss(*b_of(b))).numpy() for b in batches])
+            differences.append([(module.loss(*b_of(b)) - other.loss(*b_of(b))).numpy() for b in drawn])
     (ours, theirs), spread = np.mean(differences, 1), np.std(np.subtract(*differences), 0) / np.sqrt(20)
     assert np.all(np.abs(ours - theirs) < 4 * spread + 1e-6)
     assert np.all(np.abs(ours) > 20 * spread)
@@ -263,9 +263,7 @@ def test_a_rate_that_is_too_high_ends_below_no_training(how):
     source = data([1, 2], levels=8, schedule=kinds.get("schedule", "ve"))
     (last,) = training.train(module, source, 640, warmup=0.05, ema=0.1, reports=[640], **how)
     quantiles = schedules.noise_quantiles(*RANGE, schedule=kinds.get("schedule", "ve"))
-    fresh = training.batches(
-        [gaussian] * 2, [np.random.default_rng(9) for _ in "ab"], quantiles, 32, 32, kinds.get("schedule", "ve")
-    )
+    fresh = batches([9, 9], [gaussian] * 2, quantiles, 32, 32, kinds.get("schedule", "ve"))
     clean, t, noise = next(fresh)
     spread = t[..., None, None]
     error = (last.averaged(clean + spread.sqrt() * noise, t) - clean).square() * last.averaged.loss_weight(spread)
@@ -450,30 +448,25 @@ def test_training_goes_on_from_a_state_to_the_same_bits(optimiser, stop, bad):
     steps, reports = 120, [20, 50, 110, 120]
 
     def start(**more):
-        rngs = [np.random.default_rng(seed) for seed in (1, 2)]
-        begun = stop // training.BLOCK if more else 0
-        second = gaussian if bad is None else spiking(bad - begun, 1)
-        source = training.batches([gaussian, second], rngs, schedules.noise_quantiles(*RANGE), 4, 8)
-        return rngs, lambda module: training.train(
+        first = stop if more else 0
+        second = gaussian if bad is None else spiking(bad - first // training.BLOCK, 1)
+        source = batches((1, 2), [gaussian, second], schedules.noise_quantiles(*RANGE), 4, 8, first=first)
+        return lambda module: training.train(
             module, source, steps, 5e-3, 0.1, 0.1, reports, optimiser, pauses=True, **more
         )
 
-    whole, _ = ensemble([1, 2]), None
-    losses = {p.step: p.loss for p in start()[1](whole) if p.loss is not None}
-    rngs, go = start()
-    for progress in go(ensemble([1, 2])):
+    whole = ensemble([1, 2])
+    losses = {p.step: p.loss for p in start()(whole) if p.loss is not None}
+    for progress in start()(ensemble([1, 2])):
         if progress.step == stop:
             assert progress.loss is None
-            state, at = progress.state(), [rng.bit_generator.state for rng in rngs]
+            state = progress.state()
             break
     assert all(len(array) == 2 for array in state.values())
     assert state["share"].tolist() == [1, 1 if bad is None or bad * training.BLOCK >= stop else 0.5]
     module = ensemble([8, 9])
-    rngs, go = start(state=state)
-    for rng, was in zip(rngs, at, strict=True):
-        rng.bit_generator.state = was
     last = None
-    for last in go(module):
+    for last in start(state=state)(module):
         if last.loss is not None:
             np.testing.assert_array_equal(last.loss, losses[last.step])
     assert all(torch.equal(a, b) for a, b in zip(module.parameters(), whole.parameters(), strict=True))
@@ -490,9 +483,7 @@ def test_a_state_is_a_copy():
 
 
 def test_noise_follows_the_schedule():
-    source = training.batches(
-        [gaussian], [np.random.default_rng(0)], schedules.noise_quantiles(*RANGE, schedule="vp"), 64, 1, "vp"
-    )
+    source = batches([0], [gaussian], schedules.noise_quantiles(*RANGE, schedule="vp"), 64, 1, "vp")
     t = next(source)[1].double().numpy()
     s = schedules.clock("vp", t)
     low, high = schedules.clock("vp", np.array(RANGE))

@@ -141,7 +141,7 @@ def test_every_training_point_has_so_many_draws_of_the_noise(tmp_path):
         ("depth: 1", "noise_draws: 3\n  depth: 1"),
     )
     cells = [cell for cell in load(path).cells if cell.trained][:1]
-    _, _, batches = train.begin(cells, [cells[0].truth()])
+    _, batches = train.begin(cells, [cells[0].truth()], "cpu")
     seen: dict[bytes, set[bytes]] = {}
     for _ in range(96):
         clean, _, noise = next(batches)

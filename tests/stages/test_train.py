@@ -15,9 +15,12 @@ import torch
 from tiny import TINY, edited
 
 from scoregap import InputError
-from scoregap.data import posteriors
+from scoregap.data import Group, posteriors
+from scoregap.data.manifolds.arcs import Arcs
+from scoregap.data.manifolds.mixture import Mixture
 from scoregap.networks import PRECONDITIONINGS, ensemble
 from scoregap.networks.denoiser import Denoiser
+from scoregap.networks.sources import Pushed
 from scoregap.scores import network
 from scoregap.stages import spectrum, train
 from scoregap.store.results import mark
@@ -109,18 +112,15 @@ def test_a_member_that_diverges_is_marked_and_costs_the_others_nothing(tiny, tmp
     """Seed 1 gets data that are not numbers; seed 0 must end with the weights it has without seed 1's trouble."""
     job = job_of(tiny)
     train.run(tiny, job.id, tmp_path / "good.safetensors")
-    from scoregap.data.manifolds.arcs import Arcs
+    original, bad = train.pushed, job.cells[1].truth().seed
 
-    original, bad = Arcs.sample, job.cells[1].truth().seed
+    def pushed(truth, device):
+        normals, push = original(truth, device)
+        return Pushed(normals, lambda z: push(z) * np.nan if truth.seed == bad else push(z))
 
-    def sample(self, rng, n):
-        points, latents = original(self, rng, n)
-        return (points * np.nan if self.seed == bad and n > 4096 else points), latents
-
-    monkeypatch.setattr(Arcs, "sample", sample)
-    monkeypatch.setattr(train.training, "BLOCK", 256)  # so that only training draws are longer than 4096
+    monkeypatch.setattr(train, "pushed", pushed)
     train.run(tiny, job.id, tmp_path / "bad.safetensors")
-    monkeypatch.setattr(Arcs, "sample", original)
+    monkeypatch.setattr(train, "pushed", original)
     train.run(tiny, job.id, tmp_path / "again.safetensors")
     members, tensors = read_weights(tmp_path / "bad.safetensors")
     _, again = read_weights(tmp_path / "again.safetensors")
@@ -137,7 +137,7 @@ def test_a_member_that_diverges_is_marked_and_costs_the_others_nothing(tiny, tmp
 def test_a_network_that_blew_up_and_is_finite_has_diverged(tmp_path, monkeypatch, settings, steps):
     """A limit that nothing reaches makes it blow up; with that of training it learns."""
     study = edited(
-        tmp_path, ("steps: 40", f"steps: {steps}"), ("depth: 1", f"depth: 3\n  learning_rate: 0.06{settings}")
+        tmp_path, ("steps: 40", f"steps: {steps}"), ("depth: 1", f"depth: 3\n  learning_rate: 0.15{settings}")
     )
     cells = list(job_of(study).cells)
     for blows_up in (False, True):
@@ -260,14 +260,31 @@ def test_metrics_have_every_evaluation(tiny, tmp_path):
     assert lines[-1]["eta"] == 0
 
 
+def test_only_families_that_draw_by_their_own_map_are_drawn_on_the_device():
+    """One that inherits a map but draws or embeds in another way is drawn by numpy, as it says."""
+    groups = (Group(2, 1.0),)
+
+    class Shifted(Arcs):
+        def embed(self, latents):
+            return super().embed(latents) + 1.0
+
+    class Named(Arcs):
+        """As it is."""
+
+    assert isinstance(train.pushed(Arcs(8, groups, 0.5, 0), "cpu"), Pushed)
+    assert isinstance(train.pushed(Named(8, groups, 0.5, 0), "cpu"), Pushed)
+    assert train.pushed(Shifted(8, groups, 0.5, 0), "cpu") is None
+    assert train.pushed(Mixture(8, groups, 0.0, 0), "cpu") is None
+
+
 def test_metrics_of_members_that_diverge_are_null(tiny, tmp_path, monkeypatch):
-    (good, bad), original = job_of(tiny).cells, train.sampler_of
+    (good, bad), original = job_of(tiny).cells, train.source_of
 
-    def sampler_of(cell, truth):
-        draw = original(cell, truth)
-        return (lambda rng, n: draw(rng, n) * (np.nan if n != 4096 else 1.0)) if cell is bad else draw
+    def source_of(cell, truth, device):
+        source = original(cell, truth, device)
+        return Pushed(source.normals, lambda z: source.push(z) * np.nan) if cell is bad else source
 
-    monkeypatch.setattr(train, "sampler_of", sampler_of)
+    monkeypatch.setattr(train, "source_of", source_of)
     metrics = tmp_path / "m.jsonl"
     train.train([good, bad], torch.device("cpu"), metrics=metrics)
     lines = lines_of(metrics)

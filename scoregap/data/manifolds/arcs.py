@@ -61,6 +61,25 @@ class Arcs(Linear):
         bend = 2 * np.sin(angle / 2) ** 2 / kappas - self._bend_mean
         return across @ self.tangent_frame.T + bend @ self.bend_frame[:, self._bent].T
 
+    def pushforward(self, arrays, constant):
+        """A number per latent: `embed` of them times `scales`. Latents that are not bent are a product of their own."""
+        if not self._bent.size:
+            return super().pushforward(arrays, constant)
+        i, kappas = self._bent, self.kappas[self._bent]
+        flat = (self.tangent_frame * self.scales).T
+        flat[i] = 0.0
+        straight, spread = constant(flat), constant(kappas * self.scales[i])
+        across, bend = constant((self.tangent_frame[:, i] / kappas).T), constant((self.bend_frame[:, i] / kappas).T)
+        centre, select = constant(kappas * self._bend_mean), constant(np.eye(self.manifold_dim)[:, i])
+        whole, level = len(i) == self.manifold_dim, not flat.any()
+
+        def push(normals):
+            angle = (normals if whole else normals @ select) * spread
+            points = arrays.sin(angle) @ across + (2 * arrays.sin(angle / 2) ** 2 - centre) @ bend
+            return points if level else points + normals @ straight
+
+        return self.manifold_dim, push
+
     def tangents(self, latents):
         """Orthonormal tangent vectors at the given latents: (n, m) -> (n, d, m), in the order of `group_of`."""
         if not self._bent.size:

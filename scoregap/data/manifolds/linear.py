@@ -79,6 +79,11 @@ class LinearModel(Manifold):
         latents = generator("rng", rng).standard_normal((whole("n", n, 0), self.manifold_dim)) * self.scales
         return self.embed(latents), latents
 
+    def pushforward(self, arrays, constant):
+        """A number per latent: `embed` of them times `scales`."""
+        factor = constant((self.tangent_frame * self.scales).T)
+        return self.manifold_dim, lambda normals: normals @ factor
+
     def tangents(self, latents):
         """Orthonormal tangent vectors at the given latents: (n, m) -> (n, d, m)."""
         return np.broadcast_to(self.tangent_frame, (len(self._latents(latents)), *self.tangent_frame.shape))

@@ -64,6 +64,20 @@ class Quadratic(Sampled):
         bent = 0.5 * np.einsum("pni,ni->np", latents @ self.forms, latents) - self._lift
         return flat + self.kappa * bent @ self.normal_frame.T
 
+    def pushforward(self, arrays, constant):
+        """A number per latent: `embed` of them times `scales`."""
+        size, flat = super().pushforward(arrays, constant)
+        if not self.kappa:
+            return size, flat
+        forms = constant(0.5 * self.kappa * self.scales[:, None] * self.forms * self.scales)
+        lift, across = constant(self.kappa * self._lift), constant(self.normal_frame.T)
+
+        def push(normals):
+            bent = arrays.einsum("pni,ni->np", normals @ forms, normals) - lift
+            return flat(normals) + bent @ across
+
+        return size, push
+
     def slopes(self, latents):
         """Derivative of `embed`: (n, m) -> (n, d, m)."""
         latents = self._latents(latents)

@@ -77,6 +77,14 @@ class Spheres(Manifold):
         )
         return self.embed(latents), latents
 
+    def pushforward(self, arrays, constant):
+        """A number per coordinate of the spheres, over the lengths of those of a sphere."""
+        spheres = np.concatenate([np.repeat(n, copies) for copies, n in self._blocks])
+        ones = np.repeat(np.eye(len(spheres)), spheres, axis=1)  # (spheres, room) which coordinates a sphere has
+        sums, spreads = constant(ones.T), constant(ones)
+        factor = constant((self.frame * self._coordinate_radii).T)
+        return len(ones[0]), lambda normals: (normals / (((normals**2) @ sums) ** 0.5 @ spreads)) @ factor
+
     def tangents(self, latents):
         """Orthonormal tangent vectors at the given latents: (n, room) -> (n, d, m), in the order of `group_of`."""
         return np.concatenate([self._across(*pair) for pair in self._frames(self._latents(latents))], 2)

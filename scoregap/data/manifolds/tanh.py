@@ -29,6 +29,12 @@ class Tanh(Sampled):
         flat = super().embed(latents)
         return np.tanh(self.kappa * flat) / self.kappa if self.kappa else flat
 
+    def pushforward(self, arrays, constant):
+        """A number per latent: `embed` of them times `scales`."""
+        size, flat = super().pushforward(arrays, constant)
+        kappa = self.kappa
+        return size, (lambda normals: arrays.tanh(kappa * flat(normals)) / kappa) if kappa else flat
+
     def slopes(self, latents):
         """Derivative of `embed`: (n, m) -> (n, d, m)."""
         slope = 1 - np.tanh(self.kappa * super().embed(latents)) ** 2
