@@ -1,6 +1,7 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
 # make test   the tests, some minutes; as root or by sudo it installs Chromium, which opens the report in one of them
 # make test-all   those, the slow ones (make test-slow) and those on a Slurm (make test-slurm)
+# make gpu    all that waits for a GPU, in nine minutes: tests, throughput, Jacobians, some of the paper; ARGS='--skip paper'
 # make test-slurm   those that run on a Slurm of one machine, which they install (as root or by sudo) and stop
 # make check  the quickstart study against its baseline, results/baselines/quickstart.json; STUDY=NAME
 # make lint   ruff, snakefmt, mypy, hadolint
@@ -41,7 +42,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 OTHER ?= numpy==2.2.6 scipy==1.15.3
 FIGURES ?= startup quickstart fits spectra pictures memory traces estimators growth throughput time_to_accuracy curved report
 
-.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all gpu test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -58,6 +59,9 @@ test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not slurm"
 
 test-all: test test-slow test-slurm
+
+gpu:
+	@sh tests/gpu.sh $(ARGS)
 
 test-slurm: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slurm -n 3
