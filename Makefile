@@ -42,7 +42,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 OTHER ?= numpy==2.2.6 scipy==1.15.3
 FIGURES ?= startup quickstart fits spectra pictures memory traces estimators growth throughput time_to_accuracy curved report
 
-.PHONY: run check test test-slow test-all gpu test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all gpu test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published archive picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -139,6 +139,9 @@ bench: $(VENV)/installed-test
 
 published: $(VENV)/installed-test
 	@$(BIN)/python tests/published.py $(STUDY) $(PICTURES)
+
+archive: $(VENV)/installed-test
+	@$(BIN)/python tests/archive.py
 
 docs: $(VENV)/installed-docs
 	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html

@@ -85,6 +85,7 @@ def clone(done, tmp_path, monkeypatch):
     (tmp_path / "workflow").symlink_to(ROOT / "workflow")
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "tiny").symlink_to(results)
+    (tmp_path / "results" / "findings").symlink_to(ROOT / "results" / "findings")
     (tmp_path / "tiny.yaml").write_text(study.read_text())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))  # which a trusted study adds its folder to
@@ -162,6 +163,7 @@ def by_hand(names, folder):
 
 def the_cube(names, folder):
     assert names["ratio"].sel(network="exact").values == pytest.approx(1)
+    assert names["counts"].sum() == len(names["widest"]) > 10
     for figure in ("gaps.pdf", "phases.pdf", "largest_eigenvalue.pdf"):
         assert (folder / figure).read_bytes().startswith(b"%PDF"), figure
 
