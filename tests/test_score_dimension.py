@@ -81,10 +81,9 @@ def test_the_denoising_loss_of_a_network_lies_above_that_of_the_exact_score():
     clean, _ = flat.sample(rng, 4000)
     noisy = clean + np.sqrt(t) * rng.standard_normal(clean.shape)
     exact, learned = (denoising_loss(clean, score.denoise(noisy, t)[:, None], t) for score in (Exact(flat), network))
-    error = 4 / np.sqrt(len(clean))
-    assert abs(exact.mean() - (flat.scales**2 / (flat.scales**2 + t)).sum()) < error * exact.std()
-    assert (learned - exact).mean() > error * (learned - exact).std()
-    assert exact.mean() < 4 + error * exact.std() < learned.mean()
+    expected, above, error = (flat.scales**2 / (flat.scales**2 + t)).sum(), learned - exact, 4 / np.sqrt(len(clean))
+    assert abs(exact.mean() - expected) < error * exact.std()
+    assert expected < 4 < expected + above.mean() - error * above.std()
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-4, 1e8, 1e30])
