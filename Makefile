@@ -40,7 +40,7 @@ STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
 OTHER ?= numpy==2.2.6 scipy==1.15.3
-FIGURES ?= startup quickstart fits spectra pictures memory traces estimators growth throughput time_to_accuracy curved report
+FIGURES ?= startup quickstart draws fits spectra pictures memory traces estimators growth throughput time_to_accuracy curved report
 
 .PHONY: run check test test-slow test-all gpu test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published archive picture mutants docs schema clean clean-env
 

@@ -7,7 +7,6 @@ The loop is what anyone would write: a plain module, torch's Adam, an average ov
 """
 
 import itertools
-from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -55,11 +54,30 @@ def batches(members: int, size: Size, device: torch.device, draws: str = "indepe
     """Endless batches, drawn on the device."""
     frame, stds = manifold()
     factor = torch.from_numpy((frame * stds).T).float().to(device)
-    pushed = [Pushed(2 * GROUP, lambda normals: normals @ factor)] * members
+    pushed = [Pushed(2 * GROUP, lambda normals: in_float32(normals, factor))] * members
     quantiles = schedules.noise_quantiles(*NOISE)
     return training.batches(
         pushed, Draws(range(members), device), quantiles, size.levels, size.samples, draws=draws
     )  # fmt: skip
+
+
+def in_float32(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """A product of float32, whatever else is trained with: fewer bits would move the data off the manifold."""
+    before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, False
+    found = x @ y
+    torch.backends.cuda.matmul.allow_tf32 = before
+    return found
+
+
+def with_bfloat16(module: Denoiser) -> None:
+    """Products of the loss, and so those of its gradient, take bfloat16."""
+    whole, kind = module.loss, module.data_var.device.type
+
+    def loss(*batch: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(kind, torch.bfloat16, cache_enabled=False):
+            return whole(*batch).float()
+
+    module.loss = loss
 
 
 def ours(width: int, members: int, size: Size, device: torch.device, captured):
@@ -98,25 +116,26 @@ def loop(width: int, size: Size, device: torch.device):
 
 
 def throughput(part: Part, size: Size) -> None:
-    """Every width and number of members, eager and captured."""
-    rate = part.rate()
+    """Every width and number of members as steps come; then as one graph each, where there are graphs."""
+    rate, loops = part.rate(), {}
     part.add("rates", kind="float32", tflops=rate / 1e12)
-    for width in size.widths:
+    kinds = {"eager": None} | ({"captured": training.Captured} if part.device.type == "cuda" else {})
+    for kind, width, members in itertools.product(kinds, size.widths, size.members):
         if part.over:
             return
-        one = part.seconds(loop(width, size, part.device)) / training.BLOCK
-        operations = ensemble_of(width, 1, part.device).flops(size.levels, size.samples, DIM)
-        for members, captured in itertools.product(size.members, (None, training.Captured)):
-            if part.over:
-                return
-            if captured and part.device.type == "cpu":  # there are no graphs
-                continue
-            step = part.seconds(ours(width, members, size, part.device, captured)) / training.BLOCK
-            part.add(
-                "throughput", width=width, members=members, batch=size.levels * size.samples,
-                steps="captured" if captured else "eager", ms_per_step=1e3 * step, ms_of_loop=1e3 * one * members,
-                times_faster=one * members / step, share_of_rate=members * operations / step / rate,
-            )  # fmt: skip
+        if width not in loops:
+            loops[width] = part.seconds(loop(width, size, part.device)) / training.BLOCK
+        one, operations = loops[width], ensemble_of(width, 1, part.device).flops(size.levels, size.samples, DIM)
+        try:
+            step = part.seconds(ours(width, members, size, part.device, kinds[kind])) / training.BLOCK
+        except RuntimeError as error:  # of a card, on which captures have not been tried yet
+            print(f"throughput: {kind}, width {width}, {members} members: {error}", flush=True)
+            kind, step = f"{kind}: failed", float("nan")
+        part.add(
+            "throughput", width=width, members=members, batch=size.levels * size.samples, steps=kind,
+            ms_per_step=1e3 * step, ms_of_loop=1e3 * one * members, times_faster=one * members / step,
+            share_of_rate=members * operations / step / rate,
+        )  # fmt: skip
 
 
 def precision(part: Part, size: Size) -> None:
@@ -134,15 +153,14 @@ def precision(part: Part, size: Size) -> None:
         if kind != "float32":
             part.add("rates", kind=kind, tflops=part.rate(kind) / 1e12)
         torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
-        few = kind == "bfloat16"
-        less = torch.autocast(part.device.type, torch.bfloat16, cache_enabled=False) if few else nullcontext()
         module = ensemble_of(size.width, size.seeds, part.device)
+        if kind == "bfloat16":
+            with_bfloat16(module)
         steps = training.train(
             module, batches(size.seeds, size, part.device, "antithetic"), size.steps, RATE, 0.05, 0.02, [size.steps]
         )
         ends: list[training.Progress] = []
-        with less:
-            seconds = part.once(lambda steps=steps, ends=ends: ends.extend(steps))
+        seconds = part.once(lambda steps=steps, ends=ends: ends.extend(steps))
         torch.backends.cuda.matmul.allow_tf32 = False
         found = np.array([measured(ends[-1].averaged, i, at, levels, times) for i in range(size.seeds)]) / exact
         for name, ratios in zip(("t_max", "t_consolidation"), found.T, strict=True):
