@@ -5,8 +5,9 @@ network, of neighbours; a row per estimator and noise variance, means over point
 
 Sets are those of Stanczuk et al. 2022 ("ID-diff", arXiv:2212.12611), of Kamkari et al. 2024 (FLIPD, arXiv:2406.03537)
 and scikit-dimension's benchmark manifolds. Definitions of the first two are those of the authors' code; here
-- squares have orthogonal frames: theirs overlap in the picture as chance has it, and no posterior in closed form is known;
-- lollipops have a square in place of the disc, for the same reason, and unions are in the units of the authors, not scaled;
+- squares have orthogonal frames: theirs overlap in the picture as chance has it, and no posterior in closed form is
+  known;
+- lollipops have a square in place of the disc, for the same reason, and unions are in the units of the authors;
 - blobs have no score in closed form at all: neighbours only.
 
 The network is `normed-128` with `x0`, trained on fresh points in a minute or less, where d is 100 at most. Run with

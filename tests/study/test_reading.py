@@ -95,7 +95,7 @@ MISTAKES = {
     "latents of another family": ("manifold:", "manifold:\n  latents: uniform", "manifold.latents: 'uniform' is not"),
     "unknown latents": ("manifold:", "manifold:\n  latents: cauchy", "manifold.latents: 'cauchy' is not allowed"),
     "noise below 0": ("manifold:", "manifold:\n  noise: -0.1", "manifold.noise: -0.1 is not allowed"),
-    "a point, no mixture": ("fraction: 0.5, std: 0.1}", "fraction: 0.0, std: 0.1}", "manifold.groups: fractions sum to"),
+    "a point, no mixture": ("fraction: 0.5, std: 0.1", "fraction: 0.0, std: 0.1", "manifold.groups: fractions sum to"),
     "weight, no mixture": ("std: 0.1}", "std: 0.1, weight: 2.0}", "groups[1].weight: 2.0 is not allowed"),
     "unknown variance law": ("std: 0.1}", "std: 0.1, law: gamma}", "groups[1].law: 'gamma' is not allowed"),
     "width of no law": ("std: 0.1}", "std: 0.1, width: 0.5}", "groups[1].width: 0.5 is not allowed"),
