@@ -71,10 +71,9 @@ def test_the_record_has_every_set_and_what_was_published(record):
         expected = published.PUBLISHED[row["set"]][published.PUBLISHED_OF.index(row["estimator"])]
         assert float(row["estimate"]) == expected
     for name, one in MADE.items():
-        scores = {row["score"] for row in record if row["set"] == name}
-        unknown = FAMILIES[one.family].exact == "unknown" if one.family in FAMILIES else True
-        assert ("exact" in scores) == (not unknown), name
-        assert (published.NETWORK in scores) == (one.d <= published.LARGEST), name
+        scores = {row["score"] for row in record if row["set"] == name} - {"published", "data"}
+        assert scores == set(published.networks_of(one)), name
+        assert ("exact" in scores) == (FAMILIES[one.family].exact != "unknown"), name
 
 
 def test_the_exact_score_knows_the_dimension_at_small_t(record):
