@@ -29,6 +29,8 @@
 # make docs   the documents, into docs/_build/html/index.html; what is wrong with them is an error
 # make schema   workflow/schemas/study.json, with which editors check studies, from the keys a study may have
 # make picture   the import picture of the package: floors, arrows, those that run up; OF=FOLDER of another checkout
+# make published-dimensions   published sets of estimators of the dimension, by exact scores, networks, neighbours; SETS='...'
+# make dimension-robustness   what estimates of the dimension do as data are scaled, rounded, noisy, moved, repeated
 # make storage    time, memory and growth of cubes of 100,000 light and 10,000 heavy cells, old and new; CELLS=N heavy ones
 
 VENV := .venv
@@ -42,7 +44,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 OTHER ?= numpy==2.2.6 scipy==1.15.3
 FIGURES ?= startup quickstart draws fits spectra pictures memory traces estimators growth throughput time_to_accuracy curved report
 
-.PHONY: run check test test-slow test-all gpu test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published archive picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all gpu test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published published-dimensions dimension-robustness archive picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -149,6 +151,12 @@ docs: $(VENV)/installed-docs
 
 schema: $(VENV)/installed
 	@$(BIN)/python -m scoregap.study.json_schema > workflow/schemas/study.json
+
+published-dimensions: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/published_dimensions.py $(SETS)
+
+dimension-robustness: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/dimension_robustness.py
 
 picture: $(VENV)/installed-test
 	@$(BIN)/python tests/picture.py $(OF)

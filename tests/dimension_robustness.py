@@ -1,7 +1,7 @@
 """What estimates of the dimension do as data are changed: `make dimension-robustness`, a minute of one core.
 
-change, how much of it -> rows of results/benchmarks/dimension_robustness.csv: estimates of the exact score, medians over
-points, and of neighbours, beside the true dimension
+change, how much of it -> rows of results/benchmarks/dimension_robustness.csv: estimates of the exact score, medians
+over points, and of neighbours, beside the true dimension
 
 - scale: data, and t with their square, times c; and data alone
 - noise: white noise of known variance on the data, t in units of it

@@ -46,7 +46,7 @@ def test_above_the_variance_of_noise_the_manifold_is_seen_and_below_it_all_dimen
     assert list(of(rows, "n", name=name).values()) == [d, d, m, m]
     flipd = of(rows, "flipd", name=name)
     for (variance, t), value in flipd.items():
-        # tr G; and of t |s|^2 the noise that the point itself has, whose mean is variance t / (variance + t)^2 a direction.
+        # tr G; and of t |s|^2 the noise of the point itself: variance t / (variance + t)^2 a direction, on average.
         share = variance / (variance + t)
         assert value == pytest.approx(m + (d - m) * (share + share * (1 - share)), abs=1.2)
     assert set(of(rows, "normal_bundle_centred", name=name).values()) == {m}  # whichever t
@@ -69,7 +69,7 @@ def test_a_grid_of_levels_is_points_below_a_twelfth_of_the_square_of_its_step(al
 @pytest.mark.skipif(not has_peers(), reason="scikit-dimension is not installed")
 def test_copies_of_rows_change_nothing():
     found = {}
-    for _, share, _, _, _, estimator, value in robustness.copies((0.0, 0.1)):
+    for _, _, _, _, _, estimator, value in robustness.copies((0.0, 0.1)):
         found.setdefault(estimator, []).append(value)
     for estimator, (none, some) in found.items():
         assert none == some, estimator
