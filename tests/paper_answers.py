@@ -179,8 +179,8 @@ The same by block of the study, against the exact score:
 {of_memorisation()}
 Counts are of cells and networks: {verdicts}. *holds*: all that were tested agree; *missed*: all disagree;
 *in most*: more than half; else *open*. Could see: what difference from the exact score would have been found in most
-such studies, median over cells ([columns](reference/outputs.md#the-papers-claims)). {READING}: our reading of the paper's
-words or of a figure, as it has no equation. {OWN}: not the paper's claim.
+such studies, median over cells ([columns](reference/outputs.md#the-papers-claims)).
+{READING}: our reading of the paper's words or of a figure, as it has no equation. {OWN}: not the paper's claim.
 
 """
 
