@@ -483,4 +483,6 @@ def test_ci_does_what_the_readme_says():
 def test_the_citation_and_the_licence_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["license"] == "Apache-2.0"
+    assert citation["version"] == scoregap.__version__
+    assert f"## {scoregap.__version__} (" in (ROOT / "CHANGELOG.md").read_text()
     assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License")

@@ -150,8 +150,8 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.claims:overview", "claims", _compared,
         "The paper's quantitative claims (rows) in every cell and for every network (columns). Squares: whether the "
         "network does what the law says. Dots: whether it does what the exact score of the same F does, by "
-        "the same margin. A red square with a green dot is finite size or curvature, with a red dot it is learning; "
-        "a yellow square with a green dot: draws of F scatter too much to judge the law. The numbers: claims.csv.",
+        "the same margin. A red square with a blue dot is finite size or curvature, with a red dot it is learning; "
+        "a yellow square with a blue dot: draws of F scatter too much to judge the law. The numbers: claims.csv.",
     ),
     "forest": Figure(
         "scoregap.report.figures.forest:of_run", "outcome", _of_family,

@@ -52,6 +52,7 @@ def test_denoised_pictures_are_drawn_pixel_by_pixel(tmp_path, colours):
     )  # of 32, so that no label meets the next panel's
     np.testing.assert_array_equal(spectra[0].lines[1].get_ydata(), what.scores[1].spectrum[2, 0])
     assert {"clean", "t = 100", "noisy", "gated-8\nN 4"} <= set(texts(figure))
+    assert texts(figure).count("eigenvalues of G") == texts(figure).count("mode") == 2  # below every picture
     content = figures.picture(figure)
     assert content.count(b"data:image/png") == 1
 
