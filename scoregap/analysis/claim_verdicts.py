@@ -178,6 +178,9 @@ def by_kind(
         shown = {arm: mean(arms[arm]) if arm in arms else math.nan for arm in ARMS}
         kinds = claim.kind, Kind.DIFFERENCE
         row = found.row(shown, interval(_finite(trained), confidence), margin, kinds, confidence)
+        # The test is by the scatter of chance alone; the interval is wider, of few seeds by far.
+        half = hypotheses.by_null(law, found.of_law.detail.seen, confidence)
+        row["law_detectable"] = detectable(claim.kind, -half, half, found.of_law.detail.seen, margin, confidence)
         # No wider than chance, wherever the exact score is widest: that is no agreement by two errors.
         return row if found.of_law.verdict == Verdict.DISAGREES else row | {"why": ""}
     compared = COMPARISONS[claim.kind]

@@ -174,12 +174,15 @@ def noise_of(cell: Cell) -> np.ndarray | None:
 def pushed(truth, device: torch.device | str) -> sources.Pushed | None:
     """The source of data that are a map of normal numbers; None of others.
 
-    A class that draws or embeds in another way than the class it inherits the map from is of the others.
+    Where points are drawn or embedded in another way than by the class whose map it is, they are of the others.
     """
     if not isinstance(truth, Pushforward):
         return None
-    each = (getattr(one, "__dict__", {}) for one in (truth, *type(truth).__mro__))
-    if "pushforward" not in next(own for own in each if {"sample", "embed", "pushforward"} & own.keys()):
+    own, instead = type(truth), getattr(truth, "__dict__", {})
+    of_map = next((one for one in own.__mro__ if "pushforward" in vars(one)), None)
+    if of_map is None or any(
+        name in instead or getattr(own, name, None) is not getattr(of_map, name, None) for name in ("sample", "embed")
+    ):
         return None
     return sources.Pushed(*truth.pushforward(torch, lambda array: sources.on(device, array)))
 

@@ -16,7 +16,9 @@ from tiny import TINY, edited
 
 from scoregap import InputError
 from scoregap.data import Group, posteriors
+from scoregap.data.manifolds import noisy
 from scoregap.data.manifolds.arcs import Arcs
+from scoregap.data.manifolds.linear import LinearModel
 from scoregap.data.manifolds.mixture import Mixture
 from scoregap.networks import PRECONDITIONINGS, ensemble
 from scoregap.networks.denoiser import Denoiser
@@ -326,10 +328,27 @@ def test_only_families_that_draw_by_their_own_map_are_drawn_on_the_device():
     class Named(Arcs):
         """As it is."""
 
+    class Half(LinearModel):
+        def sample(self, rng, n):
+            points, latents = super().sample(rng, n)
+            return points / 2, latents
+
+    class Both(Arcs, Half):
+        """The map of the first, the points of the second."""
+
+    class Handed:
+        """Another's data under another name: nothing is its own."""
+
+        def __getattr__(self, name):
+            return getattr(Arcs(8, groups, 0.5, 0), name)
+
     assert isinstance(train.pushed(Arcs(8, groups, 0.5, 0), "cpu"), Pushed)
     assert isinstance(train.pushed(Named(8, groups, 0.5, 0), "cpu"), Pushed)
     assert train.pushed(Shifted(8, groups, 0.5, 0), "cpu") is None
     assert train.pushed(Mixture(8, groups, 0.0, 0), "cpu") is None
+    assert train.pushed(noisy(Arcs(8, groups, 0.5, 0), 0.1), "cpu") is None
+    assert train.pushed(Both(8, groups, 0.5, 0), "cpu") is None
+    assert train.pushed(Handed(), "cpu") is None
 
 
 def test_metrics_of_members_that_diverge_are_null(tiny, tmp_path, monkeypatch):
