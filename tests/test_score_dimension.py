@@ -61,6 +61,11 @@ def test_of_few_points_in_many_dimensions_it_says_too_little():
     assert ScoreDimension().fit(of_family("linear", 20, 10)).dimension_ < 5
 
 
+def test_a_short_training_inside_tells_a_line_from_what_is_across():
+    points = SETS["line in R^5"][0]
+    assert ScoreDimension(network="gated-16", steps=60, points=8, t=0.1).fit(points).dimension_ == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["plane in R^10", "5-sphere in R^20", "10-plane in R^20"])
 def test_a_network_that_is_trained_inside_estimates(name):
