@@ -40,6 +40,7 @@ LATER = (
     "covariance_points",
     "record",
     "noise_draws",
+    "axis_weight",
 )  # keys of train that came later: a study at their defaults is the one it was
 
 OPTIONAL = {  # optional stage, or its section -> its section

@@ -49,6 +49,13 @@ class Train(Section):
     covariance_points: Annotated[
         int, Field(ge=2, le=10**7, description="training points of which `covariance` has its covariance")
     ] = 65536
+    axis_weight: Annotated[
+        Proportion,
+        Field(
+            description="of the loss of `covariance`: 1 weighs errors along every principal axis by what is known of "
+            "that axis alone, 0 along all axes alike; 3/4 learns axes of little variance sooner than 1/2"
+        ),
+    ] = 0.5
     target: Annotated[
         str,
         one_of(TARGETS),
@@ -124,6 +131,7 @@ class Train(Section):
             "noise_draws": self.noise_draws != FRESH_NOISE,
             "record": self.record != "loss",
             "covariance_points": self.preconditioning == "covariance",
+            "axis_weight": self.preconditioning == "covariance" and self.axis_weight != 0.5,
         }
         return frozenset(key for key, is_read in read.items() if not is_read)
 

@@ -394,7 +394,9 @@ def test_without_a_training_set_there_is_none_and_keys_do_not_know_of_it(tiny, t
 def test_keys_of_training_that_came_later_change_nothing_until_they_are_used(tmp_path):
     """At their defaults a study is the one it was before there were such keys."""
     before = load(edited(tmp_path))
-    written = load(edited(tmp_path, ("depth: 1", "depth: 1\n  target: sample\n  covariance_points: 65536")))
+    written = load(
+        edited(tmp_path, ("depth: 1", "depth: 1\n  target: sample\n  covariance_points: 65536\n  axis_weight: 0.5"))
+    )
     other = load(edited(tmp_path, ("depth: 1", "depth: 1\n  covariance_points: 100")))  # which edm does not read
     assert before.hash == written.hash
     for study in (written, other):
