@@ -41,6 +41,7 @@ DRAWS = ("independent", "antithetic")
 SCHEDULES = ("ve", "vp")
 OPTIMISERS = ("adam", "radam")
 DECAYS = ("cosine", "none")
+ADAM_BETA2 = 0.99
 
 VP_BETA = (0.1, 20.0)  # of the schedule vp: beta rises linearly from s = 0 to s = 1 (Song et al. 2021)
 VP_MOST_NOISE = math.expm1(sum(VP_BETA) / 2)  # noise variance at s = 1

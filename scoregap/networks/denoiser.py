@@ -28,7 +28,7 @@ class Denoiser(nn.Module):
              the network nor changed by it: D is 0 there. Where F is 0 (a fresh network of ours) D is the posterior mean
              of the Gaussian with that covariance: all linear is known, and what is learned is the rest.
 
-    axes: of every member, for covariance. axis_weight: of the loss, from 0 to 1 (`loss_weight`).
+    axes: of every member, for covariance. own_below: noise variance (`loss_weight`).
 
     c_in = 1 / sqrt(t + v) for all: what a network sees is of unit variance at every noise level and in any units of the
     data. Gated blocks multiply features by features, so larger inputs would explode in them. A recipe that has its
@@ -42,7 +42,7 @@ class Denoiser(nn.Module):
 
     def __init__(
         self, network, data_std, noise_range, preconditioning="edm", schedule="ve", axes: Sequence[Axes] | None = None,
-        axis_weight=0.5,
+        own_below=0.0,
     ):  # fmt: skip
         super().__init__()
         self.network = network
@@ -56,7 +56,7 @@ class Denoiser(nn.Module):
         self.noise_range = noise_range
         self.preconditioning = preconditioning
         self.schedule = schedule
-        self.axis_weight = axis_weight
+        self.own_below = own_below
 
     def _take(self, axes: Sequence[Axes]) -> None:
         dim = len(axes[0].directions)
@@ -136,16 +136,17 @@ class Denoiser(nn.Module):
         One over the mean squared error of a fresh network, whose F is 0, so that its loss is one at every noise
         level. For edm that is its own weight (Karras et al. 2022); for epsilon 1 / t, the usual |F - w|^2; for x0
         1 / v, up to a constant the usual |F - x_0|^2. A weight 1 / t would give a fresh x0 network the loss v / t,
-        nearly all of it at the least noise. For covariance c_out^(-2 a) (mean c_out)^(-2 (1 - a)), the mean over
-        all directions and a the `axis_weight`: between 1 / c_out^2 of every axis' own (a = 1), under which the noise of
-        axes of far less variance than t drowns what can be learned along others, and one weight for all (a = 0), under
-        which those axes are learned last (what each costs: docs/explanation/training.md).
+        nearly all of it at the least noise. For covariance 1 / (c_out mean c_out), the mean over all directions:
+        it lies between 1 / c_out^2 of every axis' own, under which the noise of axes of far less variance than t drowns
+        what can be learned along others, and one weight for all, under which those axes are learned last (what each
+        costs: docs/explanation/training.md). Where t is far below `own_below`, where little is drowned, it is
+        1 / c_out^2: in the place of the mean is c_out + r (mean c_out - c_out), r = t / (t + own_below).
         """
         out = self.coefficients(t)[1]
         if self.present is None:
             return out**-2
         own, mean = out + (1 - self.present), out.mean(-1, keepdim=True)
-        return self.present / own ** (2 * self.axis_weight) / mean ** (2 - 2 * self.axis_weight)
+        return self.present / own / torch.lerp(own, mean, t / (t + self.own_below))
 
     def flops(self, levels: int, samples: int, dim: int) -> float:
         """Floating-point operations of one training step, `samples` points at each of `levels` levels.

@@ -334,7 +334,7 @@ def train(
     per_step = len(cells) * settings.levels * settings.samples, len(cells) * flops  # samples, operations
     for progress in training.train(
         denoiser, source, settings.steps, settings.learning_rate, settings.warmup, settings.ema, steps.tolist(),
-        settings.optimiser, settings.decay, pauses=save is not None, state=state,
+        settings.optimiser, settings.decay, pauses=save is not None, state=state, beta2=settings.beta2,
     ):  # fmt: skip
         beat.done = progress.step
         for key, was, now in zip(keys, share, progress.share, strict=True):

@@ -40,7 +40,8 @@ LATER = (
     "covariance_points",
     "record",
     "noise_draws",
-    "axis_weight",
+    "own_below",
+    "beta2",
 )  # keys of train that came later: a study at their defaults is the one it was
 
 OPTIONAL = {  # optional stage, or its section -> its section

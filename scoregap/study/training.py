@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 from scoregap.models import FORMATS, LEVELS, PREDICTS
 from scoregap.models import SCHEDULES as CLOCKS
 from scoregap.networks import (
+    ADAM_BETA2,
     DECAYS,
     DRAWS,
     FRESH_NOISE,
@@ -49,13 +50,15 @@ class Train(Section):
     covariance_points: Annotated[
         int, Field(ge=2, le=10**7, description="training points of which `covariance` has its covariance")
     ] = 65536
-    axis_weight: Annotated[
-        Proportion,
+    own_below: Annotated[
+        float,
         Field(
-            description="of the loss of `covariance`: 1 weighs errors along every principal axis by what is known of "
-            "that axis alone, 0 along all axes alike; 3/4 learns axes of little variance sooner than 1/2"
+            ge=0,
+            allow_inf_nan=False,
+            description="noise variance below which the loss of `covariance` weighs errors along every principal axis "
+            "by that axis alone, so that axes of little variance are learned sooner; above it by the mean of all, too",
         ),
-    ] = 0.5
+    ] = 0.0
     target: Annotated[
         str,
         one_of(TARGETS),
@@ -95,6 +98,9 @@ class Train(Section):
         ),
     ] = "ve"
     optimiser: Annotated[str, one_of(OPTIMISERS), Field(description="Adam or RAdam")] = "adam"
+    beta2: Annotated[Proportion, Field(description="of Adam: what a step keeps of the mean squared gradients")] = (
+        ADAM_BETA2
+    )
     decay: Annotated[str, one_of(DECAYS), Field(description="of the learning rate: `cosine` to zero, or `none`")] = (
         "cosine"
     )
@@ -131,7 +137,8 @@ class Train(Section):
             "noise_draws": self.noise_draws != FRESH_NOISE,
             "record": self.record != "loss",
             "covariance_points": self.preconditioning == "covariance",
-            "axis_weight": self.preconditioning == "covariance" and self.axis_weight != 0.5,
+            "own_below": self.preconditioning == "covariance" and self.own_below > 0,
+            "beta2": self.optimiser == "adam" and self.beta2 != ADAM_BETA2,
         }
         return frozenset(key for key, is_read in read.items() if not is_read)
 

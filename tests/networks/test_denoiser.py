@@ -77,18 +77,19 @@ def test_the_loss_is_the_weighted_error_of_the_denoiser(preconditioning, rank, s
     torch.testing.assert_close(module.loss(clean, noise, t), expected, rtol=rounding, atol=0.0)
 
 
-@pytest.mark.parametrize("own", [0.0, 0.5, 0.75, 1.0])
+@pytest.mark.parametrize("below", [0.0, 0.1, 1e9])
 @pytest.mark.parametrize("t", [1e-4, 0.1, 100.0])
-def test_covariance_weighs_an_axis_between_its_own_and_one_for_all(t, own):
-    """Like 1 / c_out^2 of the axis itself to the power `axis_weight`, and that of the mean over all directions."""
+def test_covariance_weighs_an_axis_between_its_own_and_one_for_all(t, below):
+    """1 / (c_out mean c_out), the mean over all directions: so 1 / c_out^2 where t is far below all variances, or
+    far below `own_below`."""
     variances = np.array([4.0, 1.0, 0.01])
     module = Denoiser(
         shaken("gated-8", seeds=[1]), [1.0], RANGE, "covariance", axes=[Axes(np.eye(DIM, 3), variances)],
-        axis_weight=own,
+        own_below=below,
     ).double()  # fmt: skip
     out = np.sqrt(t * variances / (t + variances))
     weight = module.loss_weight(torch.full((1, 1, 1, 1), t, dtype=torch.float64))[0, 0, 0].numpy()
-    np.testing.assert_allclose(weight, [*out ** (-2 * own) * (out.sum() / DIM) ** (2 * own - 2), 0.0], rtol=1e-6)
+    np.testing.assert_allclose(weight, [*1 / (out * (out + t / (t + below) * (out.sum() / DIM - out))), 0.0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)

@@ -395,7 +395,10 @@ def test_keys_of_training_that_came_later_change_nothing_until_they_are_used(tmp
     """At their defaults a study is the one it was before there were such keys."""
     before = load(edited(tmp_path))
     written = load(
-        edited(tmp_path, ("depth: 1", "depth: 1\n  target: sample\n  covariance_points: 65536\n  axis_weight: 0.5"))
+        edited(
+            tmp_path,
+            ("depth: 1", "depth: 1\n  target: sample\n  covariance_points: 65536\n  own_below: 0\n  beta2: 0.99"),
+        )
     )
     other = load(edited(tmp_path, ("depth: 1", "depth: 1\n  covariance_points: 100")))  # which edm does not read
     assert before.hash == written.hash
