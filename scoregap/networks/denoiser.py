@@ -140,7 +140,8 @@ class Denoiser(nn.Module):
         it lies between 1 / c_out^2 of every axis' own, under which the noise of axes of far less variance than t drowns
         what can be learned along others, and one weight for all, under which those axes are learned last (what each
         costs: docs/explanation/training.md). Where t is far below `own_below`, where little is drowned, it is
-        1 / c_out^2: in the place of the mean is c_out + r (mean c_out - c_out), r = t / (t + own_below).
+        1 / c_out^2: in the place of the mean is c_out + r (mean c_out - c_out), r = t / (t + own_below). A fresh
+        network's loss is there the share of directions in which the data vary.
         """
         out = self.coefficients(t)[1]
         if self.present is None:

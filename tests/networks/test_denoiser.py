@@ -90,6 +90,9 @@ def test_covariance_weighs_an_axis_between_its_own_and_one_for_all(t, below):
     out = np.sqrt(t * variances / (t + variances))
     weight = module.loss_weight(torch.full((1, 1, 1, 1), t, dtype=torch.float64))[0, 0, 0].numpy()
     np.testing.assert_allclose(weight, [*1 / (out * (out + t / (t + below) * (out.sum() / DIM - out))), 0.0], rtol=1e-6)
+    fresh = (weight * np.append(out, 0) ** 2).mean()  # the loss of a network that is the Gaussian
+    assert 3 / DIM - 1e-6 < fresh < 1 + 1e-6
+    assert below not in (0, 1e9) or fresh == pytest.approx(1 if below == 0 else 3 / DIM, rel=1e-6)
 
 
 @pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)

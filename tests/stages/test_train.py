@@ -803,6 +803,22 @@ def test_an_untrained_network_with_the_covariance_has_the_gaussian_s_spectrum(tm
     np.testing.assert_allclose(held_out(fresh)[0].mean(), 1, atol=0.15)  # of 3 x 16 points
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plain", "key"), [("optimiser: adam", "beta2: 0.5"), ("preconditioning: covariance", "own_below: 1.0")]
+)
+def test_keys_of_training_reach_it(tmp_path, plain, key):
+    """A network that is trained with the key has other weights than one without."""
+    weights = []
+    for i, more in enumerate(("", f"\n  {key}")):
+        study = edited(tmp_path, ("depth: 1", f"depth: 1\n  {plain}{more}"))
+        train.run(study, job_of(study).id, tmp_path / f"{i}.safetensors")
+        _, tensors = read_weights(tmp_path / f"{i}.safetensors")
+        weights.append([array for name, array in tensors.items() if name.endswith("network.leave.weight")])
+    assert len(weights[0]) == len(weights[1]) > 0
+    assert not any(np.array_equal(one, other) for one, other in zip(*weights, strict=True))
+
+
 def test_the_covariance_of_a_training_set_is_that_of_its_points(tmp_path):
     study = edited(tmp_path, COVARIANCE, ("manifold:", "manifold:\n  dataset_size: 9"))
     (cell, _) = job_of(study).cells
