@@ -109,7 +109,7 @@ def expected(
 
 
 def optimiser_of(name, parameters, beta2=ADAM_BETA2):
-    """The optimiser of a study's `train.optimiser`; both work entry by entry, so members share nothing. beta2: of Adam."""
+    """The optimiser of a study's `train.optimiser`; both work entry by entry. beta2: of Adam."""
     on_card = parameters[0].device.type == "cuda"  # where its steps can be captured, and ask the host nothing
     if name == "adam":
         return torch.optim.Adam(parameters, betas=(0.9, beta2), fused=True, capturable=on_card)
