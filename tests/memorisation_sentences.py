@@ -1,7 +1,7 @@
 """What docs/explanation/memorisation.md says was found, made from the tables; `test_found_pages` finds it there.
 
-results/findings/{collapse,memorisation,regularisers,digits}: tables, claims.csv, provenance.json; the studies ->
-MADE, functions -> text
+results/findings/{collapse,memorisation,regularisers,digits}: tables, claims.csv, provenance.json; the studies;
+results/benchmarks/memorisation.csv -> MADE, functions -> text
 
 `python tests/memorisation_sentences.py` prints it.
 """
@@ -100,6 +100,23 @@ def listed(sizes) -> str:
     """10, 32 and 100"""
     sizes = [f"{one:g}" for one in sorted(set(sizes))]
     return " and ".join(filter(None, (", ".join(sizes[:-1]), sizes[-1])))
+
+
+@made
+def law() -> str:
+    """Against simulation, of some N."""
+    frame = pd.read_csv(ROOT / "results" / "benchmarks" / "memorisation.csv")
+    lines = [
+        "| data | d | groups | N | law / found | at finite N / found | standard error |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in frame[frame.points.isin((10, 1_000, 100_000))].to_dict("records"):
+        data = f"{row['family']}, c = {row['curvature']:g}" if row["curvature"] else row["family"]
+        lines.append(
+            f"| {data} | {row['ambient_dim']} | {row['groups']} | {row['points']:,} | {row['law_over_found']:.2f} | "
+            f"{row['corrected_over_found']:.2f} | {row['error']:.3f} |"
+        )
+    return "\n".join(lines)
 
 
 @made
