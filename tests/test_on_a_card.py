@@ -36,6 +36,7 @@ def excess(weights):
     return np.array([curve[np.isfinite(curve)][-1] for curve in curves])
 
 
+@pytest.mark.slow
 def test_training_learns_the_same(tmp_path, device):
     """Of the same numbers from the same weights: what is left to learn after 400 steps is the same but for rounding."""
     some = cells(tmp_path)
@@ -45,6 +46,7 @@ def test_training_learns_the_same(tmp_path, device):
     np.testing.assert_allclose(excess(there), excess(here), rtol=0.1)
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_its_state(tmp_path, device):
     """On a CPU to the same bits; on a card nearly."""
     some, kept = cells(tmp_path), []
