@@ -447,7 +447,7 @@ def test_every_generated_part_is_on_a_page():
     assert sorted(marks) == sorted(set(marks))
     assert all(callable(getattr(generated, mark)) for mark in marks)
     assert set(marks) == {"study_keys", "cube_variables", "command_line", "studies", "figures", "stages", "packages",
-                          "whole",
+                          "whole", "published_dimensions", "dimension_robustness",
                           "picture"}  # fmt: skip
 
 
