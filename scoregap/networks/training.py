@@ -109,7 +109,7 @@ def expected(
 
 
 def optimiser_of(name, parameters, beta2=ADAM_BETA2, capturable=False):
-    """The optimiser of a study's `train.optimiser`; both work entry by entry, so members share nothing. beta2: Adam's."""
+    """The optimiser of a study's `train.optimiser`; both work entry by entry. beta2: of Adam."""
     if name == "adam":
         return torch.optim.Adam(parameters, betas=(0.9, beta2), fused=True, capturable=capturable)
     return torch.optim.RAdam(parameters, capturable=capturable)  # with its own averages, (0.9, 0.999), as published
