@@ -13,10 +13,12 @@ import pandas as pd
 
 from scoregap.analysis import data_claims, memorisation_claims
 from scoregap.analysis.claims_in_words import could_see
+from scoregap.analysis.overview import MARKS
 from scoregap.analysis.power import detectable
 from scoregap.analysis.quantities import CLAIMS, SHORT, Kind
-from scoregap.analysis.tables import DRAWN
+from scoregap.analysis.tables import DRAWN, PHASES, labelled, with_interval
 from scoregap.analysis.verdicts import JUDGED, Verdict
+from scoregap.report.figures import label
 from scoregap.report.figures.claims import axes_of, groups
 from scoregap.study import load
 
@@ -133,6 +135,38 @@ def by_block(study: str) -> str:
     return table(["claim", *blocks], rows)
 
 
+def of_networks(study: str) -> str:
+    """What every network's phase times are of the exact ones, cell by cell: a row for each, in the order of blocks."""
+    folder = FINDINGS / study
+    whole, frame = load(folder / "study.yaml"), pd.read_csv(folder / "comparison.csv")
+    frame = frame[frame.network != "law"]
+    axes = [*axes_of(whole, frame), "network"]
+    places = pd.Series(list(frame[axes].itertuples(index=False, name=None)), index=frame.index)
+    rows = []
+    for group in groups(whole, frame):
+        for column in group.columns:
+            own = frame[places == column].set_index("quantity")
+            values = dict(zip(axes, column, strict=True))
+            setting = labelled({axis: values[axis] for axis in group.varied if axis != "network"}, label)
+            times = [time_of(own.loc[name]) if name in own.index else "" for name in PHASES]
+            right = own.loc["dimension"]
+            dimension = "" if np.isnan(right.right) else f"{right.right:.0f} of {right.of:.0f}"
+            rows.append([group.name, setting, values["network"], *times, dimension])
+    return table(["block", "setting", "network", *PHASES, "dimension right"], rows)
+
+
+def time_of(row: pd.Series) -> str:
+    """Trained over exact with its interval and a mark of the verdict; of a time that is not seen in what it is not."""
+    if isinstance(row, pd.DataFrame):  # of several gaps the first
+        row = row.iloc[0]
+    if np.isnan(row.ratio) and row.verdict == Verdict.AGREES:
+        return "in neither"
+    if np.isnan(row.ratio):
+        return f"seen in {row.seen:.0f} of {row.of:.0f}" if row.verdict in JUDGED else ""
+    mark = MARKS[Verdict(row.verdict)]
+    return with_interval(row.ratio, row.ratio_low, row.ratio_high, ".2f") + (f" {mark}" if mark else "")
+
+
 def of_pictures() -> str:
     """A row for every claim about natural data and study of pictures."""
     rows = []
@@ -171,6 +205,10 @@ def made() -> str:
 The same by block of the study, against the exact score:
 
 {by_block("paper_cpu")}
+Phase times of networks over those of the exact score of the same F, with intervals over seeds; NO: disagrees,
+?: inconclusive.
+
+{of_networks("paper_cpu")}
 ### Pictures
 
 {of_pictures()}

@@ -5,8 +5,10 @@ import re
 import pandas as pd
 import pytest
 from paper_answers import DATA, FINDINGS, OWN, PAGE, READING, Counts, by_block, draws_behind, made, marked, parts
+from paper_sentences import STUDY
 
 from scoregap.analysis.quantities import CLAIMS, SHORT
+from scoregap.analysis.tables import PHASES
 
 TESTED = pd.read_csv(FINDINGS / "paper_cpu" / "claims.csv")
 
@@ -80,3 +82,21 @@ def test_what_has_no_equation_is_marked_as_our_reading():
     for row in rows("Random manifolds"):
         assert row[1].startswith("eq.") != row[1].endswith((READING, OWN))
     assert all(row[0].endswith(READING) for row in rows("Pictures"))
+
+
+def test_every_network_of_every_cell_has_its_times():
+    """Each once, with the ratio and the verdict that the comparison has."""
+    compared = pd.read_csv(FINDINGS / "paper_cpu" / "comparison.csv")
+    compared = compared[compared.network != "law"]
+    found = rows("Random manifolds", 2)
+    axes = [*(axis for axis in STUDY.condition_axes if axis in compared), "network"]
+    assert len(found) == len(compared[axes].drop_duplicates())
+    times = [cell for row in found for cell in row[3:7]]
+    own = compared[compared.quantity.isin(PHASES)]
+    known = own[own.ratio.notna()]
+    assert sorted(cell.split()[0] for cell in times if cell[:1].isdigit()) == sorted(f"{r:.2f}" for r in known.ratio)
+    assert sum(cell.endswith("NO") for cell in times) == (known.verdict == "disagrees").sum()
+    assert sum(cell.endswith("?") for cell in times) == (known.verdict == "inconclusive").sum()
+    without = own[own.ratio.isna() & (own.verdict != "not testable")]
+    assert sum(cell == "in neither" for cell in times) == (without.verdict == "agrees").sum()
+    assert sum(cell.startswith("seen in") for cell in times) == (without.verdict != "agrees").sum()
