@@ -21,6 +21,8 @@ from sklearn.utils.validation import validate_data
 from scoregap import InputError
 from scoregap.dimensions import estimate
 from scoregap.networks import is_name, schedules, sides, training
+from scoregap.networks.draws import Draws
+from scoregap.networks.sources import Picked, on
 from scoregap.scores import Source, load
 from scoregap.scores.base import Score
 from scoregap.study.training import Noise, Train
@@ -119,10 +121,8 @@ def trained(name: str, points: np.ndarray, t: float, steps: int, seed: int) -> A
     )  # fmt: skip
     quantiles = schedules.noise_quantiles(settings.noise.start, settings.noise.stop)
 
-    def draw(generator: np.random.Generator, n: int) -> np.ndarray:
-        return points[generator.integers(len(points), size=n)]
-
-    batches = training.batches([draw], [rng], quantiles, settings.levels, settings.samples)
+    source, numbers = Picked(on("cpu", points)), Draws([int(rng.integers(2**63))])
+    batches = training.batches([source], numbers, quantiles, settings.levels, settings.samples)
     denoiser = ensemble(name, dim, settings, [std], [int(rng.integers(2**63))])
     *_, progress = training.train(
         denoiser, batches, steps, settings.learning_rate, settings.warmup, settings.ema, [steps]

@@ -31,6 +31,7 @@ from scoregap.analysis.tables import (
     plus_minus,
 )
 from scoregap.analysis.verdicts import Seeds
+from scoregap.data.capabilities import Law
 from scoregap.laws import expansions, random_matrix
 from scoregap.scores import EXACT
 from scoregap.study import Study
@@ -406,8 +407,8 @@ def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     """A row per block of `curvature` and c: consolidation over the flat one by the expansion in the curvature, at the
     mean scales of the draws. Of the first PANELS blocks, as no more are drawn.
 
-    The columns are the axes that tell blocks apart, curvature, and ratio. No rows for families other than arcs; NaN
-    beyond half of the flat time, where the expansion says nothing.
+    The columns are the axes that tell blocks apart, curvature, and ratio. No rows for families other than arcs, nor for
+    data with noise on them; NaN beyond half of the flat time, where the expansion says nothing.
     """
     rows = []
     of_blocks = [] if frame.empty else places_of_blocks(study, frame, "curvature")[:PANELS]
@@ -416,7 +417,10 @@ def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
         if block.family.iloc[0] != "arcs":
             continue
         truths = _truths(study, values)
-        edges = np.mean([of_flat for _, of_flat in truths if of_flat is not None], 0)
+        flat = [of_flat for _, of_flat in truths if of_flat is not None]
+        if not flat:
+            continue
+        edges = np.mean(flat, 0)
         smallest, largest = np.sqrt(edges[-1, 0]), np.sqrt(edges[0, 1])
         curved = next(truth for truth, _ in truths if truth.curvature)
         c = np.linspace(0, block.curvature[block.network == EXACT].max(), EXPANDED)
@@ -428,7 +432,8 @@ def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _truths(study: Study, values: dict[str, Any]) -> list[tuple[Any, np.ndarray | None]]:
-    """The manifolds of the cells with these values, of every score, and the edges of those that are flat."""
+    """The manifolds of the cells with these values, of every score, and the edges of those that are flat and have a
+    law."""
     axes = study.axes | {axis: tuple(one for one in study.axes[axis] if one == at) for axis, at in values.items()}
     made: dict[tuple, tuple[Any, np.ndarray | None]] = {}
     found = []
@@ -436,7 +441,7 @@ def _truths(study: Study, values: dict[str, Any]) -> list[tuple[Any, np.ndarray 
         place = tuple(value for axis, value in cell.values if axis != "network")
         if place not in made:
             truth = cell.truth()
-            made[place] = truth, None if truth.curvature else truth.edges()
+            made[place] = truth, truth.edges() if not truth.curvature and isinstance(truth, Law) else None
         found.append(made[place])
     return found
 

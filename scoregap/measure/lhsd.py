@@ -7,8 +7,8 @@ Osada, "Local Hessian spectral filtering for robust intrinsic dimension estimati
 CUTOFF)^POWER), by stochastic Lanczos quadrature (`scoregap.measure.lanczos`). In our convention lambda t = 1 - g with g
 of G, so an eigenvalue counts half at g = 1 - CUTOFF: the filter asks far more of a tangent direction than 1/2.
 
-CUTOFF and POWER are those of the authors' public notebooks for sets in R^100 to R^3072 (other ones there: cutoff .1 to
-.7, power 4 to 12), and like them numbers below 0 count as 0. Their probes are random signs, ours orthonormal.
+CUTOFF and POWER are those of the authors' public notebooks for most sets in R^100 to R^3072 (other ones there: cutoff
+.1 to .7, power 2 to 12), and like them numbers below 0 count as 0. Their probes are random signs, ours orthonormal.
 """
 
 import numpy as np

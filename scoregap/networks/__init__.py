@@ -34,6 +34,7 @@ NETWORKS = {
 }
 
 # Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training`.
+FRESH_NOISE = "fresh"  # of a training point: drawn anew without end
 PRECONDITIONINGS = ("edm", "epsilon", "x0", "covariance")
 TARGETS = ("sample", "posterior")
 DRAWS = ("independent", "antithetic")

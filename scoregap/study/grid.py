@@ -448,6 +448,7 @@ class Study:
                 "profile": True,
                 "agreement": (len(self.axes["network"]) > 1 or halves) and not self.document.spectrum.traces,
                 "data_dimensions": self.document.dimension is not None,
+                "copies": self.document.memorisation is not None,
                 "calibration": calibrated and held_out,
             }
             return [name for name, it_does in applies.items() if it_does]

@@ -10,7 +10,16 @@ from pydantic import ConfigDict, Field, model_validator
 
 from scoregap.models import FORMATS, LEVELS, PREDICTS
 from scoregap.models import SCHEDULES as CLOCKS
-from scoregap.networks import DECAYS, DRAWS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, TARGETS, VP_MOST_NOISE
+from scoregap.networks import (
+    DECAYS,
+    DRAWS,
+    FRESH_NOISE,
+    OPTIMISERS,
+    PRECONDITIONINGS,
+    SCHEDULES,
+    TARGETS,
+    VP_MOST_NOISE,
+)
 from scoregap.study.values import Count, Matching, Positive, Proportion, Range, Section, Size, one_of
 
 
@@ -57,12 +66,12 @@ class Train(Section):
         ),
     ] = "independent"
     noise_draws: Annotated[
-        Annotated[int, Field(ge=1, le=10**4)] | None,
+        Annotated[int, Field(ge=1, le=10**4)] | Annotated[str, one_of((FRESH_NOISE,))],
         Field(
-            description="draws of the noise w for every training point, the same in all steps; without it noise is "
-            "drawn anew without end"
+            description="draws of the noise w for every training point, the same in all steps; `fresh`: noise is drawn "
+            "anew without end"
         ),
-    ] = None
+    ] = FRESH_NOISE
     record: Annotated[
         str,
         one_of(("loss", "position")),
@@ -112,7 +121,7 @@ class Train(Section):
         read = {
             "target": self.target != "sample",
             "draws": self.draws != "independent",
-            "noise_draws": self.noise_draws is not None,
+            "noise_draws": self.noise_draws != FRESH_NOISE,
             "record": self.record != "loss",
             "covariance_points": self.preconditioning == "covariance",
         }

@@ -7,6 +7,7 @@ from tiny import edited, run_stages
 
 from scoregap import cubes
 from scoregap.analysis import claims, claims_in_words, quantities
+from scoregap.analysis.claim_verdicts import Asked, against_law_and_exact
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.verdicts import Seeds
 from scoregap.laws import draws
@@ -21,7 +22,7 @@ def judged(name, law, exact, trained, gaussian=None, more=None, states=None):
     arrays = {"law": law, "gaussian": gaussian, "exact": exact, "trained": trained}
     arms = {arm: Seeds.of(one, (states or {}).get(arm)) for arm, one in arrays.items() if one is not None}
     further = np.empty((2, 0)) if more is None else np.array([more, np.ones(len(more))])
-    return claims.against_law_and_exact([claims.Asked(name, arms, MARGINS, 0.9, further)])[0]
+    return against_law_and_exact([Asked(name, arms, MARGINS, 0.9, further)])[0]
 
 
 def test_verdict_is_of_trained_against_the_law_and_says_why():
@@ -112,7 +113,7 @@ def test_a_margin_of_one_or_more_allows_any_time_below():
     wide = MARGINS.model_copy(update={"t_max": 1.5})
     arms = dict.fromkeys(("law", "gaussian", "exact"), Seeds.of(np.ones(3)))
     arms["trained"] = Seeds.of([0.01, 0.011, 0.009])
-    assert claims.against_law_and_exact([claims.Asked("t_max", arms, wide, 0.9)])[0]["verdict"] == "agrees"
+    assert against_law_and_exact([Asked("t_max", arms, wide, 0.9)])[0]["verdict"] == "agrees"
 
 
 def test_margins_are_those_of_the_study():

@@ -390,3 +390,12 @@ def test_small_curvature_is_where_the_exact_score_goes(tiny):
     share = squares[0] / (squares[0] + squares[-1])
     assert found.iloc[1] == pytest.approx(1 - kappa**2 * squares[-1] * (0.5 + 2 * share**2))
     assert laws.small_curvature(study, frame.assign(family="tanh")).empty
+
+
+def test_of_data_with_noise_there_is_no_expansion(tmp_path):
+    """A study of arcs with and without noise on them has its table of curvature all the same."""
+    noise = (("  seed: 2\n", "  seed: 2\n  manifold.noise: [0.0, 0.01]\n"),)
+    study, datasets = measured(tmp_path, *noise)
+    tables = analysis.Tables(study, datasets)
+    assert set(tables["curvature"]["manifold.noise"]) == {0.0, 0.01}
+    assert set(tables["small_curvature"]["manifold.noise"]) == {0.0}
