@@ -7,7 +7,7 @@ from tiny import edited, run_stages
 
 from scoregap import cubes
 from scoregap.analysis import claims, claims_in_words, quantities
-from scoregap.analysis.claim_verdicts import Asked, against_law_and_exact
+from scoregap.analysis.claim_verdicts import Asked, against_law_and_exact, by_kind
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.verdicts import Seeds
 from scoregap.laws import draws
@@ -254,7 +254,7 @@ def test_what_right_ones_and_spacings_could_have_seen():
     row = judged("dimension", [0] * 5, [0] * 5, [0] * 5)
     assert 0.5 < row["exact_detectable"] == row["law_detectable"] < 1
     null = np.random.default_rng(0).normal(0.1, 0.02, 500)
-    row = claims.by_kind(
+    row = by_kind(
         quantities.CLAIMS["no_gap"], {"law": null, "exact": np.full(3, 0.1), "trained": np.full(3, 0.11)}, 0.9
     )
     assert 0.05 < row["law_detectable"] < 0.1
