@@ -76,9 +76,10 @@ def cost(logs: Path) -> dict[str, int]:
     spent: Counter = Counter()
     for path in [*logs.glob("*.tsv"), *logs.glob("*/*.tsv")]:
         with path.open() as file:
-            seconds = next(csv.DictReader(file, delimiter="\t"))["cpu_time"]
+            row = next(csv.DictReader(file, delimiter="\t"), {})  # nothing of a run that was stopped as it wrote it
         stage = path.parent.name if path.parent != logs else path.stem
-        spent[stage] += float(seconds) if seconds not in ("NA", "-") else 0.0
+        seconds = row.get("cpu_time")
+        spent[stage] += float(seconds) if seconds not in (None, "", "NA", "-") else 0.0
     return {stage: round(seconds) for stage, seconds in sorted(spent.items())} | {"total": round(spent.total())}
 
 

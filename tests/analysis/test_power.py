@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from scoregap.analysis import hypotheses, power
-from scoregap.analysis.claims import by_kind
+from scoregap.analysis.claim_verdicts import by_kind
 from scoregap.analysis.intervals import interval_with_draws, intervals
 from scoregap.analysis.quantities import Claim, Kind
 from scoregap.analysis.verdicts import Seeds, Verdict, decide_each
