@@ -147,8 +147,9 @@ class Draws:
     """What is random in estimators of a score, drawn once for all noise variances and whatever is asked for.
 
     noise: (points, d) of the noisy points. around: (points, K, d) of normal bundles, and the first of them of the
-    denoising loss; as many as are asked for are kept, as they are the most of all numbers. signs: (points, probes, d) of Hutchinson's trace. seeds: (points,) of the starting vectors of
-    Lanczos. counted: by estimator of another package, the score as it is given to that.
+    denoising loss; as many as are asked for are kept, as they are the most of all numbers. signs: (points, probes, d)
+    of Hutchinson's trace. seeds: (points,) of the starting vectors of Lanczos. counted: by
+    estimator of another package, the score as it is given to that.
     """
 
     def __init__(self, rng, settings: Settings, d: int):
