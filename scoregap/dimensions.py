@@ -13,6 +13,7 @@ Jacobian is shared by the estimators that need it.
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any, Protocol
@@ -69,8 +70,8 @@ class Asked:
 def estimate(score: Score, x, t, estimator: str, seed: int = 0, **sizes: int) -> np.ndarray:
     """What one of SCORE_ESTIMATORS says at clean points x (n, d) and noise variances t, one or (T,) ascending.
 
-    sizes: of `Asked`. Returns (n,) for one t, else (T, n). No Jacobian is made where products with it are enough, and
-    known.
+    sizes: of `Asked`. Returns (n,) for one t, else (T, n). A score that knows some noise variances only is asked at the
+    nearest of them (`Score.times`). No Jacobian is made where products with it are enough, and known.
     """
     if estimator not in SCORE_ESTIMATORS:
         raise InputError(key="estimator", value=estimator, allowed=f"should be one of {', '.join(SCORE_ESTIMATORS)}")
@@ -80,7 +81,7 @@ def estimate(score: Score, x, t, estimator: str, seed: int = 0, **sizes: int) ->
     x = known("x", x, "n", "d")
     settings = Asked([estimator], len(x), **{name: whole(name, value) for name, value in sizes.items()})
     draws = Draws(np.random.default_rng(whole("seed", seed, 0)), settings, x.shape[1])
-    times = ascending("t", np.atleast_1d(known("t", t, *(("T",) if np.ndim(t) else ()))))
+    times = score.times(ascending("t", np.atleast_1d(known("t", t, *(("T",) if np.ndim(t) else ())))))
     if estimator in OF_PRODUCTS and isinstance(score, HasProducts):
         found = np.stack([_of_products(settings, score, x, float(one), draws) for one in times])
     else:
@@ -146,14 +147,20 @@ class Draws:
     """What is random in estimators of a score, drawn once for all noise variances and whatever is asked for.
 
     noise: (points, d) of the noisy points. around: (points, K, d) of normal bundles, and the first of them of the
-    denoising loss. signs: (points, probes, d) of Hutchinson's trace. seeds: (points,) of the starting vectors of
-    Lanczos. counted: by estimator of another package, the score as it is given to that.
+    denoising loss; as many as are asked for are kept, as they are the most of all numbers. signs: (points, probes, d)
+    of Hutchinson's trace. seeds: (points,) of the starting vectors of Lanczos. counted: by
+    estimator of another package, the score as it is given to that.
     """
 
     def __init__(self, rng, settings: Settings, d: int):
-        points = settings.points
+        points, count, asked = settings.points, settings.draws * d, set(settings.of_score)
         self.noise = rng.standard_normal((points, d))
-        self.around = rng.standard_normal((points, settings.draws * d, d))
+        kept = count if BUNDLES.keys() & asked else min(settings.probes, count) if "denoising_loss" in asked else 0
+        self.around = np.empty((points, kept, d))
+        for own in self.around:
+            rng.standard_normal(out=own)
+            for row in range(kept, count, d):  # drawn all the same: what comes after them does not change
+                rng.standard_normal((min(d, count - row), d))
         self.signs = rng.choice([-1.0, 1.0], (points, settings.probes, d))
         self.seeds = rng.integers(2**63, size=points)
         self.counted: dict[str, Counted] = {}
@@ -221,7 +228,8 @@ def _of_jacobians(settings: Settings, score: Score, clean, t: float, draws: Draw
     """What is of the score and its Jacobian at the clean points."""
     parts, counts = [], np.full(len(clean), np.nan)
     for part in chunks(*clean.shape):
-        x, signs, (denoised, jacobian) = clean[part], draws.signs[part], score.jacobian(clean[part], t)
+        x, signs = clean[part], draws.signs[part]
+        denoised, jacobian = map(dimension.finite_or_nan, score.jacobian(x, t))
         trace = np.trace(jacobian, axis1=1, axis2=2)
         probed = dimension.hutchinson(signs @ np.swapaxes(jacobian, 1, 2), signs)
         parts.append([
@@ -247,13 +255,21 @@ def _of_products(settings: Settings, score: Any, clean: np.ndarray, t: float, dr
             found[i] = dimension.flipd(x, score.denoise(x[None], t)[0], trace, t)
         elif np.isfinite(score.denoise(at[None], t)).all():
             rule = lhsd if name == "lhsd" else dimension.slq_count
-            found[i] = _by_lanczos(rule, settings, _mean_of(product, transposed), len(x), int(draws.seeds[i]))
+            with suppress(FloatingPointError):
+                found[i] = _by_lanczos(rule, settings, _mean_of(product, transposed), len(x), int(draws.seeds[i]))
     return found
 
 
 def _mean_of(product: Callable, transposed: Callable) -> Callable:
-    """The product of the symmetric part of a matrix."""
-    return lambda rows: 0.5 * (product(rows) + transposed(rows))
+    """The product of the symmetric part of a matrix. It raises FloatingPointError where one is not finite."""
+
+    def mean(rows: np.ndarray) -> np.ndarray:
+        images = 0.5 * (product(rows) + transposed(rows))
+        if not np.isfinite(images).all():
+            raise FloatingPointError
+        return images
+
+    return mean
 
 
 def _symmetric(score: Score, points: np.ndarray, t: float):

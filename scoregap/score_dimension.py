@@ -30,6 +30,8 @@ from scoregap.study.training import Noise, Train
 EMPIRICAL = "empirical"
 OUT = 4  # one point in so many is kept from the score at most
 LEVELS, SAMPLES, DEPTH = 16, 16, 2  # noise levels of a step, points of each, blocks of a network
+SIZES = 1e-140, 1e140  # of data: float64 holds their squares, and small shares of these
+TIMES = 1e-19, 1e19  # noise variances in units of the data's own size
 RANGE = 0.1, 1e3  # of noise in training: of t, and of the variance of the data
 
 
@@ -69,17 +71,23 @@ class ScoreDimension(BaseEstimator):
             raise InputError(key="network", value=self.network, allowed=allowed)
         if self.t is not None and not (isinstance(self.t, Real) and 0 < float(self.t) < math.inf):
             raise InputError(key="t", value=self.t, allowed="should be a number greater than 0, or None")
+        if np.abs(data).max() > SIZES[1] or np.ptp(data, axis=0).max() < SIZES[0]:
+            allowed = f"should be points {SIZES[0]:g} apart or more, their coordinates {SIZES[1]:g} at most"
+            raise InputError(key="X", value=data, allowed=allowed)
         random = check_random_state(self.random_state)
         order = random.permutation(len(data))
         count = min(self.points, max(1, len(data) // OUT))
         self.points_ = np.sort(order[:count])
         scale = float(np.abs(data - data.mean(0)).max())
-        if not scale > 0:
-            raise InputError("all rows are the same", key="X", value=data, allowed="should be points apart")
         # In units of their own size: squares of neither large nor small numbers are lost, and networks are float32.
         units = (data - data.mean(0)) / scale
         held_out, others = units[self.points_], units[np.sort(order[count:])]
-        t = _nearby(held_out, others, self.neighbours) if self.t is None else float(self.t) / scale**2
+        t = _nearby(held_out, others, self.neighbours) if self.t is None else float(self.t) / scale / scale
+        if not TIMES[0] <= t <= TIMES[1]:
+            allowed = "should be from {:.3g} to {:.3g}, for data of this size".format(
+                *(scale**2 * one for one in TIMES)
+            )
+            raise InputError(key="t", value=self.t, allowed=allowed)
         self.t_ = t * scale**2
         seed = int(random.randint(2**31))
         score = self._score(others, t, seed)
@@ -100,7 +108,8 @@ def _is_network(name: str) -> bool:
 
 
 def _nearby(held_out: np.ndarray, others: np.ndarray, neighbours: int) -> float:
-    """A quarter of the squared distance to that neighbour, median over the points; of the farthest if that is 0."""
+    """A quarter of the squared distance to that neighbour (or the last), median over the points. Raises InputError if
+    that is 0."""
     found, _ = KDTree(others).query(held_out, [min(neighbours, len(others))])
     distances = np.asarray(found)[:, 0]
     if not (distance := np.median(distances)) > 0:

@@ -1,5 +1,7 @@
 """Estimators given a score: by hand on scores that are matrices, without a matrix where products do, at their cost."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -123,19 +125,73 @@ def test_costs_of_what_reads_denoised_points_are_counted(name):
     assert score.counted[0] == 2 * 3 * costs(Asked([name], 3, draws=5, probes=7), D, 2)[name]
 
 
-def test_unknown_scores_have_no_estimates():
+@pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])
+def test_unknown_scores_have_no_estimates(hole):
     class Hole(Linear):
         def jacobian(self, x, t):
             mean, jacobian = super().jacobian(x, t)
-            return mean * HOLE[: len(x), None], jacobian * HOLE[: len(x), None, None]
+            return mean + HOLE[: len(x), None], jacobian + HOLE[: len(x), None, None]
 
         def denoise(self, x, t):
-            return super().denoise(x, t) * np.repeat(HOLE, len(x) // 3)[:, None]
+            return super().denoise(x, t) + np.repeat(HOLE, len(x) // 3)[:, None]
 
-    HOLE = np.array([1.0, np.nan, 1.0])
+    HOLE = np.array([0.0, hole, 0.0])
     for name in SCORE_ESTIMATORS:
         found = estimate(Hole(flat), np.zeros((3, D)), 0.1, name)
-        np.testing.assert_array_equal(np.isfinite(found), [True, False, True], err_msg=name)
+        np.testing.assert_array_equal(np.isnan(found), [False, True, False], err_msg=name)
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+@pytest.mark.parametrize("name", sorted(OF_PRODUCTS))
+def test_products_that_are_not_finite_are_no_estimate(name, hole):
+    class Hole(WithProducts):
+        def products(self, x, t):
+            product, transposed = super().products(x, t)
+            return lambda rows: product(rows) + (hole if x[0] > 5 else 0), transposed
+
+    clean = np.zeros((3, D))
+    clean[1] = 10
+    np.testing.assert_array_equal(np.isnan(estimate(Hole(flat), clean, 0.1, name)), [False, True, False])
+
+
+@pytest.mark.parametrize("name", SCORE_ESTIMATORS)
+def test_a_score_of_few_levels_is_asked_at_those(name):
+    """As `Score.times` says which: its denoiser alone would answer for the nearest, for noise of another variance."""
+
+    class Levels(Linear):
+        def times(self, t):
+            return np.array([0.1, 0.4])[np.searchsorted([0.2], t)]
+
+    clean = np.random.default_rng(2).standard_normal((3, D))
+    expected = estimate(Linear(flat), clean, [0.1, 0.4], name)
+    np.testing.assert_array_equal(estimate(Levels(flat), clean, [0.13, 0.3], name), expected)
+    assert estimate(Levels(flat), clean, [0.3, 0.4, 0.5], name).shape == (3, 3)
+
+
+@pytest.mark.parametrize("name", SCORE_ESTIMATORS)
+@pytest.mark.parametrize("d", [1, 2])
+def test_few_dimensions(name, d):
+    """A line fills R^1: what compares modes with each other, or takes differences of them, cannot say so."""
+    score = Linear(lambda t: np.eye(d) / (1 + t))
+    found = estimate(score, np.zeros((2, d)), 1e-6, name, probes=500, draws=500)
+    known = 1.0 if name in ("normal_bundle", "normal_bundle_centred") else d  # never d
+    silent = name == "normal_bundle_second_difference" or (d == 1 and name in BUNDLES)
+    np.testing.assert_allclose(found, np.nan if silent else known, rtol=0.25 if name == "denoising_loss" else 1e-3)
+
+
+def test_draws_that_nobody_asked_for_are_not_kept():
+    """They are 4 d numbers of d, per point: gigabytes at the size of pictures. All others are the same with them."""
+    d, points = 100, 40
+    some, all_ = (Draws(np.random.default_rng(0), Asked(names, points), d) for names in (["lhsd"], [*BUNDLES]))
+    assert some.around.size == 0
+    assert Draws(np.random.default_rng(0), Asked(["denoising_loss"], points), d).around.shape == (points, 10, d)
+    for name in ("noise", "signs", "seeds"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(all_, name))
+    tracemalloc.start()
+    Draws(np.random.default_rng(0), Asked(["lhsd"], points), d)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < all_.around.nbytes / 10
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_the_denoising_loss_of_a_network_lies_above_that_of_the_exact_score():
     assert expected < 4 < expected + above.mean() - error * above.std()
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e-4, 1e8, 1e30])
+@pytest.mark.parametrize("scale", [1e-120, 1e-4, 1e8, 1e120])
 def test_units_do_not_matter(scale):
     points, _ = SETS["swiss roll"]
     one, other = ScoreDimension().fit(points), ScoreDimension().fit(scale * points + 3 * scale)
@@ -120,7 +120,7 @@ def test_integers_and_copies():
     [
         ("network", "unet-8"), ("network", "exact"), ("network", None), ("network", "gated"), ("t", 0), ("t", np.nan),
         ("t", "0.1"), ("neighbours", 0), ("neighbours", 2.5), ("points", 0), ("points", True), ("steps", 0),
-        ("estimator", "flip"), ("estimator", None),
+        ("estimator", "flip"), ("estimator", None), ("t", 1e-30), ("t", 1e300),
     ],
 )  # fmt: skip
 def test_parameters_that_it_does_not_take(wrong, value):
@@ -129,9 +129,26 @@ def test_parameters_that_it_does_not_take(wrong, value):
     assert "\n" not in str(caught.value)
 
 
-def test_points_that_are_all_the_same_are_refused():
-    with pytest.raises(InputError, match=r"^X: all rows are the same"):
-        ScoreDimension().fit(np.ones((30, 3)))
+@pytest.mark.parametrize("network", ["empirical", "gated-8"])
+def test_noise_that_is_none_or_all_at_the_size_of_the_data_is_refused(network):
+    points = 1e-6 * SETS["line in R^5"][0][:100]
+    for t in (1e-40, 1e10):
+        with pytest.raises(InputError, match=r"^t: .* should be from .* for data of this size$"):
+            ScoreDimension(network=network, t=t, steps=1).fit(points)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-160, 1e-310, 1e160, 1e307])
+def test_points_that_are_all_the_same_or_of_sizes_without_squares_are_refused(scale):
+    points = scale * np.random.default_rng(0).uniform(-1, 1, (30, 3))
+    with pytest.raises(
+        InputError, match=r"^X: .*should be points 1e-140 apart or more, their coordinates 1e\+140 at most"
+    ):
+        ScoreDimension().fit(points)
+
+
+def test_rounding_of_a_mean_sets_no_points_apart():
+    with pytest.raises(InputError, match=r"^X: "):
+        ScoreDimension().fit(np.full((30, 3), 0.1))
 
 
 def test_other_estimators_and_draws():

@@ -50,7 +50,8 @@ def normal_bundle(scores, centred=False):
     2022, "Your diffusion model secretly knows the dimension of the data manifold", algorithm 1; ICML 2024).
 
     scores: (..., K, d), K >= d, at x_0 + sqrt(t) w_i around one point x_0, up to a common factor; the authors take
-    K = 4 d. As t -> 0 they span the normal space. Returns (...), from 1 to d - 1: 0 and d cannot be found.
+    K = 4 d. As t -> 0 they span the normal space. Returns (...), from 1 to d - 1: 0 and d cannot be found, and of d = 1
+    nothing (NaN).
 
     centred: about their mean, which is not of the authors. The mean is the score of the density smoothed twice. Where
     curvature has given it length, it is one large singular value on its own, and uncentred the answer is d - 1.
@@ -59,7 +60,9 @@ def normal_bundle(scores, centred=False):
     if scores.shape[-2] < scores.shape[-1]:
         allowed = f"should be (..., K, d), K at least d, {scores.shape[-1]}"
         raise InputError(f"the shape {scores.shape} is not allowed", key="scores", value=scores, allowed=allowed)
-    finite = np.isfinite(scores).all((-2, -1))
+    finite = np.isfinite(scores).all((-2, -1)) & (scores.shape[-1] > 1)
+    if not finite.any():
+        return np.full(finite.shape, np.nan)
     scores = np.where(finite[..., None, None], scores, 0.0)
     if centred:
         scores = scores - scores.mean(-2, keepdims=True)
@@ -80,8 +83,14 @@ def flipd(x, denoised, trace, t):
     sum_i v_i / (v_i + t) + t x_i^2 / (v_i + t)^2.
     """
     x = array("x", x, "...", "d")
-    denoised = array("denoised", denoised, "...", x.shape[-1])
-    return array("trace", trace, "...") + ((denoised - x) ** 2).sum(-1) / positive("t", t, "...")
+    denoised = finite_or_nan(array("denoised", denoised, "...", x.shape[-1]))
+    trace = finite_or_nan(array("trace", trace, "..."))
+    return trace + ((denoised - x) ** 2).sum(-1) / positive("t", t, "...")
+
+
+def finite_or_nan(values):
+    """Values (...) of which those that are not finite are NaN, so that what is made of them is."""
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def hutchinson(products, probes):
@@ -89,7 +98,7 @@ def hutchinson(products, probes):
 
     products, probes: (..., k, d), rows G z and z. Returns (...). Its variance is 2 sum_(i != j) G_ij^2 / k.
     """
-    products = array("products", products, "...", "k", "d")
+    products = finite_or_nan(array("products", products, "...", "k", "d"))
     return (products * array("probes", probes, "...", *products.shape[-2:])).sum(-1).mean(-1)
 
 

@@ -19,15 +19,17 @@ loss which is equivalent to it (Hyvarinen 2005), at the price of a trace.
 """
 
 from scoregap.arguments import array, positive
+from scoregap.measure.dimension import finite_or_nan
 
 
 def denoising_loss(x, denoised, t):
     """|x - D(x_t)|^2 / t, mean over draws of the noise.
 
-    x: (..., d) clean points. denoised: (..., K, d) D at x + sqrt(t) w of K draws. Returns (...), not rounded.
+    x: (..., d) clean points. denoised: (..., K, d) D at x + sqrt(t) w of K draws. Returns (...), not rounded;
+    NaN where one is not finite.
     """
     x = array("x", x, "...", "d")
-    denoised = array("denoised", denoised, *x.shape[:-1], "K", x.shape[-1])
+    denoised = finite_or_nan(array("denoised", denoised, *x.shape[:-1], "K", x.shape[-1]))
     return ((denoised - x[..., None, :]) ** 2).sum(-1).mean(-1) / positive("t", t)
 
 
@@ -37,5 +39,5 @@ def implicit_loss(x, denoised, trace, t):
     x, denoised: (..., d) clean points and D there. trace: (...) of G, or an estimate. Returns (...), not rounded.
     """
     x = array("x", x, "...", "d")
-    denoised = array("denoised", denoised, "...", x.shape[-1])
-    return array("trace", trace, "...") + ((denoised - x) ** 2).sum(-1) / (2 * positive("t", t, "..."))
+    denoised = finite_or_nan(array("denoised", denoised, "...", x.shape[-1]))
+    return finite_or_nan(array("trace", trace, "...")) + ((denoised - x) ** 2).sum(-1) / (2 * positive("t", t, "..."))

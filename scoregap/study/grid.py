@@ -439,6 +439,11 @@ class Study:
         return axes[0] if len(axes) == 1 and len(self.axes[axes[0]]) > 1 else None
 
     @property
+    def noisy(self) -> bool:
+        """Whether any of its manifolds has noise on the data."""
+        return any(one.noise for one in self.sections["manifold"].values() if one)
+
+    @property
     def findings(self) -> list[str]:
         """Tables that `scoregap.analysis` can make of the study: whose axes it varies, for families with their law,
         or whose section it has."""
@@ -456,7 +461,7 @@ class Study:
             return [name for name, it_does in applies.items() if it_does]
         exact = EXACT in self.axes["network"]
         lawful = all(FAMILIES[family].law for family in self.axes["family"])
-        lawful &= not any(one.noise for one in self.sections["manifold"].values() if one)
+        lawful &= not self.noisy
         several = {axis: len(self.axes[axis]) > 1 for axis in AXES}
         trained_longer = bool(self.trained_networks) and len(self.axes.get("train.steps", ())) > 1
         extrapolated = len(self.axes.get("train.steps", ())) > 3 and len(self.axes.get("train.target", ())) > 1

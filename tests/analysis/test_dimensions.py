@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tiny import WITH_DIMENSION, measured
+from tiny import WITH_DIMENSION, edited, measured
 
 from scoregap import analysis
 from scoregap.analysis import dimensions
+from scoregap.study import load
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +50,16 @@ def test_estimators_in_lines(compared):
     assert not [line for line in text if "published" in line]
 
 
-def test_published_numbers_stand_beside_their_own_set_only():
+def test_published_numbers_stand_beside_their_own_set_only(compared, tmp_path):
+    study, _ = compared
     rows = pd.DataFrame({"family": ["sphere"], "ambient_dim": [100], "dimension": [10.0]})
-    assert dimensions.published_of(rows)["ID-diff (trained)"] == 11
+    assert dimensions.published_of(study, rows)["ID-diff (trained)"] == 11
+    line = rows.assign(family="spaghetti", dimension=1.0)
+    assert dimensions.published_biases(study, line)["local PCA"] == 31
     for other in ({"family": "arcs"}, {"ambient_dim": 50}, {"dimension": 11.0}):
-        assert dimensions.published_of(rows.assign(**other)) == {}
+        assert dimensions.published_of(study, rows.assign(**other)) == {}
+    noisy = load(edited(tmp_path, ("manifold:\n", "manifold:\n  noise: 0.01\n")))
+    assert dimensions.published_of(noisy, rows) == {}
 
 
 def test_the_true_dimension_of_a_block_is_that_of_its_points(compared):

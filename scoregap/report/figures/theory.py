@@ -193,7 +193,7 @@ def estimators(study: Study, frame: pd.DataFrame) -> Figure:
                     marker="os^vDX"[i % 6], elinewidth=0.6, capsize=1.5, label=method,
                 )  # fmt: skip
             if network in ("exact", "data"):
-                _marks_at_the_edge(ax, block, of_data)
+                _marks_at_the_edge(ax, study, block, of_data)
             if row == 0:
                 ax.set_title("\n".join(filter(None, (tables.labelled(values, label), _true(block)))))
             if column == 0:
@@ -215,7 +215,7 @@ def _true(block) -> str:
     return f"true dimension {dimensions.true_dimension(block):g}"
 
 
-def _marks_at_the_edge(ax, block, methods: list[str]) -> None:
+def _marks_at_the_edge(ax, study: Study, block, methods: list[str]) -> None:
     """What needs no score, and so has no noise variance, in a strip beside the curves."""
     data = block[block.network == "data"].set_index("method")
     for i, method in enumerate(methods):
@@ -225,7 +225,7 @@ def _marks_at_the_edge(ax, block, methods: list[str]) -> None:
                 at, data.bias[method], transform=ax.get_yaxis_transform(), marker="X<>^vs"[i % 6], ms=5, ls="",
                 mfc="none", color=f"C{6 + i % 4}", clip_on=False, label=f"{method} (data)",
             )  # fmt: skip
-    for name, bias in list(dimensions.published_biases(block).items())[:1]:
+    for name, bias in list(dimensions.published_biases(study, block).items())[:1]:
         ax.plot(
             0.97, bias, transform=ax.get_yaxis_transform(), marker="D", ms=5, ls="",
             color="black", label=f"{name}, published",
