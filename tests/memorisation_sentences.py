@@ -1,6 +1,6 @@
 """What docs/explanation/memorisation.md says was found, made from the tables; `test_found_pages` finds it there.
 
-results/findings/{collapse,memorisation,regularisers,digits}: tables, claims.csv, provenance.json; the studies;
+results/findings/{collapse,memorisation,digits}: tables, claims.csv, provenance.json; the studies;
 results/benchmarks/memorisation.csv -> MADE, functions -> text
 
 `python tests/memorisation_sentences.py` prints it.
@@ -21,12 +21,6 @@ from scoregap.study import Study, load
 ROOT = Path(__file__).parents[1]
 FINDINGS = ROOT / "results" / "findings"
 MADE: list[Callable[[], str]] = []
-NAMES = {
-    "train.learning_rate": "learning rate",
-    "train.preconditioning": "predicts",
-    "train.noise_draws": "noise draws",
-    "network": "network",
-}
 
 
 def made(function: Callable[[], str]) -> Callable[[], str]:
@@ -67,7 +61,7 @@ class Found:
         return self.study.compare.confidence
 
 
-COLLAPSE, TRAINED, MOVED = (Found(name) for name in ("collapse", "memorisation", "regularisers"))
+COLLAPSE, TRAINED = (Found(name) for name in ("collapse", "memorisation"))
 SIZES = COLLAPSE.study.axes["manifold.dataset_size"]
 NETWORKS = TRAINED.times[TRAINED.times.network != "empirical"]
 CURVATURES = TRAINED.study.axes["curvature"]
@@ -110,7 +104,7 @@ def law() -> str:
         "| data | d | groups | N | law / found | at finite N / found | standard error |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in frame[frame.points.isin((10, 1_000, 100_000))].to_dict("records"):
+    for row in frame[frame.points.isin((10, 1_000, 10_000, 100_000))].to_dict("records"):
         data = f"{row['family']}, c = {row['curvature']:g}" if row["curvature"] else row["family"]
         lines.append(
             f"| {data} | {row['ambient_dim']} | {row['groups']} | {row['points']:,} | {row['law_over_found']:.2f} | "
@@ -170,22 +164,20 @@ def collapse_in_words() -> str:
 
 @made
 def what_comes_first() -> str:
-    at = {}
-    for points, rows in COLLAPSE.times.groupby("points"):
-        place = rows.order.str.split(" > ").apply(lambda names: names.index("memorisation"))
-        at[points] = place
-    first = [points for points, place in at.items() if (place == 0).mean() > 0.5]
-    last = [points for points, place in at.items() if (place == 3).any()]
-    inside = [points for points, place in at.items() if (place == 1).mean() > 0.5]
-    assert sorted([*first, *inside]) == sorted(at)
-    assert not last
-    late = sum((place > 1).sum() for place in at.values())
-    return (
-        f"As noise falls, memorisation comes before any gap opens in most training sets with N = {listed(first)}, "
-        "and after "
-        f"the intermediate gap has opened and before it closes in most with {listed(inside)}; in {late} of "
-        f"{len(COLLAPSE.times)} it comes after that gap has closed, and in none after consolidation."
+    """Of most training sets of each N."""
+    where = (
+        "before any gap opens",
+        "while the intermediate gap is open",
+        "after that has closed and before consolidation",
+        "after consolidation",
     )
+    sizes: dict[int, list[int]] = {}
+    for points, rows in COLLAPSE.times.groupby("points"):
+        place = rows.order.str.split(" > ").map(lambda names: names.index("memorisation"))
+        assert (place == place.mode()[0]).mean() > 0.5
+        sizes.setdefault(place.mode()[0], []).append(points)
+    told = [f"{where[place]} with N = {listed(of)}" for place, of in sorted(sizes.items())]
+    return f"As noise falls, memorisation comes, by the laws, in most training sets {', '.join(told[:-1])}, and {told[-1]}."
 
 
 @made
@@ -246,13 +238,15 @@ def networks() -> str:
     known = generalised[generalised.tau_memorise.notna()]
     assert TRAINED.study.document.train is not None
     flat, curved = (generalised[generalised.curvature == c].tau_generalise for c in CURVATURES)
+    assert lost == len(never) == 0
     return (
-        f"Of {trained} trainings {lost} diverged and {len(never)} never generalised. The others had generalised "
-        "(their "
-        f"squared distance from the exact score, at the law's t, was below {APART:g} of the empirical score's) after "
-        f"{span(flat, '.0f')} steps at curvature 0 and {span(curved, '.0f')} at curvature .5; {len(known)} of these "
-        f"{len(generalised)} gave in within {TRAINED.study.document.train.steps} steps, after "
-        f"{span(known.tau_memorise, '.0f')}."
+        f"None of {trained} trainings diverged, and all generalised (their squared distance from the exact score, "
+        "at the "
+        f"law's t, fell below {APART:g} of the empirical score's), after {span(flat, '.0f')} steps at curvature 0 "
+        "and "
+        f"{span(curved, '.0f')} at curvature .5; {len(known)} gave in within {TRAINED.study.document.train.steps} "
+        "steps, "
+        f"after {span(known.tau_memorise, '.0f')}."
     )
 
 
@@ -298,58 +292,26 @@ def position() -> str:
 
 
 @made
-def regularisers_were_run() -> str:
-    study = MOVED.study
-    assert study.document.train is not None
-    assert study.document.manifold is not None
-    return (
-        f"Study `regularisers`: curvature 0, N = {study.document.manifold.dataset_size}, "
-        f"{study.document.train.steps} steps, "
-        f"{MOVED.seeds} seeds, settings beside the first of the study `memorisation` ({study.trained_networks[0]}, "
-        "learning "
-        f"rate {study.document.train.learning_rate:g}, `edm`, fresh noise); {MOVED.seconds} core-seconds."
-    )
-
-
-def moved() -> pd.DataFrame:
-    """A row per setting: both claims."""
-    first = {axis: str(MOVED.study.axes[axis][0]) for axis in NAMES}
-    rows = []
-    for row in MOVED.claims.to_dict("records"):
-        (axis,) = (one for one in NAMES if str(row[one]) != first[one])
-        rows.append(row | {"what": NAMES[axis], "setting": row[axis]})
-    return pd.DataFrame(rows)
-
-
-@made
-def regularisers() -> str:
-    lines = ["| | | steps to give in, ratio | | over steps to generalise, ratio | |", "|---|---|---|---|---|---|"]
-    for (what, setting), rows in moved().groupby(["what", "setting"], sort=False):
-        cells = []
-        for name in ("moves_memorise", "moves_window"):
-            (row,) = rows[rows.claim == name].to_dict("records")
-            known = row["seen"] > 1
-            value = bounded(row["trained"], row["low"], row["high"]) if known else "-"
-            short = f", {row['seen']:.0f} of {row['of']:.0f} seeds" if row["seen"] < row["of"] else ""
-            cells += [value, row["verdict"] + short]
-        lines.append(f"| {what} | {setting:g} | " if isinstance(setting, float) else f"| {what} | {setting} | ")
-        lines[-1] += " | ".join(cells) + " |"
-    return "\n".join(lines)
-
-
-@made
 def digits() -> str:
-    frame = pd.read_csv(FINDINGS / "digits" / "copies.csv")
-    told = []
-    for size in sorted(frame.dataset_size.unique()):
-        own = frame[frame.dataset_size == size]
-        each = [f"{100 * rows.memorised.mean():.0f} % ({name})" for name, rows in own.groupby("network", sort=False)]
-        told.append(f"with {size} pictures {', '.join(each)}")
-    chance = 100 * frame.by_chance.max()
+    frame, train = pd.read_csv(FINDINGS / "digits" / "copies.csv"), load(find("digits"), run=False).document.train
+    assert train is not None
+    empirical, networks = frame[frame.network == "empirical"], frame[frame.network != "empirical"]
+    assert networks.memorised.max() == frame.by_chance.max() == 0
+    assert empirical.memorised.min() == 1
+    few, many = (networks[networks.dataset_size == size] for size in (100, 700))
+    told = [
+        f"{rows.nearest_distance.mean():.2f} ({name})"
+        for own in (few, many)
+        for name, rows in own.groupby("network", sort=False)
+    ]
     return (
-        "Of samples that are made of networks of the study `digits` so many are copies of training pictures, in "
-        "the mean over "
-        f"networks: {'; '.join(told)}. Of held-out pictures at most {chance:.0f} % are."
+        f"Of the samples of networks of the study `digits`, after {train.steps} steps, none are copies of training "
+        "pictures, "
+        "and of those of the empirical score all are. Their median distance to the nearest training picture is "
+        f"{told[0]} and "
+        f"{told[1]} with 100 pictures, where that of held-out pictures is {few.held_out_distance.mean():.2f}, and "
+        f"{told[2]} "
+        f"and {told[3]} with 700, where it is {many.held_out_distance.mean():.2f}."
     )
 
 
