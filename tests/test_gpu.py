@@ -120,7 +120,7 @@ def test_measurements_need_torch_and_numpy_alone(tmp_path, gpu, name):
 import sys, importlib.abc, runpy
 class Absent(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name.partition(".")[0] in {gpu.TESTS!r}:
+        if name.partition(".")[0] in {(*gpu.PACKAGE, *gpu.TESTS)!r}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Absent())
 sys.argv = ["{name}.py", "--tiny", "--seconds", "0"]

@@ -1,9 +1,9 @@
 """What the numbers of training cost: `make bench FIGURES=draws` prints and records it.
 
-a step's batch -> processor time of its draws by counters, beside numpy's generators and a twentieth of the step
+a step's batch -> processor time of its draws by counters, beside those of numpy and what they may cost
 
 Ours are the batches of `networks.training.batches` from a linear manifold. The peer draws as many by the generators of
-numpy (PCG64, ziggurat). The limit is 5 % of a step of training with its draws. Three members on one core.
+numpy (PCG64, ziggurat). The limit is that and 5 % of a step of training. Three members on one core, times of each.
 """
 
 from typing import NamedTuple
@@ -83,8 +83,8 @@ def main() -> None:
         block = lambda source=source: [next(source) for _ in range(training.BLOCK)]  # noqa: E731
         times = in_turn(block, peers(case), step(case), rounds=5)
         one, other, whole = (1e6 * time / training.BLOCK / MEMBERS for time in times)
-        rows.append(Row(f"{case.network}, d = {case.dim}, {case.draws}", one, other, 0.05 * whole, "us"))
-    record("draws", rows, peer="generators of numpy", limit="5 % of a step", device="cpu")
+        rows.append(Row(f"{case.network}, d = {case.dim}, {case.draws}", one, other, other + 0.05 * whole, "us"))
+    record("draws", rows, peer="generators of numpy", limit="those and 5 % of a step", device="cpu")
 
 
 if __name__ == "__main__":
