@@ -145,11 +145,22 @@ def test_a_dry_run_goes_through_every_part(tmp_path, gpu):
     assert {row["part"]: row["ended"] for row in rows(tmp_path / "gpu-parts.csv")} == dict.fromkeys(
         gpu.NAMES, "finished"
     )
-    for table, count in (("rates", 3), ("throughput", 4), ("precision", 6), ("jacobians", 2), ("decompositions", 2)):
+    for table, count in (
+        ("agreement", 5),
+        ("rates", 3),
+        ("throughput", 4),
+        ("precision", 6),
+        ("jacobians", 2),
+        ("decompositions", 2),
+    ):
         found = rows(tmp_path / f"gpu-{table}.csv")
         assert len(found) == count, table
         for row in found:
             assert all(row[key] for key in ("card", "date", "versions", "command"))
+    far = [float(row["largest_difference"]) for row in rows(tmp_path / "gpu-agreement.csv")]
+    assert far[:3] == [0, 0, 0]
+    assert 0 < far[3] < 1e-5
+    assert far[4] == 0
     for row in rows(tmp_path / "gpu-throughput.csv"):
         assert float(row["times_faster"]) > 0
         assert 0 < float(row["share_of_rate"]) < 1

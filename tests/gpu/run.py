@@ -33,7 +33,8 @@ DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 NAMES = ("tests", "throughput", "jacobians", "paper")
 ALONE = ("torch", "numpy")
 PACKAGE = ("scipy", "pydantic", "typer", "rich", "yaml", "xarray", "zarr", "safetensors", "snakemake", "matplotlib")
-TESTS = ("scipy", "pydantic", "yaml", "xarray", "zarr", "safetensors", "pytest", "hypothesis", "filelock")
+TESTS = ("scipy", "pydantic", "yaml", "xarray", "dask", "pandas", "zarr", "safetensors", "rich", "pytest", "hypothesis",
+         "filelock")  # fmt: skip
 
 
 class Part(NamedTuple):

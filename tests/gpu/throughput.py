@@ -1,5 +1,6 @@
 """How fast ensembles train on a card, against one network after another, and what fewer bits do to phase times.
 
+draws, Jacobians and steps -> gpu-agreement.csv: how far they are from a CPU's
 widths, numbers of members -> gpu-throughput.csv: ms of a step, against the loop, share of the rate of products
 float32, tf32, bfloat16 -> gpu-precision.csv: phase times of networks, over those of the exact score
 
@@ -115,6 +116,40 @@ def loop(width: int, size: Size, device: torch.device):
     return lambda: [step() for _ in range(training.BLOCK)]
 
 
+def agreement(part: Part, size: Size) -> None:
+    """Largest differences between the device and a CPU: 0 of uniform numbers and places, at most the tolerance of
+    normal ones, rounding of float32 of Jacobians, and little of the loss after some blocks of steps."""
+
+    def row(name: str, one: torch.Tensor, other: torch.Tensor) -> None:
+        part.add("agreement", what=name, largest_difference=float((one.double() - other.cpu().double()).abs().max()))
+
+    here, there = (Draws(range(4), device) for device in ("cpu", part.device))
+    row("uniform numbers", *(one.uniforms("level", 5, 40, 1001) for one in (here, there)))
+    row("places", *(one.places("point", 5, 40, 1001, 10**9, 2) for one in (here, there)))
+    row("normal numbers", *(one.normals("noise", 5, 40, 10001, range(4)) for one in (here, there)))
+    x = np.random.default_rng(0).standard_normal((2, 8, DIM))
+    found = []
+    for device, kind in (("cpu", torch.float64), (part.device, torch.float32)):
+        module = ensemble_of(size.width, 1, torch.device(device)).to(kind).requires_grad_(False)
+        for weight in module.parameters():
+            if not weight.any():  # else the Jacobian is that of no network
+                weight.copy_(torch.linspace(-0.1, 0.1, weight.numel(), dtype=torch.float64).view_as(weight))
+        points, t = (torch.from_numpy(one).to(device, kind) for one in (x, np.array([0.01, 1.0])))
+        found.append(torch.from_numpy(analytic.network_jacobian(module, points, t)[1]))
+    row("Jacobians of float32, from float64", *found)
+    on_cpu = trained(size, torch.device("cpu"), None)
+    row("loss after 128 steps", on_cpu, trained(size, part.device, None))
+    if part.device.type == "cuda":
+        row("loss after 128 steps, captured", on_cpu, trained(size, part.device, training.Captured))
+
+
+def trained(size: Size, device: torch.device, captured) -> torch.Tensor:
+    """(members,) losses of 128 steps of two networks."""
+    module, source = ensemble_of(size.width, 2, device), batches(2, size, device)
+    (last,) = training.train(module, source, 128, RATE, 0.05, 0.02, [128], captured=captured)
+    return torch.from_numpy(last.recent)
+
+
 def throughput(part: Part, size: Size) -> None:
     """Every width and number of members as steps come; then as one graph each, where there are graphs."""
     rate, loops = part.rate(), {}
@@ -194,6 +229,10 @@ def phase_times(times: np.ndarray, eigenvalues: np.ndarray) -> list[float]:
 def main() -> None:
     part = Part("throughput")
     size = Size(part.tiny)
+    try:
+        agreement(part, size)
+    except RuntimeError as error:  # what follows may do
+        print(f"agreement: {error}", flush=True)
     throughput(part, size)
     precision(part, size)
 
