@@ -120,7 +120,7 @@ def networks_of(one: Set) -> list[str]:
     """Scores of a set: the exact one, if it is known, and with it a network, if the set is small enough."""
     if not one.family or one.family.startswith("skdim-"):
         return []
-    return ["exact"] + [NETWORK] * (one.d <= LARGEST)
+    return ["exact"] + [NETWORK] * (one.d <= LARGEST and one.origin != "scikit-dimension")
 
 
 def study_of(one: Set, folder: Path) -> Path:
