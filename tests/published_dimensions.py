@@ -120,13 +120,14 @@ def networks_of(one: Set) -> list[str]:
     """Scores of a set: the exact one, if it is known, and with it a network, if the set is small enough."""
     if not one.family or one.family.startswith("skdim-"):
         return []
-    return ["exact"] + [NETWORK] * (one.d <= LARGEST)
+    return ["exact"] + [NETWORK] * (one.d <= LARGEST and one.origin != "scikit-dimension")
 
 
 def study_of(one: Set, folder: Path) -> Path:
     """A study of a set, in a file."""
     networks = networks_of(one) or [NETWORK]  # a study has one; it is not trained
-    few = one.d > LARGEST or one.family == "spaghetti"  # the bundle takes 4 d evaluations, which cost most there
+    few = one.d > LARGEST or one.family == "spaghetti"
+    costly = few or (one.family == "mixture" and one.d == LARGEST)  # the bundle takes 4 d evaluations at a point
     content = {
         "study": "published",
         "axes": {"family": [one.family], "ambient_dim": [one.d], "manifold_dim": [max(one.dims)],
@@ -136,7 +137,7 @@ def study_of(one: Set, folder: Path) -> Path:
         "train": {"steps": STEPS, "levels": 32, "samples": 8, "depth": 2, "preconditioning": "x0",
                   "noise": {"start": 5.0e-6, "stop": 20.0}},
         "spectrum": {"times": {"start": 1.0e-5, "stop": 10.0, "count": 8}, "points": 4},
-        "dimension": {"estimators": [name for name in OF_SCORE if not few or name != "normal_bundle_centred"],
+        "dimension": {"estimators": [name for name in OF_SCORE if not costly or name != "normal_bundle_centred"],
                       "times": TIMES, "points": 3 if few else 16},
         "compare": {name: {"t_open": 0.1, "t_max": 0.1, "t_close": 0.1, "t_consolidation": 0.1}
                     for name in ("flat", "curved")},

@@ -88,6 +88,23 @@ def row_size(row) -> float:
     return max(float(one) for one in row["dimension"].split("+"))
 
 
+def test_what_the_page_says_of_networks(record):
+    """On spheres they find the dimension; FLIPD of a network is too high at the smallest t."""
+    own = [row for row in record if row["score"] == published.NETWORK]
+    for row in own:
+        if row["set"].startswith("sphere") and row["estimator"] != "flipd":
+            assert float(row["error"]) == 0
+    smallest = {row["set"]: row for row in own if (row["estimator"], row["t"]) == ("flipd", "0.0001")}
+    gap = {row["set"]: float(row["error"]) for row in own if (row["estimator"], row["t"]) == ("final_gap", "0.0001")}
+    for name in ("spaghetti", "laplace-2+4+8"):
+        assert float(smallest[name]["error"]) > 100
+        assert gap[name] == 0
+    exact = {row["set"]: row for row in record if (row["score"], row["estimator"], row["t"]) ==
+             ("exact", "flipd", "0.0001")}  # fmt: skip
+    for name, row in smallest.items():
+        assert float(row["estimate"]) > float(exact[name]["estimate"]), name
+
+
 def test_the_record_is_of_this_code(record, tmp_path):
     """A set without a network, again."""
     from scoregap.trained import Trained
