@@ -1,6 +1,7 @@
 # make run    the quickstart study: installs into .venv, trains, measures, compares
 # make test   the tests, some minutes; as root or by sudo it installs Chromium, which opens the report in one of them
 # make test-all   those, the slow ones (make test-slow) and those on a Slurm (make test-slurm)
+# make gpu    all that waits for a GPU, in nine minutes: tests, throughput, Jacobians, some of the paper; ARGS='--skip paper'
 # make test-slurm   those that run on a Slurm of one machine, which they install (as root or by sudo) and stop
 # make check  the quickstart study against its baseline, results/baselines/quickstart.json; STUDY=NAME
 # make lint   ruff, snakefmt, mypy, hadolint
@@ -28,6 +29,8 @@
 # make docs   the documents, into docs/_build/html/index.html; what is wrong with them is an error
 # make schema   workflow/schemas/study.json, with which editors check studies, from the keys a study may have
 # make picture   the import picture of the package: floors, arrows, those that run up; OF=FOLDER of another checkout
+# make published-dimensions   published sets of estimators of the dimension, by exact scores, networks, neighbours; SETS='...'
+# make dimension-robustness   what estimates of the dimension do as data are scaled, rounded, noisy, moved, repeated
 # make storage    time, memory and growth of cubes of 100,000 light and 10,000 heavy cells, old and new; CELLS=N heavy ones
 
 VENV := .venv
@@ -39,9 +42,9 @@ STUDY ?= quickstart
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt
 
 OTHER ?= numpy==2.2.6 scipy==1.15.3
-FIGURES ?= startup quickstart fits spectra pictures memory traces estimators growth throughput time_to_accuracy curved report
+FIGURES ?= startup quickstart draws fits spectra pictures memory traces estimators growth throughput time_to_accuracy curved report
 
-.PHONY: run check test test-slow test-all test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published picture mutants docs schema clean clean-env
+.PHONY: run check test test-slow test-all gpu test-slurm lint error-rates claim-error-rates draws-of-f gate-mutations gate-changes accuracy calibration adapter-mistakes edges estimators-exact memorisation coverage scale studies storage faults faults-slurm slurm-scale paths fuzz bench published published-dimensions dimension-robustness archive picture mutants docs schema clean clean-env
 
 run: $(VENV)/installed
 	@$(BIN)/scoregap run $(STUDY)
@@ -58,6 +61,9 @@ test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not slurm"
 
 test-all: test test-slow test-slurm
+
+gpu:
+	@sh tests/gpu.sh $(ARGS)
 
 test-slurm: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slurm -n 3
@@ -136,12 +142,21 @@ bench: $(VENV)/installed-test
 published: $(VENV)/installed-test
 	@$(BIN)/python tests/published.py $(STUDY) $(PICTURES)
 
+archive: $(VENV)/installed-test
+	@$(BIN)/python tests/archive.py
+
 docs: $(VENV)/installed-docs
 	@$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 schema: $(VENV)/installed
 	@$(BIN)/python -m scoregap.study.json_schema > workflow/schemas/study.json
+
+published-dimensions: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/published_dimensions.py $(SETS)
+
+dimension-robustness: $(VENV)/installed-test
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/dimension_robustness.py
 
 picture: $(VENV)/installed-test
 	@$(BIN)/python tests/picture.py $(OF)

@@ -6,6 +6,7 @@ A page says `<!-- generated: NAME -->` where the text of the function NAME stand
 """
 
 import ast
+import csv
 import pkgutil
 import re
 import sys
@@ -296,6 +297,56 @@ def packages() -> str:
         docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
         rows.append([_code(one.name), " ".join(docstring.split("\n\n")[0].split())])
     return table(["in `scoregap`", "what"], rows)
+
+
+# --- estimators of the dimension --------------------------------------------------------------------------------------
+
+
+def _record(name: str) -> list[dict[str, str]]:
+    with (ROOT / "results" / "benchmarks" / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _off(row: dict[str, str] | None) -> str:
+    """What an estimate is off: with its sign, or in the mean over points where the dimension varies."""
+    if row is None or not row["error"]:
+        return "-"
+    if "+" in row["dimension"]:
+        return f"{float(row['error']):.2g} in the mean"
+    value = float(row["estimate"]) - float(row["dimension"])
+    return f"{value:+.2g}" if abs(value) < 1e6 else f"{value:+.0e}"
+
+
+def published_dimensions() -> str:
+    """Published sets: what estimates are off the true dimension, those of scores at t = 0.001."""
+    record = _record("published_dimensions")
+    columns = [
+        ("ID-diff, published", "published", "ID-diff", ""), ("MLE 20, published", "published", "mle_20", ""),
+        *((f"{short}, {score}", score, name, "0.001") for score in ("exact", "normed-128")
+          for short, name in (("final gap", "final_gap"), ("centred bundle", "normal_bundle_centred"),
+                              ("FLIPD", "flipd"))),
+        *((short, "data", name, "") for short, name in (("MLE 5", "skdim_mle_5"), ("MLE 20", "skdim_mle_20"),
+                                                        ("TwoNN", "skdim_twonn"), ("local PCA", "local_pca"))),
+    ]  # fmt: skip
+    rows = []
+    for name in dict.fromkeys(row["set"] for row in record):
+        own = {(row["score"], row["estimator"], row["t"]): row for row in record if row["set"] == name}
+        first = next(iter(own.values()))
+        told = [_off(own.get((score, estimator, t))) for _, score, estimator, t in columns]
+        rows.append([_code(name), first["d"], first["dimension"], *told])
+    return table(["set", "d", "dimension", *(head for head, *_ in columns)], rows)
+
+
+def dimension_robustness() -> str:
+    """Estimates of the exact score and of neighbours as data are changed."""
+    record = _record("dimension_robustness")
+    names = list(dict.fromkeys(row["estimator"] for row in record))
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in record:
+        key = tuple(row[one] for one in ("change", "amount", "data", "dimension", "t"))
+        cells.setdefault(key, {})[row["estimator"]] = row["estimate"]
+    rows = [[*(one or "-" for one in key), *(own.get(name, "-") for name in names)] for key, own in cells.items()]
+    return table(["change", "amount", "data", "dimension", "t", *map(_code, names)], rows)
 
 
 def whole() -> str:

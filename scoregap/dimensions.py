@@ -73,7 +73,7 @@ def estimate(score: Score, x, t, estimator: str, seed: int = 0, **sizes: int) ->
     sizes: of `Asked`. Returns (n,) for one t, else (T, n). A score that knows some noise variances only is asked at the
     nearest of them (`Score.times`). No Jacobian is made where products with it are enough, and known.
     """
-    if estimator not in SCORE_ESTIMATORS and not (isinstance(estimator, str) and plugins.is_outside(estimator)):
+    if estimator not in SCORE_ESTIMATORS:
         raise InputError(key="estimator", value=estimator, allowed=f"should be one of {', '.join(SCORE_ESTIMATORS)}")
     for name in sizes:
         if name not in ("draws", "probes", "lanczos_steps"):

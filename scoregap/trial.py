@@ -75,10 +75,10 @@ def of_train(job: Job) -> float:
     device = devices.take(job.study.path, settings.device)
     data_std, source = train.begin(cells, truths, device)
     denoiser = train.build(cells, data_std, train.axes_of(cells, truths)).to(device)
-    held_out = train.HeldOut(cells, truths, device)
-    held_out(denoiser)
+    held_out, own_points = (one(cells, truths, device) for one in (train.HeldOut, train.OwnPoints))
+    own_points(denoiser, held_out(denoiser)[0])
     of_evaluation = -time.process_time()
-    held_out(denoiser)
+    own_points(denoiser, held_out(denoiser)[0])
     of_evaluation += time.process_time()
     once = time.process_time() - began
     dates = [(0, time.process_time())]

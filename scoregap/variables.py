@@ -361,6 +361,11 @@ OF_MEMORISATION: dict[str, Variable] = {
         ("evaluation", "level"), "float64", "1", "position_residual of the averaged weights during training, likewise"
     ),
 }
+OF_COPIES: dict[str, Variable] = {  # of those that keep samples (memorisation.keep), in the user's coordinates
+    "copy_sample": Variable(("copy", "coordinate"), "float32", "data_unit", "sample of the score"),
+    "copy_nearest": Variable(("copy", "coordinate"), "float32", "data_unit", "its nearest training point"),
+}
+OF_MEMORISATION |= OF_COPIES
 OPTIONAL |= OF_MEMORISATION
 VARIABLES |= OPTIONAL | OF_FILES
 # Over points of a manifold that is drawn once: over draws of F, as a law of random F has it, times scatter far more.
@@ -412,11 +417,16 @@ MADE["fit"] = tuple(
     for name in VARIABLES
     if not any(name in names for names in MADE.values()) and not name.startswith(_REFERENCES) and name not in OF_FILES
 )
+OF_EXACT_MEMORISATION = (  # what of it takes the exact score, or its information
+    "law_t_memorisation", "corrected_t_memorisation", "position", "position_residual", "empirical_distance",
+    "training_position", "training_position_residual",
+)  # fmt: skip
 # Of families: what takes true groups, the exact score, or the covariance of the law.
 OF_FAMILIES = frozenset(
     name
     for name, one in VARIABLES.items()
     if {"group", "gap"} & set(one.dims)
+    or name in OF_EXACT_MEMORISATION
     or name in ("excess_loss", "training_excess", "training_excess_by_level", "point_dimension", "gaussian_trace")
 )
 MADE_OF_FILES: dict[str, tuple[str, ...]] = {
@@ -482,6 +492,7 @@ COORDINATES = {
     "memory_time": (VARIANCE, "noise variance t at which it is measured what scores know of training points"),
     "seen": ("1", "whether noisy points are of training points"),
     "made": ("1", "whose points are looked at: samples of the score, or fresh points of the data"),
+    "copy": ("1", "index of the sample that is kept beside its nearest training point"),
     "sampler": ("1", "who made samples: one score alone, or nobody: clean points"),
 }
 
@@ -510,6 +521,8 @@ def made(stage: str, cell=None) -> tuple[str, ...]:
         others = OF_FAMILIES | (OF_SPECTRA if cell.spectrum.traces else OF_TRACES)
         others |= frozenset() if cell.spectrum.keep else KEPT.keys()
         names = tuple(name for name in (*names, *MADE_OF_FILES.get(stage, ())) if name not in others)
+    if stage == "memorise" and not (cell and cell.memorisation.keep):
+        return tuple(name for name in names if name not in OF_COPIES)
     if stage != "dimension" or not cell:
         return names
     coords = of_dimension(cell.dimension).keys() | {"label"}
@@ -544,13 +557,14 @@ def of_sampling(settings) -> dict[str, np.ndarray]:
     }
 
 
-def of_memorisation(settings) -> dict[str, np.ndarray]:
-    """Coordinates of the variables of a study's section `memorisation`."""
-    return {
+def of_memorisation(settings, dim: int) -> dict[str, np.ndarray]:
+    """Coordinates of the variables of a study's section `memorisation`, of points of so many coordinates."""
+    found = {
         "memory_time": settings.times.values,
         "seen": np.array(SEEN, object),
         "made": np.array(MADE_OF, object),
     }
+    return found | ({"copy": np.arange(settings.keep), "coordinate": np.arange(dim)} if settings.keep else {})
 
 
 def empty(name: str, shape: tuple[int, ...], full: Callable[..., np.ndarray] = np.full) -> np.ndarray:

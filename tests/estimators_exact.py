@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from scoregap.data import manifold
-from scoregap.dimensions import BUNDLES, Asked, Draws, over_times
+from scoregap.dimensions import BUNDLES, Asked, Draws, costs, over_times
 from scoregap.measure import SCORE_ESTIMATORS
 from scoregap.scores.base import Score
 from scoregap.scores.closed import Exact
@@ -25,8 +25,9 @@ from scoregap.scores.closed import Exact
 RECORD = Path(__file__).parents[1] / "results" / "benchmarks" / "estimators_exact.csv"
 FIGURE = RECORD.with_suffix(".svg")
 TIMES = np.geomspace(1e-6, 1, 19)
-POINTS, OF_BUNDLES = 32, 8  # points of the others, and of bundles, which cost as much as all others together
+BUNDLED, PROBED, OTHERS = 8, 32, 256  # points of bundles, of Lanczos quadrature, which cost most, and of others
 WITHIN = 0.5  # of the true dimension
+SHOWN = (1e-4, 1e-2, 1e-1)  # noise variances of the table of costs
 M, D, CURVATURE = 8, 32, 0.5
 SWEEPS: dict[str, tuple] = {
     "curvature": (0.0, 0.1, 0.2, 0.5, 1.0, 2.0),  # of arcs: their rms length over their radius
@@ -101,11 +102,16 @@ def estimates(sweep: str, value: float, names: list[str], points: int, times=TIM
     return over_times(asked, score, clean, times, Draws(rng, asked, truth.ambient_dim)), true
 
 
+def points_of(name: str) -> int:
+    """At how many points an estimator is asked."""
+    return BUNDLED if name in BUNDLES else PROBED if name in ("slq_count", "lhsd") else OTHERS
+
+
 def rows(sweep: str, value: float) -> list[Row]:
     """The rows of a value of a sweep."""
-    bundles = list(BUNDLES)
     found: dict[str, tuple] = {}
-    for names, points in ((bundles, OF_BUNDLES), ([n for n in SCORE_ESTIMATORS if n not in bundles], POINTS)):
+    for points in sorted({*map(points_of, SCORE_ESTIMATORS)}):
+        names = [name for name in SCORE_ESTIMATORS if points_of(name) == points]
         errors, true = estimates(sweep, value, names, points)
         for i, name in enumerate(names):
             found[name] = errors[:, i] - true, true.mean()
@@ -139,6 +145,41 @@ def right_range(table: list[Row], sweep: str, value: float, estimator: str) -> t
     return (best[0].t, best[-1].t) if best else None
 
 
+def told(found: tuple[float, float] | None) -> str:
+    """A range in a cell of a table: its upper end alone where it begins at the smallest noise variance."""
+    if found is None:
+        return "-"
+    low, high = (f"{one:.1g}" for one in found)
+    return high if found[0] < TIMES[0] * 1.01 else f"{low} to {high}"
+
+
+def table_of(table: list[Row], sweep: str) -> str:
+    """Where every estimator is right, over the values of a sweep, as a table of a page."""
+    values = SWEEPS[sweep]
+    lines = [f"| {sweep} | {' | '.join(f'{value:g}' for value in values)} |", "|---" * (len(values) + 1) + "|"]
+    for name in SCORE_ESTIMATORS:
+        cells = [told(right_range(table, sweep, value, name)) for value in values]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def cost_table(table: list[Row]) -> str:
+    """Evaluations at R^32, the bias and the spread of one estimate, on arcs of the curvature of the other sweeps."""
+    asked = costs(Asked([], 1), D, 1)
+    lines = ["| estimator | evaluations | " + " | ".join(f"t = {t:g}" for t in SHOWN) + " |", "|---|---|---|---|---|"]
+    for name in SCORE_ESTIMATORS:
+        own = [row for row in table if (row.sweep, row.value, row.estimator) == ("curvature", CURVATURE, name)]
+        near = [min(own, key=lambda row, t=t: abs(np.log(row.t / t))) for t in SHOWN]
+        cells = " | ".join(f"{signed(row.bias)} ({row.spread:.1f})" for row in near)
+        lines.append(f"| `{name}` | {asked[name]} | {cells} |")
+    return "\n".join(lines)
+
+
+def signed(value: float) -> str:
+    """A bias with one digit and its sign, 0 without one."""
+    return f"{value:+.1f}" if abs(value) >= 0.05 else "0"
+
+
 def draw(table: list[Row]) -> None:
     """The map: a panel per estimator, noise variance across, curvature up, the bias as a colour."""
     import matplotlib as mpl
@@ -157,7 +198,9 @@ def draw(table: list[Row]) -> None:
             [row.bias for row in table if (row.sweep, row.value, row.estimator) == ("curvature", c, name)]
             for c in curvatures
         ])  # fmt: skip
-        image = panel.pcolormesh(across, np.arange(len(curvatures) + 1), bias, cmap="RdBu_r", vmin=-2, vmax=2)
+        image = panel.pcolormesh(
+            across, np.arange(len(curvatures) + 1), bias, cmap="RdBu_r", vmin=-2, vmax=2, rasterized=True
+        )
         inside = np.abs(bias) <= WITHIN
         y, x = np.nonzero(inside)
         panel.plot(TIMES[x], y + 0.5, ".", color="black", markersize=2.5)
@@ -178,7 +221,7 @@ def draw(table: list[Row]) -> None:
 def main() -> None:
     if sys.argv[1:] != ["figure"]:
         with RECORD.open("w", newline="") as file:
-            table = csv.writer(file)
+            table = csv.writer(file, lineterminator="\n")
             table.writerow(Row._fields)
             for sweep, values in SWEEPS.items():
                 for value in values:

@@ -1,6 +1,6 @@
 """When does the score of N points collapse on single ones? `make memorisation` simulates it, against the laws.
 
--> results/benchmarks/memorisation.csv: a row per data and N
+-> results/benchmarks/memorisation.csv: a row per data and N; those that are there are kept, unless of fewer draws
 
 Data are drawn anew many times. Of some of their points the posterior weight of the own point is computed at noisy
 points x_0 + sqrt(t) w, with the same x_0 and w at all noise variances t. `found` is where its mean is one half, `error`
@@ -10,6 +10,7 @@ of the log t at which it first falls below one half. The others are of `scoregap
 
 import csv
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from scoregap.data import manifold
 from scoregap.data.information import information
 
 RECORD = Path(__file__).parents[1] / "results" / "benchmarks" / "memorisation.csv"
+QUERIES = 64  # noisy points of one draw, at most
 TIMES = 21  # noise variances of a simulation
 WORK = 6e7  # distances at each of them, at most
 NUMBERS = (10, 100, 1_000, 10_000, 100_000)
@@ -75,10 +77,14 @@ def own_weights(data, points: int, t: np.ndarray, rng: np.random.Generator, quer
     return found
 
 
+def draws_of(points: int, work: float = WORK) -> int:
+    """How often data of N points are drawn."""
+    return int(np.clip(work / (min(points, QUERIES) * points), 10, 400))
+
+
 def simulate(data, points: int, t: np.ndarray, rng: np.random.Generator, work: float = WORK) -> tuple[Found, int]:
     """What is found over draws of the data, and their number. t: (T,) ascending, about where it is expected."""
-    queries = min(points, 64)
-    draws = int(np.clip(work / (queries * points), 10, 400))
+    queries, draws = min(points, QUERIES), draws_of(points, work)
     with np.errstate(over="ignore"):  # another point is that much nearer: the weight is 0
         weights = np.stack([own_weights(data, points, t, rng, queries) for _ in range(draws)])  # (draws, T, queries)
     log, means = np.log(t), weights.mean(2)
@@ -104,24 +110,57 @@ def row(which: int, points: int, seed: int = 0, work: float = WORK) -> Row:
     spread = told.spread(corrected)
     t = corrected * np.exp(np.linspace(-3, 3, TIMES) * spread)
     found, draws = simulate(data, points, t, np.random.default_rng([seed, which, points]), work)
-    text = " ".join(f"{count}:{std:g}" for count, std in groups)
     ratios = law / found.t, corrected / found.t
     return Row(
-        family, d, text, curvature, points, draws, law, corrected, found.t, found.error, *ratios, spread, found.spread
+        family,
+        d,
+        _text(groups),
+        curvature,
+        points,
+        draws,
+        law,
+        corrected,
+        found.t,
+        found.error,
+        *ratios,
+        spread,
+        found.spread,
     )
 
 
-def main() -> None:
-    """All rows, as they are found."""
-    with RECORD.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(Row._fields)
+def _text(groups: tuple[tuple[int, float], ...]) -> str:
+    return " ".join(f"{count}:{std:g}" for count, std in groups)
+
+
+def kept(record: Path) -> dict[tuple[int, int], list[str]]:
+    """Rows of an earlier table, by their data and N, that were made of as many draws as they would be now."""
+    if not record.exists():
+        return {}
+    with record.open(newline="") as file:
+        there = list(csv.DictReader(file))
+    keys = {(one[0], str(one[1]), _text(one[2]), f"{one[3]:.5g}"): which for which, one in enumerate(DATA)}
+    found = {}
+    for row in there:
+        which = keys.get((row["family"], row["ambient_dim"], row["groups"], row["curvature"]))
+        if which is not None and int(row["draws"]) >= draws_of(int(row["points"])):
+            found[which, int(row["points"])] = [row[name] for name in Row._fields]
+    return found
+
+
+def main(record: Path = RECORD, make: Callable[[int, int], Row] = row) -> None:
+    """All rows, those of few points first; the table is written after each, so that a stopped run goes on."""
+    found = kept(record)
+    for points in NUMBERS:
         for which in range(len(DATA)):
-            for points in NUMBERS:
-                one = [f"{value:.5g}" if isinstance(value, float) else value for value in row(which, points)]
-                table.writerow(one)
-                file.flush()
-                print(*one, flush=True)
+            if (which, points) in found:
+                continue
+            one = [f"{value:.5g}" if isinstance(value, float) else str(value) for value in make(which, points)]
+            found[which, points] = one
+            print(*one, flush=True)
+            with record.open("w", newline="") as file:
+                table = csv.writer(file)
+                table.writerow(Row._fields)
+                table.writerows(found[key] for key in sorted(found))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What docs/explanation/memorisation.md says was found, made from the tables; `test_found_pages` finds it there.
 
-results/findings/memorisation: memorisation.csv, memorisation_curves.csv, claims.csv, provenance.json; the study ->
-MADE, functions -> text
+results/findings/{collapse,memorisation,regularisers,digits}: tables, claims.csv, provenance.json; the studies;
+results/benchmarks/memorisation.csv -> MADE, functions -> text
 
 `python tests/memorisation_sentences.py` prints it.
 """
@@ -13,20 +13,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scoregap.analysis.intervals import geometric_mean, interval
 from scoregap.analysis.memorisation import APART, KEPT
 from scoregap.runtime.finding import find
-from scoregap.study import load
+from scoregap.study import Study, load
 
 ROOT = Path(__file__).parents[1]
-FINDINGS = ROOT / "results" / "findings" / "memorisation"
-TIMES, CURVES, CLAIMS = (
-    pd.read_csv(FINDINGS / f"{name}.csv") for name in ("memorisation", "memorisation_curves", "claims")
-)
-PROVENANCE = json.loads((FINDINGS / "provenance.json").read_text())
-STUDY = load(find("memorisation"))
-EMPIRICAL, TRAINED = TIMES[TIMES.network == "empirical"], TIMES[TIMES.network != "empirical"]
-SIZES, CURVATURES, SEEDS = (STUDY.axes[name] for name in ("manifold.dataset_size", "curvature", "seed"))
+FINDINGS = ROOT / "results" / "findings"
 MADE: list[Callable[[], str]] = []
+NAMES = {
+    "train.learning_rate": "learning rate",
+    "train.preconditioning": "predicts",
+    "train.noise_draws": "noise draws",
+    "network": "network",
+}
 
 
 def made(function: Callable[[], str]) -> Callable[[], str]:
@@ -35,13 +35,58 @@ def made(function: Callable[[], str]) -> Callable[[], str]:
     return function
 
 
+class Found:
+    """What is committed of a study."""
+
+    def __init__(self, name: str):
+        folder = FINDINGS / name
+        self.study: Study = load(find(name), run=False)
+        self.claims, self.provenance = (
+            pd.read_csv(folder / "claims.csv"),
+            json.loads((folder / "provenance.json").read_text()),
+        )
+        assert self.provenance["config_hash"] == self.study.hash
+        self.times, self.curves = (
+            pd.read_csv(path) if (path := folder / f"{one}.csv").exists() else pd.DataFrame()
+            for one in ("memorisation", "memorisation_curves")
+        )
+
+    def claimed(self, name: str) -> pd.DataFrame:
+        return self.claims[self.claims.claim == name]
+
+    @property
+    def seconds(self) -> int:
+        return self.provenance["core_seconds"]["total"]
+
+    @property
+    def seeds(self) -> int:
+        return len(self.study.axes["seed"])
+
+    @property
+    def confidence(self) -> float:
+        return self.study.compare.confidence
+
+
+COLLAPSE, TRAINED, MOVED = (Found(name) for name in ("collapse", "memorisation", "regularisers"))
+SIZES = COLLAPSE.study.axes["manifold.dataset_size"]
+NETWORKS = TRAINED.times[TRAINED.times.network != "empirical"]
+CURVATURES = TRAINED.study.axes["curvature"]
+
+
 def span(values: pd.Series, form: str = ".2f") -> str:
     """0.75 to 0.93"""
     return f"{values.min():{form}} to {values.max():{form}}"
 
 
-def claimed(name: str) -> pd.DataFrame:
-    return CLAIMS[CLAIMS.claim == name]
+def bounded(value: float, low: float, high: float, form: str = ".2f") -> str:
+    """1.02 [0.91, 1.13]"""
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def mean_over_seeds(values: pd.Series, confidence: float) -> str:
+    """A geometric mean with its interval."""
+    low, high = np.exp(interval(np.log(values.to_numpy()), confidence))
+    return bounded(geometric_mean(values.to_numpy()), low, high)
 
 
 def verdicts(rows: pd.DataFrame) -> tuple[int, int, int]:
@@ -51,160 +96,260 @@ def verdicts(rows: pd.DataFrame) -> tuple[int, int, int]:
     return agree, disagree, open_
 
 
+def listed(sizes) -> str:
+    """10, 32 and 100"""
+    sizes = [f"{one:g}" for one in sorted(set(sizes))]
+    return " and ".join(filter(None, (", ".join(sizes[:-1]), sizes[-1])))
+
+
 @made
-def what_was_run() -> str:
-    train, groups = STUDY.document.train, STUDY.manifold.groups
-    assert train is not None
-    assert train.decay == "none"
-    assert [group.std for group in groups] == [1.0, 0.3]
-    assert PROVENANCE["config_hash"] == STUDY.hash
-    (d,), (m,) = STUDY.axes["ambient_dim"], STUDY.axes["manifold_dim"]
+def law() -> str:
+    """Against simulation, of some N."""
+    frame = pd.read_csv(ROOT / "results" / "benchmarks" / "memorisation.csv")
+    lines = [
+        "| data | d | groups | N | law / found | at finite N / found | standard error |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in frame[frame.points.isin((10, 1_000, 100_000))].to_dict("records"):
+        data = f"{row['family']}, c = {row['curvature']:g}" if row["curvature"] else row["family"]
+        lines.append(
+            f"| {data} | {row['ambient_dim']} | {row['groups']} | {row['points']:,} | {row['law_over_found']:.2f} | "
+            f"{row['corrected_over_found']:.2f} | {row['error']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+@made
+def collapse_was_run() -> str:
+    study = COLLAPSE.study
+    (d,), (m,) = study.axes["ambient_dim"], study.axes["manifold_dim"]
+    assert [group.std for group in study.manifold.groups] == [1.0, 0.3]
     return (
-        f"Study `memorisation`: arcs in R^{d}, m = {m}, curvature {' and '.join(f'{c:g}' for c in CURVATURES)}, groups "
-        f"of standard deviation 1 and .3; N from {min(SIZES)} to {max(SIZES)}; {', '.join(STUDY.trained_networks)}, "
-        f"{train.steps} steps at a constant rate; {len(SEEDS)} seeds, each with a manifold of its own, "
-        f"{STUDY.compare.confidence:.0%} intervals; {PROVENANCE['core_seconds']['total']} core-seconds."
+        f"Study `collapse`: arcs in R^{d}, m = {m}, curvature "
+        f"{' and '.join(f'{c:g}' for c in study.axes['curvature'])}, "
+        f"groups of standard deviation 1 and .3; N from {min(SIZES)} to {max(SIZES)}; {COLLAPSE.seeds} seeds, each "
+        "with a "
+        f"manifold of its own, {COLLAPSE.confidence:.0%} intervals; {COLLAPSE.seconds} core-seconds."
     )
 
 
 @made
 def collapse() -> str:
     """Of the empirical score, at every curvature and N."""
-    lines = ["| curvature | N | found / law, by seed | found / at finite N, by seed |", "|---|---|---|---|"]
-    for (curvature, points), rows in EMPIRICAL.groupby(["curvature", "points"]):
-        over = (", ".join(f"{one:.2f}" for one in rows.found / rows[law]) for law in ("law", "corrected"))
-        lines.append(f"| {curvature:g} | {points} | {' | '.join(over)} |")
+    lines = [
+        "| curvature | N | found / law | found / at finite N | as noise falls | in seeds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for (curvature, points), rows in COLLAPSE.times.groupby(["curvature", "points"]):
+        over = [mean_over_seeds(rows.found / rows[law], COLLAPSE.confidence) for law in ("law", "corrected")]
+        order = rows.order.mode()[0]
+        count = f"{(rows.order == order).sum()} of {len(rows)}"
+        lines.append(f"| {curvature:g} | {points} | {over[0]} | {over[1]} | {order.replace(' > ', ', ')} | {count} |")
     return "\n".join(lines)
 
 
 @made
 def collapse_in_words() -> str:
-    few, more = EMPIRICAL[EMPIRICAL.points == min(SIZES)], EMPIRICAL[EMPIRICAL.points > min(SIZES)]
-    assert STUDY.document.memorisation is not None
-    below = (EMPIRICAL.found < EMPIRICAL.corrected).sum()
+    few, more = (COLLAPSE.times[COLLAPSE.times.points.isin(one)] for one in (SIZES[:1], SIZES[1:]))
+    means = [
+        pd.Series(
+            [geometric_mean((rows.found / rows[law]).to_numpy()) for _, rows in more.groupby(["curvature", "points"])]
+        )
+        for law in ("law", "corrected")
+    ]
+    assert COLLAPSE.study.document.memorisation is not None
     return (
-        f"From N = {more.points.min()} on, the collapse is found at {span(more.found / more.law)} times the law's t, "
-        f"and at {span(more.found / more.corrected)} times that at finite N; with N = {min(SIZES)}, where it "
-        f"hangs on the "
-        f"points that were drawn, at {span(few.found / few.law)} and {span(few.found / few.corrected)} times. In "
-        f"{below} of {len(EMPIRICAL)} training sets it lies below the law at finite N. The mean weight "
-        f"is over {STUDY.document.memorisation.points} noisy points, whose own times scatter."
+        f"From N = {SIZES[1]} on, the collapse is found at {span(means[0])} times the law's t in the mean, and at "
+        f"{span(means[1])} times that at finite N; with N = {SIZES[0]}, where it hangs on the points that were "
+        "drawn, single "
+        f"training sets have it at {span(few.found / few.law)} times the law's. The mean weight is over "
+        f"{COLLAPSE.study.document.memorisation.points} noisy points, whose own times scatter. The table of `make "
+        "memorisation` above, with standard errors over many draws, is the stronger test."
     )
 
 
 @made
-def networks() -> str:
-    trained = len(SIZES) * len(CURVATURES) * len(SEEDS)
-    known = TRAINED[TRAINED.memorised.notna()]
-    whole = known.groupby(["curvature", "points"]).seed.count() == len(SEEDS)
-    (least,) = {min(points for c, points in whole[whole].index if c == curvature) for curvature in CURVATURES}
-    lost, never = trained - len(known), TRAINED[TRAINED.tau_generalise.isna()]
-    assert len(TRAINED) == trained
-    assert (known.points >= least).sum() == (TRAINED.points >= least).sum()
-    flat, curved = (TRAINED[TRAINED.curvature == c].tau_generalise for c in CURVATURES)
-    return (
-        f"Of {trained} trainings {lost}, all of them with fewer than {least} points, ended with a held-out "
-        "loss beyond that "
-        "of no training, which is called diverged: of them the times of training are known, and not what they "
-        "are at the "
-        f"end. {len(never)}, with {never.points.min()} to {never.points.max()} points, never generalised. The "
-        "others had "
-        f"generalised (their squared distance from the exact score, at the law's t, was below {APART:g} of "
-        f"the empirical "
-        f"score's) after {span(flat, '.0f')} steps at curvature 0 and {span(curved, '.0f')} at curvature .5."
-    )
-
-
-@made
-def giving_in() -> str:
-    assert STUDY.document.train is not None
-    steps, known = STUDY.document.train.steps, TRAINED[TRAINED.tau_memorise.notna()]
-    most, generalised = known.points.max(), TRAINED[TRAINED.tau_generalise.notna()]
-    here, double = TRAINED[TRAINED.points == most], TRAINED[TRAINED.points == 2 * most]
-    assert here.tau_memorise.notna().all()
-    assert double.tau_memorise.isna().all()
-    expected = 2 * here.tau_memorise
-    return (
-        f"Within {steps} steps {len(known)} of the {len(generalised)} that had generalised gave in, with "
-        f"{known.points.min()} and {most} points, "
-        f"after {span(known.tau_memorise, '.0f')} steps; of those with more points none. Were the steps "
-        f"proportional to N, "
-        f"with {2 * most} points they would be {span(expected, '.0f')}, {(expected < steps).sum()} of {len(expected)} "
-        f"within {steps}: that none gave in does not tell the claim from others."
-    )
-
-
-@made
-def exponents() -> str:
-    rows = pd.concat([claimed("tau_memorise"), claimed("tau_generalise")])
-    assert verdicts(rows) == (0, 0, len(rows))
-    seen, (of,) = rows.seen, set(rows.of)
-    assert seen.max() < 3
-    return (
-        f"Both claims about exponents of N are inconclusive: of {span(seen, '.0f')} of {of:.0f} N all seeds "
-        "have both times, "
-        "which gives no exponent: with fewer points networks do not generalise first, with more they do not "
-        "give in within "
-        "the steps that were made."
-    )
-
-
-@made
-def position() -> str:
+def what_comes_first() -> str:
     at = {}
-    for (curvature, points), rows in CURVES[CURVES.network != "empirical"].groupby(["curvature", "points"]):
-        own = rows.sort_values("over_law")
-        if own.position.isna().any():
-            continue
-        at[curvature, points] = float(np.interp(0.0, np.log(own.over_law), own.position))
-    sizes = [points for points in SIZES if all((c, points) in at for c in CURVATURES)]
-    values = [pd.Series([at[c, points] for c in CURVATURES]) for points in (sizes[0], sizes[-1])]
-    for c in CURVATURES:
-        assert all(np.diff([at[c, points] for points in sizes]) < 0)
-    copies = TRAINED[TRAINED.points >= sizes[0]].memorised.max()
+    for points, rows in COLLAPSE.times.groupby("points"):
+        place = rows.order.str.split(" > ").apply(lambda names: names.index("memorisation"))
+        at[points] = place
+    first = [points for points, place in at.items() if (place == 0).mean() > 0.5]
+    last = [points for points, place in at.items() if (place == 3).any()]
+    inside = [points for points, place in at.items() if (place == 1).mean() > 0.5]
+    assert sorted([*first, *inside]) == sorted(at)
+    assert not last
+    late = sum((place > 1).sum() for place in at.values())
     return (
-        f"At the end of training, at the law's t, networks are at {span(values[0])} of the way from the exact to the "
-        f"empirical score with N = {sizes[0]}, and at {span(values[1])} with N = {sizes[-1]}; at most "
-        f"{100 * copies:.0f} "
-        f"% of their samples are copies, beyond chance, where {span(100 * EMPIRICAL.memorised, '.0f')} % of "
-        f"those of the "
-        "empirical score are."
+        f"As noise falls, memorisation comes before any gap opens in most training sets with N = {listed(first)}, "
+        "and after "
+        f"the intermediate gap has opened and before it closes in most with {listed(inside)}; in {late} of "
+        f"{len(COLLAPSE.times)} it comes after that gap has closed, and in none after consolidation."
     )
 
 
 @made
 def lost_first() -> str:
-    rows = claimed("lost_first")
+    rows = COLLAPSE.claimed("lost_first")
     agree, disagree, open_ = verdicts(rows)
-    (one,) = rows[rows.verdict == "agrees"].to_dict("records")
+    told = [
+        f"at curvature {row['curvature']:g} with N = {row['manifold.dataset_size']:.0f} "
+        f"({bounded(row['trained'], row['low'], row['high'])})"
+        for row in rows[rows.verdict != "inconclusive"].sort_values(["verdict", "curvature"]).to_dict("records")
+    ]
+    chance = len(rows) * (1 - COLLAPSE.confidence) / 2
     assert disagree == 0
-    chance = len(rows) * (1 - STUDY.compare.confidence) / 2
     return (
-        f"That the group of least variance is lost first holds in {agree} of {len(rows)} cells (curvature "
-        f"{one['curvature']:g}, N = {one['manifold.dataset_size']:.0f}: {one['trained']:.2f} [{one['low']:.2f}, "
-        f"{one['high']:.2f}]), and {open_} are inconclusive; as {chance:.1f} would by chance, this shows nothing. "
-        f"{(rows.trained > 0).sum()} of the {len(rows)} differences are above 0, but cells share their manifolds."
+        f"That the group of least variance is lost first holds in {agree} of {len(rows)} cells, where {chance:.1f} "
+        "would by "
+        f"chance, and {open_} are inconclusive: it holds {'; '.join(told)}. {(rows.trained > 0).sum()} of the "
+        f"{len(rows)} "
+        "differences are above 0."
     )
 
 
 @made
 def geometry_above() -> str:
-    rows = claimed("geometry_above")
+    rows = COLLAPSE.claimed("geometry_above")
     agree, disagree, open_ = verdicts(rows)
-    assert disagree == 0
-    off = rows.why.str.startswith("not on the grid", na=False).sum()
-    at = pd.concat([EMPIRICAL.kept_at_0, EMPIRICAL.kept_at_1]).dropna()
-    sampled = pd.concat([EMPIRICAL.sampled_0, EMPIRICAL.sampled_1])
-    kept = pd.concat([EMPIRICAL.kept_at_0, EMPIRICAL.kept_at_1])
-    assert (sampled[kept.isna().to_numpy()] < KEPT).all()
+    off = rows.why.str.startswith("not on the grid", na=False)
     return (
-        f"That the geometry is there from 10 times the law's t on holds in {agree} of {len(rows)} tests and is "
-        f"inconclusive in {open_}: in {off} a training set has less than {100 * KEPT:.0f} % of the exact "
-        f"trace at the largest t "
-        f"too, as the covariance of few points lacks it, and in {open_ - off} the interval of {len(SEEDS)} "
-        f"seeds is too wide. "
-        f"Where it is there at all, it is from {at.min():.1f} to {at.max():.0f} times the law's t on, in "
-        f"{(at > 10).sum()} of {len(at)} from beyond 10 times."
+        f"That {100 * KEPT:.0f} % of the exact trace is there from 10 times the law's t on holds in {agree} of "
+        f"{len(rows)} "
+        f"tests, does not in {disagree}, and is inconclusive in {open_}: in {off.sum()} of these a training set "
+        "has less than "
+        f"that share at the largest t too, as the covariance of few points lacks it (N = "
+        f"{listed(rows[off]['manifold.dataset_size'])})."
+    )
+
+
+@made
+def networks_were_run() -> str:
+    train = TRAINED.study.document.train
+    assert train is not None
+    assert train.decay == "none"
+    sizes = TRAINED.study.axes["manifold.dataset_size"]
+    return (
+        f"Study `memorisation`: the same manifolds, N from {min(sizes)} to {max(sizes)}; "
+        f"{', '.join(TRAINED.study.trained_networks)}, {train.steps} steps at a constant rate, {TRAINED.seeds} "
+        "seeds; "
+        f"{TRAINED.seconds} core-seconds."
+    )
+
+
+@made
+def networks() -> str:
+    sizes = TRAINED.study.axes["manifold.dataset_size"]
+    trained = len(sizes) * len(CURVATURES) * TRAINED.seeds
+    lost, never = trained - len(NETWORKS), NETWORKS[NETWORKS.tau_generalise.isna()]
+    generalised = NETWORKS[NETWORKS.tau_generalise.notna()]
+    known = generalised[generalised.tau_memorise.notna()]
+    assert TRAINED.study.document.train is not None
+    flat, curved = (generalised[generalised.curvature == c].tau_generalise for c in CURVATURES)
+    return (
+        f"Of {trained} trainings {lost} diverged and {len(never)} never generalised. The others had generalised "
+        "(their "
+        f"squared distance from the exact score, at the law's t, was below {APART:g} of the empirical score's) after "
+        f"{span(flat, '.0f')} steps at curvature 0 and {span(curved, '.0f')} at curvature .5; {len(known)} of these "
+        f"{len(generalised)} gave in within {TRAINED.study.document.train.steps} steps, after "
+        f"{span(known.tau_memorise, '.0f')}."
+    )
+
+
+@made
+def exponents() -> str:
+    told = []
+    for name, says in (
+        ("tau_memorise", "The steps after which networks give in grow as N to the power of"),
+        ("tau_generalise", "those after which they have generalised as N to the power of"),
+    ):
+        rows = TRAINED.claimed(name).to_dict("records")
+        each = [
+            f"{bounded(row['trained'], row['low'], row['high'])} at curvature {row['curvature']:g} (over "
+            f"{row['seen']:.0f} "
+            f"of {row['of']:.0f} N; claimed {row['law']:g}: {row['verdict']})"
+            for row in rows
+        ]
+        told.append(f"{says} {' and '.join(each)}")
+    return "; ".join(told) + "."
+
+
+@made
+def position() -> str:
+    at = {}
+    for (curvature, points), rows in TRAINED.curves[TRAINED.curves.network != "empirical"].groupby(
+        ["curvature", "points"]
+    ):
+        own = rows.sort_values("over_law")
+        at[curvature, points] = float(np.interp(0.0, np.log(own.over_law), own.position))
+    sizes = TRAINED.study.axes["manifold.dataset_size"]
+    few, many = (pd.Series([at[c, one] for c in CURVATURES]) for one in (sizes[0], sizes[-1]))
+    empirical = TRAINED.times[TRAINED.times.network == "empirical"]
+    copies = [NETWORKS[NETWORKS.points == one].memorised for one in (sizes[0], sizes[-1])]
+    return (
+        f"At the end of training, at the law's t, networks are at {span(few)} of the way from the exact to the "
+        "empirical "
+        f"score with N = {sizes[0]}, and at {span(many)} with N = {sizes[-1]}; {span(100 * copies[0], '.0f')} % of "
+        "their "
+        f"samples are copies, beyond chance, with N = {sizes[0]}, and {span(100 * copies[1], '.0f')} % with "
+        f"{sizes[-1]}, where "
+        f"{span(100 * empirical.memorised, '.0f')} % of those of the empirical score are."
+    )
+
+
+@made
+def regularisers_were_run() -> str:
+    study = MOVED.study
+    assert study.document.train is not None
+    assert study.document.manifold is not None
+    return (
+        f"Study `regularisers`: curvature 0, N = {study.document.manifold.dataset_size}, "
+        f"{study.document.train.steps} steps, "
+        f"{MOVED.seeds} seeds, settings beside the first of the study `memorisation` ({study.trained_networks[0]}, "
+        "learning "
+        f"rate {study.document.train.learning_rate:g}, `edm`, fresh noise); {MOVED.seconds} core-seconds."
+    )
+
+
+def moved() -> pd.DataFrame:
+    """A row per setting: both claims."""
+    first = {axis: str(MOVED.study.axes[axis][0]) for axis in NAMES}
+    rows = []
+    for row in MOVED.claims.to_dict("records"):
+        (axis,) = (one for one in NAMES if str(row[one]) != first[one])
+        rows.append(row | {"what": NAMES[axis], "setting": row[axis]})
+    return pd.DataFrame(rows)
+
+
+@made
+def regularisers() -> str:
+    lines = ["| | | steps to give in, ratio | | over steps to generalise, ratio | |", "|---|---|---|---|---|---|"]
+    for (what, setting), rows in moved().groupby(["what", "setting"], sort=False):
+        cells = []
+        for name in ("moves_memorise", "moves_window"):
+            (row,) = rows[rows.claim == name].to_dict("records")
+            known = row["seen"] > 1
+            value = bounded(row["trained"], row["low"], row["high"]) if known else "-"
+            short = f", {row['seen']:.0f} of {row['of']:.0f} seeds" if row["seen"] < row["of"] else ""
+            cells += [value, row["verdict"] + short]
+        lines.append(f"| {what} | {setting:g} | " if isinstance(setting, float) else f"| {what} | {setting} | ")
+        lines[-1] += " | ".join(cells) + " |"
+    return "\n".join(lines)
+
+
+@made
+def digits() -> str:
+    frame = pd.read_csv(FINDINGS / "digits" / "copies.csv")
+    told = []
+    for size in sorted(frame.dataset_size.unique()):
+        own = frame[frame.dataset_size == size]
+        each = [f"{100 * rows.memorised.mean():.0f} % ({name})" for name, rows in own.groupby("network", sort=False)]
+        told.append(f"with {size} pictures {', '.join(each)}")
+    chance = 100 * frame.by_chance.max()
+    return (
+        "Of samples that are made of networks of the study `digits` so many are copies of training pictures, in "
+        "the mean over "
+        f"networks: {'; '.join(told)}. Of held-out pictures at most {chance:.0f} % are."
     )
 
 

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from scoregap.runtime.finding import find
 from scoregap.study import load
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +33,7 @@ CLAIMS, COMPARED = read(FINDINGS / "claims.csv"), read(FINDINGS / "comparison.cs
 MOVED = read(FINDINGS / "moved.csv").fillna("")
 DRAWS = pd.read_csv(ROOT / "results" / "benchmarks" / "draws_of_f.csv")
 PROVENANCE = json.loads((FINDINGS / "provenance.json").read_text())
-STUDY = load(find("paper_cpu"))
+STUDY = load(FINDINGS / "study.yaml")  # as it was run
 WIDE = ("gated-128", "gated-192", "gated-256", "resmlp-128", "resmlp-192", "resmlp-256", "paper")
 REFERENCE = {"family": "linear", "m": 40, "c": 0, "std": 0.15, "width": 0, "steps": 2500, "schedule": "ve"}
 ARCS = {"family": "arcs", "m": 10, "std": 0.15, "schedule": "ve", "network": "gated-128"}
@@ -119,7 +118,7 @@ def what_was_run() -> str:
     assert set(STUDY.blocks["draws"]["seed"]) == set(range(50))
     assert set(STUDY.blocks["draws_curved"]["seed"]) == set(range(25))
     return f"""
-        Study paper_cpu (workflow/studies/paper_cpu.yaml): d = 100, m = 40 unless said, two groups of entry
+        Study paper_cpu (results/findings/paper_cpu/study.yaml): d = 100, m = 40 unless said, two groups of entry
         variances 1 and .15^2 unless said. {5 * len(cells)} networks, five seeds of every cell; cells that differ in
         variances, curvature or training share their F, so that behind them are {draws_behind(cells)} independent
         draws of F, five for each family and m; and the exact score of 50 draws of F (25 on arcs).

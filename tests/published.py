@@ -1,7 +1,7 @@
 """What of a finished run is committed: `make published STUDY=paper_cpu PICTURES='claims ratios/phases'`.
 
-results/STUDY -> results/findings/STUDY: claims.csv, comparison.csv, the pictures (SVG) and the tables that they are
-drawn from (CSV), where they are, those of ALWAYS, provenance.json
+results/STUDY -> results/findings/STUDY: study.yaml, as it was run; claims.csv, comparison.csv, the pictures (SVG) and
+the tables that they are drawn from (CSV), where they are, those of ALWAYS, provenance.json
 
 provenance.json says what the numbers are of (attributes of the cube), and what they cost: seconds of cores, by stage.
 """
@@ -23,7 +23,7 @@ from scoregap.store.ownership import Kind
 from scoregap.store.tables import read_table
 from scoregap.study import Study, load
 
-ALWAYS = ("data_dimensions", "calibration")  # tables that no picture that is published is drawn from
+ALWAYS = ("data_dimensions", "calibration", "copies")  # tables that no picture that is published is drawn from
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -36,7 +36,7 @@ def hashes(folder: Path) -> dict[str, str]:
 KIND = Kind(
     "a folder of what is published",
     lambda path: json.loads((path / "provenance.json").read_text())["files"] == hashes(path),
-    inside=r"[\w-]+\.(csv|svg)|provenance\.json",
+    inside=r"[\w-]+\.(csv|svg)|study\.yaml|provenance\.json",
 )
 
 
@@ -63,6 +63,7 @@ def publish(study: Study, folder: Path, out: Path, pictures: list[str]) -> None:
             (out / f"{key.replace('/', '-')}.csv").write_text(as_csv(study, found[key]))
     for name in (name for name in found if name.rpartition("/")[2] in ALWAYS):
         (out / f"{name.replace('/', '-')}.csv").write_text(as_csv(study, found[name]))
+    (out / "study.yaml").write_text(ds.attrs["study"])
     spent = cost(folder / "logs")
     facts = {name: value for name, value in ds.attrs.items() if name not in ("study", "block")}
     facts |= {"cells": study.size, "jobs": len(study.jobs), "core_seconds": spent}
@@ -75,9 +76,10 @@ def cost(logs: Path) -> dict[str, int]:
     spent: Counter = Counter()
     for path in [*logs.glob("*.tsv"), *logs.glob("*/*.tsv")]:
         with path.open() as file:
-            seconds = next(csv.DictReader(file, delimiter="\t"))["cpu_time"]
+            row = next(csv.DictReader(file, delimiter="\t"), {})  # nothing of a run that was stopped as it wrote it
         stage = path.parent.name if path.parent != logs else path.stem
-        spent[stage] += float(seconds) if seconds not in ("NA", "-") else 0.0
+        seconds = row.get("cpu_time")
+        spent[stage] += float(seconds) if seconds not in (None, "", "NA", "-") else 0.0
     return {stage: round(seconds) for stage, seconds in sorted(spent.items())} | {"total": round(spent.total())}
 
 

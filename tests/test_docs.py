@@ -85,6 +85,7 @@ def clone(done, tmp_path, monkeypatch):
     (tmp_path / "workflow").symlink_to(ROOT / "workflow")
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "tiny").symlink_to(results)
+    (tmp_path / "results" / "findings").symlink_to(ROOT / "results" / "findings")
     (tmp_path / "tiny.yaml").write_text(study.read_text())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))  # which a trusted study adds its folder to
@@ -162,6 +163,7 @@ def by_hand(names, folder):
 
 def the_cube(names, folder):
     assert names["ratio"].sel(network="exact").values == pytest.approx(1)
+    assert names["counts"].sum() == len(names["widest"]) > 10
     for figure in ("gaps.pdf", "phases.pdf", "largest_eigenvalue.pdf"):
         assert (folder / figure).read_bytes().startswith(b"%PDF"), figure
 
@@ -445,7 +447,7 @@ def test_every_generated_part_is_on_a_page():
     assert sorted(marks) == sorted(set(marks))
     assert all(callable(getattr(generated, mark)) for mark in marks)
     assert set(marks) == {"study_keys", "cube_variables", "command_line", "studies", "figures", "stages", "packages",
-                          "whole",
+                          "whole", "published_dimensions", "dimension_robustness",
                           "picture"}  # fmt: skip
 
 
@@ -481,4 +483,6 @@ def test_ci_does_what_the_readme_says():
 def test_the_citation_and_the_licence_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["license"] == "Apache-2.0"
+    assert citation["version"] == scoregap.__version__
+    assert f"## {scoregap.__version__} (" in (ROOT / "CHANGELOG.md").read_text()
     assert (ROOT / "LICENSE").read_text().lstrip().startswith("Apache License")

@@ -13,7 +13,7 @@ import pytest
 from test_paper_page import NUMERIC
 
 PAGES = {"error_budget": error_budget_sentences, "images": images_sentences, "memorisation": memorisation_sentences}
-OF_THE_NETWORK = (images_sentences.cost_of_a_jacobian,)  # a sentence that stands before what was found
+BEFORE = (images_sentences.cost_of_a_jacobian, memorisation_sentences.law)  # what stands before what was found
 SENTENCES = [(page, function) for page, made in PAGES.items() for function in made.MADE]
 
 
@@ -43,7 +43,7 @@ def left(page: str, text: str) -> list[str]:
     ("page", "function"), SENTENCES, ids=[f"{page}-{function.__name__}" for page, function in SENTENCES]
 )
 def test_sentence_is_on_the_page(page, function):
-    place = in_one_line(text_of(page)) if function in OF_THE_NETWORK else section(page)
+    place = in_one_line(text_of(page)) if function in BEFORE else section(page)
     assert in_one_line(function()) in place
 
 

@@ -18,8 +18,8 @@ import scoregap.data
 import scoregap.laws
 import scoregap.measure
 from scoregap import InputError, data
-from scoregap.data import information, posteriors
-from scoregap.data.manifolds import haar, tanh
+from scoregap.data import information, latents, posteriors
+from scoregap.data.manifolds import haar, noisy, tanh
 from scoregap.laws import draws, expansions, extremes, memorisation, random_matrix, times
 from scoregap.laws.variances import VarianceLaw
 from scoregap.measure import (
@@ -207,6 +207,9 @@ GOOD = {
     data.manifold: {"family": "linear", "ambient_dim": 8, "groups": [(2, 1.0)], "curvature": 0.0, "seed": 0},
     haar: {"rng": RNG(0), "ambient_dim": 5, "n": 2},
     tanh.tanh_covariance: {"covariance": np.eye(2), "block": 9},
+    **{law: {"y": POINTS[0], "scale": 0.5, "t": 0.1} for law in latents.LAWS.values()},
+    latents.draw: {"rng": RNG(0), "law": "uniform", "n": 3, "count": 2},
+    noisy: {"clean": data.manifold("linear", 4, [(2, 1.0)]), "variance": 0.1},
     posteriors.points_and_times: {"x": POINTS, "t": 0.1, "d": 6},
     posteriors.gaussian: {"x": POINTS, "t": 0.1, "directions": np.eye(6)[:, :2], "variances": [1.0, 2.0]},
     posteriors.sphere: {"y": POINTS, "radius": 1.0, "t": 0.1},
@@ -221,9 +224,9 @@ MANIFOLDS = {
     for name, groups, curvature in (
         ("linear", [(2, 1.0)], 0.0), ("arcs", [(2, 1.0), (1, 0.1)], 0.5), ("sphere", [(2, 1.0)], 1.0),
         ("torus", [(2, 1.0)], 1.0), ("mixture", [(2, 1.0), (1, 1.0)], 0.0), ("tanh", [(2, 1.0)], 0.5),
-        ("quadratic", [(2, 1.0)], 0.5),
+        ("quadratic", [(2, 1.0)], 0.5), ("affine", [(2, 1.0)], 0.0), ("spaghetti", [(1, 1.0)], 0.0),
     )
-}  # fmt: skip
+} | {"noisy": data.manifold("sphere", 8, [(2, 1.0)], 1.0, noise=0.1)}  # fmt: skip
 METHODS = ("sample", "held_out", "embed", "tangents", "gaps_at", "nearest", "exact", "gaussian", "slopes")
 for _truth in MANIFOLDS.values():
     _x, _latents = _truth.sample(RNG(0), 2)
@@ -237,6 +240,7 @@ ELSEWHERE = {
     "scoregap.data.summary": "what `scoregap theory` is given is refused by the names of options: test_main",
     "scoregap.data.admit": "refused by the key that names a family in a study: test_plugins",
     "scoregap.data.refusals": "returns the refusals",
+    "scoregap.data.build": "is given what `refusals` has nothing to say of",
     "scoregap.data.files": "what the section `data` of a study is given is refused by its keys: data/test_files",
     "scoregap.data.points": "likewise: data/test_points",
 }

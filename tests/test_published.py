@@ -19,12 +19,13 @@ def test_tables_pictures_and_where_they_come_from(drawn_blocks, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "claims.csv", "comparison.csv", "claims.svg", "curved-gaps.svg", "curved-cost.svg", "curved-cost.csv",
         "curved-mean_cost.csv", "provenance.json", "one-calibration.csv", "curved-calibration.csv",
-        "schedules-calibration.csv",
+        "schedules-calibration.csv", "study.yaml",
     }  # fmt: skip
     assert (tmp_path / "out" / "claims.csv").read_bytes() == (folder / "claims.csv").read_bytes()
     facts = json.loads((tmp_path / "out" / "provenance.json").read_text())
     assert facts["config_hash"] == study.hash
     assert facts["cells"] == study.size
+    assert load(tmp_path / "out" / "study.yaml").hash == study.hash
     with pytest.raises(InputError, match="is not of this study as it is now: run it"):
         publish(load(edited(tmp_path)), folder, tmp_path / "other", [])
     assert not (tmp_path / "other").exists()

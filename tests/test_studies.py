@@ -76,6 +76,23 @@ def test_one_that_fails_or_is_stopped_has_its_line_and_is_run_again(tmp_path, pl
     assert {row["fingerprint"] for row in rows(record)} == {load(path).fingerprint("report")}
 
 
+def test_a_stop_while_a_log_is_written_has_its_line(tmp_path, places):
+    results, record = places
+
+    def stopped(path, *_):
+        logs = results / load(path).name / "logs" / "train"
+        logs.mkdir(parents=True)
+        (logs / "whole.tsv").write_text("s\tcpu_time\n1.0\t2.0\n")
+        (logs / "empty.tsv").write_text("")
+        (logs / "head.tsv").write_text("s\tcpu_time\n")
+        (logs / "half.tsv").write_text("s\tcpu_time\n1.0")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(edited(tmp_path, CLOSED), results, record, 1, stopped)
+    assert [(row["state"], row["core_seconds"]) for row in rows(record)] == [("stopped", "2")]
+
+
 @pytest.mark.slow
 def test_a_sample_is_run_and_its_line_says_what_it_took(tmp_path, places, monkeypatch):
     """By the command itself; what a second run finds done, it does not run."""

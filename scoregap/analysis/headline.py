@@ -135,9 +135,8 @@ def who(study: Study) -> str:
 
 def judged_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """The phase times that have a verdict, the worst first: what disagrees, what is inconclusive, what agrees; in each
-    what has no ratio, then the farthest in margins (`off`). words: the verdict for people."""
+    what has no ratio, then the farthest in margins (`off`)."""
     rows = rows_of_evaluated_scores(frame[frame["quantity"].isin(PHASES) & frame["verdict"].isin(JUDGED)]).copy()
-    rows["words"] = [words(row) for row in rows.to_dict("records")]
     rows["off"] = (rows.ratio - 1) / rows.margin
     rank = rows.verdict.map(list(reversed(JUDGED)).index)
     size = rows.off.abs().fillna(math.inf)
@@ -169,9 +168,9 @@ def named(study: Study, frame: pd.DataFrame, row: pd.Series) -> str:
 def how_far(row: pd.Series) -> str:
     """A verdict with what decides it: the ratio to exact with its interval and the margin, or what was seen."""
     if math.isnan(row.ratio) or row.reason:
-        return row.words
+        return words(row)
     ratio = with_interval(row.ratio, row.ratio_low, row.ratio_high, ".2f")
-    return f"{ratio}, margin {row.margin:.0%}: {row.words}"
+    return f"{ratio}, margin {row.margin:.0%}: {words(row)}"
 
 
 def _match(study: Study, frame: pd.DataFrame) -> list[str]:

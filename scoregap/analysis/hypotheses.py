@@ -78,12 +78,20 @@ def chance(widths: np.ndarray, null: np.ndarray, margin: float, confidence: floa
     if not known.size or not null.size:
         return Tested(Verdict.INCONCLUSIVE, np.nan, np.nan)
     limit, centre, mean = threshold(null, known.size, margin, confidence), float(null.mean()), float(known.mean())
-    half = float(stats.norm.ppf(0.5 * (1 + confidence)) * null.std() / np.sqrt(known.size))
+    half = by_null(null, known.size, confidence)
     low, high = interval(known, confidence)
     low, high = float(np.fmin(low, mean - half)), float(np.fmax(high, mean + half))
     if mean > limit:
         return Tested(Verdict.DISAGREES, low - centre, high - centre)
     return Tested(Verdict.AGREES if high <= limit else Verdict.INCONCLUSIVE, low - centre, high - centre)
+
+
+def by_null(null: np.ndarray, count: int, confidence: float) -> float:
+    """Half-width of the interval of a mean of `count` draws of the null (draws,), by its own scatter; NaN of none."""
+    null = _known(null)
+    if not (null.size and count):
+        return np.nan
+    return float(stats.norm.ppf(0.5 * (1 + confidence)) * null.std() / np.sqrt(count))
 
 
 def threshold(null: np.ndarray, count: int, margin: float, confidence: float) -> float:

@@ -135,13 +135,8 @@ def interval_with_draws(
     and Satterthwaite, estimated from so few, do not. With fewer further draws than seeds they would widen it: then it
     is Student's interval of trained less law.
     """
-    k, n = len(learning), len(more)
-    if n < k or k < 2:
-        return interval(learning + finite, confidence)
-    ends = [interval(learning + finite * k / (k + n), confidence), interval(more * n / (k + n), confidence)]
-    centre = sum(0.5 * (low + high) for low, high in ends)
-    half = math.hypot(*(0.5 * (high - low) for low, high in ends))
-    return centre - half, centre + half
+    low, high = intervals_with_draws([(learning, finite, more)], confidence)
+    return float(low[0]), float(high[0])
 
 
 def intervals_with_draws(

@@ -1,6 +1,6 @@
 """When scores give in to their training points, and what the empirical score keeps of the geometry.
 
-study, datasets of its cube -> tables: memorisation, memorisation_curves
+study, datasets of its cube -> tables: memorisation, memorisation_curves; of data from a file: copies
 """
 
 import itertools
@@ -11,26 +11,30 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from scoregap.analysis.tables import blocks, labelled
+from scoregap.analysis.intervals import interval
+from scoregap.analysis.tables import blocks, labelled, with_interval
 from scoregap.study import Study
 from scoregap.variables import OF_MEMORISATION
 
 SIZE = "manifold.dataset_size"
 APART = 0.3  # of |D - D_exact|^2 over |D_empirical - D_exact|^2: the threshold of both times of training
 OPEN = 2.0  # least ratio of the two times of a training in which one does not censor the other
+PHASES = {"open": 0, "close": 0, "consolidation": -1}  # times of the flat law: gap that they are of
 KEPT = 0.9  # share of the exact tr G within a group from which it is kept
+FRESH_NAMES = {"memorised": "by_chance", "nearest_distance": "held_out_distance"}  # of columns, of held-out points
 LOST = 0.5  # share from which it is not lost
 
 
 def memorisation(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """One row per score that comes from a training set, cell and seed.
 
-    points: N. law, corrected, found: t_memorisation, of this F, of this N, and of the empirical score. memorised: share
-    of samples that are copies, less what fresh points have by chance. tau_generalise, tau_memorise: steps at which, at
-    t = law, the squared distance from the exact score falls below `APART` of that of the empirical one, and rises above
-    it again; NaN where it does not. kept_at_K, lost_at_K: of group K, noise variance over `law` above which the score
-    has `KEPT` and `LOST` of the exact tr G within the group; kept_K: what it has at `law`; sampled_K: at the largest t,
-    where the empirical score knows the covariance of its points alone.
+    points: N. order: what comes first as t falls, by the laws of `PHASES` of the flat manifold and of memorisation;
+    law_NAME: of each of those. law, corrected, found: t_memorisation, of this F, of this N, and of the empirical score.
+    memorised: share of samples that are copies, less what fresh points have by chance. tau_generalise, tau_memorise:
+    steps at which, at t = law, the squared distance from the exact score falls below `APART` of that of the empirical
+    one, and rises above it again; NaN where it does not. kept_at_K, lost_at_K: of group K, noise variance over `law`
+    above which the score has `KEPT` and `LOST` of the exact tr G within the group; kept_K: what it has at `law`;
+    sampled_K: at the largest t, where the empirical score knows the covariance of its points alone.
     """
     rows: list[dict] = []
     for ds in datasets:
@@ -45,8 +49,16 @@ def memorisation(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
                 row[f"sampled_{group}"] = float(kept[-1])
                 for name, level in (("kept_at", KEPT), ("lost_at", LOST)):
                     row[f"{name}_{group}"] = _last_below(t, kept, level) / law
+            laws = {name: float(cell[f"law_t_{name}"][gap]) for name, gap in PHASES.items()}
+            row |= {f"law_{name}": t for name, t in laws.items()} | {"order": order(laws | {"memorisation": law})}
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def order(times: dict[str, float]) -> str:
+    """What comes first as noise falls, as `open > memorisation > close`; what is not known is left out."""
+    known = {name: t for name, t in times.items() if np.isfinite(t)}
+    return " > ".join(sorted(known, key=known.__getitem__, reverse=True))
 
 
 def memorisation_curves(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
@@ -56,12 +68,11 @@ def memorisation_curves(study: Study, datasets: list[xr.Dataset]) -> pd.DataFram
     for ds in datasets:
         for chosen, cell in _cells(study, ds):
             kept = cell.dimension_kept.transpose("group", "memory_time").values
-            known = np.isfinite(cell.position).any()  # else of a mean over seeds t / law is of others than the rest
             for i, t in enumerate(cell.memory_time.values):
                 row = chosen | {
                     "points": _points(study, chosen),
                     "t": t,
-                    "over_law": t / float(cell.law_t_memorisation) if known else np.nan,
+                    "over_law": t / float(cell.law_t_memorisation),
                 }
                 row |= {"position": float(cell.position[0, i]), "own_weight": float(cell.own_weight[i])}
                 rows.append(row | {f"kept_{group}": one[i] for group, one in enumerate(kept)})
@@ -71,21 +82,54 @@ def memorisation_curves(study: Study, datasets: list[xr.Dataset]) -> pd.DataFram
     return pd.DataFrame(rows).groupby(axes, sort=False, as_index=False).mean().drop(columns="seed")
 
 
-def _cells(study: Study, ds: xr.Dataset):
-    """(values of axes, dataset) of every cell that has a training set and a result.
+def copies(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
+    """One row per score of data from a file that comes from its training points, cell and seed.
 
-    Also of networks that are called diverged, as those that have given in are where their held-out loss is beyond that
-    of no training: their times of training are known, and nothing else.
+    t_memorisation: of the empirical score. memorised: share of samples that are copies of training points; by_chance:
+    of as many held-out points. nearest_distance: median distance of samples to the nearest training point;
+    held_out_distance: of held-out points.
     """
+    rows = []
+    for ds in datasets:
+        for chosen, cell in _cells(study, ds):
+            row = {"t_memorisation": float(cell.t_memorisation)}
+            for name, (sampled, fresh) in (("memorised", cell.memorised), ("nearest_distance", cell.nearest_distance)):
+                row |= {name: float(sampled), FRESH_NAMES[name]: float(fresh)}
+            rows.append(chosen | row)
+    return pd.DataFrame(rows)
+
+
+def copies_lines(study: Study, frame: pd.DataFrame) -> list[str]:
+    """How many samples are copies of training points, and how far they are from them, over networks."""
+    lines = ["samples: share that are copies of training points (their nearest is 3 times nearer than the second)"]
+    axes = [axis for axis in (*study.condition_axes, "network") if axis in frame]
+    for values, rows in frame.groupby(axes, sort=False):
+        where = labelled(dict(zip(axes, values, strict=True)))
+        low, high = interval(rows.memorised.to_numpy(), study.document.fit.confidence)
+        share = with_interval(rows.memorised.mean(), max(low, 0.0), min(high, 1.0), ".2f")
+        lines.append(
+            f"  {where}: {share}, of held-out points {rows.by_chance.mean():.2f}; median distance "
+            f"{rows.nearest_distance.mean():.3g}, of held-out points {rows.held_out_distance.mean():.3g}"
+        )
+    return lines
+
+
+def _cells(study: Study, ds: xr.Dataset):
+    """(values of axes, dataset) of every cell that has a training set and a result."""
     known = {"network": study.evaluated_scores}
     axes = (*study.condition_axes, "network", "seed")
-    names = [name for name in ("status", "training_step", *OF_MEMORISATION) if name in ds]
+    names = [
+        name
+        for name in ("status", "training_step", *OF_MEMORISATION, *(f"law_t_{one}" for one in PHASES))
+        if name in ds
+    ]
     loaded = ds[names].load()
     for values in itertools.product(*(known.get(axis, ds[axis].values) for axis in axes)):
         chosen = dict(zip(axes, values, strict=True))
         cell = loaded.sel(chosen)
-        if cell.status in (1, 2) and np.isfinite(cell.own_weight).any():
-            yield chosen, cell.isel(group=np.isfinite(cell.dimension_kept).any("memory_time").values)
+        if cell.status == 1 and np.isfinite(cell.own_weight).any():
+            kept = "dimension_kept" in cell  # not of data from a file
+            yield chosen, cell.isel(group=np.isfinite(cell.dimension_kept).any("memory_time").values) if kept else cell
 
 
 def _points(study: Study, chosen: dict) -> int:
@@ -130,6 +174,12 @@ def _last_below(t: np.ndarray, kept: np.ndarray, level: float) -> float:
 def laws_of(rows: pd.DataFrame) -> pd.DataFrame:
     """The laws of each N, `law` and `corrected`: medians over seeds, each of which has an F of its own."""
     return rows.groupby("points")[["law", "corrected"]].median()
+
+
+def phases_of(rows: pd.DataFrame) -> dict[str, float]:
+    """The laws of `PHASES` that are known, likewise."""
+    medians = {name: float(rows[f"law_{name}"].median()) for name in PHASES}
+    return {name: t for name, t in medians.items() if np.isfinite(t)}
 
 
 class Exponent(NamedTuple):
@@ -180,7 +230,7 @@ def memorisation_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             groups = [name for name in map(str, one) if name.startswith("kept_at_") and one[name].notna().any()]
             kept = ", ".join(f"group {name[8:]} from {one[name].median():.3g}" for name in groups)
             lines.append(
-                f"  {where}, N = {points}: t {one.found.median():.3g}, {over_law:.2f} and {over_corrected:.2f}; has "
-                f"{KEPT:.0%} of the exact geometry above law x: {kept}"
+                f"  {where}, N = {points}: t {one.found.median():.3g}, {over_law:.2f} and {over_corrected:.2f}; as t "
+                f"falls, {one.order.mode()[0]}; has {KEPT:.0%} of the exact geometry above law x: {kept}"
             )
     return lines

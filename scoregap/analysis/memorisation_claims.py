@@ -1,9 +1,10 @@
-"""What is claimed of memorisation, tested: when networks give in, what is lost first, and what is left above.
+"""What is claimed of memorisation, tested: when networks give in, what moves that, what is lost first, what is left.
 
 study, table `memorisation` -> a row per claim, cell and score, as in claims.csv; their lines for a terminal
 
 A cell is all that trainings of several N, or seeds of one N, have in common. Exponents are of N that are open in all
-seeds (`memorisation.exponent`); of fewer than `FEWEST` nothing is concluded.
+seeds (`memorisation.exponent`); of fewer than `FEWEST` nothing is concluded. What moves the times is told of every axis
+of training, and the network, beside its first value, with seeds as pairs: those of one seed have the same training set.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from scoregap.analysis.memorisation import KEPT, OPEN, SIZE, exponent, memorisat
 from scoregap.analysis.tables import counted, labelled, with_interval
 from scoregap.analysis.verdicts import Verdict
 from scoregap.study import Study
+from scoregap.study.axes import as_named
 
 FEWEST = 5  # N of an exponent
 EMPIRICAL = "empirical"
@@ -38,6 +40,10 @@ CLAIMS = {
                           "exponent of N", _BONNAIRE, 1.0, 0.25),
     "tau_generalise": Claim("the steps after which a network has generalised do not depend on N",
                             "exponent of N", _BONNAIRE, 0.0, 0.25),
+    "moves_memorise": Claim("a setting of training moves the steps after which a network gives in to its points",
+                            "these steps over those of the first setting", "scoregap", 1.0, 0.25),
+    "moves_window": Claim("a setting of training moves how much later a network gives in than it has generalised",
+                          "ratio of the two times over that of the first setting", "scoregap", 1.0, 0.25),
     "lost_first": Claim("where the law has the collapse, the empirical score has lost more of the group of least "
                         "variance than of that of most",
                         "tr G over the exact one, over that at the largest t, of the group of most less that of least",
@@ -52,17 +58,18 @@ def memorisation_claims(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
 
     law: what is claimed; trained, low, high: what is found, with Student's interval at `compare.confidence`; group: of
     variances, where it is of one; of, seen: N of an exponent and those that are open, else seeds and those that have
-    it; why: what stands against a conclusion, or, of `lost_first`, which group it is.
+    it; why: what stands against a conclusion, or, of `lost_first`, which group it is, and of what moves times, which
+    setting it is compared with.
     """
     rows: list[dict[str, Any]] = []
     sizes = len(study.axes[SIZE]) if SIZE in study.condition_axes else 1
     for cell, own in _cells(study, frame):
-        if own["network"].iloc[0] != EMPIRICAL:
+        if own["network"].iloc[0] != EMPIRICAL and sizes > 1:
             rows += [cell | row for row in _exponents(own, sizes, study.compare.confidence)]
-            continue
-        for points, one in own.groupby("points"):
+        for points, one in own.groupby("points") if own["network"].iloc[0] == EMPIRICAL else ():
             at = cell | ({SIZE: points} if SIZE in study.condition_axes else {})
             rows += [at | row for row in _kept(one, study.compare.confidence)]
+    rows += _moved(study, frame)
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
     order = list(CLAIMS).index
@@ -98,6 +105,39 @@ def _exponents(rows: pd.DataFrame, sizes: int, confidence: float) -> Iterator[di
             verdict = Verdict.INCONCLUSIVE
             why = f"both times, {OPEN:g} apart, in all seeds of {known} of {sizes} N: {FEWEST} are needed"
         yield _row(name, value, low, high, verdict, why, of=sizes, seen=known)
+
+
+def _moved(study: Study, frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """What other settings than the first of every axis of training make of both times, over seeds that have both."""
+    if frame.empty:
+        return
+    trained = frame[frame["network"] != EMPIRICAL]
+    whose = [axis for axis in (*study.condition_axes, "network") if axis in frame]
+    first = {axis: as_named(study.axes[axis])[0] for axis in whose if axis.startswith("train.")}
+    first |= {"network": study.trained_networks[0]} if study.trained_networks else {}
+    for axis, start in first.items():
+        others = [one for one in whose if one != axis]
+        for values, rows in trained.groupby(others, sort=False):
+            base = rows[rows[axis] == start].set_index("seed")
+            for setting, own in rows[rows[axis] != start].groupby(axis, sort=False):
+                cell = dict(zip(others, values, strict=True)) | {axis: setting}
+                yield from (cell | row for row in _beside_first(study, own.set_index("seed"), base, f"{axis} {start}"))
+
+
+def _beside_first(study: Study, own: pd.DataFrame, base: pd.DataFrame, says: str) -> Iterator[dict[str, Any]]:
+    """Of one setting and the first one, by seed."""
+    seeds = len(study.axes["seed"])
+    for name, over in (("moves_memorise", None), ("moves_window", "tau_generalise")):
+        times = [one.tau_memorise / (one[over] if over else 1.0) for one in (own, base)]
+        ratios = (times[0] / times[1]).dropna().to_numpy()
+        low, high = np.exp(interval(np.log(ratios), study.compare.confidence))
+        verdict, margin = Verdict.INCONCLUSIVE, 1 + CLAIMS[name].margin
+        if len(ratios) == seeds:
+            verdict = Verdict.DISAGREES if 1 / margin <= low and high <= margin else verdict
+            verdict = Verdict.AGREES if low > margin or high < 1 / margin else verdict
+        short = f": both in {len(ratios)} of {counted('seed', seeds)}" if len(ratios) < seeds else ""
+        yield _row(name, geometric_mean(ratios), float(low), float(high), verdict, f"beside {says}{short}",
+                   of=seeds, seen=len(ratios))  # fmt: skip
 
 
 def _beside(low: float, high: float, margin: float) -> Verdict:
@@ -166,4 +206,9 @@ def lines(study: Study, frame: pd.DataFrame) -> list[str]:
 
 
 def _claimed(name: str) -> str:
-    return {"lost_first": "above 0", "geometry_above": "below 10"}.get(name, f"{CLAIMS[name].expected:g}")
+    return {
+        "lost_first": "above 0",
+        "geometry_above": "below 10",
+        "moves_memorise": "other than 1",
+        "moves_window": "other than 1",
+    }.get(name, f"{CLAIMS[name].expected:g}")

@@ -1,6 +1,7 @@
 """Points of pictures and directions of their scores, as pictures: what `spectrum.keep` has kept.
 
-study, panels of its cube -> Shown: clean, noisy and denoised pictures, and leading eigenvectors of G, of the first seed
+study, panels of its cube -> Shown: clean, noisy and denoised pictures, and leading eigenvectors of G, of the first
+seed; Strips: samples, and the training points that are nearest to them
 """
 
 from dataclasses import dataclass
@@ -80,6 +81,55 @@ def kept(study: Study, panels: list[Panel]) -> Shown | None:
     high = high if high > low else low + 1  # of pictures that are all the same grey
     noisy = pictures(first.kept_noisy.values, found)
     return Shown(first.kept_time.values, (low, high), pictures(clean, found), noisy, scores, left_out)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """network, setting: as of `OfScore`. samples, nearest: (copies, height, width, colours). memorised: share of all
+    samples of the seed that are copies; by_chance: of as many held-out points."""
+
+    network: str
+    setting: str
+    samples: np.ndarray
+    nearest: np.ndarray
+    memorised: float
+    by_chance: float
+
+
+@dataclass(frozen=True)
+class Strips:
+    """scale: the values that are black and white. strips: of scores that come from training points, of the first seed
+    that has a result. left_out: how many more there are."""
+
+    scale: tuple[float, float]
+    strips: list[Strip]
+    left_out: int
+
+
+def copies(study: Study, panels: list[Panel]) -> Strips | None:
+    """Samples beside their nearest training points; None of a study without a result."""
+    data = study.document.data
+    assert data is not None
+    found = picture(tuple(data.shape or ()))
+    assert found is not None  # or the study has no such figure
+    strips = []
+    for network in study.evaluated_scores:
+        for panel in panels:
+            one = panel.ds.sel(network=network)
+            made = np.flatnonzero(np.isfinite(one.copy_sample).all(("copy", "coordinate")).values)
+            if made.size:
+                own = one.isel(seed=made[0])
+                samples, nearest = (pictures(own[name].values, found) for name in ("copy_sample", "copy_nearest"))
+                shares = map(float, own.memorised.values)
+                strips.append(Strip(network, labelled(panel.values), samples, nearest, *shares))
+    if not strips:
+        return None
+    low, high = data.range or (
+        min(float(one.nearest.min()) for one in strips),
+        max(float(one.nearest.max()) for one in strips),
+    )
+    high = high if high > low else low + 1
+    return Strips((low, high), strips[:MOST], max(0, len(strips) - MOST))
 
 
 def pictures(points: np.ndarray, of: Picture) -> np.ndarray:

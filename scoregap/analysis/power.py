@@ -21,18 +21,22 @@ POWER = 0.8
 def detectable(kind: Kind, low: float, high: float, draws: int, margin: float, confidence: float) -> float:
     """The smallest difference that would have been found, in the units of the claim, of ratios a relative one.
 
-    low, high: the interval of trained over, or less, its reference, for ratios of logarithms; draws: independent ones
-    behind it, each with a network and an F of its own. NaN where there is no interval, as of one draw.
+    low, high: the interval of trained over, or less, its reference, for ratios of logarithms; against chance that of
+    `hypotheses.by_null`. draws: independent ones behind it, each with a network and an F of its own. NaN where there is
+    no interval, as of one draw, but against chance.
     """
     if kind is Kind.RIGHT:
         return wrong(draws, margin, confidence)
     half = 0.5 * (high - low)
-    if not np.isfinite(half) or draws < 2:
+    if not np.isfinite(half):
         return math.nan
     if kind is Kind.CHANCE:  # one-sided, and by the scatter of the null, which is known
         return max(half, margin) + half * float(stats.norm.ppf(POWER) / stats.norm.ppf(0.5 * (1 + confidence)))
+    if draws < 2:
+        return math.nan
     if kind is Kind.RATIO:
-        return math.expm1(logarithms(margin)[1] + half * beyond(draws - 1, confidence))
+        with np.errstate(over="ignore"):
+            return float(np.expm1(logarithms(margin)[1] + half * beyond(draws - 1, confidence)))
     return margin + half * beyond(draws - 1, confidence)
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from scoregap.arguments import known, positive
+from scoregap import InputError
+from scoregap.arguments import generator, known, positive, whole
 
 REACH = 45.0  # exp(-45) is less than a rounding error of the whole
 # Of a Gaussian that ends at +-9.5 standard deviations, the steepest piece, they leave 1e-15.
@@ -66,8 +67,11 @@ def laplace(y, scale, t) -> Latent:
 LAWS: dict[str, Callable[..., Latent]] = {"gaussian": gaussian, "uniform": uniform, "laplace": laplace}
 
 
-def draw(rng: np.random.Generator, law: str, *shape: int) -> np.ndarray:
-    """Latents of unit variance of one of LAWS."""
+def draw(rng: np.random.Generator, law: str, n: int, count: int) -> np.ndarray:
+    """(n, count) latents of unit variance of one of LAWS."""
+    rng, shape = generator("rng", rng), (whole("n", n, 0), whole("count", count, 0))
+    if not isinstance(law, str) or law not in LAWS:
+        raise InputError(key="law", value=law, allowed=f"should be one of {', '.join(LAWS)}")
     if law == "uniform":
         return rng.uniform(-np.sqrt(3), np.sqrt(3), shape)
     return rng.laplace(0.0, np.sqrt(0.5), shape) if law == "laplace" else rng.standard_normal(shape)

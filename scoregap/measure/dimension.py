@@ -134,8 +134,11 @@ def peer(name, data):
     name: of PEERS. lPCA: Fukunaga and Olsen 1971, here on all data at once. MLE: Levina and Bickel 2004, harmonic mean
     over points (MacKay and Ghahramani 2005). TwoNN: Facco et al. 2017. FisherS: Albergante et al. 2019.
 
-    Data are converted to float64, as integers stay integers there (and wrap around), and of rows that are copies of
-    others one is left, with a warning: where points coincide MLE is 0.
+    What trips estimators there (docs/explanation/published_dimensions.md) is kept from them, or told: data are
+    converted to float64, as integers stay integers (and wrap around), and brought to size 1, by a power of 2; of rows
+    that are copies of others one is left, with a warning: where points coincide MLE is 0. A warning tells that there
+    are no more different points than neighbours that are looked at, which gives NaN, and that an estimate is no
+    dimension: NaN, 0 or less, above d.
     """
     if not isinstance(name, str) or name not in PEERS:
         raise InputError(key="name", value=name, allowed=f"should be one of {', '.join(PEERS)}")
@@ -147,5 +150,16 @@ def peer(name, data):
         said = f"{len(data) - len(rows)} of {len(data)} rows are copies of others, and are left out for {name}"
         warnings.warn(said, stacklevel=2)
     estimator, options = PEERS[name]
-    with np.errstate(all="ignore"):  # ratios of eigenvalues that are 0
-        return float(getattr(skdim("id"), estimator)().fit(data[rows], **options).dimension_)
+    least = options.get("n_neighbors", 2) + 1
+    if len(rows) < least:
+        said = f"{name} looks at {least - 1} neighbours of a point, and there are {len(rows)} different points"
+        warnings.warn(said, stacklevel=2)
+        return np.nan
+    alike = np.ldexp(data[rows], -np.frexp(np.abs(data).max())[1])
+    with np.errstate(all="ignore"), warnings.catch_warnings():  # ratios of eigenvalues that are 0
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = float(getattr(skdim("id"), estimator)().fit(alike, **options).dimension_)
+    if not 0 < found <= data.shape[1]:
+        said = f"{name} gives {found:g} for {len(rows)} points in {data.shape[1]} dimensions, which is no dimension"
+        warnings.warn(said, stacklevel=2)
+    return found

@@ -70,10 +70,12 @@ def position(denoised, exact, empirical) -> Position:
 
 
 class Copies(NamedTuple):
-    """Of n samples: (n,) distances to the nearest training point, and their ratio to those of the second nearest."""
+    """Of n samples: (n,) distances to the nearest training point, their ratio to those of the second nearest, and which
+    it is."""
 
     distance: np.ndarray
     ratio: np.ndarray
+    nearest: np.ndarray
 
 
 def copies(samples, points) -> Copies:
@@ -85,9 +87,10 @@ def copies(samples, points) -> Copies:
         raise InputError("one point is not allowed", key="points", value=points, allowed="should be two or more")
     from scipy.spatial import KDTree  # takes longer than numpy, and training asks for no neighbours
 
-    nearest, second = np.transpose(KDTree(points).query(samples, k=2)[0])
+    distances, places = KDTree(points).query(samples, k=2)
+    nearest, second = np.transpose(distances)
     with np.errstate(invalid="ignore"):
-        return Copies(nearest, np.where(second > 0, nearest / second, 1.0))
+        return Copies(nearest, np.where(second > 0, nearest / second, 1.0), np.transpose(places)[0])
 
 
 def falls_through(t, values, level: float = 0.5) -> tuple[float, int]:

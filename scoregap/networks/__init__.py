@@ -34,12 +34,14 @@ NETWORKS = {
 }
 
 # Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training`.
+FRESH_NOISE = "fresh"  # of a training point: drawn anew without end
 PRECONDITIONINGS = ("edm", "epsilon", "x0", "covariance")
 TARGETS = ("sample", "posterior")
 DRAWS = ("independent", "antithetic")
 SCHEDULES = ("ve", "vp")
 OPTIMISERS = ("adam", "radam")
 DECAYS = ("cosine", "none")
+ADAM_BETA2 = 0.99
 
 VP_BETA = (0.1, 20.0)  # of the schedule vp: beta rises linearly from s = 0 to s = 1 (Song et al. 2021)
 VP_MOST_NOISE = math.expm1(sum(VP_BETA) / 2)  # noise variance at s = 1

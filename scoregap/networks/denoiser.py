@@ -28,7 +28,7 @@ class Denoiser(nn.Module):
              the network nor changed by it: D is 0 there. Where F is 0 (a fresh network of ours) D is the posterior mean
              of the Gaussian with that covariance: all linear is known, and what is learned is the rest.
 
-    axes: of every member, for covariance.
+    axes: of every member, for covariance. own_below: noise variance (`loss_weight`).
 
     c_in = 1 / sqrt(t + v) for all: what a network sees is of unit variance at every noise level and in any units of the
     data. Gated blocks multiply features by features, so larger inputs would explode in them. A recipe that has its
@@ -41,8 +41,9 @@ class Denoiser(nn.Module):
     present: torch.Tensor | None  # (members, 1, 1, dim) 1 for every axis, 0 where there is none
 
     def __init__(
-        self, network, data_std, noise_range, preconditioning="edm", schedule="ve", axes: Sequence[Axes] | None = None
-    ):
+        self, network, data_std, noise_range, preconditioning="edm", schedule="ve", axes: Sequence[Axes] | None = None,
+        own_below=0.0,
+    ):  # fmt: skip
         super().__init__()
         self.network = network
         if (preconditioning == "covariance") != (axes is not None):
@@ -55,6 +56,7 @@ class Denoiser(nn.Module):
         self.noise_range = noise_range
         self.preconditioning = preconditioning
         self.schedule = schedule
+        self.own_below = own_below
 
     def _take(self, axes: Sequence[Axes]) -> None:
         dim = len(axes[0].directions)
@@ -137,12 +139,15 @@ class Denoiser(nn.Module):
         nearly all of it at the least noise. For covariance 1 / (c_out mean c_out), the mean over all directions:
         it lies between 1 / c_out^2 of every axis' own, under which the noise of axes of far less variance than t drowns
         what can be learned along others, and one weight for all, under which those axes are learned last (what each
-        costs: docs/explanation/training.md).
+        costs: docs/explanation/training.md). Where t is far below `own_below`, where little is drowned, it is
+        1 / c_out^2: in the place of the mean is c_out + r (mean c_out - c_out), r = t / (t + own_below). A fresh
+        network's loss is there the share of directions in which the data vary.
         """
         out = self.coefficients(t)[1]
         if self.present is None:
             return out**-2
-        return self.present / (out + (1 - self.present)) / out.mean(-1, keepdim=True)
+        own, mean = out + (1 - self.present), out.mean(-1, keepdim=True)
+        return self.present / own / torch.lerp(own, mean, t / (t + self.own_below))
 
     def flops(self, levels: int, samples: int, dim: int) -> float:
         """Floating-point operations of one training step, `samples` points at each of `levels` levels.

@@ -21,6 +21,7 @@ import torch
 
 TOLERANCE = 4e-6  # between devices, of normal numbers, which are below 6.7; tested against float64
 CHUNK = 2**15  # words that a CPU makes at once: they stay in its caches
+CARD_CHUNK = 2**24  # and a card: half a dozen times 128 MB
 LANES = 32  # words of a step are a multiple of these: entries beyond whole vectors may be rounded in another way
 LOW = 2**32 - 1  # the lower half of a word
 
@@ -78,7 +79,7 @@ class Draws:
         On a CPU a part is of one member alone, and of the same shape in any company: so are its bits, then.
         """
         keys, count = self.keys(stream, members), len(members)
-        most = CHUNK if self.in_turn else steps * width
+        most = CHUNK if self.in_turn else max(width, CARD_CHUNK // count)
         rows, columns = max(1, most // width), min(width, most)
         groups = [slice(i, i + 1) for i in range(count)] if self.in_turn else [slice(0, count)]
         for group in groups:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from scoregap.networks import schedules
+from scoregap.networks import ADAM_BETA2, schedules
 from scoregap.networks.denoiser import Denoiser
 from scoregap.networks.draws import Draws
 from scoregap.networks.sources import NOISE, Source, drawn, on
@@ -108,17 +108,17 @@ def expected(
     return means, t, (noisy - means) / sigma
 
 
-def optimiser_of(name, parameters):
-    """The optimiser of a study's `train.optimiser`; both work entry by entry, so members share nothing."""
-    on_card = parameters[0].device.type == "cuda"  # where its steps can be captured, and ask the host nothing
+def optimiser_of(name, parameters, beta2=ADAM_BETA2, capturable=False):
+    """The optimiser of a study's `train.optimiser`; both work entry by entry. beta2: of Adam."""
     if name == "adam":
-        return torch.optim.Adam(parameters, betas=(0.9, 0.99), fused=True, capturable=on_card)
-    return torch.optim.RAdam(parameters, capturable=on_card)  # with its own averages, (0.9, 0.999), as published
+        return torch.optim.Adam(parameters, betas=(0.9, beta2), fused=True, capturable=capturable)
+    return torch.optim.RAdam(parameters, capturable=capturable)  # with its own averages, (0.9, 0.999), as published
 
 
 def train(
     denoiser, source: Iterator, steps, learning_rate, warmup, ema, reports,
     optimiser="adam", decay="cosine", pauses=False, state=None, captured: type["Captured"] | None = None,
+    beta2=ADAM_BETA2,
 ) -> Iterator[Progress]:  # fmt: skip
     """Train in place and yield a `Progress` after each step number in `reports`.
 
@@ -135,7 +135,7 @@ def train(
     weights, averages = torch.nn.Parameter(flattened(denoiser)), flattened(averaged)
     weights.grad = torch.zeros_like(weights)
     parameters, gradients = list(denoiser.parameters()), parts(denoiser, weights.grad)
-    descent = optimiser_of(optimiser, [weights])
+    descent = optimiser_of(optimiser, [weights], beta2, capturable=captured is not None and device.type == "cuda")
     start = (
         {name: torch.zeros_like(weights) for name in MOMENTS}
         if state is None

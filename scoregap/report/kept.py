@@ -9,6 +9,7 @@ has a checksum of all before it too: a damaged picture is not kept.
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -61,6 +62,9 @@ def _add(total, value: Any) -> None:
     elif isinstance(value, np.ndarray) and all(isinstance(one, str) for one in value.flat):
         total.update(f"{value.shape}{json.dumps(value.tolist())}".encode())
     elif isinstance(value, list | tuple | np.ndarray):
+        with suppress(TypeError):  # of anything else: as it is, where it is plain all through, many times as fast
+            total.update(json.dumps(value).encode())
+            return
         total.update(f"{len(value)};".encode())
         for one in value:
             _add(total, one)

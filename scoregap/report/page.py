@@ -197,7 +197,7 @@ def worst(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Place
     rows = [
         _row(
             [named(study, frame, row), _number(row.exact), _number(row[column]), _ratio(row), f"{row.margin:.0%}",
-             row.words],
+             words(row)],
             {5: KINDS[row.verdict]}, {0: places.of(row, i)},
         )
         for i, (_, row) in zip(judged.index.tolist(), judged.head(WORST).iterrows(), strict=False)
@@ -230,7 +230,9 @@ def where(study: Study, frame: pd.DataFrame, judged: pd.DataFrame, places: Place
                 classes[i] = KINDS[first.verdict]
                 text = told(first) if fine else f"{(some.verdict == Verdict.AGREES).sum()} of {len(some)}"
                 links[i] = places.of(first, int(some.index[0]))
-                titles[i] = ("" if fine else "worst: ") + f"{named(study, frame, first)}: {_ratio(first)} {first.words}"
+                titles[i] = (
+                    "" if fine else "worst: "
+                ) + f"{named(study, frame, first)}: {_ratio(first)} {words(first)}"
             texts.append(text)
         rows.append(_row(texts, classes, links, titles))
     heads = [at_gap(quantity, gap) for quantity, gap in columns]

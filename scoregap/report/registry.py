@@ -85,6 +85,11 @@ def _kept(study: Study, name: str) -> bool:
     return bool(study.document.spectrum.keep and data and picture(tuple(data.shape or ())))
 
 
+def _copied(study: Study, name: str) -> bool:
+    data, memorisation = study.document.data, study.document.memorisation
+    return bool(memorisation and memorisation.keep and data and picture(tuple(data.shape or ())))
+
+
 class Figure(NamedTuple):
     """where: function (study, *what it takes) -> figure. takes: one of WHOLE, attributes of `Run`, for a figure of the
     whole study; for one of every part tables of `analysis.Tables`, or the place of a function (study, panels) -> what
@@ -128,6 +133,12 @@ FIGURES: dict[str, Figure] = {
         "an eigenvalue of 0 are left out. Red and "
         "blue are the two signs; which is which means nothing. First seed, the last of the settings of every network.",
     ),
+    "copies": Figure(
+        "scoregap.report.figures.pictures:copies", "scoregap.analysis.pictures:copies", _copied,
+        "Samples of every score that comes from training points, the first ones, each above the training point that is "
+        "nearest to it. The share of all samples that are copies, nearest to one point three times nearer than to any "
+        "other, beside that of held-out points. First seed that has a result.",
+    ),
     "classes": Figure(
         "scoregap.report.figures.profile:classes", "scoregap.analysis.classes:classes", _labelled,
         "Modes that are resolved at noise variance t, n(t), at held-out points of every class, mean over points and "
@@ -139,8 +150,8 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.claims:overview", "claims", _compared,
         "The paper's quantitative claims (rows) in every cell and for every network (columns). Squares: whether the "
         "network does what the law says. Dots: whether it does what the exact score of the same F does, by "
-        "the same margin. A red square with a green dot is finite size or curvature, with a red dot it is learning; "
-        "a yellow square with a green dot: draws of F scatter too much to judge the law. The numbers: claims.csv.",
+        "the same margin. A red square with a blue dot is finite size or curvature, with a red dot it is learning; "
+        "a yellow square with a blue dot: draws of F scatter too much to judge the law. The numbers: claims.csv.",
     ),
     "forest": Figure(
         "scoregap.report.figures.forest:of_run", "outcome", _of_family,
@@ -241,12 +252,14 @@ FIGURES: dict[str, Figure] = {
     ),
     "memorisation": Figure(
         "scoregap.report.figures.memorisation:memorisation", ("memorisation", "memorisation_curves"), _found,
-        "The collapse of the score of N training points on single ones. From the left: the noise variance at which the "
-        "mean posterior weight of the own point is one half, against N, with the law I = log N and the random-energy "
-        "model at finite N; the steps at which a network's squared distance from the exact score, at the law's "
-        "t_memorisation, falls below a share of that of the empirical score, and rises above it again (hollow: N that "
-        "no exponent takes, as the two are not twice apart in all seeds); where a network is between the two scores "
-        "after training, against t; what the empirical score has of the exact trace of G within each variance group.",
+        "The collapse of the score of N training points on single ones. From the left: the noise variance at which "
+        "the mean posterior weight of the own point is one half, against N, with the law I = log N and the random-"
+        "energy model at finite N, and, in grey, where the law has the first intermediate gap open and close and the "
+        "final one consolidate: what is higher comes first; the steps at which a network's squared distance from the "
+        "exact score, at the law's t_memorisation, falls below a share of that of the empirical score, and rises "
+        "above it again (hollow: N that no exponent takes, as the two are not twice apart in all seeds); where a "
+        "network is between the two scores after training, against t; what the empirical score has of the exact trace"
+        " of G within each variance group.",
     ),
     "labour": Figure(
         "scoregap.report.figures.sampling:noise_attribution", ("labour",), _found,

@@ -36,10 +36,12 @@ def take(study: Path, name: str) -> "torch.device":
     """The torch device for `train.device: name`, kept from other jobs until this process ends.
 
     auto, cuda: the first GPU that is free; cuda:K: that one. If it is taken, waits until it is free. auto without any
-    GPU is the CPU, which is never taken. Raises InputError if the machine has no such device.
+    GPU is the CPU, which is never taken. Raises InputError if the machine has no such device. From here on float32 is
+    float32: torch lets convolutions on a GPU round their factors to 10 bits (tf32).
     """
     import torch
 
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     there = [] if name == "cpu" else uuids()
     check(study, name, len(there))
     wanted = places(name, len(there))

@@ -149,11 +149,12 @@ def _sample(cell: Cell, cells: int) -> tuple[float, float]:
 
 
 def _memorise(cell: Cell, cells: int) -> tuple[float, float]:
-    memorisation, d, m = cell.memorisation, cell.dim, cell.manifold_dim
+    memorisation, d, m = cell.memorisation, cell.dim, 0 if cell.data else cell.manifold_dim
     assert memorisation is not None  # or the study has no such stage
     if cell["network"] in REFERENCES or cell.declared:
         return PYTHON, 1.0  # it has no training set, and nothing is made
-    times, points, size = memorisation.times, memorisation.points, cell.of_family.dataset_size or 0
+    times, points = memorisation.times, memorisation.points
+    size = len(cell.dataset()) if cell.data else cell.of_family.dataset_size or 0
     steps = times.count + math.log(times.stop / times.start) / math.log(memorisation.ratio)
     of_network = d * _product(cell) if cell.trained else 1e-9 * size * d * d
     seconds = times.count * points * (4e-4 + 1e-9 * d**3 + 3e-5 * m + 4e-9 * size * d + of_network)

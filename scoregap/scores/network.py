@@ -86,7 +86,9 @@ def ensemble(
     """
     network = ensembles.build(name, seeds, dim, training.depth, shape)
     noise_range = (training.noise.start, training.noise.stop)
-    return Denoiser(network, data_std, noise_range, training.preconditioning, training.schedule, axes)
+    return Denoiser(
+        network, data_std, noise_range, training.preconditioning, training.schedule, axes, training.own_below
+    )
 
 
 def member(

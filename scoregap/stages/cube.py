@@ -267,7 +267,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
         **(variables.of_dimension(cells[0].dimension) if cells[0].dimension else {}),
         **(variables.of_sampling(cells[0].sampling) if cells[0].sampling else {}),
         **(variables.of_kept(cells[0].spectrum, cells[0].dim) if cells[0].spectrum.keep else {}),
-        **(variables.of_memorisation(cells[0].memorisation) if cells[0].memorisation else {}),
+        **(variables.of_memorisation(cells[0].memorisation, cells[0].dim) if cells[0].memorisation else {}),
     }
     if cells[0].data:
         shared["label"] = np.array(cells[0].truth().labels, object)

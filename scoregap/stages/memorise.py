@@ -2,7 +2,8 @@
 
 study, job (and its weights, if it was trained) -> file of what scores know of training points (.zarr.zip)
 
-Of every score that comes from a training set; the closed forms of the data's law have none, and nothing here. Noisy
+Of every score that comes from a training set; the closed forms of the data's law have none, and nothing here. Of data
+from a file, whose exact score nobody knows, there are no laws and no positions. Noisy
 points x_0 + sqrt(t) w have the same x_0 and w at all noise variances: x_0 are training points, and as many held-out
 ones. The empirical score, of the same training set, says what a score that has given in wholly does there. Samples are
 made by the score's own reverse process from noisy fresh points at the largest noise variance, and denoised at the
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from scoregap import InputError, members, trained, variables
-from scoregap.data.capabilities import Tangents
+from scoregap.data.capabilities import Centred, Tangents
 from scoregap.data.information import information
 from scoregap.measure import memorisation as measures
 from scoregap.measure import trajectories
@@ -46,12 +47,12 @@ def run(study: Path, job: str, out: Path, weights: Path | None = None) -> list[P
 
 def measure(cell: Cell, settings: Memorisation, found: trained.Trained, beat: Heartbeat) -> members.Result:
     """Every variable of the stage for one cell; NaN of a score that comes from no training set, or has diverged."""
-    sizes = {dim: len(values) for dim, values in variables.of_memorisation(settings).items()}
+    sizes = {dim: len(values) for dim, values in variables.of_memorisation(settings, cell.dim).items()}
     sizes |= {"group": cell.gaps, "evaluation": variables.EVALUATIONS, "level": variables.LEVELS}
-    result = variables.blank(variables.made("memorise"), sizes)
+    result = variables.blank(variables.made("memorise", cell), sizes)
     knows_points = cell["network"] not in REFERENCES and not cell.declared
-    if knows_points and cell.dataset() is not None:
-        points, places = cell.drawn()
+    if knows_points and (points := cell.dataset()) is not None:
+        places = np.empty(0) if cell.data else cell.drawn()[1]
         for name, values in found.curves(cell).items():
             if name in result:
                 result[name][:] = values
@@ -62,21 +63,28 @@ def measure(cell: Cell, settings: Memorisation, found: trained.Trained, beat: He
         start = start + np.sqrt(settings.times.stop) * rng.standard_normal(start.shape)
         nature = data.held_out(rng, settings.samples)
         add_collapse(result, settings, points, own, noise)
-        add_laws(result, data, len(points), cell.seed("points"))
+        if not cell.data:
+            add_laws(result, data, len(points), cell.seed("points"))
         if not found.diverged(cell):
             score = found.score(cell, data)
             at_any_time(score, settings.times.values, "memorisation.times")
             for k, clean in enumerate((points[own], held_out)):  # as variables.SEEN
-                add_scores(result, k, settings, Exact(data), score, Empirical(points), clean, noise)
+                exact = None if cell.data else Exact(data)
+                add_scores(result, k, settings, exact, score, Empirical(points), clean, noise)
             if isinstance(data, Tangents) and cell.nested:
                 add_dimensions(result, settings, data, score, points[own], places[own], noise)
             made = trajectories.reverse(score.denoise, start, settings.times.values, settings.ratio)[0]
             made = made[np.isfinite(made).all(1)]
-            for k, samples in enumerate((score.denoise(made, settings.times.start), nature)):  # as variables.MADE_OF
-                if len(samples):
-                    copies = measures.copies(samples, points)
+            samples = score.denoise(made, settings.times.start)
+            for k, some in enumerate((samples, nature)):  # as variables.MADE_OF
+                if len(some):
+                    copies = measures.copies(some, points)
                     result["nearest_distance"][k] = np.median(copies.distance)
                     result["memorised"][k] = (copies.ratio < measures.COPY).mean()
+            if settings.keep and len(samples):
+                shown, mean = samples[: settings.keep], data.mean if isinstance(data, Centred) else 0.0
+                result["copy_sample"][: len(shown)] = shown + mean
+                result["copy_nearest"][: len(shown)] = points[measures.copies(shown, points).nearest] + mean
     beat.advance(1)
     return result
 
@@ -101,19 +109,20 @@ def add_laws(result: members.Result, data: Any, points: int, seed: int) -> None:
 
 
 def add_scores(
-    result: members.Result, k: int, settings: Memorisation, exact: Exact, score: Score, empirical: Empirical, clean,
-    noise,
+    result: members.Result, k: int, settings: Memorisation, exact: Exact | None, score: Score, empirical: Empirical,
+    clean, noise,
 ) -> None:  # fmt: skip
     """Fill in where a score lies between the exact and the empirical one at noisy points, and whether it is calibrated
-    there. k: place of the points among variables.SEEN."""
+    there. k: place of the points among variables.SEEN. exact: None where it is not known."""
     n, d = clean.shape
     probes = np.random.default_rng(0).choice([-1.0, 1.0], (PROBES, n, d))
     for i, t in enumerate(settings.times.values):
         x = clean + np.sqrt(t) * noise
         denoised, trace, _ = score.traced(x, t, probes)
-        found = measures.position(denoised, exact.denoise(x, t), empirical.denoise(x, t))
-        result["position"][k, i], result["position_residual"][k, i] = found.along, found.residual
-        result["empirical_distance"][k, i] = found.apart / (t * d)
+        if exact is not None:
+            found = measures.position(denoised, exact.denoise(x, t), empirical.denoise(x, t))
+            result["position"][k, i], result["position_residual"][k, i] = found.along, found.residual
+            result["empirical_distance"][k, i] = found.apart / (t * d)
         error = ((denoised - clean) ** 2).sum(1).mean() / t
         result["memory_calibration"][k, i] = error / trace.mean() if trace.mean() else np.nan
 

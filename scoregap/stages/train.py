@@ -40,10 +40,10 @@ from scoregap.store.ownership import Kind, claim
 from scoregap.store.weights import OF_TRAINED, WEIGHTS, read_weights, write_weights
 from scoregap.study import Cell, load
 
-POINTS = 16  # held-out points of one evaluation, at every level
+POINTS = 16  # of one evaluation, at every level
 OWN_POINTS = 64  # of the training set, likewise, of `Positions`
 POSITIONS = "position", "position_residual"  # names of tensors
-OF_EVALUATIONS = "curve", "levels", "count", "stale", "lowest", "last"  # arrays of `Record`
+OF_EVALUATIONS = "curve", "levels", "count", "stale", "lowest", "own"  # arrays of `Record`
 CHECKPOINT = 60.0  # seconds
 METRICS = Kind("metrics of training", lambda path: last(path) is not None, r"train/[^/]+\.metrics\.jsonl")
 
@@ -154,34 +154,66 @@ def sampler_of(cell: Cell, truth) -> Callable:
 def source_of(cell: Cell, truth, device: torch.device | str) -> sources.Source:
     """Where a cell's points of training come from: fresh ones, or its training set if it has one; with their noise,
     where every point has a number of draws of it."""
-    data, draws = cell.dataset(), cell.training.noise_draws
+    data, noise = cell.dataset(), noise_of(cell)
     if data is None:
         return pushed(truth, device) or sources.Hosted(sampler_of(cell, truth))
-    if draws is None:
+    if noise is None:
         return sources.Picked(sources.on(device, data))
-    seeds = np.random.default_rng(cell.seed("noise draws"))
-    noise = seeds.standard_normal((len(data), draws, data.shape[1]), dtype=np.float32)
     return sources.Picked(sources.on(device, data), sources.on(device, noise))
+
+
+def noise_of(cell: Cell) -> np.ndarray | None:
+    """(N, draws, d) the draws of the noise of every training point; None where noise is drawn anew without end."""
+    data, draws = cell.dataset(), cell.training.noise_draws
+    if data is None or isinstance(draws, str):
+        return None
+    seeds = np.random.default_rng(cell.seed("noise draws"))
+    return seeds.standard_normal((len(data), draws, data.shape[1]), dtype=np.float32)
 
 
 def pushed(truth, device: torch.device | str) -> sources.Pushed | None:
     """The source of data that are a map of normal numbers; None of others.
 
-    A class that draws or embeds in another way than the class it inherits the map from is of the others.
+    Where points are drawn or embedded in another way than by the class whose map it is, they are of the others.
     """
     if not isinstance(truth, Pushforward):
         return None
-    each = (getattr(one, "__dict__", {}) for one in (truth, *type(truth).__mro__))
-    if "pushforward" not in next(own for own in each if {"sample", "embed", "pushforward"} & own.keys()):
+    own, instead = type(truth), getattr(truth, "__dict__", {})
+    of_map = next((one for one in own.__mro__ if "pushforward" in vars(one)), None)
+    if of_map is None or any(
+        name in instead or getattr(own, name, None) is not getattr(of_map, name, None) for name in ("sample", "embed")
+    ):
         return None
     return sources.Pushed(*truth.pushforward(torch, lambda array: sources.on(device, array)))
 
 
-class HeldOut:
-    """Noisy points that no network is trained on, the same at every evaluation, and the Bayes optimum there.
+class Noisy:
+    """Noisy points, the same at every evaluation.
 
-    t: (LEVELS,) noise variances. Calling it with an ensemble gives each member's weighted denoising loss (members,),
-    not finite if one of its outputs is not, and its excess over Bayes at every level (members, LEVELS), where known.
+    t: (LEVELS,) noise variances. points: (members, LEVELS, points, d), float64. Calling it with an ensemble gives each
+    member's weighted denoising loss (members,), not finite if one of its outputs is not, and the denoised points.
+    """
+
+    def __init__(self, t: np.ndarray, clean: np.ndarray, noise: np.ndarray, device: torch.device):
+        """clean: broadcast to the shape of noise, (members, LEVELS, points, d)."""
+        self.points = clean + np.sqrt(t)[:, None, None] * noise
+        self.clean = torch.as_tensor(clean, device=device)
+        self.inputs = torch.tensor(self.points, dtype=torch.float32, device=device)
+        self.levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(noise), -1)
+
+    @torch.no_grad()
+    def __call__(self, denoiser: Denoiser) -> tuple[np.ndarray, np.ndarray]:
+        denoised = denoiser(self.inputs, self.levels).double()
+        error = denoiser.along_axes(denoised - self.clean.to(denoised)).square()
+        loss = (denoiser.loss_weight(self.levels[..., None, None]).double() * error).mean((1, 2, 3))
+        return loss.cpu().numpy(), denoised.cpu().numpy()
+
+
+class HeldOut:
+    """Noisy points that no network is trained on, and the Bayes optimum there.
+
+    Calling it with an ensemble gives each member's loss (members,), of `Noisy`, and its excess over Bayes at every
+    level (members, LEVELS), where known.
     """
 
     def __init__(self, cells: list[Cell], truths: list, device: torch.device):
@@ -194,27 +226,45 @@ class HeldOut:
         )
         shape = (len(t), *self.clean.shape[1:])
         noise = [np.random.default_rng(cell.seed("held-out noise")).standard_normal(shape) for cell in cells]
-        noisy = np.stack([x + np.sqrt(t)[:, None, None] * w for x, w in zip(self.clean, noise, strict=True)])
+        self.noisy = Noisy(t, self.clean[:, None], np.stack(noise), device)
         flat_t = np.repeat(t, POINTS)
         self.bayes = np.stack(
             [
                 Exact(truth).denoise(x.reshape(len(flat_t), -1), flat_t).reshape(x.shape)
                 if isinstance(truth, Posterior)
                 else np.full(x.shape, np.nan)
-                for truth, x in zip(truths, noisy, strict=True)
+                for truth, x in zip(truths, self.noisy.points, strict=True)
             ]
         )
         self.known = np.isfinite(self.bayes).all(3)  # not where the data do not know it, nor where a guard fails
-        self.inputs = torch.tensor(noisy, dtype=torch.float32, device=device)
-        self.levels = torch.tensor(t, dtype=torch.float32, device=device).expand(len(cells), -1)
 
-    @torch.no_grad()
     def __call__(self, denoiser: Denoiser) -> tuple[np.ndarray, np.ndarray]:
-        denoised = denoiser(self.inputs, self.levels).double()
-        error = denoiser.along_axes(denoised - torch.as_tensor(self.clean[:, None]).to(denoised)).square()
-        loss = (denoiser.loss_weight(self.levels[..., None, None]).double() * error).mean((1, 2, 3))
-        excess = over_known((denoised.cpu().numpy() - self.bayes) ** 2, self.known) / self.t
-        return loss.cpu().numpy(), excess
+        loss, denoised = self.noisy(denoiser)
+        return loss, over_known((denoised - self.bayes) ** 2, self.known) / self.t
+
+
+class OwnPoints:
+    """Noisy points as networks are trained on them, with their own draws of the noise where they have a number of them.
+
+    Calling it with an ensemble and its held-out losses gives each member's loss there (members,); the held-out one, if
+    it sees fresh points, as those are.
+    """
+
+    def __init__(self, cells: list[Cell], truths: list, device: torch.device):
+        t, clean, noise = variables.training_levels(cells[0].spectrum.times), [], []
+        self.finite = np.array([cell.dataset() is not None for cell in cells])
+        for cell, truth in zip(cells, truths, strict=True) if self.finite.any() else ():
+            rng, data, own = np.random.default_rng(cell.seed("own points")), cell.dataset(), noise_of(cell)
+            shape = len(t), POINTS, cell.dim
+            which = rng.integers(1 if data is None else len(data), size=shape[:2])
+            clean.append(truth.sample(rng, which.size)[0].reshape(shape) if data is None else data[which])
+            noise.append(
+                rng.standard_normal(shape) if own is None else own[which, rng.integers(own.shape[1], size=shape[:2])]
+            )
+        self.noisy = Noisy(t, np.stack(clean), np.stack(noise), device) if clean else None
+
+    def __call__(self, denoiser: Denoiser, held_out: np.ndarray) -> np.ndarray:
+        return np.where(self.finite, self.noisy(denoiser)[0], held_out) if self.noisy else held_out
 
 
 class Positions:
@@ -264,11 +314,12 @@ def train(
     if axes and earlier:  # another machine's linear algebra may have another sign
         axes = [axes_among(earlier[1], key) or one for key, one in zip(keys, axes, strict=True)]
     denoiser = build(cells, data_std, axes).to(device)
-    held_out = HeldOut(cells, truths, device)
+    held_out, own_points = HeldOut(cells, truths, device), OwnPoints(cells, truths, device)
     position = Positions(cells, truths, device) if settings.record == "position" else None
     steps = np.unique(np.geomspace(min(10, settings.steps), settings.steps, variables.EVALUATIONS).round().astype(int))
     # With the covariance no training is the Gaussian, which flat data leave nothing to learn beyond.
-    record = Record(held_out(denoiser)[0] * (training.LIMIT if axes else 1.0), settings.patience, position is not None)
+    untrained = own_points(denoiser, held_out(denoiser)[0]) * (training.LIMIT if axes else 1.0)
+    record = Record(untrained, settings.patience, position is not None)
     if earlier:
         tensors = earlier[1]
         own = [name.removeprefix(f"{keys[0]}/") for name in of_members(tensors, {keys[0]})]
@@ -283,7 +334,7 @@ def train(
     per_step = len(cells) * settings.levels * settings.samples, len(cells) * flops  # samples, operations
     for progress in training.train(
         denoiser, source, settings.steps, settings.learning_rate, settings.warmup, settings.ema, steps.tolist(),
-        settings.optimiser, settings.decay, pauses=save is not None, state=state,
+        settings.optimiser, settings.decay, pauses=save is not None, state=state, beta2=settings.beta2,
     ):  # fmt: skip
         beat.done = progress.step
         for key, was, now in zip(keys, share, progress.share, strict=True):
@@ -296,7 +347,8 @@ def train(
         share, excess, over = progress.share, None, False
         if progress.loss is not None:
             loss, excess = held_out(progress.averaged)
-            record.add(progress, progress.step * flops, loss, excess, position and position(progress.averaged))
+            here, along = own_points(progress.averaged, loss), position and position(progress.averaged)
+            record.add(progress, progress.step * flops, loss, here, excess, along)
             over = progress.step == settings.steps or not (record.running & (progress.share >= training.LEAST)).any()
         aloud = beat.due or over
         if metrics and (aloud or excess is not None):
@@ -384,7 +436,9 @@ class Record:
     its curve ends, and its weights are those of its best evaluation. It looks at nothing but itself, so it does
     the same alone and in company; the ensemble trains on until all its members have stopped.
 
-    untrained: (members,) held-out loss of no training, or whatever else weights to keep must be better than.
+    untrained: (members,) loss of no training on such points as networks are trained on, or whatever else weights to
+    keep must be better than there. With a training set these are its own points: a network that knows them by heart
+    errs more at others than no training does, and has learned them.
     """
 
     def __init__(self, untrained: np.ndarray, patience: int | None, position: bool = False):
@@ -396,7 +450,7 @@ class Record:
             "count": np.zeros(members, int),  # evaluations so far
             "stale": np.zeros(members, int),  # evaluations since the held-out loss last fell
             "lowest": np.full(members, np.inf),  # held-out loss
-            "last": np.full(members, np.inf),  # likewise
+            "own": np.full(members, np.inf),  # loss of the weights to keep on points as they were trained on
         }
         shape = members, variables.EVALUATIONS, variables.LEVELS
         self.arrays |= {name: np.full(shape, np.nan) for name in POSITIONS} if position else {}
@@ -410,13 +464,13 @@ class Record:
     @property
     def learned(self) -> np.ndarray:
         """(members,) whether the weights to keep are better than `untrained`; never so where a number is not finite."""
-        return self.arrays["last" if self.patience is None else "lowest"] < self.untrained
+        return self.arrays["own"] < self.untrained
 
-    def add(self, progress: training.Progress, flops: float, loss, excess, position=None) -> None:
-        """Note one evaluation: its progress (a report), operations per member, and what `HeldOut` and `Positions`
-        say."""
+    def add(self, progress: training.Progress, flops: float, loss, own, excess, position=None) -> None:
+        """Note one evaluation: its progress (a report), operations per member, what `HeldOut`, `OwnPoints`
+        and `Positions` say."""
         assert progress.loss is not None
-        curve, levels, count, stale, lowest, last = (self.arrays[name] for name in OF_EVALUATIONS)
+        curve, levels, count, stale, lowest, kept = (self.arrays[name] for name in OF_EVALUATIONS)
         for i in np.flatnonzero(self.running):
             curve[i, count[i]] = progress.step, progress.loss[i], excess[i].mean(), flops
             levels[i, count[i]] = excess[i]
@@ -424,8 +478,10 @@ class Record:
                 self.arrays[name][i, count[i]] = values[i]
             count[i] += 1
             stale[i] += 1
-            last[i] = loss[i]
-            if loss[i] < lowest[i]:
+            falls = loss[i] < lowest[i]
+            if falls or self.patience is None:
+                kept[i] = own[i] if np.isfinite(loss[i]) else np.inf
+            if falls:
                 lowest[i], stale[i] = loss[i], 0
                 for name, array in state_of(progress.averaged).items() if self.patience else ():
                     self.best.setdefault(name, np.zeros_like(array))[i] = array[i]

@@ -159,7 +159,11 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
             yield from _covariance(study, train, mistakes)
         if train.draws == "antithetic" and train.samples % 2 and known("train.draws", "train.samples"):
             yield _wrong(study, "train.samples", "antithetic draws are pairs: should be even", train.samples)
-        if train.draws == "antithetic" and train.noise_draws and known("train.draws", "train.noise_draws"):
+        if (
+            train.draws == "antithetic"
+            and "noise_draws" not in train.unread
+            and known("train.draws", "train.noise_draws")
+        ):
             yield _wrong(study, "train.noise_draws", "antithetic draws are twice as many: omit one", train.noise_draws)
         if trained and train.target == "posterior" and known("train.target"):
             yield from _posterior(study, mistakes)
@@ -167,11 +171,11 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
 
 def _training_sets(study, every: bool, some: bool) -> Iterator[InputError]:
     """What is asked of a training set has one. every, some: of the manifolds that have one."""
-    if study.document.memorisation and not some:
+    if study.document.memorisation and not some and study.document.data is None:
         says = "the section memorisation is about a training set, of a family"
         yield _wrong(study, "manifold.dataset_size", says, problem="is missing")
     for train in filter(None, study.sections["train"].values()):
-        for key, asked in (("record", train.record != "loss"), ("noise_draws", train.noise_draws is not None)):
+        for key, asked in (("record", train.record != "loss"), ("noise_draws", "noise_draws" not in train.unread)):
             if asked and not every:
                 says = "it goes with a training set of a family, manifold.dataset_size, in every cell"
                 yield _wrong(study, f"train.{key}", says, getattr(train, key))

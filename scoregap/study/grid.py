@@ -40,6 +40,8 @@ LATER = (
     "covariance_points",
     "record",
     "noise_draws",
+    "own_below",
+    "beta2",
 )  # keys of train that came later: a study at their defaults is the one it was
 
 OPTIONAL = {  # optional stage, or its section -> its section
@@ -453,6 +455,7 @@ class Study:
                 "profile": True,
                 "agreement": (len(self.axes["network"]) > 1 or halves) and not self.document.spectrum.traces,
                 "data_dimensions": self.document.dimension is not None,
+                "copies": self.document.memorisation is not None,
                 "calibration": calibrated and held_out,
             }
             return [name for name, it_does in applies.items() if it_does]

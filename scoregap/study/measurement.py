@@ -200,6 +200,10 @@ class Memorisation(Section):
     ratio: Annotated[
         float, Field(gt=1, le=2, description="largest ratio of two noise variances a step of the sampler apart")
     ] = 1.2
+    keep: Annotated[
+        int,
+        Field(ge=0, le=64, description="samples, the first ones, that are kept beside their nearest training points"),
+    ] = 0
 
 
 class Fit(Section):

@@ -86,7 +86,7 @@ def _of_its_kind(path: Path, document: Document, mistakes: Mistakes) -> tuple[Do
                 mistakes.nothing_known_of(key)
                 changes[key] = section_of(Document, key).model_validate(STAND_INS[key])
         return document.model_copy(update=changes), AXES
-    for key in ("manifold", "sampling", "memorisation", "compare"):
+    for key in ("manifold", "sampling", "compare"):
         if getattr(document, key) is not None:
             mistakes.append(InputError(
                 "is not allowed", file=path, key=key, allowed="of data nothing is known to compare with: a study has "

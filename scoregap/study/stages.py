@@ -76,7 +76,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        14,
+        15,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),

@@ -10,7 +10,17 @@ from pydantic import ConfigDict, Field, model_validator
 
 from scoregap.models import FORMATS, LEVELS, PREDICTS
 from scoregap.models import SCHEDULES as CLOCKS
-from scoregap.networks import DECAYS, DRAWS, OPTIMISERS, PRECONDITIONINGS, SCHEDULES, TARGETS, VP_MOST_NOISE
+from scoregap.networks import (
+    ADAM_BETA2,
+    DECAYS,
+    DRAWS,
+    FRESH_NOISE,
+    OPTIMISERS,
+    PRECONDITIONINGS,
+    SCHEDULES,
+    TARGETS,
+    VP_MOST_NOISE,
+)
 from scoregap.study.values import Count, Matching, Positive, Proportion, Range, Section, Size, one_of
 
 
@@ -40,6 +50,15 @@ class Train(Section):
     covariance_points: Annotated[
         int, Field(ge=2, le=10**7, description="training points of which `covariance` has its covariance")
     ] = 65536
+    own_below: Annotated[
+        float,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="noise variance below which the loss of `covariance` weighs errors along every principal axis "
+            "by that axis alone, so that axes of little variance are learned sooner; above it by the mean of all, too",
+        ),
+    ] = 0.0
     target: Annotated[
         str,
         one_of(TARGETS),
@@ -57,12 +76,12 @@ class Train(Section):
         ),
     ] = "independent"
     noise_draws: Annotated[
-        Annotated[int, Field(ge=1, le=10**4)] | None,
+        Annotated[int, Field(ge=1, le=10**4)] | Annotated[str, one_of((FRESH_NOISE,))],
         Field(
-            description="draws of the noise w for every training point, the same in all steps; without it noise is "
-            "drawn anew without end"
+            description="draws of the noise w for every training point, the same in all steps; `fresh`: noise is drawn "
+            "anew without end"
         ),
-    ] = None
+    ] = FRESH_NOISE
     record: Annotated[
         str,
         one_of(("loss", "position")),
@@ -79,6 +98,9 @@ class Train(Section):
         ),
     ] = "ve"
     optimiser: Annotated[str, one_of(OPTIMISERS), Field(description="Adam or RAdam")] = "adam"
+    beta2: Annotated[Proportion, Field(description="of Adam: what a step keeps of the mean squared gradients")] = (
+        ADAM_BETA2
+    )
     decay: Annotated[str, one_of(DECAYS), Field(description="of the learning rate: `cosine` to zero, or `none`")] = (
         "cosine"
     )
@@ -112,9 +134,11 @@ class Train(Section):
         read = {
             "target": self.target != "sample",
             "draws": self.draws != "independent",
-            "noise_draws": self.noise_draws is not None,
+            "noise_draws": self.noise_draws != FRESH_NOISE,
             "record": self.record != "loss",
             "covariance_points": self.preconditioning == "covariance",
+            "own_below": self.preconditioning == "covariance" and self.own_below > 0,
+            "beta2": self.optimiser == "adam" and self.beta2 != ADAM_BETA2,
         }
         return frozenset(key for key, is_read in read.items() if not is_read)
 

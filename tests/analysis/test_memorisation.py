@@ -88,20 +88,21 @@ def test_scores_of_whose_size_there_is_no_law_are_told(tmp_path):
     assert frame.law.isna().all()
 
 
-def test_networks_that_have_given_in_so_far_that_they_are_called_diverged_are_told(tmp_path):
-    """Their held-out loss is beyond that of no training; their times of training are known."""
+@pytest.mark.parametrize("status", [2, 3])
+def test_networks_that_diverged_are_not_told(tmp_path, status):
+    """What they do is no giving in: one that gives in learns its points."""
     changes = (*WITH_MEMORISATION[:2], ("[exact]", "[exact, empirical]"), ("[0.0, 0.5]", "[0.0]"))
     study, (ds,) = measured(tmp_path, *changes)
     ds = ds.load()
-    ds.status[:] = 2
-    ds.dimension_kept[:] = np.nan
-    ds.position[:] = np.nan
-    tables = analysis.Tables(study, [ds])
-    assert np.isfinite(tables["memorisation"].law).all()
-    assert len(tables["memorisation"]) == 2
-    assert tables["memorisation_curves"][["position", "over_law"]].isna().all(axis=None)
-    ds.status[:] = 3
+    ds.status[:] = status
     assert analysis.Tables(study, [ds])["memorisation"].empty
+
+
+def test_what_comes_first_as_noise_falls():
+    times = {"open": 2.0, "close": 0.01, "consolidation": np.nan, "memorisation": 0.3}
+    assert memorisation.order(times) == "open > memorisation > close"
+    assert memorisation.order(times | {"memorisation": 3.0}) == "memorisation > open > close"
+    assert memorisation.order({"memorisation": np.nan}) == ""
 
 
 def test_last_below():
@@ -124,6 +125,10 @@ def test_of_a_tiny_study(tmp_path):
     own = ds.sel(network="empirical").squeeze()
     assert frame.law.tolist() == pytest.approx(own.law_t_memorisation.values.tolist())
     assert len(curves) == len(ds.memory_time)
+    assert frame.law_open.tolist() == pytest.approx(own.law_t_open.values[:, 0].tolist())
+    assert frame.law_consolidation.tolist() == pytest.approx(own.law_t_consolidation.values[:, -1].tolist())
+    laws = frame[["law_open", "law_close", "law_consolidation", "law"]].iloc[0]
+    assert frame.order[0].split(" > ").index("memorisation") == (laws > laws.law).sum()
     assert curves.kept_1.to_numpy() == pytest.approx(own.dimension_kept.isel(group=1).mean("seed").values, rel=1e-6)
     assert any("N = 40" in line for line in tables.lines())
     laws = memorisation.laws_of(frame)

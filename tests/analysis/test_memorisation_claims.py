@@ -103,6 +103,79 @@ def test_sizes_of_which_a_seed_has_no_result_are_a_selection(study):
     assert found.why["tau_memorise"] == "both times, 2 apart, in all seeds of 4 of 6 N: 5 are needed"
 
 
+RATES = (0.002, 0.0005, 0.008)
+
+
+@pytest.fixture
+def rates(tmp_path):
+    """A study of one N and three learning rates."""
+    axis = ("  seed: 2", f"  train.learning_rate: {list(RATES)}\n  seed: 4")
+    return load(edited(tmp_path, *WITH_MEMORISATION, ("[0.0, 0.5]", "[0.0]"), axis))
+
+
+def of_rates(memorise, generalise, scatter=0.02, seed=0):
+    """Rows of a network whose times at each rate are those of the first times these, with a level for every seed."""
+    rng, rows = np.random.default_rng(seed), []
+    levels = np.exp(rng.standard_normal(4))
+    for rate, late, early in zip(RATES, memorise, generalise, strict=True):
+        for one in range(4):
+            z = levels[one] * np.exp(scatter * rng.standard_normal(2))
+            rows.append(CELL | {"train.learning_rate": rate, "network": "gated-8", "seed": one, "points": 40,
+                                "tau_generalise": 100 * early * z[0], "tau_memorise": 1000 * late * z[1]})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_what_moves_the_times_is_found_beside_the_first_setting(rates):
+    """A rate that makes all training slower moves the time, not the ratio of both; one that does nothing neither."""
+    found = memorisation_claims.memorisation_claims(rates, of_rates((1, 4, 1), (1, 4, 1)))
+    assert set(found.claim) == {"moves_memorise", "moves_window"}  # of one N there is no exponent
+    told = found.set_index(["claim", "train.learning_rate"])
+    slow, fast = 0.0005, 0.008
+    assert told.verdict.to_dict() == {
+        ("moves_memorise", slow): Verdict.AGREES, ("moves_memorise", fast): Verdict.DISAGREES,
+        ("moves_window", slow): Verdict.DISAGREES, ("moves_window", fast): Verdict.DISAGREES,
+    }  # fmt: skip
+    assert told.trained["moves_memorise", slow] == pytest.approx(4, rel=0.1)
+    assert (told.why == "beside train.learning_rate 0.002").all()
+    widened = memorisation_claims.memorisation_claims(rates, of_rates((1, 1, 3), (1, 1, 1))).set_index(
+        ["claim", "train.learning_rate"]
+    )
+    assert widened.verdict["moves_window", fast] == Verdict.AGREES
+
+
+def test_seeds_that_lack_a_time_are_a_selection(rates):
+    rows = of_rates((1, 4, 1), (1, 4, 1))
+    rows.loc[(rows["train.learning_rate"] == 0.0005) & (rows.seed == 2), "tau_memorise"] = np.nan
+    rows = rows[~((rows["train.learning_rate"] == 0.008) & (rows.seed == 0))]  # diverged
+    found = rows_of(rates, rows)
+    assert set(found.verdict) == {Verdict.INCONCLUSIVE}
+    assert (found.why == "beside train.learning_rate 0.002: both in 3 of 4 seeds").all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ratio", [1.0, 1.25])
+def test_what_moves_nothing_is_rarely_said_to(rates, ratio):
+    """Also at the end of the margin."""
+    said = [
+        verdict
+        for seed in range(100)
+        for verdict in rows_of(rates, of_rates((1, ratio, 1), (1, 1, 1), 0.3, seed)).verdict
+    ]
+    share = (1 - rates.compare.confidence) / 2
+    assert said.count(Verdict.AGREES) / len(said) < share + 3 * np.sqrt(share / len(said))
+
+
+def test_networks_are_settings_of_training_too(tmp_path):
+    study = load(edited(tmp_path, *WITH_MEMORISATION[:2], ("[exact, gaussian, gated-8]", "[gated-8, gated-16]"),
+                        WITH_MEMORISATION[3], ("[0.0, 0.5]", "[0.0]"), ("  seed: 2", "  seed: 4")))  # fmt: skip
+    rows = of_rates((1, 2, 1), (1, 2, 1))[:8].drop(columns="train.learning_rate")
+    rows["network"] = ["gated-8"] * 4 + ["gated-16"] * 4
+    found = rows_of(study, rows)
+    assert set(found["network"]) == {"gated-16"}
+    assert found.trained["moves_memorise"] == pytest.approx(2, rel=0.1)
+    assert (found.why == "beside network gated-8").all()
+
+
 @pytest.mark.parametrize(
     ("high", "low", "verdict", "why"),
     [(0.8, 0.3, Verdict.AGREES, "group 1 first"), (0.3, 0.8, Verdict.DISAGREES, "group 0 first"),

@@ -75,6 +75,38 @@ def test_without_a_range_the_shades_are_those_of_the_pictures_that_are_shown(tmp
     assert pictures.kept(study, panels).scale == (0.25, 1.25)
 
 
+def with_copies(panels):
+    """The same with samples and training points that are nearest: none of the first score, nor of one of the seeds."""
+    rng, outer = np.random.default_rng(2), ("network", "seed")
+    for k, panel in enumerate(panels):
+        for name in ("copy_sample", "copy_nearest"):
+            values = rng.uniform(-1, 1, (3, 2, 2, D))
+            values[0] = values[2, 0] = np.nan
+            panel.ds[name] = ((*outer, "copy", "coordinate"), values)
+        panel.ds["memorised"] = ((*outer, "made"), np.broadcast_to([0.5 + k / 4, 0.1], (3, 2, 2)))
+    return panels
+
+
+def test_samples_are_beside_their_nearest_training_points(tmp_path, monkeypatch):
+    """Of the first seed that has some, of scores that come from training points."""
+    study, panels = made(tmp_path)
+    shown = pictures.copies(study, with_copies(panels))
+    assert [(one.network, one.setting) for one in shown.strips] == [
+        ("empirical", "dataset_size 4"), ("empirical", "dataset_size 8"),
+        ("unet-4", "dataset_size 4"), ("unet-4", "dataset_size 8"),
+    ]  # fmt: skip
+    assert (shown.scale, shown.left_out) == ((-1, 1), 0)
+    last, ds = shown.strips[-1], panels[1].ds.sel(network="unet-4", seed=1)
+    assert (last.memorised, last.by_chance) == (0.75, 0.1)
+    for name, found in (("copy_sample", last.samples), ("copy_nearest", last.nearest)):
+        np.testing.assert_array_equal(np.moveaxis(found, -1, 1).reshape(2, D), ds[name])
+    monkeypatch.setattr(pictures, "MOST", 1)
+    assert pictures.copies(study, panels).left_out == 3
+    for panel in panels:
+        panel.ds["copy_sample"] = panel.ds.copy_sample * np.nan
+    assert pictures.copies(study, panels) is None
+
+
 def test_what_has_no_result_is_left_out_and_many_are_counted(tmp_path, monkeypatch):
     study, panels = made(tmp_path)
     panels[0].ds.status[2, 0] = 2

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 from scoregap.analysis import hypotheses, power
+from scoregap.analysis.claim_verdicts import by_kind
 from scoregap.analysis.intervals import interval_with_draws, intervals
-from scoregap.analysis.quantities import Kind
+from scoregap.analysis.quantities import Claim, Kind
 from scoregap.analysis.verdicts import Seeds, Verdict, decide_each
 
 CONFIDENCE, STUDIES = 0.9, 4000
@@ -71,14 +72,17 @@ def test_how_often_a_thing_has_to_be_wrong(draws):
     assert np.mean([disagrees[count] for count in counts.tolist()]) == pytest.approx(power.POWER, abs=0.025)
 
 
-@pytest.mark.parametrize(("draws", "scatter", "margin"), [(3, 0.02, 0.05), (5, 0.2, 0.05), (8, 0.05, 0.001)])
+@pytest.mark.parametrize(
+    ("draws", "scatter", "margin"), [(1, 0.05, 0.01), (3, 0.02, 0.05), (5, 0.2, 0.05), (8, 0.05, 0.001)]
+)
 def test_how_much_wider_than_chance_a_spacing_has_to_be(draws, scatter, margin):
-    """By a null that is nearly normal; the networks scatter as much as it does."""
+    """By a null that is nearly normal; the networks scatter as much as it does, and how much is known of the null."""
     rng = np.random.default_rng(draws)
     null = rng.normal(0.3, scatter, 4000)
     limit = hypotheses.threshold(null, draws, margin, CONFIDENCE)
-    half = stats.norm.ppf(0.95) * scatter / draws**0.5
-    size = power.detectable(Kind.CHANCE, -half, half, draws, margin, CONFIDENCE)
+    claim = Claim("", "", Kind.CHANCE, margin)
+    arms = {"law": null, "exact": rng.normal(0.3, scatter, draws), "trained": rng.normal(0.3, scatter, draws)}
+    size = by_kind(claim, arms, CONFIDENCE)["law_detectable"]
     means = rng.normal(0.3 + size, scatter, (STUDIES, draws)).mean(1)
     assert np.mean(means > limit) == pytest.approx(power.POWER, abs=0.03)
 
@@ -96,3 +100,8 @@ def test_more_draws_see_less_at_the_same_scatter():
     sizes = [size(draws) for draws in (2, 3, 5, 8, 50, 5000)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == pytest.approx(0.05, abs=0.005)
+
+
+def test_a_scatter_beyond_all_numbers_could_have_seen_nothing():
+    """As of two seeds whose times are far apart, at a high confidence."""
+    assert power.detectable(Kind.RATIO, -900.0, 900.0, 2, 0.05, CONFIDENCE) == np.inf

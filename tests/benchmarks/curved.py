@@ -47,8 +47,8 @@ BEFORE = (
 )
 OURS = (
     "steps: {steps}, levels: 16, samples: 32, depth: 3, learning_rate: 4.0e-3, draws: antithetic, "
-    "preconditioning: {way}, "
-    "noise: {{start: 5.0e-4, stop: 100.0, focus: {{start: 1.0e-3, stop: 5.0}}, share: 0.85}}"
+    "preconditioning: {way}, own_below: 0.15, beta2: 0.95, "
+    "noise: {{start: 5.0e-4, stop: 100.0, focus: {{start: 2.0e-3, stop: 5.0}}, share: 0.9}}"
 )
 PILOT = 100  # steps, that tell how long one of the peer takes
 WANTED = np.array([TIME, TIME, RMS])

@@ -7,6 +7,8 @@ same held-out points: nothing is shared. Seconds are of the processor, per point
 of the whole, ten minutes of two cores (issue 26).
 """
 
+import csv
+import itertools
 import sys
 import tempfile
 import time
@@ -29,6 +31,23 @@ spectrum: {{times: {{start: 2.0e-3, stop: 100.0, count: 12}}, points: 2}}
 """
 T, GRID = 0.03, (0.003, 0.03, 0.3)  # the plateau needs a grid
 MINUTES = 600.0
+
+
+def last_run() -> list[dict[str, str]]:
+    """Rows of the last run that was recorded."""
+    with (bench.RESULTS / "estimators.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if row["date"] == rows[-1]["date"]]
+
+
+def table() -> str:
+    """The same as a table of a page: evaluations, seconds, and what each says."""
+    lines = ["| estimator | evaluations | seconds | says |", "|---|---|---|---|"]
+    for row, after in itertools.pairwise(last_run()):
+        name, _, what = row["case"].partition(", ")
+        if after["case"].startswith("  says"):
+            lines.append(f"| `{name}` | {what.removesuffix(' evaluations')} | {row['ours']} | {after['ours']} |")
+    return "\n".join(lines)
 
 
 def main(steps: int = 300, points: int = 2) -> None:

@@ -82,7 +82,7 @@ class Task:
         axes = train.axes_of(self.cells, truths)
         for progress in training.train(
             train.build(self.cells, data_std, axes), batches, settings.steps, settings.learning_rate, settings.warmup,
-            settings.ema, reports, settings.optimiser, settings.decay,
+            settings.ema, reports, settings.optimiser, settings.decay, beta2=settings.beta2,
         ):  # fmt: skip
             spent += time.process_time() - start
             weights = progress.averaged.network.state_dict()

@@ -146,6 +146,33 @@ def test_laws_against_the_empirical_score(points):
     assert row.law < row.found
 
 
+def test_a_simulation_that_was_stopped_goes_on(tmp_path, capsys):
+    """Rows that are there are kept, but those of fewer draws; the table is in the order of data and N."""
+    record, made = tmp_path / "table.csv", []
+
+    def make(which, points, draws=None):
+        family, d, groups, curvature = simulation.DATA[which]
+        draws = draws or simulation.draws_of(points)
+        text = " ".join(f"{count}:{std:g}" for count, std in groups)
+        return simulation.Row(family, d, text, curvature, points, draws, *[0.5] * 8)
+
+    def stopped(which, points):
+        if len(made) == 20:
+            raise KeyboardInterrupt
+        made.append((which, points))
+        return make(which, points, draws=1 if made[-1] == (3, 10) else None)
+
+    with pytest.raises(KeyboardInterrupt):
+        simulation.main(record, stopped)
+    first, made = made, []
+    simulation.main(record, lambda *which: made.append(which) or make(*which))
+    assert set(made) & set(first) == {(3, 10)}
+    with record.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["points"]) for row in rows] == [*simulation.NUMBERS] * len(simulation.DATA)
+    assert all(int(row["draws"]) > 1 for row in rows)
+
+
 def test_simulated_weights_are_those_of_the_posterior():
     from scoregap.data import posteriors
 

@@ -226,15 +226,74 @@ class Recorded:
 def test_peers_are_given_distinct_rows_of_float64_in_their_order(monkeypatch, kind):
     monkeypatch.setattr(dimension, "find_spec", lambda name: True)
     monkeypatch.setattr(dimension, "skdim", lambda module: SimpleNamespace(MLE=Recorded))
-    rows = (
-        np.array([[200, 3], [1, 2], [0, 255]], kind) if kind != "int16" else np.array([[9, 3], [1, 2], [-4, 0]], kind)
-    )
+    rows = np.array([[200, 3, 1], [1, 2, 0], [0, 255, 7], [9, 9, 9], [8, 0, 0], [4, 4, 4]], kind)
+    if kind == "int16":
+        rows -= 9
     assert dimension.peer("skdim_mle_5", rows) == 3
     assert Recorded.given.dtype == np.float64
-    np.testing.assert_array_equal(Recorded.given, rows)
-    with pytest.warns(UserWarning, match="1 of 4 rows are copies of others"):
+    np.testing.assert_array_equal(Recorded.given, rows / 256)  # of size 1
+    with pytest.warns(UserWarning, match="1 of 7 rows are copies of others"):
         dimension.peer("skdim_mle_5", np.concatenate([rows, rows[:1]]))
-    np.testing.assert_array_equal(Recorded.given, rows)
+    np.testing.assert_array_equal(Recorded.given, rows / 256)
+
+
+@pytest.mark.parametrize("exponent", [-1000, -40, 40, 1000])
+def test_peers_are_given_data_of_size_1_whatever_their_unit(monkeypatch, exponent):
+    """By a power of 2, which changes no digit: distances neither underflow nor are small against a constant."""
+    monkeypatch.setattr(dimension, "find_spec", lambda name: True)
+    monkeypatch.setattr(dimension, "skdim", lambda module: SimpleNamespace(MLE=Recorded))
+    points = np.random.default_rng(0).uniform(-1, 1, (30, 3))
+    dimension.peer("skdim_mle_5", points)
+    once = Recorded.given
+    dimension.peer("skdim_mle_5", np.ldexp(points, exponent))
+    np.testing.assert_array_equal(Recorded.given, once)
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf, -np.inf, 0.0, -2.0, 7.2e15, 3.1])
+def test_a_number_of_a_peer_that_is_no_dimension_is_told(monkeypatch, answer):
+    class Says(Recorded):
+        def fit(self, given, **options):
+            self.dimension_ = answer
+            return self
+
+    monkeypatch.setattr(dimension, "find_spec", lambda name: True)
+    monkeypatch.setattr(dimension, "skdim", lambda module: SimpleNamespace(TwoNN=Says))
+    points = np.random.default_rng(0).standard_normal((30, 3))
+    with pytest.warns(UserWarning, match="^skdim_twonn gives .* for 30 points in 3 dimensions, which is no dimension$"):
+        found = dimension.peer("skdim_twonn", points)
+    np.testing.assert_equal(found, answer)
+
+
+@pytest.mark.parametrize(("name", "needed"), [("skdim_twonn", 3), ("skdim_mle_5", 6), ("skdim_mle_20", 21)])
+def test_peers_that_have_too_few_points_say_so(monkeypatch, name, needed):
+    monkeypatch.setattr(dimension, "find_spec", lambda name: True)
+    monkeypatch.setattr(dimension, "skdim", lambda module: SimpleNamespace(MLE=Recorded, TwoNN=Recorded))
+    points = np.random.default_rng(0).standard_normal((needed, 4))
+    assert dimension.peer(name, points) == 3
+    said = f"^{name} looks at {needed - 1} neighbours of a point, and there are {needed - 1} different points$"
+    with pytest.warns(UserWarning, match=said):
+        assert np.isnan(dimension.peer(name, points[:-1]))
+
+
+@needs_peers
+@pytest.mark.parametrize("name", dimension.PEERS)
+@pytest.mark.parametrize("size", [1e-200, 1e-8, 1.0, 1e8, 1e200])
+def test_peers_know_no_unit(name, size):
+    points = linear(3, 6).sample(np.random.default_rng(9), 200)[0]
+    assert dimension.peer(name, size * points) == pytest.approx(dimension.peer(name, points), rel=1e-6)
+
+
+@needs_peers
+def test_peers_on_levels_and_in_many_dimensions_are_told():
+    rng = np.random.default_rng(0)
+    levels = 0.2 * np.round(rng.uniform(-1, 1, (1500, 2)) / 0.2)
+    with pytest.warns(UserWarning, match="are copies of others|is no dimension") as told:
+        dimension.peer("skdim_twonn", levels)
+    assert [str(one.message).split()[-1] for one in told] == ["skdim_twonn", "dimension"]
+    with pytest.warns(UserWarning, match="is no dimension") as told:
+        assert np.isnan(dimension.peer("skdim_fishers", rng.standard_normal((500, 60))))
+    own = "skdim_fishers gives nan for 500 points in 60 dimensions, which is no dimension"
+    assert own in [str(one.message) for one in told]  # beside its own warning, which its import would have silenced
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_training_points_are_copies_of_themselves():
     found = memorisation.copies(points + 1e-9, points)
     assert found.distance == pytest.approx(np.full(50, 1e-9 * np.sqrt(3)), rel=1e-6)
     assert (found.ratio < 1e-6).all()
+    assert found.nearest.tolist() == list(range(50))
 
 
 def test_falls_through_one_half():

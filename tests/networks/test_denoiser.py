@@ -77,16 +77,22 @@ def test_the_loss_is_the_weighted_error_of_the_denoiser(preconditioning, rank, s
     torch.testing.assert_close(module.loss(clean, noise, t), expected, rtol=rounding, atol=0.0)
 
 
+@pytest.mark.parametrize("below", [0.0, 0.1, 1e9])
 @pytest.mark.parametrize("t", [1e-4, 0.1, 100.0])
-def test_covariance_weighs_an_axis_between_its_own_and_one_for_all(t):
-    """1 / (c_out mean c_out), the mean over all directions: so 1 / c_out^2 where t is far below all variances."""
+def test_covariance_weighs_an_axis_between_its_own_and_one_for_all(t, below):
+    """1 / (c_out mean c_out), the mean over all directions: so 1 / c_out^2 where t is far below all variances, or
+    far below `own_below`."""
     variances = np.array([4.0, 1.0, 0.01])
     module = Denoiser(
-        shaken("gated-8", seeds=[1]), [1.0], RANGE, "covariance", axes=[Axes(np.eye(DIM, 3), variances)]
-    ).double()
+        shaken("gated-8", seeds=[1]), [1.0], RANGE, "covariance", axes=[Axes(np.eye(DIM, 3), variances)],
+        own_below=below,
+    ).double()  # fmt: skip
     out = np.sqrt(t * variances / (t + variances))
     weight = module.loss_weight(torch.full((1, 1, 1, 1), t, dtype=torch.float64))[0, 0, 0].numpy()
-    np.testing.assert_allclose(weight, [*1 / (out * out.sum() / DIM), 0.0], rtol=1e-6)
+    np.testing.assert_allclose(weight, [*1 / (out * (out + t / (t + below) * (out.sum() / DIM - out))), 0.0], rtol=1e-6)
+    fresh = (weight * np.append(out, 0) ** 2).mean()  # the loss of a network that is the Gaussian
+    assert 3 / DIM - 1e-6 < fresh < 1 + 1e-6
+    assert below not in (0, 1e9) or fresh == pytest.approx(1 if below == 0 else 3 / DIM, rel=1e-6)
 
 
 @pytest.mark.parametrize("preconditioning", PRECONDITIONINGS)

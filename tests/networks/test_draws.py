@@ -109,10 +109,11 @@ def test_numbers_follow_from_seed_stream_and_step_alone(kind):
     assert len(torch.unique(numbers, dim=0)) == 36  # of no two members and no two steps
 
 
-@pytest.mark.parametrize("in_turn", [True, False])
-def test_all_members_at_once_as_on_a_card_or_one_after_another(in_turn):
+@pytest.mark.parametrize("chunk", [2**24, 2**7, 1])
+def test_all_members_at_once_as_on_a_card_or_one_after_another(chunk, monkeypatch):
+    monkeypatch.setattr(draws, "CARD_CHUNK", chunk)
     numbers, other = Draws([1, 2, 3]), Draws([1, 2, 3])
-    other.in_turn = in_turn
+    other.in_turn = False
     assert torch.equal(numbers.uniforms("level", 4, 3, 7), other.uniforms("level", 4, 3, 7))
     torch.testing.assert_close(
         numbers.normals("noise", 4, 3, 99, [0, 2]), other.normals("noise", 4, 3, 99, [0, 2]),

@@ -216,3 +216,22 @@ def test_usable_is_what_torch_says_and_not_what_lies_in_the_current_folder(tmp_p
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(devices, "DRIVERS", ("/dev/null",))
     assert devices.usable("auto") == torch.cuda.device_count()
+
+
+def test_float32_is_float32_on_any_device_that_is_taken():
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    devices.take(Path("s.yaml"), "cpu")  # which leaves them as they should be
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+@pytest.mark.gpu
+def test_a_card_is_taken_by_one_process_at_a_time(names):
+    uuids = devices.uuids()[:1]
+    assert devices.take(Path("s.yaml"), "cuda:0").type == "cuda"
+    waiting = job(names, uuids, 0)
+    assert waiting.stderr.readline() == "waiting for a GPU for 0 s: all are taken\n"
+    devices._held.pop(uuids[0]).close()
+    assert waiting.communicate(timeout=60)[0].startswith(f"has {uuids[0]}\n")

@@ -1,12 +1,14 @@
 """The stage memorise: the empirical score has given in wholly, the exact one of many points not at all."""
 
 import numpy as np
+import own_data
 import pytest
 from tiny import MEMORISATION, WITH_MEMORISATION, edited, measured, read_job
 
-from scoregap import InputError, variables
+from scoregap import InputError, analysis, variables
 from scoregap.laws import memorisation as laws
-from scoregap.stages import memorise, train
+from scoregap.runtime.templates import TEMPLATE
+from scoregap.stages import cube, fit, memorise, spectrum, train
 from scoregap.study import load
 from scoregap.trained import Trained
 
@@ -103,6 +105,61 @@ def test_cube(tmp_path):
     assert list(ds.seen.values) == list(variables.SEEN)
     without = measured(tmp_path, FLAT)[1][0]
     assert not set(variables.OF_MEMORISATION) & set(without.data_vars)
+
+
+OF_FILE = "memorisation:\n  times: {start: 1.0e-3, stop: 50.0, count: 8}\n  points: 12\n  samples: 16\n  keep: 3\nfit:"
+
+
+def test_of_data_from_a_file_samples_are_kept_beside_their_nearest_training_points(tmp_path):
+    """In the user's coordinates; what takes the exact score is not there."""
+    path = own_data.written(tmp_path, own_data.UNTRAINED, ("fit:", OF_FILE))
+    study = load(path)
+    assert "copies" in study.findings
+    found = {}
+    for cell in (one for one in study.cells if one["seed"] == 0):
+        found[cell["network"]] = memorise.measure(cell, cell.memorisation, Trained(path), memorise.Heartbeat("cell", 1))
+    one = found["empirical"]
+    assert set(one) == set(variables.made("memorise", cell))
+    assert not {"position", "law_t_memorisation", "dimension_kept", "training_position"} & set(one)
+    values, rows = own_data.points()[0], cell.truth().parts["training"]
+    np.testing.assert_allclose(one["copy_sample"], one["copy_nearest"], atol=0.05)
+    distances = np.linalg.norm(values[rows] - one["copy_nearest"][:, None], axis=-1)
+    assert (distances.min(1) < 1e-5).all()
+    assert one["memorised"][0] > 0.8 > 0.4 > one["memorised"][1]
+    assert one["memory_calibration"][0, 0] < 1.5 < 20 < one["memory_calibration"][1, 0]
+    assert all(np.isnan(array).all() for array in found["gaussian"].values() if array.dtype.kind == "f")
+
+
+@pytest.mark.slow
+def test_a_study_of_data_from_a_file_says_which_samples_are_copies(tmp_path):
+    path = own_data.written(tmp_path, ("fit:", OF_FILE), ("steps: 40", "steps: 100"))
+    study, folder = load(path), tmp_path / "results"
+    for job in study.jobs.values():
+        weights = folder / "train" / f"{job.id}.safetensors" if job.trained else None
+        if weights:
+            train.run(path, job.id, weights)
+        for stage in (spectrum, memorise):
+            stage.run(path, job.id, folder / stage.__name__.split(".")[-1] / f"{job.id}.zarr.zip", weights)
+        fit.run(path, job.id, folder / "spectrum" / f"{job.id}.zarr.zip", folder / "fit" / f"{job.id}.zarr.zip")
+    ds = cube.gather(study, 8, folder / "spectrum", folder / "fit", None, None, folder / "memorise")
+    assert variables.validate(variables.annotate(ds), ("network", "seed")) == []
+    tables = analysis.Tables(study, [ds])
+    frame = tables["copies"]
+    assert frame["network"].tolist() == ["empirical"] * 2 + ["gated-8"] * 2
+    mean = frame.groupby("network").memorised.mean()
+    assert mean["empirical"] > 0.8 > 0.4 > mean["gated-8"]
+    (told,) = (line for line in tables.lines() if line.startswith("  empirical") and "distance" in line)
+    assert f"{frame.memorised[:2].mean():.2f} [" in told
+
+
+def test_the_form_for_a_gpu_is_ready_to_be_run(tmp_path):
+    """The template, from as few points as the study to ten thousand, of which the grid holds every collapse."""
+    study = load(TEMPLATE.with_name("memorisation.yaml"))
+    assert len(study.axes["manifold.dataset_size"]) >= 5
+    times = study.document.memorisation.times
+    for cell in (one for one in study.cells if one["network"] == "empirical" and one["seed"] == 0):
+        gamma = cell.truth().scales ** 2
+        assert times.start < laws.t_memorisation(len(cell.dataset()), gamma) < times.stop
 
 
 def test_is_not_asked_for(tmp_path):

@@ -16,7 +16,9 @@ from tiny import TINY, edited
 
 from scoregap import InputError
 from scoregap.data import Group, posteriors
+from scoregap.data.manifolds import noisy
 from scoregap.data.manifolds.arcs import Arcs
+from scoregap.data.manifolds.linear import LinearModel
 from scoregap.data.manifolds.mixture import Mixture
 from scoregap.networks import PRECONDITIONINGS, ensemble
 from scoregap.networks.denoiser import Denoiser
@@ -150,8 +152,63 @@ def test_a_network_that_blew_up_and_is_finite_has_diverged(tmp_path, monkeypatch
         assert all(excess[np.isfinite(excess)][-1] > 1 for excess in ends) == blows_up
 
 
-def test_a_network_that_has_learned_nothing_has_diverged(tmp_path):
-    study = edited(tmp_path, ("depth: 1", "depth: 1\n  learning_rate: 1.0e-30"))
+@pytest.mark.slow
+def test_a_constant_rate_of_data_is_bounded(tmp_path, monkeypatch):
+    """Where it would blow up and come back, blocks are set back, and training goes on to learn its points."""
+    study = edited(
+        tmp_path, ("manifold:", "manifold:\n  dataset_size: 20"), ("steps: 40", "steps: 400"),
+        ("depth: 1", "depth: 3\n  learning_rate: 0.06\n  decay: none"),
+    )  # fmt: skip
+    last = {}
+    for limit in (train.training.LIMIT, 1e30):
+        monkeypatch.setattr(train.training, "LIMIT", limit)
+        members, tensors = train.train(list(job_of(study).cells), torch.device("cpu"))
+        last[limit] = [tensors[f"{key}/curve"][-1, 1] for key in members]
+        if limit < 1e30:
+            assert not any(member["diverged"] for member in members.values())
+            assert all(member["rate_share"] < 1 for member in members.values())
+    assert max(last[2.0]) < 0.8 < 2 * min(last[1e30])
+
+
+def test_a_network_of_few_points_that_blew_up_has_diverged(tmp_path, monkeypatch):
+    few = ("manifold:", "manifold:\n  dataset_size: 6")
+    study = edited(tmp_path, few, ("steps: 40", "steps: 60"), ("depth: 1", "depth: 3\n  learning_rate: 0.3"))
+    monkeypatch.setattr(train.training, "LIMIT", 1e30)
+    members, tensors = train.train(list(job_of(study).cells), torch.device("cpu"))
+    assert all(np.isfinite(array).all() for name, array in tensors.items() if "/network." in name)
+    assert all(member["diverged"] for member in members.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("preconditioning", "size", "draws"),
+    [("edm", 3, ""), ("epsilon", 3, ""), ("x0", 6, ""), ("edm", 6, "2"), ("covariance", 8, "1")],
+)
+def test_a_network_that_knows_its_points_by_heart_has_not_diverged(tmp_path, monkeypatch, preconditioning, size, draws):
+    """However much it errs at others, which by x0 not all of them do."""
+    noise = f"\n  noise_draws: {draws}" if draws else ""
+    study = edited(
+        tmp_path, ("manifold:", f"manifold:\n  dataset_size: {size}"), ("[0.0, 0.5]", "[0.5]"),
+        ("gated-8", "gated-32"), ("steps: 40", "steps: 1000"),
+        ("depth: 1", f"depth: 2\n  preconditioning: {preconditioning}\n  learning_rate: 0.01{noise}"),
+    )  # fmt: skip
+    seen, record = [], train.Record.add
+
+    def add(self, progress, flops, loss, own, *more):
+        seen.append((loss / self.untrained, own / self.untrained))
+        record(self, progress, flops, loss, own, *more)
+
+    monkeypatch.setattr(train.Record, "add", add)
+    members, _ = train.train(list(job_of(study, "gated-32-").cells), torch.device("cpu"))
+    held_out, own = seen[-1]
+    assert (held_out > 1).any()
+    assert (own < 0.5).all()
+    assert not any(member["diverged"] for member in members.values())
+
+
+@pytest.mark.parametrize("size", ["", "manifold:\n  dataset_size: 6"])
+def test_a_network_that_has_learned_nothing_has_diverged(tmp_path, size):
+    study = edited(tmp_path, ("manifold:", size or "manifold:"), ("depth: 1", "depth: 1\n  learning_rate: 1.0e-30"))
     members, _ = train.train(list(job_of(study).cells), torch.device("cpu"))
     assert [member["diverged"] for member in members.values()] == [True, True]
 
@@ -271,10 +328,27 @@ def test_only_families_that_draw_by_their_own_map_are_drawn_on_the_device():
     class Named(Arcs):
         """As it is."""
 
+    class Half(LinearModel):
+        def sample(self, rng, n):
+            points, latents = super().sample(rng, n)
+            return points / 2, latents
+
+    class Both(Arcs, Half):
+        """The map of the first, the points of the second."""
+
+    class Handed:
+        """Another's data under another name: nothing is its own."""
+
+        def __getattr__(self, name):
+            return getattr(Arcs(8, groups, 0.5, 0), name)
+
     assert isinstance(train.pushed(Arcs(8, groups, 0.5, 0), "cpu"), Pushed)
     assert isinstance(train.pushed(Named(8, groups, 0.5, 0), "cpu"), Pushed)
     assert train.pushed(Shifted(8, groups, 0.5, 0), "cpu") is None
     assert train.pushed(Mixture(8, groups, 0.0, 0), "cpu") is None
+    assert train.pushed(noisy(Arcs(8, groups, 0.5, 0), 0.1), "cpu") is None
+    assert train.pushed(Both(8, groups, 0.5, 0), "cpu") is None
+    assert train.pushed(Handed(), "cpu") is None
 
 
 def test_metrics_of_members_that_diverge_are_null(tiny, tmp_path, monkeypatch):
@@ -623,8 +697,8 @@ def test_a_network_converges_to_the_score_of_its_training_set(tmp_path):
     assert np.mean((denoised[0, 0].numpy() - empirical) ** 2) < 0.2 * np.mean((denoised[0, 0].numpy() - exact) ** 2)
 
 
-def record_of(losses, patience):
-    """A record fed with held-out losses (evaluations, members)."""
+def record_of(losses, patience, own=None):
+    """A record fed with held-out losses (evaluations, members), and those on training points, if they are others."""
     members = len(losses[0])
     network = ensemble.build("linear", range(members), 2, 1)
     averaged = Denoiser(network, [1.0] * members, (0.1, 1.0)).requires_grad_(False)
@@ -633,8 +707,19 @@ def record_of(losses, patience):
         for parameter in averaged.parameters():
             parameter.fill_(step)
         progress = train.training.Progress(step, *np.ones((3, members)), averaged, dict)
-        record.add(progress, step, np.array(loss), np.ones((members, train.variables.LEVELS)))
+        here = np.array(loss if own is None else own[step - 1])
+        record.add(progress, step, np.array(loss), here, np.ones((members, train.variables.LEVELS)))
     return record, {name: array.reshape(members, -1)[:, 0].tolist() for name, array in record.weights(averaged).items()}
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_what_has_learned_is_told_by_the_points_it_was_trained_on(patience):
+    """Not by others, where only what is not finite counts; without patience at the end, else where it was kept."""
+    held_out = [[20, 1, 1, 20, np.nan], [30, 9, 1, 19, np.nan], [40, 9, 1, 18, np.nan]]
+    own = [[5, 1, np.nan, 5, 1], [1, 9, np.nan, 6, 1], [0.1, 11, np.nan, 11, 1]]
+    record, _ = record_of(held_out, patience, own)
+    assert record.learned.tolist() == ([True, False, False, False, False] if patience is None else
+                                       [True, True, False, False, False])  # fmt: skip
 
 
 def test_patience_stops_a_member_and_keeps_its_best_weights():
@@ -718,6 +803,22 @@ def test_an_untrained_network_with_the_covariance_has_the_gaussian_s_spectrum(tm
     np.testing.assert_allclose(held_out(fresh)[0].mean(), 1, atol=0.15)  # of 3 x 16 points
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plain", "key"), [("optimiser: adam", "beta2: 0.5"), ("preconditioning: covariance", "own_below: 1.0")]
+)
+def test_keys_of_training_reach_it(tmp_path, plain, key):
+    """A network that is trained with the key has other weights than one without."""
+    weights = []
+    for i, more in enumerate(("", f"\n  {key}")):
+        study = edited(tmp_path, ("depth: 1", f"depth: 1\n  {plain}{more}"))
+        train.run(study, job_of(study).id, tmp_path / f"{i}.safetensors")
+        _, tensors = read_weights(tmp_path / f"{i}.safetensors")
+        weights.append([array for name, array in tensors.items() if name.endswith("network.leave.weight")])
+    assert len(weights[0]) == len(weights[1]) > 0
+    assert not any(np.array_equal(one, other) for one, other in zip(*weights, strict=True))
+
+
 def test_the_covariance_of_a_training_set_is_that_of_its_points(tmp_path):
     study = edited(tmp_path, COVARIANCE, ("manifold:", "manifold:\n  dataset_size: 9"))
     (cell, _) = job_of(study).cells
@@ -760,7 +861,7 @@ def test_posterior_targets_lower_the_excess_at_equal_steps(tmp_path):
     left = {}
     for target in ("sample", "posterior"):
         study = edited(
-            tmp_path, ("gated-8", "gated-32"), ("steps: 40", "steps: 800"), ("samples: 4", "samples: 16"),
+            tmp_path, ("gated-8", "gated-32"), ("steps: 40", "steps: 1000"), ("samples: 4", "samples: 16"),
             ("depth: 1", f"target: {target}"),
         )  # fmt: skip
         job = next(job for job in load(study).jobs.values() if "0.5-gated-32-" in job.id)

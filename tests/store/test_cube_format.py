@@ -37,7 +37,7 @@ def datasets(draw):
     return xr.Dataset(data, coords, draw(ATTRIBUTES) | {"config_hash": "x", "contract": "1"})
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=4)
 @given(st.dictionaries(st.sampled_from(["one", "two", "three"]), datasets(), min_size=1), st.booleans())
 def test_metadata_and_coordinates_are_those_of_zarr_and_xarray(tmp_path_factory, groups, alone):
     if alone:

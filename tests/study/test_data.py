@@ -179,10 +179,6 @@ MISTAKES = {
         ("fit:", "sampling: {switches: {start: 1, stop: 2, count: 8}}\nfit:"),
         "sampling: is not allowed: of data",
     ),
-    "memorisation": (
-        ("fit:", "memorisation: {times: {start: 1, stop: 2, count: 8}}\nfit:"),
-        "memorisation: is not allowed: of data",
-    ),
     "a family": (
         ("  seed: 2", "  family: [arcs]\n  seed: 2"),
         "axes.family: is not allowed: it is of families, and the",

@@ -15,13 +15,20 @@ STEPS = {"steps": 10, "levels": 2, "samples": 4, "noise": {"start": 0.1, "stop":
         ({"draws": "antithetic"}, {"draws"}),
         ({"target": "posterior"}, {"target"}),
         ({"preconditioning": "covariance", "covariance_points": 70000}, {"preconditioning", "covariance_points"}),
+        ({"own_below": 0.1}, set()),
+        (
+            {"preconditioning": "covariance", "own_below": 0.1},
+            {"preconditioning", "covariance_points", "own_below"},
+        ),
+        ({"beta2": 0.95}, {"beta2"}),
+        ({"beta2": 0.95, "optimiser": "radam"}, {"optimiser"}),
     ],
 )
 def test_keys_that_came_later_are_part_of_the_identity_where_they_are_read(keys, read):
     """A study at their defaults is the one it was before they were there."""
     plain, other = (Train(**STEPS, **one).identity(frozenset()) for one in ({"covariance_points": 5}, keys))
     assert {key for key in plain | other if plain.get(key) != other.get(key)} == read
-    assert not {"target", "draws", "covariance_points"} & set(plain)
+    assert not {"target", "draws", "covariance_points", "own_below", "beta2"} & set(plain)
 
 
 def test_networks_that_saw_other_inputs_are_other_results():

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from scoregap import InputError
-from scoregap.arguments import array, generator, whole
+from scoregap.arguments import array, between, generator, whole
 from scoregap.data import Group, posteriors
 
 
@@ -211,6 +211,9 @@ _PASSED_ON = {"exact": _exact, "tangents": _tangents, "nearest": _nearest}
 
 def noisy(clean: Manifold, variance: float) -> Noisy:
     """A manifold's data with white noise of this variance on each coordinate; it knows what the manifold knows."""
+    if not isinstance(clean, Manifold):
+        raise InputError(key="clean", value=clean, allowed="should be a manifold")
+    variance = between("variance", variance, 0)
     known = {name: method for name, method in _PASSED_ON.items() if hasattr(clean, name)}
     return type("Noisy", (Noisy,), known)(clean, variance)
 

@@ -35,9 +35,9 @@ class Affine(Manifold):
         """(d, m) orthonormal directions of the latents."""
         return haar(np.random.default_rng(self.seed), self.ambient_dim, self.manifold_dim)
 
-    def embed(self, places):
+    def embed(self, latents):
         """Points of R^d at the given places: (n, m) -> (n, d)."""
-        return self._latents(places) @ self.frame.T
+        return self._latents(latents) @ self.frame.T
 
     def sample(self, rng, n):
         """n clean points (n, d) and their places (n, m)."""
@@ -45,9 +45,9 @@ class Affine(Manifold):
         places = latents.draw(rng, self.latents, n, self.manifold_dim) * self.scales
         return self.embed(places), places
 
-    def tangents(self, places):
+    def tangents(self, latents):
         """Orthonormal tangent vectors at the given places: (n, m) -> (n, d, m)."""
-        return np.broadcast_to(self.frame, (len(self._latents(places)), *self.frame.shape))
+        return np.broadcast_to(self.frame, (len(self._latents(latents)), *self.frame.shape))
 
     def nearest(self, x):
         """Distances (n,) of points x (n, d) from the data's support; by group, coordinates (n, m_k) of the nearest

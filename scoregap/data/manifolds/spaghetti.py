@@ -18,7 +18,7 @@ from scoregap.data.manifolds import Manifold, haar
 # Log of a weight that is dropped, relative to the largest; a part of the line that is left out has less everywhere.
 _NEGLIGIBLE = 60.0
 # A panel is halved until it is not longer than so many sqrt(t), or as short as what tells two numbers apart.
-_PANEL, _LEAST = 2.0, 1e-15
+_PANEL, _LEAST = 3.0, 1e-15
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
 
@@ -98,7 +98,8 @@ class Spaghetti(Manifold):
     def _posterior(self, y, t):
         """Nodes s, weights that sum to 1, and the node of the largest, of the posterior of s at one point (d,)."""
         fastest = np.sqrt((self._waves**2).sum())  # speed of the line, at most
-        low, width = np.linspace(0, 1, 2 * len(y), endpoint=False), np.full(2 * len(y), 0.5 / len(y))
+        panels = 1 + len(y) // 2  # 16 nodes each integrate the waves, and products of two of them
+        low, width = np.arange(panels) / panels, np.full(panels, 1 / panels)
         anchor = 0.5
         while True:
             middles = low + 0.5 * width

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from scoregap.analysis import cells
 from scoregap.analysis.panels import numbered_axis
-from scoregap.analysis.tables import at_gap, with_interval
+from scoregap.analysis.tables import at_gap, counted, with_interval
 from scoregap.report.figures import REFERENCE_STYLE, anchor, label, labelled_values, networks
 from scoregap.report.figures.multiples import Multiples, Small
 from scoregap.scores import EXACT
@@ -108,7 +108,7 @@ def gaps(study: Study, shown: list[cells.Gaps]) -> Figure:
                         [at], [width], color=colours.get(marked, "black"), marker=marker, ms=6, ls="", zorder=4,
                         label=f"{name[2:]} ({marked})",
                     )  # fmt: skip
-            after = "" if math.isnan(one.boundary) else f"after {one.boundary:g} modes"
+            after = "" if math.isnan(one.boundary) else f"after {counted('mode', int(one.boundary))}"
             panel.text(0.98, 0.97, after, ha="right", va="top", color="0.3")
     for k, (row, one) in enumerate(zip(figure.panels, shown[0].gaps, strict=True)):
         row[0].ylabel = f"{'final' if one.final else 'intermediate'} gap [{k}] width"

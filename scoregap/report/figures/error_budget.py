@@ -70,7 +70,7 @@ def error_budget(study: Study, frame: pd.DataFrame) -> Figure:
             if not ticks:
                 ax.text(0.5, 0.5, "no result", ha="center", transform=ax.transAxes)
                 ax.set_xticks([0], ["\n"], fontsize=7)  # as high as those of the others, so that names are in one line
-                ax.tick_params(axis="x", length=0)
+                ax.tick_params(axis="x", color="none")
             ax.set_title("\n".join(filter(None, (wrapped(labelled(values, label)), f"{quantity}, {network}"))))
         line[0].set_ylabel("share of the error")
     ends = np.clip([frame.low.min(), 0, 1, frame.high.max()], *SHOWN)

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 
 from scoregap.analysis import tables
-from scoregap.analysis.memorisation import APART, KEPT, SIZE, exponent, laws_of, open_trainings
+from scoregap.analysis.memorisation import APART, KEPT, SIZE, exponent, laws_of, open_trainings, phases_of
 from scoregap.analysis.panels import PANELS
 from scoregap.report.figures import grid, label, left_out, nothing, of_block
 from scoregap.study import Study
 
 EMPIRICAL = "empirical"
+OF_PHASES = {"open": "--", "close": "-.", "consolidation": ":"}  # lines of their laws
 STYLES = ("-", "--", ":", "-.")  # of the groups
 
 
@@ -42,13 +43,16 @@ def memorisation(study: Study, frame: pd.DataFrame, curves: pd.DataFrame) -> Fig
 
 
 def _collapse(ax, block: pd.DataFrame) -> None:
-    """t_memorisation against N, of the empirical score and both laws."""
+    """Phase diagram: t_memorisation against N, of the empirical score and both laws, and the phase times of the flat
+    law, which know of no N: what is higher comes first."""
     one = block[block["network"] == EMPIRICAL]
     one = one if len(one) else block
     laws = laws_of(one)
     ax.plot(one.points, one.found, "o", ms=3, color="0.3", label="empirical score")
     for name, colour, text in (("law", "tab:red", "law"), ("corrected", "tab:blue", "law at finite N")):
         ax.plot(laws.index, laws[name], color=colour, lw=1.2, label=text)
+    for name, t in phases_of(one).items():
+        ax.axhline(t, color="0.5", ls=OF_PHASES[name], lw=1.0, label=f"law: {name}")
     ax.set_yscale("log")
     _sizes(ax, block)
 

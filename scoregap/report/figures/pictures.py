@@ -1,4 +1,4 @@
-"""Pictures that a study has kept: what scores make of noisy points, and the directions in which they let points vary.
+"""Pictures that a study has kept: what scores make of noisy points, directions in which they let points vary, samples.
 
 study, what `scoregap.analysis.pictures` says of its panels -> figures
 """
@@ -13,7 +13,7 @@ from matplotlib.image import BboxImage
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, TransformedBbox
 
-from scoregap.analysis.pictures import OfScore, Shown
+from scoregap.analysis.pictures import OfScore, Shown, Strip, Strips
 from scoregap.report.figures import nothing
 from scoregap.report.figures.profile import styles
 from scoregap.study import Study
@@ -103,7 +103,24 @@ def _vectors(one: OfScore, time: int, point: int) -> list[np.ndarray | None]:
     return [signs(v) if value >= NONE else None for v, value in zip(one.vectors[time, point], values, strict=False)]
 
 
-def _named(one: OfScore) -> str:
+def copies(study: Study, shown: Strips | None) -> Figure:
+    """Samples of every score, each above its nearest training point."""
+    if shown is None:
+        return nothing("no score that comes from training points has samples")
+    rows = [(one, what) for one in shown.strips for what in ("samples", "nearest")]
+    own = styles(study)
+    cells = [[[shade(picture, shown.scale) for picture in getattr(one, what)] for one, what in rows]]
+    names = [_named(one) if what == "samples" else "nearest\ntraining points" for one, what in rows]
+    colours = [own[one.network]["color"] if what == "samples" else "0.4" for one, what in rows]
+    figure = Mosaic(cells, names, 0, under=9, colours=colours)
+    for row, (one, what) in enumerate(rows):
+        if what == "samples":
+            says = f"copies: {one.memorised:.0%}, of held-out points {one.by_chance:.0%}"
+            figure.foot(0, row, (figure.columns - 1) // 2, says)
+    return figure.titled("Samples, and the training points nearest to them", shown.left_out)
+
+
+def _named(one: OfScore | Strip) -> str:
     return "\n".join(filter(None, (one.network, one.setting)))
 
 

@@ -55,6 +55,7 @@ def test_spectra_mark_the_true_dimension(results, panels):
 def test_gaps_draw_every_seed_their_mean_and_its_interval(results, panels):
     study, ds = results[0], panels[1][1]
     panel = drawn("gaps", study, panels).panels[0, 1]
+    assert [text for _, _, text, _ in panel.texts] == ["after 1 mode"]
     for network, colour in (("gated-8", "tab:blue"), ("exact", "black"), ("gaussian", "tab:green")):
         widths = ds.gap_width.sel(network=network).isel(gap=0).transpose("seed", "time").values
         (thin,) = [line for line in panel.lines if line.style.get("lw") == 0.5 and line.style["color"] == colour]

@@ -10,6 +10,7 @@ from tiny import edited
 from scoregap.analysis.error_budget import REST, SHARES, STEPS, TARGET, WIDTH
 from scoregap.report import registry
 from scoregap.report.figures import error_budget as figures
+from scoregap.report.figures import styled
 from scoregap.study import load
 
 AXES = "  train.steps: [10, 20, 40, 80]\n  train.target: [sample, posterior]\n  train.preconditioning: [edm, x0]\n"
@@ -68,6 +69,19 @@ def test_bars_are_as_wide_where_a_network_has_fewer_and_panels_without_any_say_s
     assert [text.get_text() for text in without.texts] == ["no result"]
     assert [text.get_text() for text in one.texts] == ["0.25"]
     assert without.get_xlim() == one.get_xlim() == (-0.6, 1.6)
+
+
+def test_what_axes_are_called_stands_in_one_line(study):
+    """Also under a panel without bars."""
+    frame = invented()
+    last = frame.quantity.iloc[-1]
+    with styled():
+        figure = figures.error_budget(study, frame[(frame.network != "gated-4") | (frame.quantity != last)])
+        figure.draw_without_rendering()
+    bottom = figure.axes[-2:]
+    assert [text.get_text() for text in bottom[0].texts] == ["no result"]
+    heights = [ax.xaxis.label.get_window_extent().y0 for ax in bottom]
+    assert heights[0] == pytest.approx(heights[1], abs=1)
 
 
 def test_whiskers_do_not_cross_the_numbers(study):

@@ -25,6 +25,7 @@ def invented():
             own = cell | {"network": network, "points": points}
             trained = network != "empirical"
             rows.append(own | {"seed": 0, "law": 1 / points, "corrected": 1.3 / points, "found": 1.2 / points,
+                               "law_open": 0.5, "law_close": 0.02, "law_consolidation": np.nan,
                                "tau_generalise": 100.0 if trained else np.nan,
                                "tau_memorise": 10.0 * points if trained else np.nan})  # fmt: skip
             curves += [
@@ -39,6 +40,9 @@ def test_draws_its_tables(study):
     collapse, training, position, kept = figures.memorisation(study, frame, curves).axes
     assert list(collapse.lines[0].get_ydata()) == pytest.approx(frame.found[:4].tolist())
     assert list(collapse.lines[1].get_ydata()) == pytest.approx(frame.law[:4].tolist())
+    assert {line.get_label(): line.get_ydata()[0] for line in collapse.lines[3:]} == {
+        "law: open": 0.5, "law: close": 0.02,
+    }  # fmt: skip
     hollow = [line for line in training.lines if line.get_markerfacecolor() == "white"]
     assert [list(line.get_xdata()) for line in hollow] == [[10, 20]] * 2  # 100 and 200 steps are not more than 2 x 100
     assert len([line for line in position.lines if len(line.get_xdata()) == 3]) == 4

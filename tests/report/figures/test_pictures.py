@@ -5,7 +5,7 @@ import pytest
 from matplotlib.image import BboxImage
 from own_data import written
 
-from scoregap.analysis.pictures import OfScore, Shown
+from scoregap.analysis.pictures import OfScore, Shown, Strip, Strips
 from scoregap.report import figures
 from scoregap.report.figures import pictures
 from scoregap.study import load
@@ -52,6 +52,7 @@ def test_denoised_pictures_are_drawn_pixel_by_pixel(tmp_path, colours):
     )  # of 32, so that no label meets the next panel's
     np.testing.assert_array_equal(spectra[0].lines[1].get_ydata(), what.scores[1].spectrum[2, 0])
     assert {"clean", "t = 100", "noisy", "gated-8\nN 4"} <= set(texts(figure))
+    assert texts(figure).count("eigenvalues of G") == texts(figure).count("mode") == 2  # below every picture
     content = figures.picture(figure)
     assert content.count(b"data:image/png") == 1
 
@@ -93,7 +94,26 @@ def test_signs_are_told_by_colours_about_white_or_grey():
     assert (pictures.signs(np.zeros((2, 2, 1))) > 0.95).all()
 
 
+@pytest.mark.parametrize("colours", [1, 3])
+def test_samples_are_drawn_above_their_nearest_training_points(tmp_path, colours):
+    study, rng = load(written(tmp_path)), np.random.default_rng(0)
+    strips = [Strip(name, "N 4", *rng.random((2, 3, 8, 4, colours)), 0.5, 0.1) for name in ("empirical", "gated-8")]
+    with figures.styled():
+        figure = pictures.copies(study, Strips((0.0, 1.0), strips, 2))
+    (image,) = figure.findobj(BboxImage)
+    drawn, large = np.asarray(image.get_array()), figure.sides
+    for row, of in enumerate(array for one in strips for array in (one.samples, one.nearest)):
+        for column in range(3):
+            top, left = row * figure.pitch[0], column * figure.pitch[1]
+            cell = drawn[top : top + large[0] : 7, left : left + large[1] : 7]
+            np.testing.assert_allclose(cell[..., :3], np.broadcast_to(of[column], (8, 4, 3)), atol=1e-6)
+    said = texts(figure)
+    assert said.count("copies: 50%, of held-out points 10%") == 2
+    assert any("2 more are not shown" in one for one in said)
+
+
 def test_without_a_result_it_is_said(tmp_path):
     study = load(written(tmp_path))
     for draw in (pictures.denoised, pictures.directions):
         assert "no score has a result" in texts(draw(study, None))
+    assert any("training points" in one for one in texts(pictures.copies(study, None)))

@@ -1,0 +1,235 @@
+"""The answer to the paper, claim by claim, as tables of docs/paper.md: made from what is published.
+
+results/findings/*/claims.csv, study.yaml -> the part of the page between BEGIN and END
+
+`python tests/paper_answers.py` puts it there; `test_paper_answers` compares.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from scoregap.analysis import data_claims, memorisation_claims
+from scoregap.analysis.claims_in_words import could_see
+from scoregap.analysis.overview import MARKS
+from scoregap.analysis.power import detectable
+from scoregap.analysis.quantities import CLAIMS, SHORT, Kind
+from scoregap.analysis.tables import DRAWN, PHASES, labelled, with_interval
+from scoregap.analysis.verdicts import JUDGED, Verdict
+from scoregap.report.figures import label
+from scoregap.report.figures.claims import axes_of, groups
+from scoregap.study import load
+
+ROOT = Path(__file__).parents[1]
+FINDINGS, PAGE = ROOT / "results" / "findings", ROOT / "docs" / "paper.md"
+BEGIN, END = "<!-- claim by claim: python tests/paper_answers.py -->\n", "<!-- end of claim by claim -->\n"
+READING, OWN = "†", "‡"  # what is our reading of words or figures; what the paper does not say
+DATA = ("digits", "mnist", "images")  # studies of pictures
+CONFIDENCE = 0.9  # of compare, in studies of families
+COMPARED = {
+    Kind.RATIO: "ratio", Kind.DIFFERENCE: "difference", Kind.LARGEST: "largest distance", Kind.RMS: "rms distance",
+    Kind.RIGHT: "how often right", Kind.CHANCE: "widest of random F",
+}  # fmt: skip
+FIGURES = {  # claims -> how the picture that shows them ends
+    ("coverage_begins", "coverage_ends"): "phases.svg",
+    ("ghost", "shift"): "curvature.svg",
+    ("curve", "final_curve", "widest"): "gaps.svg",
+}
+
+
+class Counts(NamedTuple):
+    """How many agree, are inconclusive, disagree."""
+
+    agree: int
+    open: int
+    disagree: int
+
+    @classmethod
+    def of(cls, verdicts: pd.Series) -> "Counts":
+        return cls(*(int((verdicts == one).sum()) for one in JUDGED))
+
+    @property
+    def answer(self) -> str:
+        """In words: `holds` if all agree, `missed` if all disagree, `in most` of more than half, else `open`."""
+        for count, word in ((self.agree, "holds"), (self.disagree, "missed")):
+            if count and 2 * count > sum(self):
+                return word if count == sum(self) else f"{word} in most"
+        return "open" if sum(self) else "not tested"
+
+    def __str__(self) -> str:
+        return " / ".join(map(str, self))
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def marked(source: str) -> str:
+    """Where a claim is from, with READING where it is no equation, and OWN where it is not the paper's."""
+    if source.startswith("eq."):
+        return source
+    return f"{source} {READING if source.startswith('section') else OWN}"
+
+
+def draws_behind(rows: pd.DataFrame) -> int:
+    """Independent draws of F behind rows."""
+    places = zip(*(rows[axis] for axis in DRAWN[:-1]), rows.manifold_seeds.astype(str), strict=True)
+    return len({(*place, seed) for *place, seeds in places for seed in seeds.split()})
+
+
+def seen(name: str, rows: pd.DataFrame) -> str:
+    """What the tests could have seen: of tables without that column, from their intervals."""
+    if "exact_detectable" in rows:
+        return could_see(name, rows.exact_detectable)
+    kind = Kind.DIFFERENCE if CLAIMS[name].kind is Kind.CHANCE else CLAIMS[name].kind
+    found = []
+    for row in rows.itertuples():
+        ends = np.array([row.exact_low, row.exact_high])
+        low, high = np.log(ends) if CLAIMS[name].log else ends
+        found.append(detectable(kind, low, high, int(row.seen), row.margin, CONFIDENCE))
+    return could_see(name, pd.Series(found))
+
+
+def picture(folder: Path, name: str) -> str:
+    """The picture that shows a claim, or the overview of all."""
+    ending = next((end for names, end in FIGURES.items() if name in names), "claims.svg")
+    found = next((path for path in sorted(folder.glob("*.svg")) if path.name.endswith(ending)), folder / "claims.svg")
+    return f"[{found.stem}](../{found.relative_to(ROOT).as_posix()})" if found.exists() else "-"
+
+
+def of_manifolds(study: str) -> str:
+    """A row for every claim of a study of random manifolds that was tested, against the law and the exact score."""
+    folder = FINDINGS / study
+    frame = pd.read_csv(folder / "claims.csv")
+    rows = []
+    for name, own in frame[frame.verdict != Verdict.NOT_TESTABLE].groupby("claim", sort=False):
+        claim = CLAIMS[str(name)]
+        law, exact = Counts.of(own.verdict), Counts.of(own.of_exact)
+        margins = sorted(set(own.margin))
+        within = " or ".join(f"{100 * one:g} %" if claim.log else f"{one:g}" for one in margins)
+        rows.append([
+            claim.says, marked(claim.source), f"{COMPARED[claim.kind]}, {within}", str(draws_behind(own)),
+            str(law), str(exact), seen(str(name), own), f"{law.answer}; {exact.answer}", picture(folder, str(name)),
+        ])  # fmt: skip
+    head = ["claim", "from", "compared, within", "draws of F", "law", "exact", "could see", "answer: law; exact",
+            "figure"]  # fmt: skip
+    return table(head, rows)
+
+
+def by_block(study: str) -> str:
+    """How claims stand in every block of a study, against the exact score: a row for every claim."""
+    folder = FINDINGS / study
+    whole, frame = load(folder / "study.yaml"), pd.read_csv(folder / "claims.csv")
+    axes = [*axes_of(whole, frame), "network"]
+    blocks = {group.name: set(group.columns) for group in groups(whole, frame)}
+    places = pd.Series(list(frame[axes].itertuples(index=False, name=None)), index=frame.index)
+    rows = []
+    for name, own in frame.groupby("claim", sort=False):
+        counts = [Counts.of(own.of_exact[places[own.index].isin(columns)]) for columns in blocks.values()]
+        if any(map(sum, counts)):
+            rows.append([SHORT[str(name)], *(str(one) if sum(one) else "" for one in counts)])
+    return table(["claim", *blocks], rows)
+
+
+def of_networks(study: str) -> str:
+    """What every network's phase times are of the exact ones, cell by cell: a row for each, in the order of blocks."""
+    folder = FINDINGS / study
+    whole, frame = load(folder / "study.yaml"), pd.read_csv(folder / "comparison.csv")
+    frame = frame[frame.network != "law"]
+    axes = [*axes_of(whole, frame), "network"]
+    places = pd.Series(list(frame[axes].itertuples(index=False, name=None)), index=frame.index)
+    rows = []
+    for group in groups(whole, frame):
+        for column in group.columns:
+            own = frame[places == column].set_index("quantity")
+            values = dict(zip(axes, column, strict=True))
+            setting = labelled({axis: values[axis] for axis in group.varied if axis != "network"}, label)
+            times = [time_of(own.loc[name]) if name in own.index else "" for name in PHASES]
+            right = own.loc["dimension"]
+            dimension = "" if np.isnan(right.right) else f"{right.right:.0f} of {right.of:.0f}"
+            rows.append([group.name, setting, values["network"], *times, dimension])
+    return table(["block", "setting", "network", *PHASES, "dimension right"], rows)
+
+
+def time_of(row: pd.Series) -> str:
+    """Trained over exact with its interval and a mark of the verdict; of a time that is not seen in what it is not."""
+    if isinstance(row, pd.DataFrame):  # of several gaps the first
+        row = row.iloc[0]
+    if np.isnan(row.ratio) and row.verdict == Verdict.AGREES:
+        return "in neither"
+    if np.isnan(row.ratio):
+        return f"seen in {row.seen:.0f} of {row.of:.0f}" if row.verdict in JUDGED else ""
+    mark = MARKS[Verdict(row.verdict)]
+    return with_interval(row.ratio, row.ratio_low, row.ratio_high, ".2f") + (f" {mark}" if mark else "")
+
+
+def of_pictures() -> str:
+    """A row for every claim about natural data and study of pictures."""
+    rows = []
+    for study in DATA:
+        path = FINDINGS / study / "claims.csv"
+        frame = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["claim"])
+        for name, own in frame.groupby("claim", sort=False):
+            claim, counts = data_claims.CLAIMS[str(name)], Counts.of(own.verdict)
+            untested = int((own.verdict == Verdict.NOT_TESTABLE).sum())
+            rows.append([
+                f"{claim.says} {READING}", study, f"{claim.value}, against {claim.null}",
+                ", ".join(dict.fromkeys(own.network)), f"{counts} ({untested})", counts.answer,
+            ])  # fmt: skip
+    return table(["claim", "study", "measured", "networks", "verdicts (not testable)", "answer"], rows)
+
+
+def of_memorisation() -> str:
+    """A row for every claim about scores of few points."""
+    frame = pd.read_csv(FINDINGS / "memorisation" / "claims.csv")
+    rows = []
+    for name, claim in memorisation_claims.CLAIMS.items():
+        counts = Counts.of(frame.verdict[frame.claim == name])
+        within = f"{claim.value}: {claim.expected:g}" + (f" within {claim.margin:g}" if claim.margin else "")
+        page = "[memorisation](explanation/memorisation.md)"
+        rows.append([claim.says, f"{claim.source} {OWN}", within, str(counts), counts.answer, page])
+    return table(["claim", "from", "measured", "verdicts", "answer", "page"], rows)
+
+
+def made() -> str:
+    """The whole part of the page."""
+    verdicts = " / ".join(JUDGED)
+    return f"""
+### Random manifolds
+
+{of_manifolds("paper_cpu")}
+The same by block of the study, against the exact score:
+
+{by_block("paper_cpu")}
+Phase times of networks over those of the exact score of the same F, with intervals over seeds; NO: disagrees,
+?: inconclusive.
+
+{of_networks("paper_cpu")}
+### Pictures
+
+{of_pictures()}
+### Few data
+
+{of_memorisation()}
+Counts are of cells and networks: {verdicts}. *holds*: all that were tested agree; *missed*: all disagree;
+*in most*: more than half; else *open*. Could see: what difference from the exact score would have been found in most
+such studies, median over cells ([columns](reference/outputs.md#the-papers-claims)).
+{READING}: our reading of the paper's words or of a figure, as it has no equation. {OWN}: not the paper's claim.
+
+"""
+
+
+def parts(page: str) -> tuple[str, str, str]:
+    """A page before, in and after what is made here."""
+    before, rest = page.split(BEGIN)
+    inside, after = rest.split(END)
+    return before + BEGIN, inside, END + after
+
+
+if __name__ == "__main__":
+    before, _, after = parts(PAGE.read_text())
+    PAGE.write_text(before + made() + after)

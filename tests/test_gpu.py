@@ -1,0 +1,156 @@
+"""The run that waits for a GPU: what it misses, how it bounds its parts, and a dry run on this machine."""
+
+import csv
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "tests" / "gpu.sh"
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tests" / "gpu")
+    import run
+
+    yield run
+    sys.modules.pop("run")
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def script(*arguments, **variables):
+    """A call of the script, and its seconds."""
+    start = time.monotonic()
+    done = subprocess.run(
+        ["bash", SCRIPT, *arguments], env=os.environ | variables, cwd="/", capture_output=True, text=True, check=False
+    )
+    return done, time.monotonic() - start
+
+
+def test_a_python_without_torch_is_told_at_once(tmp_path):
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    bare.chmod(0o755)
+    done, seconds = script(SCOREGAP_PYTHON=str(bare), SCOREGAP_GPU_RESULTS=str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert "install them first" in done.stdout
+    assert not (tmp_path / "out").exists()
+    assert seconds < 2 or os.getloadavg()[0] > 2
+
+
+def test_a_machine_without_a_driver_is_told_at_once(tmp_path, gpu, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "DRIVERS", (str(tmp_path / "none"),))
+    monkeypatch.setattr(gpu, "GIVEN", str(tmp_path / "out"))
+    assert gpu.main([]) == 2
+    assert "no GPU driver" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+def test_looking_for_what_is_missing_imports_nothing():
+    code = (
+        "import sys; sys.path.insert(0, 'tests/gpu'); import run; run.missing(run.TESTS); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+PARTS = {
+    "good": "pass",
+    "bad": "raise SystemExit(3)",
+    "slow": "import time; time.sleep(60)",
+    "deaf": "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "ended", "status"),
+    [("good", "finished", 0), ("bad", "failed with exit status 3", 1), ("slow", "stopped at its time", 0),
+     ("deaf", "stopped at its time", 0)],
+)  # fmt: skip
+def test_a_part_ends_at_its_time_and_its_end_is_noted(tmp_path, gpu, monkeypatch, name, ended, status):
+    monkeypatch.setattr(gpu, "GRACE", 1.0)
+    monkeypatch.setattr(gpu, "GIVEN", str(tmp_path))
+    part = gpu.Part(name, "", 3.0, ("torch",), ("-c", PARTS[name]))
+    monkeypatch.setattr(gpu, "parts", lambda tiny, results: [part])
+    start = time.monotonic()
+    assert gpu.main(["--tiny"]) == status
+    assert time.monotonic() - start < 20
+    assert [row["ended"] for row in rows(tmp_path / "gpu-parts.csv")] == [ended]
+
+
+def test_parts_are_left_out_where_something_is_missing_or_as_asked(tmp_path, gpu, monkeypatch):
+    monkeypatch.setattr(gpu, "GIVEN", str(tmp_path))
+    some = [gpu.Part(name, "", 9.0, ("no_such_module",), ("-c", "raise SystemExit(3)")) for name in ("tests", "paper")]
+    monkeypatch.setattr(gpu, "parts", lambda tiny, results: some)
+    assert gpu.main(["--tiny", "--skip", "paper"]) == 0
+    assert [row["ended"] for row in rows(tmp_path / "gpu-parts.csv")] == [
+        "left out: no_such_module is missing", "left out, as asked"
+    ]  # fmt: skip
+    monkeypatch.setattr(gpu, "SECONDS", 1.0)
+    some[0] = some[0]._replace(needs=())
+    assert gpu.main(["--tiny", "--skip", "paper"]) == 0
+    assert rows(tmp_path / "gpu-parts.csv")[2]["ended"] == "left out: no time is left"
+
+
+def test_all_parts_fit_into_nine_minutes(gpu, tmp_path):
+    assert gpu.SECONDS == 540 or "SCOREGAP_GPU_SECONDS" in os.environ
+    parts = gpu.parts(False, tmp_path)
+    assert tuple(part.name for part in parts) == gpu.NAMES
+    assert sum(part.seconds for part in parts[:-1]) < 0.75 * 540  # and something is left for the last
+    marked = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py") if path.name != "test_gpu.py"
+              and re.search(r"mark\.gpu\b", path.read_text())}  # fmt: skip
+    assert marked <= set(parts[0].command)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["throughput", "jacobians"])
+def test_measurements_need_torch_and_numpy_alone(tmp_path, gpu, name):
+    code = f"""
+import sys, importlib.abc, runpy
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in {gpu.TESTS!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+sys.argv = ["{name}.py", "--tiny", "--seconds", "0"]
+sys.path.insert(0, "tests/gpu")
+runpy.run_path("tests/gpu/{name}.py", run_name="__main__")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"SCOREGAP_GPU_RESULTS": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_dry_run_goes_through_every_part(tmp_path, gpu):
+    """Of less than two minutes of one core."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done, _ = script("--tiny", SCOREGAP_GPU_RESULTS=str(tmp_path), SCOREGAP_PYTHON=sys.executable)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 120
+    assert {row["part"]: row["ended"] for row in rows(tmp_path / "gpu-parts.csv")} == dict.fromkeys(
+        gpu.NAMES, "finished"
+    )
+    for table, count in (("rates", 3), ("throughput", 4), ("precision", 6), ("jacobians", 2), ("decompositions", 2)):
+        found = rows(tmp_path / f"gpu-{table}.csv")
+        assert len(found) == count, table
+        for row in found:
+            assert all(row[key] for key in ("card", "date", "versions", "command"))
+    for row in rows(tmp_path / "gpu-throughput.csv"):
+        assert float(row["times_faster"]) > 0
+        assert 0 < float(row["share_of_rate"]) < 1
+    assert (tmp_path / "gpu-paper" / "tiny" / "comparison.csv").exists()
