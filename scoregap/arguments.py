@@ -70,6 +70,12 @@ def known(name: str, value: Any, *shape: int | str) -> np.ndarray:
     return found
 
 
+def finite_or_nan(name: str, value: Any, *shape: int | str) -> np.ndarray:
+    """An `array` whose numbers that are not finite are NaN: not known, as is what is computed of them."""
+    found = array(name, value, *shape)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
 def positive(name: str, value: Any, *shape: int | str) -> np.ndarray:
     """An `array` of finite numbers greater than 0."""
     found = known(name, value, *shape)

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from scoregap import InputError, brief, plugins
-from scoregap.arguments import ascending, known, whole
+from scoregap.arguments import ascending, finite_or_nan, known, whole
 from scoregap.measure import SCORE_ESTIMATORS, dimension
 from scoregap.measure.lhsd import lhsd
 from scoregap.measure.plateau import plateau
@@ -229,7 +229,7 @@ def _of_jacobians(settings: Settings, score: Score, clean, t: float, draws: Draw
     parts, counts = [], np.full(len(clean), np.nan)
     for part in chunks(*clean.shape):
         x, signs = clean[part], draws.signs[part]
-        denoised, jacobian = map(dimension.finite_or_nan, score.jacobian(x, t))
+        denoised, jacobian = (finite_or_nan("jacobian", one, "...") for one in score.jacobian(x, t))
         trace = np.trace(jacobian, axis1=1, axis2=2)
         probed = dimension.hutchinson(signs @ np.swapaxes(jacobian, 1, 2), signs)
         parts.append([

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from scoregap import InputError
-from scoregap.arguments import array, known, positive, whole, wholes
+from scoregap.arguments import array, finite_or_nan, known, positive, whole, wholes
 from scoregap.measure import gaps
 from scoregap.measure.lanczos import quadrature
 from scoregap.peers import skdim
@@ -83,14 +83,9 @@ def flipd(x, denoised, trace, t):
     sum_i v_i / (v_i + t) + t x_i^2 / (v_i + t)^2.
     """
     x = array("x", x, "...", "d")
-    denoised = finite_or_nan(array("denoised", denoised, "...", x.shape[-1]))
-    trace = finite_or_nan(array("trace", trace, "..."))
+    denoised = finite_or_nan("denoised", denoised, "...", x.shape[-1])
+    trace = finite_or_nan("trace", trace, "...")
     return trace + ((denoised - x) ** 2).sum(-1) / positive("t", t, "...")
-
-
-def finite_or_nan(values):
-    """Values (...) of which those that are not finite are NaN, so that what is made of them is."""
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 def hutchinson(products, probes):
@@ -98,7 +93,7 @@ def hutchinson(products, probes):
 
     products, probes: (..., k, d), rows G z and z. Returns (...). Its variance is 2 sum_(i != j) G_ij^2 / k.
     """
-    products = finite_or_nan(array("products", products, "...", "k", "d"))
+    products = finite_or_nan("products", products, "...", "k", "d")
     return (products * array("probes", probes, "...", *products.shape[-2:])).sum(-1).mean(-1)
 
 

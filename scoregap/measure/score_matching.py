@@ -18,8 +18,7 @@ Integration by parts makes the mean of d + 2 t tr J + t |s|^2 at *noisy* points 
 loss which is equivalent to it (Hyvarinen 2005), at the price of a trace.
 """
 
-from scoregap.arguments import array, positive
-from scoregap.measure.dimension import finite_or_nan
+from scoregap.arguments import array, finite_or_nan, positive
 
 
 def denoising_loss(x, denoised, t):
@@ -29,7 +28,7 @@ def denoising_loss(x, denoised, t):
     NaN where one is not finite.
     """
     x = array("x", x, "...", "d")
-    denoised = finite_or_nan(array("denoised", denoised, *x.shape[:-1], "K", x.shape[-1]))
+    denoised = finite_or_nan("denoised", denoised, *x.shape[:-1], "K", x.shape[-1])
     return ((denoised - x[..., None, :]) ** 2).sum(-1).mean(-1) / positive("t", t)
 
 
@@ -39,5 +38,5 @@ def implicit_loss(x, denoised, trace, t):
     x, denoised: (..., d) clean points and D there. trace: (...) of G, or an estimate. Returns (...), not rounded.
     """
     x = array("x", x, "...", "d")
-    denoised = finite_or_nan(array("denoised", denoised, "...", x.shape[-1]))
-    return finite_or_nan(array("trace", trace, "...")) + ((denoised - x) ** 2).sum(-1) / (2 * positive("t", t, "..."))
+    denoised = finite_or_nan("denoised", denoised, "...", x.shape[-1])
+    return finite_or_nan("trace", trace, "...") + ((denoised - x) ** 2).sum(-1) / (2 * positive("t", t, "..."))

@@ -142,6 +142,13 @@ class Noisy(Manifold):
         for name in ("order", "sizes"):  # of a mixture or of spheres they are other than of `Manifold`
             self.__dict__[name] = getattr(clean, name)
 
+    def __reduce__(self):
+        """Its class is made by `noisy`, and so is a copy."""
+        return noisy, (self.__dict__["clean"], self.__dict__["variance"])
+
+    def __repr__(self) -> str:
+        return "noisy({clean!r}, {variance!r})".format_map(self.__dict__)
+
     @property
     def manifold_dim(self) -> int:
         """m, of the clean data."""

@@ -1,5 +1,8 @@
 """White noise on the data: against Gaussians whose covariance has it, limits, what is passed on and what is not."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -70,3 +73,13 @@ def test_noise_is_a_variance(noise):
 
 def test_no_noise_is_the_manifold_itself():
     assert type(data.manifold("linear", 6, [(2, 1.0)], noise=0.0)).__name__ == "Linear"
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])  # noqa: S301
+@pytest.mark.parametrize("family", ["linear", "affine", "mixture", "tanh"])
+def test_copies_know_what_it_knows(family, again):
+    noise = data.manifold(family, 5, [(2, 1.0)], 0.5 if family == "tanh" else 0.0, noise=0.25)
+    other = again(noise)
+    assert repr(other) == repr(noise) == f"noisy({noise.clean!r}, 0.25)"
+    x = noise.sample(np.random.default_rng(0), 2)[0]
+    np.testing.assert_array_equal(other.exact(x, 0.1).mean, noise.exact(x, 0.1).mean)
