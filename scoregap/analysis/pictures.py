@@ -99,7 +99,7 @@ class Strip:
 @dataclass(frozen=True)
 class Strips:
     """scale: the values that are black and white. strips: of scores that come from training points, of the first seed
-    that has a result. left_out: how many more there are."""
+    that has a result, and of two halves of the data the first. left_out: how many more there are."""
 
     scale: tuple[float, float]
     strips: list[Strip]
@@ -112,12 +112,17 @@ def copies(study: Study, panels: list[Panel]) -> Strips | None:
     assert data is not None
     found = picture(tuple(data.shape or ()))
     assert found is not None  # or the study has no such figure
-    strips = []
+    strips: list[Strip] = []
+    seen, left_out = set(), 0
     for network in study.evaluated_scores:
         for panel in panels:
             one = panel.ds.sel(network=network)
             made = np.flatnonzero(np.isfinite(one.copy_sample).all(("copy", "coordinate")).values)
-            if made.size:
+            whole = network, *(str(value) for axis, value in panel.values.items() if axis != "half")
+            if made.size and (whole in seen or len(strips) == MOST):
+                left_out += 1
+            elif made.size:
+                seen.add(whole)
                 own = one.isel(seed=made[0])
                 samples, nearest = (pictures(own[name].values, found) for name in ("copy_sample", "copy_nearest"))
                 shares = map(float, own.memorised.values)
@@ -129,7 +134,7 @@ def copies(study: Study, panels: list[Panel]) -> Strips | None:
         max(float(one.nearest.max()) for one in strips),
     )
     high = high if high > low else low + 1
-    return Strips((low, high), strips[:MOST], max(0, len(strips) - MOST))
+    return Strips((low, high), strips, left_out)
 
 
 def pictures(points: np.ndarray, of: Picture) -> np.ndarray:
