@@ -85,8 +85,8 @@ def kept(study: Study, panels: list[Panel]) -> Shown | None:
 
 @dataclass(frozen=True)
 class Strip:
-    """network, setting: as of `OfScore`. samples, nearest: (copies, height, width, colours). memorised: share of all
-    samples of the seed that are copies; by_chance: of as many held-out points."""
+    """network, setting: as of `OfScore`. samples, nearest: (copies, height, width, colours), fewer where some are not
+    finite. memorised: share of all samples of the seed that are copies; by_chance: of as many held-out points."""
 
     network: str
     setting: str
@@ -117,14 +117,16 @@ def copies(study: Study, panels: list[Panel]) -> Strips | None:
     for network in study.evaluated_scores:
         for panel in panels:
             one = panel.ds.sel(network=network)
-            made = np.flatnonzero(np.isfinite(one.copy_sample).all(("copy", "coordinate")).values)
+            finite = np.isfinite(one.copy_sample).all("coordinate").transpose("seed", "copy").values
+            made = np.flatnonzero(finite.any(1))
             whole = network, *(str(value) for axis, value in panel.values.items() if axis != "half")
             if made.size and (whole in seen or len(strips) == MOST):
                 left_out += 1
             elif made.size:
                 seen.add(whole)
                 own = one.isel(seed=made[0])
-                samples, nearest = (pictures(own[name].values, found) for name in ("copy_sample", "copy_nearest"))
+                both = (own[name].values[finite[made[0]]] for name in ("copy_sample", "copy_nearest"))
+                samples, nearest = (pictures(values, found) for values in both)
                 shares = map(float, own.memorised.values)
                 strips.append(Strip(network, labelled(panel.values), samples, nearest, *shares))
     if not strips:

@@ -107,6 +107,17 @@ def test_samples_are_beside_their_nearest_training_points(tmp_path, monkeypatch)
     assert pictures.copies(study, panels) is None
 
 
+def test_samples_that_are_no_numbers_leave_the_others(tmp_path):
+    """As of a score with which some of them run away."""
+    study, panels = made(tmp_path)
+    with_copies(panels)
+    for name in ("copy_sample", "copy_nearest"):
+        panels[0].ds[name].values[1, 0, 1] = np.nan
+    first = pictures.copies(study, panels).strips[0]
+    assert (first.network, len(first.samples), len(first.nearest)) == ("empirical", 1, 1)
+    assert np.isfinite(first.samples).all()
+
+
 def test_of_two_halves_samples_of_the_first_that_has_some_are_shown(tmp_path):
     """They are trained alike: the other one is counted."""
     study, panels = made(tmp_path)
