@@ -231,8 +231,9 @@ def memorisation_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             over_law, over_corrected = ratios
             groups = [name for name in map(str, one) if name.startswith("kept_at_") and one[name].notna().any()]
             kept = ", ".join(f"group {name[8:]} from {one[name].median():.3g}" for name in groups)
-            lines.append(
-                f"  {where}, N = {points}: t {one.found.median():.3g}, {over_law:.2f} and {over_corrected:.2f}; as t "
-                f"falls, {one.order.mode()[0]}; has {KEPT:.0%} of the exact geometry above law x: {kept}"
-            )
+            first = str(one.order.mode()[0])
+            says = [f"t {one.found.median():.3g}, {over_law:.2f} and {over_corrected:.2f}"]
+            says += [f"as t falls, {first}"] if " > " in first else []
+            says += [f"has {KEPT:.0%} of the exact geometry above law x: {kept}"] if kept else []
+            lines.append(f"  {where}, N = {points}: {'; '.join(says)}")
     return lines

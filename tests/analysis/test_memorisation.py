@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from tiny import WITH_MEMORISATION, measured
+from tiny import WITH_MEMORISATION, edited, measured
 
 from scoregap import analysis
 from scoregap.analysis import memorisation
+from scoregap.study import load
 
 
 def training(steps, curve, levels=(0.1, 1.0, 10.0)):
@@ -103,6 +104,20 @@ def test_what_comes_first_as_noise_falls():
     assert memorisation.order(times) == "open > memorisation > close"
     assert memorisation.order(times | {"memorisation": 3.0}) == "memorisation > open > close"
     assert memorisation.order({"memorisation": np.nan}) == ""
+
+
+def test_lines_say_what_is_known(tmp_path):
+    """Of a family without laws of phases, and where 90 % of the geometry is nowhere, nothing is left hanging."""
+    study = load(edited(tmp_path, *WITH_MEMORISATION, ("[0.0, 0.5]", "[0.0]")))
+    row = {"family": "arcs", "ambient_dim": 8, "manifold_dim": 2, "curvature": 0.0, "network": "empirical",
+           "points": 40, "seed": 0, "law": 0.1, "corrected": 0.2, "found": 0.2}  # fmt: skip
+    for known, ending in (
+        ({"order": "memorisation", "kept_at_0": np.nan}, ": t 0.2, 2.00 and 1.00"),
+        ({"order": "open > memorisation", "kept_at_0": 3.0}, "; as t falls, open > memorisation; has 90% of the exact "
+         "geometry above law x: group 0 from 3"),
+    ):  # fmt: skip
+        (_, line) = memorisation.memorisation_lines(study, pd.DataFrame([row | known]))
+        assert line.endswith(ending)
 
 
 def test_last_below():
