@@ -4,7 +4,7 @@ results/findings/*/*.csv, provenance.json -> results/findings/tables.zarr.zip
 
 A tree of labelled tables (zarr format 3): of every study a group with what provenance.json says as its attributes, in
 it one for each table, whose rows are the dimension `row`. What tells rows apart, names and settings, are coordinates.
-Texts that are missing are empty, and numbers are as the CSV has them.
+Texts that are missing are empty, truth values of which some are missing are texts, and numbers are as the CSV has them.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ def of_table(path: Path) -> xr.Dataset:
     """A table, with the SHA-256 of its file."""
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
     texts = [name for name in frame if frame[name].dtype.kind not in "fiub"]
-    frame[texts] = frame[texts].astype(object).fillna("")
+    frame[texts] = frame[texts].astype(object).map(lambda one: "" if pd.isna(one) else str(one))
     ds = xr.Dataset({name: ("row", frame[name].to_numpy()) for name in frame})
     return ds.set_coords(labels(frame)).assign_attrs(sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 

@@ -51,6 +51,22 @@ def test_where_the_tables_come_from_is_with_them(archive):
         assert json.loads(archive[facts.parent.name].attrs["provenance"]) == json.loads(facts.read_text()), AGAIN
 
 
+def test_every_column_that_a_table_may_have_is_kept(tmp_path):
+    """Truth values and texts of which some are missing, a column without a value, a table without a row."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "provenance.json").write_text("{}")
+    (tmp_path / "mine" / "found.csv").write_text("network,right,sure,n,why\na,True,True,1,\nb,,False,,\n")
+    (tmp_path / "mine" / "none.csv").write_text("claim,verdict\n")
+    with ZipStore(write(tmp_path), mode="r") as store:
+        tables = xr.open_datatree(store, engine="zarr").load()
+    found = {name: list(one.to_numpy()) for name, one in tables["mine/found"].variables.items()}
+    assert (found["network"], found["right"], found["sure"]) == (["a", "b"], ["True", ""], [True, False])
+    np.testing.assert_array_equal(found["n"], [1, np.nan])
+    assert np.isnan(found["why"]).all()
+    none = tables["mine/none"]
+    assert (set(none.variables), none.sizes["row"]) == ({"claim", "verdict"}, 0)
+
+
 def test_it_is_small():
     assert (FINDINGS / ARCHIVE).stat().st_size <= MOST
 
