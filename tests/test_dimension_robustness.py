@@ -53,6 +53,21 @@ def test_above_the_variance_of_noise_the_manifold_is_seen_and_below_it_all_dimen
 
 
 @pytest.mark.parametrize("name", ["affine", "sphere"])
+def test_what_the_page_says_of_noise_holds_of_the_record(name):
+    """Of the centred bundle up to t = 0.1, and of neighbours at every variance."""
+    with robustness.RECORD.open(newline="") as file:
+        noisy = [row for row in csv.DictReader(file) if (row["change"], row["data"]) == ("noise", name)]
+    bundle = [row for row in noisy if row["estimator"] == "normal_bundle_centred"]
+    right = {float(row["t"]): float(row["estimate"]) == robustness.M for row in bundle}
+    assert right == {t: t < 0.5 for t in right}
+    assert {0.1, 1.0} <= set(right)
+    for estimator in robustness.OF_DATA:
+        least, some, most = (float(row["estimate"]) for row in noisy if row["estimator"] == estimator)
+        assert some == pytest.approx(least, abs=0.1)
+        assert (most == least) if "pca" in estimator else (most > least + 1), estimator
+
+
+@pytest.mark.parametrize("name", ["affine", "sphere"])
 def test_flipd_adds_the_square_of_the_distance_from_the_manifold(name):
     rows = list(robustness.off())
     for (distance, _), value in of(rows, "flipd", name=name).items():
