@@ -13,6 +13,7 @@ import pandas as pd
 
 from scoregap.analysis import data_claims, memorisation_claims
 from scoregap.analysis.claims_in_words import could_see
+from scoregap.analysis.memorisation_claims import claimed
 from scoregap.analysis.overview import MARKS
 from scoregap.analysis.power import detectable
 from scoregap.analysis.quantities import CLAIMS, SHORT, Kind
@@ -27,6 +28,7 @@ FINDINGS, PAGE = ROOT / "results" / "findings", ROOT / "docs" / "paper.md"
 BEGIN, END = "<!-- claim by claim: python tests/paper_answers.py -->\n", "<!-- end of claim by claim -->\n"
 READING, OWN = "†", "‡"  # what is our reading of words or figures; what the paper does not say
 DATA = ("digits", "mnist", "images")  # studies of pictures
+FEW = ("memorisation", "collapse")  # of few points
 CONFIDENCE = 0.9  # of compare, in studies of families
 COMPARED = {
     Kind.RATIO: "ratio", Kind.DIFFERENCE: "difference", Kind.LARGEST: "largest distance", Kind.RMS: "rms distance",
@@ -184,15 +186,17 @@ def of_pictures() -> str:
 
 
 def of_memorisation() -> str:
-    """A row for every claim about scores of few points."""
-    frame = pd.read_csv(FINDINGS / "memorisation" / "claims.csv")
+    """A row for every claim about scores of few points and study of them."""
     rows = []
-    for name, claim in memorisation_claims.CLAIMS.items():
-        counts = Counts.of(frame.verdict[frame.claim == name])
-        within = f"{claim.value}: {claim.expected:g}" + (f" within {claim.margin:g}" if claim.margin else "")
-        page = "[memorisation](explanation/memorisation.md)"
-        rows.append([claim.says, f"{claim.source} {OWN}", within, str(counts), counts.answer, page])
-    return table(["claim", "from", "measured", "verdicts", "answer", "page"], rows)
+    for study in FEW:
+        frame = pd.read_csv(FINDINGS / study / "claims.csv")
+        for name, claim in memorisation_claims.CLAIMS.items():
+            own = frame.verdict[frame.claim == name]
+            within = f"{claim.value}: {claimed(name)}" + (f" within {claim.margin:g}" if claim.margin else "")
+            counts = Counts.of(own)
+            if len(own):
+                rows.append([claim.says, f"{claim.source} {OWN}", study, within, str(counts), counts.answer])
+    return table(["claim", "from", "study", "measured", "verdicts", "answer"], rows)
 
 
 def made() -> str:
@@ -213,6 +217,8 @@ Phase times of networks over those of the exact score of the same F, with interv
 
 {of_pictures()}
 ### Few data
+
+What stands behind them: [memorisation](explanation/memorisation.md).
 
 {of_memorisation()}
 Counts are of cells and networks: {verdicts}. *holds*: all that were tested agree; *missed*: all disagree;

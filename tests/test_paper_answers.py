@@ -4,9 +4,10 @@ import re
 
 import pandas as pd
 import pytest
-from paper_answers import DATA, FINDINGS, OWN, PAGE, READING, Counts, by_block, draws_behind, made, marked, parts
+from paper_answers import DATA, FEW, FINDINGS, OWN, PAGE, READING, Counts, by_block, draws_behind, made, marked, parts
 from paper_sentences import STUDY
 
+from scoregap.analysis import memorisation_claims
 from scoregap.analysis.quantities import CLAIMS, SHORT
 from scoregap.analysis.tables import PHASES
 
@@ -60,7 +61,7 @@ def test_blocks_have_each_row_once():
     assert by_block("paper_cpu").count("\n") == len(found) + 2
 
 
-def test_pictures_and_few_data_are_answered_too():
+def test_pictures_are_answered_too():
     for study in DATA:
         path = FINDINGS / study / "claims.csv"
         if path.exists():
@@ -69,10 +70,21 @@ def test_pictures_and_few_data_are_answered_too():
             assert len(own) == claims.claim.nunique()
             counts = [sum(map(int, re.findall(r"\d+", row[4]))) for row in own]
             assert sum(counts) == len(claims)
+
+
+def test_few_data_are_answered_with_every_verdict_of_both_studies():
+    """What none of them tests has no row."""
     few = rows("Few data")
-    assert len(few) == 4
-    of_few = pd.read_csv(FINDINGS / "memorisation" / "claims.csv")
-    assert of_few.says.iloc[-1].startswith(few[-1][0])
+    for study in FEW:
+        frame = pd.read_csv(FINDINGS / study / "claims.csv")
+        own = frame[frame.claim.isin(memorisation_claims.CLAIMS)]
+        found = {row[0]: row[4] for row in few if row[2] == study}
+        assert found == {
+            memorisation_claims.CLAIMS[name].says: str(Counts.of(one.verdict)) for name, one in own.groupby("claim")
+        }
+        assert sum(sum(map(int, said.split(" / "))) for said in found.values()) == len(own)
+    assert any("above 0" in row[3] for row in few)
+    assert any("below 10" in row[3] for row in few)
 
 
 def test_what_has_no_equation_is_marked_as_our_reading():

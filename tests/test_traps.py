@@ -14,6 +14,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from scoregap.peers import skdim
 
+RULES = "FO", "ratio", "Kaiser", "broken_stick", "Fan", "maxgap"
+FISHER = (500, 30), (500, 45), (1000, 60)  # points, dimension
 needs_skdim = pytest.mark.skipif(find_spec("skdim") is None, reason="needs scikit-dimension")
 
 
@@ -61,8 +63,8 @@ def test_a_length_among_constants(five):
 def test_points_on_a_grid():
     points = np.random.default_rng(1).uniform(-1, 1, (1500, 2))
     found = [said("TwoNN", np.unique(step * np.round(points / step), axis=0)) for step in (0.05, 0.2, 0.5)]
-    assert 5 < found[0] < 7
-    assert found[1] > 1e12
+    assert found[0] == pytest.approx(5.9, abs=0.05)
+    assert found[1] == pytest.approx(7e15, rel=0.05)
     assert found[2] == 0
 
 
@@ -70,10 +72,8 @@ def test_points_on_a_grid():
 def test_ranks_of_data_without_noise():
     rng = np.random.default_rng(0)
     points = rng.standard_normal((2500, 40)) @ (rng.standard_normal((40, 100)) / 10)
-    found = {rule: said("lPCA", points, ver=rule) for rule in ("FO", "ratio", "Kaiser", "broken_stick", "Fan")}
-    assert found["FO"] == 40
-    assert all(value < 35 for rule, value in found.items() if rule != "FO")
-    assert said("lPCA", points, ver="maxgap") > 60
+    found = {rule: said("lPCA", points, ver=rule) for rule in RULES}
+    assert found == {"FO": 40, "ratio": 1, "Kaiser": 32, "broken_stick": 29, "Fan": 20, "maxgap": 69}
     assert said("lPCA", points + 1e-6 * rng.standard_normal(points.shape), ver="maxgap") == 40
 
 
@@ -83,8 +83,11 @@ def test_answers_that_scatter_stop_or_are_none(five):
     assert max(again) - min(again) >= 5
     rng = np.random.default_rng(0)
     assert [said("MiND_ML", rng.standard_normal((500, m))) for m in (20, 40)] == [10, 10]
-    assert np.isnan(said("FisherS", rng.standard_normal((500, 60))))
-    assert said("MLE", five[:10]) < 2.5
+    lost = [sum(np.isnan(said("FisherS", rng.standard_normal(shape))) for _ in range(10)) for shape in FISHER]
+    assert lost[0] == 0
+    assert min(lost[1:]) > 5, lost
+    assert said("MLE", five[:10]) == pytest.approx(1.5, abs=0.05)
+    assert said("TwoNN", five[:5]) == pytest.approx(8.3, abs=0.1)
 
 
 def test_eigsh_misses_copies():

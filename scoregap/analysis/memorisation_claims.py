@@ -195,7 +195,7 @@ def lines(study: Study, frame: pd.DataFrame) -> list[str]:
     found, said = memorisation_claims(study, frame), []
     varied = [axis for axis in study.condition_axes if len(study.axes[axis]) > 1]
     for name, rows in found.groupby("claim", sort=False):
-        said.append(f"  {CLAIMS[str(name)].says} ({CLAIMS[str(name)].value}, claimed {_claimed(str(name))})")
+        said.append(f"  {CLAIMS[str(name)].says} ({CLAIMS[str(name)].value}, claimed {claimed(str(name))})")
         for row in rows.to_dict("records"):
             where = {axis: row[axis] for axis in varied if axis in row and pd.notna(row[axis])}
             group = f"group {row['group']:.0f}" if pd.notna(row.get("group", np.nan)) else ""
@@ -205,7 +205,8 @@ def lines(study: Study, frame: pd.DataFrame) -> list[str]:
     return memorisation_lines(study, frame) + (["what is claimed of memorisation", *said] if said else [])
 
 
-def _claimed(name: str) -> str:
+def claimed(name: str) -> str:
+    """What a claim says of its value, in words."""
     return {
         "lost_first": "above 0",
         "geometry_above": "below 10",

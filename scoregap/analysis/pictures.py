@@ -85,8 +85,8 @@ def kept(study: Study, panels: list[Panel]) -> Shown | None:
 
 @dataclass(frozen=True)
 class Strip:
-    """network, setting: as of `OfScore`. samples, nearest: (copies, height, width, colours). memorised: share of all
-    samples of the seed that are copies; by_chance: of as many held-out points."""
+    """network, setting: as of `OfScore`. samples, nearest: (copies, height, width, colours), fewer where some are not
+    finite. memorised: share of all samples of the seed that are copies; by_chance: of as many held-out points."""
 
     network: str
     setting: str
@@ -99,7 +99,7 @@ class Strip:
 @dataclass(frozen=True)
 class Strips:
     """scale: the values that are black and white. strips: of scores that come from training points, of the first seed
-    that has a result. left_out: how many more there are."""
+    that has a result, and of two halves of the data the first. left_out: how many more there are."""
 
     scale: tuple[float, float]
     strips: list[Strip]
@@ -112,14 +112,21 @@ def copies(study: Study, panels: list[Panel]) -> Strips | None:
     assert data is not None
     found = picture(tuple(data.shape or ()))
     assert found is not None  # or the study has no such figure
-    strips = []
+    strips: list[Strip] = []
+    seen, left_out = set(), 0
     for network in study.evaluated_scores:
         for panel in panels:
             one = panel.ds.sel(network=network)
-            made = np.flatnonzero(np.isfinite(one.copy_sample).all(("copy", "coordinate")).values)
-            if made.size:
+            finite = np.isfinite(one.copy_sample).all("coordinate").transpose("seed", "copy").values
+            made = np.flatnonzero(finite.any(1))
+            whole = network, *(str(value) for axis, value in panel.values.items() if axis != "half")
+            if made.size and (whole in seen or len(strips) == MOST):
+                left_out += 1
+            elif made.size:
+                seen.add(whole)
                 own = one.isel(seed=made[0])
-                samples, nearest = (pictures(own[name].values, found) for name in ("copy_sample", "copy_nearest"))
+                both = (own[name].values[finite[made[0]]] for name in ("copy_sample", "copy_nearest"))
+                samples, nearest = (pictures(values, found) for values in both)
                 shares = map(float, own.memorised.values)
                 strips.append(Strip(network, labelled(panel.values), samples, nearest, *shares))
     if not strips:
@@ -129,7 +136,7 @@ def copies(study: Study, panels: list[Panel]) -> Strips | None:
         max(float(one.nearest.max()) for one in strips),
     )
     high = high if high > low else low + 1
-    return Strips((low, high), strips[:MOST], max(0, len(strips) - MOST))
+    return Strips((low, high), strips, left_out)
 
 
 def pictures(points: np.ndarray, of: Picture) -> np.ndarray:

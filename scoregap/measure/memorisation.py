@@ -70,8 +70,8 @@ def position(denoised, exact, empirical) -> Position:
 
 
 class Copies(NamedTuple):
-    """Of n samples: (n,) distances to the nearest training point, their ratio to those of the second nearest, and which
-    it is."""
+    """Of n samples: (n,) distances to the nearest training point, their ratio to those of the second nearest that is
+    another, and which it is, of points that are the same the first."""
 
     distance: np.ndarray
     ratio: np.ndarray
@@ -80,17 +80,22 @@ class Copies(NamedTuple):
 
 def copies(samples, points) -> Copies:
     """Of samples (n, d) and training points (N, d), N > 1. Points that lie m-dimensionally have a ratio below `COPY`
-    by chance with probability COPY^m."""
+    by chance with probability COPY^m. Points that are the same count once, unless there are no others: the ratio is
+    then 1."""
     points = known("points", points, "N", "d")
     samples = known("samples", samples, "n", points.shape[1])
     if len(points) < 2:
         raise InputError("one point is not allowed", key="points", value=points, allowed="should be two or more")
     from scipy.spatial import KDTree  # takes longer than numpy, and training asks for no neighbours
 
-    distances, places = KDTree(points).query(samples, k=2)
+    first: dict[bytes, int] = {}
+    for place, point in enumerate(points):
+        first.setdefault(point.tobytes(), place)
+    kept = np.array(list(first.values())) if len(first) > 1 else np.arange(len(points))
+    distances, places = KDTree(points[kept]).query(samples, k=2)
     nearest, second = np.transpose(distances)
     with np.errstate(invalid="ignore"):
-        return Copies(nearest, np.where(second > 0, nearest / second, 1.0), np.transpose(places)[0])
+        return Copies(nearest, np.where(second > 0, nearest / second, 1.0), kept[np.transpose(places)[0]])
 
 
 def falls_through(t, values, level: float = 0.5) -> tuple[float, int]:

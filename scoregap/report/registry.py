@@ -254,11 +254,11 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.memorisation:memorisation", ("memorisation", "memorisation_curves"), _found,
         "The collapse of the score of N training points on single ones. From the left: the noise variance at which "
         "the mean posterior weight of the own point is one half, against N, with the law I = log N and the random-"
-        "energy model at finite N, and, in grey, where the law's gaps open, close and consolidate; the steps at which "
-        "a network's squared distance from the exact score, at the law's t_memorisation, falls below a share of that "
-        "of the empirical score, and rises above it again (hollow: left out of the exponent, as the two are not twice "
-        "apart in all seeds); where a network is between the two scores after training, against t; the share of the "
-        "exact tr G in each variance group.",
+        "energy model at finite N, and, in grey, where the law's gaps open, close and consolidate; where networks were "
+        "trained, the steps at which one's squared distance from the exact score, at the law's t_memorisation, falls "
+        "below a share of that of the empirical score, and rises above it again (hollow: left out of the exponent, as "
+        "the two are not twice apart in all seeds), and where it is between the two scores after training, against t; "
+        "the share of the exact tr G in each variance group.",
     ),
     "labour": Figure(
         "scoregap.report.figures.sampling:noise_attribution", ("labour",), _found,

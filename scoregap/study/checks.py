@@ -174,6 +174,10 @@ def _training_sets(study, every: bool, some: bool) -> Iterator[InputError]:
     if study.document.memorisation and not some and study.document.data is None:
         says = "the section memorisation is about a training set, of a family"
         yield _wrong(study, "manifold.dataset_size", says, problem="is missing")
+    settings = study.document.memorisation
+    if settings and settings.keep > settings.samples:
+        says = f"should be at most memorisation.samples, {settings.samples}"
+        yield _wrong(study, "memorisation.keep", says, settings.keep)
     for train in filter(None, study.sections["train"].values()):
         for key, asked in (("record", train.record != "loss"), ("noise_draws", "noise_draws" not in train.unread)):
             if asked and not every:

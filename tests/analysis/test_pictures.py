@@ -107,6 +107,32 @@ def test_samples_are_beside_their_nearest_training_points(tmp_path, monkeypatch)
     assert pictures.copies(study, panels) is None
 
 
+def test_samples_that_are_no_numbers_leave_the_others(tmp_path):
+    """As of a score with which some of them run away."""
+    study, panels = made(tmp_path)
+    with_copies(panels)
+    for name in ("copy_sample", "copy_nearest"):
+        panels[0].ds[name].values[1, 0, 1] = np.nan
+    first = pictures.copies(study, panels).strips[0]
+    assert (first.network, len(first.samples), len(first.nearest)) == ("empirical", 1, 1)
+    assert np.isfinite(first.samples).all()
+
+
+def test_of_two_halves_samples_of_the_first_that_has_some_are_shown(tmp_path):
+    """They are trained alike: the other one is counted."""
+    study, panels = made(tmp_path)
+    halves = [Panel(panel.values | {"half": half}, panel.ds.copy()) for panel in panels for half in ("first", "second")]
+    with_copies(halves)
+    halves[2].ds["copy_sample"] = halves[2].ds.copy_sample * np.nan
+    shown = pictures.copies(study, halves)
+    assert [(one.network, one.setting) for one in shown.strips] == [
+        (network, f"dataset_size {size}, half {half}")
+        for network in ("empirical", "unet-4")
+        for size, half in ((4, "first"), (8, "second"))
+    ]
+    assert shown.left_out == 2
+
+
 def test_what_has_no_result_is_left_out_and_many_are_counted(tmp_path, monkeypatch):
     study, panels = made(tmp_path)
     panels[0].ds.status[2, 0] = 2

@@ -63,6 +63,16 @@ def test_training_points_are_copies_of_themselves():
     assert found.nearest.tolist() == list(range(50))
 
 
+def test_a_training_point_that_stands_twice_is_copied_all_the_same():
+    """The second nearest is another one, else what is memorised most would be no copy."""
+    points = np.random.default_rng(0).standard_normal((50, 3))
+    once, twice = (memorisation.copies(points + 1e-9, x) for x in (points, np.concatenate([points, points[::-1]])))
+    for one, other in zip(once, twice, strict=True):
+        np.testing.assert_array_equal(one, other)
+    alone = memorisation.copies(points[:2], np.ones((4, 3)))
+    assert alone.ratio.tolist() == [1, 1]
+
+
 def test_falls_through_one_half():
     t = np.geomspace(1e-2, 1e2, 9)
     values = np.exp(-t)

@@ -174,6 +174,7 @@ def test_is_not_asked_for(tmp_path):
     [
         ((("fit:\n", MEMORISATION),), "manifold.dataset_size"),
         ((*WITH_MEMORISATION, ("stop: 30.0", "stop: 3000.0")), "memorisation.times"),
+        ((*WITH_MEMORISATION, ("samples: 16", "samples: 16\n  keep: 17")), "memorisation.keep"),
         ((*WITH_MEMORISATION, ("  points: 12", "  points: 1")), "memorisation.points"),
         ((*WITH_MEMORISATION, ("[arcs]", "[tanh]"), ("[exact, empirical, gated-8]", "[gated-8]")), "axes.family"),
         ((("depth: 1", "depth: 1\n  record: position"),), "train.record"),

@@ -21,23 +21,29 @@ STYLES = ("-", "--", ":", "-.")  # of the groups
 
 
 def memorisation(study: Study, frame: pd.DataFrame, curves: pd.DataFrame) -> Figure:
-    """A row per cell: t_memorisation and times of training against N, position and what is kept against t."""
+    """A row per cell: t_memorisation and times of training against N, position and what is kept against t; without
+    networks neither times of training nor positions."""
     if frame.empty:
         return nothing("memorisation needs scores that come from a training set, with a result")
     shown = tables.blocks(study, frame, SIZE)
-    figure, axes = grid(len(shown[:PANELS]), 4, height=2.8)
+    trained = bool((frame["network"] != EMPIRICAL).any())
+    figure, axes = grid(len(shown[:PANELS]), 4 if trained else 2, height=2.8)
     for row, (values, block) in zip(axes, shown, strict=False):
         row[0].set_ylabel("\n".join(filter(None, (tables.labelled(values, label), "t_memorisation"))))
         _collapse(row[0], block)
-        _training(row[1], block, study.compare.confidence)
         own = of_block(curves, values)
         sizes = sorted(set(own.points))
         colours = dict(zip(sizes, colormaps["viridis"](np.linspace(0, 0.9, len(sizes))), strict=True))
-        _position(row[2], own[own["network"] != EMPIRICAL], colours)
-        _kept(row[3], own[own["network"] == EMPIRICAL], colours)
+        if trained:
+            _training(row[1], block, study.compare.confidence)
+            _position(row[2], own[own["network"] != EMPIRICAL], colours)
+        _kept(row[-1], own[own["network"] == EMPIRICAL], colours)
+        _sizes_told(row[-2] if trained else row[-1], colours)
     for ax in axes[0]:
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(fontsize=6)
+        names = ax.get_legend_handles_labels()[1]
+        if names:  # above its panel, where it covers nothing
+            columns = max(1, 3 - max(map(len, names)) // 10)
+            ax.legend(fontsize=6, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
     figure.suptitle(f"Memorisation: the collapse of the score of N training points{left_out(shown, PANELS)}")
     return figure
 
@@ -95,13 +101,17 @@ def _position(ax, curves: pd.DataFrame, colours: dict) -> None:
     for (_, points), rows in curves.groupby(["network", "points"], sort=False):
         rows = rows.sort_values("over_law")
         ax.plot(rows.over_law, rows.position, color=colours[points], lw=1.2)
-    for points, colour in colours.items():  # of those without a network too: the next panel has them
-        ax.plot([], [], color=colour, lw=1.2, label=f"N = {points}")
     ax.axvline(1, color="0.8", lw=0.8, zorder=0)
     ax.set_ylim(-0.5, 1.5)
     ax.set_xscale("log")
     ax.set_xlabel("t / law's t_memorisation")
     ax.set_ylabel("position, exact 0, empirical 1")
+
+
+def _sizes_told(ax, colours: dict) -> None:
+    """Names the colours of N, of those without a network too: the panel of what is kept has them."""
+    for points, colour in colours.items():
+        ax.plot([], [], color=colour, lw=1.2, label=f"N = {points}")
 
 
 def _kept(ax, curves: pd.DataFrame, colours: dict) -> None:

@@ -109,7 +109,13 @@ def copies(study: Study, shown: Strips | None) -> Figure:
         return nothing("no score that comes from training points has samples")
     rows = [(one, what) for one in shown.strips for what in ("samples", "nearest")]
     own = styles(study)
-    cells = [[[shade(picture, shown.scale) for picture in getattr(one, what)] for one, what in rows]]
+    most = max(len(one.samples) for one in shown.strips)
+    cells: list[list[list[np.ndarray | None]]] = [
+        [
+            [*(shade(picture, shown.scale) for picture in getattr(one, what)), *[None] * (most - len(one.samples))]
+            for one, what in rows
+        ]
+    ]
     names = [_named(one) if what == "samples" else "nearest\ntraining points" for one, what in rows]
     colours = [own[one.network]["color"] if what == "samples" else "0.4" for one, what in rows]
     figure = Mosaic(cells, names, 0, under=9, colours=colours)

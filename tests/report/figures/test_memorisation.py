@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tiny import WITH_MEMORISATION, edited
 
 from scoregap.analysis.memorisation import exponent
@@ -75,6 +76,27 @@ def test_every_colour_has_a_name_and_sizes_stand_below_one_another(study):
     named = [text.get_text() for text in position.get_legend().get_texts()]
     assert named == ["N = 10", "N = 20", "N = 40", "N = 80"]
     assert collapse.get_xlim() == training.get_xlim()
+
+
+def test_without_networks_there_are_no_panels_of_them(study):
+    """What names the colours of N is then in another."""
+    frame, curves = invented()
+    alone = frame[frame.network == "empirical"], curves[curves.network == "empirical"]
+    collapse, kept = figures.memorisation(study, *alone).axes
+    assert list(collapse.lines[0].get_ydata()) == pytest.approx(alone[0].found.tolist())
+    assert [list(line.get_ydata()) for line in kept.lines[:2]] == [[0.9] * 3, [0.4] * 3]
+    named = [text.get_text() for text in kept.get_legend().get_texts()]
+    assert named == ["group 0", "group 1", "N = 10", "N = 20", "N = 40", "N = 80"]
+
+
+@pytest.mark.parametrize("networks", [True, False])
+def test_legends_cover_nothing(study, networks):
+    frame, curves = invented()
+    figure = figures.memorisation(study, *(one[networks | (one.network == "empirical")] for one in (frame, curves)))
+    FigureCanvasAgg(figure).draw()
+    for ax in figure.axes:
+        assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1
+        assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1
 
 
 @pytest.mark.parametrize("missing", [["tau_generalise", "tau_memorise"], ["found"], ["tau_memorise"]])

@@ -112,6 +112,17 @@ def test_samples_are_drawn_above_their_nearest_training_points(tmp_path, colours
     assert any("2 more are not shown" in one for one in said)
 
 
+def test_a_score_of_fewer_samples_has_room_left(tmp_path):
+    study, rng = load(written(tmp_path)), np.random.default_rng(0)
+    strips = [Strip("empirical", "", *rng.random((2, few, 8, 4, 1)) / 2, 0.5, 0.1) for few in (1, 3)]
+    with figures.styled():
+        figure = pictures.copies(study, Strips((0.0, 1.0), strips, 0))
+    (image,) = figure.findobj(BboxImage)
+    drawn = np.asarray(image.get_array())[..., :3].min(-1) < 1
+    across = [drawn[row * figure.pitch[0], :: figure.pitch[1]][:3].tolist() for row in range(4)]
+    assert across == [[True, False, False]] * 2 + [[True] * 3] * 2
+
+
 def test_without_a_result_it_is_said(tmp_path):
     study = load(written(tmp_path))
     for draw in (pictures.denoised, pictures.directions):
