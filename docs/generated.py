@@ -39,10 +39,11 @@ def _code(value) -> str:
 # Units of keys that are numbers with a point, by their last part; whole numbers count something.
 VARIANCE = "t, the data's unit squared"
 UNITS = {
-    "start": VARIANCE, "stop": VARIANCE, "noise": VARIANCE, "std": "the data's unit", "sigma_data": "the data's unit",
-    "separation": "the data's unit", "range": "the data's unit", "full_scale": "the file's unit",
+    **dict.fromkeys(("start", "stop", "noise", "own_below"), VARIANCE),
+    **dict.fromkeys(("std", "sigma_data", "separation", "range"), "the data's unit"),
+    "full_scale": "the file's unit",
     **dict.fromkeys(("fraction", "weight", "held_out", "share", "warmup", "ema", "level", "significance", "width",
-                     "visibility", "confidence", "t_open", "t_max", "t_close", "t_consolidation"), "share"),
+                     "visibility", "confidence", "t_open", "t_max", "t_close", "t_consolidation", "beta2"), "share"),
     **dict.fromkeys(("bend", "curvature", "alignment", "ratio", "learning_rate", "betas", "manifold_dim"), "1"),
     "step": "sqrt(t)",
 }  # fmt: skip

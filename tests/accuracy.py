@@ -260,7 +260,7 @@ def trained_network():
     study = load("workflow/studies/quickstart.yaml")
     (job,) = [
         job for job in study.jobs.values()
-        if (job.first["network"], job.first["manifold_dim"], job.first["curvature"]) == ("scaled-96", 8, 0.5)
+        if (job.first["network"], job.first["manifold_dim"], job.first["curvature"]) == ("bypass-96", 8, 0.5)
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.safetensors"
@@ -297,7 +297,7 @@ def jacobians(path):
         "500 data points, float64":
             (lambda x, t: empirical(x, t).jacobian, lambda x, t: empirical(x, t).mean,
              torch_score(torch.tensor(data), 0.0)),
-        "trained scaled-96, float32": (by_hand, in_numpy, of_network),
+        "trained bypass-96, float32": (by_hand, in_numpy, of_network),
     }  # fmt: skip
     plt.rcParams |= figures.STYLE
     figure, axes = figures.grid(1, len(scores), height=3.0, sharex=True, sharey=True)

@@ -42,7 +42,7 @@ def test_the_grid(study):
         "ambient_dim": (32,),
         "manifold_dim": (4, 8),
         "curvature": (0.0, 0.5),
-        "network": ("exact", "gaussian", "scaled-96"),
+        "network": ("exact", "gaussian", "bypass-96"),
         "seed": (0, 1, 2),
     }
     times = study.document.spectrum.times
@@ -64,22 +64,22 @@ def test_every_cell_is_there_and_ok(cube, study):
     [(0.0, "t_max", 0.05), (0.5, "t_max", 0.10), (0.0, "t_consolidation", 0.10), (0.5, "t_consolidation", 0.20)],
 )
 def test_the_network_finds_the_times(frame, m, curvature, quantity, bound):
-    assert abs(frame.loc[(m, curvature, "scaled-96", quantity), "ratio"] - 1) <= bound
+    assert abs(frame.loc[(m, curvature, "bypass-96", quantity), "ratio"] - 1) <= bound
 
 
 @pytest.mark.parametrize("m", [4, 8])
 def test_the_blind_dimension_is_right_in_every_flat_cell(cube, m):
-    found = cube.dimension_overall.sel(manifold_dim=m, curvature=0.0, network="scaled-96")
+    found = cube.dimension_overall.sel(manifold_dim=m, curvature=0.0, network="bypass-96")
     assert (found == m).all()
 
 
 @pytest.mark.parametrize("m", [4, 8])
 def test_curvature_has_been_seen(cube, frame, m):
     """In curved cells the network is nearer to the exact than to the gaussian score (THEORY.md 5, the plateau)."""
-    assert frame.loc[(m, 0.5, "scaled-96", "t_max"), "position"] > 0.5
+    assert frame.loc[(m, 0.5, "bypass-96", "t_max"), "position"] > 0.5
     curved = cube.sel(manifold_dim=m, curvature=0.5).eigenvalue.mean(("point", "seed"))
     to_exact, to_gaussian = (
-        abs(curved.sel(network="scaled-96") - curved.sel(network=n)).mean() for n in ("exact", "gaussian")
+        abs(curved.sel(network="bypass-96") - curved.sel(network=n)).mean() for n in ("exact", "gaussian")
     )
     assert to_exact < 0.25 * to_gaussian
 

@@ -137,7 +137,7 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.pictures:copies", "scoregap.analysis.pictures:copies", _copied,
         "Samples of every score that comes from training points, the first ones, each above the training point that is "
         "nearest to it. The share of all samples that are copies, nearest to one point three times nearer than to any "
-        "other, beside that of held-out points. First seed that has a result; of two halves of the data the first.",
+        "other, beside that of held-out points. First seed that has a result.",
     ),
     "classes": Figure(
         "scoregap.report.figures.profile:classes", "scoregap.analysis.classes:classes", _labelled,
@@ -254,12 +254,11 @@ FIGURES: dict[str, Figure] = {
         "scoregap.report.figures.memorisation:memorisation", ("memorisation", "memorisation_curves"), _found,
         "The collapse of the score of N training points on single ones. From the left: the noise variance at which "
         "the mean posterior weight of the own point is one half, against N, with the law I = log N and the random-"
-        "energy model at finite N, and, in grey, where the law has the first intermediate gap open and close and the "
-        "final one consolidate: what is higher comes first; where networks were trained, the steps at which the "
-        "squared distance of one from the exact score, at the law's t_memorisation, falls below a share of that of the "
-        "empirical score, and rises above it again (hollow: N that no exponent takes, as the two are not twice apart "
-        "in all seeds), and where it is between the two scores after training, against t; what the empirical score has "
-        "of the exact trace of G within each variance group.",
+        "energy model at finite N, and, in grey, where the law's gaps open, close and consolidate; where networks were "
+        "trained, the steps at which one's squared distance from the exact score, at the law's t_memorisation, falls "
+        "below a share of that of the empirical score, and rises above it again (hollow: left out of the exponent, as "
+        "the two are not twice apart in all seeds), and where it is between the two scores after training, against t; "
+        "the share of the exact tr G in each variance group.",
     ),
     "labour": Figure(
         "scoregap.report.figures.sampling:noise_attribution", ("labour",), _found,

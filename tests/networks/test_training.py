@@ -403,19 +403,23 @@ def test_optimum_is_the_posterior_mean():
 
 @pytest.mark.slow
 def test_the_linear_control_learns_the_gaussian_score():
-    """D = Sigma (Sigma + t)^-1 x for a Gaussian with correlated coordinates, at every noise level."""
-    d = 3
+    """D = Sigma (Sigma + t)^-1 x for a Gaussian with correlated coordinates, at every noise level: the mean of four, as
+    the last steps move each."""
+    d, seeds = 3, [1, 2, 3, 4]
     frame, _ = np.linalg.qr(np.random.default_rng(4).standard_normal((d, d)))
     variances = np.array([1.0, 0.3, 0.02])
     root = frame * np.sqrt(variances)
-    samplers = [lambda rng, n: rng.standard_normal((n, d)) @ root.T]
+    samplers = [lambda rng, n: rng.standard_normal((n, d)) @ root.T] * 4
     std = float(np.sqrt(variances.mean()))
-    network = ensembles.build("linear", [1], d, 1)
-    module = Denoiser(network, [std], RANGE)
-    (progress,) = training.train(module, data([1], samplers, levels=32, samples=16), 1200, 3e-2, 0.05, 0.1, [1200])
+    network = ensembles.build("linear", seeds, d, 1)
+    module = Denoiser(network, [std] * 4, RANGE)
+    (progress,) = training.train(module, data(seeds, samplers, levels=32, samples=16), 1200, 3e-2, 0.05, 0.1, [1200])
     t = torch.tensor([[0.005, 0.03, 0.2, 1.0, 6.0]])
-    x = torch.zeros(1, 5, 1, d)
-    mean, g = jacobian.denoiser_jacobian(lambda points: progress.averaged(points[None], t)[0], x[0])
+
+    def denoise(points):
+        return progress.averaged(points.expand(4, *points.shape), t.expand(4, -1)).mean(0)
+
+    mean, g = jacobian.denoiser_jacobian(denoise, torch.zeros(5, 1, d))
     expected = [(frame * (variances / (variances + s))) @ frame.T for s in t[0].numpy()]
     np.testing.assert_allclose(g[:, 0], expected, atol=0.02)
     np.testing.assert_allclose(mean, 0, atol=0.02)
