@@ -197,13 +197,13 @@ def test_a_network_of_another_name_is_judged_by_the_same_statistics(scenario):
     """So false alarms are as rare as they are measured to be: seeds paired where they are the same, else by Welch."""
     old, new = error_rates.records(np.random.default_rng(1), scenario, shift=2.0)
     other = {
-        name.replace("bypass-96", "resmlp-7"): one.model_copy(
-            update={"network": one.network.replace("bypass-96", "resmlp-7")}
+        name.replace("scaled-96", "resmlp-7"): one.model_copy(
+            update={"network": one.network.replace("scaled-96", "resmlp-7")}
         )
         for name, one in new.metrics.items()
     }
-    found = match(old, new.model_copy(update={"metrics": other}), Allowed(frozenset(), {"bypass-96": "resmlp-7"}))
-    expected = {row.name.replace("bypass-96", "resmlp-7"): row for row in compare_records(old, new).rows}
+    found = match(old, new.model_copy(update={"metrics": other}), Allowed(frozenset(), {"scaled-96": "resmlp-7"}))
+    expected = {row.name.replace("scaled-96", "resmlp-7"): row for row in compare_records(old, new).rows}
     rows = compare_records(found.old, found.new).rows
     assert {row.name for row in rows} == expected.keys()
     assert any(row.verdict == "worse" for row in rows)
