@@ -1,6 +1,7 @@
 """The run that waits for a GPU: what it misses, how it bounds its parts, and a dry run on this machine."""
 
 import csv
+import importlib
 import os
 import re
 import resource
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,6 +59,28 @@ def test_a_machine_without_a_driver_is_told_at_once(tmp_path, gpu, monkeypatch, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("version", "said"), [("cuda = None", "2.0+x"), ("cuda = '12.8'", ""), ("cuda = None\nhip = '6.2'", "")]
+)
+def test_a_torch_without_cuda_is_told_at_once(tmp_path, gpu, monkeypatch, version, said, capsys):
+    (tmp_path / "version.py").write_text(f"__version__ = '2.0+x'\n{version}\n")
+    found = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(gpu.importlib.util, "find_spec", lambda _: found)
+    assert gpu.without_cuda() == said
+    monkeypatch.setattr(gpu, "DRIVERS", (str(tmp_path),))
+    monkeypatch.setattr(gpu, "GIVEN", str(tmp_path / "out"))
+    monkeypatch.setattr(gpu, "unusable", lambda: "the driver is too old")
+    assert gpu.main([]) == 2
+    assert ("torch 2.0+x of " if said else "cannot use the GPU: the driver is too old") in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_torch_says_itself_why_it_cannot_use_a_gpu(gpu, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert re.search("CUDA|HIP", gpu.unusable())
+
+
 def test_looking_for_what_is_missing_imports_nothing():
     code = (
         "import sys; sys.path.insert(0, 'tests/gpu'); import run; run.missing(run.TESTS); print('torch' in sys.modules)"
@@ -67,7 +91,7 @@ def test_looking_for_what_is_missing_imports_nothing():
 
 PARTS = {
     "good": "pass",
-    "bad": "raise SystemExit(3)",
+    "bad": "print('what it says'); raise SystemExit(3)",
     "slow": "import time; time.sleep(60)",
     "deaf": "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)",
 }
@@ -87,6 +111,92 @@ def test_a_part_ends_at_its_time_and_its_end_is_noted(tmp_path, gpu, monkeypatch
     assert gpu.main(["--tiny"]) == status
     assert time.monotonic() - start < 20
     assert [row["ended"] for row in rows(tmp_path / "gpu-parts.csv")] == [ended]
+    assert ("what it says" in (tmp_path / f"gpu-{name}.txt").read_text()) == (name == "bad")
+
+
+def test_a_run_that_is_terminated_leaves_its_row_and_no_process(tmp_path):
+    slow = f"open({str(tmp_path / 'began')!r}, 'w').write(str(__import__('os').getpid())); import time; time.sleep(60)"
+    code = f"""
+import signal, sys
+sys.path.insert(0, "tests/gpu")
+import run
+run.parts = lambda tiny, results: [run.Part("tests", "", 60.0, (), ("-c", {slow!r}))]
+signal.signal(signal.SIGTERM, run.stopped)
+sys.exit(run.main(["--tiny"]))
+"""
+    env = os.environ | {"SCOREGAP_GPU_RESULTS": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.DEVNULL) as running:
+        end = time.monotonic() + 60
+        while not ((tmp_path / "began").exists() and (tmp_path / "began").read_text()) and time.monotonic() < end:
+            time.sleep(0.02)
+        running.terminate()
+        assert running.wait(60) == 130
+    assert [row["ended"] for row in rows(tmp_path / "gpu-parts.csv")] == ["stopped from outside"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "began").read_text()), 0)
+
+
+def test_the_record_of_parts_names_no_folder_of_this_machine(tmp_path, gpu):
+    for part in gpu.parts(False, tmp_path):
+        gpu.note(part, "finished", 1.0, tmp_path)
+    written = (tmp_path / "gpu-parts.csv").read_text()
+    assert str(ROOT) not in written
+    assert str(tmp_path) not in written
+
+
+@pytest.fixture
+def measuring(monkeypatch, tmp_path):
+    """(name of a script that measures, its arguments) -> its module."""
+    monkeypatch.syspath_prepend(ROOT / "tests" / "gpu")
+    imported = []
+
+    def found(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", "--tiny", *arguments])
+        imported.extend((name, "common"))
+        module = importlib.import_module(name)
+        monkeypatch.setattr(sys.modules["common"], "RESULTS", tmp_path)
+        return module
+
+    import torch
+
+    threads = torch.get_num_threads()
+    yield found
+    torch.set_num_threads(threads)
+    for name in imported:
+        sys.modules.pop(name, None)
+
+
+def test_what_fails_leaves_the_rest_of_its_part(measuring, monkeypatch, capsys):
+    module, called = measuring("throughput"), []
+
+    def fails(*_):
+        raise TypeError("of another version")
+
+    monkeypatch.setattr(module, "agreement", fails)
+    monkeypatch.setattr(module.Part, "rate", fails)
+    monkeypatch.setattr(module, "throughput", lambda *given: called.append(given[2]))
+    monkeypatch.setattr(module, "precision", lambda *_: called.append("precision"))
+    assert module.main() == 1
+    assert called == ["eager", "precision"]
+    assert capsys.readouterr().out.count("TypeError: of another version") == 2
+
+
+def test_a_time_is_not_of_the_first_call(measuring):
+    part, calls = measuring("common", "--seconds", "0").Part("times"), []
+
+    def call():
+        calls.append(time.sleep(0 if calls else 0.2))
+
+    assert part.over
+    assert part.seconds(call) < 0.1
+
+
+def test_products_of_jacobians_are_counted_in_place_too(measuring):
+    module = measuring("jacobians")
+    dim, points, width = 64, 3, module.WIDTH
+    _, counted = module.jacobians(dim, points, module.CPU)
+    back = 2 * points * dim * (module.DEPTH * 3 * width**2 + width * dim)  # per row: mix, and both sides of a gate
+    assert back < counted < 1.1 * back
 
 
 def test_parts_are_left_out_where_something_is_missing_or_as_asked(tmp_path, gpu, monkeypatch):
@@ -119,10 +229,12 @@ def test_measurements_need_torch_and_numpy_alone(tmp_path, gpu, name):
     code = f"""
 import sys, importlib.abc, runpy
 class Absent(importlib.abc.MetaPathFinder):
+    def __init__(self, others):
+        self.others = others
     def find_spec(self, name, path, target=None):
-        if name.partition(".")[0] in {(*gpu.PACKAGE, *gpu.TESTS)!r}:
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Absent())
+        if name.partition(".")[0] not in {(*gpu.PACKAGE, *gpu.TESTS)!r}:
+            return next(filter(None, (one.find_spec(name, path, target) for one in self.others)), None)
+sys.meta_path[:] = [Absent([*sys.meta_path])]
 sys.argv = ["{name}.py", "--tiny", "--seconds", "0"]
 sys.path.insert(0, "tests/gpu")
 runpy.run_path("tests/gpu/{name}.py", run_name="__main__")

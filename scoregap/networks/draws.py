@@ -43,7 +43,8 @@ class Draws:
         return self._keys[place]
 
     def uniforms(self, stream: str, first: int, steps: int, count: int) -> torch.Tensor:
-        """`count` numbers in [0, 1) of every member at each of the steps, (steps, members, count) float64."""
+        """`count` numbers from 0 to 1 of every member at each of the steps, (steps, members, count) float64, that torch
+        has rounded to float32: one in 3e7 is 1."""
         out = self._empty(steps, len(self.seeds), padded(count), dtype=torch.float64)
         for place, words in self._words(stream, first, steps, out.shape[2], range(len(self.seeds))):
             out[place] = _upper(words, 11) * 2.0**-53

@@ -14,6 +14,7 @@ its learning rate, whatever its companions do. Healthy training never meets this
 import copy
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -213,7 +214,8 @@ class Captured:
         """A call that is made as it comes."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        with torch.cuda.stream(stream), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*constructed with capturable=True")  # and not captured yet
             found = self.function(*self.inputs)
         torch.cuda.current_stream().wait_stream(stream)
         return found

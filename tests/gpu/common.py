@@ -46,7 +46,7 @@ class Part:
         return time.monotonic() > self.end
 
     def seconds(self, call: Callable[[], object], device: torch.device | None = None) -> float:
-        """Median seconds of a call, the work on the device included; the first one is not counted."""
+        """Median seconds of a call, the work on the device included; the first one is not counted unless it is long."""
         device = device or self.device
 
         def timed(count: int) -> float:
@@ -57,11 +57,13 @@ class Part:
             _wait(device)
             return (time.perf_counter() - start) / count
 
-        first = timed(1)
-        if self.over or first > 10 * LONG:
+        if (first := timed(1)) > 10 * LONG:
             return first
+        again = timed(1)
+        if self.over:  # the first call has loaded what it is made of: of short calls it says nothing
+            return again
         most = 0.01 if self.tiny else LONG / TRIES
-        count = max(1, int(most / max(timed(1), 1e-6)))
+        count = max(1, int(most / max(again, 1e-6)))
         return float(np.median([timed(count) for _ in range(TRIES)]))
 
     def once(self, call: Callable[[], object]) -> float:

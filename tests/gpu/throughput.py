@@ -8,6 +8,9 @@ The loop is what anyone would write: a plain module, torch's Adam, an average ov
 """
 
 import itertools
+import sys
+import traceback
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -139,8 +142,13 @@ def agreement(part: Part, size: Size) -> None:
     row("Jacobians of float32, from float64", *found)
     on_cpu = trained(size, torch.device("cpu"), None)
     row("loss after 128 steps", on_cpu, trained(size, part.device, None))
-    if part.device.type == "cuda":
-        row("loss after 128 steps, captured", on_cpu, trained(size, part.device, training.Captured))
+
+
+def captured_agreement(part: Part, size: Size) -> None:
+    """The same of the loss, by one graph a step, from steps as they come."""
+    eager, ours = (trained(size, part.device, captured) for captured in (None, training.Captured))
+    far = float(np.abs(eager.numpy() - ours.numpy()).max())
+    part.add("agreement", what="loss after 128 steps, captured, from eager", largest_difference=far)
 
 
 def trained(size: Size, device: torch.device, captured) -> torch.Tensor:
@@ -150,24 +158,23 @@ def trained(size: Size, device: torch.device, captured) -> torch.Tensor:
     return torch.from_numpy(last.recent)
 
 
-def throughput(part: Part, size: Size) -> None:
-    """Every width and number of members as steps come; then as one graph each, where there are graphs."""
-    rate, loops = part.rate(), {}
-    part.add("rates", kind="float32", tflops=rate / 1e12)
-    kinds = {"eager": None} | ({"captured": training.Captured} if part.device.type == "cuda" else {})
-    for kind, width, members in itertools.product(kinds, size.widths, size.members):
+def throughput(part: Part, size: Size, kind: str, rate: float, loops: dict[int, float]) -> None:
+    """Every width and number of members, as steps come or as one graph each. loops: seconds of the loop by width."""
+    captured = training.Captured if kind == "captured" else None
+    for width, members in itertools.product(size.widths, size.members):
         if part.over:
             return
         if width not in loops:
             loops[width] = part.seconds(loop(width, size, part.device)) / training.BLOCK
         one, operations = loops[width], ensemble_of(width, 1, part.device).flops(size.levels, size.samples, DIM)
         try:
-            step = part.seconds(ours(width, members, size, part.device, kinds[kind])) / training.BLOCK
-        except RuntimeError as error:  # of a card, on which captures have not been tried yet
+            step = part.seconds(ours(width, members, size, part.device, captured)) / training.BLOCK
+            how = kind
+        except Exception as error:  # of a card, on which captures have not been tried yet
             print(f"throughput: {kind}, width {width}, {members} members: {error}", flush=True)
-            kind, step = f"{kind}: failed", float("nan")
+            how, step = f"{kind}: failed", float("nan")
         part.add(
-            "throughput", width=width, members=members, batch=size.levels * size.samples, steps=kind,
+            "throughput", width=width, members=members, batch=size.levels * size.samples, steps=how,
             ms_per_step=1e3 * step, ms_of_loop=1e3 * one * members, times_faster=one * members / step,
             share_of_rate=members * operations / step / rate,
         )  # fmt: skip
@@ -226,16 +233,33 @@ def phase_times(times: np.ndarray, eigenvalues: np.ndarray) -> list[float]:
     return [float(widest), float(phases.crossing(times, width[:, 2 * GROUP - 1], 0.5))]
 
 
-def main() -> None:
-    part = Part("throughput")
+def main() -> int:
+    """Everything, whatever fails before; graphs last, as a failed one may leave no use of the card."""
+    part, loops, rate, failed = Part("throughput"), {}, float("nan"), 0
     size = Size(part.tiny)
-    try:
-        agreement(part, size)
-    except RuntimeError as error:  # what follows may do
-        print(f"agreement: {error}", flush=True)
-    throughput(part, size)
-    precision(part, size)
+
+    def attempted(what: str, call: Callable[[], object]) -> None:
+        nonlocal failed
+        try:
+            call()
+        except Exception:
+            failed = 1
+            print(f"{what} failed:\n{traceback.format_exc()}", flush=True)
+
+    def rates() -> None:
+        nonlocal rate
+        rate = part.rate()
+        part.add("rates", kind="float32", tflops=rate / 1e12)
+
+    attempted("agreement", lambda: agreement(part, size))
+    attempted("rates", rates)
+    attempted("throughput", lambda: throughput(part, size, "eager", rate, loops))
+    attempted("precision", lambda: precision(part, size))
+    if part.device.type == "cuda":
+        attempted("captured agreement", lambda: captured_agreement(part, size))
+        attempted("captured throughput", lambda: throughput(part, size, "captured", rate, loops))
+    return failed
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

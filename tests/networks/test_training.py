@@ -1,6 +1,8 @@
 """Training: what is drawn, what a member can see of the others, and that the optimum is the posterior mean."""
 
+import contextlib
 import itertools
+import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -524,6 +526,26 @@ def test_captured_steps_are_the_steps(samplers, monkeypatch):
     for ours, theirs in zip(found[0][1], found[1][1], strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-2, atol=1e-4)
     assert Replayed.made == ["warm"] * 3 + ["capture"]
+
+
+class Stream:
+    """A stream of a machine without a card."""
+
+    def wait_stream(self, other):
+        assert isinstance(other, Stream)
+
+
+def test_torch_does_not_warn_of_steps_that_are_to_be_captured(monkeypatch):
+    """It warns once of a capturable optimiser whose first steps are not captured: captures want them so."""
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: contextlib.nullcontext())
+
+    def step(one):
+        warnings.warn("This instance was constructed with capturable=True or some of all ...", stacklevel=2)
+        return 2 * one
+
+    assert training.Captured(step)(torch.ones(())) == 2
 
 
 class Asked(torch.utils._python_dispatch.TorchDispatchMode):
