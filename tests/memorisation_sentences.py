@@ -1,6 +1,6 @@
 """What docs/explanation/memorisation.md says was found, made from the tables; `test_found_pages` finds it there.
 
-results/findings/{collapse,memorisation,digits}: tables, claims.csv, provenance.json; the studies;
+results/findings/{collapse,memorisation,regularisers,digits}: tables, claims.csv, provenance.json; the studies;
 results/benchmarks/memorisation.csv -> MADE, functions -> text
 
 `python tests/memorisation_sentences.py` prints it.
@@ -61,7 +61,7 @@ class Found:
         return self.study.compare.confidence
 
 
-COLLAPSE, TRAINED = (Found(name) for name in ("collapse", "memorisation"))
+COLLAPSE, TRAINED, MOVED = (Found(name) for name in ("collapse", "memorisation", "regularisers"))
 SIZES = COLLAPSE.study.axes["manifold.dataset_size"]
 NETWORKS = TRAINED.times[TRAINED.times.network != "empirical"]
 CURVATURES = TRAINED.study.axes["curvature"]
@@ -290,6 +290,34 @@ def position() -> str:
         f"{sizes[-1]}, where "
         f"{span(100 * empirical.memorised, '.0f')} % of those of the empirical score are."
     )
+
+
+@made
+def regularisers() -> str:
+    """Of each setting beside the first: what it makes of both times."""
+    study, train = MOVED.study, MOVED.study.document.train
+    assert train is not None
+    changed = {"train.learning_rate": "learning rate", "train.preconditioning": "preconditioning"}
+    changed |= {"train.noise_draws": "draws of the noise per point", "network": "network"}
+    lines = [
+        f"Study `regularisers`: the flat manifolds, N = {study.manifold.dataset_size}, {train.steps} steps, "
+        f"{MOVED.seeds} seeds, each setting beside {study.axes['network'][0]} with a learning rate of "
+        f"{study.axes['train.learning_rate'][0]:g}, edm and fresh draws of the noise; {MOVED.seconds} core-seconds.",
+        "",
+        "| setting | steps to giving in, over those of the first | giving in over generalising, likewise | verdicts |",
+        "|---|---|---|---|",
+    ]
+    first = {axis: values[0] for axis, values in study.axes.items() if axis in changed}
+    for _, rows in MOVED.claims.groupby("block", sort=False):
+        given, window = (rows[rows.claim == name].to_dict("records")[0] for name in ("moves_memorise", "moves_window"))
+        (axis,) = [one for one in changed if str(given[one]) != str(first[one])]
+        told = [
+            bounded(one["trained"], one["low"], one["high"]) if np.isfinite(one["trained"]) else "in no seed"
+            for one in (given, window)
+        ]
+        told += [f"{given['verdict']}, {window['verdict']}"]
+        lines.append(f"| {changed[axis]} {given[axis]} | {' | '.join(told)} |")
+    return "\n".join(lines)
 
 
 @made

@@ -53,6 +53,8 @@ def sharded(
 def coordinate(name: str, values: np.ndarray, attributes: Mapping[str, Any]) -> tuple[Metadata, bytes | None]:
     """Of a coordinate (n,) of texts or numbers, as xarray has it; its one chunk, unless nothing is in it but what is
     filled in where there is none. Raises ValueError: it is of another kind."""
+    if values.dtype.kind == "T":  # as xarray reads texts
+        values = values.astype(object)
     texts = values.dtype.kind == "O" and all(isinstance(one, str) for one in values)
     if values.ndim != 1 or not (texts or values.dtype.kind in "bif"):
         raise ValueError(f"coordinate {name} is {values!r}; should be a list of texts or of numbers")

@@ -63,3 +63,10 @@ def test_metadata_and_coordinates_are_those_of_zarr_and_xarray(tmp_path_factory,
 def test_a_coordinate_of_another_kind_is_refused(values):
     with pytest.raises(ValueError, match=r"(?s)coordinate x is .*should be a list of texts or of numbers"):
         coordinate("x", values, {})
+
+
+def test_texts_are_the_same_however_numpy_holds_them():
+    """xarray reads them as numpy's own type of texts, and a cube that was read is written again."""
+    texts = ["arcs", "", "ähnlich"]
+    found = [coordinate("x", np.array(texts, dtype), {}) for dtype in (object, np.dtypes.StringDType())]
+    assert found[0] == found[1]
