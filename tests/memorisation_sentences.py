@@ -321,6 +321,24 @@ def regularisers() -> str:
 
 
 @made
+def regularisers_in_words() -> str:
+    told = MOVED.claims[["block", "claim", "verdict", "trained"]].set_index(["block", "claim"])
+    agree = told[told.verdict == "agrees"]
+    assert list(agree.index) == [("rate", "moves_window")]
+    assert told.loc[("predicts", "moves_memorise"), "verdict"] == "disagrees"
+    ends = told.loc["noise"].trained
+    assert ends.isna().all()
+    margin = MOVED.claims.margin.unique().item()
+    low, high = MOVED.study.blocks["rate"]["train.learning_rate"]
+    return (
+        f"Claimed is that a setting moves them, by more than {margin:.0%}. A learning rate {high / low:g} times as large "
+        f"is shown to move how much later networks give in than they generalise, by a factor of "
+        f"{agree.trained.item():.2f}; what they predict is shown not to move when they give in. With few draws of the "
+        f"noise no seed has both times within these steps. The rest is open."
+    )
+
+
+@made
 def digits() -> str:
     frame, train = pd.read_csv(FINDINGS / "digits" / "copies.csv"), load(find("digits"), run=False).document.train
     assert train is not None
