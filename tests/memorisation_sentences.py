@@ -331,8 +331,8 @@ def regularisers_in_words() -> str:
     margin = MOVED.claims.margin.unique().item()
     low, high = MOVED.study.blocks["rate"]["train.learning_rate"]
     return (
-        f"Claimed is that a setting moves them, by more than {margin:.0%}. A learning rate {high / low:g} times as large "
-        f"is shown to move how much later networks give in than they generalise, by a factor of "
+        f"Claimed is that a setting moves them, by more than {margin:.0%}. A learning rate {high / low:g} times as "
+        f"large is shown to move how much later networks give in than they generalise, by a factor of "
         f"{agree.trained.item():.2f}; what they predict is shown not to move when they give in. With few draws of the "
         f"noise no seed has both times within these steps. The rest is open."
     )
