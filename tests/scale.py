@@ -109,11 +109,12 @@ def took(command: list[str], cwd: Path) -> Took:
 
 
 class Project:
-    """A checkout of the project, whose stages compute one cell of a job; its folder for studies and results."""
+    """A checkout of the project, whose stages compute one cell of a job; its folder for studies and results. lacks:
+    cases that it has no command for."""
 
-    def __init__(self, checkout: Path, folder: Path):
+    def __init__(self, checkout: Path, folder: Path, lacks: frozenset[str] = frozenset()):
         folder.mkdir()
-        self.checkout, self.folder = checkout, folder
+        self.checkout, self.folder, self.lacks = checkout, folder, lacks
         changes = {module: ONE_CELL_ONLY.format(compute=compute) for module, compute in STAGES.items()}
         self.python = patched.python(folder, changes, checkout)
 
@@ -143,11 +144,12 @@ def figures(project: Project, cells: int, members: int, runs: bool) -> dict[str,
         first = project.scoregap("run", cells, members)
         found["overhead"] = 1000 * first.wall / cells, 1000 * first.processor / cells
         for name, command in (("status", "status"), ("cost", "plan"), ("rerun", "run")):
-            found[name] = project.scoregap(command, cells, members)[:2]
+            if name not in project.lacks:
+                found[name] = project.scoregap(command, cells, members)[:2]
     return found
 
 
-Measured = dict[str, dict[int, tuple[tuple[float, float], tuple[float, float]]]]  # case -> cells -> ours, PINNED's
+Measured = dict[str, dict[int, list[tuple[float, float]]]]  # case -> cells -> ours, and PINNED's if it has the case
 
 
 def draw(measured: Measured) -> list[bench.Row]:
@@ -158,13 +160,13 @@ def draw(measured: Measured) -> list[bench.Row]:
         cells, slopes = sorted(measured[name]), []
         if len(cells) < 2:  # no runs were asked for, or one
             continue
-        for k, whose in enumerate(("now", f"at {PINNED}")):
+        for k, whose in enumerate(("now", f"at {PINNED}")[: len(measured[name][cells[0]])]):
             wall, processor = np.array([measured[name][size][k] for size in cells]).T
-            slopes.append(np.log(processor[-1] / processor[-2]) / np.log(cells[-1] / cells[-2]))
+            slopes.append(float(np.log(processor[-1] / processor[-2]) / np.log(cells[-1] / cells[-2])))
             axis.loglog(cells, wall, "o-", color=f"C{k}", label=f"{whose}, clock" if name != "memory" else whose)
             label = f"processor: slope {slopes[-1]:.2f}"
             axis.loglog(cells, processor, "s--", color=f"C{k}", label=label, markersize=3)
-        rows.append(bench.Row(f"{what}: growth with cells, processor", *map(float, slopes), unit="slope"))
+        rows.append(bench.Row(f"{what}: growth with cells, processor", *slopes, unit="slope"))
         for (of, size), goal in GOALS.items():
             if of == name:
                 axis.plot(size, goal, "v", color="0.5", label=f"goal: {goal:g} {unit}")
@@ -182,17 +184,19 @@ def main(largest: int = 10_000, members: int = 1000) -> None:
     measured: Measured = {name: {} for name in CASES}
     with tempfile.TemporaryDirectory() as name:
         before = pinned(Path(name) / "pinned")
-        ours, theirs = Project(bench.ROOT, Path(name) / "ours"), Project(before, Path(name) / "theirs")
+        ours = Project(bench.ROOT, Path(name) / "ours")
+        theirs = Project(before, Path(name) / "theirs", frozenset({"cost"}))  # it has no `scoregap plan`
         for cells in (some for some in CELLS if some >= members):
             both = [figures(one, cells, members, cells <= largest) for one in (ours, theirs)]
-            for case, (wall, processor) in both[0].items():
-                (what, unit), then = CASES[case], both[1][case]
-                measured[case][cells] = (wall, processor), then
+            for case, now in both[0].items():
+                (what, unit), then = CASES[case], both[1].get(case, (None, None))
+                measured[case][cells] = [one for one in (now, then) if None not in one]
                 goal = GOALS.get((case, cells)) if members == 1000 else None
-                rows.append(bench.Row(f"{cells:,} cells: {what}", wall, then[0], goal, unit))
+                rows.append(bench.Row(f"{cells:,} cells: {what}", now[0], then[0], goal, unit))
                 if case != "memory":
-                    rows.append(bench.Row(f"{cells:,} cells: {what}, processor", processor, then[1], unit=unit))
-                print(f"  {rows[-1].case}: {rows[-1].ours:.3g} {unit}, at {PINNED} {rows[-1].peer:.3g}", flush=True)
+                    rows.append(bench.Row(f"{cells:,} cells: {what}, processor", now[1], then[1], unit=unit))
+                peer = f", at {PINNED} {rows[-1].peer:.3g}" if rows[-1].peer is not None else ""
+                print(f"  {rows[-1].case}: {rows[-1].ours:.3g} {unit}{peer}", flush=True)
     rows += draw(measured)
     bench.record("scale", rows, f"revision {PINNED}", f"the goal, of jobs of 1,000; these are of {members}")
 
