@@ -153,6 +153,7 @@ def measuring(monkeypatch, tmp_path):
     def found(name, *arguments):
         monkeypatch.setattr(sys, "argv", [f"{name}.py", "--tiny", *arguments])
         imported.extend((name, "common"))
+        monkeypatch.delitem(sys.modules, name, raising=False)  # there is another of the name beside the tests
         module = importlib.import_module(name)
         monkeypatch.setattr(sys.modules["common"], "RESULTS", tmp_path)
         return module
