@@ -26,6 +26,7 @@ import itertools  # noqa: E402
 import json  # noqa: E402
 import re  # noqa: E402
 import shlex  # noqa: E402
+import shutil  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager, suppress  # noqa: E402
 from importlib import import_module  # noqa: E402
@@ -207,7 +208,11 @@ def _keyword(stage: str, command):
 
 
 def _said(study: Path, folder: Path) -> str:
-    """What a finished run says, as wide as the terminal."""
+    """What a finished run says, as wide as the terminal; as it is written, without what makes it, if there is none."""
+    if not shutil.get_terminal_size((0, 0)).columns:
+        from scoregap.runtime import workflow
+
+        return workflow.as_written(study, folder)
     return import_module("scoregap.stages.compare").printed(study, folder)
 
 

@@ -629,3 +629,14 @@ def test_a_lack_of_descriptors_is_told_of_the_machine(tiny, tmp_path, capsys):
         said, told = capsys.readouterr()
         assert (ended.value.code, said) == (expected, ""), words
         assert re.fullmatch(r"scoregap: the machine: Too many open files, at \S+\n", told), told
+
+
+def test_what_was_written_is_said_without_what_makes_it_where_no_terminal_is(tmp_path):
+    """Importing that takes half of a run with nothing to do."""
+    (tmp_path / "comparison.txt").write_text("all is well\n")
+    code = (
+        "import sys; from pathlib import Path; from scoregap import __main__ as main; "
+        f"print(main._said(Path('no study'), Path({str(tmp_path)!r})), {{'pandas', 'xarray'}} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=CLEAN, check=True)
+    assert found.stdout.split() == ["all", "is", "well", "set()"]
