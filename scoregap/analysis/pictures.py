@@ -46,10 +46,7 @@ class Shown:
 
 def kept(study: Study, panels: list[Panel]) -> Shown | None:
     """What is kept of pictures, of the first seed; None of a study without a result."""
-    data = study.document.data
-    assert data is not None
-    found = picture(tuple(data.shape or ()))
-    assert found is not None  # or the study has no such figure
+    found = _layout(study)
     scores: list[OfScore] = []
     first: xr.Dataset | None = None
     left_out = 0
@@ -77,10 +74,8 @@ def kept(study: Study, panels: list[Panel]) -> Shown | None:
     if first is None:
         return None
     clean = first.kept_clean.values
-    low, high = data.range or (float(clean.min()), float(clean.max()))
-    high = high if high > low else low + 1  # of pictures that are all the same grey
     noisy = pictures(first.kept_noisy.values, found)
-    return Shown(first.kept_time.values, (low, high), pictures(clean, found), noisy, scores, left_out)
+    return Shown(first.kept_time.values, _scale(study, [clean]), pictures(clean, found), noisy, scores, left_out)
 
 
 @dataclass(frozen=True)
@@ -108,10 +103,7 @@ class Strips:
 
 def copies(study: Study, panels: list[Panel]) -> Strips | None:
     """Samples beside their nearest training points; None of a study without a result."""
-    data = study.document.data
-    assert data is not None
-    found = picture(tuple(data.shape or ()))
-    assert found is not None  # or the study has no such figure
+    found = _layout(study)
     strips: list[Strip] = []
     seen, left_out = set(), 0
     for network in study.evaluated_scores:
@@ -131,12 +123,25 @@ def copies(study: Study, panels: list[Panel]) -> Strips | None:
                 strips.append(Strip(network, labelled(panel.values), samples, nearest, *shares))
     if not strips:
         return None
-    low, high = data.range or (
-        min(float(one.nearest.min()) for one in strips),
-        max(float(one.nearest.max()) for one in strips),
+    return Strips(_scale(study, [one.nearest for one in strips]), strips, left_out)
+
+
+def _layout(study: Study) -> Picture:
+    """How the points of a study of pictures are arranged."""
+    assert study.document.data is not None
+    found = picture(tuple(study.document.data.shape or ()))
+    assert found is not None  # or the study has no such figure
+    return found
+
+
+def _scale(study: Study, shown: list[np.ndarray]) -> tuple[float, float]:
+    """The values that are black and white: the range of the data, or of what is shown; apart, if all is one grey."""
+    assert study.document.data is not None
+    low, high = study.document.data.range or (
+        min(float(one.min()) for one in shown),
+        max(float(one.max()) for one in shown),
     )
-    high = high if high > low else low + 1
-    return Strips((low, high), strips, left_out)
+    return low, high if high > low else low + 1
 
 
 def pictures(points: np.ndarray, of: Picture) -> np.ndarray:
