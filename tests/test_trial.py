@@ -2,7 +2,6 @@
 
 import json
 import resource
-import time
 
 import numpy as np
 import pytest
@@ -21,35 +20,63 @@ def job_of(path, network):
     return next(job for job in load(path).jobs.values() if job.axes["network"][0] == network)
 
 
-@pytest.mark.slow
+class Clock:
+    """Time of the processor that passes only where a test says so."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def process_time(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.setattr(trial, "time", clock := Clock())
+    return clock
+
+
+@pytest.mark.parametrize("each", [1e-4, 3.0], ids=["short", "long"])
 @pytest.mark.parametrize("network", ["exact", "gated-8"])
-def test_the_spectra_take_what_a_trial_says(tmp_path, network):
-    """Of a cell that takes a good part of a second: within a factor of 1.5, the least of three turns of each, as others
-    use the machine too."""
-    points = 1000 if network == "exact" else 24
-    study = edited(
-        tmp_path, ("points: 4", f"points: {points}"), ("count: 24", "count: 96"),
-        ("ambient_dim: [8]", "ambient_dim: [48]"),
-    )  # fmt: skip
-    cell = job_of(study, network).first
-    score = trial.Untrained(study) if cell.trained else Trained(study)
-    said, took = [], []
-    for _ in range(3):
-        said.append(trial.of_spectrum(cell, study)[0])
-        began = time.process_time()
-        spectrum.measure(cell, score)
-        took.append(time.process_time() - began)
-    assert 1 / 1.5 < min(said) / min(took) < 1.5
+def test_the_spectra_take_what_a_trial_says(tmp_path, monkeypatch, clock, network, each):
+    """A point at a time takes as long as any other, and a cell's data the same however many there are. Where two points
+    take seconds no more are tried."""
+    study = edited(tmp_path, ("points: 4", "points: 24"), ("count: 24", "count: 96"))
+    cell, once, tried = job_of(study, network).first, 0.05, set()
+    near, blank = spectrum.near, spectrum.blank
+
+    def slow(score, noisy, *arguments):
+        times, points = noisy.shape[:2]
+        tried.add(points)
+        clock.now += times * points * each
+        return near(score, noisy, *arguments)
+
+    def begun(cell):
+        clock.now += once
+        return blank(cell)
+
+    monkeypatch.setattr(spectrum, "near", slow)
+    monkeypatch.setattr(spectrum, "blank", begun)
+    said = trial.of_spectrum(cell, study)[0]
+    assert said == pytest.approx(96 * 24 * each + once, rel=1e-9 if each < 1 else once)
+    assert (24 in tried) == (each < 1)
+    measured = -clock.now
+    spectrum.measure(cell, trial.Untrained(study) if cell.trained else Trained(study))
+    measured += clock.now
+    assert said == pytest.approx(measured, rel=1e-9 if each < 1 else once)
 
 
 class Slow(Score):
     """A score whose products and evaluations take a known time of the processor."""
 
-    def __init__(self, seconds):
-        self.seconds = seconds
+    def __init__(self, seconds, clock):
+        self.seconds, self.clock = seconds, clock
+
+    def busy(self, evaluations):
+        self.clock.now += self.seconds * evaluations
 
     def denoise(self, x, t):
-        busy(self.seconds * len(x))
+        self.busy(len(x))
         return x / 2
 
     def jacobian(self, x, t):
@@ -57,34 +84,25 @@ class Slow(Score):
 
     def products(self, x, t):
         def product(rows):
-            busy(2 * self.seconds * len(rows))
+            self.busy(2 * len(rows))
             return rows / 2
 
         return product, product
 
     def traced(self, x, t, probes):
-        busy(self.seconds * len(x) * (1 + 2 * len(probes)))
-
-
-def busy(seconds):
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass
+        self.busy(len(x) * (1 + 2 * len(probes)))
 
 
 @pytest.mark.parametrize(
     ("method", "products"), [("trace\n  probes: 40", 40), ("exact", 8)], ids=["traces", "full spectra"]
 )
-def test_products_are_counted(tmp_path, method, products):
+def test_products_are_counted(tmp_path, clock, method, products):
     """A product takes twice an evaluation; besides those there are the point's own, its Gaussian's and its training
     point's."""
     study = written(tmp_path, ("points: 6", f"points: 6\n  method: {method}"))
-    cell = job_of(study, "gaussian").first
-    each = 1e-3
-    found = trial._by_products(cell, Slow(each), cell.truth())
-    of_eigenvalues = 0 if "trace" in method else 24 * 6 * 0.02
-    known = 24 * 6 * each * (2 * products + 3 + ("trace" in method))
-    assert known / 1.3 < found < 1.3 * known + of_eigenvalues
+    cell, each = job_of(study, "gaussian").first, 1e-3
+    found = trial._by_products(cell, Slow(each, clock), cell.truth())
+    assert found == pytest.approx(24 * 6 * each * (2 * products + 3 + ("trace" in method)))
 
 
 def test_a_trial_is_of_all_cells_and_leaves_nothing(tmp_path, capsys, monkeypatch):
