@@ -16,7 +16,7 @@ import xarray as xr
 from pydantic import Field, ValidationError
 
 from scoregap import DamagedFile, InputError, cubes
-from scoregap.regression import metrics, of_data
+from scoregap.regression import metrics, of_data, of_memorisation
 from scoregap.regression.metrics import KINDS, Metric, Strict, across, spread, varied
 from scoregap.store.files import how_damaged, write_text
 from scoregap.store.jobs import job_path
@@ -62,6 +62,8 @@ def take(study: Study, folder: Path) -> Record:
     for part, datasets in parts:
         for ds in datasets:
             reduce(part, ds, found, varied(study), seeds)
+            if study.document.memorisation:
+                of_memorisation.reduce(part, ds, found, varied(study), seeds)
     config = json.loads(json.dumps({key: value for key, value in study.resolved.items() if key not in SILENT}))
     del config["axes"]["seed"]
     for section in (config.get("data", {}), *config.get("scores", {}).values()):

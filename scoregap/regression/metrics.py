@@ -44,6 +44,11 @@ KINDS = {
     "spectrum": Kind(True, 0.02, True),  # rms distance of eigenvalues from those of the exact score, point by point
     "excess": Kind(True, 0.02, True),  # geometric mean over times of the excess loss
     "cost": Kind(True, 0.01, True),  # operations of training
+    # of studies with a section `memorisation` (`of_memorisation`)
+    "t_memorisation": Kind(True, 0.01, False),
+    "memorised": Kind(False, 0.05, True),
+    "position": Kind(False, 0.02, True),
+    **dict.fromkeys(("tau_generalise", "tau_memorise"), Kind(True, 0.05, False, moved=True)),
     # of data from a file (`of_data`)
     "n": Kind(False, 0.5, False, moved=True),
     "trace": Kind(False, 0.1, False, moved=True),

@@ -1,0 +1,100 @@
+"""The gate of studies of memorisation: their own numbers beside the others, and what counts as worse."""
+
+import numpy as np
+import own_data
+import pytest
+from tiny import FLAT, WITH_MEMORISATION, edited
+
+from scoregap.analysis import Tables
+from scoregap.regression import metrics, of_memorisation
+from scoregap.regression.baselines import Record, with_margins
+from scoregap.regression.verdicts import Change, compare_records
+from scoregap.stages import cube, fit, memorise, spectrum, train
+from scoregap.study import load
+
+OF_FILE = "memorisation:\n  times: {start: 1.0e-3, stop: 50.0, count: 8}\n  points: 12\n  samples: 16\nfit:"
+SEEDS = [0, 1, 2]  # one more than the studies have, as other blocks may have
+
+
+def taken(path):
+    """(study, dataset of its cube, metrics) of a study that is run here."""
+    study, folder = load(path), path.parent / "results"
+    for job in study.jobs.values():
+        weights = folder / "train" / f"{job.id}.safetensors" if job.trained else None
+        if weights:
+            train.run(path, job.id, weights)
+        for stage in (spectrum, memorise):
+            stage.run(path, job.id, folder / stage.__name__.split(".")[-1] / f"{job.id}.zarr.zip", weights)
+        fit.run(path, job.id, folder / "spectrum" / f"{job.id}.zarr.zip", folder / "fit" / f"{job.id}.zarr.zip")
+    ds = cube.gather(study, 8, folder / "spectrum", folder / "fit", None, None, folder / "memorise")
+    found = {}
+    of_memorisation.reduce(study, ds, found, metrics.varied(study), SEEDS)
+    return study, ds, found
+
+
+@pytest.fixture(scope="module")
+def manifold(tmp_path_factory):
+    return taken(edited(tmp_path_factory.mktemp("manifold"), *WITH_MEMORISATION, FLAT))
+
+
+def is_of(metric, values):
+    values = np.asarray(values, float)
+    assert metric.values[2] is None
+    np.testing.assert_allclose(np.array(metric.values[:2], float), values, rtol=5.1e-7)
+
+
+def test_metrics_are_the_numbers_of_the_cube(manifold):
+    study, ds, found = manifold
+    ds = ds.squeeze([one for one in study.condition_axes if one in ds.dims])
+    of_empirical, of_network = (ds.sel(network=one) for one in ("empirical", "gated-8"))
+    is_of(found["empirical: t_memorisation"], of_empirical.t_memorisation)
+    for law in ("law", "corrected"):
+        is_of(found[f"{law}: t_memorisation"], of_empirical[f"{law}_t_memorisation"])
+    is_of(found["gated-8: memorised"], of_network.memorised[:, 0] - of_network.memorised[:, 1])
+    is_of(found["gated-8: position"], of_network.position.sel(seen="training").mean("memory_time"))
+    frame = Tables(study, [ds.expand_dims([one for one in study.condition_axes if one not in ds.dims])])["memorisation"]
+    rows = frame[frame.network == "gated-8"]
+    for name in ("tau_generalise", "tau_memorise"):
+        if rows[name].notna().any():
+            is_of(found[f"gated-8: {name}"], rows[name])
+        else:
+            assert f"gated-8: {name}" not in found
+    fixed = {name for name, metric in found.items() if metric.margin is None}
+    assert fixed == {name for name in found if not name.startswith("gated-8")}
+
+
+def test_of_data_from_a_file(tmp_path):
+    _, ds, found = taken(own_data.written(tmp_path, ("fit:", OF_FILE)))
+    assert found.keys() == {"empirical: t_memorisation", "gated-8: memorised"}
+    is_of(found["empirical: t_memorisation"], ds.t_memorisation.sel(network="empirical"))
+    is_of(found["gated-8: memorised"], ds.memorised.sel(network="gated-8")[:, 0])
+
+
+def record(**values):
+    found = {
+        f"gated-8: {kind}": metrics.Metric(network="gated-8", kind=kind, margin=1.0, values=[float(one) for one in of])
+        for kind, of in values.items()
+    }
+    return Record(
+        study="s", config={}, config_hash="", device="", versions="", revision="", seeds=list(range(8)),
+        metrics=with_margins(found),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "verdict"),
+    [
+        ("position", lambda one: one + 0.2, Change.WORSE),
+        ("position", lambda one: one - 0.2, Change.BETTER),
+        ("memorised", lambda one: one + 0.2, Change.WORSE),
+        ("memorised", lambda one: one - 0.2, Change.BETTER),
+        ("tau_memorise", lambda one: one / 2, Change.WORSE),
+        ("tau_memorise", lambda one: one * 2, Change.WORSE),
+        ("tau_generalise", lambda one: one * 2, Change.WORSE),
+    ],
+)
+def test_a_network_that_gives_in_is_worse(kind, change, verdict):
+    values = 0.3 + 0.01 * np.random.default_rng(0).standard_normal(8)
+    for other, wanted in ((values, Change.SAME), (change(values), verdict)):
+        (row,) = compare_records(record(**{kind: values}), record(**{kind: other})).rows
+        assert row.verdict == wanted
