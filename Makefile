@@ -17,7 +17,9 @@
 # make edges   errors of the law of extreme eigenvalues, over all kinds of matrices
 # make estimators-exact   where estimators of the dimension are right on exact scores: tables, a map; some minutes
 # make memorisation   when the score of N points collapses on single ones: laws against simulation, a quarter of an hour
-# make scale   planning and overhead of studies of 100 to 100,000 cells; CELLS=N, MEMBERS=N of a job
+# make scale   planning of studies of 1,000 to 1,000,000 cells, and what running up to CELLS=N of them costs; MEMBERS=N of a job
+# make studies   every bundled study but paper, which is for a GPU, and what each took; NAMES='...', CORES=N
+# make archive   all published tables in one file, results/findings/tables.zarr.zip
 # make faults   kills runs at random moments and compares their cubes; KILLS=N
 # make paths    plans a study under 300 times four names of files with every kind of character
 # make fuzz     study files with every kind of fault: accepted, or refused, a line for each, with status 2; STUDIES=N

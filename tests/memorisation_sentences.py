@@ -245,8 +245,8 @@ def networks() -> str:
         "at the "
         f"law's t, fell below {APART:g} of the empirical score's), after {span(flat, '.0f')} steps at curvature 0 "
         "and "
-        f"{span(curved, '.0f')} at curvature .5; {len(known)} gave in within {TRAINED.study.document.train.steps} "
-        "steps, "
+        f"{span(curved, '.0f')} at curvature .5; {len(known)} then gave in to their training points (the distance rose "
+        f"above {APART:g} again) within {TRAINED.study.document.train.steps} steps, "
         f"after {span(known.tau_memorise, '.0f')}."
     )
 
@@ -304,7 +304,8 @@ def regularisers() -> str:
         f"{MOVED.seeds} seeds, each setting beside {study.axes['network'][0]} with a learning rate of "
         f"{study.axes['train.learning_rate'][0]:g}, edm and fresh draws of the noise; {MOVED.seconds} core-seconds.",
         "",
-        "| setting | steps to giving in, over those of the first | giving in over generalising, likewise | verdicts |",
+        "| setting | steps to giving in, over those of the first setting | (steps to giving in / steps to generalising), "
+        "likewise | verdicts |",
         "|---|---|---|---|",
     ]
     first = {axis: values[0] for axis, values in study.axes.items() if axis in changed}
@@ -333,8 +334,9 @@ def regularisers_in_words() -> str:
     return (
         f"Claimed is that a setting moves them, by more than {margin:.0%}. A learning rate {high / low:g} times as "
         f"large is shown to move how much later networks give in than they generalise, by a factor of "
-        f"{agree.trained.item():.2f}; what they predict is shown not to move when they give in. With few draws of the "
-        f"noise no seed has both times within these steps. The rest is open."
+        f"{agree.trained.item():.2f}; what they predict is shown to move when they give in by less than {margin:.0%}. "
+        "With few draws of the noise no seed has a time of giving in: it is counted only from when a network has "
+        "generalised, so this does not say that such networks do not memorise. The rest is open."
     )
 
 
