@@ -12,6 +12,10 @@ from scoregap.stages import cube, fit, spectrum
 from scoregap.study import Study, load
 
 ONE_VARIANCE = ("{fraction: 0.5, std: 0.1}", "{fraction: 0.5, std: 1.0}")
+RAGGED = (  # mixtures of m = 2 with two gaps, of m = 20 with three
+    ("[linear]", "[mixture]"), ("[8]", "[2, 20]"), ("{fraction: 0.5, std: 1.0}", "{fraction: 1.0, std: 1.0}"),
+    ("{fraction: 0.5, std: 0.1}", "{fraction: 0.5, std: 0.3}, {fraction: 0.45, std: 0.1}"),
+)  # fmt: skip
 NETWORK = "gated-8"
 
 

@@ -46,16 +46,30 @@ class Cell:
         return self.data["boundary"].shape[2]
 
     @property
-    def known_times(self) -> "Cell":
-        """Without times that are padded, which other settings have."""
-        known = np.isfinite(self.time)
-        if known.all():
+    def unpadded(self) -> "Cell":
+        """Without times, gaps and groups that are padded, which other settings have; gaps and groups are known by the
+        boundaries, if the cell has these."""
+        known = {"time": np.isfinite(self.time)}
+        if "boundary" in self.data:
+            known["gap"] = known["group"] = np.isfinite(self.data["boundary"]).any((0, 1))
+        if all(some.all() for some in known.values()):
             return self
-        cut = {
-            name: array[:, :, known] if variables.VARIABLES[name].dims[:1] == ("time",) else array
-            for name, array in self.data.items()
-        }
-        return replace(self, time=self.time[known], data=cut)
+        cut = {name: _cut(array, variables.VARIABLES[name].dims, known) for name, array in self.data.items()}
+        return replace(self, time=self.time[known["time"]], data=cut)
+
+
+def known_gaps(cell: xr.Dataset) -> xr.Dataset:
+    """The same of a dataset of one setting, of gaps and groups alone."""
+    known = cell.boundary.notnull()
+    known = known.any([dim for dim in known.dims if dim != "gap"]).values
+    return cell.isel({dim: known for dim in ("gap", "group") if dim in cell.dims})
+
+
+def _cut(array: np.ndarray, dims: tuple[str, ...], known: dict[str, np.ndarray]) -> np.ndarray:
+    """An array (score, seed, *dims) where it is known along its dimensions."""
+    for place, dim in enumerate(dims, 2):
+        array = array.compress(known[dim], place) if dim in known else array
+    return array
 
 
 class Block(NamedTuple):

@@ -63,12 +63,12 @@ def calibration(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
         for some in blocks_of(study, ds, wanted):
             chosen = [
                 (cell.values | {"network": network, "seed": seed}, {name: of[i, k] for name, of in cell.data.items()})
-                for cell in (padded.known_times for padded in some.cells)
+                for cell in (padded.unpadded for padded in some.cells)
                 for network, i in ((name, some.scores.index(name)) for name in study.evaluated_scores)
                 for k, seed in enumerate(cell.seeds)
             ]
             chosen = [one for one in chosen if one[1]["status"] == 1 and np.isfinite(one[1]["squared_error"]).all()]
-            times = [cell.time for cell in (padded.known_times for padded in some.cells)][:1]
+            times = [cell.time for cell in (padded.unpadded for padded in some.cells)][:1]
             rows += _judged(chosen, *times)
     return pd.DataFrame(rows)
 

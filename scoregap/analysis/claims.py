@@ -116,7 +116,7 @@ def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
         for padded in some.cells:
             if not (padded["status"] == 1).any():
                 continue
-            cell = padded.known_times
+            cell = padded.unpadded
             one = quantities.cell_of(study, cell.values)
             arms = {name: quantities.measured(cell, name, one) for name in cell.scores}
             arms["law"] = quantities.of_law(cell, one)

@@ -239,8 +239,10 @@ class Compared:
 
     def dimension(self) -> Columns:
         """The columns of the dimension found blind, of the last gap."""
-        found, last = self.of("dimension_overall", self.own)[..., 0], self.some.data["boundary"].shape[3] - 1
-        true, count = self.boundary(last), len(self.rows)
+        found, boundaries = (self.of(name, self.own) for name in ("dimension_overall", "boundary"))
+        found, true, count = found[..., 0], np.fmax.reduce(boundaries, axis=-1), len(self.rows)
+        gaps = np.isfinite(boundaries).any(1).sum(1)  # of this setting; others may have more
+        last = np.where(gaps, gaps, boundaries.shape[2]) - 1
         law = _whole(true)
         references = {
             arm: medians(self.of("dimension_overall", self.some.scores.index(arm))[..., 0])
@@ -252,7 +254,7 @@ class Compared:
         detail |= {name: self.named("") for name, one in Detail()._asdict().items() if isinstance(one, str)}
         return (
             self.label
-            | {"gap": np.full(count, last), "boundary": law, "quantity": self.named("dimension"), "law": law}
+            | {"gap": last, "boundary": law, "quantity": self.named("dimension"), "law": law}
             | references
             | {"trained": medians(found)}
             | {name: self.named(text) for name, text in NOT_JUDGED.items()}

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from scoregap.analysis.arrays import known_gaps
 from scoregap.analysis.intervals import jackknife, student
 from scoregap.analysis.tables import blocks, exactly, labelled, or_dash, with_interval
 from scoregap.networks import TARGETS, width
@@ -245,13 +246,13 @@ def error_budget(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
 def _arms(study: Study, ds: xr.Dataset) -> Iterator[tuple[dict[str, Any], xr.Dataset, xr.Dataset]]:
     """(values of the other axes; cells (target, preconditioning, network, steps, seed) of all networks of a kind, and
     the exact ones (seed)), for seeds with any result."""
-    loaded = ds[["status", "eigenvalue", "excess_loss", *TIMES, "training_flops"]].load()
+    loaded = ds[["status", "boundary", "eigenvalue", "excess_loss", *TIMES, "training_flops"]].load()
     others = [axis for axis in study.condition_axes if axis not in (*WITHIN, "train.preconditioning")]
     networks = sorted(study.trained_networks, key=lambda name: (name.partition("-")[0], width(name) or 0))
     kinds = [list(found) for _, found in itertools.groupby(networks, key=lambda name: name.partition("-")[0])]
     for values in itertools.product(*(study.axes[axis] for axis in others)):
         label = dict(zip(others, values, strict=True))
-        here = loaded.sel(label)
+        here = known_gaps(loaded.sel(label))
         if "train.preconditioning" not in here.dims and study.document.train:
             here = here.expand_dims({"train.preconditioning": [study.document.train.preconditioning]})
         here = here.sel({"train.target": list(TARGETS)}).sortby("train.steps")

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scoregap.analysis.arrays import Cell, blocks_of
+from scoregap.analysis.arrays import Cell, blocks_of, known_gaps
 from scoregap.analysis.intervals import geometric_mean, interval
 from scoregap.analysis.tables import PHASES, at_gap, blocks, exactly, labelled, or_dash
 from scoregap.scores import EXACT
@@ -32,10 +32,10 @@ OFF = 1.0  # distance from the line between gaussian and exact, in its length, b
 
 def _trained(study: Study, ds: xr.Dataset, names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
     """(condition, network and steps; cell of the network, then of every reference), for seeds with all results."""
-    loaded = ds[["status", *names]].load()
+    loaded = ds[["status", "boundary", *names]].load()
     for values in itertools.product(*(ds[axis].values for axis in study.condition_axes)):
         chosen = dict(zip(study.condition_axes, values, strict=True))
-        here = loaded.sel(chosen)
+        here = known_gaps(loaded.sel(chosen))
         for network in study.trained_networks:
             cells = [here.sel(network=name) for name in (network, *study.references)]
             present = np.all([(cell.status == 1).values for cell in cells], axis=0)
@@ -59,7 +59,7 @@ def accuracy(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows: list[dict] = []
     for ds in datasets:
-        for chosen, own, exact, *_ in _trained(study, ds, ("boundary", *PHASES, "training_flops")):
+        for chosen, own, exact, *_ in _trained(study, ds, (*PHASES, "training_flops")):
             for name, gap in itertools.product(PHASES, range(own.sizes["gap"])):
                 both = [cell[name].isel(gap=gap).values for cell in (own, exact)]
                 if np.isnan(both[1]).all():
@@ -90,8 +90,9 @@ def costs(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     """
     rows: list[dict] = []
     for ds in datasets:
-        for some in blocks_of(study, ds, ("t_max", "t_consolidation", "excess_loss", "training_flops")):
-            for cell, network in itertools.product(some.cells, study.trained_networks):
+        for some in blocks_of(study, ds, ("boundary", "t_max", "t_consolidation", "excess_loss", "training_flops")):
+            cells = (padded.unpadded for padded in some.cells)
+            for cell, network in itertools.product(cells, study.trained_networks):
                 present = np.all([cell.of(name)["status"] == 1 for name in (network, *study.references)], axis=0)
                 if present.any():
                     rows += _costs(study, cell, network, present)
@@ -135,7 +136,7 @@ def capacity(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     the smallest t; closed: in which it never opens to one half. cost: floating-point operations.
     """
     rows: list[dict] = []
-    names = ("boundary", "eigenvalue", "gap_width", "t_consolidation", "t_resolution", "training_flops")
+    names = ("eigenvalue", "gap_width", "t_consolidation", "t_resolution", "training_flops")
     for ds in datasets:
         for chosen, own, exact, *_ in _trained(study, ds, names):
             m = int(own.boundary.isel(seed=0, gap=-1))

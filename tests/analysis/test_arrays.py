@@ -35,7 +35,21 @@ def test_times_that_are_padded_are_left_out_of_what_has_times_alone(tmp_path):
     ds = variables.mock({axis: list(values) for axis, values in study.axes.items()}, {"mode": 8, "gap": 2, "group": 2})
     time = ds.time.values.astype(float)
     time[-1:] = np.nan
-    cell = pretended.cell_of(study, ds.assign_coords(time=time)).known_times
+    cell = pretended.cell_of(study, ds.assign_coords(time=time)).unpadded
     assert cell.time.tolist() == time[:-1].tolist()
     assert cell["gap_width"].shape[2] == len(time) - 1
     assert cell["t_max"].shape == (3, 2, 2)
+
+
+def test_gaps_and_groups_that_are_padded_are_left_out_of_what_has_them(tmp_path):
+    study = load(edited(tmp_path, ("curvature: [0.0, 0.5]", "curvature: [0.0]")))
+    ds = variables.mock({axis: list(values) for axis, values in study.axes.items()}, {"mode": 8, "gap": 3, "group": 3})
+    ds.boundary[..., 2] = np.nan
+    ds.boundary[..., 0, 1] = np.nan  # of one seed alone, so there
+    whole, cell = pretended.cell_of(study, ds), pretended.cell_of(study, ds).unpadded
+    for name, place in (("gap_width", 3), ("alignment", 3), ("t_max", 2), ("t_alignment", 2), ("edge", 2)):
+        np.testing.assert_array_equal(cell[name], whole[name].take([0, 1], place))
+    assert cell.gaps == 2
+    np.testing.assert_array_equal(cell["eigenvalue"], whole["eigenvalue"])
+    kept = arrays.known_gaps(ds.isel(dict.fromkeys(study.condition_axes, 0)))
+    assert (kept.sizes["gap"], kept.sizes["group"], kept.sizes["mode"]) == (2, 2, 8)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pretended
 import pytest
 import xarray as xr
 from hypothesis import given
@@ -266,6 +267,17 @@ def test_tables_of_another_version_or_study_are_refused(results, tmp_path):
     write_table(tmp_path / "c.csv", text, "other")
     with pytest.raises(InputError, match="is not of this study as it is now: rerun compare"):
         comparison.read(study, tmp_path / "c.csv")
+
+
+def test_a_setting_with_fewer_gaps_than_others_has_its_own_dimension(tmp_path):
+    """Its boundaries are padded at the end: the last one was taken, and a right dimension was called wrong."""
+    study, ds = pretended.study_of(tmp_path, *pretended.RAGGED)
+    ds.dimension_overall.loc[{"network": pretended.NETWORK}] = ds.manifold_dim
+    frame = comparison.compare([(study, [ds])])
+    rows = frame[frame["quantity"] == "dimension"]
+    assert rows[["manifold_dim", "gap", "boundary", "law"]].values.tolist() == [[2, 1, 2, 2], [20, 2, 20, 20]]
+    assert (rows.right == rows.of).all()
+    assert claims.claims([(study, [ds])]).empty  # mixtures have no law; they are read all the same
 
 
 @pytest.mark.parametrize("bytes_at_once", [1, 4096])

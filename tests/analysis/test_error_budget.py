@@ -229,6 +229,7 @@ def cube(study, errors, exact=0.25):
     return xr.Dataset(
         {
             "status": (1 + 0 * off).astype(int),
+            "boundary": (1 + 0 * off).expand_dims(gap=2) * xr.DataArray([1.0, 2.0], dims="gap"),
             "excess_loss": off.expand_dims(time=3) * xr.DataArray([0.5, 1.0, 1.5], dims="time"),
             "eigenvalue": -0.5 + off.expand_dims(time=3, point=2, mode=4) ** 0.5,
             "t_max": exact * np.exp(off).expand_dims(gap=2) * xr.DataArray([1.0, np.nan], dims="gap"),

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
+import pretended
 import pytest
 from tiny import edited, run_stages
 
@@ -271,3 +272,15 @@ def test_lines(flat, bent):
     assert any(line.startswith("plateau") for line in text)
     (row,) = [line for line in text if line.strip().startswith("gated-8") and "(dim " in line]
     assert row.count("(dim ") == 2
+
+
+def test_a_setting_with_fewer_gaps_than_others_is_read_at_its_own_final_gap(tmp_path):
+    study, ds = pretended.study_of(tmp_path, *pretended.RAGGED, ("  seed: 5", "  train.steps: [40, 80]\n  seed: 5"))
+    frame = learning.capacity(study, [ds])
+    for m, gap in ((2, 1), (20, 2)):
+        own, there = frame[frame.manifold_dim == m], ds.sel(manifold_dim=m, network="exact").isel({"train.steps": 0})
+        assert own.spike.iloc[0] < 1e-3  # at the smallest t
+        assert own.exact_gap.max() == pytest.approx(float(there.gap_width.isel(gap=gap).mean("seed").max()))
+        assert (own.closed < 1).all()
+    errors = learning.costs(study, [ds])
+    assert set(errors.manifold_dim[errors["quantity"] == "t_consolidation"]) == {2, 20}

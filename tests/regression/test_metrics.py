@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+import pretended
 import pytest
 import xarray as xr
 
@@ -168,3 +169,12 @@ def test_what_scatters_is_also_there_as_a_mean_over_cells():
         "all cells x: dimension[g]": [-0.5, 0.5, 1.5],
     }
     assert {(one.network, one.cells) for one in means.values()} == {("x", 2)}
+
+
+def test_a_setting_with_fewer_gaps_than_others_has_its_own_dimension(tmp_path):
+    study, ds = pretended.study_of(tmp_path, *pretended.RAGGED)
+    ds.dimension_overall.loc[{"network": pretended.NETWORK}] = ds.manifold_dim
+    found = {}
+    metrics.reduce(study, ds, found, ["manifold_dim"], list(study.axes["seed"]))
+    for m in (2, 20):
+        assert found[f"manifold_dim={m} {pretended.NETWORK}: dimension"].values == [0.0] * 5
