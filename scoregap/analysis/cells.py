@@ -14,6 +14,7 @@ import xarray as xr
 from scoregap.analysis.intervals import geometric_mean, interval, median
 from scoregap.analysis.learning import INSIDE
 from scoregap.analysis.panels import PANELS, Panel, along_axis, numbered_axis, of_cell
+from scoregap.analysis.quantities import cell_of
 from scoregap.data import FAMILIES
 from scoregap.laws import random_matrix
 from scoregap.laws.variances import VarianceLaw
@@ -128,8 +129,7 @@ def law_density(study: Study, ds: xr.Dataset, t: float) -> tuple[np.ndarray, np.
     edges = np.sort((ends / (ends + t))[np.isfinite(ends)])
     if not edges.size:
         return None
-    chosen = {axis: (ds[axis].item(),) for axis in study.condition_axes}
-    cell = next(study.expand(study.axes | chosen))
+    cell = cell_of(study, {axis: ds[axis].item() for axis in study.condition_axes})
     counts, stds = [group.count for group in cell.groups], [group.std for group in cell.groups]
     gamma = np.concatenate([np.linspace(low, high, 100) for low, high in pairwise(edges)])
     variances = t * gamma / (1 - gamma)

@@ -23,6 +23,7 @@ from scoregap.analysis.tables import blocks, exactly, labelled, or_dash, with_in
 from scoregap.networks import TARGETS, width
 from scoregap.scores import EXACT
 from scoregap.study import Study
+from scoregap.study.axes import as_named
 
 TIMES = ("t_max", "t_consolidation")  # of the first gap and the final one
 QUANTITIES = ("excess loss", "spectrum", *TIMES)
@@ -250,7 +251,7 @@ def _arms(study: Study, ds: xr.Dataset) -> Iterator[tuple[dict[str, Any], xr.Dat
     others = [axis for axis in study.condition_axes if axis not in (*WITHIN, "train.preconditioning")]
     networks = sorted(study.trained_networks, key=lambda name: (name.partition("-")[0], width(name) or 0))
     kinds = [list(found) for _, found in itertools.groupby(networks, key=lambda name: name.partition("-")[0])]
-    for values in itertools.product(*(study.axes[axis] for axis in others)):
+    for values in itertools.product(*(as_named(study.axes[axis]) for axis in others)):
         label = dict(zip(others, values, strict=True))
         here = known_gaps(loaded.sel(label))
         if "train.preconditioning" not in here.dims and study.document.train:

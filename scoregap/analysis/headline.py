@@ -30,6 +30,7 @@ from scoregap.analysis.tables import (
 )
 from scoregap.analysis.verdicts import JUDGED, ROUNDING, Side, Verdict, dimensions_missed, words
 from scoregap.study import Study
+from scoregap.study.axes import as_named
 
 SIGNIFICANCE = 0.05  # of what is called systematic, by Holm's method over the quantities of a study
 MOST, NAMED = 12, 2  # lines with the title; of them rows and cells that are named
@@ -147,7 +148,7 @@ def farthest(study: Study, frame: pd.DataFrame, count: int) -> list[tuple[Any, .
     """The settings of a study with the worst verdicts (`judged_rows`), the worst first. frame: the comparison, perhaps
     with rows of other parts; a setting has the place of its worst row."""
     axes = study.condition_axes
-    inside = np.logical_and.reduce([frame[axis].isin(study.axes[axis]) for axis in axes])
+    inside = np.logical_and.reduce([frame[axis].isin(as_named(study.axes[axis])) for axis in axes])
     worst = judged_rows(frame[inside])[axes].drop_duplicates().head(count)
     return list(worst.itertuples(index=False, name=None))
 

@@ -35,6 +35,7 @@ from scoregap.data.capabilities import Law
 from scoregap.laws import expansions, random_matrix
 from scoregap.scores import EXACT
 from scoregap.study import Study
+from scoregap.study.axes import alike
 
 OFF = 0.10  # a theory that errs by more has failed
 GHOST = 0.10  # eigenvalue of G from which a direction beyond the manifold is counted
@@ -434,7 +435,7 @@ def small_curvature(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
 def _truths(study: Study, values: dict[str, Any]) -> list[tuple[Any, np.ndarray | None]]:
     """The manifolds of the cells with these values, of every score, and the edges of those that are flat and have a
     law."""
-    axes = study.axes | {axis: tuple(one for one in study.axes[axis] if one == at) for axis, at in values.items()}
+    axes = study.axes | {axis: tuple(one for one in study.axes[axis] if alike(one, at)) for axis, at in values.items()}
     made: dict[tuple, tuple[Any, np.ndarray | None]] = {}
     found = []
     for cell in study.expand(axes):

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from scoregap.study import Study
+from scoregap.study.axes import as_named
 
 PANELS = 8  # that a figure shows
 ALONG = 48  # values of an axis, of those with more, evenly spaced, that a figure along it shows
@@ -106,7 +107,7 @@ def numbered_axis(study: Study) -> str:
     """What a figure has along an axis of numbers: the curvature if it varies, or else the first axis that does, of
     training last."""
     varied = [axis for axis in study.condition_axes if len(study.axes[axis]) > 1]
-    numeric = [axis for axis in varied if not isinstance(study.axes[axis][0], str)]
+    numeric = [axis for axis in varied if not isinstance(as_named(study.axes[axis])[0], str)]
     if "curvature" in numeric or not numeric:
         return "curvature"
     return min(numeric, key=lambda axis: axis.startswith("train."))

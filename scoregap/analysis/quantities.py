@@ -22,6 +22,7 @@ from scoregap.data.capabilities import Redrawn
 from scoregap.laws import draws, times
 from scoregap.scores import EXACT
 from scoregap.study import Cell, Study
+from scoregap.study.axes import alike
 
 WIDTH = 0.05  # margin of widths of gaps, of the spike and of eigenvalues of G, all between 0 and 1
 BOUNDARY = 0.15  # relative margin of phase boundaries
@@ -145,10 +146,10 @@ READ = (  # variables of a cell that are read
 def cell_of(study: Study, values: Mapping) -> Cell:
     """The cell of a study at these values of its axes, of its first network and seed.
 
-    A cube's coordinates may have other types than the study's values, which are taken.
+    A cube's coordinates may have other types than the study's values, which are taken (`alike`).
     """
     chosen = {
-        axis: next(one for one in study.axes[axis] if one == value) if axis in values else study.axes[axis][0]
+        axis: next(one for one in study.axes[axis] if alike(one, value)) if axis in values else study.axes[axis][0]
         for axis, value in (dict.fromkeys(study.axes) | dict(values)).items()
     }
     return next(study.expand({axis: (value,) for axis, value in chosen.items()}))

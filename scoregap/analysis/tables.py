@@ -17,6 +17,7 @@ from rich.table import Table
 from scoregap import InputError
 from scoregap.store.tables import read_table
 from scoregap.study import Study
+from scoregap.study.axes import alike
 
 DRAWN = ("family", "ambient_dim", "manifold_dim", "seed")  # axes of which F and the points are drawn (`Cell.seed`)
 PHASES = ("t_open", "t_max", "t_close", "t_consolidation")  # phase times that the exact score has
@@ -115,7 +116,8 @@ def distinguishing_axes(study: Study, values: dict) -> dict:
     axes."""
     if not study.blocks:
         return values
-    return {axis: value for axis, value in values.items() if axis not in study.axes or value != study.axes[axis][0]}
+    first = {axis: values[0] for axis, values in study.axes.items()}
+    return {axis: value for axis, value in values.items() if axis not in first or not alike(first[axis], value)}
 
 
 def labelled(values: dict, name=str) -> str:

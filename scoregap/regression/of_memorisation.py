@@ -7,7 +7,6 @@ of samples that are copies, where they lie between the exact and the empirical s
 which may move neither up nor down.
 """
 
-import numpy as np
 import xarray as xr
 
 from scoregap.analysis import memorisation

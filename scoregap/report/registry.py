@@ -23,6 +23,7 @@ from scoregap.pictures import picture
 from scoregap.scores import EXACT
 from scoregap.store.opening import absent
 from scoregap.study import Study, load
+from scoregap.study.axes import as_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,7 @@ def _scanned(study: Study, name: str) -> bool:
     if study.document.data:
         return False
     axes = [axis for axis in study.condition_axes if not axis.startswith(("train.", "fit."))]
-    return any(len(study.axes[axis]) > 1 and not isinstance(study.axes[axis][0], str) for axis in axes)
+    return any(len(study.axes[axis]) > 1 and not isinstance(as_named(study.axes[axis])[0], str) for axis in axes)
 
 
 def _compared(study: Study, name: str) -> bool:

@@ -174,6 +174,11 @@ def as_named(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(map(str, values)) if any(isinstance(value, str) for value in values) else values
 
 
+def alike(own: Any, named: Any) -> bool:
+    """Whether what a cube or a table names is this value of an axis of a study."""
+    return own == named or str(own) == named
+
+
 def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]) -> Any:
     """One section of the cells at these values of the axes that point into it. Raises InputError."""
     content = document.model_dump(include={section})

@@ -7,8 +7,9 @@ import pretended
 import pytest
 
 from scoregap import data
-from scoregap.analysis import quantities
+from scoregap.analysis import cells, claims, comparison, headline, panels, quantities
 from scoregap.laws import times
+from scoregap.study import load
 
 T = np.geomspace(1e-4, 1e3, 400)
 
@@ -264,3 +265,29 @@ def test_schedules_of_two_blocks_are_compared_seed_by_seed(tmp_path):
     np.testing.assert_allclose(arms["law"]["schedule_t_max"], 1.0)
     np.testing.assert_allclose(arms["law"]["schedule_curve"], 0.0)
     assert "schedule_t_open" not in arms["exact"]
+
+
+@pytest.fixture(scope="module")
+def draws_of_noise(tmp_path_factory):
+    """An axis of a number and a text, which the cube names by texts."""
+    axis = ("  seed: 5", "  train.noise_draws: [4, fresh]\n  seed: 5")
+    return pretended.study_of(tmp_path_factory.mktemp("noise"), axis, ("std: 0.1}]", "std: 0.1}]\n  dataset_size: 40"))
+
+
+def test_values_are_found_by_the_texts_that_the_cube_names_them_by(draws_of_noise):
+    study, ds = draws_of_noise
+    for named, own in (("4", 4), (4, 4), ("fresh", "fresh")):
+        assert quantities.cell_of(study, {"train.noise_draws": named})["train.noise_draws"] == own
+    (part,) = (one for one in load("workflow/studies/regularisers.yaml").parts if one.block == "noise")
+    assert quantities.cell_of(part, {"train.noise_draws": "4"})["train.noise_draws"] == 4
+    tested = claims.claims([(study, [ds])])
+    assert set(tested["train.noise_draws"]) == {"4", "fresh"}
+    frame = comparison.compare([(study, [ds])])
+    assert {setting[-1] for setting in headline.farthest(study, frame, 9)} == {"4", "fresh"}
+
+
+def test_figures_of_such_an_axis_have_the_law_and_no_axis_of_numbers(draws_of_noise):
+    study, ds = draws_of_noise
+    found = panels.panels(study, ds)
+    assert [one.law is not None for whole in cells.histograms(study, found) for one in whole.shown] == [True] * 6
+    assert panels.numbered_axis(study) == "curvature"

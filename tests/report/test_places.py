@@ -46,3 +46,11 @@ def test_of_blocks_the_one_that_has_the_cell_is_led_to(tmp_path):
     assert places.of(row(curvature=0.5, **own), 0) == "curved-gaps-c-0.5"
     assert places.of(row(**own | {"train.schedule": "vp"}), 0) == "schedules-gaps-schedule-vp"
     assert anchored("schedules/gaps") == "schedules-gaps"
+
+
+def test_a_value_is_known_by_the_text_that_the_table_has_of_it():
+    study = load("workflow/studies/regularisers.yaml")
+    places = Places(study, {"noise/gaps": b'<g id="~noise_draws-4" class="panel">'}, range(10))
+    own = {"ambient_dim": 16, "manifold_dim": 4, "train.learning_rate": 2e-3, "train.preconditioning": "edm"}
+    one = row(**own | {"train.noise_draws": "4", "network": "gated-32"})
+    assert places.of(one, 0) == "noise-gaps-noise_draws-4"

@@ -17,6 +17,7 @@ from scoregap.report.figures import VERDICTS, label, nothing, subplots
 from scoregap.report.figures.multiples import CHARACTER, LINE
 from scoregap.report.figures.svg import told
 from scoregap.study import Study
+from scoregap.study.axes import alike
 
 MOST, LEAST = 60, 18  # columns; of fewer the rest stays empty
 PITCH = 0.27, 0.25  # of columns and rows, inches
@@ -66,14 +67,18 @@ def _group_of(study: Study, axes: list[str], column: tuple[Any, ...]) -> str:
     cell = {axis: value for axis, value in values.items() if axis != "network"}
     if study.blocks and not distinguishing_axes(study, cell) and values["network"] in study.axes["network"]:
         return REFERENCE
-    inside = (part for part in study.parts if all(value in part.axes[axis] for axis, value in values.items()))
+    inside = (
+        part
+        for part in study.parts
+        if all(any(alike(one, value) for one in part.axes[axis]) for axis, value in values.items())
+    )
     return next((part.block for part in inside), "")
 
 
 def _place(part: Study, axes: list[str], column: tuple[Any, ...]) -> list[int]:
     """By what columns of a group are in order: the places of their values along the axes of its block."""
     known = ((part.axes[axis], value) for axis, value in zip(axes, column, strict=True))
-    return [values.index(value) if value in values else len(values) for values, value in known]
+    return [next((i for i, one in enumerate(values) if alike(one, value)), len(values)) for values, value in known]
 
 
 def columns(study: Study, frame: pd.DataFrame) -> dict[tuple[Any, ...], int]:

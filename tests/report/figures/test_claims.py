@@ -125,3 +125,12 @@ def test_a_study_without_claims_says_so(tiny):
     figure = claims.overview(load(tiny), pd.DataFrame(columns=["claim", "verdict"]))
     assert "claims need trained networks" in figure.axes[0].texts[0].get_text()
     plt.close(figure)
+
+
+def test_a_column_is_in_its_block_by_the_text_that_the_table_has_of_it():
+    study = load("workflow/studies/regularisers.yaml")
+    frame = pd.DataFrame({"train.noise_draws": ["4", "fresh"], "network": "gated-32"})
+    found = claims.groups(study, frame)
+    assert [(group.name, group.columns) for group in found] == [
+        ("reference", [("fresh", "gated-32")]), ("noise", [("4", "gated-32")])
+    ]  # fmt: skip
