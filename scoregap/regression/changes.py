@@ -5,6 +5,7 @@ in words, or why they cannot be compared
 
 Libraries, machine, revision and the name of the study may always differ, and are said. Training and networks may where
 they are allowed to: data, spectra and fits are then still those of the baseline, so that a metric means the same.
+Means over cells are of those that both have, which is said where one of the two has a number in others.
 """
 
 import json
@@ -16,8 +17,8 @@ import numpy as np
 
 from scoregap import InputError, brief
 from scoregap.analysis.tables import exactly
-from scoregap.regression.baselines import Record
-from scoregap.regression.metrics import Metric
+from scoregap.regression.baselines import Record, with_margins
+from scoregap.regression.metrics import Metric, across, cells_of, quantity_of
 from scoregap.scores import EXACT, kind
 from scoregap.spelling import asks, meant
 
@@ -101,8 +102,36 @@ def match(old: Record, new: Record, allow: Allowed = NOTHING) -> Matched:
     if sections or allow.pairs:
         differs += _costs(metrics, here)
         metrics, here = ({k: one for k, one in both.items() if one.kind != COST} for both in (metrics, here))
+    metrics, here, told = _means_alike(metrics, here)
+    differs += told
     return Matched(
         old.model_copy(update={"metrics": metrics}), new.model_copy(update={"metrics": here}), tuple(differs), ()
+    )
+
+
+def _means_alike(
+    old: dict[str, Metric], new: dict[str, Metric]
+) -> tuple[dict[str, Metric], dict[str, Metric], list[str]]:
+    """The metrics of both, with means over the cells that both have; of which means only one has others, in a
+    sentence."""
+    was, now = cells_of(old), cells_of(new)
+    others = sorted(key for key in was.keys() & now.keys() if {*was[key]} != {*now[key]})
+    if not others:
+        return old, new, []
+    shared, told = {key: [name for name in was[key] if name in now[key]] for key in others}, []
+    for (network, quantity), names in shared.items():
+        both, there, here = len(names), *(len(cells[network, quantity]) for cells in (was, now))
+        told.append(f"{network} {quantity} (of {both}; {there} in the baseline, {here} here)")
+    means = [across({name: metrics[name] for names in shared.values() for name in names}) for metrics in (old, new)]
+    old, new = (
+        {name: one for name, one in metrics.items() if one.cells == 1 or (one.network, quantity_of(name)) not in shared}
+        for metrics in (old, new)
+    )
+    of_old = with_margins(old | means[0])
+    return (
+        old | {name: of_old[name] for name in means[0]},
+        new | means[1],
+        [f"means over cells are of those that both have: {', '.join(told)}"],
     )
 
 

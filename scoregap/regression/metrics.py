@@ -8,6 +8,7 @@ trained networks scatter from seed to seed.
 
 import itertools
 import math
+from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -26,8 +27,8 @@ class Kind(NamedTuple):
     """What is measured of trained networks.
 
     log: compared as a ratio. floor: smallest margin, of the logarithm if so. low: smaller is better; otherwise what is
-    nearer to 0 is, the truth (a ratio to the exact score of 1, no error of a dimension). moved: neither is, as nothing
-    is known of the truth: any change beyond the margin is for the worse.
+    nearer to 0 is, the truth (a ratio to the exact score of 1, no error of a dimension, the position of the exact
+    score). moved: neither is, as nothing is known of the truth: any change beyond the margin is for the worse.
     """
 
     log: bool
@@ -47,7 +48,7 @@ KINDS = {
     # of studies with a section `memorisation` (`of_memorisation`)
     "t_memorisation": Kind(True, 0.01, False),
     "memorised": Kind(False, 0.05, True),
-    "position": Kind(False, 0.02, True),
+    "position": Kind(False, 0.02, False),
     **dict.fromkeys(("tau_generalise", "tau_memorise"), Kind(True, 0.05, False, moved=True)),
     # of data from a file (`of_data`)
     "n": Kind(False, 0.5, False, moved=True),
@@ -166,17 +167,28 @@ def add(
 def across(found: dict[str, Metric]) -> dict[str, Metric]:
     """What scatters, as means over all cells of a network (geometric, of ratios): they scatter less, so that a change
     too small for any cell shows. A seed that lacks the number in some cell has no mean."""
-    groups: dict[tuple[str, str], list[Metric]] = {}
-    for name, metric in found.items():
-        if metric.margin is not None:
-            groups.setdefault((metric.network, name.split(": ")[-1]), []).append(metric)
     result: dict[str, Metric] = {}
-    for (network, quantity), metrics in groups.items():
-        if len(metrics) > 1:
-            means = np.mean([metric.array() for metric in metrics], 0)
-            values = np.exp(means) if KINDS[metrics[0].kind].log else means
-            add(result, {}, network, quantity, values, False, len(metrics))
+    for (network, quantity), names in cells_of(found).items():
+        if len(names) > 1:
+            means = np.mean([found[name].array() for name in names], 0)
+            values = np.exp(means) if KINDS[found[names[0]].kind].log else means
+            add(result, {}, network, quantity, values, False, len(names))
     return result
+
+
+def cells_of(found: Mapping[str, Metric]) -> dict[tuple[str, str], list[str]]:
+    """{(network, quantity): the metrics of its cells, by name} of what scatters; a mean over cells is of all of
+    these."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, metric in found.items():
+        if metric.margin is not None and metric.cells == 1:
+            groups.setdefault((metric.network, quantity_of(name)), []).append(name)
+    return groups
+
+
+def quantity_of(name: str) -> str:
+    """The quantity in the name of a metric."""
+    return name.rpartition(": ")[2]
 
 
 def by_gap(own: xr.Dataset, names: dict[str, str]) -> dict[str, np.ndarray]:
@@ -233,20 +245,23 @@ def spread(samples: dict[str, np.ndarray], metrics: dict[str, Metric]) -> dict[s
 
     With few seeds a metric's own standard deviation may be tiny by chance, so it is at least the one pooled over the
     cells of its kind and network, whose degrees of freedom count; of means over cells, over the root of their number.
+    Of a mean whose cells are not among the samples it is its own.
     """
     squares: dict[tuple[str, str], float] = {}
     freedoms: dict[tuple[str, str], int] = {}
-    own = {}
+    own: dict[str, tuple[float, int]] = {}
     for name, sample in samples.items():
         sample = sample[np.isfinite(sample)]
         pool, freedom = (metrics[name].network, metrics[name].kind), max(len(sample) - 1, 0)
-        own[name] = float(sample.std(ddof=1)) if freedom else 0.0
+        deviation = float(sample.std(ddof=1)) if freedom else 0.0
+        own[name] = deviation, freedom
         if metrics[name].cells == 1:
-            squares[pool] = squares.get(pool, 0.0) + freedom * own[name] ** 2
+            squares[pool] = squares.get(pool, 0.0) + freedom * deviation**2
             freedoms[pool] = freedoms.get(pool, 0) + freedom
     result = {}
-    for name in samples:
+    for name, (deviation, freedom) in own.items():
         pool = metrics[name].network, metrics[name].kind
-        pooled = math.sqrt(squares[pool] / freedoms[pool] / metrics[name].cells) if freedoms[pool] else 0.0
-        result[name] = max(own[name], pooled), freedoms[pool]
+        freedom = freedoms.get(pool, freedom)
+        pooled = math.sqrt(squares.get(pool, 0.0) / freedom / metrics[name].cells) if freedom else 0.0
+        result[name] = max(deviation, pooled), freedom
     return result

@@ -2,12 +2,12 @@
 
 two records of `baselines` -> rows with verdicts, worst first
 
-Numbers of closed forms agree to ROUNDING or are worse. Of numbers that scatter, with the difference of means over
-seeds, paired where the seeds are the same: **same** if its 90 % interval lies inside the margin; **worse**, **better**
-if it exceeds the margin and is significant at 1 %, by Holm's method over all metrics, so that at most 1 % of unchanged
-runs have any; otherwise **inconclusive**. The very same numbers of the same seeds are the same, however few. What is
-gone in more than half of the seeds is missing; what is gone in any seed of both is inconclusive at best, as the rest is
-a selection.
+Numbers of closed forms agree to ROUNDING or are worse, whether or not other seeds have new ones. Of numbers that
+scatter, with the difference of means over seeds, paired where the seeds are the same: **same** if its 90 % interval
+lies inside the margin; **worse**, **better** if it exceeds the margin and is significant at 1 %, by Holm's method over
+all metrics, so that at most 1 % of unchanged runs have any; otherwise **inconclusive**. The very same numbers of the
+same seeds are the same, however few. What is gone in more than half of the seeds is missing; what is gone in any seed
+of both is inconclusive at best, as the rest is a selection.
 Standard deviations: `metrics.spread`.
 """
 
@@ -128,18 +128,21 @@ def _fixed(name: str, metric: Metric, here: list[int], new: np.ndarray | None) -
     if new is None or (np.isfinite(old) & ~np.isfinite(new)).any():
         return Row(name, Change.MISSING)
     known = np.isfinite(old)
-    if np.isfinite(new[~known]).any() or not known.any():
+    if not known.any():
         return Row(name, Change.NEW)
+    more = np.isfinite(new[~known]).any()
     old, new = old[known], new[known]
     least = RESOLUTION if metric.kind in ("spectrum", "excess") else 0.0
     allowed = ROUNDING * np.abs(old) + least
     worst = np.argmax(np.abs(new - old) - allowed)
     change = float(new[worst] - old[worst])
+    verdict = Change.SAME if abs(change) <= allowed[worst] else Change.WORSE
+    if more and verdict == Change.SAME:
+        return Row(name, Change.NEW)
     deviation = float(old.std(ddof=1)) if len(old) > 1 else math.nan
     return Row(
-        name, Change.SAME if abs(change) <= allowed[worst] else Change.WORSE, False, old.mean(), deviation, new.mean(),
-        change, change, change, allowed[worst] or ROUNDING,
-    )  # fmt: skip
+        name, verdict, False, old.mean(), deviation, new.mean(), change, change, change, allowed[worst] or ROUNDING
+    )
 
 
 def _judged(old: dict[str, Metric], new: dict[str, Metric], pairs: tuple[list[int], list[int]] | None) -> list[Row]:

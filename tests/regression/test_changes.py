@@ -209,3 +209,37 @@ def test_a_network_of_another_name_is_judged_by_the_same_statistics(scenario):
     assert any(row.verdict == "worse" for row in rows)
     for row in rows:
         assert row == expected[row.name]._replace(name=row.name)
+
+
+def with_times(cells):
+    """A record whose network has t_max in these cells, with these values of four seeds; None where it has none."""
+    found = {
+        named({"c": c}, "gated-8", "t_max[0]"): Metric(network="gated-8", kind="t_max", margin=0.1, values=values)
+        for c, values in cells.items()
+    }
+    return record().model_copy(update={"metrics": with_margins(found | across(found))})
+
+
+MEAN = "all cells gated-8: t_max[0]"
+TWO = {0.0: [1.0, 1.02, 0.98, 1.01], 0.5: [0.99, 1.0, 1.03, 0.97]}
+
+
+@pytest.mark.parametrize("third", [[1.6, 1.62, 1.59, 1.61], [1.6, None, None, None]])
+def test_means_are_of_the_cells_that_both_have(third):
+    """A time of one more cell made a run worse, or its mean missing, that had all others to the last bit."""
+    old, more = with_times(TWO), with_times(TWO | {1.0: third})
+    found = match(old, more)
+    assert found.differs == (
+        "means over cells are of those that both have: gated-8 t_max[0] (of 2; 2 in the baseline, 3 here)",
+    )
+    rows = {row.name: row.verdict for row in compare_records(found.old, found.new).rows}
+    assert rows.pop("c=1 gated-8: t_max[0]") == "new"
+    assert set(rows.values()) == {"same"}
+    assert found.old.metrics[MEAN] == old.metrics[MEAN]
+    back = match(more, old)
+    assert {row.name: row.verdict for row in compare_records(back.old, back.new).rows}[MEAN] == "same"
+
+
+def test_a_mean_of_one_cell_is_none():
+    found = match(with_times(TWO), with_times({0.5: TWO[0.5], 1.0: TWO[0.0]}))
+    assert MEAN not in found.old.metrics.keys() | found.new.metrics.keys()

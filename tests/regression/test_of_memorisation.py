@@ -81,6 +81,14 @@ def record(**values):
     )  # fmt: skip
 
 
+def test_a_network_that_is_farther_from_the_exact_score_is_worse_on_either_side():
+    """Position 0 is the exact score: below it a network was called better the farther away it was."""
+    values = 0.01 * np.random.default_rng(0).standard_normal(8)
+    for was, now, verdict in ((0.0, -0.5, Change.WORSE), (-0.5, -0.1, Change.BETTER)):
+        (row,) = compare_records(record(position=values + was), record(position=values + now)).rows
+        assert row.verdict == verdict
+
+
 @pytest.mark.parametrize(
     ("kind", "change", "verdict"),
     [

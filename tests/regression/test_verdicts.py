@@ -190,6 +190,8 @@ def test_numbers_that_were_not_there_are_new():
         ([0.0, 4.0], [1.0, 4.0], "worse"),
         ([1.0, None], [1.0, None], "same"),
         ([1.0, None], [1.0, 2.0], "new"),
+        ([1.0, None], [5.0, 2.0], "worse"),  # although there is a new one
+        ([None, 1.0], [2.0, None], "missing"),
         ([1.0, 2.0], [1.0, None], "missing"),
         ([1.0, 2.0], None, "missing"),
     ],
@@ -222,6 +224,17 @@ def test_numbers_that_do_not_scatter_are_compared_at_common_seeds_only():
     apart = compare_records(old, record({"z": metric([7, 8], margin=None), "y": metric([1, 2])}, seeds=[4, 5]))
     assert apart.apart == 1
     assert [row.name for row in apart.rows] == ["y"]
+
+
+def test_a_mean_over_cells_that_are_all_lost_is_judged_by_its_own_scatter():
+    """Of two cells with most seeds gone the mean may have as many as before: it was looked for among the cells."""
+    cells = {"a": [1, 1.2, 1.1, None, None, None], "b": [None, None, 1.3, 1, 1.2, 1.1]}
+    gone = {"a": [None, None, 1.1, None, None, None], "b": [None, None, 1.3, None, None, None]}
+    mean = metric([None, None, 1.2, None, None, None]).model_copy(update={"cells": 2})
+    old, new = ({name: metric(one) for name, one in some.items()} | {"mean": mean} for some in (cells, gone))
+    assert {name: row.verdict for name, row in verdicts(old, new).items()} == {
+        "a": "missing", "b": "missing", "mean": "same"
+    }  # fmt: skip
 
 
 def test_failed_cells_are_missing_and_come_first():
