@@ -18,7 +18,7 @@ from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.study import Study
 
-FEWEST = 3  # seeds of a baseline with trained networks
+FEWEST = 3  # seeds of a baseline with trained networks, in every block that has any
 
 
 def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, root: Path | None) -> Record:
@@ -50,9 +50,13 @@ def accept(study: Study, folder: Path, reason: str, path: Path, before: Path, ro
             changes = git.stdout.splitlines()
             many = f"{len(changes)} uncommitted changes, as {changes[0][3:]}"
             refuse(f"the git tree has {many}: commit them, and run again")
-    seeds = len(study.axes["seed"])
-    if (study.trained_networks or (study.document.data and study.declared)) and seeds < FEWEST:
-        refuse(f"{seeds} seeds are too few to know how networks scatter: should be at least {FEWEST}")
+    seeds = [
+        len(part.axes["seed"])
+        for part in study.parts
+        if part.trained_networks or (part.document.data and any(name in part.declared for name in part.axes["network"]))
+    ]
+    if min(seeds, default=FEWEST) < FEWEST:
+        refuse(f"{min(seeds)} seeds are too few to know how networks scatter: should be at least {FEWEST}")
     record = baselines.take(study, folder)
     if record.revision.endswith("-dirty"):
         refuse(f"its cube was made by an uncommitted tree, {record.revision}: delete the cube and run again")

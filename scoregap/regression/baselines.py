@@ -64,17 +64,25 @@ def take(study: Study, folder: Path) -> Record:
             reduce(part, ds, found, varied(study), seeds)
             if study.document.memorisation:
                 of_memorisation.reduce(part, ds, found, varied(study), seeds)
-    config = json.loads(json.dumps({key: value for key, value in study.resolved.items() if key not in SILENT}))
-    del config["axes"]["seed"]
-    for section in (config.get("data", {}), *config.get("scores", {}).values()):
-        for key in WHERE & section.keys():
-            del section[key]
+    config = config_of(study)
     return Record(
         study=study.name, config=config, config_hash=digest(config), device=device(study, folder, attrs["machine"]),
         versions=attrs["versions"], revision=attrs["revision"], seeds=seeds,
         not_ok=not_ok(study, parts),
         metrics=with_margins(found | across(found)),
     )  # fmt: skip
+
+
+def config_of(study: Study) -> dict[str, Any]:
+    """The resolved study as plain data, without what changes no number; seeds, of blocks too, are compared one by
+    one."""
+    config = json.loads(json.dumps({key: value for key, value in study.resolved.items() if key not in SILENT}))
+    for grid in (config["axes"], *config.get("blocks", {}).values()):
+        grid.pop("seed", None)
+    for section in (config.get("data", {}), *config.get("scores", {}).values()):
+        for key in WHERE & section.keys():
+            del section[key]
+    return config
 
 
 def not_ok(study: Study, parts: list[tuple[Study, list[xr.Dataset]]]) -> list[str]:

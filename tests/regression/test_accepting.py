@@ -4,6 +4,7 @@ import subprocess
 from datetime import UTC, datetime
 
 import pytest
+from tiny import BLOCKS, edited
 
 from scoregap import InputError
 from scoregap.regression import accepting, baselines, reports
@@ -99,6 +100,15 @@ def test_no_baseline_of_a_cube_of_an_uncommitted_tree(results, tree, monkeypatch
 def test_no_baseline_of_too_few_seeds(results, tree, monkeypatch):
     monkeypatch.setattr(accepting, "FEWEST", 3)
     refused(results, tree, "2 seeds are too few")
+
+
+@pytest.mark.parametrize(("block", "seeds"), [("one", 1), ("draws", 2)])
+def test_no_baseline_of_a_block_of_too_few_seeds(tree, tmp_path, monkeypatch, block, seeds):
+    """Those of a block may be fewer than those of the axes; of the exact score alone any number will do."""
+    monkeypatch.setattr(accepting, "FEWEST", 3 if block == "draws" else 2)
+    few = {"one": ("std: [1.0]}", "std: [1.0], seed: 1}"), "draws": ("seed: 6", "seed: 1")}[block]
+    with pytest.raises(InputError, match=f"{seeds} seeds are too few"):
+        accept((load(edited(tmp_path, *BLOCKS, few)), tmp_path), tree)
 
 
 def test_no_baseline_of_failed_cells(results, tree, monkeypatch):

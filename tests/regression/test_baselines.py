@@ -6,12 +6,14 @@ import math
 import numpy as np
 import pytest
 from bounded import SPECIAL, at_once
+from tiny import BLOCKS, edited
 
 from scoregap import DamagedFile, InputError
 from scoregap.regression import baselines
 from scoregap.regression.baselines import read, with_margins, write
 from scoregap.regression.metrics import Metric
 from scoregap.store.weights import read_weights, write_weights
+from scoregap.study import load
 
 
 def test_a_record_says_where_it_comes_from(record, results):
@@ -125,3 +127,14 @@ def test_weights_that_cannot_be_read_are_not_of_no_device(results, tmp_path, kin
     SPECIAL[kind](tmp_path / "train" / f"{job.id}.safetensors")
     with at_once(), pytest.raises(DamagedFile, match=f"is a {kind}"):
         baselines.device(study, tmp_path, "Linux x")
+
+
+def test_more_seeds_of_a_block_are_the_same_study(tmp_path):
+    """As more of axes.seed are: seeds are compared one by one."""
+    config = baselines.config_of(load(edited(tmp_path, *BLOCKS)))
+    assert list(config["blocks"]) == ["curved", "one", "schedules", "draws"]
+    assert not [grid for grid in (config["axes"], *config["blocks"].values()) if "seed" in grid]
+    assert baselines.config_of(load(edited(tmp_path, *BLOCKS, ("seed: 6", "seed: 8")))) == config
+    assert (
+        baselines.config_of(load(edited(tmp_path, *BLOCKS, ("[0.0, 0.5], network", "[0.0, 0.9], network")))) != config
+    )
