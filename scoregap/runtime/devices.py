@@ -77,12 +77,19 @@ def check(study: Path, name: str, count: int) -> None:
         )  # fmt: skip
 
 
-def usable(name: str) -> int:
-    """How many jobs may compute on GPUs at once here; asks torch in another process, so that this one stays light."""
+def usable(study: Path, name: str) -> int:
+    """How many jobs may compute on GPUs at once here; asks torch in another process, so that this one stays light.
+    Raises InputError where torch cannot be imported."""
     if name == "cpu" or (name == "auto" and not any(map(os.path.exists, DRIVERS))):
         return 0
     code = "import torch; print(torch.cuda.device_count())"
-    asked = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    asked = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        why = (asked.stderr.strip().splitlines() or [f"exit status {asked.returncode}"])[-1]
+        raise InputError(
+            f"torch cannot be asked for GPUs: {why}", file=study, key="train.device", value=name,
+            allowed=f"networks need a torch that can be imported: {sys.executable} -c 'import torch' says more",
+        )  # fmt: skip
     return int(asked.stdout)
 
 

@@ -105,7 +105,7 @@ def check(study: Study, results: Path, cores: str | None, profile: Path) -> int:
     train = study.document.train
     if train is None or not study.trained_networks:
         return 0
-    count = devices.usable(train.device)
+    count = devices.usable(study.path, train.device)
     devices.check(study.path, train.device, count)
     return len(devices.places(train.device, count))
 

@@ -15,6 +15,7 @@ from scoregap import InputError
 from scoregap.runtime import devices
 
 UUIDS = ["8f2c-0", "8f2c-1"]
+STUDY = Path("s.yaml")
 
 
 @pytest.fixture(autouse=True)
@@ -201,11 +202,26 @@ def test_usable_asks_only_where_there_may_be_gpus(monkeypatch):
 
     monkeypatch.setattr(devices.subprocess, "run", run)
     monkeypatch.setattr(devices, "DRIVERS", ("/absent",))
-    assert (devices.usable("cpu"), devices.usable("auto"), len(asked)) == (0, 0, 0)
-    assert devices.usable("cuda") == 4
+    assert (devices.usable(STUDY, "cpu"), devices.usable(STUDY, "auto"), len(asked)) == (0, 0, 0)
+    assert devices.usable(STUDY, "cuda") == 4
     monkeypatch.setattr(devices, "DRIVERS", ("/absent", "/dev/null"))
-    assert devices.usable("auto") == 4
-    assert devices.usable("cpu") == 0
+    assert devices.usable(STUDY, "auto") == 4
+    assert devices.usable(STUDY, "cpu") == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "why"),
+    [(1, "Traceback ...\nImportError: libtorch.so: no such file\n", "ImportError: libtorch.so: no such file"),
+     (-11, "", "exit status -11")],
+)  # fmt: skip
+def test_a_torch_that_cannot_be_imported_is_one_line(monkeypatch, code, error, why):
+    run = lambda command, **_: subprocess.CompletedProcess(command, code, "", error)  # noqa: E731
+    monkeypatch.setattr(devices.subprocess, "run", run)
+    with pytest.raises(
+        InputError, match=rf"^s\.yaml: train\.device: torch cannot be asked for GPUs: {why}: "
+    ) as caught:
+        devices.usable(STUDY, "cuda")
+    assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.slow
@@ -215,7 +231,7 @@ def test_usable_is_what_torch_says_and_not_what_lies_in_the_current_folder(tmp_p
     (tmp_path / "torch.py").write_text("print(7)\nraise SystemExit")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(devices, "DRIVERS", ("/dev/null",))
-    assert devices.usable("auto") == torch.cuda.device_count()
+    assert devices.usable(STUDY, "auto") == torch.cuda.device_count()
 
 
 def test_float32_is_float32_on_any_device_that_is_taken():
