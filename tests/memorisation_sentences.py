@@ -304,8 +304,8 @@ def regularisers() -> str:
         f"{MOVED.seeds} seeds, each setting beside {study.axes['network'][0]} with a learning rate of "
         f"{study.axes['train.learning_rate'][0]:g}, edm and fresh draws of the noise; {MOVED.seconds} core-seconds.",
         "",
-        "| setting | steps to giving in, over those of the first setting | (steps to giving in / steps to generalising), "
-        "likewise | verdicts |",
+        "| setting | steps to giving in, over those of the first setting | "
+        "(steps to giving in / steps to generalising), likewise | verdicts |",
         "|---|---|---|---|",
     ]
     first = {axis: values[0] for axis, values in study.axes.items() if axis in changed}

@@ -6,9 +6,9 @@ study, seconds of `scoregap status`, `scoregap plan` and `scoregap run`, which h
 
 The run is of closed forms whose jobs compute their first cell only and give the others its result: what is left is
 planning, scheduling, starting processes, writing, gathering, comparing and drawing. `make scale` runs 1,000 and 10,000
-cells; `make scale CELLS=100000` 100,000 too (six minutes on two cores of its own, most of it PINNED's). Times are of the clock, and
-beside them of the processor, all processes together: on a busy machine the former says little. The table is kept in
-results/benchmarks/scale.csv, and drawn, with slopes, in results/benchmarks/scale.svg.
+cells; `make scale CELLS=100000` 100,000 too (six minutes on two cores of its own, most of it PINNED's). Times are of
+the clock, and beside them of the processor, all processes together: on a busy machine the former says little. The table
+is kept in results/benchmarks/scale.csv, and drawn, with slopes, in results/benchmarks/scale.svg.
 """
 
 import os
