@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import stats
 
 from scoregap.analysis.intervals import interval
-from scoregap.analysis.tables import blocks, labelled, with_interval
+from scoregap.analysis.tables import blocks, labelled, or_dash, with_interval
 from scoregap.study import Study
 from scoregap.variables import OF_MEMORISATION
 
@@ -33,8 +33,9 @@ def memorisation(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
     memorised: share of samples that are copies, less what fresh points have by chance. tau_generalise, tau_memorise:
     steps at which, at t = law, the squared distance from the exact score falls below `APART` of that of the empirical
     one, and rises above it again; NaN where it does not. kept_at_K, lost_at_K: of group K, noise variance over `law`
-    above which the score has `KEPT` and `LOST` of the exact tr G within the group; kept_K: what it has at `law`;
-    sampled_K: at the largest t, where the empirical score knows the covariance of its points alone.
+    above which the score has `KEPT` and `LOST` of the exact tr G within the group; kept_K: what it has at `law`, NaN
+    where that is off the grid; sampled_K: at the largest t, where the empirical score knows the covariance of its
+    points alone.
     """
     rows: list[dict] = []
     for ds in datasets:
@@ -45,7 +46,7 @@ def memorisation(study: Study, datasets: list[xr.Dataset]) -> pd.DataFrame:
             row["memorised"] = float(cell.memorised[0] - cell.memorised[1])
             row |= dict(zip(("tau_generalise", "tau_memorise"), _times_of_training(cell, law), strict=True))
             for group, kept in enumerate(cell.dimension_kept.transpose("group", "memory_time").values):
-                row[f"kept_{group}"] = float(np.interp(np.log(law), np.log(t), kept))
+                row[f"kept_{group}"] = float(np.interp(np.log(law), np.log(t), kept, left=np.nan, right=np.nan))
                 row[f"sampled_{group}"] = float(kept[-1])
                 for name, level in (("kept_at", KEPT), ("lost_at", LOST)):
                     row[f"{name}_{group}"] = _last_below(t, kept, level) / law
@@ -107,7 +108,7 @@ def copies_lines(study: Study, frame: pd.DataFrame) -> list[str]:
         setting: dict[str, Any] = dict(zip(axes, values, strict=True))
         network = str(setting.pop("network"))
         where = ", ".join(filter(None, (labelled(setting), network)))
-        low, high = interval(rows.memorised.to_numpy(), study.document.fit.confidence)
+        low, high = interval(rows.memorised.dropna().to_numpy(), study.document.fit.confidence)
         share = with_interval(rows.memorised.mean(), max(low, 0.0), min(high, 1.0), ".2f")
         lines.append(
             f"  {where}: {share}, of held-out points {rows.by_chance.mean():.2f}; median distance "
@@ -193,20 +194,21 @@ class Exponent(NamedTuple):
     sizes: int
 
 
-def open_trainings(rows: pd.DataFrame) -> pd.DataFrame:
+def open_trainings(rows: pd.DataFrame, seeds: int) -> pd.DataFrame:
     """The trainings of those N of which all seeds have both times, `OPEN` apart. The others are censored, or
-    lack a result; where some of an N are, those that are not are a selection."""
+    lack a result; where some of an N are, those that are not are a selection. seeds: of the study, of which some may
+    have no rows."""
     apart = rows.tau_memorise > OPEN * rows.tau_generalise
-    return rows[apart.groupby(rows.points).transform("sum") == rows.seed.nunique()]
+    return rows[apart.groupby(rows.points).transform("sum") == seeds]
 
 
-def exponent(rows: pd.DataFrame, time: str, confidence: float = 0.95) -> Exponent | None:
+def exponent(rows: pd.DataFrame, time: str, seeds: int, confidence: float = 0.95) -> Exponent | None:
     """Of trainings of one network that are open (`open_trainings`); None of fewer than three N.
 
     Every seed has a level of its own, as its data are of one F at all N: the slope is of what is left within seeds.
     """
-    known = open_trainings(rows)
-    sizes, seeds = known.points.nunique(), known.seed.nunique()
+    known = open_trainings(rows, seeds)
+    sizes = known.points.nunique()
     if sizes < 3:
         return None
     logs = known[["points", time]].apply(np.log)
@@ -227,12 +229,14 @@ def memorisation_lines(study: Study, frame: pd.DataFrame) -> list[str]:
             one = rows[rows["network"] == "empirical"]
             if not len(one):
                 continue
-            ratios = (np.exp(np.log(one.found / one[name]).mean()) for name in ("law", "corrected"))
-            over_law, over_corrected = ratios
+            over_law, over_corrected = (
+                or_dash(np.exp(np.log(one.found / one[name]).mean()), ".2f") for name in ("law", "corrected")
+            )
             groups = [name for name in map(str, one) if name.startswith("kept_at_") and one[name].notna().any()]
             kept = ", ".join(f"group {name[8:]} from {one[name].median():.3g}" for name in groups)
             first = str(one.order.mode()[0])
-            says = [f"t {one.found.median():.3g}, {over_law:.2f} and {over_corrected:.2f}"]
+            says = [f"t {one.found.median():.3g}, {over_law} and {over_corrected}"]
+            says = says if one.found.notna().any() else ["the collapse is not on the grid"]
             says += [f"as t falls, {first}"] if " > " in first else []
             says += [f"has {KEPT:.0%} of the exact geometry above law x: {kept}"] if kept else []
             lines.append(f"  {where}, N = {points}: {'; '.join(says)}")

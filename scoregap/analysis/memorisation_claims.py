@@ -15,6 +15,7 @@ import pandas as pd
 
 from scoregap.analysis.intervals import geometric_mean, interval, mean
 from scoregap.analysis.memorisation import KEPT, OPEN, SIZE, exponent, memorisation_lines, open_trainings
+from scoregap.analysis.quantities import cell_of
 from scoregap.analysis.tables import counted, labelled, with_interval
 from scoregap.analysis.verdicts import Verdict
 from scoregap.study import Study
@@ -65,10 +66,12 @@ def memorisation_claims(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     sizes = len(study.axes[SIZE]) if SIZE in study.condition_axes else 1
     for cell, own in _cells(study, frame):
         if own["network"].iloc[0] != EMPIRICAL and sizes > 1:
-            rows += [cell | row for row in _exponents(own, sizes, study.compare.confidence)]
+            rows += [cell | row for row in _exponents(study, own, sizes)]
         for points, one in own.groupby("points") if own["network"].iloc[0] == EMPIRICAL else ():
             at = cell | ({SIZE: points} if SIZE in study.condition_axes else {})
-            rows += [at | row for row in _kept(one, study.compare.confidence)]
+            groups = cell_of(study, {axis: value for axis, value in at.items() if axis in study.condition_axes}).groups
+            stds = sorted((group.std for group in groups), reverse=True)
+            rows += [at | row for row in _kept(one, stds, study.compare.confidence)]
     rows += _moved(study, frame)
     if not rows:
         return pd.DataFrame(columns=["claim", "verdict"])
@@ -94,11 +97,12 @@ def _row(name: str, value: float, low: float, high: float, verdict: Verdict, why
     return row | more | {"verdict": verdict, "why": why}
 
 
-def _exponents(rows: pd.DataFrame, sizes: int, confidence: float) -> Iterator[dict[str, Any]]:
+def _exponents(study: Study, rows: pd.DataFrame, sizes: int) -> Iterator[dict[str, Any]]:
     """Of both times of the trainings of one network; sizes: N of the study."""
-    known = open_trainings(rows).points.nunique()
+    seeds = len(study.axes["seed"])
+    known = open_trainings(rows, seeds).points.nunique()
     for name in ("tau_memorise", "tau_generalise"):
-        found, why = exponent(rows, name, confidence), ""
+        found, why = exponent(rows, name, seeds, study.compare.confidence), ""
         value, low, high = found[:3] if found else (np.nan, np.nan, np.nan)
         verdict = _beside(low - CLAIMS[name].expected, high - CLAIMS[name].expected, CLAIMS[name].margin)
         if known < FEWEST:
@@ -155,13 +159,14 @@ def _side(low: float, high: float) -> Verdict:
     return Verdict.DISAGREES if high < 0 else Verdict.INCONCLUSIVE
 
 
-def _kept(rows: pd.DataFrame, confidence: float) -> Iterator[dict[str, Any]]:
-    """What the empirical score of one N has of the geometry, over seeds."""
-    groups = [
-        name[8:] for name in map(str, rows) if name.startswith("kept_at_") and rows[f"kept_{name[8:]}"].notna().any()
-    ]
-    if len(groups) > 1:
-        least, most = sorted(groups, key=int)[-1], sorted(groups, key=int)[0]  # variances descend
+def _kept(rows: pd.DataFrame, stds: list[float], confidence: float) -> Iterator[dict[str, Any]]:
+    """What the empirical score of one N has of the geometry, over seeds. stds: of the groups, which descend; where all
+    are alike none is of least variance."""
+    every = sorted((name[8:] for name in map(str, rows) if name.startswith("kept_at_")), key=int)
+    known = [group for group in every if rows[f"kept_{group}"].notna().any()]
+    groups = [group for group in every if rows[[f"kept_{group}", f"kept_at_{group}"]].notna().any(axis=None)]
+    if known and stds[int(known[0])] > stds[int(known[-1])]:
+        most, least = known[0], known[-1]
         left = {group: rows[f"kept_{group}"] / rows[f"sampled_{group}"] for group in (most, least)}
         apart = (left[most] - left[least]).to_numpy()
         apart = apart[np.isfinite(apart)]

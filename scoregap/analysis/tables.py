@@ -191,6 +191,6 @@ def with_interval(value: float, low: float, high: float, form: str) -> str:
     return f"{value:{form}}" + ("" if np.isnan(low) or np.isnan(high) else f" [{low:{form}}, {high:{form}}]")
 
 
-def or_dash(value: float) -> str:
-    """Three digits, or a dash for NaN."""
-    return f"{value:.3g}" if np.isfinite(value) else "-"
+def or_dash(value: float, digits: str = ".3g") -> str:
+    """Three digits, or as many as asked for, or a dash for NaN."""
+    return f"{value:{digits}}" if np.isfinite(value) else "-"

@@ -76,7 +76,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        15,
+        16,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),
@@ -86,7 +86,7 @@ STAGES = (
     ),
     Stage(
         "report",
-        13,
+        14,
         (),
         "Draw the figures of a study.",
         ("cube", "compare"),

@@ -46,7 +46,7 @@ def test_intervals_of_exponents_hold_the_power_as_often_as_they_say(slope):
         noise = np.exp(0.05 * rng.standard_normal(len(sizes)))
         rows = pd.DataFrame({"points": sizes, "seed": np.tile(range(3), 5), "tau_generalise": 4.0,
                              "tau_memorise": 20 * sizes**slope * noise})  # fmt: skip
-        found = memorisation.exponent(rows, "tau_memorise")
+        found = memorisation.exponent(rows, "tau_memorise", 3)
         held += found.low < slope < found.high
         assert found.sizes == 5
     assert held / 150 == pytest.approx(0.95, abs=0.05)
@@ -54,7 +54,7 @@ def test_intervals_of_exponents_hold_the_power_as_often_as_they_say(slope):
 
 def test_censored_times_have_no_exponent():
     rows = pd.DataFrame({"points": [10, 20, 40, 80], "tau_generalise": 100.0, "tau_memorise": [120, 150, np.nan, 900]})
-    assert memorisation.exponent(rows.assign(seed=0), "tau_memorise") is None
+    assert memorisation.exponent(rows.assign(seed=0), "tau_memorise", 1) is None
 
 
 def test_trainings_that_end_too_early_do_not_bend_exponents():
@@ -64,7 +64,7 @@ def test_trainings_that_end_too_early_do_not_bend_exponents():
         tau = 20.0 * sizes * np.exp(0.6 * rng.standard_normal(len(sizes)))
         rows = pd.DataFrame({"points": sizes, "seed": np.tile(range(4), 6), "tau_generalise": 4.0,
                              "tau_memorise": np.where(tau < 5000, tau, np.nan)})  # fmt: skip
-        slopes.append(memorisation.exponent(rows, "tau_memorise").slope)
+        slopes.append(memorisation.exponent(rows, "tau_memorise", 4).slope)
     assert np.mean(slopes) == pytest.approx(1, abs=4 * np.std(slopes) / 10)
 
 
@@ -74,7 +74,7 @@ def test_seeds_may_have_levels_of_their_own():
     for spread in (0.0, 2.0):
         noise = np.exp(0.05 * rng.standard_normal(15) + spread * seeds)
         rows = pd.DataFrame({"points": sizes, "seed": seeds, "tau_generalise": 4.0, "tau_memorise": 20 * sizes * noise})
-        found = memorisation.exponent(rows, "tau_memorise")
+        found = memorisation.exponent(rows, "tau_memorise", 3)
         widths.append(found.high - found.low)
     assert max(widths) < 0.2
 
@@ -118,6 +118,51 @@ def test_lines_say_what_is_known(tmp_path):
     ):  # fmt: skip
         (_, line) = memorisation.memorisation_lines(study, pd.DataFrame([row | known]))
         assert line.endswith(ending)
+
+
+def test_a_collapse_that_is_nowhere_on_the_grid_is_told(tmp_path):
+    """It was told as "t nan, nan and nan"."""
+    study = load(edited(tmp_path, *WITH_MEMORISATION, ("[0.0, 0.5]", "[0.0]")))
+    row = {"family": "arcs", "ambient_dim": 8, "manifold_dim": 2, "curvature": 0.0, "network": "empirical",
+           "points": 2, "seed": 0, "law": 0.1, "corrected": np.nan, "order": "memorisation"}  # fmt: skip
+    for found, ending in ((np.nan, "N = 2: the collapse is not on the grid"), (0.2, "N = 2: t 0.2, 2.00 and -")):
+        (_, line) = memorisation.memorisation_lines(study, pd.DataFrame([row | {"found": found}]))
+        assert line.endswith(ending)
+
+
+@pytest.fixture
+def study_of_copies(tmp_path):
+    return load(edited(tmp_path, *WITH_MEMORISATION, ("[0.0, 0.5]", "[0.0]")))
+
+
+def test_a_seed_without_finite_samples_is_in_neither_mean_nor_interval(study_of_copies):
+    rows = pd.DataFrame({"network": "gated-8", "seed": range(4), "memorised": [0.2, 0.3, 0.4, np.nan],
+                         "by_chance": 0.0, "nearest_distance": 1.0, "held_out_distance": 1.0})  # fmt: skip
+    _, line = memorisation.copies_lines(study_of_copies, rows)
+    _, of_three = memorisation.copies_lines(study_of_copies, rows[:3])
+    assert line == of_three
+    assert "nan" not in line
+    assert "gated-8: 0.30 [" in line
+
+
+@pytest.mark.parametrize("law", [1e-9, 1e9])
+def test_what_is_kept_at_a_law_off_the_grid_is_not_known(tmp_path, law):
+    """The end of the grid was taken for it."""
+    changes = (*WITH_MEMORISATION[:2], ("[exact]", "[exact, empirical]"), ("[0.0, 0.5]", "[0.0]"))
+    study, (ds,) = measured(tmp_path, *changes)
+    ds = ds.load()
+    ds.law_t_memorisation[:] = law
+    frame = analysis.Tables(study, [ds])["memorisation"]
+    assert frame[["kept_0", "kept_1"]].isna().all(axis=None)
+    assert frame[["sampled_0", "sampled_1"]].notna().all(axis=None)
+
+
+def test_a_seed_that_is_nowhere_counts_among_all():
+    """One that diverged at every N was forgotten, and all N were open in all seeds."""
+    rows = pd.DataFrame({"points": [10, 20, 40], "seed": 0, "tau_generalise": 4.0, "tau_memorise": [200, 400, 800]})
+    assert len(memorisation.open_trainings(rows, 1)) == 3
+    assert memorisation.open_trainings(rows, 2).empty
+    assert memorisation.exponent(rows, "tau_memorise", 2) is None
 
 
 def test_last_below():

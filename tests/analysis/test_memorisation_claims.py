@@ -103,6 +103,13 @@ def test_sizes_of_which_a_seed_has_no_result_are_a_selection(study):
     assert found.why["tau_memorise"] == "both times, 2 apart, in all seeds of 4 of 6 N: 5 are needed"
 
 
+def test_a_seed_that_diverged_at_every_size_counts_among_all(study):
+    rows = trainings(1.0)
+    found = rows_of(study, rows[rows.seed == 0])
+    assert (found.seen == 0).all()
+    assert set(found.verdict) == {Verdict.INCONCLUSIVE}
+
+
 RATES = (0.002, 0.0005, 0.008)
 
 
@@ -184,6 +191,20 @@ def test_networks_are_settings_of_training_too(tmp_path):
 def test_what_is_lost_first(study, high, low, verdict, why):
     row = rows_of(study, empirical(high, low)).loc["lost_first"]
     assert (row.verdict, row.why, row[SIZE]) == (verdict, why, 40)
+
+
+def test_of_groups_of_equal_variance_none_is_lost_first(tmp_path):
+    changes = (*WITH_MEMORISATION[:2], ("std: 0.1", "std: 1.0"), ("[0.0, 0.5]", "[0.0]"))
+    found = rows_of(load(edited(tmp_path, *changes)), empirical(0.8, 0.3))
+    assert set(found.index) == {"geometry_above"}
+
+
+def test_where_the_law_is_off_the_grid_it_is_known_from_where_on_the_geometry_is_there(study):
+    found = rows_of(study, empirical(0.8, 0.3).assign(kept_0=np.nan, kept_1=np.nan))
+    assert found.index.tolist() == ["geometry_above"] * 2
+    assert set(found.verdict) == {Verdict.AGREES}
+    row = rows_of(study, empirical(0.8, 0.3).assign(kept_at_1=np.nan)).loc["lost_first"]
+    assert row.why == "group 1 first"  # also where it has 90 % nowhere
 
 
 def test_a_group_of_which_the_points_have_little_is_not_lost(study):

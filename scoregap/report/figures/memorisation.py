@@ -3,6 +3,8 @@
 study, tables of `scoregap.analysis.memorisation` -> figure
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -17,7 +19,7 @@ from scoregap.study import Study
 
 EMPIRICAL = "empirical"
 OF_PHASES = {"open": "--", "close": "-.", "consolidation": ":"}  # lines of their laws
-STYLES = ("-", "--", ":", "-.")  # of the groups
+STYLES = ("-", "--", ":", "-.")  # of the groups, again from the fifth on
 
 
 def memorisation(study: Study, frame: pd.DataFrame, curves: pd.DataFrame) -> Figure:
@@ -35,7 +37,7 @@ def memorisation(study: Study, frame: pd.DataFrame, curves: pd.DataFrame) -> Fig
         sizes = sorted(set(own.points))
         colours = dict(zip(sizes, colormaps["viridis"](np.linspace(0, 0.9, len(sizes))), strict=True))
         if trained:
-            _training(row[1], block, study.compare.confidence)
+            _training(row[1], block, study)
             _position(row[2], own[own["network"] != EMPIRICAL], colours)
         _kept(row[-1], own[own["network"] == EMPIRICAL], colours)
         _sizes_told(row[-2] if trained else row[-1], colours)
@@ -63,14 +65,15 @@ def _collapse(ax, block: pd.DataFrame) -> None:
     _sizes(ax, block)
 
 
-def _training(ax, block: pd.DataFrame, confidence: float) -> None:
+def _training(ax, block: pd.DataFrame, study: Study) -> None:
     """Times of training against N."""
+    seeds = len(study.axes["seed"])
     for network, rows in block[block["network"] != EMPIRICAL].groupby("network", sort=False):
         for name, colour in (("tau_generalise", "tab:green"), ("tau_memorise", "tab:purple")):
-            found = exponent(rows, name, confidence)
+            found = exponent(rows, name, seeds, study.compare.confidence)
             text = "" if found is None else f": N^{found.slope:.2f} ({found.low:.2f} to {found.high:.2f})"
             known = rows[rows[name].notna()]
-            used = known.index.isin(open_trainings(rows).index)
+            used = known.index.isin(open_trainings(rows, seeds).index)
             label_of = f"{network}, {name}{text}" if len(known) else None
             ax.plot(known.points, known[name], "o", ms=3, color=colour, label=label_of)
             ax.plot(known.points[~used], known[name][~used], "o", ms=3, color=colour, mfc="white")
@@ -119,7 +122,7 @@ def _kept(ax, curves: pd.DataFrame, colours: dict) -> None:
     groups = [name for name in map(str, curves) if name.startswith("kept_")]
     for points, rows in curves.groupby("points"):
         rows = rows.sort_values("over_law")
-        for name, style in zip(groups, STYLES, strict=False):
+        for name, style in zip(groups, itertools.cycle(STYLES), strict=False):
             text = f"group {name[5:]}" if points == min(curves.points) else None
             ax.plot(rows.over_law, rows[name], style, color=colours[points], lw=1.1, label=text)
     ax.axvline(1, color="0.8", lw=0.8, zorder=0)

@@ -14,7 +14,7 @@ from scoregap.study import load
 
 @pytest.fixture
 def study(tmp_path):
-    yield load(edited(tmp_path, *WITH_MEMORISATION, ("[0.0, 0.5]", "[0.0]")))
+    yield load(edited(tmp_path, *WITH_MEMORISATION, ("[0.0, 0.5]", "[0.0]"), ("seed: 2", "seed: 1")))
     plt.close("all")
 
 
@@ -55,12 +55,13 @@ def test_exponents_have_the_interval_of_the_claims(study):
     frame, curves = invented()
     frame.loc[frame.tau_generalise.notna(), "tau_generalise"] = [9.0, 11.0, 10.0, 10.5]
     training = figures.memorisation(study, frame, curves).axes[1]
-    low, high = exponent(frame[frame.network == "gated-8"], "tau_generalise", study.compare.confidence)[1:3]
+    low, high = exponent(frame[frame.network == "gated-8"], "tau_generalise", 1, study.compare.confidence)[1:3]
     assert any(f"({low:.2f} to {high:.2f})" in str(line.get_label()) for line in training.lines)
 
 
-def test_sizes_of_which_a_seed_has_no_result_are_hollow(study):
+def test_sizes_of_which_a_seed_has_no_result_are_hollow(tmp_path):
     """No exponent takes them."""
+    study = load(edited(tmp_path, *WITH_MEMORISATION, ("[0.0, 0.5]", "[0.0]")))
     frame, curves = invented()
     other = frame[(frame.network != "empirical") & (frame.points < 80)].assign(seed=1)
     training = figures.memorisation(study, pd.concat([frame, other], ignore_index=True), curves).axes[1]
@@ -117,3 +118,12 @@ def test_without_results_says_so(study):
     figure = figures.memorisation(study, pd.DataFrame(), pd.DataFrame())
     texts = [text.get_text() for ax in figure.axes for text in ax.texts] + [text.get_text() for text in figure.texts]
     assert any("training set" in text for text in texts)
+
+
+def test_every_group_is_drawn(study):
+    """Of five groups the fifth was left out."""
+    frame, curves = invented()
+    more = {f"kept_{group}": 0.1 * group for group in range(2, 5)}
+    kept = figures.memorisation(study, frame, curves.assign(**more)).axes[-1]
+    named = [text for text in kept.get_legend_handles_labels()[1] if text.startswith("group")]
+    assert named == [f"group {group}" for group in range(5)]
