@@ -5,9 +5,10 @@ import own_data
 import pytest
 from tiny import FLAT, WITH_MEMORISATION, edited
 
+from scoregap import cubes
 from scoregap.analysis import Tables
 from scoregap.regression import metrics, of_memorisation
-from scoregap.regression.baselines import Record, with_margins
+from scoregap.regression.baselines import Record, take, with_margins
 from scoregap.regression.verdicts import Change, compare_records
 from scoregap.stages import cube, fit, memorise, spectrum, train
 from scoregap.study import load
@@ -17,7 +18,7 @@ SEEDS = [0, 1, 2]  # one more than the studies have, as other blocks may have
 
 
 def taken(path):
-    """(study, dataset of its cube, metrics) of a study that is run here."""
+    """(study, dataset of its cube, or of its first block, metrics) of a study that is run here."""
     study, folder = load(path), path.parent / "results"
     for job in study.jobs.values():
         weights = folder / "train" / f"{job.id}.safetensors" if job.trained else None
@@ -26,10 +27,12 @@ def taken(path):
         for stage in (spectrum, memorise):
             stage.run(path, job.id, folder / stage.__name__.split(".")[-1] / f"{job.id}.zarr.zip", weights)
         fit.run(path, job.id, folder / "spectrum" / f"{job.id}.zarr.zip", folder / "fit" / f"{job.id}.zarr.zip")
-    ds = cube.gather(study, 8, folder / "spectrum", folder / "fit", None, None, folder / "memorise")
+    cube.run(path, folder / "spectrum", folder / "fit", folder / "cube.zarr", memories=folder / "memorise")
     found = {}
-    of_memorisation.reduce(study, ds, found, metrics.varied(study), SEEDS)
-    return study, ds, found
+    parts = cubes.datasets(study, folder / "cube.zarr")
+    for part, (ds,) in parts:
+        of_memorisation.reduce(part, ds, found, metrics.varied(study), SEEDS)
+    return study, parts[0][1][0].load(), found
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,27 @@ def test_metrics_are_the_numbers_of_the_cube(manifold):
             assert f"gated-8: {name}" not in found
     fixed = {name for name, metric in found.items() if metric.margin is None}
     assert fixed == {name for name in found if not name.startswith("gated-8")}
+
+
+def test_the_record_of_a_run_has_them_beside_the_others(manifold):
+    study, _, found = manifold
+    record = take(study, study.path.parent / "results")
+    assert record.seeds == SEEDS[:2]
+    assert record.metrics.keys() > found.keys()
+    for name, one in found.items():
+        assert record.metrics[name].values == one.values[:2]
+    assert "gated-8: t_max[0]" in record.metrics
+    assert {row.verdict for row in compare_records(record, record).rows} == {Change.SAME}
+
+
+def test_the_record_of_blocks_has_all_their_seeds(tmp_path):
+    grids = ("batch: [seed]", "blocks:\n  few: {seed: 1}\n  many: {network: [empirical], seed: 2}\nbatch: [seed]")
+    closed = ("[exact, gaussian, gated-8]", "[exact, empirical]")
+    study, _, found = taken(edited(tmp_path, *WITH_MEMORISATION[:2], closed, FLAT, grids))
+    record = take(study, tmp_path / "results")
+    assert record.seeds == SEEDS[:2]
+    assert record.metrics["empirical: t_memorisation"].values == found["empirical: t_memorisation"].values[:2]
+    assert None not in record.metrics["empirical: t_memorisation"].values
 
 
 def test_of_data_from_a_file(tmp_path):
