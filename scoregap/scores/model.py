@@ -17,6 +17,7 @@ from scoregap import InputError, plugins
 from scoregap.data.capabilities import Centred
 from scoregap.models import Declared, schedules
 from scoregap.models.base import Loaded
+from scoregap.pictures import axes_refusal
 from scoregap.scores import Source
 from scoregap.scores.base import Score, Traced
 from scoregap.scores.traces import hutchinson
@@ -55,6 +56,8 @@ class Model(Score):
         torch.set_num_threads(1)  # one core per job
         mean = source.data.mean if isinstance(source.data, Centred) else None
         interpolates = declared.settings.levels == "interpolate"
+        if says := axes_refusal(source.shape, declared.loaded.shape):
+            raise declared.refused("shape", says, list(declared.loaded.shape))
         return cls(declared.loaded, source.data.dim, interpolates, mean, declared.refused)
 
     def times(self, t: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from typing import Any
 
 from scoregap import InputError, brief, dotted, some
 from scoregap.data import FAMILIES, refusals
+from scoregap.pictures import axes_refusal
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data, of_pictures, shape_refusal
 from scoregap.spelling import asks, meant
 from scoregap.study.data import table
@@ -154,6 +155,10 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
             if of_pictures(name) and covariance and known("train.preconditioning"):
                 says = f"{name} sees pictures, and none along their principal axes: should be another"
                 yield _wrong(study, "train.preconditioning", says, "covariance")
+        for name in (one for one in study.axes["network"] if one in study.declared):
+            declared = study.declared[name]
+            if (own := declared.settings.shape) and (says := axes_refusal(shape, own)):
+                yield declared.refused("shape", says, list(own))
     for train in filter(None, study.sections["train"].values()):
         if trained and train.preconditioning == "covariance" and known("train.preconditioning"):
             yield from _covariance(study, train, mistakes)

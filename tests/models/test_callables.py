@@ -135,6 +135,30 @@ def test_what_is_no_jacobian_is_refused_before_anything_is_written(folder):
     assert not out.exists()
 
 
+def on_pictures(folder, of_points, said="", path="their:shrink"):
+    """A study of the model on a file of pictures of this shape, which declares what is said beside its path."""
+    np.save(folder / "pictures.npy", np.random.default_rng(0).standard_normal((20, *of_points)))
+    study = folder / "pictures.yaml"
+    study.write_text(
+        f"study: pictures\ndata: {{source: pictures.npy}}\nscores:\n  mine: {{from: callable, path: '{path}', "
+        f"trusted: true{said}}}\naxes: {{network: [mine], seed: 1}}\n"
+        "spectrum: {times: {start: 0.01, stop: 1.0, count: 8}, points: 2}\n"
+    )
+    return study
+
+
+def test_pictures_whose_colours_stand_elsewhere_are_refused(folder, monkeypatch):
+    """As the study is read, where it says the shape; before anything is measured, where the model does."""
+    says = r"scores\.mine\.shape: \[3, 4, 4\] is not allowed: points are 4 x 4 x 3: save them with their axes in the "
+    with pytest.raises(InputError, match=says):
+        load(on_pictures(folder, (4, 4, 3), ", shape: [3, 4, 4]"))
+    load(on_pictures(folder, (3, 4, 4), ", shape: [3, 4, 4]"))
+    cell = job_of(on_pictures(folder, (4, 4, 3))).first
+    monkeypatch.setitem(cell.declared.__dict__, "loaded", cell.declared.loaded._replace(shape=(3, 4, 4)))
+    with pytest.raises(InputError, match=says):
+        trained.Trained(folder / "pictures.yaml").score(cell, cell.truth())
+
+
 def keys(study):
     job = job_of(study)
     return job.first.key("spectrum"), job.fingerprint("spectrum"), load(study).fingerprint("cube")
