@@ -46,6 +46,10 @@ def steps(x, k):
     return 0.1 * x * torch.cos(k[:, None] / 1000)
 
 
+def noise(x, t):
+    return (x - shrink(x, t)) / t[:, None] ** 0.5
+
+
 def broken():
     raise KeyError("lost")
 '''
@@ -303,6 +307,24 @@ def test_times_are_a_models_own_and_curves_are_read_at_them(folder):
     assert (k > 100).sum() > 12
     fit.run(study, job.id, out, folder / "fit.zarr.zip")
     assert np.isfinite(read_job(folder / "fit.zarr.zip")[0].gap_width).any()
+
+
+def test_differences_of_a_model_are_judged_and_taken_at_its_own_noise(folder):
+    declarations = [
+        CALLABLE.replace("shrink", "steps").replace("path", "schedule: linear, path"),
+        CALLABLE.replace("shrink", "noise").replace("path", "predicts: velocity, path"),
+    ]
+    for declaration in declarations:
+        found = []
+        for method in ("exact", "central"):
+            change = ("points: 4", f"points: 24\n  method: {method}")
+            study = study_with(folder, declaration, change, ("manifold_dim: [2]", "manifold_dim: [8]"))
+            spectrum.run(study, job_of(study).id, folder / f"{method}.zarr.zip")
+            found.append(read_job(folder / f"{method}.zarr.zip")[0])
+        for name in ("time_used", "squared_error", "mistake", "mistake_gain"):
+            np.testing.assert_array_equal(found[1][name], found[0][name], err_msg=name)
+        np.testing.assert_allclose(found[1].eigenvalue, found[0].eigenvalue, atol=2e-3)
+    assert (found[1].mistake > 0).all()
 
 
 def test_samplers_and_trajectories_need_every_time(folder):
