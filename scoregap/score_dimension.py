@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from scoregap import InputError
+from scoregap import InputError, bound
 from scoregap.dimensions import estimate
 from scoregap.networks import is_name, schedules, sides, training
 from scoregap.networks.draws import Draws
@@ -84,9 +84,8 @@ class ScoreDimension(BaseEstimator):
         held_out, others = units[self.points_], units[np.sort(order[count:])]
         t = _nearby(held_out, others, self.neighbours) if self.t is None else float(self.t) / scale / scale
         if not TIMES[0] <= t <= TIMES[1]:
-            allowed = "should be from {:.3g} to {:.3g}, for data of this size".format(
-                *(scale**2 * one for one in TIMES)
-            )
+            least, most = (scale * scale * one for one in TIMES)
+            allowed = f"should be from {bound(least)} to {bound(most, most=True)}, for data of this size"
             raise InputError(key="t", value=self.t, allowed=allowed)
         self.t_ = t * scale**2
         seed = int(random.randint(2**31))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scoregap import InputError, plugins
+from scoregap import InputError, bound, plugins
 from scoregap.data.capabilities import Centred
 from scoregap.models import Declared, schedules
 from scoregap.models.base import Loaded
@@ -67,7 +67,7 @@ class Model(Score):
         if outside.any():
             own = schedule.levels
             least, most = (schedule.least, schedule.most) if own is None else own[[0, -1]]
-            self._refuse(f"its noise variances are from {least:.6g} to {most:.6g}", float(t[outside][0]),
+            self._refuse(f"its noise variances are from {bound(least, 6)} to {bound(most, 6, most=True)}", float(t[outside][0]),
                          f"t = {t[outside][0]:.6g} is not allowed")  # fmt: skip
         if self.interpolates or schedule.levels is None:
             return t

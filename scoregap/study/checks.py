@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from scoregap import InputError, brief, dotted, some
+from scoregap import InputError, bound, brief, dotted, some
 from scoregap.data import FAMILIES, refusals
 from scoregap.pictures import axes_refusal
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data, of_pictures, shape_refusal
@@ -307,7 +307,7 @@ def _points(study) -> Iterator[InputError]:
             yield _wrong(
                 study, f"{key}.start",
                 f"the values of {of.source} are quantised, and below t = step^2 / 12 = {least:.3g} spectra are those "
-                f"of the grid of levels: should be at least {least:.3g}", times.start,
+                f"of the grid of levels: should be at least {bound(least)}", times.start,
             )  # fmt: skip
     asked = document.spectrum.points
     if document.dimension and document.spectrum.points_from == "held-out":
@@ -339,6 +339,9 @@ def _points_of_cell(study, cell, asked: int) -> Iterator[InputError]:
         key = "spectrum.points" if asked == document.spectrum.points else "dimension.points"
         says = f"the {found.measured} part has {parts[found.measured]} points{here} in seed {cell['seed']}"
         yield _wrong(study, key, says, asked)
+    elif not parts["held-out"] and (study.trained_networks or document.memorisation):
+        says = f"holds out no point{here} in seed {cell['seed']}: should be more"
+        yield _wrong(study, "data.held_out", says, share)
     half = "training part" if cell.data.half == "all" else f"{cell.data.half} half of the training part"
     if isinstance(size, int) and size > trained_on:
         says = f"the {half} has {trained_on} points{here} in seed {cell['seed']}"

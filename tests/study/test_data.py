@@ -294,6 +294,25 @@ def test_what_only_looks_like_a_mistake_is_none(tmp_path, case):
     load(written(tmp_path, MISTAKES[case][0]))
 
 
+def test_a_class_of_which_nothing_is_held_out_is_refused_where_that_is_asked_for(tmp_path):
+    changes = ("labels.npy,", "labels.npy, label: 3,"), ("points: 6", "points: 6\n  points_from: training")
+    untrained = (", gated-8]", "]"), ("train:\n  steps: 40\n  levels: 8\n  samples: 4\n  depth: 1\n  noise", "#")
+
+    def study(*changes):
+        path = written(tmp_path, *changes)
+        np.save(tmp_path / "labels.npy", np.repeat([0, 3], [100, 20]))
+        return path
+
+    for held_out, refused in (("0.01", True), ("0.5", False)):
+        path = study(*changes, ("held_out: 0.2", f"held_out: {held_out}"))
+        if refused:
+            with pytest.raises(InputError, match=r"data\.held_out: 0\.01 is not allowed: holds out no point of class 3 in"):
+                load(path)
+        else:
+            load(path)
+    load(study(*changes, ("held_out: 0.2", "held_out: 0.01"), *untrained))
+
+
 def test_families_have_no_axes_of_data(tmp_path):
     for axis in ("dataset_size: [40]", "class: [all]"):
         with pytest.raises(InputError, match=rf"axes\.{axis[:5]}\w*: unknown axis"):
@@ -321,8 +340,12 @@ def test_times_below_the_grid_of_levels_are_refused(tmp_path, values, form, leas
         path = written(tmp_path, ("held_out", f"{form} held_out"), *times)
         np.save(tmp_path / "points.npy", values)
         if refused:
-            with pytest.raises(InputError, match=r"spectrum\.times\.start: .*quantised, and below t = step\^2 / 12 = "):
+            with pytest.raises(InputError, match=r"spectrum\.times\.start: .*quantised, and below t = step\^2 / 12 = ") as e:
                 load(path)
+            told = str(e.value).rpartition(" ")[2]  # may be written instead
+            assert float(told) == pytest.approx(least, rel=0.01)
+            path.write_text(path.read_text().replace(f"{start:.9f}", f"{float(told):.9f}"))
+            load(path)
         else:
             load(path)
 
