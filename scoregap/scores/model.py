@@ -67,8 +67,9 @@ class Model(Score):
         if outside.any():
             own = schedule.levels
             least, most = (schedule.least, schedule.most) if own is None else own[[0, -1]]
-            self._refuse(f"its noise variances are from {bound(least, 6)} to {bound(most, 6, most=True)}", float(t[outside][0]),
-                         f"t = {t[outside][0]:.6g} is not allowed")  # fmt: skip
+            ends = f"from {bound(least, 6)} to {bound(most, 6, most=True)}"
+            first = float(t[outside][0])
+            self._refuse(f"its noise variances are {ends}", first, f"t = {first:.6g} is not allowed")
         if self.interpolates or schedule.levels is None:
             return t
         logs = np.log(schedule.levels)

@@ -292,7 +292,7 @@ def test_a_class_of_which_nothing_is_held_out_is_refused(opened):
     labels = np.repeat([0, 1], [37, 3])
     table = opened(FLOATS, labels=labels)
     split = next(k for k in range(99) if not len(Points(table, k, 0, 0.1, label="1").parts["held-out"]))
-    with pytest.raises(InputError, match=r"^data\.held_out: 0\.1 is not allowed: holds out no point of class 1: should"):
+    with pytest.raises(InputError, match=r"^data\.held_out: 0\.1 is not allowed: holds out no point of class 1"):
         Points(table, split, 0, 0.1, label="1").held_out(np.random.default_rng(0), 5)
     assert len(Points(table, split, 0, 0.1, label="0").held_out(np.random.default_rng(0), 5)) == 5
 

@@ -306,7 +306,7 @@ def test_a_class_of_which_nothing_is_held_out_is_refused_where_that_is_asked_for
     for held_out, refused in (("0.01", True), ("0.5", False)):
         path = study(*changes, ("held_out: 0.2", f"held_out: {held_out}"))
         if refused:
-            with pytest.raises(InputError, match=r"data\.held_out: 0\.01 is not allowed: holds out no point of class 3 in"):
+            with pytest.raises(InputError, match=r"data\.held_out: 0\.01 .*: holds out no point of class 3"):
                 load(path)
         else:
             load(path)
@@ -340,9 +340,10 @@ def test_times_below_the_grid_of_levels_are_refused(tmp_path, values, form, leas
         path = written(tmp_path, ("held_out", f"{form} held_out"), *times)
         np.save(tmp_path / "points.npy", values)
         if refused:
-            with pytest.raises(InputError, match=r"spectrum\.times\.start: .*quantised, and below t = step\^2 / 12 = ") as e:
+            says = r"spectrum\.times\.start: .*quantised, and below t = step\^2 / 12 = "
+            with pytest.raises(InputError, match=says) as caught:
                 load(path)
-            told = str(e.value).rpartition(" ")[2]  # may be written instead
+            told = str(caught.value).rpartition(" ")[2]  # may be written instead
             assert float(told) == pytest.approx(least, rel=0.01)
             path.write_text(path.read_text().replace(f"{start:.9f}", f"{float(told):.9f}"))
             load(path)
