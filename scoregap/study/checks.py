@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scoregap import InputError, bound, brief, dotted, some
-from scoregap.data import FAMILIES, refusals
+from scoregap.data import FAMILIES, FRESH, refusals
 from scoregap.pictures import axes_refusal
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data, of_pictures, shape_refusal
 from scoregap.spelling import asks, meant
@@ -310,7 +310,7 @@ def _points(study) -> Iterator[InputError]:
                 f"of the grid of levels: should be at least {bound(least)}", times.start,
             )  # fmt: skip
     asked = document.spectrum.points
-    if document.dimension and document.spectrum.points_from == "held-out":
+    if document.dimension:
         asked = max(asked, document.dimension.points)
     seeing = max(study.axes["network"], key=sees_training_set)  # of a half, if there is such a score
     alike = study.axes | {"network": (seeing,), "seed": study.axes["seed"][:SPLITS]}
@@ -346,6 +346,10 @@ def _points_of_cell(study, cell, asked: int) -> Iterator[InputError]:
     if isinstance(size, int) and size > trained_on:
         says = f"the {half} has {trained_on} points{here} in seed {cell['seed']}"
         yield _wrong(study, "axes.dataset_size" if "dataset_size" in study.axes else "data.dataset_size", says, size)
+    covariance = any(train and train.preconditioning == "covariance" for train in study.sections["train"].values())
+    if covariance and study.trained_networks and size == FRESH and trained_on < found.dim:
+        says = f"it needs as many points as dimensions, {found.dim}, at least, and the {half} has {trained_on} points"
+        yield _wrong(study, "train.preconditioning", f"{says}{here} in seed {cell['seed']}", "covariance")
     dimension, there = document.dimension, parts["training"]
     if dimension and dimension.of_data and dimension.data_points > there:
         says = f"the training part has {there} points{here} in seed {cell['seed']}"

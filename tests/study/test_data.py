@@ -270,6 +270,14 @@ MISTAKES = {
         ("fit:", "dimension: {estimators: [local_pca], times: {start: 0.1, stop: 1, count: 8}}\nfit:"),
         "dimension.data_points: 2500 is not allowed: the training part has 96 points",
     ),
+    "fewer estimates than there are points": (
+        (
+            "points: 6",
+            "points: 6\n  points_from: training\ndimension:\n  estimators: [flipd]\n  points: 97\n"
+            "  times: {start: 0.1, stop: 1, count: 8}",
+        ),
+        "dimension.points: 97 is not allowed: the training part has 96 points in seed 0",
+    ),
     "too few for a covariance": (
         ("depth: 1", "preconditioning: covariance\n  covariance_points: 7"),
         "train.covariance_poi",
@@ -311,6 +319,30 @@ def test_a_class_of_which_nothing_is_held_out_is_refused_where_that_is_asked_for
         else:
             load(path)
     load(study(*changes, ("held_out: 0.2", "held_out: 0.01"), *untrained))
+
+
+def test_a_covariance_needs_as_many_training_points_as_dimensions(tmp_path):
+    """Of every class and half, whatever the axes of training; where a size is asked for, that is refused."""
+    few = ("held_out: 0.2", "held_out: 0.95"), ("points: 6", "points: 4")
+    key = ("depth: 1", "preconditioning: covariance\n  covariance_points: 8")
+    axis = ("  seed: 2", "  train.preconditioning: [edm, covariance]\n  seed: 2")
+    says = (
+        r"train\.preconditioning: 'covariance' is not allowed: it needs as many points as dimensions, 8, at least, and "
+    )
+    for how in (key, axis):
+        with pytest.raises(InputError, match=says + "the training part has 6 points in seed 0"):
+            load(written(tmp_path, *few, how))
+        load(written(tmp_path, how))
+    for change, here in (
+        (("labels: labels.npy,", "labels: labels.npy, label: 2,"), r"the training part has \d points of class 2 in"),
+        (
+            ("labels: labels.npy,", "labels: labels.npy, half: second,"),
+            "the second half of the training part has 6 poi",
+        ),
+    ):
+        held_out = ("held_out: 0.2", "held_out: 0.9")
+        with pytest.raises(InputError, match=says + here):
+            load(written(tmp_path, change, held_out, ("points: 6", "points: 2"), key))
 
 
 def test_families_have_no_axes_of_data(tmp_path):
