@@ -37,7 +37,7 @@ STAGES = (
         ("spectrum",),
         "Spectra of the score Jacobian of one job, over times and points.",
         ("train",),
-        of_data=1,
+        of_data=2,
     ),
     Stage(
         "dimension",
