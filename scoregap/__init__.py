@@ -10,6 +10,7 @@ measure      what is estimated     spectra, gaps, phase times, dimensions
 stages       files in, files out; the only place where what is known and what is estimated meet
 """
 
+import decimal
 import reprlib
 from collections.abc import Iterable
 from itertools import islice
@@ -103,6 +104,23 @@ def printable(text: str, also: str = "") -> str:
 def plain_digits(text: str) -> bool:
     """Whether the digits of a number are 0 to 9, and no more: Python takes 4_0 for 40, and digits of any script."""
     return text.isascii() and "_" not in text
+
+
+def number(value: float) -> str:
+    """A number as it is, to the last digit, as YAML 1.1 reads it: with a point, and a signed exponent."""
+    mantissa, exponent, power = repr(float(value)).partition("e")
+    mantissa = mantissa if "." in mantissa else f"{mantissa}.0"
+    return f"{mantissa}e{power if power[0] in '+-' else f'+{power}'}" if exponent else mantissa
+
+
+def bound(value: float, digits: int = 3, most: bool = False) -> str:
+    """A positive bound, with fewer digits, of what is allowed: the least is rounded up, the most down."""
+    text = f"{value:.{digits}g}"
+    if (float(text) > value) if most else (float(text) < value):
+        rounding = decimal.ROUND_FLOOR if most else decimal.ROUND_CEILING
+        rounded = decimal.Context(digits, rounding).create_decimal_from_float(float(value))
+        text = f"{float(rounded):.{digits}g}"
+    return text
 
 
 def dotted(key: str | tuple[str | int, ...]) -> str:

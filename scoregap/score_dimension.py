@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from scoregap import InputError
+from scoregap import InputError, bound
 from scoregap.dimensions import estimate
 from scoregap.networks import is_name, schedules, sides, training
 from scoregap.networks.draws import Draws
@@ -41,8 +41,8 @@ class ScoreDimension(BaseEstimator):
     estimator: a name of `scoregap.measure.SCORE_ESTIMATORS`. network: as on the axis of that name, "empirical", or one
     that is trained, as "gated-64". t: noise variance in the squared units of the data; None: a quarter of the squared
     distance to that of the nearest points whose number is `neighbours`, median over the points held out. points: how
-    many are held out at most; a quarter if there are fewer than four times as many. steps: of training. random_state:
-    of the choice of points and all draws.
+    many that differ are held out at most, with all that are the same; a quarter if there are fewer than four times as
+    many. steps: of training. random_state: of the choice of points and all draws.
 
     After `fit`: dimension_, dimension_pw_ (points,), points_ (points,) rows of X, t_, n_features_in_. NaN where the
     estimator does not know.
@@ -75,18 +75,16 @@ class ScoreDimension(BaseEstimator):
             allowed = f"should be points {SIZES[0]:g} apart or more, their coordinates {SIZES[1]:g} at most"
             raise InputError(key="X", value=data, allowed=allowed)
         random = check_random_state(self.random_state)
-        order = random.permutation(len(data))
-        count = min(self.points, max(1, len(data) // OUT))
-        self.points_ = np.sort(order[:count])
         scale = float(np.abs(data - data.mean(0)).max())
         # In units of their own size: squares of neither large nor small numbers are lost, and networks are float32.
         units = (data - data.mean(0)) / scale
-        held_out, others = units[self.points_], units[np.sort(order[count:])]
+        out = _held_out(units, self.points, random)
+        self.points_ = np.flatnonzero(out)
+        held_out, others = units[out], units[~out]
         t = _nearby(held_out, others, self.neighbours) if self.t is None else float(self.t) / scale / scale
         if not TIMES[0] <= t <= TIMES[1]:
-            allowed = "should be from {:.3g} to {:.3g}, for data of this size".format(
-                *(scale**2 * one for one in TIMES)
-            )
+            least, most = (scale * scale * one for one in TIMES)
+            allowed = f"should be from {bound(least)} to {bound(most, most=True)}, for data of this size"
             raise InputError(key="t", value=self.t, allowed=allowed)
         self.t_ = t * scale**2
         seed = int(random.randint(2**31))
@@ -107,15 +105,20 @@ def _is_network(name: str) -> bool:
     return is_name(name) and not sides(name)
 
 
+def _held_out(data: np.ndarray, most: int, random: np.random.RandomState) -> np.ndarray:
+    """(n,) which rows are held out: so many that differ, or a quarter of these, with all that are the same as one."""
+    order = random.permutation(len(data))
+    same = np.unique(data, axis=0, return_inverse=True)[1].ravel()[order]
+    drawn = same[np.sort(np.unique(same, return_index=True)[1])]  # what differs, in the order of the first of each
+    out = np.empty(len(data), bool)
+    out[order] = np.isin(same, drawn[: min(most, max(1, len(drawn) // OUT))])
+    return out
+
+
 def _nearby(held_out: np.ndarray, others: np.ndarray, neighbours: int) -> float:
-    """A quarter of the squared distance to that neighbour (or the last), median over the points. Raises InputError if
-    that is 0."""
+    """A quarter of the squared distance to that neighbour (or the last), median over the points."""
     found, _ = KDTree(others).query(held_out, [min(neighbours, len(others))])
-    distances = np.asarray(found)[:, 0]
-    if not (distance := np.median(distances)) > 0:
-        allowed = "should be a number: more rows are copies of others than there are `neighbours`"
-        raise InputError(key="t", value=None, allowed=allowed)
-    return float(distance) ** 2 / 4
+    return float(np.median(np.asarray(found)[:, 0])) ** 2 / 4
 
 
 def trained(name: str, points: np.ndarray, t: float, steps: int, seed: int) -> Any:

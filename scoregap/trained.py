@@ -47,7 +47,7 @@ class Trained(NamedTuple):
 
     def score(self, cell: Cell, data: Any) -> Score:
         """The cell's score. data: the cell's own. Raises InputError if the device is not there, or a model is wrong."""
-        source = scores.Source(data, cell.dataset, lambda: self.denoiser(cell), cell.declared)
+        source = scores.Source(data, cell.dataset, lambda: self.denoiser(cell), cell.declared, cell.shape)
         score = scores.load(cell["network"], source)
         if isinstance(score, HasCheck) and cell.declared:
             once = data.dim, tuple(cell.spectrum.times.values)

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import edited
 
 from scoregap import (
@@ -10,9 +13,11 @@ from scoregap import (
     DamagedFile,
     InputError,
     InputErrors,
+    bound,
     brief,
     data,
     dotted,
+    number,
     printable,
     refuse,
     some,
@@ -132,3 +137,22 @@ def test_of_many_names_the_first_are_told():
     assert some(["a", "b"]) == "a, b"
     assert some(map(str, range(99))) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ... (99 in all)"
     assert len(some(["x" * 500])) < 80
+
+
+@pytest.mark.parametrize("value", [1e-5, 0.002, 30.0, 1234567.0, 1e9, 2.5e-7, 1e22, 1 / 3, 0.1234567890123, -1e-7])
+def test_numbers_are_read_back_as_they_are(value):
+    assert yaml.safe_load(number(value)) == value
+    assert isinstance(yaml.safe_load(number(value)), float)
+
+
+@given(st.floats(1e-300, 1e300), st.integers(1, 6))
+def test_a_bound_is_rounded_to_what_is_allowed(value, digits):
+    up, down = float(bound(value, digits)), float(bound(value, digits, most=True))
+    assert down <= value <= up
+    assert up - down <= 1.01 * 10 ** (1 - digits) * value
+    for text in (bound(value, digits), bound(value, digits, most=True)):
+        assert text == f"{float(text):.{digits}g}"
+
+
+def test_a_bound_that_has_few_digits_stays_as_it_is():
+    assert [bound(0.1), bound(0.00130208), bound(0.00130208, most=True)] == ["0.1", "0.00131", "0.0013"]

@@ -1,6 +1,6 @@
 import pytest
 
-from scoregap.pictures import Picture, picture
+from scoregap.pictures import Picture, axes_refusal, picture
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,25 @@ from scoregap.pictures import Picture, picture
 )
 def test_a_picture_has_two_sides_and_perhaps_an_axis_of_colours(shape, found):
     assert picture(shape) == found
+
+
+@pytest.mark.parametrize(
+    ("shape", "of_model", "refused"),
+    [
+        ((4, 4, 3), (3, 4, 4), True),
+        ((1, 4, 4, 3), (3, 4, 4), True),
+        ((6, 4), (4, 6), True),
+        ((3, 4, 4), (3, 4, 4), False),
+        ((4, 4), (1, 4, 4), False),
+        ((4, 4, 1), (1, 4, 4), False),
+        ((48,), (3, 4, 4), False),
+        ((4, 4, 3), (48,), False),
+        ((4, 4, 3), (), False),
+        ((), (3, 4, 4), False),
+        ((4, 4, 3), (3, 8, 8), False),  # of another dimension, which is told
+    ],
+)
+def test_axes_in_another_order_than_a_models_are_refused(shape, of_model, refused):
+    says = f"points are {' x '.join(map(str, shape))}: save them with their axes in the model's order, as numpy."
+    assert axes_refusal(shape, of_model).startswith(says) == refused
+    assert bool(axes_refusal(shape, of_model)) == refused

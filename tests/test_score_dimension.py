@@ -105,14 +105,19 @@ def test_units_do_not_matter(scale):
 
 
 def test_integers_and_copies():
-    """uint8 does not wrap; a copy of every row has neighbours at no distance, which are passed over."""
+    """uint8 does not wrap; no copy of a point that is held out is among the others, so none is at no distance."""
     rng = np.random.default_rng(5)
     pixels = np.round(255 * rng.random((800, 2)) @ [[1, 0, 0.5], [0, 1, 0.5]] * 0.6).astype(np.uint8)
     assert ScoreDimension().fit(pixels).dimension_ == ScoreDimension().fit(pixels.astype(float)).dimension_ == 2
     copied = np.repeat(pixels, 2, 0)
     assert ScoreDimension().fit(copied).dimension_ == 2
-    with pytest.raises(InputError, match="copies of others"):
-        ScoreDimension().fit(np.repeat(pixels[:5], 60, 0))
+    for many in (copied, np.repeat(pixels[:5], 60, 0)):
+        found = ScoreDimension().fit(many)
+        others = np.delete(many, found.points_, 0)
+        assert not set(map(bytes, many[found.points_])) & set(map(bytes, others))
+        assert len(others)
+        assert found.t_ > 0
+    assert len(np.unique(copied[ScoreDimension(points=7).fit(copied).points_], axis=0)) == 7
 
 
 @pytest.mark.parametrize(

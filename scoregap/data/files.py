@@ -8,7 +8,8 @@ Nothing is unpickled, and nothing fetched. Every mistake is an `InputError` of o
 
 import hashlib
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -97,12 +98,8 @@ def _read(path: Path, inner: str, key: str, source: str, version: tuple) -> Sour
 
 
 def _npy(path: Path, inner: str, key: str, source: str) -> np.ndarray:
-    try:
+    with _of_anybody("an array of numbers that numpy.save has written", key, source):
         values = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError, OSError, OverflowError) as error:
-        if isinstance(error, OSError) and lacks_resources(error):
-            raise
-        _refuse(key, source, f"should be an array of numbers that numpy.save has written: {_told(error)}")
     _check_type(values.dtype, key, source)
     return values
 
@@ -111,57 +108,77 @@ def _npz(path: Path, inner: str, key: str, source: str) -> np.ndarray:
     there = _keys(path, key, source)
     if inner not in there:
         _refuse(key, source, f"has {_listed(there)}", f"has no array {inner!r}")
-    try:
-        with zipfile.ZipFile(path) as arrays, arrays.open(f"{inner}.npy") as file:
-            values = np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError, OverflowError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, OSError) and lacks_resources(error):
-            raise
-        _refuse(key, source, f"should be an array of numbers that numpy.savez has written: {_told(error)}")
+    kind = "an array of numbers that numpy.savez has written"
+    with _of_anybody(kind, key, source), zipfile.ZipFile(path) as arrays, arrays.open(f"{inner}.npy") as file:
+        values = np.lib.format.read_array(file, allow_pickle=False)
     _check_type(values.dtype, key, source)
     return values
 
 
 def _keys(path: Path, key: str, source: str) -> list[str]:
     """Names of the arrays of an .npz file."""
-    try:
-        with zipfile.ZipFile(regular(path)) as arrays:
-            return [name.removesuffix(".npy") for name in arrays.namelist() if name.endswith(".npy")]
-    except zipfile.BadZipFile as error:
-        _refuse(key, source, f"should be a file that numpy.savez has written: {_told(error)}")
-    except OSError as error:
-        if lacks_resources(error):
-            raise
-        _refuse(
-            key,
-            source,
-            f"{asks(meant_beside(path))}should be {FORMS}",
-            f"{str(path)!r} cannot be read: {error.strerror or _told(error)}",
-        )
+    with _of_anybody("a file that numpy.savez has written", key, source):
+        try:
+            with zipfile.ZipFile(regular(path)) as arrays:
+                return [name.removesuffix(".npy") for name in arrays.namelist() if name.endswith(".npy")]
+        except OSError as error:
+            if lacks_resources(error):
+                raise
+            _refuse(
+                key,
+                source,
+                f"{asks(meant_beside(path))}should be {FORMS}",
+                f"{str(path)!r} cannot be read: {error.strerror or _told(error)}",
+            )
 
 
 def _zarr(path: Path, inner: str, key: str, source: str) -> np.ndarray:
     import zarr
 
-    try:
+    with _of_anybody("the folder of a zarr array", key, source):
         found = zarr.open(path, path=inner.strip("/") or None, mode="r")
         if isinstance(found, zarr.Group):
             arrays = [name for name, one in found.members(max_depth=None) if isinstance(one, zarr.Array)]
             under = inner.strip("/") + "/" if inner else ""
             _refuse(key, source, f"should say which array, as {split(source)[0]}:ARRAY: it has "
                     f"{_listed([under + name for name in sorted(arrays)])}", "is a group of arrays")  # fmt: skip
+        if unsafe := [name for name in _codecs(found.metadata.to_dict()) if "pickle" in name.lower()]:
+            _refuse(key, source, "nothing is unpickled: should be written by other codecs",
+                    f"names the codec {unsafe[0]!r}")  # fmt: skip
         _check_type(np.dtype(found.dtype), key, source)  # before its objects are made
         values = np.asarray(found[...])
         if values.dtype.kind == "T":  # texts of any length, as numpy.save has none
             values = np.array(values.tolist(), "U")
         _check_chunks(found, values, key, source)
-        return values
+    return values
+
+
+@contextmanager
+def _of_anybody(kind: str, key: str, source: str) -> Iterator[None]:
+    """Whatever reading raises of a file or folder that should be of this kind (of a header, of a codec, of JSON), as a
+    line of what it should be; but for what the machine lacks."""
+    try:
+        yield
     except InputError:
         raise
-    except Exception as error:  # of a codec, of JSON, of anybody's folder
+    except Exception as error:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and lacks_resources(error)):
             raise
-        _refuse(key, source, f"should be the folder of a zarr array: {_told(error)}")
+        _refuse(key, source, f"should be {kind}: {_told(error)}")
+
+
+def _codecs(metadata: dict[str, Any]) -> list[str]:
+    """Names of all codecs of a zarr array of format 2 or 3, those within others too."""
+
+    def names(content: Any) -> Iterator[str]:
+        if isinstance(content, dict):
+            yield from (str(content[key]) for key in ("id", "name") if key in content)
+            content = tuple(content.values())
+        if isinstance(content, list | tuple):
+            for one in content:
+                yield from names(one)
+
+    return [name for key in ("filters", "compressor", "codecs") for name in names(metadata.get(key))]
 
 
 def _check_chunks(array: Any, values: np.ndarray, key: str, source: str) -> None:
@@ -259,7 +276,7 @@ def read_labels(source: str, folder: Path, count: int) -> tuple[np.ndarray, str]
                     f"around them, and not '{ALL}'", f"has the label {brief(text)} at point {i}",
                 )  # fmt: skip
         return np.array([str(one) for one in values], object), found.sha256
-    if values.dtype.kind not in "biu" and (values != np.round(values)).any():
+    if values.dtype.kind not in "biu" and not (np.isfinite(values) & (values == np.round(values))).all():
         _refuse("labels", source, "should be whole numbers or texts", "has labels that are no whole numbers")
     return np.array([str(int(one)) for one in values], object), found.sha256
 

@@ -36,7 +36,8 @@ def information(data: Known, most: int, points: int = POINTS, seed: int = 0) -> 
     for name, one in (("most", most), ("points", points), ("seed", seed)):
         whole(name, one, 0 if name == "seed" else 2)
     ranged("most", most, 2, memorisation.MOST_POINTS)
-    rng = np.random.default_rng(seed)
+    # Of the same seed, points are drawn apart from the draws of F.
+    rng = np.random.default_rng((seed, 3) if seed == getattr(data, "seed", None) else seed)
     clean, _ = data.sample(rng, points)
     noise = rng.standard_normal(clean.shape)
     variances = data.principal_axes[1]

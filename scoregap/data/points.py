@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from scoregap import InputError
+from scoregap import InputError, bound, number
 from scoregap.data import FRESH, HALVES, files
 from scoregap.data.files import ALL
 from scoregap.pictures import picture
@@ -107,7 +107,7 @@ class Table:
         if self.classes:
             parts.append(f"{len(self.classes)} classes")
         if self.step:
-            parts.append(f"quantised in steps of {self.step:.3g}: times from {self.least_time:.3g}")
+            parts.append(f"quantised in steps of {self.step:.3g}: times from {bound(self.least_time)}")
         if self.constant:
             parts.append(f"{self.constant} coordinates are constant, and have no variance")
         if self.duplicates:
@@ -153,17 +153,17 @@ def _table(held: _Held, source: str, form: Form, labels: _Held, labels_sha256: s
         refuse("source", source, "should have two points or more, with coordinates", f"has the shape {values.shape}")
     low, high, levels = _looked_at(values, source)
     if low == high:
-        refuse("source", source, "should have points that differ", f"has no value but {low:g}")
+        refuse("source", source, "should have points that differ", f"has no value but {number(low)}")
     slope, start = _scale(values.dtype, (low, high), found.full_scale, form)
     if max(abs(start + slope * low), abs(start + slope * high)) > FARTHEST:
         refuse(
             "source", source, f"should be at most {FARTHEST:g} in size: say range and full_scale",
-            f"has values from {low:g} to {high:g}",
+            f"has values {_span(low, high)}",
         )  # fmt: skip
     if abs(slope) * (high - low) < NEAREST:
         refuse(
             "source", source, f"should be at least {NEAREST:g} apart: say range and full_scale",
-            f"has values from {low:g} to {high:g}",
+            f"has values {_span(low, high)}",
         )  # fmt: skip
     shape = _pooled_shape(values.shape[1:], form.pool)
     same, constant = _compared(values, slope, start, form.pool)
@@ -173,6 +173,11 @@ def _table(held: _Held, source: str, form: Form, labels: _Held, labels_sha256: s
         values, shape, slope, start, form.pool, _step(levels) * abs(slope), same, constant, labels.value, found.sha256,
         labels_sha256,
     )  # fmt: skip
+
+
+def _span(low: float, high: float, between: str = "from {} to {}") -> str:
+    """Values of a file as a study may have them: to the last digit."""
+    return between.format(*(number(one).removesuffix(".0") for one in (low, high)))
 
 
 def _looked_at(values: np.ndarray, source: str) -> tuple[float, float, np.ndarray]:
@@ -214,13 +219,11 @@ def _scale(
     if full is None:
         refuse(
             "range", list(form.bounds),
-            f"the file has {dtype.name} from {ends[0]:g} to {ends[1]:g}: say which of its values become the range, as "
-            f"full_scale: [{ends[0]:g}, {ends[1]:g}], or leave range out to take them as they are",
+            f"the file has {dtype.name} {_span(*ends)}: say which of its values become the range, as "
+            f"{_span(*ends, 'full_scale: [{}, {}]')}, or leave range out to take them as they are",
         )  # fmt: skip
     if ends[0] < full[0] or ends[1] > full[1]:
-        refuse(
-            "full_scale", list(full), f"the file has values from {ends[0]:g} to {ends[1]:g}: should hold all of them"
-        )
+        refuse("full_scale", list(full), f"the file has values {_span(*ends)}: should hold all of them")
     slope = (form.bounds[1] - form.bounds[0]) / (full[1] - full[0])
     return slope, form.bounds[0] - slope * full[0]
 
@@ -420,8 +423,11 @@ class Points:
         return self.rows(chosen), chosen[:, None]
 
     def held_out(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """n points (n, d) that no network is trained on; some more than once if there are fewer."""
+        """n points (n, d) that no network is trained on; some more than once if there are fewer. Raises
+        InputError if there is none."""
         rows = self.parts["held-out"]
+        if not len(rows):
+            refuse("held_out", self.share, f"holds out no point{self._of_class()}: should be more")
         return self.rows(np.resize(rng.permutation(rows), n))
 
     def _of_class(self) -> str:

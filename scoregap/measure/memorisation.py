@@ -18,7 +18,8 @@ _QUERIES = 64  # noisy points whose distances to all training points are held at
 
 class Weights(NamedTuple):
     """Posterior weights over N training points at n noisy ones: (n,) of the own point, of the nearest one, which has
-    the largest, and 1 / sum w^2, the effective number of points."""
+    the largest, and 1 / sum w^2, the effective number of points. Points that are the same are one, of all their
+    weight."""
 
     own: np.ndarray
     nearest: np.ndarray
@@ -30,6 +31,8 @@ def weights(x, t, points, own) -> Weights:
     points = known("points", points, "N", "d")
     x, t = known("x", x, "n", points.shape[1]), float(positive("t", t))
     own = wholes("own", own, 0, len(points) - 1, len(x))
+    kept, same = _distinct(points)
+    points, own, counts = points[kept], same[own], np.bincount(same)
     found = np.empty((3, len(x)))
     for start in range(0, len(x), _QUERIES):
         some = slice(start, start + _QUERIES)
@@ -37,11 +40,18 @@ def weights(x, t, points, own) -> Weights:
         # Offsets from the own point: products of far points would cancel at small t.
         anchor = points[own[some]]
         away = ((points**2).sum(1)[None] - 2 * anchor @ points.T + (anchor**2).sum(1)[:, None]) / 2
-        log = ((here - anchor) @ points.T - ((here - anchor) * anchor).sum(1)[:, None] - away) / t
+        log = ((here - anchor) @ points.T - ((here - anchor) * anchor).sum(1)[:, None] - away) / t + np.log(counts)
         weight = np.exp(log - log.max(1, keepdims=True))
         weight /= weight.sum(1, keepdims=True)
         found[:, some] = weight[np.arange(len(here)), own[some]], weight.max(1), 1 / (weight**2).sum(1)
     return Weights(*found)
+
+
+def _distinct(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of points (N, d) that are the same the first: ((K,) its row, (N,) which of the K each is)."""
+    first: dict[bytes, int] = {}
+    same = np.array([first.setdefault(point.tobytes(), len(first)) for point in points + 0.0])
+    return np.unique(same, return_index=True)[1], same
 
 
 class Position(NamedTuple):
@@ -88,10 +98,8 @@ def copies(samples, points) -> Copies:
         raise InputError("one point is not allowed", key="points", value=points, allowed="should be two or more")
     from scipy.spatial import KDTree  # takes longer than numpy, and training asks for no neighbours
 
-    first: dict[bytes, int] = {}
-    for place, point in enumerate(points):
-        first.setdefault(point.tobytes(), place)
-    kept = np.array(list(first.values())) if len(first) > 1 else np.arange(len(points))
+    kept, _ = _distinct(points)
+    kept = kept if len(kept) > 1 else np.arange(len(points))
     distances, places = KDTree(points[kept]).query(samples, k=2)
     nearest, second = np.transpose(distances)
     with np.errstate(invalid="ignore"):

@@ -18,6 +18,7 @@ import torch
 from safetensors import safe_open
 
 from scoregap import InputError
+from scoregap.models import PREDICTS as OUTPUTS
 from scoregap.models import Declared, schedules
 from scoregap.models.base import Loaded, dtype_of, settled
 
@@ -155,12 +156,12 @@ def shape(declared: Declared, config: dict) -> tuple[int, ...]:
 def noise(declared: Declared, folder: Path) -> tuple[schedules.Schedule, str, float]:
     """Schedule, what is predicted, sigma_data: as the study says, or else the file of the scheduler."""
     settings = declared.settings
-    if settings.schedule:
-        predicts = "edm" if settings.schedule == "edm" else settings.predicts or "epsilon"
-        made = schedules.named(settings.schedule, settings.steps, settings.betas, settings.sigma_data)
-        return made, predicts, settings.sigma_data
     places = [declared.file("path") / "scheduler", folder]
     file = next((one / "scheduler_config.json" for one in places if (one / "scheduler_config.json").exists()), None)
+    if settings.schedule:
+        made = schedules.named(settings.schedule, settings.steps, settings.betas, settings.sigma_data)
+        own = settings.schedule == "edm"
+        return made, "edm" if own else settings.predicts or predicted(declared, file), settings.sigma_data
     if file is None:
         raise declared.refused("schedule", "the folder has no scheduler_config.json", problem="is missing")
     config = read(declared, file)
@@ -186,6 +187,21 @@ def noise(declared: Declared, folder: Path) -> tuple[schedules.Schedule, str, fl
     if settings.predicts is None and said not in PREDICTS:
         raise refused(declared, f"should be one of {', '.join(PREDICTS)}", f"has prediction_type {said!r}", file)
     return schedules.of_alphas(alphas(declared, config, file)), settings.predicts or PREDICTS[said], settings.sigma_data
+
+
+def predicted(declared: Declared, file: Path | None) -> str:
+    """What the output is, as the file of the scheduler says, whatever the schedule. Raises InputError if it does not,
+    as that of EDM, whose output goes with its own schedule."""
+    config = read(declared, file) if file else {}
+    if config.get("_class_name") in FLOWS:
+        return "velocity"
+    said = None if config.get("_class_name") in EDM else config.get("prediction_type")
+    if said is None:
+        allowed = f"no file of the folder says it: should be one of {', '.join(OUTPUTS)}"
+        raise declared.refused("predicts", allowed, problem="is missing")
+    if not isinstance(said, str) or said not in PREDICTS:
+        raise refused(declared, f"should be one of {', '.join(PREDICTS)}", f"has prediction_type {said!r}", file)
+    return PREDICTS[said]
 
 
 def check(declared: Declared, config: dict, file: Path) -> None:

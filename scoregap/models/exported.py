@@ -27,11 +27,15 @@ def load(declared: Declared) -> Loaded:
         module = program.module()
         first, *_ = [node for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
         example = first.meta["val"]
+        points = isinstance(example, Tensor) and example.ndim > 0 and example.is_floating_point()
+        least, most = batches(program, example.shape[0]) if points else (0, 0)
     except Exception as error:  # whatever torch raises for a file that is none
         why = f"is no program that torch.export has saved: {plugins.told(error)}"
         raise declared.refused("path", why, settings.path) from error
+    if not points:
+        allowed = f"its first input should be points (n, ...) of real numbers, and is {_told(example)}"
+        raise declared.refused("path", allowed, settings.path)
     module.requires_grad_(False)
-    least, most = batches(program, example.shape[0])
     name = settings.schedule or "ve"
     return Loaded(
         batched(of_class(declared, module), least, most),
@@ -41,6 +45,12 @@ def load(declared: Declared) -> Loaded:
         example.dtype,
         settings.sigma_data,
     )
+
+
+def _told(example) -> str:
+    if not isinstance(example, Tensor):
+        return f"a {type(example).__name__}"
+    return f"{example.dtype} of shape {tuple(example.shape)}"
 
 
 def batches(program: torch.export.ExportedProgram, size: int | torch.SymInt) -> tuple[int, int]:

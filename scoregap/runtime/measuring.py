@@ -15,7 +15,7 @@ from typing import NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from scoregap import InputError, brief, plugins, refuse
+from scoregap import InputError, brief, number, plugins, refuse
 from scoregap.scores import EXACT, MODEL, kind
 from scoregap.store.files import write_text
 from scoregap.store.ownership import Kind, claim, text_with
@@ -311,17 +311,17 @@ def _text(
     data = [f"  source: {_quoted(source)}"]
     for key, value in (("range", asked.bounds), ("full_scale", asked.full_scale)):
         if value:
-            data.append(f"  {key}: [{', '.join(_number(float(one)) for one in value.split(':'))}]")
+            data.append(f"  {key}: [{', '.join(number(float(one)) for one in value.split(':'))}]")
     data += [f"  labels: {_quoted(labels)}"] if labels else []
     data += [f"  label: {label}                    # the class whose points they are"] if label is not None else []
     data += [f"  pool: {asked.pool}"] if asked.pool != 1 else []
-    data.append(f"  held_out: {_number(asked.held_out)}              # share of the points that nothing is trained on")
+    data.append(f"  held_out: {number(asked.held_out)}              # share of the points that nothing is trained on")
     train = f"""\
 train:
   steps: {asked.steps}
   levels: 32                  # noise levels a step, with `samples` points each
   samples: 8
-  noise: {{start: {_number(start / 2)}, stop: {_number(stop * 2)}}}
+  noise: {{start: {number(start / 2)}, stop: {number(stop * 2)}}}
 """
     spectra = f"  method: {_quoted(asked.method)}\n" if asked.method else ""
     spectra += f"  probes: {asked.probes}\n" if asked.probes is not None else ""
@@ -336,18 +336,9 @@ data:
   seed: {asked.seeds}                     # each splits the data anew
 {train if any(kind(one).trained for one in scores) else ""}\
 spectrum:
-  times: {{start: {_number(start)}, stop: {_number(stop)}, count: {count}}}  # noise variances t
+  times: {{start: {number(start)}, stop: {number(stop)}, count: {count}}}  # noise variances t
   points: {asked.points}                  # held-out points at each
 {spectra}"""
-
-
-def _number(value: float) -> str:
-    """A number as YAML 1.1 reads it: with a point, and a signed exponent."""
-    text = repr(float(f"{value:.6g}"))
-    mantissa, exponent, power = text.partition("e")
-    if not exponent:
-        return text
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{power if power[0] in '+-' else '+' + power}"
 
 
 def _quoted(text: str) -> str:

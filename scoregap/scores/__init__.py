@@ -27,13 +27,15 @@ class Source(NamedTuple):
     """What a cell has, of which its score is made; what is costly is a function, called by those that need it.
 
     data: `scoregap.data.capabilities.Data`. training_set: () -> points (N, d). denoiser: () -> the trained member, as
-    `scoregap.scores.network.Network` takes it. declared: the model, of a score that the study declares.
+    `scoregap.scores.network.Network` takes it. declared: the model, of a score that the study declares. shape: of a
+    point in its file, as (3, 32, 32); () where it has none but (d,).
     """
 
     data: Any
     training_set: Callable[[], Any]
     denoiser: Callable[[], Any]
     declared: Declared | None = None
+    shape: tuple[int, ...] = ()
 
 
 class Kind(NamedTuple):

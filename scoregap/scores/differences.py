@@ -33,6 +33,10 @@ class Differences(Score):
         """As the score itself."""
         return self.score.guarded
 
+    def times(self, t: np.ndarray) -> np.ndarray:
+        """Those of the score itself. Raises InputError where it knows none."""
+        return self.score.times(t)
+
     def denoise(self, x: np.ndarray, t) -> np.ndarray:
         """The denoised points (n, d) of the score itself."""
         return self.score.denoise(x, t)

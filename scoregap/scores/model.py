@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scoregap import InputError, plugins
+from scoregap import InputError, bound, plugins
 from scoregap.data.capabilities import Centred
 from scoregap.models import Declared, schedules
 from scoregap.models.base import Loaded
+from scoregap.pictures import axes_refusal
 from scoregap.scores import Source
 from scoregap.scores.base import Score, Traced
 from scoregap.scores.traces import hutchinson
@@ -55,6 +56,8 @@ class Model(Score):
         torch.set_num_threads(1)  # one core per job
         mean = source.data.mean if isinstance(source.data, Centred) else None
         interpolates = declared.settings.levels == "interpolate"
+        if says := axes_refusal(source.shape, declared.loaded.shape):
+            raise declared.refused("shape", says, list(declared.loaded.shape))
         return cls(declared.loaded, source.data.dim, interpolates, mean, declared.refused)
 
     def times(self, t: np.ndarray) -> np.ndarray:
@@ -64,8 +67,9 @@ class Model(Score):
         if outside.any():
             own = schedule.levels
             least, most = (schedule.least, schedule.most) if own is None else own[[0, -1]]
-            self._refuse(f"its noise variances are from {least:.6g} to {most:.6g}", float(t[outside][0]),
-                         f"t = {t[outside][0]:.6g} is not allowed")  # fmt: skip
+            ends = f"from {bound(least, 6)} to {bound(most, 6, most=True)}"
+            first = float(t[outside][0])
+            self._refuse(f"its noise variances are {ends}", first, f"t = {first:.6g} is not allowed")
         if self.interpolates or schedule.levels is None:
             return t
         logs = np.log(schedule.levels)

@@ -58,11 +58,13 @@ def fit(cell: Cell, measured: members.Result) -> members.Result:
         eigenvalues = measured["eigenvalue"].astype(float)  # (T, points, modes)
         known = np.isfinite(eigenvalues).all((1, 2))
         if known.any():
-            blind = gaps.blind(eigenvalues[known], settings.significance, settings.visibility)
-            result["dimension"][known, 0], result["gap_count"][known] = blind[:2]
+            t, once, again = np.unique(times_of(cell, measured)[known], return_index=True, return_inverse=True)
+            spectra = eigenvalues[known][once]
+            blind = gaps.blind(spectra, settings.significance, settings.visibility)
+            result["dimension"][known, 0], result["gap_count"][known] = (values[again] for values in blind[:2])
             result["dimension_overall"][0], result["gap_count_overall"][...] = blind[2:]
-        if cell.data and known.any():
-            fit_profile(result, cell, eigenvalues, known)
+            if cell.data:
+                fit_profile(result, cell, t, spectra, np.flatnonzero(known), again)
     return result
 
 
@@ -80,20 +82,24 @@ def fit_traces(result: members.Result, cell: Cell, traces: np.ndarray, errors: n
         result[f"trace_{side}"][known] = values
 
 
-def fit_profile(result: members.Result, cell: Cell, eigenvalues: np.ndarray, known: np.ndarray) -> None:
+def fit_profile(
+    result: members.Result, cell: Cell, t: np.ndarray, spectra: np.ndarray, places: np.ndarray, again: np.ndarray
+) -> None:
     """Fill in what needs no true gaps: modes that are resolved, their phases, gaps found blind.
 
-    eigenvalues: (T, points, modes) of t J; known: (T,) whether they are.
+    t: (T,) noise variances, each once, of spectra (T, points, modes) of t J. places: among the study's times, of those
+    that are known; again: of the spectrum of each among these, as some may be at the same noise.
     """
-    t, spectra, settings = cell.spectrum.times.values[known], eigenvalues[known], cell.fit
+    settings = cell.fit
     n, trace, modes = profile.resolved(spectra), profile.traces(spectra), spectra.shape[-1]
     found = profile.profile(t, n.mean(1), modes)
     rng = np.random.default_rng(cell.seed("bootstrap"))
     ends = profile.intervals(t, n, trace, modes, found, settings.resamples, settings.confidence, rng)
-    result["modes"][known], result["trace"][known], result["phase"][known] = n.mean(1), trace.mean(1), found.phases
+    for name, values in (("modes", n.mean(1)), ("trace", trace.mean(1)), ("phase", found.phases)):
+        result[name][places] = values[again]
     result["t_first"][...] = found.first
     for i, side in enumerate(("low", "high")):
-        result[f"modes_{side}"][known], result[f"trace_{side}"][known] = ends.n[i], ends.trace[i]
+        result[f"modes_{side}"][places], result[f"trace_{side}"][places] = ends.n[i][again], ends.trace[i][again]
         result[f"t_first_{side}"][...] = ends.first[i]
     last = found.shoulders[-variables.SHOULDERS :]
     for k, (one, own, share) in enumerate(

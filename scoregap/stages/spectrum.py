@@ -61,7 +61,8 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         return result
 
     data = cell.truth()
-    score, best = of_job.score(cell, data), Exact(data) if isinstance(data, Posterior) else None
+    score = itself = of_job.score(cell, data)
+    best = Exact(data) if isinstance(data, Posterior) else None
     if settings.step is not None:
         score = Differences(score, settings.method, settings.step)
     result["time_used"][:] = t = score.times(t)
@@ -86,7 +87,7 @@ def measure(cell: Cell, of_job: trained.Trained, beat: Heartbeat | None = None) 
         aligned = aligned and all((data.tangents(places[part]) == data.tangents(places[:1])).all() for part in parts)
     groups = spans(cell, data.boundaries) if aligned else []
     frames = agreement.frames(np.random.default_rng([cell.seed("points"), d]), d) if cell.data and not traces else None
-    own = score.reach if isinstance(score, Adapted) and path is None else None
+    own = itself.reach if isinstance(itself, Adapted) and path is None else None
     linear = Gaussian(data) if isinstance(data, Covariance) else None
     if linear is not None and "gaussian_trace" in result:
         variances = linear.data.principal_axes[1]

@@ -13,8 +13,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from scoregap import InputError, brief, dotted, some
-from scoregap.data import FAMILIES, refusals
+from scoregap import InputError, bound, brief, dotted, some
+from scoregap.data import FAMILIES, FRESH, refusals
+from scoregap.pictures import axes_refusal
 from scoregap.scores import EXACT, UNTRAINED, of_clean_data, of_pictures, shape_refusal
 from scoregap.spelling import asks, meant
 from scoregap.study.data import table
@@ -154,6 +155,10 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
             if of_pictures(name) and covariance and known("train.preconditioning"):
                 says = f"{name} sees pictures, and none along their principal axes: should be another"
                 yield _wrong(study, "train.preconditioning", says, "covariance")
+        for name in (one for one in study.axes["network"] if one in study.declared):
+            declared = study.declared[name]
+            if (own := declared.settings.shape) and (says := axes_refusal(shape, own)):
+                yield declared.refused("shape", says, list(own))
     for train in filter(None, study.sections["train"].values()):
         if trained and train.preconditioning == "covariance" and known("train.preconditioning"):
             yield from _covariance(study, train, mistakes)
@@ -302,10 +307,10 @@ def _points(study) -> Iterator[InputError]:
             yield _wrong(
                 study, f"{key}.start",
                 f"the values of {of.source} are quantised, and below t = step^2 / 12 = {least:.3g} spectra are those "
-                f"of the grid of levels: should be at least {least:.3g}", times.start,
+                f"of the grid of levels: should be at least {bound(least)}", times.start,
             )  # fmt: skip
     asked = document.spectrum.points
-    if document.dimension and document.spectrum.points_from == "held-out":
+    if document.dimension:
         asked = max(asked, document.dimension.points)
     seeing = max(study.axes["network"], key=sees_training_set)  # of a half, if there is such a score
     alike = study.axes | {"network": (seeing,), "seed": study.axes["seed"][:SPLITS]}
@@ -334,10 +339,17 @@ def _points_of_cell(study, cell, asked: int) -> Iterator[InputError]:
         key = "spectrum.points" if asked == document.spectrum.points else "dimension.points"
         says = f"the {found.measured} part has {parts[found.measured]} points{here} in seed {cell['seed']}"
         yield _wrong(study, key, says, asked)
+    elif not parts["held-out"] and (study.trained_networks or document.memorisation):
+        says = f"holds out no point{here} in seed {cell['seed']}: should be more"
+        yield _wrong(study, "data.held_out", says, share)
     half = "training part" if cell.data.half == "all" else f"{cell.data.half} half of the training part"
     if isinstance(size, int) and size > trained_on:
         says = f"the {half} has {trained_on} points{here} in seed {cell['seed']}"
         yield _wrong(study, "axes.dataset_size" if "dataset_size" in study.axes else "data.dataset_size", says, size)
+    covariance = any(train and train.preconditioning == "covariance" for train in study.sections["train"].values())
+    if covariance and study.trained_networks and size == FRESH and trained_on < found.dim:
+        says = f"it needs as many points as dimensions, {found.dim}, at least, and the {half} has {trained_on} points"
+        yield _wrong(study, "train.preconditioning", f"{says}{here} in seed {cell['seed']}", "covariance")
     dimension, there = document.dimension, parts["training"]
     if dimension and dimension.of_data and dimension.data_points > there:
         says = f"the training part has {there} points{here} in seed {cell['seed']}"

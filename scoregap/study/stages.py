@@ -37,7 +37,7 @@ STAGES = (
         ("spectrum",),
         "Spectra of the score Jacobian of one job, over times and points.",
         ("train",),
-        of_data=1,
+        of_data=2,
     ),
     Stage(
         "dimension",
@@ -63,8 +63,9 @@ STAGES = (
         "How far scores of one job have given in to their training points, likewise.",
         ("train",),
         optional=True,
+        of_data=1,
     ),
-    Stage("fit", 7, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",)),
+    Stage("fit", 7, ("fit",), "Gap widths, phase times and blind dimensions of one job.", ("spectrum",), of_data=1),
     Stage(
         "cube",
         7,

@@ -165,7 +165,8 @@ class Declaration(Section):
         Annotated[str, one_of(PREDICTS)] | None,
         Field(
             description="what the output is: `x0` (E[x_0|x]), `epsilon` (the noise w), `v` (alpha w - sigma x_0), "
-            "`velocity` (w - x_0), or `score`; if not given, what its own files say, or else `x0`"
+            "`velocity` (w - x_0), or `score`; if not given, what its own files say, or else `x0` (of `diffusers` "
+            "it has to be given then)"
         ),
     ] = None
     schedule: Annotated[

@@ -1,7 +1,10 @@
+import json
 import pickle
 import shutil
 import sys
+import zipfile
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
@@ -124,8 +127,26 @@ REFUSED = {
     "no array of a group": ("group.zarr:no", r"should be the folder of a zarr array"),
     "outside of the folder": ("group.zarr:../a.zarr", r"should be the folder of a zarr array"),
     "an array of an array": ("a.zarr:x", r"should be the folder of a zarr array"),
+    "an encrypted .npz": ("encrypted.npz:x", r"should be an array of numbers that numpy\.savez has .*: .*password"),
+    "another compression": ("method.npz:x", r"should be an array of numbers that numpy\.savez has .*: .*compression"),
+    "a later .npz": ("version.npz:x", r"should be a file that numpy\.savez has written: zip file version 9\.9"),
+    "a name of no letters in .npz": ("name.npz:x", r"should be a file that numpy\.savez has written: 'utf-8' codec"),
+    "a damaged .lzma in .npz": ("lzma.npz:x", r"should be an array of numbers that numpy\.savez has written"),
+    "an open bracket": ("bracket.npy", r"should be an array of numbers that numpy\.save has written"),
+    "an open bracket in .npz": ("bracket.npz:x", r"should be an array of numbers that numpy\.savez has written"),
     "an empty folder": ("folder.zarr", r"should be the folder of a zarr array"),
 }
+
+
+def with_entries(archive, flags, method):
+    """A zip whose entries say these flags and this method of compression."""
+    content = bytearray(archive)
+    for start, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(start)
+        while at >= 0:
+            content[at + place], content[at + place + 2] = flags, method
+            at = content.find(start, at + 1)
+    return bytes(content)
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -152,6 +173,24 @@ def test_what_is_no_array_of_numbers_is_refused_in_a_line(tmp_path, case):
     group = zarr.open_group(tmp_path / "group.zarr", mode="w")
     for name in ("x", "in/y"):
         group.create_array(name, shape=(2, 2), dtype=float)
+    whole = (tmp_path / "a.npz").read_bytes()
+    for name, flags, method in (("encrypted", 1, 0), ("method", 0, 99)):
+        (tmp_path / f"{name}.npz").write_bytes(with_entries(whole, flags, method))
+    first = whole.index(b"PK\x01\x02")
+    for name, changes in (("version", {6: 99}), ("name", {9: 8, 46: 0xFF})):
+        content = bytearray(whole)
+        for place, value in changes.items():
+            content[first + place] = value
+        (tmp_path / f"{name}.npz").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "lzma.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x.npy", bytes(999))
+    content = bytearray((tmp_path / "lzma.npz").read_bytes())
+    content[39:44] = b"\xff" * 5  # of the filter's properties
+    (tmp_path / "lzma.npz").write_bytes(content)
+    bracket = b"\x93NUMPY\x01\x00\x76\x00" + b"{'descr': (".ljust(117) + b"\n" + bytes(99)
+    (tmp_path / "bracket.npy").write_bytes(bracket)
+    with zipfile.ZipFile(tmp_path / "bracket.npz", "w") as archive:
+        archive.writestr("x.npy", bracket)
     with pytest.raises(InputError, match=says) as caught:
         files.read(source, tmp_path)
     assert str(caught.value).startswith("data.source: ")
@@ -239,6 +278,7 @@ def test_labels_are_whole_numbers_one_for_each_point(tmp_path):
     for name, values in {
         "whole": [3, 1, 3, 0], "floats": [3.0, 1.0, 3.0, 0.0], "few": [1, 2], "halves": [0.5, 1, 2, 3],
         "flat": [[1]] * 4, "unknown": [np.nan, 1, 2, 3],
+        "endless": [1, 2, np.inf, 3],
     }.items():  # fmt: skip
         np.save(tmp_path / f"{name}.npy", values)
     for name in ("whole", "floats"):
@@ -246,7 +286,36 @@ def test_labels_are_whole_numbers_one_for_each_point(tmp_path):
     for name in ("few", "flat"):
         with pytest.raises(InputError, match=r"^data\.labels: has the shape \(.*\): should be \(4,\), a label"):
             files.read_labels(f"{name}.npy", tmp_path, 4)
-    for name in ("halves", "unknown"):
+    for name in ("halves", "unknown", "endless"):
         with pytest.raises(InputError, match=r"^data\.labels: has labels that are no whole numbers"):
             files.read_labels(f"{name}.npy", tmp_path, 4)
     assert set(files.read_labels("digits", tmp_path, 1797)[0]) == set("0123456789")
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_no_array_is_unpickled_whatever_its_codecs_and_the_environment_say(tmp_path, monkeypatch, allowed):
+    """Texts of a zarr array may go through several codecs, of which zarr looks at the first."""
+    decoded = []
+    monkeypatch.setattr(numcodecs.pickles.Pickle, "decode", lambda *given: decoded.append(given))
+    monkeypatch.setattr(numcodecs.pickles, "ALLOW_UNSAFE_PICKLE_DECODE", allowed, raising=False)
+    metadata = {
+        "shape": [4], "chunks": [4], "dtype": "|O", "fill_value": "", "order": "C", "zarr_format": 2,
+        "filters": [{"id": "vlen-utf8"}, {"id": "pickle", "protocol": 5}], "compressor": None,
+    }  # fmt: skip
+    for name, change in {
+        "filter": {}, "compressor": {"filters": metadata["filters"][:1], "compressor": {"id": "pickle"}}
+    }.items():  # fmt: skip
+        (tmp_path / f"{name}.zarr").mkdir()
+        (tmp_path / f"{name}.zarr" / ".zarray").write_text(json.dumps(metadata | change))
+        (tmp_path / f"{name}.zarr" / "0").write_bytes(b"nothing")
+        says = r"^data\.labels: names the codec 'pickle': nothing is unpickled"
+        with pytest.raises(InputError, match=says):
+            files.read_labels(f"{name}.zarr", tmp_path, 4)
+    assert not decoded
+
+
+def test_codecs_are_found_within_others():
+    inner = ({"name": "bytes"}, {"name": "numcodecs.pickle", "configuration": {}})
+    shards = {"name": "sharding_indexed", "configuration": {"codecs": inner, "index_codecs": ({"name": "crc32c"},)}}
+    found = files._codecs({"codecs": (shards,), "attributes": {"name": "pickle"}, "chunk_grid": {"name": "regular"}})
+    assert found == ["sharding_indexed", "bytes", "numcodecs.pickle", "crc32c"]

@@ -1,5 +1,8 @@
+import re
+
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,7 +62,7 @@ def test_digits_have_a_scale_of_their_own(tmp_path):
     assert found.shape == (8, 8)
     assert found.classes.keys() == set("0123456789")
     assert found.least_time == pytest.approx(0.125**2 / 12)  # the number in the project's notes: 1.3e-3
-    assert "1797 points of 8 x 8 (d = 64); 10 classes; quantised in steps of 0.125: times from 0.0013; 3 coord" in (
+    assert "1797 points of 8 x 8 (d = 64); 10 classes; quantised in steps of 0.125: times from 0.00131; 3 coord" in (
         found.describe()
     )
 
@@ -78,6 +81,20 @@ def test_a_scale_that_does_not_hold_the_values_is_refused(opened):
         opened(FLOATS, Form(None, (0.0, 1.0)))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_scale_that_is_told_is_one_that_is_taken(opened, dtype):
+    values = np.array([[1 / 3, 2 / 3], [1e-7, 1234567.891]], dtype)
+    for form in (Form((-1.0, 1.0)), Form((-1.0, 1.0), (0.0, 1.0))):
+        with pytest.raises(InputError) as caught:
+            opened(values, form)
+        low, high = map(float, re.search(r"from (\S+) to (\S+): s", str(caught.value)).groups())
+        assert opened(values, Form((-1.0, 1.0), (low, high))).dim == 2
+    with pytest.raises(InputError) as caught:
+        opened(values, Form((-1.0, 1.0)))
+    ends = yaml.safe_load(re.search(r"full_scale: (\[.*?\])", str(caught.value))[1])
+    assert ends == [float(values.min()), float(values.max())]
+
+
 REFUSED = {
     "0-d": (np.float64(3), r"has the shape \(\): should be \(N, \.\.\.\)"),
     "1-d": (np.arange(5.0), r"has the shape \(5,\): should be \(N, \.\.\.\)"),
@@ -89,9 +106,9 @@ REFUSED = {
         np.where(np.arange(40)[:, None] > 30, -np.inf, FLOATS),
         "in 9 of 40 points, the first point 31: should",
     ),
-    "one value": (np.full((4, 3), 7), "has no value but 7: should have points that differ"),
+    "one value": (np.full((4, 3), 7), "has no value but 7.0: should have points that differ"),
     "one point": (np.tile([1.0, 2.0], (5, 1)), "has 5 times the same point"),
-    "far": (np.array([[0.0, 1e12], [1.0, 2.0]]), r"values from 0 to 1e\+12: should be at most 1e\+09"),
+    "far": (np.array([[0.0, 1e12], [1.0, 2.0]]), r"values from 0 to 1000000000000: should be at most 1e\+09"),
 }
 
 
@@ -268,6 +285,16 @@ def test_more_points_than_there_are_are_refused(opened):
         one.sample(np.random.default_rng(0), count + 1)
     with pytest.raises(InputError, match=rf"^data\.dataset_size: .*the training part has {20 - count} points of class"):
         one.training(21)
+
+
+def test_a_class_of_which_nothing_is_held_out_is_refused(opened):
+    """Else it would be the first point of the file, of whatever class."""
+    labels = np.repeat([0, 1], [37, 3])
+    table = opened(FLOATS, labels=labels)
+    split = next(k for k in range(99) if not len(Points(table, k, 0, 0.1, label="1").parts["held-out"]))
+    with pytest.raises(InputError, match=r"^data\.held_out: 0\.1 is not allowed: holds out no point of class 1"):
+        Points(table, split, 0, 0.1, label="1").held_out(np.random.default_rng(0), 5)
+    assert len(Points(table, split, 0, 0.1, label="0").held_out(np.random.default_rng(0), 5)) == 5
 
 
 def test_a_class_has_its_rows_of_the_whole(opened):

@@ -1,5 +1,6 @@
 """The summary of one linear random manifold."""
 
+import copy
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from scoregap import InputError
 from scoregap.data import Group, manifold, summary
+from scoregap.data.manifolds.arcs import Arcs
 from scoregap.laws import memorisation, random_matrix, times
 
 
@@ -176,6 +178,25 @@ def test_exact_spectrum_of_a_flat_manifold():
         assert one["beyond"] == pytest.approx(0, abs=1e-12)
         np.testing.assert_allclose(one["gap_widths"], [eigenvalues[1] - eigenvalues[2], eigenvalues[3]])
     assert result["exact"][1]["vp_abar"] == pytest.approx(0.25)
+
+
+def test_points_are_not_drawn_from_the_stream_that_drew_the_manifold(monkeypatch):
+    """Else the latents of the first of them are the entries of F."""
+    drawn, sample = [], Arcs.sample
+
+    def recorded(self, rng, n):
+        drawn.append(copy.deepcopy(rng).standard_normal(3).tolist())
+        return sample(self, rng, n)
+
+    monkeypatch.setattr(Arcs, "sample", recorded)
+    for seed in (0, 5):
+        summary.describe(
+            20, groups_of((2, 1.0)), family="arcs", curvature=0.3, times_of_spectra=(1.0,), seed=seed, points=2,
+            training_points=(10,),
+        )  # fmt: skip
+        for one in drawn:
+            assert one != np.random.default_rng(seed).standard_normal(3).tolist()
+    assert len(drawn) == 4
 
 
 def test_curved_manifolds():

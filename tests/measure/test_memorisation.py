@@ -28,6 +28,25 @@ def test_weights_are_the_posterior(seed, log_t, offset, count):
     assert found.effective == pytest.approx(1 / (weights**2).sum(1), rel=1e-5 + 100 * precise)
 
 
+def test_the_weight_of_a_point_is_that_of_all_its_copies():
+    """Else points that stand k times would never collapse: each copy has one k-th of the weight."""
+    rng = np.random.default_rng(0)
+    some, own = rng.standard_normal((12, 4)), np.arange(12)
+    points = np.concatenate([some, some[::-1], some[:6]])
+    x = some + 0.01 * rng.standard_normal((12, 4))
+    found = memorisation.weights(x, 1e-4, points, own)
+    for one in found:
+        assert one == pytest.approx(np.ones(12), abs=1e-6)
+    x = some + rng.standard_normal((12, 4))
+    for k in range(2):  # whichever of the copies is meant
+        found = memorisation.weights(x, 1.0, points, own if k == 0 else 23 - own)
+        weights = np.exp(-((x[:, None] - some) ** 2).sum(2) / 2) * np.where(own < 6, 3, 2)
+        weights /= weights.sum(1, keepdims=True)
+        assert found.own == pytest.approx(np.diag(weights))
+        assert found.nearest == pytest.approx(weights.max(1))
+        assert found.effective == pytest.approx(1 / (weights**2).sum(1))
+
+
 @checked
 @given(seed=st.integers(0, 1000), along=st.floats(-2, 3), aside=st.floats(0, 3))
 def test_position_is_where_it_was_put(seed, along, aside):

@@ -46,6 +46,10 @@ def steps(x, k):
     return 0.1 * x * torch.cos(k[:, None] / 1000)
 
 
+def noise(x, t):
+    return (x - shrink(x, t)) / t[:, None] ** 0.5
+
+
 def broken():
     raise KeyError("lost")
 '''
@@ -133,6 +137,30 @@ def test_what_is_no_jacobian_is_refused_before_anything_is_written(folder):
     with pytest.raises(InputError, match=r"edited\.yaml: scores\.mine: the Jacobian at t = 0\.001"):
         spectrum.run(study, job_of(study).id, out)
     assert not out.exists()
+
+
+def on_pictures(folder, of_points, said="", path="their:shrink"):
+    """A study of the model on a file of pictures of this shape, which declares what is said beside its path."""
+    np.save(folder / "pictures.npy", np.random.default_rng(0).standard_normal((20, *of_points)))
+    study = folder / "pictures.yaml"
+    study.write_text(
+        f"study: pictures\ndata: {{source: pictures.npy}}\nscores:\n  mine: {{from: callable, path: '{path}', "
+        f"trusted: true{said}}}\naxes: {{network: [mine], seed: 1}}\n"
+        "spectrum: {times: {start: 0.01, stop: 1.0, count: 8}, points: 2}\n"
+    )
+    return study
+
+
+def test_pictures_whose_colours_stand_elsewhere_are_refused(folder, monkeypatch):
+    """As the study is read, where it says the shape; before anything is measured, where the model does."""
+    says = r"scores\.mine\.shape: \[3, 4, 4\] is not allowed: points are 4 x 4 x 3: save them with their axes in the "
+    with pytest.raises(InputError, match=says):
+        load(on_pictures(folder, (4, 4, 3), ", shape: [3, 4, 4]"))
+    load(on_pictures(folder, (3, 4, 4), ", shape: [3, 4, 4]"))
+    cell = job_of(on_pictures(folder, (4, 4, 3))).first
+    monkeypatch.setitem(cell.declared.__dict__, "loaded", cell.declared.loaded._replace(shape=(3, 4, 4)))
+    with pytest.raises(InputError, match=says):
+        trained.Trained(folder / "pictures.yaml").score(cell, cell.truth())
 
 
 def keys(study):
@@ -279,6 +307,24 @@ def test_times_are_a_models_own_and_curves_are_read_at_them(folder):
     assert (k > 100).sum() > 12
     fit.run(study, job.id, out, folder / "fit.zarr.zip")
     assert np.isfinite(read_job(folder / "fit.zarr.zip")[0].gap_width).any()
+
+
+def test_differences_of_a_model_are_judged_and_taken_at_its_own_noise(folder):
+    declarations = [
+        CALLABLE.replace("shrink", "steps").replace("path", "schedule: linear, path"),
+        CALLABLE.replace("shrink", "noise").replace("path", "predicts: velocity, path"),
+    ]
+    for declaration in declarations:
+        found = []
+        for method in ("exact", "central"):
+            change = ("points: 4", f"points: 24\n  method: {method}")
+            study = study_with(folder, declaration, change, ("manifold_dim: [2]", "manifold_dim: [8]"))
+            spectrum.run(study, job_of(study).id, folder / f"{method}.zarr.zip")
+            found.append(read_job(folder / f"{method}.zarr.zip")[0])
+        for name in ("time_used", "squared_error", "mistake", "mistake_gain"):
+            np.testing.assert_array_equal(found[1][name], found[0][name], err_msg=name)
+        np.testing.assert_allclose(found[1].eigenvalue, found[0].eigenvalue, atol=2e-3)
+    assert (found[1].mistake > 0).all()
 
 
 def test_samplers_and_trajectories_need_every_time(folder):

@@ -331,6 +331,13 @@ WRONG = {
     "signal shifted": ({"scheduler": DDPM | {"_class_name": "CogVideoXDDIMScheduler", "snr_shift_scale": 3.0}},
                        "snr_shift_scale"),
     "unknown scheduler": ({"scheduler": {"_class_name": "VQDiffusionScheduler"}}, "VQDiffusionScheduler"),
+    "no output": ({"scheduler": None, "said": {"schedule": "linear"}}, r"mine\.predicts: is missing: no file of"),
+    "no output in the file": ({"scheduler": {"_class_name": "DDPMScheduler"}, "said": {"schedule": "linear"}},
+                              r"mine\.predicts: is missing: no file of the folder says it"),
+    "an output of another schedule": ({"scheduler": {"_class_name": "EDMEulerScheduler", "prediction_type": "epsilon"},
+                                       "said": {"schedule": "sigma"}}, r"mine\.predicts: is missing"),
+    "unknown output": ({"scheduler": DDPM | {"prediction_type": ["v"]}, "said": {"schedule": "linear"}},
+                       r"prediction_type \['v'\] \(scheduler"),
     "no weights": ({}, "has none"),
 }  # fmt: skip
 
@@ -340,8 +347,9 @@ def test_what_is_no_function_of_a_noisy_point_is_refused_in_a_line(tmp_path, nam
     content, says = WRONG[name]
     if name == "no weights":
         pytest.importorskip("diffusers", reason=REASON)
+    said = content.get("said", {})
     with pytest.raises(InputError, match=says) as caught:
-        _ = declared_in(written(tmp_path, **content)).loaded
+        _ = declared_in(written(tmp_path, **{key: one for key, one in content.items() if key != "said"}), **said).loaded
     assert "\n" not in str(caught.value)
     assert "scores.mine" in str(caught.value)
 
@@ -371,3 +379,16 @@ def test_the_study_may_say_what_the_folder_does_not(tmp_path):
     schedule, predicts, _ = noise_of(tmp_path, None, schedule="cosine", predicts="v", steps=100)
     assert len(schedule.levels) == 100
     assert predicts == "v"
+
+
+@pytest.mark.parametrize(("said", "predicts"), [*ours.PREDICTS.items(), ("", "velocity")])
+def test_where_the_study_says_the_schedule_alone_the_output_is_what_the_file_says(tmp_path, said, predicts):
+    scheduler = DDPM | {"prediction_type": said} if said else {"_class_name": ours.FLOWS[0]}
+    assert noise_of(tmp_path, scheduler, schedule="linear")[1] == predicts
+    (tmp_path / "net" / "scheduler_config.json").unlink()
+    (tmp_path / "net" / "scheduler").mkdir()  # of a pipeline
+    (tmp_path / "net" / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
+    declared = declared_in(tmp_path, schedule="linear")
+    assert ours.noise(declared, tmp_path / "net")[1] == predicts
+    assert ours.noise(declared_in(tmp_path, schedule="linear", predicts="score"), tmp_path / "net")[1] == "score"
+    assert ours.noise(declared_in(tmp_path, schedule="edm"), tmp_path / "net")[1] == "edm"

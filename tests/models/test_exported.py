@@ -99,3 +99,16 @@ def test_what_is_no_program_is_refused_in_a_line(tmp_path):
     with pytest.raises(InputError, match=r"scores\.mine\.path: .*torch\.export") as caught:
         score_of(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+class Times(nn.Module):
+    def forward(self, x, t):
+        return x * t
+
+
+@pytest.mark.parametrize("first", [torch.tensor(2.0), torch.ones(3, 6, dtype=torch.int64), 2.0], ids=str)
+def test_a_first_input_that_is_no_points_is_refused_in_a_line(tmp_path, first):
+    torch.export.save(torch.export.export(Times(), (first, torch.ones(()))), tmp_path / "m.pt2")
+    with pytest.raises(InputError, match=r"scores\.mine\.path: .*: its first input should be points") as caught:
+        score_of(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -165,10 +165,15 @@ def test_a_file_of_somebody_else_is_not_replaced(folder):
     assert (folder / "points-gaussian.yaml").read_text() == "study: mine\n"
 
 
-@pytest.mark.parametrize("value", [1e-5, 0.002, 30.0, 1234567.0, 1e9, 2.5e-7, 1e22])
-def test_numbers_are_read_back_as_numbers(value):
-    assert yaml.safe_load(measuring._number(value)) == pytest.approx(value, rel=1e-5)
-    assert isinstance(yaml.safe_load(measuring._number(value)), float)
+def test_numbers_are_written_as_they_were_typed(folder):
+    (folder / "points.npy").unlink()
+    np.save(folder / "points.npy", np.random.default_rng(0).uniform(0.1234567, 1234567.8, (60, 4)))
+    asked = of("points.npy", "0.12345678:30.123456789:24", bounds="-1.00000001:1", full_scale="0.1234567:1234567.8")
+    path, _ = measuring.write(asked._replace(held_out=0.33333333), folder)
+    document = load(path).document
+    assert (document.data.range, document.data.full_scale) == ([-1.00000001, 1.0], [0.1234567, 1234567.8])
+    assert document.data.held_out == 0.33333333
+    assert (document.spectrum.times.start, document.spectrum.times.stop) == (0.12345678, 30.123456789)
 
 
 CODE = "def shrink(x, t):\n    return x / (1 + t[:, None])\n\n\ngaussian = shrink\n"

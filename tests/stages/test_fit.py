@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from own_data import written
 from tiny import LINEAR, TINY, WITH_DIMENSION, edited, measured, read_job, write_job
 
 from scoregap import InputError
 from scoregap.laws import random_matrix, times
-from scoregap.measure import phases
+from scoregap.measure import gaps, phases, profile
 from scoregap.stages import dimension, fit, spectrum
 from scoregap.store.cube import read_cube
 from scoregap.study import load
@@ -184,3 +185,26 @@ def test_noise_on_the_data_is_seen_below_its_variance(tmp_path):
     fit.run(study, job.id, tmp_path / "s.zarr.zip", tmp_path / "f.zarr.zip")
     fitted, _ = read_job(tmp_path / "f.zarr.zip")
     assert np.isnan(fitted.law_t_consolidation).all()
+
+
+def test_of_data_a_profile_is_read_at_the_noise_that_a_model_knows(tmp_path):
+    """Of levels far apart several times have the same one, whose spectra count once."""
+    cell = load(written(tmp_path)).cells[0]
+    t = cell.spectrum.times.values
+    used = np.repeat(1.3 * t[::3], 3)
+    measured, variances = spectrum.blank(cell), np.array([9.0, 2.0, 1.1, 0.02, 0.01])
+    measured["eigenvalue"][:] = -1
+    scatter = np.random.default_rng(0).lognormal(0, 0.3, (6, 1))
+    measured["eigenvalue"][..., :5] = -used[:, None, None] / (variances * scatter + used[:, None, None])
+    measured["status"][...], measured["time_used"][:] = 1, used
+    found = fit.fit(cell, measured)
+    once = measured["eigenvalue"][::3].astype(float)
+    n = profile.resolved(once).mean(1)
+    expected = profile.profile(used[::3], n, 8)
+    assert float(found["t_first"]) == expected.first
+    np.testing.assert_array_equal(found["modes"], np.repeat(n, 3))
+    np.testing.assert_array_equal(found["phase"], np.repeat(expected.phases, 3))
+    dimension, count, *overall = gaps.blind(once, cell.fit.significance, cell.fit.visibility)
+    np.testing.assert_array_equal(found["dimension"][:, 0], np.repeat(dimension, 3))
+    np.testing.assert_array_equal(found["gap_count"], np.repeat(count, 3))
+    assert [float(found["dimension_overall"][0]), float(found["gap_count_overall"])] == overall

@@ -270,6 +270,14 @@ MISTAKES = {
         ("fit:", "dimension: {estimators: [local_pca], times: {start: 0.1, stop: 1, count: 8}}\nfit:"),
         "dimension.data_points: 2500 is not allowed: the training part has 96 points",
     ),
+    "fewer estimates than there are points": (
+        (
+            "points: 6",
+            "points: 6\n  points_from: training\ndimension:\n  estimators: [flipd]\n  points: 97\n"
+            "  times: {start: 0.1, stop: 1, count: 8}",
+        ),
+        "dimension.points: 97 is not allowed: the training part has 96 points in seed 0",
+    ),
     "too few for a covariance": (
         ("depth: 1", "preconditioning: covariance\n  covariance_points: 7"),
         "train.covariance_poi",
@@ -292,6 +300,49 @@ def test_a_mistake_is_one_line_with_file_key_value_and_what_is_allowed(tmp_path,
 @pytest.mark.parametrize("case", ["more of a class", "estimators without the Gaussian"])
 def test_what_only_looks_like_a_mistake_is_none(tmp_path, case):
     load(written(tmp_path, MISTAKES[case][0]))
+
+
+def test_a_class_of_which_nothing_is_held_out_is_refused_where_that_is_asked_for(tmp_path):
+    changes = ("labels.npy,", "labels.npy, label: 3,"), ("points: 6", "points: 6\n  points_from: training")
+    untrained = (", gated-8]", "]"), ("train:\n  steps: 40\n  levels: 8\n  samples: 4\n  depth: 1\n  noise", "#")
+
+    def study(*changes):
+        path = written(tmp_path, *changes)
+        np.save(tmp_path / "labels.npy", np.repeat([0, 3], [100, 20]))
+        return path
+
+    for held_out, refused in (("0.01", True), ("0.5", False)):
+        path = study(*changes, ("held_out: 0.2", f"held_out: {held_out}"))
+        if refused:
+            with pytest.raises(InputError, match=r"data\.held_out: 0\.01 .*: holds out no point of class 3"):
+                load(path)
+        else:
+            load(path)
+    load(study(*changes, ("held_out: 0.2", "held_out: 0.01"), *untrained))
+
+
+def test_a_covariance_needs_as_many_training_points_as_dimensions(tmp_path):
+    """Of every class and half, whatever the axes of training; where a size is asked for, that is refused."""
+    few = ("held_out: 0.2", "held_out: 0.95"), ("points: 6", "points: 4")
+    key = ("depth: 1", "preconditioning: covariance\n  covariance_points: 8")
+    axis = ("  seed: 2", "  train.preconditioning: [edm, covariance]\n  seed: 2")
+    says = (
+        r"train\.preconditioning: 'covariance' is not allowed: it needs as many points as dimensions, 8, at least, and "
+    )
+    for how in (key, axis):
+        with pytest.raises(InputError, match=says + "the training part has 6 points in seed 0"):
+            load(written(tmp_path, *few, how))
+        load(written(tmp_path, how))
+    for change, here in (
+        (("labels: labels.npy,", "labels: labels.npy, label: 2,"), r"the training part has \d points of class 2 in"),
+        (
+            ("labels: labels.npy,", "labels: labels.npy, half: second,"),
+            "the second half of the training part has 6 poi",
+        ),
+    ):
+        held_out = ("held_out: 0.2", "held_out: 0.9")
+        with pytest.raises(InputError, match=says + here):
+            load(written(tmp_path, change, held_out, ("points: 6", "points: 2"), key))
 
 
 def test_families_have_no_axes_of_data(tmp_path):
@@ -321,8 +372,13 @@ def test_times_below_the_grid_of_levels_are_refused(tmp_path, values, form, leas
         path = written(tmp_path, ("held_out", f"{form} held_out"), *times)
         np.save(tmp_path / "points.npy", values)
         if refused:
-            with pytest.raises(InputError, match=r"spectrum\.times\.start: .*quantised, and below t = step\^2 / 12 = "):
+            says = r"spectrum\.times\.start: .*quantised, and below t = step\^2 / 12 = "
+            with pytest.raises(InputError, match=says) as caught:
                 load(path)
+            told = str(caught.value).rpartition(" ")[2]  # may be written instead
+            assert float(told) == pytest.approx(least, rel=0.01)
+            path.write_text(path.read_text().replace(f"{start:.9f}", f"{float(told):.9f}"))
+            load(path)
         else:
             load(path)
 
