@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The first N points of N + 1 that torch.randn draws from one seed are in general not the N points of that seed.
 #
-# Version     torch 2.13.0 (PyPI), numpy 2.4.6, Python 3.11 or 3.12, Linux, CPU.
+# Version     torch 2.13.0, numpy 2.4.6 (PyPI; torch as 2.13.0+cpu), Python 3.11, Linux.
 # Behaviour   torch.randn(N, d) of a seeded generator for N = 100 and N = 101. Where N d is a multiple of 16, the
 #             hundred points are the first of the hundred and one if d is 16 or more. A draw whose size is no multiple of
 #             16 has its last 16 numbers drawn anew, the larger one too: for d = 8, where 800 is a multiple and 808 is

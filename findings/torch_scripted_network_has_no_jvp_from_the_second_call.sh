@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The forward-mode derivative of a scripted torch network is right once, and 0 from the second call on.
 #
-# Version     torch 2.13.0 (PyPI), numpy 2.4.6, Python 3.11 or 3.12, Linux, CPU.
+# Version     torch 2.13.0, numpy 2.4.6 (PyPI; torch as 2.13.0+cpu), Python 3.11, Linux.
 # Behaviour   torch.func.jvp of torch.jit.script(network), of one point and one direction, agrees with that of the
 #             network itself on the first call. From the second call on, of the same point and direction, it is exactly
 #             0; the value beside it stays right, and so does reverse mode (jacrev). No error, no warning of it. With
