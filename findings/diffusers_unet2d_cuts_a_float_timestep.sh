@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # diffusers' UNet2DModel cuts a float time step to a whole number, though its signature says float.
 #
-# Version     diffusers 0.42.1, torch 2.13.0, numpy 2.4.6 (PyPI), Python 3.11 or 3.12, Linux, CPU.
+# Version     diffusers 0.42.1, torch 2.13.0, numpy 2.4.6 (PyPI; torch as 2.13.0+cpu), Python 3.11, Linux.
 # Behaviour   UNet2DModel.forward(sample, timestep: Tensor | float | int). model(x, 10.0) and model(x, 10.9) are equal to
 #             the last bit, model(x, 0.9) is model(x, 0). The same number as a 0-d tensor is kept, and gives another
-#             output. UNet2DConditionModel keeps a float.
+#             output. UNet2DConditionModel keeps a float (by its source).
 # Why it hurts   Noise between two levels of the training is asked for by a fractional step: by Euler's and other
 #             schedulers, whose time steps are floats, whenever somebody takes .item() or loops over a list. All noise
 #             levels below the first one read as level 0, and a spectrum over t gets steps that look like physics.
-# Seen        2026-11-28:
+# Seen        2026-11-29:
 #               10.0 and 10.9: the same
 #               0 and 0.9: the same
 #               10.0 and tensor(10.9): differ
@@ -18,8 +18,10 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
+export XDG_CACHE_HOME="$folder/cache" PIP_NO_CACHE_DIR=1
 python3 -m venv env
 env/bin/python -m pip install -qq --disable-pip-version-check diffusers==0.42.1 torch==2.13.0 numpy==2.4.6
+export XDG_CONFIG_HOME="$folder/config"
 
 env/bin/python -W ignore - > seen <<'PYTHON'
 import torch

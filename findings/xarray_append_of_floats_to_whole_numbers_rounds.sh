@@ -1,27 +1,30 @@
 #!/usr/bin/env bash
-# xarray appends fractions to a store of whole numbers by rounding them, where other types are refused.
+# xarray rounds fractions that it appends to a store of whole numbers, with a warning of something else.
 #
-# Version     xarray 2026.9.0, zarr 3.1.6, numpy 2.4.6 (PyPI), Python 3.11 or 3.12, Linux.
+# Version     xarray 2026.9.0, zarr 3.1.6, pandas 3.1.1, numpy 2.4.6 (PyPI), Python 3.11 or 3.12, Linux, x86-64.
 # Behaviour   A variable is written first as whole numbers (int64). to_zarr(append_dim=...) of .5, 1.5 and 2.7 then
 #             puts 0, 2 and 3 there. Longer strings than those of the store are refused with a message ("Mismatched
-#             dtypes"); the numbers are not. to_zarr(region=...) rounds too, and makes NaN the smallest int64. All that
-#             is said is a SerializationWarning that there is no _FillValue for NaNs, also where no value is NaN, and
+#             dtypes"); the numbers are not. to_zarr(region=...) rounds too, and makes NaN the smallest int64 (on x86-64;
+#             what it is is up to the processor). All that is said is a SerializationWarning that there is no _FillValue for NaNs, also where no value is NaN, and
 #             for a variable that it calls None.
 # Why it hurts   Parts of a study written one after the other are how large cubes grow. If the first part's values
 #             happen to be whole (a count of modes, n(t) of a closed form, levels of 0 and 1), every later part is
 #             rounded for ever: averages over points become integers, and a time that does not exist becomes -9.2e18.
-# Seen        2026-11-28:
+# Seen        2026-11-29:
 #               append: [40, 0, 2, 3], warnings: saving variable None with floating point data as an integer dtype without any _FillValue to use for NaNs
 #               region: [40, 0, -9223372036854775808, 3]
 #               longer strings: ValueError
-# Related     none found.
+# Related     https://github.com/pydata/xarray/issues/5969 (times that are appended become other times, 2021, closed).
 set -euo pipefail
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
+export XDG_CACHE_HOME="$folder/cache" PIP_NO_CACHE_DIR=1
 python3 -m venv env
-env/bin/python -m pip install -qq --disable-pip-version-check xarray==2026.9.0 zarr==3.1.6 numpy==2.4.6
+env/bin/python -m pip install -qq --disable-pip-version-check xarray==2026.9.0 zarr==3.1.6 pandas==3.1.1 \
+    numpy==2.4.6
+export XDG_CONFIG_HOME="$folder/config"
 
 env/bin/python -W ignore - > seen <<'PYTHON'
 import warnings

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # xarray's polyfit leaves missing values out of the fit, and counts them as data in the covariance of the coefficients.
 #
-# Version     xarray 2026.9.0, numpy 2.4.6, scipy 1.17.1 (PyPI), Python 3.11 or 3.12, Linux.
+# Version     xarray 2026.9.0, pandas 3.1.1, numpy 2.4.6, scipy 1.17.1 (PyPI), Python 3.11 or 3.12, Linux.
 # Behaviour   A line through 40 values of which 20 are NaN: polyfit(..., cov=True) has the coefficients of the other
 #             20, as numpy's polyfit of those has. Its covariance is that of a fit to 40 values: the residuals' sum of
 #             squares is divided by 40 - 2 instead of 20 - 2, and the positions of the missing values are in the matrix
@@ -10,7 +10,7 @@
 # Why it hurts   Exponents of phase times and memorisation times are slopes in log-log over a cube in which a time that
 #             does not exist is NaN, and are published with this standard error. The more cells failed, the surer the
 #             exponent looks.
-# Seen        2026-11-28:
+# Seen        2026-11-29:
 #               20 of 40 missing: same slope True, standard error 0.0071, after dropna 0.0110, of numpy 0.0110
 #               36 of 40 missing: same slope True, standard error 0.0012, after dropna 0.0097, of numpy 0.0097
 # Related     none found.
@@ -19,8 +19,11 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
+export XDG_CACHE_HOME="$folder/cache" PIP_NO_CACHE_DIR=1
 python3 -m venv env
-env/bin/python -m pip install -qq --disable-pip-version-check xarray==2026.9.0 numpy==2.4.6 scipy==1.17.1
+env/bin/python -m pip install -qq --disable-pip-version-check xarray==2026.9.0 pandas==3.1.1 \
+    numpy==2.4.6 scipy==1.17.1
+export XDG_CONFIG_HOME="$folder/config"
 
 OMP_NUM_THREADS=1 env/bin/python -W error - > seen <<'PYTHON'
 import numpy as np

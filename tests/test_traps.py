@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy
 from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.stats import truncnorm, vonmises_fisher
 
 from scoregap.peers import skdim
 
@@ -88,6 +89,34 @@ def test_answers_that_scatter_stop_or_are_none(five):
     assert min(lost[1:]) > 5, lost
     assert said("MLE", five[:10]) == pytest.approx(1.5, abs=0.05)
     assert said("TwoNN", five[:5]) == pytest.approx(8.3, abs=0.1)
+
+
+@needs_skdim
+def test_cubes_lack_faces_and_a_sphere_is_a_ball():
+    pytest.importorskip("pandas")
+    cube = skdim("datasets").BenchmarkManifolds(random_state=0).generate(name="M10d_Cubic", n=1000, dim=71, d=70)
+    first, second = ({(i, side) for side in (0, 1) for i in np.flatnonzero((half == side).any(0))}
+                     for half in (cube[:500], cube[500:]))  # fmt: skip
+    assert (142 - len(first | second), len(first & second)) == (17, 1)
+    radii = np.linalg.norm(skdim("datasets").swissRoll3Sph(0, 4000, random_state=0), axis=1)
+    assert np.mean(radii > 0.999) == pytest.approx(0.07, abs=0.02)
+
+
+def test_a_concentration_is_none_from_dimension_67():
+    fitted = []
+    for d in (66, 67):
+        draws = vonmises_fisher(np.eye(d)[0], 500.0).rvs(4000, random_state=0)
+        with np.errstate(all="ignore"):
+            fitted.append(vonmises_fisher.fit(draws)[1])
+    assert fitted == [pytest.approx(500, rel=0.01), 1e-8]
+
+
+def test_the_variance_of_a_truncated_normal():
+    with np.errstate(all="ignore"):
+        found = [truncnorm.var(a, b) for a, b in ((-1e-5, 1e-5), (-1e-7, 1e-7), (300, 301))]
+    assert found[0] == pytest.approx(0.945 * (2e-5) ** 2 / 12, rel=0.01)
+    assert found[1] < 0
+    assert found[2] == pytest.approx(1.044 * 1.11104e-5, rel=0.005)  # true: by quadrature in 50 digits
 
 
 def test_eigsh_misses_copies():
