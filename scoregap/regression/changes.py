@@ -102,8 +102,8 @@ def match(old: Record, new: Record, allow: Allowed = NOTHING) -> Matched:
     if sections or allow.pairs:
         differs += _costs(metrics, here)
         metrics, here = ({k: one for k, one in both.items() if one.kind != COST} for both in (metrics, here))
-    metrics, here, told = _means_alike(metrics, here)
-    differs += told
+    metrics, here, of_means = _means_alike(metrics, here)
+    differs += of_means
     return Matched(
         old.model_copy(update={"metrics": metrics}), new.model_copy(update={"metrics": here}), tuple(differs), ()
     )
