@@ -476,8 +476,14 @@ def test_a_wrong_command_is_refused():
 
 
 def test_ci_does_what_the_readme_says():
-    for command in ("make run", "scoregap check quickstart", "make docs", "make test"):
+    for command in ("make run", 'scoregap check "$study"', "for study in quickstart ", "make docs", "make test"):
         assert command in CI
+
+
+def test_ci_checks_every_baseline_but_that_of_the_longest_study():
+    (studies,) = re.findall("for study in (.*); do", CI)
+    baselines = {path.stem for path in (ROOT / "results" / "baselines").glob("*.json")}
+    assert baselines - set(studies.split()) == {"error_budget"}
 
 
 def test_the_citation_and_the_licence_agree():
