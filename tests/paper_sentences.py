@@ -124,8 +124,8 @@ def what_was_run() -> str:
     assert {tuple(range(100))} == {tuple(STUDY.blocks["draws_curved"]["seed"])}
     return f"""
         Study paper_cpu (results/findings/paper_cpu/study.yaml): d = 100, m = 40 unless said, two groups of entry
-        variances 1 and .15^2 unless said. {seeds.sum()} networks in {len(cells)} settings, eight seeds or five of each;
-        settings that differ in variances, curvature or training share their F, so that behind them are
+        variances 1 and .15^2 unless said. {seeds.sum()} networks in {len(cells)} settings, eight seeds or five of
+        each; settings that differ in variances, curvature or training share their F, so that behind them are
         {draws_behind(cells)} independent draws of F. Flat settings are also held against the exact score of 2,000
         draws of F, curved ones against that of 100.
     """
@@ -138,20 +138,9 @@ def what_it_took() -> str:
     assert torch
     assert run.cores == 2
     return f"""
-        CPU, torch {torch[1]}; {run.seconds / 3600:.1f} hours of the clock on two cores, {run.core_seconds / 3600:.1f} of
-        one; by stage, and the versions: provenance.json.
+        CPU, torch {torch[1]}; {run.seconds / 3600:.1f} hours of the clock on two cores, which others used too,
+        {run.core_seconds / 3600:.1f} of one; by stage, and the versions: provenance.json.
     """
-
-
-def linear(name: str) -> pd.DataFrame:
-    """The rows of a claim in flat linear settings, of networks wider than d."""
-    rows = where(CLAIMS, claim=name, family="linear")
-    return rows[~rows.network.isin([*NARROW, "paper"])]
-
-
-def counted(rows: pd.DataFrame, column: str = "of_exact") -> tuple[int, int, int]:
-    """How many agree, are inconclusive, disagree."""
-    return tuple(int((rows[column] == word).sum()) for word in ("agrees", "inconclusive", "disagrees"))  # type: ignore[return-value]
 
 
 def linear(name: str) -> pd.DataFrame:
@@ -198,8 +187,9 @@ def order() -> str:
     assert 3.0 in set(rows["std"])  # the group that is written second has the higher variance
     return f"""
         At t_max the modes above the gap are the high-variance group, to a mean cosine of
-        {dot(np.floor(1000 * rows.trained.min()) / 1000, 3)} or more, in all {len(rows)} linear settings and networks wider than d or with a bypass ({draws_behind(rows)} draws of
-        F); it does not matter which group is written first.
+        {dot(np.floor(1000 * rows.trained.min()) / 1000, 3)} or more, in all {len(rows)} linear settings and networks
+        wider than d or with a bypass ({draws_behind(rows)} draws of F); it does not matter which group is written
+        first.
     """
 
 
@@ -208,8 +198,8 @@ def no_gap() -> str:
     rows = pd.concat([where(CLAIMS, claim="no_gap"), where(CLAIMS, claim="merged")])
     assert set(rows.of_exact) == set(rows.verdict) == {"agrees"}
     return f"""
-        In all {len(rows)} settings where the law has no intermediate gap (one variance, a continuous law, merged bulks;
-        under ve and vp) the widest spacing of tangent modes of {BEST} is what random F leave by chance
+        In all {len(rows)} settings where the law has no intermediate gap (one variance, a continuous law, merged
+        bulks; under ve and vp) the widest spacing of tangent modes of {BEST} is what random F leave by chance
         ({draws_behind(rows)} draws of F).
     """
 
@@ -237,9 +227,8 @@ def finite_size() -> str:
     ratios = ", ".join(f"{dot(row.ratio, 3)} +- {dot(row.error, 3)}" for row in rows.values())
     off = max(abs(row.corrected - 1) for row in rows.values())
     return f"""
-        Of 5,000 draws of F the exact score has t_open, t_max, t_close and t_consolidation at {ratios} of the bare
-        law (means with standard errors); of the law with Tracy-Widom's mean edges they are within {100 * off:.1f}
-        %.
+        Of 5,000 draws of F the exact score has t_open, t_max, t_close and t_consolidation at {ratios} of the bare law
+        (means with standard errors); of the law with Tracy-Widom's mean edges they are within {100 * off:.1f} %.
     """
 
 
@@ -254,11 +243,11 @@ def other_ratios() -> str:
     continuous = drawn("t_consolidation", 1.0, width=1.0)
     many = drawn("t_consolidation", m=60)
     return f"""
-        Over five variance ratios, both orders of the groups among them, the corrected law is within {off.max():.1f}
-        % of the mean in every phase time (standard errors up to {worst:.1f} %, 5,000 draws each). At alpha = .6 the
+        Over five variance ratios, both orders of the groups among them, the corrected law is within {off.max():.1f} %
+        of the mean in every phase time (standard errors up to {worst:.1f} %, 5,000 draws each). At alpha = .6 the
         bare law of t_consolidation is {100 * (1 - 1 / many.ratio):.0f} % below exact, and the corrected one
-        {abs(100 * (1 - 1 / many.corrected)):.1f} % off; for the continuous law
-        {100 * (1 - 1 / continuous.ratio):.0f} and {abs(100 * (1 - 1 / continuous.corrected)):.1f} %.
+        {abs(100 * (1 - 1 / many.corrected)):.1f} % off; for the continuous law {100 * (1 - 1 / continuous.ratio):.0f}
+        and {abs(100 * (1 - 1 / continuous.corrected)):.1f} %.
     """
 
 
@@ -284,8 +273,8 @@ def schedules() -> str:
     agree, unclear, disagree = counted(final, "verdict")
     assert unclear == 0
     return f"""
-        Ratios of times under vp to those under ve are shown to be within 5 % of one in {listed(told)}, and the others are
-        inconclusive. The curve of the gap between two groups is the same to {curve.margin.iloc[0]:g} in all
+        Ratios of times under vp to those under ve are shown to be within 5 % of one in {listed(told)}, and the others
+        are inconclusive. The curve of the gap between two groups is the same to {curve.margin.iloc[0]:g} in all
         {counted(curve, "verdict")[0]}, that of the final gap in {agree} of {agree + disagree} only.
     """
 
@@ -300,9 +289,9 @@ def bare_law() -> str:
     half = stdtrit(7, 0.95) * row.spread / 8**0.5
     return f"""
         Of the {len(rows)} linear settings and networks that agree with the exact score in t_consolidation, {disagree}
-        disagree with the bare law and {unclear} are inconclusive (on {draws_behind(rows)} draws of F). The exact score is
-        {100 * (row.ratio - 1):.1f} +- {100 * row.error:.1f} % above that law; draws scatter by {100 * row.spread:.0f} %,
-        so that eight give the mean to +- {100 * half:.0f} % (90 %).
+        disagree with the bare law and {unclear} are inconclusive (on {draws_behind(rows)} draws of F). The exact
+        score is {100 * (row.ratio - 1):.1f} +- {100 * row.error:.1f} % above that law; draws scatter by
+        {100 * row.spread:.0f} %, so that eight give the mean to +- {100 * half:.0f} % (90 %).
     """
 
 
@@ -313,7 +302,8 @@ def coverage_begins() -> str:
     assert row.of_exact == "agrees"
     return f"""
         The begin of coverage, read off at a tenth, is far out on the flank of the gap: the exact score is
-        {100 * row.finite:.0f} % from the law, median of {row.draws:,.0f} draws, and {BEST} agrees with the exact score.
+        {100 * row.finite:.0f} % from the law, median of {row.draws:,.0f} draws, and {BEST} agrees with the exact
+        score.
     """
 
 
@@ -330,9 +320,9 @@ def capacity() -> str:
     low = rows[rows.of == 5].low.iloc[0]
     return f"""
         A network narrower than d = 100 cannot carry tangents and normals: gated-64 and resmlp-64 find the dimension
-        in none of five seeds and show no gap in any. bypass-64, whose normal directions pass its features by, finds it
-        in all five and has t_consolidation at {bounded(past)} of exact. So do all others in every linear setting (of
-        all five right the proportion is {dot(low)} at least, at 90 %).
+        in none of five seeds and show no gap in any. bypass-64, whose normal directions pass its features by, finds
+        it in all five and has t_consolidation at {bounded(past)} of exact. So do all others in every linear setting
+        (of all five right the proportion is {dot(low)} at least, at 90 %).
     """
 
 
@@ -344,11 +334,11 @@ def training() -> str:
     paper, final = compared("t_max", "paper"), compared("t_consolidation", "paper")
     assert final.verdict == "disagrees"
     return f"""
-        t_max of {BEST} is {listed(steps)} of exact after 600, 1,500, 4,000 and 8,000 steps, t_close {close[0]} after the
-        fewest and {close[1]} after the most. At 4,000 steps gated blocks of width 128 and 192 are at
-        {listed([dot(one) for one in gated])} in t_max, SiLU blocks (resmlp) at {listed([dot(one) for one in silu])}. The
-        authors' architecture, trained like the others, is at {bounded(paper)}, and consolidates at {bounded(final)} of
-        exact.
+        t_max of {BEST} is {listed(steps)} of exact after 600, 1,500, 4,000 and 8,000 steps, t_close {close[0]} after
+        the fewest and {close[1]} after the most. At 4,000 steps gated blocks of width 128 and 192 are at
+        {listed([dot(one) for one in gated])} in t_max, SiLU blocks (resmlp) at {listed([dot(one) for one in silu])}.
+        The authors' architecture, trained like the others, is at {bounded(paper)}, and consolidates at
+        {bounded(final)} of exact.
     """
 
 
@@ -359,9 +349,9 @@ def spike() -> str:
     vp, ve = (claim("final_curve", schedule=name) for name in ("vp", "ve"))
     assert (vp.of_exact, ve.of_exact) == ("disagrees", "agrees")
     return f"""
-        The spike at -1 is {listed([dot(one, 4) for one in steps])} wide after 600, 1,500, 4,000 and 8,000 steps, in paper
-        {dot(paper, 3)} and in gated-64 {dot(narrow, 2)}. The curve of the final gap is up to {dot(vp.trained, 2)} from
-        the law under vp and {dot(ve.trained, 3)} under ve.
+        The spike at -1 is {listed([dot(one, 4) for one in steps])} wide after 600, 1,500, 4,000 and 8,000 steps, in
+        paper {dot(paper, 3)} and in gated-64 {dot(narrow, 2)}. The curve of the final gap is up to
+        {dot(vp.trained, 2)} from the law under vp and {dot(ve.trained, 3)} under ve.
     """
 
 
@@ -385,10 +375,10 @@ def controls() -> str:
     users = [arcs(COMPARED, name, "users", 10, 0.0) for name in TIMES]
     assert [row.verdict for row in users] == ["agrees", "inconclusive", "agrees", "agrees"]
     return f"""
-        At c = 0 networks by covariance and by edm agree with the exact score in every phase time, so that what they miss
-        at larger c is due to curvature, after these steps. Those by covariance start at the flat score, so that only for
-        edm is this a test of training. As users train it gated-128 has t_max at {bounded(users[1])} of exact there, and
-        what it misses of t_max is not attributed.
+        At c = 0 networks by covariance and by edm agree with the exact score in every phase time, so that what they
+        miss at larger c is due to curvature, after these steps. Those by covariance start at the flat score, so that
+        only for edm is this a test of training. As users train it gated-128 has t_max at {bounded(users[1])} of exact
+        there, and what it misses of t_max is not attributed.
     """
 
 
@@ -399,9 +389,9 @@ def mild() -> str:
     first, many, edm, users = (bounded(arcs(COMPARED, "t_consolidation", way, m, 0.5)) for way, m in cells)
     far = arcs(CLAIMS, "dimension", "edm", 20, 0.5)
     return f"""
-        At c = .5 t_consolidation is {first} of exact by covariance (m = 20: {many}), {edm} by edm and {users} as users
-        train it, m = 10 unless said, and the dimension is right in every seed of these; by edm at m = 20 it is right in
-        {round(far.trained * far.of)} of five.
+        At c = .5 t_consolidation is {first} of exact by covariance (m = 20: {many}), {edm} by edm and {users} as
+        users train it, m = 10 unless said, and the dimension is right in every seed of these; by edm at m = 20 it is
+        right in {round(far.trained * far.of)} of five.
     """
 
 
@@ -427,8 +417,8 @@ def never() -> str:
     users = arcs(COMPARED, "t_consolidation", "users", 10, 2.0)
     assert users.seen == 1
     return """
-        At c = 2, and at m = 20 from c = 1 on, no network by covariance or by edm consolidates in any seed; as users train
-        it gated-128 does in one of five at c = 2 and m = 10.
+        At c = 2, and at m = 20 from c = 1 on, no network by covariance or by edm consolidates in any seed; as users
+        train it gated-128 does in one of five at c = 2 and m = 10.
     """
 
 
@@ -438,8 +428,8 @@ def schedules_on_arcs() -> str:
             for schedule in ("ve", "vp")]  # fmt: skip
     assert {row.verdict for row in rows} == {"agrees"}
     return f"""
-        After 4,000 steps by covariance t_consolidation at c = 1 and m = 10 is {bounded(rows[0])} of exact under ve and
-        {bounded(rows[1])} under vp.
+        After 4,000 steps by covariance t_consolidation at c = 1 and m = 10 is {bounded(rows[0])} of exact under ve
+        and {bounded(rows[1])} under vp.
     """
 
 
@@ -449,8 +439,8 @@ def untested() -> str:
     assert set(hidden.m) == {60}
     rows = where(CLAIMS, claim="t_max").dropna(subset="exact_detectable")
     return f"""
-        Differences smaller than {100 * rows.exact_detectable.median():.0f} % of t_max would not have been found in half of
-        the settings. The spike at m = 60 needs smaller noise than the grid has.
+        Differences smaller than {100 * rows.exact_detectable.median():.0f} % of t_max would not have been found in
+        half of the settings. The spike at m = 60 needs smaller noise than the grid has.
     """
 
 

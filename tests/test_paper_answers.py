@@ -19,7 +19,7 @@ def rows(heading: str, number: int = 0) -> list[list[str]]:
     section = parts(PAGE.read_text())[1].split(f"### {heading}")[1].split("###")[0]
     tables = re.split(r"\n(?!\|)", section)
     lines = [table.strip().splitlines() for table in tables if table.strip().startswith("|")][number]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+    return [[cell.strip().replace(chr(92) + "|", "|") for cell in line.strip("|").split(" | ")] for line in lines[2:]]
 
 
 def test_the_page_has_them_as_they_are_made():
