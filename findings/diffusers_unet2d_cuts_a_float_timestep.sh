@@ -2,8 +2,8 @@
 # diffusers' UNet2DModel cuts a float time step to a whole number, though its signature says float.
 #
 # Version     diffusers 0.42.1, torch 2.13.0, numpy 2.4.6 (PyPI; torch as 2.13.0+cpu), Python 3.11, Linux.
-# Behaviour   UNet2DModel.forward(sample, timestep: Tensor | float | int). model(x, 10.0) and model(x, 10.9) are equal to
-#             the last bit, model(x, 0.9) is model(x, 0). The same number as a 0-d tensor is kept, and gives another
+# Behaviour   UNet2DModel.forward(sample, timestep: Tensor | float | int). model(x, 10.0) and model(x, 10.9) are equal
+#             to the last bit, model(x, 0.9) is model(x, 0). The same number as a 0-d tensor is kept, and gives another
 #             output. UNet2DConditionModel keeps a float (by its source).
 # Why it hurts   Noise between two levels of the training is asked for by a fractional step: by Euler's and other
 #             schedulers, whose time steps are floats, whenever somebody takes .item() or loops over a list. All noise

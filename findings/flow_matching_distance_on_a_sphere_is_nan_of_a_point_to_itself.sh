@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The distance on flow_matching's sphere is NaN between many a point and itself, and never between 0 and 3.4e-4.
 #
-# Version     flow_matching 1.0.10, torchdiffeq 0.2.5, torch 2.13.0, numpy 2.4.6 (PyPI; torch as 2.13.0+cpu), Python 3.11, Linux.
+# Version     flow_matching 1.0.10, torchdiffeq 0.2.5, torch 2.13.0, numpy 2.4.6 (PyPI; torch as 2.13.0+cpu), Python
+#             3.11, Linux.
 # Behaviour   Sphere().dist is the arc cosine of the inner product, which float32 rounds above 1 for a tenth or more
 #             of unit vectors in R^100 with themselves (.29 of 20,000 here): NaN. Of pairs that are 1e-4 apart it is 0,
 #             3.45e-4, 4.88e-4, 5.98e-4 or 6.91e-4, or NaN, and its median is 0. From the chord, 2 asin(|x - y| / 2),

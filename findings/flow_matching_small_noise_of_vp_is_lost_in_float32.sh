@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Near the data the VP schedule of flow_matching gives a wrong noise level, and then none, in the dtype of its models.
 #
-# Version     flow_matching 1.0.10, torchdiffeq 0.2.5, torch 2.13.0, numpy 2.4.6 (PyPI; torch as 2.13.0+cpu), Python 3.11, Linux.
+# Version     flow_matching 1.0.10, torchdiffeq 0.2.5, torch 2.13.0, numpy 2.4.6 (PyPI; torch as 2.13.0+cpu), Python
+#             3.11, Linux.
 # Behaviour   VPScheduler makes sigma as sqrt(1 - exp(-T)) and t from the ratio alpha / sigma by way of log(r^2 / (r^2
 #             + 1)). With float32 times, as models are called, sigma is 8 % off at 1 - t = 1e-6, and 0 at 2.4e-7 and
 #             nearer, where velocity and noise are divided by it. The way back puts every ratio from 5,793 on (noise of

@@ -12,8 +12,8 @@
 #               PCA of 60 rows, by columns: saved orthonormal; loaded not orthonormal, same values: True
 #               PCA of 600 rows, by columns: saved orthonormal; loaded not orthonormal, same values: True
 #               frame from a QR decomposition, by rows: loaded equal: True; transposed: loaded equal: False
-# Related     https://github.com/safetensors/safetensors/issues/825 (the same, from a basis of PCA; 0.7.0 is said to have
-#             stored it right; pulls 826 and 829 open).
+# Related     https://github.com/safetensors/safetensors/issues/825 (the same, from a basis of PCA; 0.7.0 is said to
+#             have stored it right; pulls 826 and 829 open).
 set -euo pipefail
 
 folder=$(mktemp -d)

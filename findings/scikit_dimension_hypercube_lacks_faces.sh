@@ -3,11 +3,11 @@
 #
 # Version     scikit-dimension 0.5.0, numpy 2.4.6, scipy 1.17.1, scikit-learn 1.9.1, pandas 3.1.1,
 #             numba 0.68.1, matplotlib 3.11.2 (PyPI), Python 3.11 or 3.12, Linux.
-# Behaviour   BenchmarkManifolds().generate(n=1000)["M10d_Cubic"] is a sample of the surface of the cube in R^71, which has
-#             142 faces. It is drawn face by face, on each n / 142 points cut to a whole number, plus one (also where 142
-#             divides n), and then cut to n rows: what is cut are the last faces. With n = 1000 17 of 142 have no point, with n = 143 70, so that some
-#             coordinates never are 0 or 1. All rows of a face stand together: the first half of the rows has one face in
-#             common with the second.
+# Behaviour   BenchmarkManifolds().generate(n=1000)["M10d_Cubic"] is a sample of the surface of the cube in R^71, which
+#             has 142 faces. It is drawn face by face, on each n / 142 points cut to a whole number, plus one (also
+#             where 142 divides n), and then cut to n rows: what is cut are the last faces. With n = 1000 17 of 142 have
+#             no point, with n = 143 70, so that some coordinates never are 0 or 1. All rows of a face stand together:
+#             the first half of the rows has one face in common with the second.
 # Why it hurts   These are the sets on which estimators of the dimension are compared. Halves by row, which is how many
 #             split into training and test points, are then two different manifolds, and which faces there are depends
 #             on n, so that an error as a function of n mixes two things.

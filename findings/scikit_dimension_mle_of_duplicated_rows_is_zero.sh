@@ -5,10 +5,11 @@
 #             matplotlib 3.11.2 (PyPI), Python 3.11 or 3.12, Linux.
 # Behaviour   500 points of a 5-dimensional Gaussian in R^12: skdim.id.MLE says 4.8, DANCo 4 to 7 (it draws at random).
 #             With the first row once more at the end MLE says 0.0, without a warning, and DANCo NaN (it prints a line
-#             about duplicates). The distance of the two copies is 0, so the log ratio in the estimate of their points is
-#             infinite, their estimates are 0, and 1 / mean(1 / estimates), which is how MLE combines points by default,
-#             is 0. That numpy warns of a division is not shown, as `import skdim` calls warnings.filterwarnings("ignore")
-#             for the whole process; nor is the warning of TwoNN, which drops such points.
+#             about duplicates). The distance of the two copies is 0, so the log ratio in the estimate of their points
+#             is infinite, their estimates are 0, and 1 / mean(1 / estimates), which is how MLE combines points by
+#             default, is 0. That numpy warns of a division is not shown, as `import skdim` calls
+#             warnings.filterwarnings("ignore") for the whole process; nor is the warning of TwoNN, which drops such
+#             points.
 # Why it hurts   Images, embeddings and tables have duplicates. An intrinsic dimension of 0 is a plausible number in a
 #             table of results, and nothing says that it is none.
 # Seen        2026-11-29:

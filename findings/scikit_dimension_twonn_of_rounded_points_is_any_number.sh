@@ -3,12 +3,13 @@
 #
 # Version     scikit-dimension 0.5.0, numpy 2.4.6, scipy 1.17.1, scikit-learn 1.9.1, numba 0.68.1,
 #             matplotlib 3.11.2 (PyPI), Python 3.11 or 3.12, Linux.
-# Behaviour   1,500 points uniform in a square of side 2, their two coordinates rounded to a step, copies left out: without
-#             rounding TwoNN says about 2. With a step of .05 it says 5 to 7, with .2 more than 1e12, with .5 (25
-#             points left) 0; MLE of the same points says about 2. On a grid the two nearest neighbours of most points
-#             are equally far: the ratio of distances is 1, its logarithm 0 but for rounding errors, and the slope of
-#             TwoNN's line is through points that lie above one place. The number comes without a warning, and leaving
-#             out copies, which TwoNN itself does, does not help. What is rounded finely (half a percent of the side) is right.
+# Behaviour   1,500 points uniform in a square of side 2, their two coordinates rounded to a step, copies left out:
+#             without rounding TwoNN says about 2. With a step of .05 it says 5 to 7, with .2 more than 1e12, with .5
+#             (25 points left) 0; MLE of the same points says about 2. On a grid the two nearest neighbours of most
+#             points are equally far: the ratio of distances is 1, its logarithm 0 but for rounding errors, and the
+#             slope of TwoNN's line is through points that lie above one place. The number comes without a warning, and
+#             leaving out copies, which TwoNN itself does, does not help. What is rounded finely (half a percent of the
+#             side) is right.
 # Why it hurts   Grey values, sensor readings, prices and one-hot or count features are on grids. 6 for 2 is a number
 #             that one believes.
 # Seen        2026-11-29:

@@ -3,8 +3,8 @@
 #
 # Version     scikit-learn 1.9.1, numpy 2.4.6, scipy 1.17.1 (PyPI), Python 3.11 or 3.12, Linux.
 # Behaviour   40 columns in float32: five directions of standard deviation 1, 35 of 2e-5. With 399 rows PCA() finds the
-#             smallest and the largest standard deviation of the 35 within 40 %, which is what so few rows have. With 400
-#             rows and more it says exactly 0 for the smallest and over 1e-4 for the largest: the default solver
+#             smallest and the largest standard deviation of the 35 within 40 %, which is what so few rows have. With
+#             400 rows and more it says exactly 0 for the smallest and over 1e-4 for the largest: the default solver
 #             becomes the eigenvalues of the covariance, whose rounding errors are 1e-7 of the largest variance, not of
 #             the largest standard deviation. 4,000 rows are no better, and nothing is warned of; svd_solver="full" is
 #             right. The docstring says of `covariance_eigh` that it "effectively doubles the condition number"; that

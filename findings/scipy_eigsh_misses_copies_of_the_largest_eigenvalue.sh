@@ -9,11 +9,11 @@
 #             Lanczos from one vector sees one copy of each eigenvalue; rounding brings in the others, one after the
 #             other, and the stopping rule looks at residuals alone. How many come depends on the processor for k = 20
 #             (6 to 11 with other kernels of OpenBLAS), and for k = 40 and 50 it did not.
-# Why it hurts   The eigenvalues of a denoiser's Jacobian at a clean manifold, of a projector, of a graph's Laplacian with
-#             several components are multiple. Who counts eigenvalues above a threshold gets half the dimension, 22 for
-#             40, and the answer changes with k. Count from a full eigh or from blocks of vectors (lobpcg, last line).
-#             Asking for more is no way out: k = 50 finds all here because its 2 k + 1 vectors are the whole space. At
-#             size 400 k = 80 still misses some from most starts.
+# Why it hurts   The eigenvalues of a denoiser's Jacobian at a clean manifold, of a projector, of a graph's Laplacian
+#             with several components are multiple. Who counts eigenvalues above a threshold gets half the dimension, 22
+#             for 40, and the answer changes with k. Count from a full eigh or from blocks of vectors (lobpcg, last
+#             line). Asking for more is no way out: k = 50 finds all here because its 2 k + 1 vectors are the whole
+#             space. At size 400 k = 80 still misses some from most starts.
 # Seen        2026-11-29:
 #               size 100, k = 20: eigenvalue 1 found under 16 times of 20
 #               size 100, k = 40: eigenvalue 1 found 22 times of 40

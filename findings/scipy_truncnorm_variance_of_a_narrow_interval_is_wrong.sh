@@ -2,11 +2,12 @@
 # The variance of scipy's truncated normal on a narrow or far interval is wrong by any factor, or negative.
 #
 # Version     scipy 1.17.1, numpy 2.4.6, mpmath 1.3.0 (PyPI), Python 3.11 or 3.12, Linux.
-# Behaviour   truncnorm.var(a, b) of an interval of half width 1e-5 about 0 is 3.15e-11 for 3.33e-11, 5.5 % too low; at half
-#             width 1e-7 it is negative, at 1e-4 right to a part in 1,000. Between 5 and 5 + 1e-6, where it is (b - a)^2 / 12 = 8.3e-14, it is 1.4e-8. Between
-#             100 and 101 it is right, between 300 and 301 4 % too high, and between 10,000 and 10,001 -0.6 for 1e-8,
-#             where the mean is past 10,000 by 1.6e-4 for 1.0e-4. Where it is positive nothing is warned of; where not,
-#             std is NaN, and a RuntimeWarning speaks of a power. The variance is computed as 1 plus terms that cancel.
+# Behaviour   truncnorm.var(a, b) of an interval of half width 1e-5 about 0 is 3.15e-11 for 3.33e-11, 5.5 % too low; at
+#             half width 1e-7 it is negative, at 1e-4 right to a part in 1,000. Between 5 and 5 + 1e-6, where it is (b -
+#             a)^2 / 12 = 8.3e-14, it is 1.4e-8. Between 100 and 101 it is right, between 300 and 301 4 % too high, and
+#             between 10,000 and 10,001 -0.6 for 1e-8, where the mean is past 10,000 by 1.6e-4 for 1.0e-4. Where it is
+#             positive nothing is warned of; where not, std is NaN, and a RuntimeWarning speaks of a power. The variance
+#             is computed as 1 plus terms that cancel.
 # Why it hurts   The posterior of a uniform latent under Gaussian noise is this distribution: its mean is the denoiser
 #             and its variance over t an entry of the score's Jacobian. It matters where noise is 1e4 times the latent's
 #             width, and for points 300 standard deviations or more off the data, as at small noise: the exact reference

@@ -3,14 +3,15 @@
 #
 # Version     scipy 1.17.1, numpy 2.4.6 (PyPI), Python 3.11 or 3.12, Linux.
 # Behaviour   vonmises_fisher.fit of 4,000 draws of concentration kappa = 500 is right up to dimension 66. From 67 on it
-#             returns kappa = 1e-08, uniform, whatever the data are. kappa is sought between 1e-8 and 1e9; at the lower end
-#             both Bessel functions, of orders d / 2 and d / 2 - 1, underflow, their ratio 0 / 0 is NaN, and the search
-#             takes the end for the root. A RuntimeWarning of a division is all that is said. Where kappa is small the log density is
-#             infinite too: at d = 784 for kappa = 1, and finite for 500.
-# Why it hurts   Unit-norm embeddings and points on spheres are this field's second manifold after the linear one, and have
-#             hundreds of dimensions. "No concentration" is an answer that people expect there, and the draws themselves
-#             (rvs) are right, so nothing looks broken. The mean resultant length R gives kappa to a few parts in a
-#             thousand without a Bessel function: R (d - R^2) / (1 - R^2) (Banerjee et al. 2005), last column.
+#             returns kappa = 1e-08, uniform, whatever the data are. kappa is sought between 1e-8 and 1e9; at the lower
+#             end both Bessel functions, of orders d / 2 and d / 2 - 1, underflow, their ratio 0 / 0 is NaN, and the
+#             search takes the end for the root. A RuntimeWarning of a division is all that is said. Where kappa is
+#             small the log density is infinite too: at d = 784 for kappa = 1, and finite for 500.
+# Why it hurts   Unit-norm embeddings and points on spheres are this field's second manifold after the linear one, and
+#             have hundreds of dimensions. "No concentration" is an answer that people expect there, and the draws
+#             themselves (rvs) are right, so nothing looks broken. The mean resultant length R gives kappa to a few
+#             parts in a thousand without a Bessel function: R (d - R^2) / (1 - R^2) (Banerjee et al. 2005), last
+#             column.
 # Seen        2026-11-29:
 #               d = 10: fit 499.3, of the resultant length 499.8, log density at the mean 19.7
 #               d = 66: fit 500, of the resultant length 500.4, log density at the mean 143.3

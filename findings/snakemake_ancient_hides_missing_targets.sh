@@ -2,11 +2,12 @@
 # After a kill, `snakemake --rerun-incomplete` may run one job, exit 0, and leave the targets of `rule all` unmade.
 #
 # Version     snakemake 9.27.1 (PyPI), Python 3.11 or 3.12, Linux.
-# Behaviour   A chain a -> b -> c in which inputs are `ancient`. The machine goes down after the job of a has written its
-#             file and before Snakemake has noted that; b and c were never made. The next run with --rerun-incomplete
-#             makes a again, says "1 of 1 steps (100%) done" and exits 0, and c, which `rule all` asks for, does not
-#             exist. The same follows from --forcerun a. A third run makes b and c. Without `ancient` all three are made
-#             at once. (`all` counts as a step. `kill -KILL 0` stands for the machine going down; it reaches its own session alone.)
+# Behaviour   A chain a -> b -> c in which inputs are `ancient`. The machine goes down after the job of a has written
+#             its file and before Snakemake has noted that; b and c were never made. The next run with
+#             --rerun-incomplete makes a again, says "1 of 1 steps (100%) done" and exits 0, and c, which `rule all`
+#             asks for, does not exist. The same follows from --forcerun a. A third run makes b and c. Without `ancient`
+#             all three are made at once. (`all` counts as a step. `kill -KILL 0` stands for the machine going down; it
+#             reaches its own session alone.)
 # Why it hurts   `ancient` is what long studies use so that dates do not rerun days of training; whoever trusts the exit
 #             status after a kill, as a script does, goes on with results that are not there.
 # Seen        2026-11-29:

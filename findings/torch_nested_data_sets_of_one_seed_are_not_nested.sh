@@ -3,10 +3,10 @@
 #
 # Version     torch 2.13.0, numpy 2.4.6 (PyPI; torch as 2.13.0+cpu), Python 3.11, Linux.
 # Behaviour   torch.randn(N, d) of a seeded generator for N = 100 and N = 101. Where N d is a multiple of 16, the
-#             hundred points are the first of the hundred and one if d is 16 or more. A draw whose size is no multiple of
-#             16 has its last 16 numbers drawn anew, the larger one too: for d = 8, where 800 is a multiple and 808 is
-#             not, 8 numbers differ. Up to 16 of the smaller set's numbers differ, in its last points. Below 16 numbers
-#             in all, all of them differ from those of a draw of 16 or more. numpy's Generator has none of it.
+#             hundred points are the first of the hundred and one if d is 16 or more. A draw whose size is no multiple
+#             of 16 has its last 16 numbers drawn anew, the larger one too: for d = 8, where 800 is a multiple and 808
+#             is not, 8 numbers differ. Up to 16 of the smaller set's numbers differ, in its last points. Below 16
+#             numbers in all, all of them differ from those of a draw of 16 or more. numpy's Generator has none of it.
 # Why it hurts   A study over the number of training points takes nested sets from one seed so that only N changes. For
 #             d a multiple of 16 they are nested; for d = 10 or 50 and N = 100 the last one or two points are others,
 #             which is too little to see in a mean, and all that matters to nearest neighbours and memorisation of those

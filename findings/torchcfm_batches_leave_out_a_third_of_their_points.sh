@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Optimal transport in torchcfm trains on 63 % of a batch's points, in pairs that torch's seed does not fix.
 #
-# Version     torchcfm 1.0.7, pot 0.9.7.post1, torch 2.13.0, numpy 2.4.6, scipy 1.17.1 (PyPI; torch as 2.13.0+cpu), Python 3.11,
-#             Linux.
+# Version     torchcfm 1.0.7, pot 0.9.7.post1, torch 2.13.0, numpy 2.4.6, scipy 1.17.1 (PyPI; torch as 2.13.0+cpu),
+#             Python 3.11, Linux.
 # Behaviour   The exact plan between two batches of n points is a permutation, each point once. OTPlanSampler draws n
 #             pairs from it with replacement, so that 1 - 1/e of the data points of a batch are in it, some two or more
 #             times; the flow matcher cannot be told otherwise. What helps: a plain ConditionalFlowMatcher, given the
@@ -17,7 +17,8 @@
 #               sample_plan(replace=False): all points True
 #               seed of torch set: same twice False
 #               seed of torch and numpy set: same twice True
-# Related     https://github.com/atong01/conditional-flow-matching/issues/142 (entries twice and missing; meant so, closed).
+# Related     https://github.com/atong01/conditional-flow-matching/issues/142 (entries twice and missing; meant so,
+#             closed).
 set -euo pipefail
 
 folder=$(mktemp -d)

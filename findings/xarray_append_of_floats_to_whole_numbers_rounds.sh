@@ -2,11 +2,11 @@
 # xarray rounds fractions that it appends to a store of whole numbers, with a warning of something else.
 #
 # Version     xarray 2026.9.0, zarr 3.1.6, pandas 3.1.1, numpy 2.4.6 (PyPI), Python 3.11 or 3.12, Linux, x86-64.
-# Behaviour   A variable is written first as whole numbers (int64). to_zarr(append_dim=...) of .5, 1.5 and 2.7 then
-#             puts 0, 2 and 3 there. Longer strings than those of the store are refused with a message ("Mismatched
-#             dtypes"); the numbers are not. to_zarr(region=...) rounds too, and makes NaN the smallest int64 (on x86-64;
-#             what it is is up to the processor). All that is said is a SerializationWarning that there is no _FillValue for NaNs, also where no value is NaN, and
-#             for a variable that it calls None.
+# Behaviour   A variable is written first as whole numbers (int64). to_zarr(append_dim=...) of .5, 1.5 and 2.7 then puts
+#             0, 2 and 3 there. Longer strings than those of the store are refused with a message ("Mismatched dtypes");
+#             the numbers are not. to_zarr(region=...) rounds too, and makes NaN the smallest int64 (on x86-64; what it
+#             is is up to the processor). All that is said is a SerializationWarning that there is no _FillValue for
+#             NaNs, also where no value is NaN, and for a variable that it calls None.
 # Why it hurts   Parts of a study written one after the other are how large cubes grow. If the first part's values
 #             happen to be whole (a count of modes, n(t) of a closed form, levels of 0 and 1), every later part is
 #             rounded for ever: averages over points become integers, and a time that does not exist becomes -9.2e18.

@@ -2,10 +2,10 @@
 # A backward slice that begins before the first value is empty in memory, and the whole axis in a store opened by xarray.
 #
 # Version     xarray 2026.9.0, zarr 3.1.6, pandas 3.1.1, numpy 2.4.6 (PyPI), Python 3.11 or 3.12, Linux.
-# Behaviour   Five values. isel(seed=slice(-6, None, -1)) of the dataset in memory has none, as numpy and Python have it.
-#             Of the same dataset written to zarr and opened without dask it has all five, from the last to the first:
-#             the slice's end points are made into positions first, the one before the first place becomes -1, and -1 is
-#             read as the last place. With slice(-5, None, -1) both have the first value.
+# Behaviour   Five values. isel(seed=slice(-6, None, -1)) of the dataset in memory has none, as numpy and Python have
+#             it. Of the same dataset written to zarr and opened without dask it has all five, from the last to the
+#             first: the slice's end points are made into positions first, the one before the first place becomes -1,
+#             and -1 is read as the last place. With slice(-5, None, -1) both have the first value.
 # Why it hurts   "From k places before the end, backwards" is how times that fall are read from a cube whose times rise
 #             (noise to data). Where k is computed, and one too many, a test on arrays in memory finds nothing to plot,
 #             and the study's file on disk gives the whole axis without a word.
