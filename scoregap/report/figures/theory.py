@@ -165,7 +165,7 @@ def curvature(study: Study, frame: pd.DataFrame, expansion: pd.DataFrame) -> Fig
     for panel in panels:
         panel.used = False
     return figure.finish(
-        f"Curvature: exact phase times over those of the same F without it (grey: {laws.OFF:.0%}; "
+        f"Curvature: phase times over those of the exact score of the same F without it (grey: {laws.OFF:.0%}; "
         f"dotted: small-curvature expansion){left_out(blocks, PANELS)}", "curvature c",
     )  # fmt: skip
 
