@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -272,7 +273,7 @@ def test_a_dry_run_goes_through_every_part(tmp_path, gpu):
             assert all(row[key] for key in ("card", "date", "versions", "command"))
     far = [float(row["largest_difference"]) for row in rows(tmp_path / "gpu-agreement.csv")]
     assert far[:3] == [0, 0, 0]
-    assert 0 < far[3] < 1e-5
+    assert 0 < far[3] < 32 * np.finfo(np.float32).eps  # what a product of d = 32 numbers may be off, at most
     assert far[4] == 0
     for row in rows(tmp_path / "gpu-throughput.csv"):
         assert float(row["times_faster"]) > 0

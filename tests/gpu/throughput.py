@@ -121,7 +121,7 @@ def loop(width: int, size: Size, device: torch.device):
 
 def agreement(part: Part, size: Size) -> None:
     """Largest differences between the device and a CPU: 0 of uniform numbers and places, at most the tolerance of
-    normal ones, rounding of float32 of Jacobians, and little of the loss after some blocks of steps."""
+    normal ones, of Jacobians the rounding of float32, and little of the loss after some blocks of steps."""
 
     def row(name: str, one: torch.Tensor, other: torch.Tensor) -> None:
         part.add("agreement", what=name, largest_difference=float((one.double() - other.cpu().double()).abs().max()))
@@ -139,7 +139,8 @@ def agreement(part: Part, size: Size) -> None:
                 weight.copy_(torch.linspace(-0.1, 0.1, weight.numel(), dtype=torch.float64).view_as(weight))
         points, t = (torch.from_numpy(one).to(device, kind) for one in (x, np.array([0.01, 1.0])))
         found.append(torch.from_numpy(analytic.network_jacobian(module, points, t)[1]))
-    row("Jacobians of float32, from float64", *found)
+    largest = found[0].abs().max()
+    row("Jacobians of float32, from float64, over the largest entry", *(one / largest for one in found))
     on_cpu = trained(size, torch.device("cpu"), None)
     row("loss after 128 steps", on_cpu, trained(size, part.device, None))
 

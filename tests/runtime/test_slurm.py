@@ -70,7 +70,7 @@ def slurm(tmp_path, monkeypatch):
         state.mkdir()
         bin.mkdir()
         (state / "refusals").write_text("\n".join(refusals))
-        for name in ("sbatch", "squeue", "scancel", "sinfo", "scontrol"):
+        for name in ("sbatch", "squeue", "sacct", "scancel", "sinfo", "scontrol"):
             text = FAKE.format(state=str(state), remembers=remembers)
             (bin / name).write_text(f"#!{sys.executable}\n{text}")
             (bin / name).chmod(0o755)
