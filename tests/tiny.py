@@ -102,6 +102,22 @@ def edited(folder: Path, *changes: tuple[str, str]) -> Path:
     return path
 
 
+def memorised(path: Path):
+    """A study with a section memorisation, and the folder where all its jobs have run, up to the cube."""
+    from scoregap.stages import fit, memorise, spectrum, train
+    from scoregap.study import load
+
+    study, folder = load(path), path.parent / "results"
+    for job in study.jobs.values():
+        weights = folder / "train" / f"{job.id}.safetensors" if job.trained else None
+        if weights:
+            train.run(path, job.id, weights)
+        for stage in (spectrum, memorise):
+            stage.run(path, job.id, folder / stage.__name__.split(".")[-1] / f"{job.id}.zarr.zip", weights)
+        fit.run(path, job.id, folder / "spectrum" / f"{job.id}.zarr.zip", folder / "fit" / f"{job.id}.zarr.zip")
+    return study, folder
+
+
 def read_job(path: Path) -> tuple[xr.Dataset, list[str]]:
     """The file of a job as a dataset."""
     arrays, members = jobs.read_job(path)

@@ -3,15 +3,14 @@
 import numpy as np
 import own_data
 import pytest
-from tiny import FLAT, WITH_MEMORISATION, edited
+from tiny import FLAT, WITH_MEMORISATION, edited, memorised
 
 from scoregap import cubes
 from scoregap.analysis import Tables
 from scoregap.regression import metrics, of_memorisation
 from scoregap.regression.baselines import Record, take, with_margins
 from scoregap.regression.verdicts import Change, compare_records
-from scoregap.stages import cube, fit, memorise, spectrum, train
-from scoregap.study import load
+from scoregap.stages import cube
 
 OF_FILE = "memorisation:\n  times: {start: 1.0e-3, stop: 50.0, count: 8}\n  points: 12\n  samples: 16\nfit:"
 SEEDS = [0, 1, 2]  # one more than the studies have, as other blocks may have
@@ -19,14 +18,7 @@ SEEDS = [0, 1, 2]  # one more than the studies have, as other blocks may have
 
 def taken(path):
     """(study, dataset of its cube, or of its first block, metrics) of a study that is run here."""
-    study, folder = load(path), path.parent / "results"
-    for job in study.jobs.values():
-        weights = folder / "train" / f"{job.id}.safetensors" if job.trained else None
-        if weights:
-            train.run(path, job.id, weights)
-        for stage in (spectrum, memorise):
-            stage.run(path, job.id, folder / stage.__name__.split(".")[-1] / f"{job.id}.zarr.zip", weights)
-        fit.run(path, job.id, folder / "spectrum" / f"{job.id}.zarr.zip", folder / "fit" / f"{job.id}.zarr.zip")
+    study, folder = memorised(path)
     cube.run(path, folder / "spectrum", folder / "fit", folder / "cube.zarr", memories=folder / "memorise")
     found = {}
     parts = cubes.datasets(study, folder / "cube.zarr")

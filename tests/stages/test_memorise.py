@@ -3,12 +3,12 @@
 import numpy as np
 import own_data
 import pytest
-from tiny import MEMORISATION, WITH_MEMORISATION, edited, measured, read_job
+from tiny import MEMORISATION, WITH_MEMORISATION, edited, measured, memorised, read_job
 
 from scoregap import InputError, analysis, variables
 from scoregap.laws import memorisation as laws
 from scoregap.runtime.templates import TEMPLATE
-from scoregap.stages import cube, fit, memorise, spectrum, train
+from scoregap.stages import cube, memorise, train
 from scoregap.study import load
 from scoregap.trained import Trained
 
@@ -133,14 +133,7 @@ def test_of_data_from_a_file_samples_are_kept_beside_their_nearest_training_poin
 @pytest.mark.slow
 def test_a_study_of_data_from_a_file_says_which_samples_are_copies(tmp_path):
     path = own_data.written(tmp_path, ("fit:", OF_FILE), ("steps: 40", "steps: 100"))
-    study, folder = load(path), tmp_path / "results"
-    for job in study.jobs.values():
-        weights = folder / "train" / f"{job.id}.safetensors" if job.trained else None
-        if weights:
-            train.run(path, job.id, weights)
-        for stage in (spectrum, memorise):
-            stage.run(path, job.id, folder / stage.__name__.split(".")[-1] / f"{job.id}.zarr.zip", weights)
-        fit.run(path, job.id, folder / "spectrum" / f"{job.id}.zarr.zip", folder / "fit" / f"{job.id}.zarr.zip")
+    study, folder = memorised(path)
     ds = cube.gather(study, 8, folder / "spectrum", folder / "fit", None, None, folder / "memorise")
     assert variables.validate(variables.annotate(ds), ("network", "seed")) == []
     tables = analysis.Tables(study, [ds])
