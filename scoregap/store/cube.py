@@ -46,13 +46,17 @@ if TYPE_CHECKING:
     import xarray as xr
     import zarr
 
+    from scoregap.store.labelled import Array, Labelled
+
 CHUNK = 2**18  # bytes of an inner chunk: one time of as many cells as fit
 SHARD = 2**23  # bytes, before compression, of a file: few enough that most stay as they are when a cube grows
 AT_ONCE = 8  # files that are flushed to the disk side by side, which takes their number of waits otherwise
 IN_MEMORY = 2**26  # bytes of files that are held as they are; what is more is mapped
 
 
-def layout(array: xr.DataArray | xr.Variable, growing: Collection[str] = ()) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def layout(
+    array: xr.DataArray | xr.Variable | Array, growing: Collection[str] = ()
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Shapes of inner chunks and of shards. An inner chunk: at most CHUNK bytes of one time, so of many cells in most
     studies; of dimensions that grow `growth.step` values at most, so that few chunks change when one does.
 
@@ -67,7 +71,7 @@ def layout(array: xr.DataArray | xr.Variable, growing: Collection[str] = ()) -> 
     return chunks, tuple(several[str(dim)] * inner[str(dim)] for dim in array.dims)
 
 
-def identity(ds: xr.Dataset, axes: Collection[str], growing: Collection[str]) -> str:
+def identity(ds: xr.Dataset | Labelled, axes: Collection[str], growing: Collection[str]) -> str:
     """Digest of all that decides the bytes of a group beside the values of its variables and of its axes; of its
     attributes those that it has here."""
     found = ds.variables
@@ -103,7 +107,7 @@ def files_of_cube(path: Path) -> tuple[tuple[Path, Kind], ...]:
 
 def write_cube(
     path: Path,
-    groups: dict[str, xr.Dataset],
+    groups: Mapping[str, xr.Dataset | Labelled],
     forget: Callable[[], None] = lambda: None,
     of: Mapping[str, Any] | None = None,
     growing: Mapping[str, Collection[str]] | None = None,
@@ -154,31 +158,31 @@ def write_cube(
 
 
 def _write_group(
-    folder: Path, ds: xr.Dataset, forget: Callable[[], None], growing: Collection[str], kept: Kept | None
+    folder: Path, ds: xr.Dataset | Labelled, forget: Callable[[], None], growing: Collection[str], kept: Kept | None
 ) -> tuple[list[Path], dict[str, cube_format.Metadata]]:
     """One dataset of a cube, without the metadata: files that are those of the cube before; metadata of its arrays."""
     linked, metadata, seen = [], {}, 0  # bytes of values that were looked at
-    for name in ds.coords:
+    for name in map(str, ds.coords):
         array = ds.variables[name]
-        metadata[str(name)], content = cube_format.coordinate(str(name), array.values, array.attrs)
-        (folder / str(name)).mkdir(parents=True)
+        metadata[name], content = cube_format.coordinate(name, array.values, array.attrs)
+        (folder / name).mkdir(parents=True)
         if content is not None:
-            (folder / str(name) / "c").mkdir()
-            (folder / str(name) / "c" / "0").write_bytes(content)
-    for name in ds.data_vars:
+            (folder / name / "c").mkdir()
+            (folder / name / "c" / "0").write_bytes(content)
+    for name in map(str, ds.data_vars):
         array = ds.variables[name]  # `ds[name]` makes an array of it, with coordinates
         chunks, sizes = layout(array, growing)
-        values = array.data
+        values = array.values
         dims = [*map(str, array.dims)]
-        metadata[str(name)] = cube_format.sharded(dims, values.shape, values.dtype, array.attrs, chunks, sizes)
+        metadata[name] = cube_format.sharded(dims, values.shape, values.dtype, array.attrs, chunks, sizes)
         fill = np.nan if values.dtype.kind == "f" else 0
-        (folder / str(name)).mkdir(parents=True)
+        (folder / name).mkdir(parents=True)
         for region in regions(values.shape, sizes):
             at = [one.start for one in region]
             entry = ".".join(["c", *(str(start // size) for start, size in zip(at, sizes, strict=True))])
-            file = folder / str(name) / entry
+            file = folder / name / entry
             if kept and not kept.touches(region):
-                link(kept.folder / str(name) / entry, file)
+                link(kept.folder / name / entry, file)
                 linked.append(file)
                 continue
             parts = shards.places(values.shape, chunks, sizes, at)

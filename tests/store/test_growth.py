@@ -219,7 +219,7 @@ def test_a_grid_of_many_axes_is_in_few_pieces(tmp_path):
     path.write_text(text)
     study = load(path)
     assert cube.growing_axis(study, study.axes) == ["manifold.groups.1.std"]
-    array = cube.frame(study, 8).t_max
+    array = cube.frame(study, 8).data_vars["t_max"]
     chunks, _ = layout(array, cube.growing_axis(study, study.axes))
     assert dict(zip(array.dims, chunks, strict=True)) == {**array.sizes, "manifold.groups.1.std": 2}
 
