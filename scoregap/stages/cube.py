@@ -7,7 +7,7 @@ lengths. A job without files leaves its cells missing (status 0), so an incomple
 """
 
 import platform
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
