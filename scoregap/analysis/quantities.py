@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -215,14 +215,14 @@ def of_law(cell: Cells, one: Cell) -> dict[str, np.ndarray]:
     return found
 
 
-def of_draws(cell: Cells, one: Cell) -> dict[str, np.ndarray]:
-    """The same of the exact score, (draws, ...), for F drawn anew `draws.number` times; of flat cells alone, and of
-    what follows from the spectrum of F in closed form."""
+def of_draws(cell: Cells, one: Cell) -> Callable[[], dict[str, np.ndarray]]:
+    """What makes the same of the exact score, (draws, ...), for F drawn anew `draws.number` times; of flat cells alone,
+    and of what follows from the spectrum of F in closed form."""
     flat = flattened(one)
     if one["curvature"] or flat is None:
-        return {}
+        return dict
     first = int(np.nanmax(cell["boundary"][..., 0])) if two_groups(cell) else None
-    return exact_of_draws(flat, tuple(cell.time), first, one.fit.level, one.fit.visibility)
+    return partial(exact_of_draws, flat, tuple(cell.time), first, one.fit.level, one.fit.visibility)
 
 
 def flattened(one: Cell) -> Any:
