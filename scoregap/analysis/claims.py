@@ -103,7 +103,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
     if not tested:
         return pd.DataFrame(columns=["claim", "verdict"])
     controlled = pd.DataFrame(Controls(cells, tested).of(tested))
-    frame = pd.concat(tables, ignore_index=True).assign(**{name: controlled[name] for name in controlled})
+    frame = pd.concat(tables, ignore_index=True).assign(**{name: controlled[name] for name in Controlled._fields})
     axes = [axis for axis in frame.columns if axis in set().union(*(study.condition_axes for study, _ in parts))]
     frame = frame.drop_duplicates(["claim", *axes, "network"])  # blocks share cells
     order = list(CLAIMS).index

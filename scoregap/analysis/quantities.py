@@ -22,7 +22,6 @@ from scoregap.data.capabilities import Redrawn
 from scoregap.laws import draws, times
 from scoregap.scores import EXACT
 from scoregap.study import Cell, Study
-from scoregap.study.axes import alike
 
 WIDTH = 0.05  # margin of widths of gaps, of the spike and of eigenvalues of G, all between 0 and 1
 BOUNDARY = 0.15  # relative margin of phase boundaries
@@ -148,10 +147,7 @@ def cell_of(study: Study, values: Mapping) -> Cell:
 
     A cube's coordinates may have other types than the study's values, which are taken (`alike`).
     """
-    chosen = {
-        axis: next(one for one in study.axes[axis] if alike(one, value)) if axis in values else study.axes[axis][0]
-        for axis, value in (dict.fromkeys(study.axes) | dict(values)).items()
-    }
+    chosen = {axis: of[study.places[axis][values[axis]] if axis in values else 0] for axis, of in study.axes.items()}
     return next(study.expand({axis: (value,) for axis, value in chosen.items()}))
 
 
