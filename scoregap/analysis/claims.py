@@ -30,7 +30,7 @@ from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.variables import NOT_APPLICABLE
 
-TOGETHER = 2000  # rows that are tested at once, with what draws of the manifold each has
+TOGETHER = 500  # rows that are tested at once: more are not faster, and draws of the manifold of each take room
 Drawn = Mapping[tuple, dict[int, tuple[float, float]]]  # claim and manifolds -> {seed: value of exact and of law}
 
 
