@@ -6,7 +6,7 @@ Every quantity is read off the curves and spectra of law, Gaussian, exact and tr
 claim is what the law says; `verdicts.decide` says whether the network agrees with it, and with the exact score. The
 exact score needs no training, so a block of the study may draw it more often than networks are trained: all its draws
 of a cell say how far it is from the law. `why` splits the distance: trained from exact is learning error, exact from
-law is what finite size and curvature do (THEORY.md 5).
+law is what finite size and curvature do (theory.md 5).
 """
 
 import itertools
