@@ -8,6 +8,8 @@ scores       who knows E[x0|x]     exact, gaussian, empirical, trained, a model 
 networks     what is trained       plain modules, ensembles of them, training, Jacobians
 measure      what is estimated     spectra, gaps, phase times, dimensions
 stages       files in, files out; the only place where what is known and what is estimated meet
+
+In docstrings "theory.md 3" is section 3 of docs/explanation/theory.md: formulas, their sources, and what checks them.
 """
 
 import decimal

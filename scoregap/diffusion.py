@@ -1,4 +1,4 @@
-"""Conversions between the usual ways to write a diffusion process (THEORY.md 1).
+"""Conversions between the usual ways to write a diffusion process (theory.md 1).
 
 (points, scores, Jacobians, noise level) in one convention -> the same in another
 

@@ -25,7 +25,7 @@ from scoregap.arguments import ascending, finite_or_nan, known, whole
 from scoregap.measure import SCORE_ESTIMATORS, dimension
 from scoregap.measure.lhsd import lhsd
 from scoregap.measure.plateau import plateau
-from scoregap.measure.profile import HALF
+from scoregap.measure.profile import RESOLVED
 from scoregap.measure.score_matching import denoising_loss, implicit_loss
 from scoregap.measure.second_difference import second_difference
 from scoregap.scores.base import HasProducts, Score, chunks
@@ -220,7 +220,7 @@ def _of_spectra(settings: Settings, score: Score, clean, t: float, draws: Draws)
         spectra[i] = np.linalg.eigvalsh(matrix)[::-1] - 1
         if "slq_count" in settings.of_score:
             counts[i] = _by_lanczos(dimension.slq_count, settings, matrix.__rmatmul__, len(matrix), int(draws.seeds[i]))
-    resolved = np.where(np.isnan(spectra).any(1), np.nan, (spectra > HALF - 1).sum(1))
+    resolved = np.where(np.isnan(spectra).any(1), np.nan, (spectra > RESOLVED).sum(1))
     return {"final_gap": dimension.final_gap(spectra), "slq_count": counts, PLATEAU: resolved}
 
 

@@ -11,9 +11,9 @@ dimension `member`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -597,7 +597,32 @@ def stack(members: list[dict[str, np.ndarray]]) -> dict[str, tuple[tuple[str, ..
     return data
 
 
-def annotate(ds: xr.Dataset) -> xr.Dataset:
+class Dataset(Protocol):
+    """What of an `xarray.Dataset` is asked for here: stages that do without xarray have arrays with these names too."""
+
+    @property
+    def variables(self) -> Mapping[Any, Any]:
+        """All arrays, each with dims, dtype, values and attrs."""
+
+    @property
+    def data_vars(self) -> Mapping[Any, Any]:
+        """Those that are no coordinates."""
+
+    @property
+    def coords(self) -> Mapping[Any, Any]:
+        """The values along dimensions."""
+
+    @property
+    def dims(self) -> Collection[Any]:
+        """Names of the dimensions."""
+
+    def __contains__(self, name: object) -> bool: ...
+
+
+D = TypeVar("D", bound=Dataset)
+
+
+def annotate(ds: D) -> D:
     """Units and long names for every variable and coordinate; an axis into a section is named by its path."""
     found = ds.variables  # `ds[name]` makes an array of it, with coordinates
     for name in map(str, ds.data_vars):
@@ -624,7 +649,7 @@ def _flags(name: str) -> dict[str, Any]:
     return {"flag_values": list(codes), "flag_meanings": " ".join(codes.values())}
 
 
-def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
+def validate(ds: Dataset, axes: tuple[str, ...]) -> list[str]:
     """What is wrong with a cube, one sentence each; empty if nothing is."""
     wrong, found = [], ds.variables
     needed = VARIABLES.keys() - OPTIONAL.keys() - KEPT.keys() - (OF_FAMILIES if "point_row" in ds else OF_FILES.keys())
@@ -656,7 +681,7 @@ def validate(ds: xr.Dataset, axes: tuple[str, ...]) -> list[str]:
     return wrong
 
 
-def _validate_spectra(ds: xr.Dataset) -> list[str]:
+def _validate_spectra(ds: Dataset) -> list[str]:
     """Where the truth is sampled, whole spectra may be unknown, but neither all of them nor parts of one."""
     wrong, found = [], ds.variables
     values = found["eigenvalue"].values
@@ -670,7 +695,7 @@ def _validate_spectra(ds: xr.Dataset) -> list[str]:
     return wrong
 
 
-def _validate_traces(ds: xr.Dataset) -> list[str]:
+def _validate_traces(ds: Dataset) -> list[str]:
     """A trace is known where its error is, which is not negative."""
     wrong, found = [], ds.variables
     errors = found["point_trace_error"].values

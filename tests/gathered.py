@@ -1,6 +1,6 @@
 """Files of the jobs of a study with invented numbers, without computing: for tests and benchmarks of the cube.
 
-Works in revision 74d4f04 too, `write` apart.
+Works in revision 74d4f04 too, `write` and `opened` apart.
 """
 
 from __future__ import annotations
@@ -43,3 +43,12 @@ def write(folder: Path, study, seed: int = 0) -> None:
             path = job_path(folder, job.id, stage)
             if not path.exists() or job_members(path)[0] != job.keys(stage):
                 write_job(path, invented(rng, job, variables.made(stage)), job.keys(stage), stage)
+
+
+def opened(ds):
+    """What the stage cube has gathered, as an `xarray.Dataset`."""
+    import xarray as xr
+
+    data, coords = ({name: (one.dims, one.values, one.attrs) for name, one in many.items()}
+                    for many in (ds.data_vars, ds.coords))  # fmt: skip
+    return xr.Dataset(data, coords, ds.attrs)

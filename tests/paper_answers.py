@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from scoregap.analysis import data_claims, memorisation_claims
-from scoregap.analysis.claims_in_words import could_see
+from scoregap.analysis.claims_in_words import could_see, draws_of_f
+from scoregap.analysis.hypotheses import MOSTLY
 from scoregap.analysis.memorisation_claims import claimed
 from scoregap.analysis.overview import MARKS
-from scoregap.analysis.power import detectable
-from scoregap.analysis.quantities import CLAIMS, SHORT, Kind
-from scoregap.analysis.tables import DRAWN, PHASES, labelled, with_interval
+from scoregap.analysis.power import POWER
+from scoregap.analysis.quantities import CLAIMS, SHORT, Claim, Kind
+from scoregap.analysis.tables import PHASES, labelled, with_interval
 from scoregap.analysis.verdicts import JUDGED, Verdict
 from scoregap.report.figures import label
 from scoregap.report.figures.claims import axes_of, groups
@@ -29,7 +30,6 @@ BEGIN, END = "<!-- claim by claim: python tests/paper_answers.py -->\n", "<!-- e
 READING, OWN = "†", "‡"  # what is our reading of words or figures; what the paper does not say
 DATA = ("digits", "mnist", "images")  # studies of pictures
 FEW = ("memorisation", "collapse")  # of few points
-CONFIDENCE = 0.9  # of compare, in studies of families
 COMPARED = {
     Kind.RATIO: "ratio", Kind.DIFFERENCE: "difference", Kind.LARGEST: "largest distance", Kind.RMS: "rms distance",
     Kind.RIGHT: "how often right", Kind.CHANCE: "widest of random F",
@@ -77,23 +77,11 @@ def marked(source: str) -> str:
     return f"{source} {READING if source.startswith('section') else OWN}"
 
 
-def draws_behind(rows: pd.DataFrame) -> int:
-    """Independent draws of F behind rows."""
-    places = zip(*(rows[axis] for axis in DRAWN[:-1]), rows.manifold_seeds.astype(str), strict=True)
-    return len({(*place, seed) for *place, seeds in places for seed in seeds.split()})
-
-
-def seen(name: str, rows: pd.DataFrame) -> str:
-    """What the tests could have seen: of tables without that column, from their intervals."""
-    if "exact_detectable" in rows:
-        return could_see(name, rows.exact_detectable)
-    kind = Kind.DIFFERENCE if CLAIMS[name].kind is Kind.CHANCE else CLAIMS[name].kind
-    found = []
-    for row in rows.itertuples():
-        ends = np.array([row.exact_low, row.exact_high])
-        low, high = np.log(ends) if CLAIMS[name].log else ends
-        found.append(detectable(kind, low, high, int(row.seen), row.margin, CONFIDENCE))
-    return could_see(name, pd.Series(found))
+def within(claim: Claim, margins: pd.Series) -> str:
+    """What agrees: a margin, or those of flat and of curved settings; of what is right or wrong more than a share."""
+    if claim.kind is Kind.RIGHT:
+        return f"more than {MOSTLY:g}"
+    return " or ".join(f"{100 * one:g} %" if claim.log else f"{one:g}" for one in sorted(set(margins)))
 
 
 def picture(folder: Path, name: str) -> str:
@@ -111,11 +99,10 @@ def of_manifolds(study: str) -> str:
     for name, own in frame[frame.verdict != Verdict.NOT_TESTABLE].groupby("claim", sort=False):
         claim = CLAIMS[str(name)]
         law, exact = Counts.of(own.verdict), Counts.of(own.of_exact)
-        margins = sorted(set(own.margin))
-        within = " or ".join(f"{100 * one:g} %" if claim.log else f"{one:g}" for one in margins)
         rows.append([
-            claim.says, marked(claim.source), f"{COMPARED[claim.kind]}, {within}", str(draws_behind(own)),
-            str(law), str(exact), seen(str(name), own), f"{law.answer}; {exact.answer}", picture(folder, str(name)),
+            claim.says, marked(claim.source), f"{COMPARED[claim.kind]}, {within(claim, own.margin)}",
+            str(len(draws_of_f(own))), str(law), str(exact), could_see(str(name), own.exact_detectable),
+            f"{law.answer}; {exact.answer}", picture(folder, str(name)),
         ])  # fmt: skip
     head = ["claim", "from", "compared, within", "draws of F", "law", "exact", "could see", "answer: law; exact",
             "figure"]  # fmt: skip
@@ -158,15 +145,18 @@ def of_networks(study: str) -> str:
 
 
 def time_of(row: pd.Series) -> str:
-    """Trained over exact with its interval and a mark of the verdict; of a time that is not seen in what it is not."""
+    """Trained over exact with its interval, in how many seeds where not in all, and a mark of the verdict; of a time
+    that is not seen in what it is not."""
     if isinstance(row, pd.DataFrame):  # of several gaps the first
         row = row.iloc[0]
     if np.isnan(row.ratio) and row.verdict == Verdict.AGREES:
         return "in neither"
     if np.isnan(row.ratio):
-        return f"seen in {row.seen:.0f} of {row.of:.0f}" if row.verdict in JUDGED else ""
-    mark = MARKS[Verdict(row.verdict)]
-    return with_interval(row.ratio, row.ratio_low, row.ratio_high, ".2f") + (f" {mark}" if mark else "")
+        exact = f", exact in {row.exact_seen:.0f}" if row.exact_seen < row.of else ""
+        return f"seen in {row.seen:.0f} of {row.of:.0f}{exact}" if row.verdict in JUDGED else ""
+    some = f"in {row.seen:.0f} of {row.of:.0f}" if row.seen < row.of else ""
+    value = with_interval(row.ratio, row.ratio_low, row.ratio_high, ".2f")
+    return " ".join(filter(None, (value, some, MARKS[Verdict(row.verdict)])))
 
 
 def of_pictures() -> str:
@@ -177,10 +167,11 @@ def of_pictures() -> str:
         frame = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["claim"])
         for name, own in frame.groupby("claim", sort=False):
             claim, counts = data_claims.CLAIMS[str(name)], Counts.of(own.verdict)
+            also = ", of the Gaussian too" if (own.why == data_claims.GAUSSIAN_TOO).any() else ""
             untested = int((own.verdict == Verdict.NOT_TESTABLE).sum())
             rows.append([
                 f"{claim.says} {READING}", study, f"{claim.value}, against {claim.null}",
-                ", ".join(dict.fromkeys(own.network)), f"{counts} ({untested})", counts.answer,
+                ", ".join(dict.fromkeys(own.network)), f"{counts} ({untested})", counts.answer + also,
             ])  # fmt: skip
     return table(["claim", "study", "measured", "networks", "verdicts (not testable)", "answer"], rows)
 
@@ -192,28 +183,39 @@ def of_memorisation() -> str:
         frame = pd.read_csv(FINDINGS / study / "claims.csv")
         for name, claim in memorisation_claims.CLAIMS.items():
             own = frame.verdict[frame.claim == name]
-            within = f"{claim.value}: {claimed(name)}" + (f" within {claim.margin:g}" if claim.margin else "")
+            measured = f"{claim.value}: {claimed(name)}" + (f" within {claim.margin:g}" if claim.margin else "")
             counts = Counts.of(own)
             if len(own):
-                rows.append([claim.says, f"{claim.source} {OWN}", study, within, str(counts), counts.answer])
+                rows.append([claim.says, f"{claim.source} {OWN}", study, measured, str(counts), counts.answer])
     return table(["claim", "from", "study", "measured", "verdicts", "answer"], rows)
 
 
 def made() -> str:
     """The whole part of the page."""
     verdicts = " / ".join(JUDGED)
+    confidence = load(FINDINGS / "paper_cpu" / "study.yaml").compare.confidence
     return f"""
+Counts are of cells and networks: {verdicts}. *holds*: all that were tested agree; *missed*: all disagree;
+*in most*: more than half; else *open*. Of two margins the larger one is of curved settings. Could see: what difference
+from the exact score would have been found in {POWER:.0%} of such studies, median over cells
+([columns](reference/outputs.md#the-papers-claims)).
+{READING}: our reading of the paper's words or of a figure, as it has no equation. {OWN}: not the paper's claim.
+
 ### Random manifolds
 
 {of_manifolds("paper_cpu")}
 The same by block of the study, against the exact score:
 
 {by_block("paper_cpu")}
-Phase times of networks over those of the exact score of the same F, with intervals over seeds; NO: disagrees,
-?: inconclusive.
+Phase times of networks over those of the exact score of the same F, with intervals of {confidence:.0%} over seeds.
+"in k of n": only so many seeds have the time, and the interval is over these; such a selection is never said to agree.
+NO: disagrees; ?: inconclusive; in neither: the exact score has no such gap either.
 
 {of_networks("paper_cpu")}
 ### Pictures
+
+Networks that calibration does not find plausible are counted, too ([which](explanation/images.md#what-was-found)).
+What the Gaussian with the data's covariance does as well says nothing of the shape of the data.
 
 {of_pictures()}
 ### Few data
@@ -221,11 +223,6 @@ Phase times of networks over those of the exact score of the same F, with interv
 What stands behind them: [memorisation](explanation/memorisation.md).
 
 {of_memorisation()}
-Counts are of cells and networks: {verdicts}. *holds*: all that were tested agree; *missed*: all disagree;
-*in most*: more than half; else *open*. Could see: what difference from the exact score would have been found in most
-such studies, median over cells ([columns](reference/outputs.md#the-papers-claims)).
-{READING}: our reading of the paper's words or of a figure, as it has no equation. {OWN}: not the paper's claim.
-
 """
 
 

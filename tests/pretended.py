@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import gathered
 import numpy as np
 import xarray as xr
 from tiny import LINEAR, edited
@@ -32,7 +33,7 @@ def study_of(folder: Path, *changes: tuple[str, str]) -> tuple[Study, xr.Dataset
             spectra = folder / "spectrum" / f"{job.id}.zarr.zip"
             spectrum.run(path, job.id, spectra, None)
             fit.run(path, job.id, spectra, folder / "fit" / f"{job.id}.zarr.zip")
-    ds = cube.gather(study, 32, folder / "spectrum", folder / "fit").load()
+    ds = gathered.opened(cube.gather(study, 32, folder / "spectrum", folder / "fit"))
     exact = ds.sel(network="exact")
     for name, one in ds.data_vars.items():
         if "network" in one.dims:

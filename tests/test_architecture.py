@@ -121,7 +121,7 @@ def test_imports_have_no_cycle():
         ("scoregap.stages.fit", {"torch", "xarray", "sklearn", "scipy.optimize", "scipy.stats"}),
         ("scoregap.stages.spectrum, scoregap.data.manifolds.arcs", {"torch", "xarray", "sklearn", "scipy"}),
         ("scoregap.stages.train, scoregap.data.manifolds.arcs", {"xarray", "sklearn", "scipy"}),
-        ("scoregap.stages.cube", {"torch"}),
+        ("scoregap.stages.cube", {"torch", "xarray", "pandas", "zarr"}),
         ("scoregap.stages.compare", {"torch"}),
         ("scoregap.stages.report", {"torch"}),
     ],

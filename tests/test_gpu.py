@@ -33,23 +33,20 @@ def rows(path):
 
 
 def script(*arguments, **variables):
-    """A call of the script, and its seconds."""
-    start = time.monotonic()
-    done = subprocess.run(
+    """A call of the script."""
+    return subprocess.run(
         ["bash", SCRIPT, *arguments], env=os.environ | variables, cwd="/", capture_output=True, text=True, check=False
     )
-    return done, time.monotonic() - start
 
 
-def test_a_python_without_torch_is_told_at_once(tmp_path):
+def test_a_python_without_torch_is_told_before_anything_runs(tmp_path):
     bare = tmp_path / "python"
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
     bare.chmod(0o755)
-    done, seconds = script(SCOREGAP_PYTHON=str(bare), SCOREGAP_GPU_RESULTS=str(tmp_path / "out"))
+    done = script(SCOREGAP_PYTHON=str(bare), SCOREGAP_GPU_RESULTS=str(tmp_path / "out"))
     assert done.returncode == 2
     assert "install them first" in done.stdout
     assert not (tmp_path / "out").exists()
-    assert seconds < 2 or os.getloadavg()[0] > 2
 
 
 def test_a_machine_without_a_driver_is_told_at_once(tmp_path, gpu, monkeypatch, capsys):
@@ -252,7 +249,7 @@ runpy.run_path("tests/gpu/{name}.py", run_name="__main__")
 def test_a_dry_run_goes_through_every_part(tmp_path, gpu):
     """Of less than two minutes of one core."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done, _ = script("--tiny", SCOREGAP_GPU_RESULTS=str(tmp_path), SCOREGAP_PYTHON=sys.executable)
+    done = script("--tiny", SCOREGAP_GPU_RESULTS=str(tmp_path), SCOREGAP_PYTHON=sys.executable)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stdout + done.stderr
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 120

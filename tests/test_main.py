@@ -136,7 +136,7 @@ def test_theory_as_json_without_torch():
     result = scoregap("theory", "--ambient", 100, "--group", "20:1.0", "--group", "20:0.1", "--json")
     answer = json.loads(result.stdout)
     assert answer["manifold_dim"] == 40
-    # THEORY.md 2: the lower bulk is [.00499, .0449], not [.0076, .0524]; repaired [.0050, .0450]
+    # theory.md 2: the lower bulk is [.00499, .0449], not [.0076, .0524]; repaired [.0050, .0450]
     edges = answer["groups"][1]["edges"]
     assert edges["silverstein"] == pytest.approx([0.00499, 0.0449], abs=6e-6 * 10)
     assert edges["detached"] == pytest.approx([0.0076, 0.0524], abs=6e-5)

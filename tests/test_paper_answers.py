@@ -4,10 +4,11 @@ import re
 
 import pandas as pd
 import pytest
-from paper_answers import DATA, FEW, FINDINGS, OWN, PAGE, READING, Counts, by_block, draws_behind, made, marked, parts
+from paper_answers import DATA, FEW, FINDINGS, OWN, PAGE, READING, Counts, by_block, made, marked, parts
 from paper_sentences import STUDY
 
 from scoregap.analysis import memorisation_claims
+from scoregap.analysis.claims_in_words import draws_of_f
 from scoregap.analysis.quantities import CLAIMS, SHORT
 from scoregap.analysis.tables import PHASES
 
@@ -48,7 +49,7 @@ def test_every_claim_that_was_tested_has_a_row_and_all_its_verdicts():
         for place, column in ((4, "verdict"), (5, "of_exact")):
             said = dict(zip(("agrees", "inconclusive", "disagrees"), map(int, row[place].split(" / ")), strict=True))
             assert said == {word: (own[column] == word).sum() for word in said}, (name, column)
-        assert int(row[3]) == draws_behind(own)
+        assert int(row[3]) == len(draws_of_f(own))
 
 
 def test_blocks_have_each_row_once():
@@ -70,6 +71,8 @@ def test_pictures_are_answered_too():
             assert len(own) == claims.claim.nunique()
             counts = [sum(map(int, re.findall(r"\d+", row[4]))) for row in own]
             assert sum(counts) == len(claims)
+            too = claims[claims.why == "the Gaussian too"].claim.unique()
+            assert sum(row[5].endswith(", of the Gaussian too") for row in own) == len(too) > 0
 
 
 def test_few_data_are_answered_with_every_verdict_of_both_studies():
@@ -112,3 +115,4 @@ def test_every_network_of_every_cell_has_its_times():
     without = own[own.ratio.isna() & (own.verdict != "not testable")]
     assert sum(cell == "in neither" for cell in times) == (without.verdict == "agrees").sum()
     assert sum(cell.startswith("seen in") for cell in times) == (without.verdict != "agrees").sum()
+    assert sum(" in " in cell for cell in times if cell[:1].isdigit()) == (known.seen < known.of).sum() > 0

@@ -75,7 +75,7 @@ def test_the_blind_dimension_is_right_in_every_flat_cell(cube, m):
 
 @pytest.mark.parametrize("m", [4, 8])
 def test_curvature_has_been_seen(cube, frame, m):
-    """In curved cells the network is nearer to the exact than to the gaussian score (THEORY.md 5, the plateau)."""
+    """In curved cells the network is nearer to the exact than to the gaussian score (theory.md 5, the plateau)."""
     assert frame.loc[(m, 0.5, "bypass-96", "t_max"), "position"] > 0.5
     curved = cube.sel(manifold_dim=m, curvature=0.5).eigenvalue.mean(("point", "seed"))
     to_exact, to_gaussian = (

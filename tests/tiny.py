@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import gathered
 import xarray as xr
 
 from scoregap.store import jobs
@@ -194,4 +195,4 @@ def measured(folder, *changes, without=()):
             if study.document.memorisation:
                 memorise.run(path, job, folder / "memorise" / f"{job}.zarr.zip")
     folders = [folder / stage for stage in ("spectrum", "fit", "dimension", "sample", "memorise")]
-    return study, [cube.gather(study, d, *folders) for d in study.axes["ambient_dim"]]
+    return study, [gathered.opened(cube.gather(study, d, *folders)) for d in study.axes["ambient_dim"]]

@@ -19,7 +19,7 @@ import xarray as xr
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.profiles import BESIDE, SEVERAL, blocks, cells, shown_times
 from scoregap.analysis.tables import labelled, plain, text, with_interval
-from scoregap.measure.profile import HALF
+from scoregap.measure.profile import RESOLVED
 from scoregap.scores import REFERENCES
 from scoregap.study import Study
 from scoregap.study.data import HALVES
@@ -84,7 +84,7 @@ def _of_points(cell: xr.Dataset) -> dict[str, dict[Any, np.ndarray]]:
     found: dict[str, dict[Any, np.ndarray]] = {"trace": arrays(cell.point_trace)}
     if "eigenvalue" in cell:
         known = cell.eigenvalue.notnull().all("mode")
-        found["n"] = arrays((cell.eigenvalue > HALF - 1).sum("mode").where(known))
+        found["n"] = arrays((cell.eigenvalue > RESOLVED).sum("mode").where(known))
     if "agreement" in cell:
         of = {str(other): arrays(cell.agreement.sel(other=other)) for other in cell.other.values}
         found["cosine"] = {(name, other): one for other, each in of.items() for name, one in each.items()}

@@ -121,7 +121,7 @@ def law_density(study: Study, ds: xr.Dataset, t: float) -> tuple[np.ndarray, np.
     """Eigenvalues gamma of G, their density by the random-matrix law at noise variance t, and its edges; None without
     a law.
 
-    gamma = v / (v + t) for a variance v of the data, whose density is `random_matrix.density` (THEORY.md 2); so the
+    gamma = v / (v + t) for a variance v of the data, whose density is `random_matrix.density` (theory.md 2); so the
     density of gamma is that of v times t / (1 - gamma)^2, with mass m / d. ds: one cell, of any networks and seeds.
     """
     ends = ds.law_edge.max(("network", "seed")).values if ds.law_edge.notnull().any() else np.empty(0)

@@ -6,12 +6,12 @@ Every quantity is read off the curves and spectra of law, Gaussian, exact and tr
 claim is what the law says; `verdicts.decide` says whether the network agrees with it, and with the exact score. The
 exact score needs no training, so a block of the study may draw it more often than networks are trained: all its draws
 of a cell say how far it is from the law. `why` splits the distance: trained from exact is learning error, exact from
-law is what finite size and curvature do (THEORY.md 5).
+law is what finite size and curvature do (theory.md 5).
 """
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,19 +30,21 @@ from scoregap.scores import EXACT
 from scoregap.study import Study
 from scoregap.variables import NOT_APPLICABLE
 
-TOGETHER = 2000  # rows that are tested at once, with what draws of the manifold each has
+TOGETHER = 500  # rows that are tested at once: more are not faster, and draws of the manifold of each take room
+Drawn = Mapping[tuple, dict[int, tuple[float, float]]]  # claim and manifolds -> {seed: value of exact and of law}
 
 
 class Cell(NamedTuple):
     """The claims of every score in one cell. arms: law and scores -> {claim: (seeds, ...)}. states: the same, of those
-    claims that are phase times. redrawn: {claim: (draws,)} of the exact score for F drawn anew."""
+    claims that are phase times. redrawn: makes {claim: (draws, ...)} of the exact score for F drawn anew, which of
+    thousands of cells take gigabytes."""
 
     study: Study
     values: dict
     seeds: tuple[int, ...]
     arms: dict[str, dict[str, np.ndarray]]
     states: dict[str, dict[str, np.ndarray]]
-    redrawn: dict[str, np.ndarray]
+    redrawn: Callable[[], dict[str, np.ndarray]]
 
     def of(self, arm: str, claim: str) -> Seeds | None:
         """A claim of the law or of a score; None where there is none."""
@@ -88,22 +90,20 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
         return pd.DataFrame(columns=["claim", "verdict"])
     cells = [cell for study, datasets in parts for ds in datasets for cell in _cells(study, ds)]
     _related(cells)
-    drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
-    for cell in cells:
-        for name in cell.arms["law"].keys() & cell.arms["exact"].keys():
-            pairs = _pairs(CLAIMS[name], cell.arms["exact"][name], cell.arms["law"][name])
-            drawn[name, *cell.untrained] |= dict(zip(cell.seeds, map(tuple, pairs.T.tolist()), strict=False))
-    tested: list[tuple[Cell, dict]] = []
+    drawn, tested, tables = _drawn(cells), [], []
     every = (one for cell in cells for one in _rows(cell, drawn))
     while some := list(itertools.islice(every, TOGETHER)):
         found = against_law_and_exact([asked for _, _, asked in some])
+        rows = []
         for (cell, label, _), row in zip(some, found, strict=True):
             more = {"manifold_seeds": " ".join(map(str, cell.seeds)), "why": caused(row["why"], label["network"])}
-            tested.append((cell, label | row | more))
+            rows.append(label | row | more | Controlled()._asdict())
+            tested.append(Row(cell, label["claim"], label["network"], row["of_exact"], row["learning"]))
+        tables.append(pd.DataFrame(rows))  # a row takes a tenth there
     if not tested:
         return pd.DataFrame(columns=["claim", "verdict"])
-    controlled = Controls(cells, tested).of(tested)
-    frame = pd.DataFrame([row | one._asdict() for (_, row), one in zip(tested, controlled, strict=True)])
+    controlled = pd.DataFrame(Controls(cells, tested).of(tested))
+    frame = pd.concat(tables, ignore_index=True).assign(**{name: controlled[name] for name in Controlled._fields})
     axes = [axis for axis in frame.columns if axis in set().union(*(study.condition_axes for study, _ in parts))]
     frame = frame.drop_duplicates(["claim", *axes, "network"])  # blocks share cells
     order = list(CLAIMS).index
@@ -120,7 +120,7 @@ def _cells(study: Study, ds: xr.Dataset) -> Iterator[Cell]:
             one = quantities.cell_of(study, cell.values)
             arms = {name: quantities.measured(cell, name, one) for name in cell.scores}
             arms["law"] = quantities.of_law(cell, one)
-            redrawn = quantities.of_draws(cell, one) if study.evaluated_scores else {}
+            redrawn = quantities.of_draws(cell, one) if study.evaluated_scores else dict
             of_times = {arm: states(cell, arm) for arm in arms}
             yield Cell(study, cell.values, tuple(cell.seeds.tolist()), arms, of_times, redrawn)
 
@@ -141,19 +141,32 @@ def _place(values: dict) -> tuple:
     return tuple(sorted(values.items()))
 
 
-def _rows(cell: Cell, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> Iterator[tuple[Cell, dict, Asked]]:
-    """The cell with the labels of each of its rows, and what is tested. drawn: claim and manifolds -> {seed: value of
-    exact and of law}."""
+def _drawn(cells: list[Cell]) -> Drawn:
+    """What is known of manifolds of which not all cells have the same seeds; of others no cell has further draws."""
+    seeds: defaultdict[tuple, set[tuple[int, ...]]] = defaultdict(set)
+    for cell in cells:
+        seeds[cell.untrained].add(cell.seeds)
+    drawn: defaultdict[tuple, dict[int, tuple[float, float]]] = defaultdict(dict)
+    for cell in cells:
+        if len(seeds[cell.untrained]) > 1:
+            for name in cell.arms["law"].keys() & cell.arms["exact"].keys():
+                pairs = _pairs(CLAIMS[name], cell.arms["exact"][name], cell.arms["law"][name])
+                drawn[name, *cell.untrained] |= dict(zip(cell.seeds, map(tuple, pairs.T.tolist()), strict=False))
+    return drawn
+
+
+def _rows(cell: Cell, drawn: Drawn) -> Iterator[tuple[Cell, dict, Asked]]:
+    """The cell with the labels of each of its rows, and what is tested."""
     settings = cell.study.compare
     margins = settings.curved if cell.values["curvature"] else settings.flat
+    further = _further(cell, drawn) if cell.study.evaluated_scores else {}
     for network in cell.study.evaluated_scores:
         names = {arm: network if arm == "trained" else arm for arm in ARMS}
         for name, claim in CLAIMS.items():
             arms = {arm: one for arm, own in names.items() if (one := cell.of(own, name))}
             if {"law", "exact", "trained"} <= arms.keys():
                 label = {"claim": name, "says": claim.says, "source": claim.source} | cell.values
-                asked = Asked(name, arms, margins, settings.confidence, _further(cell, name, drawn))
-                yield cell, label | {"network": network}, asked
+                yield cell, label | {"network": network}, Asked(name, arms, margins, settings.confidence, further[name])
 
 
 def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> np.ndarray:
@@ -166,13 +179,34 @@ def _pairs(claim: Claim, exact: np.ndarray, law: np.ndarray) -> np.ndarray:
     return np.empty((2, 0))
 
 
-def _further(cell: Cell, name: str, drawn: dict[tuple, dict[int, tuple[float, float]]]) -> np.ndarray:
-    """(2, draws) of exact and law, of draws of F on which nothing was trained: of the study, and of simulation."""
-    known = drawn[name, *cell.untrained]
-    more = np.array([pair for seed, pair in known.items() if seed not in cell.seeds], float).reshape(-1, 2).T
-    if name in cell.redrawn:
-        more = np.concatenate([more, _pairs(CLAIMS[name], cell.redrawn[name], cell.arms["law"][name][:1])], 1)
-    return more
+def _further(cell: Cell, drawn: Drawn) -> dict[str, np.ndarray]:
+    """{claim: (2, draws)} of exact and law, of draws of F on which nothing was trained: of the study, and of
+    simulation."""
+    found, redrawn = {}, cell.redrawn()
+    for name, law in cell.arms["law"].items():
+        known = drawn.get((name, *cell.untrained), {})
+        more = np.array([pair for seed, pair in known.items() if seed not in cell.seeds], float).reshape(-1, 2).T
+        if name in redrawn:
+            more = np.concatenate([more, _pairs(CLAIMS[name], redrawn[name], law[:1])], 1)
+        found[name] = more
+    return found
+
+
+class Row(NamedTuple):
+    """What controls ask of a row: its cell, claim and network; the verdict against the exact score, and the distance
+    from it."""
+
+    cell: Cell
+    claim: str
+    network: str
+    of_exact: Verdict
+    learning: float
+
+    @property
+    def missed(self) -> bool:
+        """Whether it misses the exact score. A dimension does only where some seed is wrong: few that are right are
+        inconclusive too."""
+        return self.of_exact in MISSED and (CLAIMS[self.claim].kind is not Kind.RIGHT or bool(self.learning))
 
 
 class Controls:
@@ -182,42 +216,46 @@ class Controls:
     comparison. What curvature adds is compared in pairs of the same F, in whichever block that is.
     """
 
-    def __init__(self, cells: list[Cell], rows: list[tuple[Cell, dict]]):
+    def __init__(self, cells: list[Cell], rows: Sequence[Row]):
         self.cells: defaultdict[tuple, list[Cell]] = defaultdict(list)
         for cell in cells:
             if not cell.values["curvature"]:
                 self.cells[cell.without_curvature].append(cell)
         self.verdicts: dict[tuple, Verdict] = {}
-        for cell, row in rows:
-            if not cell.values["curvature"]:  # of blocks that share a cell, the row of the first is in the table
-                self.verdicts.setdefault((row["claim"], cell.without_curvature, row["network"]), row["of_exact"])
+        for row in rows:
+            if not row.cell.values["curvature"]:  # of blocks that share a cell, the row of the first is in the table
+                self.verdicts.setdefault((row.claim, row.cell.without_curvature, row.network), row.of_exact)
 
-    def of(self, rows: Sequence[tuple[Cell, dict]]) -> list[Controlled]:
+    def of(self, rows: Sequence[Row]) -> list[Controlled]:
         """What the flat control says of each row of a curved cell; nothing of a flat one."""
+        parts = (rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER))
+        return [one for some in parts for one in self._of(some)]
+
+    def _of(self, rows: Sequence[Row]) -> list[Controlled]:
         found, asked = [], []
-        for i, (cell, row) in enumerate(rows):
-            curved = bool(cell.values["curvature"])
+        for i, row in enumerate(rows):
+            curved = bool(row.cell.values["curvature"])
             found.append(Controlled(attribution=Attribution.NO_CONTROL) if curved else Controlled())
-            if curved and (one := self._asked(cell, row)):
+            if curved and (one := self._asked(row)):
                 asked.append((i, one))
         for right, attribute in ((True, controls.attribute_proportion), (False, controls.attribute)):
-            some = [(i, one) for i, one in asked if right == (CLAIMS[rows[i][1]["claim"]].kind is Kind.RIGHT)]
+            some = [(i, one) for i, one in asked if right == (CLAIMS[rows[i].claim].kind is Kind.RIGHT)]
             for (i, _), attributed_to in zip(some, attribute([one for _, one in some]), strict=True):
                 found[i] = attributed_to
         return [
-            one if not cell.values["curvature"] or _missed(row) else one._replace(attribution="")
-            for (cell, row), one in zip(rows, found, strict=True)
+            one if not row.cell.values["curvature"] or row.missed else one._replace(attribution="")
+            for row, one in zip(rows, found, strict=True)
         ]
 
-    def _asked(self, cell: Cell, row: dict) -> controls.Asked | None:
+    def _asked(self, row: Row) -> controls.Asked | None:
         """What is asked of a row of a curved cell; None where there is no control."""
-        name, network, settings = row["claim"], row["network"], cell.study.compare
+        cell, name, settings = row.cell, row.claim, row.cell.study.compare
         claim = CONTROLS.get(name, name)
-        verdict = self.verdicts.get((claim, cell.without_curvature, network))
-        curved = cell.pair(claim, network, margin_of(name, settings.curved))
+        verdict = self.verdicts.get((claim, cell.without_curvature, row.network))
+        curved = cell.pair(claim, row.network, margin_of(name, settings.curved))
         if verdict is None or curved is None:
             return None
-        straight = self._pair(cell, claim, network, margin_of(name, settings.flat))
+        straight = self._pair(cell, claim, row.network, margin_of(name, settings.flat))
         return controls.Asked(curved, straight, CLAIMS[name].log, settings.confidence, verdict)
 
     def _pair(self, cell: Cell, claim: str, network: str, margin: float) -> Pair:
@@ -230,13 +268,6 @@ class Controls:
         none = (np.nan, NOT_APPLICABLE, np.nan, NOT_APPLICABLE)
         trained, states, exact, of_exact = np.array([found.get(seed, none) for seed in cell.seeds], float).T
         return Pair(Seeds(trained, states), Seeds(exact, of_exact), margin)
-
-
-def _missed(row: dict) -> bool:
-    """Whether a row misses the exact score. A dimension does only where some seed is wrong: few that are right are
-    inconclusive too."""
-    right = CLAIMS[row["claim"]].kind is Kind.RIGHT
-    return row["of_exact"] in MISSED and (not right or bool(row["learning"]))
 
 
 def states(cell: arrays.Cell, network: str) -> dict[str, np.ndarray]:

@@ -31,7 +31,7 @@ def lines(frame: pd.DataFrame) -> list[str]:
             why = tested.why[tested.why != ""].value_counts()
             behind = ", ".join(f"{word} ({count})" for word, count in why.items())
             seen = could_see(str(name), tested.exact_detectable)
-            table.add_row(CLAIMS[str(name)].says, *counts, str(len(_draws(tested))), seen, behind)
+            table.add_row(CLAIMS[str(name)].says, *counts, str(len(draws_of_f(tested))), seen, behind)
     if not table.row_count:
         return []
     return [
@@ -54,7 +54,7 @@ def could_see(claim: str, detectable: pd.Series) -> str:
     return f"{100 * middle:.0f} %" if CLAIMS[claim].log else f"{middle:.2g}"
 
 
-def _draws(rows: pd.DataFrame) -> set[tuple]:
-    """The draws of F of which rows are, by what tells them apart (`tables.DRAWN`)."""
+def draws_of_f(rows: pd.DataFrame) -> set[tuple]:
+    """The independent draws of F of which rows are, by what tells them apart (`tables.DRAWN`)."""
     places = zip(*(rows[axis] for axis in DRAWN[:-1]), rows["manifold_seeds"].astype(str), strict=True)
     return {(*place, seed) for *place, seeds in places for seed in seeds.split()}

@@ -3,7 +3,7 @@
 study, datasets of its cube -> comparison (a row per phase time), the same from its file
 
 Every row is one phase time of one gap in one cell, all seeds together. trained / exact is the learning error,
-law / exact the finite-size and curvature error of the law (THEORY.md 5). The verdict asks whether the network
+law / exact the finite-size and curvature error of the law (theory.md 5). The verdict asks whether the network
 agrees with the exact score: the interval of the ratio over seeds lies wholly inside the study's margin (agrees),
 wholly outside (disagrees), or neither (inconclusive); where seeds lack the time, see `verdicts.decide`. What agrees has
 a side, low or high, where its interval excludes 1. Consistency and alignment times have no margin and no verdict, a

@@ -49,6 +49,7 @@ from scoregap.study import Study
 WRONG = 0.1  # margin of what is always so: how rarely it may not be
 APART = 0.15  # relative difference of boundaries and rates, and difference of shares, up to which they are the same
 GAUSSIAN = "gaussian"
+GAUSSIAN_TOO = "the Gaussian too"
 NONE_HAS_IT = "no network has it"
 EVERY = "every direction is resolved"
 OF_REGIMES = {
@@ -306,7 +307,7 @@ def _why(verdict: Verdict, known: bool, gaussian: bool, further: bool) -> str:
     if verdict == Verdict.AGREES and known:
         if not gaussian:
             return "not the Gaussian"
-        return "more than the Gaussian" if further else "the Gaussian too"
+        return "more than the Gaussian" if further else GAUSSIAN_TOO
     return "the Gaussian does" if known and gaussian and verdict == Verdict.DISAGREES else ""
 
 

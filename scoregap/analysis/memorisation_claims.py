@@ -48,9 +48,9 @@ CLAIMS = {
     "lost_first": Claim("where the law has the collapse, the empirical score has lost more of the group of least "
                         "variance than of that of most",
                         "tr G over the exact one, over that at the largest t, of the group of most less that of least",
-                        "THEORY.md 7", 0.0, 0.0),
+                        "scoregap", 0.0, 0.0),
     "geometry_above": Claim(f"the empirical score has {KEPT:.0%} of the exact tr G within a group above 10 times the "
-                            "law's t_memorisation", "t over the law's", "THEORY.md 7", 10.0, 0.0),
+                            "law's t_memorisation", "t over the law's", "scoregap", 10.0, 0.0),
 }  # fmt: skip
 
 
@@ -173,22 +173,24 @@ def _kept(rows: pd.DataFrame, stds: list[float], confidence: float) -> Iterator[
         low, high = interval(apart, confidence)
         verdict = _side(low, high)
         why = {Verdict.AGREES: f"group {least} first", Verdict.DISAGREES: f"group {most} first"}.get(verdict, "")
-        yield _row(
-            "lost_first", mean(apart), low, high, verdict, why or _few(len(apart)), of=len(rows), seen=len(apart)
-        )
+        verdict, why = _of_all(len(apart), len(rows), verdict, why or _few(len(apart)))
+        yield _row("lost_first", mean(apart), low, high, verdict, why, of=len(rows), seen=len(apart))
     for group in groups:
         at = rows[f"kept_at_{group}"].to_numpy()
         known = at[np.isfinite(at)]
         low, high = np.exp(interval(np.log(known), confidence))
         verdict = _side(np.log(10.0) - np.log(high), np.log(10.0) - np.log(low))
         why = _few(len(known)) if verdict == Verdict.INCONCLUSIVE else ""
-        if len(known) < len(at):  # those that have it are a selection
-            verdict, why = (
-                Verdict.INCONCLUSIVE,
-                f"not on the grid in {len(at) - len(known)} of {counted('seed', len(at))}",
-            )
+        verdict, why = _of_all(len(known), len(at), verdict, why)
         more = {"group": int(group), "of": len(at), "seen": len(known)}
         yield _row("geometry_above", geometric_mean(known), float(low), float(high), verdict, why, **more)
+
+
+def _of_all(seen: int, of: int, verdict: Verdict, why: str) -> tuple[Verdict, str]:
+    """A verdict and why, where all seeds have what is asked; those that do where others do not are a selection."""
+    if seen < of:
+        return Verdict.INCONCLUSIVE, f"not on the grid in {of - seen} of {counted('seed', of)}"
+    return verdict, why
 
 
 def _few(seeds: int) -> str:

@@ -10,7 +10,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,6 @@ from scoregap.data.capabilities import Redrawn
 from scoregap.laws import draws, times
 from scoregap.scores import EXACT
 from scoregap.study import Cell, Study
-from scoregap.study.axes import alike
 
 WIDTH = 0.05  # margin of widths of gaps, of the spike and of eigenvalues of G, all between 0 and 1
 BOUNDARY = 0.15  # relative margin of phase boundaries
@@ -148,10 +147,7 @@ def cell_of(study: Study, values: Mapping) -> Cell:
 
     A cube's coordinates may have other types than the study's values, which are taken (`alike`).
     """
-    chosen = {
-        axis: next(one for one in study.axes[axis] if alike(one, value)) if axis in values else study.axes[axis][0]
-        for axis, value in (dict.fromkeys(study.axes) | dict(values)).items()
-    }
+    chosen = {axis: of[study.places[axis][values[axis]] if axis in values else 0] for axis, of in study.axes.items()}
     return next(study.expand({axis: (value,) for axis, value in chosen.items()}))
 
 
@@ -215,14 +211,14 @@ def of_law(cell: Cells, one: Cell) -> dict[str, np.ndarray]:
     return found
 
 
-def of_draws(cell: Cells, one: Cell) -> dict[str, np.ndarray]:
-    """The same of the exact score, (draws, ...), for F drawn anew `draws.number` times; of flat cells alone, and of
-    what follows from the spectrum of F in closed form."""
+def of_draws(cell: Cells, one: Cell) -> Callable[[], dict[str, np.ndarray]]:
+    """What makes the same of the exact score, (draws, ...), for F drawn anew `draws.number` times; of flat cells alone,
+    and of what follows from the spectrum of F in closed form."""
     flat = flattened(one)
     if one["curvature"] or flat is None:
-        return {}
+        return dict
     first = int(np.nanmax(cell["boundary"][..., 0])) if two_groups(cell) else None
-    return exact_of_draws(flat, tuple(cell.time), first, one.fit.level, one.fit.visibility)
+    return partial(exact_of_draws, flat, tuple(cell.time), first, one.fit.level, one.fit.visibility)
 
 
 def flattened(one: Cell) -> Any:

@@ -2,7 +2,7 @@
 
 (noisy points x, noise variance t, prior) -> (denoised mean E[x0|x], denoiser Jacobian G)
 
-Conventions of THEORY.md 1: variance exploding, t is a variance, and by Tweedie's second-order
+Conventions of theory.md 1: variance exploding, t is a variance, and by Tweedie's second-order
 identity G = I + t J = Cov[x0|x] / t is symmetric and positive semidefinite.
 Everything here is float64, and points of other types are converted.
 
@@ -149,7 +149,7 @@ def _within_bounds(name, points, most=_FARTHEST):
 
 
 def gaussian(x, t, directions, variances) -> Posterior:
-    """Posterior of centred Gaussian data with the given principal axes (THEORY.md 2).
+    """Posterior of centred Gaussian data with the given principal axes (theory.md 2).
 
     x: (n, d) noisy points; t: (n,) or scalar noise variance; directions: (d, r) orthonormal
     columns; variances: (r,) data variances along them, zero elsewhere.
@@ -163,7 +163,7 @@ def gaussian(x, t, directions, variances) -> Posterior:
 
 
 def sphere(y, radius, t):
-    """Posterior on a sphere with uniform density, centred at 0 in its own n coordinates (THEORY.md 4, "Sphere").
+    """Posterior on a sphere with uniform density, centred at 0 in its own n coordinates (theory.md 4, "Sphere").
 
     y: (..., n) noisy points; radius, t: broadcastable to y.shape[:-1], positive.
     Returns (E[a|y] (..., n), tangential (...), radial (...)): G has the eigenvalue `radial` along y, and
@@ -216,7 +216,7 @@ def _bessel_series(n):
 
 
 def arc(y, s, kappa, t):
-    """Posterior on one bent latent (THEORY.md 4, "Arcs").
+    """Posterior on one bent latent (theory.md 4, "Arcs").
 
     The clean point is a(z) = (sin(kappa z) / kappa, (1 - cos(kappa z)) / kappa) with z ~ N(0, s^2);
     y = a(z) + sqrt(t) w is observed in the plane.
@@ -375,7 +375,7 @@ def _turned(cos, sin, a, b, c):
 
 
 def empirical(x, t, data, block: int = 4096) -> Deferred:
-    """Posterior under N training points of equal weight: what a network that memorises converges to (THEORY.md 4).
+    """Posterior under N training points of equal weight: what a network that memorises converges to (theory.md 4).
 
     x: (n, d) noisy points; t: (n,) or scalar noise variance; data: (N, d) training points of any float type, not
     copied: a memory map is read in blocks. block: rows converted at a time; the memory needed is a few times

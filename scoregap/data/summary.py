@@ -145,7 +145,7 @@ def _option(key: str | tuple[str | int, ...]) -> str:
 
 
 def linear(ambient_dim: int, groups: list[Group], level: float = 0.5, visibility: float = 0.1) -> dict:
-    """Edges, gaps and phase times of the linear random manifold (THEORY.md 2 and 3).
+    """Edges, gaps and phase times of the linear random manifold (theory.md 2 and 3).
 
     groups: any order. Times are noise variances t of the variance-exploding process, by Silverstein's edges, and
     in the clocks of the other processes; groups with a variance law are taken in the limit of many columns.
@@ -237,7 +237,7 @@ def density(ambient_dim: int, groups: list[Group], count: int) -> dict:
 
 
 def memorisation_times(truth: Any, training_points: Sequence[int], laws: Mapping) -> list[dict]:
-    """When the score of so many training points collapses on single ones (THEORY.md 7), of this draw of the manifold.
+    """When the score of so many training points collapses on single ones (theory.md 7), of this draw of the manifold.
 
     laws: of the flat manifold, by `linear`; if there are any, `order` has its phase times and t_memorisation in the
     order in which they come, t falling.
@@ -261,7 +261,7 @@ class _Known(capabilities.Data, capabilities.Posterior, capabilities.Groups, Pro
 
 
 def small_curvature(truth: Arcs) -> list[dict]:
-    """Leading order in curvature for a typical latent of each group (THEORY.md 4): one arc of length scale s.
+    """Leading order in curvature for a typical latent of each group (theory.md 4): one arc of length scale s.
 
     Consolidation is that of the group's typical latent against the ghost of the widest arc. Beyond half of the flat
     value the expansion says nothing: NaN.

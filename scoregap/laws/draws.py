@@ -1,4 +1,4 @@
-"""Draws of F: what its randomness does to spectra, gaps and phase times at finite size, by simulation (THEORY.md 2, 3).
+"""Draws of F: what its randomness does to spectra, gaps and phase times at finite size, by simulation (theory.md 2, 3).
 
 (ambient dimension, entry variance of every column) -> squared singular values of many F -> widest spacings, times
 

@@ -1,4 +1,4 @@
-"""Expansions of exact spectra in small curvature and small noise (THEORY.md 4).
+"""Expansions of exact spectra in small curvature and small noise (theory.md 4).
 
 (noise variance t, size and curvature of an arc or sphere) -> eigenvalues of the denoiser Jacobian G, times
 

@@ -1,4 +1,4 @@
-"""When the score of N training points collapses on single points (THEORY.md 7).
+"""When the score of N training points collapses on single points (theory.md 7).
 
 N, variances of linear data or a curve of mutual information -> noise variance t_memorisation, its correction at finite
 N, its spread over points

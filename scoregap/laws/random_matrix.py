@@ -1,4 +1,4 @@
-"""Random-matrix laws of the linear random manifold (THEORY.md 2).
+"""Random-matrix laws of the linear random manifold (theory.md 2).
 
 (ambient_dim, columns and standard deviation of each variance group) -> edges of the spectrum of F'F, density of FF'
 
@@ -172,7 +172,7 @@ def _of_groups(gaps):
 def repaired_edges(ambient_dim, counts, stds, spreads=None):
     """Edges of each group alone, in the directions that larger groups leave free, (groups, 2).
 
-    std_k^2 / m (sqrt(d - sum of larger groups) pm sqrt(m_k))^2 (THEORY.md 2): close to Silverstein's edges
+    std_k^2 / m (sqrt(d - sum of larger groups) pm sqrt(m_k))^2 (theory.md 2): close to Silverstein's edges
     where the groups are well apart, and defined where they merge.
     """
     ambient_dim = _dimension(ambient_dim)

@@ -1,4 +1,4 @@
-"""Gap widths and phase times in closed form (THEORY.md 3; the paper's equations 9 and 15-25).
+"""Gap widths and phase times in closed form (theory.md 3; the paper's equations 9 and 15-25).
 
 edges (a above a gap, b below it; variances) -> width at noise variance t, opening, maximum, closing times
 

@@ -2,7 +2,7 @@
 
 (law name, width) -> support, quantiles, the variances of n columns, quadrature over the law
 
-A group with mean entry variance std^2 has columns of variance std^2 v, v >= 0 of mean 1 (THEORY.md 2: "any discrete
+A group with mean entry variance std^2 has columns of variance std^2 v, v >= 0 of mean 1 (theory.md 2: "any discrete
 or continuous variance law"). With q uniform on [0, 1] and w the width:
 
 constant   v = 1

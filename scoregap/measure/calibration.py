@@ -3,9 +3,9 @@
 denoised points, clean points, traces of G -> calibration with intervals; a denoiser and `REPAIRS` -> what ails it
 
 For the score of the data's own law E|x_0 - D(x_t, t)|^2 = t E tr G(x_t, t), at every t, since Cov[x_0 | x_t] = t G
-(Efron 2011; THEORY 6). Of any other both sides can be measured. A denoiser that is asked wrongly - at other noise, with
-inputs of another scale, for another thing than it predicts - errs less when the mistake is undone; one that is merely
-badly trained does not: that tells an adapter from its network. Errors are |x_0 - D|^2 / t, per point.
+(Efron 2011; theory.md 6). Of any other both sides can be measured. A denoiser that is asked wrongly - at other noise,
+with inputs of another scale, for another thing than it predicts - errs less when the mistake is undone; one that is
+merely badly trained does not: that tells an adapter from its network. Errors are |x_0 - D|^2 / t, per point.
 """
 
 from __future__ import annotations

@@ -71,7 +71,9 @@ def _frame(directions, d):
 
 
 def drop_first(denoise, x, t, step, directions, subtract=False):
-    """Singular values in the convention of the authors' code (PAPER.md): a bias to measure, not an estimate of t J.
+    """Singular values in the convention of the authors' code: a bias to measure, not an estimate of t J.
+
+    Code of the companion paper (Achilli et al. 2024; theory.md 5, "authors' recipe"); none came with the paper itself.
 
     The scores at x + h v_i, h = step sqrt(t), for the orthonormal columns v_i of `directions` (d, d); their singular
     values without the first, over the largest that is left. Normal directions are at 1, tangent ones below.

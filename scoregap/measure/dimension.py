@@ -2,7 +2,7 @@
 
 spectra, score vectors, denoised points or products with G at one noise variance, or data -> dimension
 
-Conventions of THEORY.md 1: variance exploding with variance t, score s = (D - x) / t, denoiser Jacobian
+Conventions of theory.md 1: variance exploding with variance t, score s = (D - x) / t, denoiser Jacobian
 G = I + t J. No estimator sees the manifold, and none has a threshold that was chosen after seeing results: what
 is fixed is fixed as published. Estimators of a score take leading dimensions, as points, and give one number for
 each; NaN where their input is not finite.
@@ -33,7 +33,7 @@ PEERS: dict[str, tuple[str, dict]] = {
 
 
 def final_gap(eigenvalues):
-    """Modes above the widest gap of the spectrum at one noise level (Ventura et al. 2025; THEORY.md 3).
+    """Modes above the widest gap of the spectrum at one noise level (Ventura et al. 2025; theory.md 3).
 
     eigenvalues: (..., d) of the symmetric part of t J, descending. Returns (...). The widest gap is that at the
     manifold dimension once t is below the variance of every tangent direction: before that it is one between

@@ -1,4 +1,4 @@
-"""How far a score has given in to its training points (THEORY.md 7).
+"""How far a score has given in to its training points (theory.md 7).
 
 noisy points, training points -> posterior weights, how many points share them
 three denoisers at the same points -> where one lies between the two others

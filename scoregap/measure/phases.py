@@ -4,7 +4,7 @@ gap width against t -> t_open, t_max, t_close, t_consolidation, t_resolution by 
 alignment of a group against t -> t_alignment, with its interval
 
 Nothing here knows the theory of a manifold: the same operator is applied to the law, the exact and the trained curve
-(THEORY.md 3, "compare like with like"). Times run from large to small: a gap opens at t_open, is widest at
+(theory.md 3, "compare like with like"). Times run from large to small: a gap opens at t_open, is widest at
 t_max and closes at t_close < t_max. What the grid does not show is NaN, and a state says why.
 """
 

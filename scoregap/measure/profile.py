@@ -26,6 +26,9 @@ from scoregap.arguments import array, ascending, between, generator, known, whol
 
 WINDOW = 3.0  # factor in t over which a rate is taken, and of the least shoulder
 HALF = 0.5  # share of the steepest rate; of a mode; eigenvalue of G from which a mode is resolved
+# Eigenvalue of t J above which it is: by more than the rounding of stored spectra, so that no machine and no library
+# decides about a mode whose variance is t itself.
+RESOLVED = HALF - 1 + 1e-6
 
 
 class Phase(IntEnum):
@@ -71,7 +74,7 @@ def resolved(eigenvalues) -> np.ndarray:
     """
     eigenvalues = array("eigenvalues", eigenvalues, "T", "points", "modes")
     unknown = np.isnan(eigenvalues).any(-1)
-    return np.where(unknown, np.nan, (eigenvalues > HALF - 1).sum(-1))
+    return np.where(unknown, np.nan, (eigenvalues > RESOLVED).sum(-1))
 
 
 def traces(eigenvalues) -> np.ndarray:

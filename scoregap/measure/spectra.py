@@ -3,7 +3,7 @@
 denoiser Jacobians G = I + t J -> eigenvalues, eigenvectors and singular values of t J; cosines of principal angles;
 G along given directions; how much of a vector lies along the modes that are resolved
 
-A network's J need not be symmetric: eigenvalues are those of its symmetric part (THEORY.md 1).
+A network's J need not be symmetric: eigenvalues are those of its symmetric part (theory.md 1).
 """
 
 import numpy as np

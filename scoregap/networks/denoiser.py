@@ -23,8 +23,8 @@ class Denoiser(nn.Module):
     edm      c_skip = v / (t + v), c_out = sqrt(t v / (t + v))
     epsilon  D = x - sqrt(t) F: the network predicts the noise
     x0       D = sqrt(v) F: the network predicts the clean point
-    covariance   edm along each principal axis of the data, whose variance there is v: with V the axes, D is
-             V (c_skip V' x + c_out F(c_in V' x)). Directions in which the data have no variance are neither shown to
+    covariance   edm along each principal axis of the data, whose variance there is v (theory.md 8): with V the axes, D
+             is V (c_skip V' x + c_out F(c_in V' x)). Directions in which the data have no variance are neither shown to
              the network nor changed by it: D is 0 there. Where F is 0 (a fresh network of ours) D is the posterior mean
              of the Gaussian with that covariance: all linear is known, and what is learned is the rest.
 

@@ -59,7 +59,7 @@ class ResMLP(Conditioned):
 
 
 class Gated(ResMLP):
-    """Blocks of value times gate, the gate seeing the noise level (THEORY.md 5).
+    """Blocks of value times gate, the gate seeing the noise level (theory.md 5).
 
     A SiLU residual network of this size sits for a long time on the score of the Gaussian with the
     data's covariance; the product of two linear features leaves that plateau.
@@ -121,8 +121,9 @@ class Normed(ResMLP):
 
 
 class Paper(ResMLP):
-    """The authors' tabular network: hidden 128, 2 residual blocks, sinusoidal embedding 128 -> 512 of sigma
-    (PAPER.md). What is not known of it is as in `ResMLP`: SiLU, the inside of a block, the first weights.
+    """The authors' tabular network: hidden 128, 2 residual blocks, sinusoidal embedding 128 -> 512 of sigma, as in the
+    code of their companion paper (Achilli et al. 2024; theory.md 5, "authors' recipe"). What is not known of it is as
+    in `ResMLP`: SiLU, the inside of a block, the first weights.
     """
 
     sees_sigma = True

@@ -9,7 +9,6 @@ import pandas as pd
 
 from scoregap.report.figures import anchor, svg
 from scoregap.study import Study
-from scoregap.study.axes import alike
 
 
 def anchored(name: str) -> str:
@@ -28,7 +27,7 @@ class Places:
         """Its panel of the gaps, or else its row of the table, the row `place`; empty where that is left out."""
         for part in self.study.parts:
             name = f"{part.block}/gaps" if part.block else "gaps"
-            inside = all(any(alike(one, row[axis]) for one in part.axes[axis]) for axis in part.condition_axes)
+            inside = all(row[axis] in part.places[axis] for axis in part.condition_axes)
             if name in self.anchors and inside and row.network in {*part.axes["network"], "law"}:
                 values = {axis: row[axis] for axis in part.condition_axes if len(part.axes[axis]) > 1}
                 panel = anchor(values) + (f".{row.gap:.0f}" if row.gap > 0 else "")

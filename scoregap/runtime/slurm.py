@@ -121,6 +121,8 @@ class Executor(plugin.Executor):
         ended = [found.get(id) for id in one.aux["ids"]]
         if any(task and task.lives for task in ended):
             return True
+        if held := [task.id for task in ended if task and task.held]:
+            tasks.cancel(self.folder, held)  # else it runs beside its successor once somebody lets it go on
         log = one.aux["log"]
         if all(os.path.exists(path) for path in _receipts(one.job)):
             if log and not self.workflow.executor_settings.keep_successful_logs:

@@ -9,6 +9,7 @@ which results: nothing that runs is submitted again.
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,9 @@ PAUSE = 1.0  # seconds between looks at them
 ANSWER = 60.0  # seconds that a command of Slurm's may take
 ENDED = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED",
          "REVOKED", "TIMEOUT"}  # fmt: skip
+# Waits, but only a person can let it go on: it could not be started, and Slurm has put it back and holds it.
+HELD = "REQUEUE_HOLD"
+HELD_FOR = re.compile("requeued?[ _]held|JobHoldMaxRequeue", re.IGNORECASE)  # as reasons say it
 
 
 class Task(NamedTuple):
@@ -39,7 +43,12 @@ class Task(NamedTuple):
     @property
     def lives(self) -> bool:
         """Whether it waits or works, or Slurm is to start it again."""
-        return self.state not in ENDED
+        return self.state not in ENDED and not self.held
+
+    @property
+    def held(self) -> bool:
+        """Whether Slurm keeps it back until a person lets it go on."""
+        return self.state == HELD
 
     @property
     def position(self) -> int:
@@ -59,14 +68,17 @@ def listed(folder: Path) -> dict[str, Task] | None:
     """
     asked = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}", f"--name={name_of(folder)}"]
     try:
-        done = subprocess.run([*asked, "--format=%i|%T|%k"], capture_output=True, text=True, errors="replace",
+        done = subprocess.run([*asked, "--format=%i|%T|%r|%k"], capture_output=True, text=True, errors="replace",
                               timeout=ANSWER, check=False)  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
     if done.returncode:
         return None
-    rows = (line.strip().split("|") for line in done.stdout.splitlines())
-    found = (Task(row[0], row[1], (row[2].split() or [""])[0]) for row in rows if len(row) == 3)
+    rows = (line.strip().split("|", 3) for line in done.stdout.splitlines())
+    found = (
+        Task(id, HELD if HELD_FOR.search(reason) else state, (comment.split() or [""])[0])
+        for id, state, reason, comment in (row for row in rows if len(row) == 4)
+    )
     return {task.id: task for task in found}
 
 
@@ -135,6 +147,8 @@ def settle(study: Study, folder: Path, baseline: Path | None, adopts: bool) -> l
         if not adopts and not _is_there():
             return []  # results of a cluster, copied from there
         raise InputError("squeue does not answer", file=folder, allowed="run again: Slurm may have jobs of it")
+    if held := [task.id for task in found.values() if task.held]:
+        cancel(folder, held)
     living = [task for task in found.values() if task.lives]
     if living and not adopts:
         raise InputError(

@@ -7,14 +7,12 @@ lengths. A job without files leaves its cells missing (status 0), so an incomple
 """
 
 import platform
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 import yaml
 
 from scoregap import DamagedFile, InputError, variables
@@ -28,6 +26,7 @@ from scoregap.store.cube import files_of_cube, identity, write_cube
 from scoregap.store.files import FORMAT, manifest_of
 from scoregap.store.growth import Earlier, Kept
 from scoregap.store.jobs import job_digest, job_members, read_job
+from scoregap.store.labelled import Array, Labelled
 from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.store.spool import Box, Spool, block, regions
@@ -81,12 +80,13 @@ def run(
     return [out, manifest_of(out)]
 
 
-def invalid(ds: xr.Dataset, study: Study, spool: Spool) -> str:
+def invalid(ds: Labelled, study: Study, spool: Spool) -> str:
     """What is wrong with a dataset of a cube, looked at block by block; empty if nothing is."""
-    shape = ds.status.shape
+    status = ds.data_vars["status"].values
+    shape = status.shape
     if 0 in shape:
         return ""
-    cells = SHARD * ds.status.size // max(ds.variables[name].nbytes for name in ds.data_vars)
+    cells = SHARD * status.size // max(one.values.nbytes for one in ds.data_vars.values())
     for region in regions(shape, block(shape, cells)):
         wrong = variables.validate(ds.isel(dict(zip(study.axes, region, strict=True))), tuple(study.axes))
         spool.forget()
@@ -150,7 +150,7 @@ def _same(id: str, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
     return all(before.get(f"{stage}/{id}") == now[f"{stage}/{id}"] for stage in OF_JOBS)
 
 
-def frame(study: Study, ambient_dim: int) -> xr.Dataset:
+def frame(study: Study, ambient_dim: int) -> Labelled:
     """The dataset of all cells of one ambient_dim without values: its arrays take no memory, and cannot be written."""
     axes = axes_of(study, ambient_dim)
     coords = coordinates(list(study.expand(axes | {"seed": axes["seed"][:1]})))
@@ -158,16 +158,9 @@ def frame(study: Study, ambient_dim: int) -> xr.Dataset:
     arrays = {}
     for name, variable in variables.of_cube(coords, study.document.data is not None).items():
         dims = (*axes, *variable.dims)
-        values = np.broadcast_to(variables.empty(name, ()), [sizes[dim] for dim in dims])
-        arrays[name] = plain(dims, values)
+        arrays[name] = Array(dims, np.broadcast_to(variables.empty(name, ()), [sizes[dim] for dim in dims]))
     coords |= {axis: labels(values) for axis, values in axes.items()}
-    indices = {name: pd.Index(values, dtype=values.dtype) for name, values in coords.items()}
-    return xr.Dataset(arrays, {name: plain((name,), index) for name, index in indices.items()})
-
-
-def plain(dims: Sequence[Any], values: np.ndarray | pd.Index) -> xr.Variable:
-    """A variable of these values, without asking whether they are of another package, which is imported for that."""
-    return xr.Variable(dims, values, fastpath=True)
+    return Labelled(arrays, {name: Array((name,), values) for name, values in coords.items()})
 
 
 def gather(
@@ -181,15 +174,16 @@ def gather(
     spool: Spool | None = None,
     box: Box = (),
     same: Set[str] = frozenset(),
-) -> xr.Dataset:
+) -> Labelled:
     """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool. box: of the axes, without
     which nothing is there. same: jobs whose files have been looked at before, and are not again unless for the box."""
     from_file = study.document.data is not None
     ds, axes = frame(study, ambient_dim), axes_of(study, ambient_dim)
+    sizes = ds.sizes
     shape = tuple(len(values) for values in axes.values())
     inside = [range(size)[one] for one, size in zip(box, shape, strict=True)] if box else [*map(range, shape)]
     full = partial(spool.full, box=box) if spool else np.full
-    data = {str(name): variables.empty(str(name), ds.variables[name].shape, full) for name in ds.data_vars}
+    data = {name: variables.empty(name, one.shape, full) for name, one in ds.data_vars.items()}
     sketches = _sketches(study, ds, shape, full) if "agreement" in data else None
     places = {axis: {value: i for i, value in enumerate(values)} for axis, values in axes.items()}
     within = dict(zip(axes, inside, strict=True))
@@ -225,7 +219,7 @@ def gather(
             for name, (own, values) in arrays.items():
                 whole = ("member", *variables.VARIABLES[name].dims) if name in data else ()
                 if own != whole or any(
-                    size > ds.sizes[dim] or (size < ds.sizes[dim] and dim not in PADDED)
+                    size > sizes[dim] or (size < sizes[dim] and dim not in PADDED)
                     for dim, size in zip(own[1:], values.shape[1:], strict=True)
                 ):
                     raise DamagedFile(
@@ -243,7 +237,7 @@ def gather(
         add_agreement(in_box["agreement"], sketches[box], axes)
         if spool:
             spool.forget()
-    return ds.assign({name: plain(ds.variables[name].dims, array) for name, array in data.items()})
+    return Labelled({name: Array(ds.data_vars[name].dims, array) for name, array in data.items()}, ds.coords)
 
 
 def labels(values: tuple) -> np.ndarray:
@@ -286,7 +280,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
     return shared | groups | {"side": np.array(variables.SIDES, object)}
 
 
-def _sketches(study: Study, ds: xr.Dataset, shape: tuple[int, ...], full) -> np.ndarray:
+def _sketches(study: Study, ds: Labelled, shape: tuple[int, ...], full) -> np.ndarray:
     """(*axes, time, point, row, column) sketches of G, with nothing filled in."""
     side = agreement.side(study.dims[0])
     return variables.empty("sketch", (*shape, ds.sizes["time"], ds.sizes["point"], side, side), full)

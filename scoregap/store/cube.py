@@ -16,7 +16,7 @@ import math
 import mmap
 import os
 import resource
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -46,13 +46,17 @@ if TYPE_CHECKING:
     import xarray as xr
     import zarr
 
+    from scoregap.store.labelled import Array, Labelled
+
 CHUNK = 2**18  # bytes of an inner chunk: one time of as many cells as fit
 SHARD = 2**23  # bytes, before compression, of a file: few enough that most stay as they are when a cube grows
 AT_ONCE = 8  # files that are flushed to the disk side by side, which takes their number of waits otherwise
 IN_MEMORY = 2**26  # bytes of files that are held as they are; what is more is mapped
 
 
-def layout(array: xr.DataArray | xr.Variable, growing: Collection[str] = ()) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def layout(
+    array: xr.DataArray | xr.Variable | Array, growing: Collection[str] = ()
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Shapes of inner chunks and of shards. An inner chunk: at most CHUNK bytes of one time, so of many cells in most
     studies; of dimensions that grow `growth.step` values at most, so that few chunks change when one does.
 
@@ -67,7 +71,7 @@ def layout(array: xr.DataArray | xr.Variable, growing: Collection[str] = ()) -> 
     return chunks, tuple(several[str(dim)] * inner[str(dim)] for dim in array.dims)
 
 
-def identity(ds: xr.Dataset, axes: Collection[str], growing: Collection[str]) -> str:
+def identity(ds: xr.Dataset | Labelled, axes: Collection[str], growing: Collection[str]) -> str:
     """Digest of all that decides the bytes of a group beside the values of its variables and of its axes; of its
     attributes those that it has here."""
     found = ds.variables
@@ -103,7 +107,7 @@ def files_of_cube(path: Path) -> tuple[tuple[Path, Kind], ...]:
 
 def write_cube(
     path: Path,
-    groups: dict[str, xr.Dataset],
+    groups: Mapping[str, xr.Dataset | Labelled],
     forget: Callable[[], None] = lambda: None,
     of: Mapping[str, Any] | None = None,
     growing: Mapping[str, Collection[str]] | None = None,
@@ -121,21 +125,19 @@ def write_cube(
     path, manifest = (own(*one) for one in files_of_cube(named))
     old = path.with_name(f"{path.name}.old")
     with temporary_beside(old) as aside, temporary_beside(path) as building:
-        linked: list[Path] = []
+        before = read_manifest(named, ("files", "sums")) if kept else ({}, {})
+        files = _Files(building, *before)
         metadata: dict[str, cube_format.Metadata] = {}  # of all arrays and groups, by their paths
         for group, ds in groups.items():
             if group:
                 metadata[group] = cube_format.group(ds.attrs)
-            files, arrays = _write_group(
-                building / group, ds, forget, (growing or {}).get(group, ()), (kept or {}).get(group)
-            )
-            linked += files
-            metadata |= {f"{group}/{name}" if group else name: one for name, one in arrays.items()}
+            arrays = _write_group(files, group, ds, forget, (growing or {}).get(group, ()), (kept or {}).get(group))
+            metadata |= arrays
         root = cube_format.group(next(iter(groups.values())).attrs, metadata)
         for name, one in {"": root, **metadata}.items():
-            (building / name / "zarr.json").write_bytes(zarr_format.to_json(one))
-        before = dict(zip(("files", "sums"), read_manifest(named, ("files", "sums")), strict=True)) if linked else {}
-        content = {"format": FORMAT, **_synced_hashes(building, set(linked), before), **(of or {})}
+            files.write(f"{name}/zarr.json".lstrip("/"), [zarr_format.to_json(one)])
+        files.sync()
+        content = {"format": FORMAT, "files": files.hashes, "sums": files.sums, **(of or {})}
         content["own"] = own_digest(json.loads(json.dumps(content)))
         with temporary_beside(manifest) as new_manifest:
             new_manifest.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -153,53 +155,95 @@ def write_cube(
         sync(path.parent)
 
 
+class _Files:
+    """The files of a cube that is being built in a folder: SHA-256 and CRC-32C of every one by its name. before: those
+    of the cube that there was."""
+
+    def __init__(self, folder: Path, hashes_before: Mapping[str, str], sums_before: Mapping[str, int]):
+        self.folder = folder
+        self.before = hashes_before, sums_before
+        self.hashes: dict[str, str] = {}
+        self.sums: dict[str, int] = {}
+        self.folders: set[Path] = set()
+        self.unsynced: list[Path] = []
+
+    def write(self, name: str, pieces: Iterable[bytes]) -> None:
+        """A file of these pieces."""
+        path = self._place(name)
+        digest, found = hashlib.sha256(), 0
+        with path.open("xb") as file:
+            for piece in pieces:
+                file.write(piece)
+                digest.update(piece)
+                found = google_crc32c.extend(found, piece)
+        self.hashes[name], self.sums[name] = digest.hexdigest(), found
+        self.unsynced.append(path)
+
+    def link(self, name: str, file: Path) -> None:
+        """A file of the cube before, as it is."""
+        path = self._place(name)
+        link(file, path)
+        if path.parent not in self.unsynced[-1:]:  # which flushes no file: their names are in the folder alone
+            self.unsynced.append(path.parent)
+        hashes, sums = self.before
+        self.hashes[name], self.sums[name] = hashes[name], sums[name]
+
+    def sync(self) -> None:
+        """Flush all to the disk."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(sync, self.unsynced))
+
+    def _place(self, name: str) -> Path:
+        path = self.folder / name
+        if path.parent not in self.folders:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.folders.add(path.parent)
+        return path
+
+
 def _write_group(
-    folder: Path, ds: xr.Dataset, forget: Callable[[], None], growing: Collection[str], kept: Kept | None
-) -> tuple[list[Path], dict[str, cube_format.Metadata]]:
-    """One dataset of a cube, without the metadata: files that are those of the cube before; metadata of its arrays."""
-    linked, metadata, seen = [], {}, 0  # bytes of values that were looked at
-    for name in ds.coords:
+    files: _Files,
+    group: str,
+    ds: xr.Dataset | Labelled,
+    forget: Callable[[], None],
+    growing: Collection[str],
+    kept: Kept | None,
+) -> dict[str, cube_format.Metadata]:
+    """The files of one dataset of a cube but for the metadata, which are returned, by the paths of its arrays."""
+    metadata, seen = {}, 0  # bytes of values that were looked at
+    inside = f"{group}/" if group else ""
+    for name in map(str, ds.coords):
         array = ds.variables[name]
-        metadata[str(name)], content = cube_format.coordinate(str(name), array.values, array.attrs)
-        (folder / str(name)).mkdir(parents=True)
+        metadata[inside + name], content = cube_format.coordinate(name, array.values, array.attrs)
         if content is not None:
-            (folder / str(name) / "c").mkdir()
-            (folder / str(name) / "c" / "0").write_bytes(content)
-    for name in ds.data_vars:
+            files.write(f"{inside}{name}/c/0", [content])
+    for name in map(str, ds.data_vars):
         array = ds.variables[name]  # `ds[name]` makes an array of it, with coordinates
         chunks, sizes = layout(array, growing)
-        values = array.data
+        values = array.values
         dims = [*map(str, array.dims)]
-        metadata[str(name)] = cube_format.sharded(dims, values.shape, values.dtype, array.attrs, chunks, sizes)
+        metadata[inside + name] = cube_format.sharded(dims, values.shape, values.dtype, array.attrs, chunks, sizes)
         fill = np.nan if values.dtype.kind == "f" else 0
-        (folder / str(name)).mkdir(parents=True)
         for region in regions(values.shape, sizes):
             at = [one.start for one in region]
-            entry = ".".join(["c", *(str(start // size) for start, size in zip(at, sizes, strict=True))])
-            file = folder / str(name) / entry
+            entry = ".".join([f"{name}/c", *(str(start // size) for start, size in zip(at, sizes, strict=True))])
             if kept and not kept.touches(region):
-                link(kept.folder / str(name) / entry, file)
-                linked.append(file)
+                files.link(inside + entry, kept.folder / entry)
                 continue
             parts = shards.places(values.shape, chunks, sizes, at)
-            before = kept.parts(f"{name}/{entry}", len(parts)) if kept else []
-            file.write_bytes(
-                shards.join(
-                    [
-                        None if part is None
-                        else before[i] if kept and not kept.touches(part)
-                        else shards.encode(shards.full(values[part], chunks, fill))
-                        for i, part in enumerate(parts)
-                    ]
-                )
+            before = kept.parts(entry, len(parts)) if kept else itertools.repeat(None, len(parts))
+            content_of_chunks = (
+                None if part is None
+                else one if kept and not kept.touches(part)
+                else shards.encode(shards.full(values[part], chunks, fill))
+                for part, one in zip(parts, before, strict=True)
             )  # fmt: skip
+            files.write(inside + entry, shards.pieces(content_of_chunks))
             seen += math.prod(sizes) * values.itemsize
             if seen > IN_MEMORY:
                 forget()
                 seen = 0
-    for parent in {file.parent for file in linked}:
-        sync(parent)
-    return linked, metadata
+    return metadata
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:
@@ -207,24 +251,6 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
     found = (file for file in sorted(folder.rglob("*")) if file.is_file())
     ours = (file for file in found if file.name != ".snakemake_timestamp")  # Snakemake's, of before receipts
     return [(file.relative_to(folder).as_posix(), file) for file in ours]
-
-
-def _synced_hashes(folder: Path, linked: Set[Path], before: dict[str, dict]) -> dict[str, dict]:
-    """SHA-256 (`files`) and CRC-32C (`sums`) of every file of a cube, which is on the disk then. linked: those that
-    were `before`."""
-
-    def of(named: tuple[str, Path]) -> tuple[str, str, int]:
-        name, file = named
-        if file in linked:
-            return name, before["files"][name], before["sums"][name]
-        with file.open("rb") as stream:
-            content = stream.read()
-            os.fsync(stream.fileno())
-        return name, hashlib.sha256(content).hexdigest(), google_crc32c.value(content)
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = [*pool.map(of, _files(folder))]
-    return {"files": {name: one for name, one, _ in found}, "sums": {name: one for name, _, one in found}}
 
 
 def read_cube(path: Path) -> dict[str, xr.Dataset]:

@@ -12,6 +12,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 KINDS = (
     (stat.S_ISFIFO, "a FIFO"),
@@ -89,10 +90,15 @@ def regular(path: Path) -> Path:
     return path
 
 
+def opened(path: Path, buffering: int = -1) -> BinaryIO:
+    """A regular file, to be read. buffering: as `open` has it. Raises OSError: there is none, it may not be read."""
+    _check(_mode(path), path)
+    return os.fdopen(_opened(path), "rb", buffering)
+
+
 def read_bytes(path: Path, most: int | None = None) -> bytes:
     """All bytes of a regular file. Raises OSError: there is none, it may not be read, it has more than `most` bytes."""
-    _check(_mode(path), path)
-    with os.fdopen(_opened(path), "rb") as file:
+    with opened(path) as file:
         found = file.read() if most is None else file.read(most + 1)
     if most is not None and len(found) > most:
         raise OSError(errno.EFBIG, f"has more than {most} bytes", str(path))

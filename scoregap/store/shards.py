@@ -8,13 +8,14 @@ A chunk is encoded alone and bears its own CRC-32C, so one that has not changed 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import google_crc32c
 import numpy as np
 from numcodecs import blosc
 
-MISSING = np.uint64(2**64 - 1)  # of a chunk that is not there: beyond the array
+MISSING = 2**64 - 1  # of a chunk that is not there: beyond the array
+PIECE = 2**17  # bytes of chunks that are written together: of one alone, to ask costs as much
 
 
 def encode(part: np.ndarray) -> bytes:
@@ -33,15 +34,24 @@ def decode(chunk: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return part
 
 
-def join(chunks: Sequence[bytes | None]) -> bytes:
-    """A shard of these chunks, in the order of their places in it; None where there is none."""
-    table, offset = np.full((len(chunks), 2), MISSING, "<u8"), 0
-    for i, chunk in enumerate(chunks):
-        if chunk is not None:
-            table[i] = offset, len(chunk)
-            offset += len(chunk)
-    packed = table.tobytes()
-    return b"".join([*(chunk for chunk in chunks if chunk is not None), packed, _sum(packed)])
+def pieces(chunks: Iterable[bytes | None]) -> Iterator[bytes]:
+    """The bytes of a shard of these chunks, in pieces of PIECE and more. chunks: in the order of their places in it;
+    None where there is none."""
+    table: list[tuple[int, int]] = []  # where chunks begin, and how long they are
+    waiting: list[bytes] = []
+    end = begin = 0
+    for chunk in chunks:
+        if chunk is None:
+            table.append((MISSING, MISSING))
+            continue
+        table.append((end, len(chunk)))
+        end += len(chunk)
+        waiting.append(chunk)
+        if end - begin >= PIECE:
+            yield b"".join(waiting)
+            begin, waiting = end, []
+    packed = np.array(table, "<u8").tobytes()
+    yield b"".join([*waiting, packed, _sum(packed)])
 
 
 def index(shard: bytes | memoryview, count: int) -> np.ndarray:

@@ -7,8 +7,10 @@ import itertools
 import math
 import mmap
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -18,11 +20,13 @@ Box = tuple[slice, ...]  # of an array, by its first dimensions
 
 
 class Spool:
-    """Arrays in files beside `path` instead of memory. The files have no name: they are gone with the process."""
+    """Arrays in a file beside `path` instead of memory. The file has no name: it is gone with the process."""
 
     def __init__(self, path: Path):
         self.path = path
         self.maps: list[mmap.mmap] = []
+        self.file: IO[bytes] | None = None
+        self.end = 0  # of the last array, in bytes
 
     def full(self, shape: tuple[int, ...], fill, dtype, box: Box = ()) -> np.ndarray:
         """As `np.full`; of a box of the array, by slices of its first dimensions, what is around it is not there: it
@@ -35,16 +39,20 @@ class Spool:
         count, size = math.prod(map(len, inside[outer:])), np.dtype(dtype).itemsize
         part = np.full(min(count, 2**17), fill, dtype)
         with naming(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path.parent) as file:
-                file.truncate(math.prod(shape) * size)
-                for place in itertools.product(*inside[:outer]):
-                    first = (*place, *(one.start for one in inside[outer:]))
-                    file.seek(size * int(np.ravel_multi_index(first, shape)) if shape else 0)
-                    for start in range(0, count, max(len(part), 1)):  # written: a full disk shows here and not in use
-                        file.write(part[: count - start].data)
-                file.flush()
-                self.maps.append(mmap.mmap(file.fileno(), math.prod(shape) * size))
+            if self.file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.file = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115 - closed with the spool
+                weakref.finalize(self, self.file.close)  # maps hold it on
+            begin, length = self.end, math.prod(shape) * size
+            self.end += math.ceil(length / mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
+            self.file.truncate(self.end)
+            for place in itertools.product(*inside[:outer]):
+                first = (*place, *(one.start for one in inside[outer:]))
+                self.file.seek(begin + (size * int(np.ravel_multi_index(first, shape)) if shape else 0))
+                for start in range(0, count, max(len(part), 1)):  # written: a full disk shows here and not in use
+                    self.file.write(part[: count - start].data)
+            self.file.flush()
+            self.maps.append(mmap.mmap(self.file.fileno(), length, offset=begin))
         return np.ndarray(shape, dtype, self.maps[-1])
 
     def forget(self) -> None:

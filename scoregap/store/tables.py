@@ -7,13 +7,14 @@ data frames, fingerprint of the study <-> one file (JSON Lines) that gives back 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scoregap.store.files import FORMAT, damaged, manifest_of, read_manifest, reading, write_text
+from scoregap.store.files import FORMAT, damaged, manifest_of, read_manifest, reading, replacing, write_text
 from scoregap.store.opening import read_bytes
 from scoregap.store.ownership import Kind, claim, json_with
 
@@ -40,8 +41,10 @@ def write_table(path: Path, text: str, of: str) -> None:
     write_text(manifest_of(path), json.dumps(manifest) + "\n", CHECKSUM)
 
 
-def _table_digest(content: bytes, of: str) -> str:
-    return hashlib.sha256(content + of.encode()).hexdigest()
+def _table_digest(content: bytes | memoryview, of: str) -> str:
+    digest = hashlib.sha256(content)
+    digest.update(of.encode())
+    return digest.hexdigest()
 
 
 def read_table(path: Path) -> tuple[str, str]:
@@ -68,13 +71,28 @@ def write_tables(path: Path, tables: Mapping[str, pd.DataFrame], of: str) -> Non
     Numbers that are not finite, which JSON does not know, are the texts nan, inf and -inf; in columns that may have
     texts too, `{"float": TEXT}`. Raises InputError if `path` is not scoregap's own.
     """
-    lines = [
-        json.dumps({"name": name, "columns": dict(_columns(table))}, allow_nan=False) + "\n"
-        for name, table in tables.items()
-    ]
-    body = "".join(lines)
-    header = {"format": FORMAT, "of": of, "sha256": _table_digest(body.encode(), of)}
-    write_text(path, json.dumps(header) + "\n" + body, TABLES)
+    digest, header = hashlib.sha256(), {"format": FORMAT, "of": of, "sha256": 64 * "0"}
+    with replacing(path, TABLES) as temporary, temporary.open("wb") as file:
+        file.write(_line(header))
+        for text in _texts(tables):
+            digest.update(text.encode())
+            file.write(text.encode())
+        digest.update(of.encode())
+        file.seek(0)
+        file.write(_line(header | {"sha256": digest.hexdigest()}))  # as long as the one that kept its place
+
+
+def _line(header: dict[str, Any]) -> bytes:
+    return json.dumps(header).encode() + b"\n"
+
+
+def _texts(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    """The lines of tables, piece by piece: all values of a large one take ten times the room of its numbers."""
+    for name, table in tables.items():
+        yield f'{{"name": {json.dumps(name)}, "columns": {{'
+        for i, (column, values) in enumerate(_columns(table)):
+            yield f"{', ' if i else ''}{json.dumps(column)}: {json.dumps(values, allow_nan=False)}"
+        yield "}}\n"
 
 
 def _columns(table: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -90,13 +108,8 @@ def _columns(table: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
         yield str(name), {"type": str(column.dtype), "values": values}
 
 
-def _value(value: Any) -> Any:
-    return float(value["float"]) if isinstance(value, dict) else value
-
-
 def read_tables(path: Path) -> tuple[dict[str, pd.DataFrame], str]:
     """(tables by name, of) that `write_tables` wrote. Raises DamagedFile."""
-    import numpy as np
     import pandas as pd
 
     with reading(path):
@@ -104,20 +117,31 @@ def read_tables(path: Path) -> tuple[dict[str, pd.DataFrame], str]:
         header = _header(content)
         if header["format"] != FORMAT:
             raise damaged(path, "is of another version of scoregap")
-        body = content.partition(b"\n")[2]
+        lines = io.BytesIO(content)  # which copies nothing
+        body = memoryview(content)[len(lines.readline()) :]
         if header["sha256"] != _table_digest(body, header["of"]):
             raise damaged(path, "is damaged: its checksum is wrong")
         found = {}
-        for line in map(json.loads, body.splitlines()):
-            columns = {
-                name: pd.Series(np.array([*map(_value, one["values"])], object), dtype=one["type"])
-                for name, one in line["columns"].items()
-            }
-            found[line["name"]] = pd.DataFrame(columns)
+        for line in lines:
+            table = json.loads(line, object_hook=_decoded)
+            found[table["name"]] = pd.DataFrame(table["columns"])
         return found, header["of"]
+
+
+def _decoded(found: dict[str, Any]) -> Any:
+    """What an object of JSON stands for, as soon as it is read: of a large table the values of a column at a time are
+    in memory. Other objects have no texts of these names: the columns of a table are none."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(found.get("float"), str):
+        return float(found["float"])
+    if isinstance(found.get("type"), str):
+        return pd.Series(np.array(found["values"], object), dtype=found["type"])
+    return found
 
 
 def _header(content: bytes) -> dict[str, Any]:
     """The first line of such a file, if it is one."""
-    header = json.loads(content.partition(b"\n")[0].decode("utf-8"))
+    header = json.loads(io.BytesIO(content).readline().decode("utf-8"))
     return header if header.keys() == {"format", "of", "sha256"} else {}

@@ -179,6 +179,15 @@ def alike(own: Any, named: Any) -> bool:
     return own == named or str(own) == named
 
 
+def places_of(values: tuple[Any, ...]) -> dict[Any, int]:
+    """Where along an axis of a study the first value is that is `alike`, by what a cube or a table may name."""
+    found: dict[Any, int] = {}
+    for i, value in enumerate(values):
+        found.setdefault(value, i)
+        found.setdefault(str(value), i)
+    return found
+
+
 def resolve(path: Path, document: Document, section: str, changes: dict[str, Any]) -> Any:
     """One section of the cells at these values of the axes that point into it. Raises InputError."""
     content = document.model_dump(include={section})

@@ -107,7 +107,7 @@ def _wrong(study, key: str, allowed: str, value: Any = None, problem: str = "") 
 
 
 def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
-    """What values of the axis network need, and what is made of all scores."""
+    """What values of the axis network need, what is measured of them, and how they are trained."""
     known = mistakes.known
     trained = bool(study.trained_networks)
     if trained and study.document.train is None and known("train"):
@@ -120,7 +120,17 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
     sizes = [manifold.dataset_size for manifold in filter(None, study.sections["manifold"].values())]
     if known("manifold.dataset_size", "memorisation", "train.record", "train.noise_draws"):
         yield from _training_sets(study, all(sizes) and bool(sizes), any(sizes))
-    spectrum, dimension = study.document.spectrum, study.document.dimension  # no axis points into them
+    yield from _spectra(study, mistakes)
+    yield from _estimators(study, mistakes)
+    if known("data"):
+        yield from _shapes(study, mistakes)
+    for train in filter(None, study.sections["train"].values()):
+        yield from _training(study, train, mistakes)
+
+
+def _spectra(study, mistakes: Mistakes) -> Iterator[InputError]:
+    """What the method of the spectra takes, and gives. No axis points into the section."""
+    known, spectrum = mistakes.known, study.document.spectrum
     for key in ("step", "probes"):
         value = getattr(spectrum, key)
         if key not in spectrum.takes and value is not None and known("spectrum.method", f"spectrum.{key}"):
@@ -136,6 +146,11 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
             study, "spectrum.method", "of a family gaps and phase times are compared, which take whole spectra: should "
             "be exact, or finite differences, or the study have data in place of manifold", TRACE,
         )  # fmt: skip
+
+
+def _estimators(study, mistakes: Mistakes) -> Iterator[InputError]:
+    """What estimators of the dimension that see data alone need."""
+    known, dimension = mistakes.known, study.document.dimension
     if dimension and known("dimension.estimators"):
         whose = of_clean_data(study.document.data is not None)
         data = dimension.of_data
@@ -146,32 +161,35 @@ def _networks(study, mistakes: Mistakes) -> Iterator[InputError]:
         if local and dimension.neighbours >= dimension.data_points:
             says = f"should be less than data_points, {dimension.data_points}"
             yield _wrong(study, "dimension.neighbours", says, dimension.neighbours)
-    if known("data"):
-        shape = tuple(study.document.data.shape) if study.document.data else study.dims[:1]
-        for name in study.trained_networks:
-            if says := shape_refusal(name, shape):
-                yield _wrong(study, "axes.network", says, name)
-            covariance = any(one and one.preconditioning == "covariance" for one in study.sections["train"].values())
-            if of_pictures(name) and covariance and known("train.preconditioning"):
-                says = f"{name} sees pictures, and none along their principal axes: should be another"
-                yield _wrong(study, "train.preconditioning", says, "covariance")
-        for name in (one for one in study.axes["network"] if one in study.declared):
-            declared = study.declared[name]
-            if (own := declared.settings.shape) and (says := axes_refusal(shape, own)):
-                yield declared.refused("shape", says, list(own))
-    for train in filter(None, study.sections["train"].values()):
-        if trained and train.preconditioning == "covariance" and known("train.preconditioning"):
-            yield from _covariance(study, train, mistakes)
-        if train.draws == "antithetic" and train.samples % 2 and known("train.draws", "train.samples"):
-            yield _wrong(study, "train.samples", "antithetic draws are pairs: should be even", train.samples)
-        if (
-            train.draws == "antithetic"
-            and "noise_draws" not in train.unread
-            and known("train.draws", "train.noise_draws")
-        ):
-            yield _wrong(study, "train.noise_draws", "antithetic draws are twice as many: omit one", train.noise_draws)
-        if trained and train.target == "posterior" and known("train.target"):
-            yield from _posterior(study, mistakes)
+
+
+def _shapes(study, mistakes: Mistakes) -> Iterator[InputError]:
+    """Networks and models see points of such a shape."""
+    shape = tuple(study.document.data.shape) if study.document.data else study.dims[:1]
+    for name in study.trained_networks:
+        if says := shape_refusal(name, shape):
+            yield _wrong(study, "axes.network", says, name)
+        covariance = any(one and one.preconditioning == "covariance" for one in study.sections["train"].values())
+        if of_pictures(name) and covariance and mistakes.known("train.preconditioning"):
+            says = f"{name} sees pictures, and none along their principal axes: should be another"
+            yield _wrong(study, "train.preconditioning", says, "covariance")
+    for name in (one for one in study.axes["network"] if one in study.declared):
+        declared = study.declared[name]
+        if (own := declared.settings.shape) and (says := axes_refusal(shape, own)):
+            yield declared.refused("shape", says, list(own))
+
+
+def _training(study, train, mistakes: Mistakes) -> Iterator[InputError]:
+    """Keys of one section train go together."""
+    known, trained = mistakes.known, bool(study.trained_networks)
+    if trained and train.preconditioning == "covariance" and known("train.preconditioning"):
+        yield from _covariance(study, train, mistakes)
+    if train.draws == "antithetic" and train.samples % 2 and known("train.draws", "train.samples"):
+        yield _wrong(study, "train.samples", "antithetic draws are pairs: should be even", train.samples)
+    if train.draws == "antithetic" and "noise_draws" not in train.unread and known("train.draws", "train.noise_draws"):
+        yield _wrong(study, "train.noise_draws", "antithetic draws are twice as many: omit one", train.noise_draws)
+    if trained and train.target == "posterior" and known("train.target"):
+        yield from _posterior(study, mistakes)
 
 
 def _training_sets(study, every: bool, some: bool) -> Iterator[InputError]:

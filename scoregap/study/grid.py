@@ -23,7 +23,7 @@ from scoregap.data import FAMILIES, FRESH, HALVES, Group, build
 from scoregap.models import Declared
 from scoregap.scores import EXACT, REFERENCES, kind
 from scoregap.study import hashing
-from scoregap.study.axes import resolve
+from scoregap.study.axes import places_of, resolve
 from scoregap.study.checks import check_study
 from scoregap.study.code import code_of, files_of
 from scoregap.study.data import ALL, Data, Manifold, table
@@ -374,6 +374,11 @@ class Study:
         """The grids of the study, each a study of its own: its blocks, or itself."""
         return [replace(self, axes=self.axes | own, blocks={}, block=name, whole=self) for name, own in
                 self.blocks.items()] or [self]  # fmt: skip
+
+    @cached_property
+    def places(self) -> dict[str, dict[Any, int]]:
+        """Where along its axis a value is, by all that cubes and tables may name it."""
+        return {axis: places_of(values) for axis, values in self.axes.items()}
 
     @property
     def groups(self) -> list[tuple[str, "Study", int]]:

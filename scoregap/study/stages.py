@@ -77,7 +77,7 @@ STAGES = (
     ),
     Stage(
         "compare",
-        16,
+        17,
         ("compare",),
         "Compare fitted phase times with theory: law | gaussian | exact | trained.",
         ("cube",),

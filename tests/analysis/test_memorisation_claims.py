@@ -213,6 +213,13 @@ def test_a_group_of_which_the_points_have_little_is_not_lost(study):
     assert rows_of(study, frame).why["lost_first"] == "group 1 first"
 
 
+def test_seeds_in_which_a_group_is_known_are_a_selection(study):
+    rows = empirical(0.8, 0.3)
+    rows.loc[1, "kept_1"] = np.nan
+    row = rows_of(study, rows).loc["lost_first"]
+    assert (row.verdict, row.why, row.seen) == (Verdict.INCONCLUSIVE, "not on the grid in 1 of 4 seeds", 3)
+
+
 def test_how_far_above_the_geometry_is_there(study):
     found = rows_of(study, empirical(0.5, 0.4, at=(3.0, 40.0))).loc["geometry_above"].set_index("group")
     assert found.verdict.to_dict() == {0: Verdict.AGREES, 1: Verdict.DISAGREES}

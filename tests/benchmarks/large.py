@@ -11,7 +11,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import bench
 import numpy as np
+
+sys.path.insert(0, str(bench.ROOT / "tests"))
+import gathered
 
 STUDY = """\
 study: large
@@ -81,7 +85,7 @@ def make(folder: Path, cells: int, kind: str = "trained") -> Path:
         for stage, results in zip(("spectrum", "fit"), zip(*made, strict=True), strict=True):
             write_job(job_path(few, job.id, stage), variables.stack(list(results)), job.keys(stage), stage)
     spool, rng = Spool(folder / "cube.zarr"), np.random.default_rng(0)
-    base = cube.gather(small, 16, few / "spectrum", few / "fit")
+    base = gathered.opened(cube.gather(small, 16, few / "spectrum", few / "fit"))
     nearest = np.abs(stds[:, None] - stds[chosen]).argmin(1)
     shape = [len(values) for values in whole.axes.values()]
     factor = np.exp(SPREAD * rng.standard_normal(shape))

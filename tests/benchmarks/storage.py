@@ -4,17 +4,24 @@ files of jobs with random numbers, which compress as little as a network's do ->
 
 Two studies: *light* has 100,000 of the smallest cells (d = 4, 8 times, 2 points, jobs of 1,000), *heavy* CELLS
 (10,000; d = 32, 40 times, 8 points). An axis of a hundred values then grows by one. The peer is revision PEER,
-checked out into a folder of its own, which has files of the same numbers and builds the grown cube anew. Every stage
-runs in a process of its own, whose times and peak memory count imports. Reading is from a warm page cache, the median
-of REPEATS. Disk: some 3 GB, of heavy cells besides 400 kB for each.
+checked out into a folder of its own, which has files of the same numbers and builds the grown cube anew; `--alone`
+goes without it. Every stage runs in a process of its own, whose times and peak memory count imports; ours is the median
+of ROUNDS. Its start is told apart: a process that imports the same and does nothing. Reading is from a warm page cache,
+the median of REPEATS. Disk: some 3 GB, of heavy cells besides 400 kB for each.
+
+    python tests/benchmarks/storage.py [CELLS ...] [--alone]
 """
 
 import json
 import os
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import bench
@@ -26,6 +33,9 @@ from scoregap.study import load
 
 PEER = "74d4f04"
 REPEATS = 5
+ROUNDS = 3
+STAGE = "cube", "--study", "study.yaml", "--spectra", "spectrum", "--fits", "fit", "--out", "cube.zarr"
+START = "import scoregap.__main__, scoregap.stages.cube"  # what our stage imports
 STUDY = """\
 study: storage
 axes:
@@ -106,9 +116,11 @@ plt.savefig(sys.argv[1] + "/largest_eigenvalue.png")
 
 
 def run(command: list[str], folder: Path, code: Path) -> tuple[float, float, float]:
-    """(seconds, seconds of a core, MB of memory at most) of a command."""
+    """(seconds, seconds of a core, MB of memory at most) of a command, whose code is compiled once, as it is where the
+    package is installed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    with subprocess.Popen(command, cwd=folder, env=os.environ | {"PYTHONPATH": str(code)}) as process:
+    with subprocess.Popen(command, cwd=folder, env=environment | {"PYTHONPATH": str(code)}) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -124,23 +136,47 @@ def write_study(folder: Path, stds: int, networks: int, seeds: int, size: dict[s
     return path
 
 
-def measured(name: str, folder: Path, peer: Path, networks: int, seeds: int, size: dict[str, int]) -> list[bench.Row]:
-    """The rows of one study."""
-    found: dict[str, dict[str, tuple[float, str]]] = {}
-    for who, code in (("ours", bench.ROOT), ("peer", peer)):
+def grown(
+    folder: Path, code: Path, rounds: int, studies: dict[str, Callable[[], Path]]
+) -> dict[str, tuple[float, str]]:
+    """What it takes to build a cube of the first study, and to grow it to the next. studies: each writes its file."""
+    python = [sys.executable, "-m", "scoregap", *STAGE]
+    commands = {"started": [sys.executable, "-c", START]} if code == bench.ROOT else {}
+    took: dict[str, list[tuple[float, float, float]]] = {what: [] for what in (*commands, *studies)}
+    for _ in range(rounds):
+        shutil.rmtree(folder / "cube.zarr", ignore_errors=True)
+        (folder / "cube.zarr.json").unlink(missing_ok=True)
+        for what, command in commands.items():
+            took[what].append(run(command, folder, code))
+        for what, write in studies.items():
+            write()
+            took[what].append(run(python, folder, code))
+    return {
+        f"{what}, {unit}": (statistics.median(values), unit)
+        for what, runs in took.items()
+        for values, unit in zip(zip(*runs, strict=True), ("s", "s of a core", "MB of memory"), strict=True)
+    }
+
+
+def measured(
+    name: str, folder: Path, peer: Path | None, networks: int, seeds: int, size: dict[str, int]
+) -> list[bench.Row]:
+    """The rows of one study. peer: its checkout, if it is measured."""
+    found: dict[str, dict[str, tuple[float, str]]] = {"peer": {}}
+    for who, code, rounds in (("ours", bench.ROOT, ROUNDS), *((("peer", peer, 1),) if peer else ())):
         place = folder / f"{name} {who}"
         place.mkdir()
-        rows = found[who] = {}
-        for what, stds in (("built", 100), ("grown by 1 %", 101)):
-            study = write_study(place, stds, networks, seeds, size)
+        studies = {
+            what: partial(write_study, place, stds, networks, seeds, size)
+            for what, stds in (("built", 100), ("grown by 1 %", 101))
+        }
+        for write in studies.values():
+            study = write()
             if who == "ours":
                 gathered.write(place, load(study))
             else:
                 run([sys.executable, "-c", MAKE, str(study), str(place), str(bench.ROOT / "tests")], place, code)
-            command = [sys.executable, "-m", "scoregap", "cube", "--study", str(study), "--spectra", "spectrum"]
-            took = run([*command, "--fits", "fit", "--out", "cube.zarr"], place, code)
-            for value, unit in zip(took, ("s", "s of a core", "MB of memory"), strict=True):
-                rows[f"{what}, {unit}"] = value, unit
+        rows = found[who] = grown(place, code, rounds, studies)
         command = [sys.executable, "-c", READ, "cube.zarr", str(REPEATS)]
         env = os.environ | {"PYTHONPATH": str(code)}
         said = subprocess.run(command, cwd=place, env=env, check=True, capture_output=True, text=True).stdout
@@ -149,8 +185,9 @@ def measured(name: str, folder: Path, peer: Path, networks: int, seeds: int, siz
         rows |= {"bytes per cell": (sum(files) / (101 * networks * seeds), "B"), "files": (len(files), "files")}
     took = run([sys.executable, "-c", FIGURE, "."], folder / f"{name} ours", bench.ROOT)
     found["ours"]["opened by dask, selected, drawn"] = took[0], "s"
-    share = found["ours"]["grown by 1 %, s of a core"][0] / found["ours"]["built, s of a core"][0]
-    found["ours"]["grown over built, of a core"] = share, "1"
+    start, built, more = (found["ours"][f"{what}, s of a core"][0] for what in ("started", "built", "grown by 1 %"))
+    found["ours"]["grown over built, of a core"] = more / built, "1"
+    found["ours"]["the same without the start of both"] = (more - start) / (built - start), "1"
     limits = {"one time of all cells": 0.5, "one cell at all times": 0.05, "opened by dask, selected, drawn": 10.0,
               "built, MB of memory": 1000.0, "grown over built, of a core": 0.05}  # fmt: skip
     return [
@@ -159,20 +196,23 @@ def measured(name: str, folder: Path, peer: Path, networks: int, seeds: int, siz
     ]
 
 
-def main(cells: int = 10_000) -> None:
-    """Make, measure and record."""
+def main(cells: Sequence[int] = (10_000,), alone: bool = False) -> None:
+    """Make, measure and record. cells: of heavy studies. alone: without the peer."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        peer = folder / "checkout"
-        peer.mkdir()
-        archive = subprocess.run(["git", "archive", PEER], cwd=bench.ROOT, check=True, capture_output=True).stdout
-        subprocess.run(["tar", "-x", "-C", str(peer)], input=archive, check=True)
+        peer = None if alone else folder / "checkout"
+        if peer:
+            peer.mkdir()
+            archive = subprocess.run(["git", "archive", PEER], cwd=bench.ROOT, check=True, capture_output=True).stdout
+            subprocess.run(["tar", "-x", "-C", str(peer)], input=archive, check=True)
         light = {"d": 4, "m": 2, "times": 8, "points": 2}
         heavy = {"d": 32, "m": 4, "times": 40, "points": 8}
         rows = measured("100,000 light cells", folder, peer, 1, 1000, light)
-        rows += measured(f"{cells:,} heavy cells", folder, peer, 4, cells // 400, heavy)
+        for count in cells:
+            rows += measured(f"{count:,} heavy cells", folder, peer, 4, count // 400, heavy)
     bench.record("storage", rows, f"revision {PEER}, which builds a grown cube anew", "the goal at 100,000 cells")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    given = [one for one in sys.argv[1:] if one != "--alone"]
+    main([*map(int, given)] or (10_000,), "--alone" in sys.argv)

@@ -3,7 +3,7 @@
 d = 32, m = 12, flat, variances 1 and 0.02 -> processor time until t_max is within 5 % of exact, ours and the paper's
 
 Ours is the study below, trained from the start for every number of steps, as its learning rate falls to zero at the
-end; the peer is the authors' recipe (PAPER.md: RAdam, constant rate, batch 128, average over 10,000 steps), which is
+end; the peer is the authors' recipe (theory.md 5: RAdam, constant rate, batch 128, average over 10,000 steps), which is
 measured as it goes on, until it has had GOAL times our time. Both are ensembles of SEEDS seeds on one core, both timed
 without evaluations; an error is the median over seeds. A quarter of an hour.
 """

@@ -223,7 +223,7 @@ def test_edges_err_less_than_their_approximations(ratio):
 
 
 def test_tracy_widom_published_numbers():
-    """Simulated in 20,000 draws: .3884 and 6.302 (THEORY.md 2), to a fiftieth of their spreads, .05 and .31."""
+    """Simulated in 20,000 draws: .3884 and 6.302 (theory.md 2), to a fiftieth of their spreads, .05 and .31."""
     means, _ = random_matrix.tracy_widom_edges(100, (40,), (1.0,))
     assert means[0, 0] == pytest.approx(0.3884, abs=0.001)
     assert means[0, 1] == pytest.approx(6.302, abs=0.007)

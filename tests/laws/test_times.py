@@ -1,4 +1,4 @@
-"""Gap widths and phase times against their definitions, found by root search (THEORY.md 3)."""
+"""Gap widths and phase times against their definitions, found by root search (theory.md 3)."""
 
 import mpmath as mp
 import numpy as np

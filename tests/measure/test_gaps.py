@@ -450,16 +450,16 @@ def test_spheres_at_one_time(m, sigma):
 
 
 def test_it_is_fast():
-    """Wide bounds for a busy machine: 48 times took 4 ms, 3072 modes 40 ms."""
+    """Of the processor, with wide bounds: 48 times took 4 ms, 3072 modes 40 ms."""
     rng = np.random.default_rng(0)
     many = np.stack([[linear(rng, 32, [4, 4], [1.0, 0.15], t, 0.05)] * 32 for t in np.geomspace(1e-4, 30, 48)])
-    start = time.perf_counter()
+    start = time.process_time()
     gaps.blind(many, 0.05, 0.1)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     large = -np.sort(-np.concatenate([rng.random((32, 500)) * 0.1, rng.random((32, 2572)) * 0.1 - 1], 1))
-    start = time.perf_counter()
+    start = time.process_time()
     assert GapDetector().fit(large).gaps_.tolist() == [500]
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 @quick

@@ -30,7 +30,7 @@ def everywhere(width):
 
 
 def bump(t, a, b):
-    """The gap between variances a > b in the linear model (THEORY.md 3)."""
+    """The gap between variances a > b in the linear model (theory.md 3)."""
     return a / (a + t) - b / (b + t)
 
 
@@ -141,7 +141,7 @@ def test_final_gap_that_the_grid_cuts():
 def test_crossing_is_exact_for_both_kinds_of_gap_on_any_grid():
     # Final gap g / (t + g): 0.8 at t = 1 and 0.2 at t = 16 with g = 4.
     assert phases.crossing(np.array([1.0, 16.0]), np.array([0.8, 0.2]), 0.5) == pytest.approx(4)
-    # Intermediate gap of a = 4, b = 1/4 (THEORY.md 3): 0.6 at t = 1, half of it at 8.12695 and 0.123047.
+    # Intermediate gap of a = 4, b = 1/4 (theory.md 3): 0.6 at t = 1, half of it at 8.12695 and 0.123047.
     for edge, expected in ((30.0, 8.12695), (0.001, 0.123047)):
         times = np.array([1.0, edge])
         width = times * (4 - 0.25) / ((times + 4) * (times + 0.25))

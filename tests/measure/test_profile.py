@@ -40,6 +40,14 @@ def test_of_a_gaussian_n_counts_the_variances_above_t(seed):
     np.testing.assert_allclose(profile.traces(eigenvalues)[:, 0], (variances / (variances + TIMES[:, None])).sum(1))
 
 
+@pytest.mark.parametrize("rounding", [-6e-8, -1e-16, 0.0, 1e-16, 6e-8])
+def test_a_mode_whose_variance_is_t_is_not_resolved_whatever_rounding_says(rounding):
+    """Eigenvalue 1/2 of G, in float64 and as float32 stores it."""
+    at = np.full((1, 1, 3), -0.5 + rounding)
+    np.testing.assert_array_equal(profile.resolved(at), [[0]])
+    np.testing.assert_array_equal(profile.resolved(at + 1e-5), [[3]])
+
+
 def test_what_is_not_known_is_not_counted():
     eigenvalues = of_variances([1.0, 2.0], points=3)
     eigenvalues[4, 1] = np.nan

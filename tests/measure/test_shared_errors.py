@@ -16,7 +16,7 @@ HOW = {"level": 0.5, "visibility": 0.1}
 
 
 def curves(t):
-    """An intermediate gap and the final one of variances 4, 1/4 (THEORY.md 3)."""
+    """An intermediate gap and the final one of variances 4, 1/4 (theory.md 3)."""
     return np.stack([4 / (4 + t) - 0.25 / (0.25 + t), 0.25 / (0.25 + t)], -1)
 
 

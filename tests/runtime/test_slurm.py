@@ -21,6 +21,7 @@ from scoregap.study import load
 
 # Its state is a folder: a file per task, with its comment, and another with its exit status when it has ended.
 # `refusals` has a line for each submission that is refused: what is said, and then a + if it is taken all the same.
+# The task named in `held` does not start: it is listed as put back and held until it is cancelled.
 FAKE = """\
 import json, os, subprocess, sys, time
 from pathlib import Path
@@ -41,6 +42,8 @@ if name == "sbatch" and "--test-only" not in words:
         for one in range(1, (last or 1) + 1):
             task = STATE / (f"{{id}}_{{one}}.task" if last else f"{{id}}.task")
             task.write_text(given["--comment"])
+            if task.stem == (STATE / "held").read_text():
+                continue
             base = STATE / task.stem
             line = f"bash {{STATE}}/{{id}}.sh > {{base}}.log 2>&1; echo $? > {{base}}.status"
             with open(os.devnull, "r+") as null:
@@ -49,14 +52,19 @@ if name == "sbatch" and "--test-only" not in words:
     if refusals:
         sys.exit(f"sbatch: error: {{refusals[0].rstrip('+')}}")
     print(id)
+if name == "scancel":
+    for one in words:
+        (STATE / f"{{one}}.status").write_text("1")
 if name == "squeue":
     for task in STATE.glob("*.task"):
         status = STATE / f"{{task.stem}}.status"
-        if not status.exists():
-            print(f"{{task.stem}}|RUNNING|{{task.read_text()}}")
+        if not status.exists() and task.stem == (STATE / "held").read_text():
+            print(f"{{task.stem}}|PENDING|launch failed requeued held|{{task.read_text()}}")
+        elif not status.exists():
+            print(f"{{task.stem}}|RUNNING|None|{{task.read_text()}}")
         elif {remembers}:
             state = "COMPLETED" if status.read_text().strip() == "0" else "FAILED"
-            print(f"{{task.stem}}|{{state}}|{{task.read_text()}}")
+            print(f"{{task.stem}}|{{state}}|None|{{task.read_text()}}")
 """
 
 
@@ -65,18 +73,19 @@ def slurm(tmp_path, monkeypatch):
     """(remembers, refusals) -> (status, what is said, calls of its commands) of a small study, without training."""
     pytest.importorskip("snakemake_executor_plugin_slurm")
 
-    def run(remembers=True, refusals=()):
+    def run(remembers=True, refusals=(), held="", retries=0):
         state, bin = tmp_path / "state", tmp_path / "bin"
         state.mkdir()
         bin.mkdir()
         (state / "refusals").write_text("\n".join(refusals))
+        (state / "held").write_text(held)
         for name in ("sbatch", "squeue", "sacct", "scancel", "sinfo", "scontrol"):
             text = FAKE.format(state=str(state), remembers=remembers)
             (bin / name).write_text(f"#!{sys.executable}\n{text}")
             (bin / name).chmod(0o755)
         monkeypatch.setenv("PATH", f"{bin}:/usr/bin:/bin")
         study = edited(tmp_path, *SMALL, ("[exact, gated-8]", "[exact]"), ("[0.0]", "[0.0, 0.3, 0.6]"))
-        command = command_of(study, retries=0, **{"slurm-no-account": True})
+        command = command_of(study, retries=retries, **{"slurm-no-account": True})
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500, check=False)
         calls = [json.loads(line) for line in (state / "calls").read_text().splitlines()]
         if done.returncode == 0:
@@ -121,6 +130,16 @@ def test_a_slurm_that_takes_nothing_for_now_is_asked_later_and_given_nothing_twi
     assert re.findall(r"Slurm takes no jobs for now, asked again in (\d+) s", log) == ["2", "4"]
     assert ran(tmp_path) == ALL
     assert len(submissions(calls)) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.workflow
+def test_what_it_puts_back_and_holds_is_cancelled_and_tried_again(slurm, tmp_path):
+    """Else the run waits until a person lets it go on."""
+    status, text, calls = slurm(held="100_2", retries=1)
+    assert status == 0, text
+    assert [words for name, _, words in calls if name == "scancel"] == [["100_2"]]
+    assert ran(tmp_path) == ALL | {"rule_fit": 4}
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def left(slurm):
     folder = slurm / "results" / "tiny"
     submitted(study, folder, "b1", *([("spectrum", job), ("fit", job)] for job in study.jobs))
     states = ["COMPLETED", "RUNNING", "PENDING", "REQUEUED"]
-    (slurm / "queue").write_text("".join(f"7_{n}|{one}|b1 rule_spectrum_fit\n" for n, one in enumerate(states, 1)))
+    (slurm / "queue").write_text("".join(f"7_{n}|{one}|None|b1 rule_spectrum_fit\n" for n, one in enumerate(states, 1)))
     return study, folder
 
 
@@ -93,6 +93,23 @@ def test_what_makes_anything_else_is_cancelled(slurm, left, change, gone):
     assert lines[1:] == ([f"{rest} jobs that an earlier run has submitted go on"] if rest else [])
 
 
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("PENDING", "launch failed requeued held"),
+        ("PENDING", "launch_failure_limit_exceeded_requeued_held"),
+        ("PENDING", "JobHoldMaxRequeue"),
+        ("REQUEUE_HOLD", "None"),
+    ],
+)
+def test_what_slurm_has_put_back_and_holds_is_cancelled(slurm, left, state, reason):
+    """It would wait for a person, and the run with it."""
+    study, folder = left
+    (slurm / "queue").write_text(f"7_2|{state}|{reason}|b1 rule_spectrum\n7_3|PENDING|JobHeldUser|b1 rule_spectrum\n")
+    assert tasks.settle(study, folder, None, adopts=True) == ["1 jobs that an earlier run has submitted go on"]
+    assert (slurm / "cancelled").read_text().split() == ["7_2"]
+
+
 @pytest.mark.parametrize("content", ["", "[", "{}", "[1, 2, 3, 4]", "[]"])
 def test_what_nobody_knows_is_cancelled(slurm, left, content):
     study, folder = left
@@ -103,7 +120,7 @@ def test_what_nobody_knows_is_cancelled(slurm, left, content):
 
 def test_files_of_submissions_that_have_ended_are_deleted(slurm, left):
     study, folder = left
-    (slurm / "queue").write_text("7_1|COMPLETED|b1 rule_fit\n")
+    (slurm / "queue").write_text("7_1|COMPLETED|None|b1 rule_fit\n")
     assert tasks.settle(study, folder, None, adopts=True) == []
     assert not tasks.any_written(folder)
 

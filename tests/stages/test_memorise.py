@@ -1,5 +1,6 @@
 """The stage memorise: the empirical score has given in wholly, the exact one of many points not at all."""
 
+import gathered
 import numpy as np
 import own_data
 import pytest
@@ -134,7 +135,7 @@ def test_of_data_from_a_file_samples_are_kept_beside_their_nearest_training_poin
 def test_a_study_of_data_from_a_file_says_which_samples_are_copies(tmp_path):
     path = own_data.written(tmp_path, ("fit:", OF_FILE), ("steps: 40", "steps: 100"))
     study, folder = memorised(path)
-    ds = cube.gather(study, 8, folder / "spectrum", folder / "fit", None, None, folder / "memorise")
+    ds = gathered.opened(cube.gather(study, 8, folder / "spectrum", folder / "fit", None, None, folder / "memorise"))
     assert variables.validate(variables.annotate(ds), ("network", "seed")) == []
     tables = analysis.Tables(study, [ds])
     frame = tables["copies"]

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ET
 from html import escape
 from pathlib import Path
 
+import gathered
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,7 +63,7 @@ def write(study, folder, ok, status, ranks):
     """A cube, and its comparison, in which only the cells that `ok` chooses have a result, and others this status."""
     groups = {}
     for name, part, d in study.groups:
-        ds = variables.annotate(cube.gather(part, d, folder, folder))
+        ds = gathered.opened(variables.annotate(cube.gather(part, d, folder, folder)))
         chosen = xr.apply_ufunc(np.vectorize(ok), ds.network, ds.seed).broadcast_like(ds.status)
         for one, array in ds.data_vars.items():
             if not one.startswith(("law_", "corrected_", *REFERENCES)) and array.dtype.kind == "f":

@@ -2,6 +2,7 @@
 
 import shutil
 
+import gathered
 import numpy as np
 import pytest
 import xarray as xr
@@ -251,5 +252,6 @@ def test_spheres_are_sampled_too(tmp_path, family):
         one, _ = read_job(tmp_path / "sample" / f"{job}.zarr.zip")
         own = one.sample_off_manifold[0, 0, -1]
         assert (own > 0.05) if name == "gaussian" else (own < 0.01)
-    ds = cube.gather(load(study), 8, *(tmp_path / stage for stage in ("spectrum", "fit", "none", "sample")))
+    folders = (tmp_path / stage for stage in ("spectrum", "fit", "none", "sample"))
+    ds = gathered.opened(cube.gather(load(study), 8, *folders))
     assert ds.sample_distance.notnull().all()

@@ -1,6 +1,7 @@
 """A cube that grows is the one that is built anew, to the byte; and what has not changed is not made again."""
 
 import errno
+import hashlib
 import itertools
 import json
 import os
@@ -9,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import gathered
+import google_crc32c
 import numpy as np
 import pytest
 import xarray as xr
@@ -219,7 +221,7 @@ def test_a_grid_of_many_axes_is_in_few_pieces(tmp_path):
     path.write_text(text)
     study = load(path)
     assert cube.growing_axis(study, study.axes) == ["manifold.groups.1.std"]
-    array = cube.frame(study, 8).t_max
+    array = cube.frame(study, 8).data_vars["t_max"]
     chunks, _ = layout(array, cube.growing_axis(study, study.axes))
     assert dict(zip(array.dims, chunks, strict=True)) == {**array.sizes, "manifold.groups.1.std": 2}
 
@@ -296,3 +298,23 @@ def test_a_hundredth_more_of_a_long_axis_is_few_chunks_and_the_same_layout(size,
         assert before[0] == after[0]
     assert growth.step(size) <= size / 32
     assert json.dumps(before)
+
+
+@pytest.mark.parametrize("size", [0, 1, 6, 7, 8, 100])
+def test_the_checksum_of_a_file_is_that_of_its_parts(tmp_path, size):
+    content = bytes(range(size))
+    (tmp_path / "file").write_bytes(content)
+    with mock.patch.object(growth, "READ", 7):
+        assert growth._sum(tmp_path / "file") == google_crc32c.value(content)
+
+
+def test_the_checksums_of_a_cube_are_of_its_files_as_they_are_on_the_disk(tmp_path):
+    """Also of those that were linked, and of those that were put together of old and new chunks."""
+    path = tmp_path / "cube.zarr"
+    for stds in (5, 7):
+        written(tmp_path, stds)
+        build(tmp_path, path)
+        manifest = json.loads(manifest_of(path).read_text())
+        files = {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+        assert manifest["files"] == {name: hashlib.sha256(one).hexdigest() for name, one in files.items()}
+        assert manifest["sums"] == {name: google_crc32c.value(one) for name, one in files.items()}

@@ -40,6 +40,16 @@ def test_a_spool_is_an_array_without_memory_and_without_a_name(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_arrays_of_a_spool_share_a_file_and_nothing_of_it(tmp_path):
+    spool = Spool(tmp_path / "cube.zarr")
+    arrays = [spool.full((size,), i, "int8") for i, size in enumerate((1, 4096, 4097, 70_000, 3))]
+    for i, array in enumerate(arrays):
+        assert (array == i).all()
+        array[...] = i + 10
+    del spool  # the arrays live on
+    assert [array.tolist() == [i + 10] * array.size for i, array in enumerate(arrays)] == [True] * 5
+
+
 @settings(deadline=None, max_examples=60)
 @given(SHAPES, st.data())
 def test_of_a_box_what_is_around_it_takes_no_room(tmp_path_factory, shape, data):

@@ -1,6 +1,8 @@
 """Tables and their checksums; data frames come back bit for bit."""
 
+import hashlib
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -90,3 +92,31 @@ def test_tables_of_another_version_are_refused(tmp_path):
     (tmp_path / "f.jsonl").write_text(text.replace('"format": 1', '"format": 2'))
     with pytest.raises(DamagedFile, match="another version"):
         read_tables(tmp_path / "f.jsonl")
+
+
+def test_columns_may_have_any_name(tmp_path):
+    """Those too that the file has for what it says of columns."""
+    table = pd.DataFrame({name: [1.5, np.nan] for name in ("type", "values", "float", "name", "columns")})
+    for columns in (list(table), ["type", "values"], ["float"]):
+        write_tables(tmp_path / "f.jsonl", {"a": table[columns]}, "hash")
+        pd.testing.assert_frame_equal(read_tables(tmp_path / "f.jsonl")[0]["a"], table[columns])
+
+
+def test_a_large_table_is_written_a_column_at_a_time(tmp_path):
+    """And not as lists of all its values, which take many times the room of the table."""
+    table = pd.DataFrame(np.random.default_rng(0).standard_normal((2000, 100)))
+    table.columns = table.columns.astype(str)
+    tracemalloc.start()
+    write_tables(tmp_path / "f.jsonl", {"a": table, "b": table}, "hash")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.1 * (tmp_path / "f.jsonl").stat().st_size
+
+
+def test_the_file_is_what_json_makes_of_its_tables(tmp_path):
+    table = pd.DataFrame({"é": [1, 2], '"': ["a", "ü"]})
+    write_tables(tmp_path / "f.jsonl", {"block/a": table, "none": pd.DataFrame()}, "hash")
+    header, *lines = (tmp_path / "f.jsonl").read_text().splitlines()
+    assert [json.dumps(json.loads(line)) for line in (header, *lines)] == [header, *lines]
+    content = "".join(f"{line}\n" for line in lines).encode() + b"hash"
+    assert json.loads(header)["sha256"] == hashlib.sha256(content).hexdigest()

@@ -10,6 +10,7 @@ from tiny import TINY, edited
 
 from scoregap import InputError
 from scoregap.study import load
+from scoregap.study.axes import alike, places_of
 
 
 @given(
@@ -77,3 +78,14 @@ def test_a_study_of_data_is_not_told_of_axes_of_families(tmp_path):
     assert "axes.manifold.sepration: unknown axis: allowed are network, seed" in text or "no number or text" in text
     for axis in ("family", "ambient_dim", "manifold_dim", "curvature"):
         assert f"axes.{axis}: is not allowed: it is of families" in text
+
+
+VALUES = st.integers(-3, 3) | st.sampled_from([0.5, 1.0, -0.0, 1e-5]) | st.sampled_from(["1", "0.5", "1e-05", "a"])
+
+
+@given(st.lists(VALUES), VALUES)
+def test_values_are_found_where_they_are_alike(values, named):
+    """At once, what a search through all of them finds."""
+    found = places_of(tuple(values))
+    for name in (named, str(named)):
+        assert found.get(name) == next((i for i, one in enumerate(values) if alike(one, name)), None)

@@ -23,7 +23,7 @@ class Manifold(ABC):
 
     ambient_dim: d. groups: variance groups of the latents, in any order. curvature: dimensionless,
     c = kappa s_1, where s_1 = std_1 sqrt(d / m) is the population rms of a latent of the group with the largest
-    std (THEORY.md 4). seed: of everything that is drawn once per manifold, so that manifolds that differ in
+    std (theory.md 4). seed: of everything that is drawn once per manifold, so that manifolds that differ in
     curvature only share F and frames.
 
     A family has `sample` and `principal_axes`, and of `capabilities` what it knows: `exact`, `tangents`, `nearest`,

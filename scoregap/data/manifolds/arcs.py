@@ -1,4 +1,4 @@
-"""The curved hidden manifold whose score is exact: every latent of the linear model bent on an arc (THEORY.md 4).
+"""The curved hidden manifold whose score is exact: every latent of the linear model bent on an arc (theory.md 4).
 
 (ambient dimension, variance groups, curvature, seed) -> samples, tangent groups, covariance, exact posterior
 """

@@ -1,4 +1,4 @@
-"""The linear random manifold x0 = F z of the paper (THEORY.md 2).
+"""The linear random manifold x0 = F z of the paper (theory.md 2).
 
 (ambient dimension, variance groups, seed) -> samples, tangent space, exact Gaussian posterior, spectral laws
 """
@@ -143,7 +143,7 @@ class Linear(LinearModel):
         return np.split(latents, np.cumsum(self.sizes)[:-1], axis=1)
 
     def exact(self, x, t):
-        """Exact posterior, the Gaussian one: G has the eigenvalues s_i^2 / (s_i^2 + t) (THEORY.md 2)."""
+        """Exact posterior, the Gaussian one: G has the eigenvalues s_i^2 / (s_i^2 + t) (theory.md 2)."""
         return self.gaussian(x, t)
 
 

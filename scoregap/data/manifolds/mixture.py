@@ -1,4 +1,4 @@
-"""Mixtures on affine subspaces of different dimension, Gaussian, uniform or Laplace (THEORY.md 4, "Mixtures").
+"""Mixtures on affine subspaces of different dimension, Gaussian, uniform or Laplace (theory.md 4, "Mixtures").
 
 (ambient dimension, components, seed) -> samples, tangent spaces, covariance, exact posterior
 """

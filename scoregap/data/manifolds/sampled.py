@@ -1,4 +1,4 @@
-"""Posteriors by importance sampling, for families known by their embedding only (THEORY.md 4, "Sampled truth").
+"""Posteriors by importance sampling, for families known by their embedding only (theory.md 4, "Sampled truth").
 
 (noisy points, t, embedding of Gaussian latents and its derivative, seed) -> mean, G, effective sample size
 """

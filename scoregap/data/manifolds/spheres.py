@@ -1,4 +1,4 @@
-"""Spheres and tori: products of round spheres with uniform density, whose score is exact (THEORY.md 4, "Sphere").
+"""Spheres and tori: products of round spheres with uniform density, whose score is exact (theory.md 4, "Sphere").
 
 (ambient dimension, variance groups, curvature, seed) -> samples, tangent groups, covariance, exact posterior
 """

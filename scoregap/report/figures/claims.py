@@ -17,7 +17,6 @@ from scoregap.report.figures import VERDICTS, label, nothing, subplots
 from scoregap.report.figures.multiples import CHARACTER, LINE
 from scoregap.report.figures.svg import told
 from scoregap.study import Study
-from scoregap.study.axes import alike
 
 MOST, LEAST = 60, 18  # columns; of fewer the rest stays empty
 PITCH = 0.27, 0.25  # of columns and rows, inches
@@ -67,18 +66,13 @@ def _group_of(study: Study, axes: list[str], column: tuple[Any, ...]) -> str:
     cell = {axis: value for axis, value in values.items() if axis != "network"}
     if study.blocks and not distinguishing_axes(study, cell) and values["network"] in study.axes["network"]:
         return REFERENCE
-    inside = (
-        part
-        for part in study.parts
-        if all(any(alike(one, value) for one in part.axes[axis]) for axis, value in values.items())
-    )
+    inside = (part for part in study.parts if all(value in part.places[axis] for axis, value in values.items()))
     return next((part.block for part in inside), "")
 
 
 def _place(part: Study, axes: list[str], column: tuple[Any, ...]) -> list[int]:
     """By what columns of a group are in order: the places of their values along the axes of its block."""
-    known = ((part.axes[axis], value) for axis, value in zip(axes, column, strict=True))
-    return [next((i for i, one in enumerate(values) if alike(one, value)), len(values)) for values, value in known]
+    return [part.places[axis].get(value, len(part.axes[axis])) for axis, value in zip(axes, column, strict=True)]
 
 
 def columns(study: Study, frame: pd.DataFrame) -> dict[tuple[Any, ...], int]:
@@ -131,7 +125,8 @@ def overview(study: Study, frame: pd.DataFrame) -> Figure:
         for i, (k, column) in enumerate((k, one) for k, group in enumerate(kept) for one in group.columns)
     }
     names = {column: _values(axes, group, column) for group in kept for column in group.columns}
-    rows = {name: i for i, name in enumerate(name for name in CLAIMS if name in set(frame.claim))}
+    tested = set(frame.claim)
+    rows = {name: i for i, name in enumerate(name for name in CLAIMS if name in tested)}
     heads = [_head(group) for group in kept]
     above = max(high for _, _, high in heads)
     below = max(map(len, names.values())) * NAME * CHARACTER

@@ -1,4 +1,4 @@
-"""Arcs: their embedding, tangents, covariance and exact posterior (THEORY.md 2 and 4)."""
+"""Arcs: their embedding, tangents, covariance and exact posterior (theory.md 2 and 4)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The linear model: its F, frames and edges, and the Gaussian posterior in its own words (THEORY.md 2)."""
+"""The linear model: its F, frames and edges, and the Gaussian posterior in its own words (theory.md 2)."""
 
 import numpy as np
 import pytest

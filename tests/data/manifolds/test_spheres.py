@@ -1,4 +1,4 @@
-"""Spheres and tori: Bessel ratios, geometry and exact posterior, against mpmath and quadrature (THEORY.md 4)."""
+"""Spheres and tori: Bessel ratios, geometry and exact posterior, against mpmath and quadrature (theory.md 4)."""
 
 import mpmath as mp
 import numpy as np
@@ -125,7 +125,7 @@ def test_posterior_matches_quadrature_over_the_sphere(dim, t, atol):
 
 
 def test_theory_numbers_of_the_ordinary_sphere():
-    """Monte Carlo at R = 1, t = 0.3, with points from `sample` (THEORY.md 4)."""
+    """Monte Carlo at R = 1, t = 0.3, with points from `sample` (theory.md 4)."""
     sphere = data.manifold("sphere", 3, [(2, 1.0)], np.sqrt(1.5), seed=1)
     points, _ = sphere.sample(np.random.default_rng(0), 400_000)
     x = np.array([0.6, -0.5, 0.9])
@@ -263,7 +263,7 @@ def test_registry(name):
 
 
 def test_plateau_of_the_ten_sphere():
-    """THEORY.md 5: at sigma = .3 and the typical radius r^2 = R^2 + n t the exact score of S^10 has ten eigenvalues of
+    """theory.md 5: at sigma = .3 and the typical radius r^2 = R^2 + n t the exact score of S^10 has ten eigenvalues of
     .513 and a radial one of .165, the Gaussian of the same covariance eleven alike, of .500 (.5025 at this t)."""
     sphere = data.manifold("sphere", 100, [(10, 10**-0.5)], 1.0)
     assert sphere.radii == [pytest.approx(1.0)]

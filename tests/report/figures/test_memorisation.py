@@ -105,13 +105,23 @@ def test_draws_what_there_is(study, missing, tmp_path):
     """As of trainings too short for either time, or of a collapse off the grid."""
     frame, curves = invented()
     frame[missing] = np.nan
-    figures.memorisation(study, frame, curves).savefig(tmp_path / "figure.svg")
+    figure = figures.memorisation(study, frame, curves)
+    figure.savefig(tmp_path / "figure.svg")
+    collapse, training, *_ = figure.axes
+    assert np.isnan(collapse.lines[0].get_ydata()).all() == ("found" in missing)
+    assert np.isfinite(collapse.lines[1].get_ydata()).all()  # the law
+    drawn = [name for name in ("tau_generalise", "tau_memorise") for line in training.lines if name in line.get_label()]
+    assert drawn == [name for name in ("tau_generalise", "tau_memorise") if name not in missing]
+    assert [text.get_text() for text in training.texts] == ([] if drawn else ["in no training"])
 
 
 def test_draws_scores_that_have_no_groups(study, tmp_path):
     """As of a mixture."""
     frame, curves = invented()
-    figures.memorisation(study, frame, curves.drop(columns=["kept_0", "kept_1"])).savefig(tmp_path / "figure.svg")
+    figure = figures.memorisation(study, frame, curves.drop(columns=["kept_0", "kept_1"]))
+    figure.savefig(tmp_path / "figure.svg")
+    *_, position, kept = figure.axes
+    assert [sum(len(line.get_xdata()) == 3 for line in ax.lines) for ax in (position, kept)] == [4, 0]
 
 
 def test_without_results_says_so(study):
