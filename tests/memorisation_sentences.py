@@ -239,14 +239,17 @@ def networks() -> str:
     known = generalised[generalised.tau_memorise.notna()]
     assert TRAINED.study.document.train is not None
     flat, curved = (generalised[generalised.curvature == c].tau_generalise for c in CURVATURES)
-    assert lost == len(never) == 0
+    assert lost == 0
+    places = never.groupby(["curvature", "points"]).size()
+    but = "".join(
+        f", but for {count} of {TRAINED.seeds} at curvature {curvature:g} and N = {points},"
+        for (curvature, points), count in places.items()
+    )
     return (
-        f"None of {trained} trainings diverged, and all generalised (their squared distance from the exact score, "
-        "at the "
-        f"law's t, fell below {APART:g} of the empirical score's), after {span(flat, '.0f')} steps at curvature 0 "
-        "and "
-        f"{span(curved, '.0f')} at curvature .5; {len(known)} then gave in to their training points (the distance rose "
-        f"above {APART:g} again) within {TRAINED.study.document.train.steps} steps, "
+        f"None of {trained} trainings diverged, and all{but} generalised (their squared distance from the exact score, "
+        f"at the law's t, fell below {APART:g} of the empirical score's), after {span(flat, '.0f')} steps at curvature "
+        f"0 and {span(curved, '.0f')} at curvature .5; {len(known)} of these {len(generalised)} then gave in to their "
+        f"training points (the distance rose above {APART:g} again) within {TRAINED.study.document.train.steps} steps, "
         f"after {span(known.tau_memorise, '.0f')}."
     )
 
