@@ -33,7 +33,7 @@ NETWORKS = {
     "unet": Network("scoregap.networks.unet:Unet", True, sides=4),
 }
 
-# Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training`.
+# Names that a study may say; what they mean: `denoiser.Denoiser`, `schedules`, `training`, `products`.
 FRESH_NOISE = "fresh"  # of a training point: drawn anew without end
 PRECONDITIONINGS = ("edm", "epsilon", "x0", "covariance")
 TARGETS = ("sample", "posterior")
@@ -41,6 +41,7 @@ DRAWS = ("independent", "antithetic")
 SCHEDULES = ("ve", "vp")
 OPTIMISERS = ("adam", "radam")
 DECAYS = ("cosine", "none")
+PRODUCTS = ("torch", "onednn")
 ADAM_BETA2 = 0.99
 
 VP_BETA = (0.1, 20.0)  # of the schedule vp: beta rises linearly from s = 0 to s = 1 (Song et al. 2021)

@@ -25,6 +25,7 @@ import torch
 from scoregap.networks import ADAM_BETA2, schedules
 from scoregap.networks.denoiser import Denoiser
 from scoregap.networks.draws import Draws
+from scoregap.networks.products import made_by
 from scoregap.networks.sources import NOISE, Source, drawn, on
 
 BLOCK = 32  # steps whose random draws are made at once, and that are set back at once
@@ -119,7 +120,7 @@ def optimiser_of(name, parameters, beta2=ADAM_BETA2, capturable=False):
 def train(
     denoiser, source: Iterator, steps, learning_rate, warmup, ema, reports,
     optimiser="adam", decay="cosine", pauses=False, state=None, captured: type["Captured"] | None = None,
-    beta2=ADAM_BETA2,
+    beta2=ADAM_BETA2, products="torch",
 ) -> Iterator[Progress]:  # fmt: skip
     """Train in place and yield a `Progress` after each step number in `reports`.
 
@@ -127,11 +128,12 @@ def train(
     "cosine") or stays ("none"). The average forgets over the share `ema` of the steps. pauses: also yield at every
     multiple of BLOCK steps, where a state can be kept. state: of an earlier `Progress` at such a step, to go on from;
     `source` must begin with the batch of that step. captured: what makes one graph of a step; none if not given.
+    products: of matrices, on a CPU (`products.made_by`).
 
     A card is asked nothing but at reports, and once in a block for its losses.
     """
     device = denoiser.data_var.device
-    members = len(denoiser.data_var)
+    members, made = len(denoiser.data_var), products if device.type == "cpu" else "torch"
     averaged = copy.deepcopy(denoiser).requires_grad_(False)
     weights, averages = torch.nn.Parameter(flattened(denoiser)), flattened(averaged)
     weights.grad = torch.zeros_like(weights)
@@ -150,8 +152,10 @@ def train(
 
     def update(clean, t, noise, rate, forget) -> torch.Tensor:
         """A step; losses (members,). rate: of learning, forget: of the average: numbers, or tensors of one."""
-        loss = denoiser.loss(clean, noise, t)
-        torch._foreach_copy_(gradients, torch.autograd.grad(loss.sum(), parameters, materialize_grads=True))
+        with made_by(made):
+            loss = denoiser.loss(clean, noise, t)
+            slopes = torch.autograd.grad(loss.sum(), parameters, materialize_grads=True)
+        torch._foreach_copy_(gradients, slopes)
         descent.param_groups[0]["lr"] = rate
         with trial.slowed():
             descent.step()

@@ -335,6 +335,7 @@ def train(
     for progress in training.train(
         denoiser, source, settings.steps, settings.learning_rate, settings.warmup, settings.ema, steps.tolist(),
         settings.optimiser, settings.decay, pauses=save is not None, state=state, beta2=settings.beta2,
+        products=settings.products,
     ):  # fmt: skip
         beat.done = progress.step
         for key, was, now in zip(keys, share, progress.share, strict=True):

@@ -42,6 +42,7 @@ LATER = (
     "noise_draws",
     "own_below",
     "beta2",
+    "products",
 )  # keys of train that came later: a study at their defaults is the one it was
 
 OPTIONAL = {  # optional stage, or its section -> its section

@@ -17,6 +17,7 @@ from scoregap.networks import (
     FRESH_NOISE,
     OPTIMISERS,
     PRECONDITIONINGS,
+    PRODUCTS,
     SCHEDULES,
     TARGETS,
     VP_MOST_NOISE,
@@ -101,6 +102,14 @@ class Train(Section):
     beta2: Annotated[Proportion, Field(description="of Adam: what a step keeps of the mean squared gradients")] = (
         ADAM_BETA2
     )
+    products: Annotated[
+        str,
+        one_of(PRODUCTS),
+        Field(
+            description="of matrices, on a CPU: as `torch` makes them, or by `onednn`, in half the time on AMD, with "
+            "other last bits"
+        ),
+    ] = "torch"
     decay: Annotated[str, one_of(DECAYS), Field(description="of the learning rate: `cosine` to zero, or `none`")] = (
         "cosine"
     )
@@ -139,6 +148,7 @@ class Train(Section):
             "covariance_points": self.preconditioning == "covariance",
             "own_below": self.preconditioning == "covariance" and self.own_below > 0,
             "beta2": self.optimiser == "adam" and self.beta2 != ADAM_BETA2,
+            "products": self.products != "torch",
         }
         return frozenset(key for key, is_read in read.items() if not is_read)
 

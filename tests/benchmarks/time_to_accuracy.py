@@ -83,6 +83,7 @@ class Task:
         for progress in training.train(
             train.build(self.cells, data_std, axes), batches, settings.steps, settings.learning_rate, settings.warmup,
             settings.ema, reports, settings.optimiser, settings.decay, beta2=settings.beta2,
+            products=settings.products,
         ):  # fmt: skip
             spent += time.process_time() - start
             weights = progress.averaged.network.state_dict()

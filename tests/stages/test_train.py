@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from scoregap.data.manifolds import noisy
 from scoregap.data.manifolds.arcs import Arcs
 from scoregap.data.manifolds.linear import LinearModel
 from scoregap.data.manifolds.mixture import Mixture
-from scoregap.networks import PRECONDITIONINGS, ensemble
+from scoregap.networks import PRECONDITIONINGS, ensemble, training
 from scoregap.networks.denoiser import Denoiser
 from scoregap.networks.sources import Pushed
 from scoregap.scores import network
@@ -817,6 +817,14 @@ def test_keys_of_training_reach_it(tmp_path, plain, key):
         weights.append([array for name, array in tensors.items() if name.endswith("network.leave.weight")])
     assert len(weights[0]) == len(weights[1]) > 0
     assert not any(np.array_equal(one, other) for one, other in zip(*weights, strict=True))
+
+
+def test_products_are_made_as_the_study_says(tmp_path, monkeypatch):
+    asked = set()
+    monkeypatch.setattr(training, "made_by", lambda name: nullcontext(asked.add(name)))
+    study = edited(tmp_path, ("depth: 1", "depth: 1\n  products: onednn"))
+    train.run(study, job_of(study).id, tmp_path / "a.safetensors")
+    assert asked == {"onednn"}
 
 
 def test_the_covariance_of_a_training_set_is_that_of_its_points(tmp_path):

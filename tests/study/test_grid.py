@@ -302,7 +302,7 @@ def test_keys_are_digests_of_what_results_depend_on(path):
                             del content[section]["noise_draws"]
                         if cell.training.preconditioning != "covariance":
                             del content[section]["covariance_points"]
-                        del content[section]["own_below"], content[section]["beta2"]
+                        del content[section]["own_below"], content[section]["beta2"], content[section]["products"]
                         if cell.training.preconditioning in ("epsilon", "x0"):
                             content[section]["inputs"] = "unit variance"
             assert cell.key(stage.name) == digest(content)
@@ -398,7 +398,11 @@ def test_keys_of_training_that_came_later_change_nothing_until_they_are_used(tmp
     written = load(
         edited(
             tmp_path,
-            ("depth: 1", "depth: 1\n  target: sample\n  covariance_points: 65536\n  own_below: 0\n  beta2: 0.99"),
+            (
+                "depth: 1",
+                "depth: 1\n  target: sample\n  covariance_points: 65536\n  own_below: 0\n  beta2: 0.99\n"
+                "  products: torch",
+            ),
         )
     )
     other = load(edited(tmp_path, ("depth: 1", "depth: 1\n  covariance_points: 100")))  # which edm does not read

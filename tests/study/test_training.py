@@ -21,6 +21,7 @@ STEPS = {"steps": 10, "levels": 2, "samples": 4, "noise": {"start": 0.1, "stop":
             {"preconditioning", "covariance_points", "own_below"},
         ),
         ({"beta2": 0.95}, {"beta2"}),
+        ({"products": "onednn"}, {"products"}),
         ({"beta2": 0.95, "optimiser": "radam"}, {"optimiser"}),
     ],
 )
@@ -28,7 +29,7 @@ def test_keys_that_came_later_are_part_of_the_identity_where_they_are_read(keys,
     """A study at their defaults is the one it was before they were there."""
     plain, other = (Train(**STEPS, **one).identity(frozenset()) for one in ({"covariance_points": 5}, keys))
     assert {key for key in plain | other if plain.get(key) != other.get(key)} == read
-    assert not {"target", "draws", "covariance_points", "own_below", "beta2"} & set(plain)
+    assert not {"target", "draws", "covariance_points", "own_below", "beta2", "products"} & set(plain)
 
 
 def test_networks_that_saw_other_inputs_are_other_results():

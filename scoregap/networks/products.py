@@ -1,0 +1,48 @@
+"""How float32 matrix products of training are made on a CPU: as torch makes them, or by oneDNN.
+
+name of PRODUCTS -> a context in which they are
+
+torch leaves them to MKL, which takes half of what AMD's cores can do; oneDNN takes all, and sums in another order.
+torch asks oneDNN only where factors may be rounded to 16 bits (`torch.set_float32_matmul_precision`). oneDNN rounds
+them where a CPU has units for it, and not elsewhere: there products are as exact as MKL's, which is tried before it is
+relied upon. torch makes small products itself, and what is small depends on the number of members: of networks that are
+narrow a member's bits may be others in company.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+
+ROUNDED = 1e-5  # relative error of a product whose factors were rounded; of float32 it is 3e-7
+
+
+@contextmanager
+def made_by(name: str) -> Iterator[None]:
+    """Products are made as PRODUCTS has it; by torch where oneDNN would round."""
+    if name == "torch" or not exact():
+        yield
+        return
+    with _allowed():
+        yield
+
+
+@cache
+def exact() -> bool:
+    """Whether oneDNN makes products of this CPU's without rounding the factors."""
+    left, right = torch.linspace(-1, 1, 2 * 128 * 128).view(2, 128, 128).sin()
+    with _allowed():
+        found = left @ right
+    known = left.double() @ right.double()
+    return float((found - known).norm() / known.norm()) < ROUNDED
+
+
+@contextmanager
+def _allowed() -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
