@@ -60,6 +60,14 @@ def _refuse(key: str, value: Any, allowed: str, problem: str = "") -> NoReturn:
     raise InputError(problem, key=f"data.{key}", value=value, allowed=printable(allowed))
 
 
+def _unreadable(error: OSError, path: Path, key: str, source: str) -> NoReturn:
+    """Raises InputError for a file that cannot be opened; the error itself where the machine lacks something."""
+    if lacks_resources(error):
+        raise error
+    why = f"{str(path)!r} cannot be read: {error.strerror or _told(error)}"
+    _refuse(key, source, f"{asks(meant_beside(path))}should be {FORMS}", why)
+
+
 def _version(path: Path, key: str, source: str) -> tuple[tuple[str, int, int], ...]:
     """Names, sizes and dates of the files that hold an array: while they are the same, so is the array."""
     try:
@@ -76,14 +84,7 @@ def _version(path: Path, key: str, source: str) -> tuple[tuple[str, int, int], .
             files = [regular(path)]
         found = [(one.relative_to(path.parent).as_posix(), one.stat()) for one in files]
     except OSError as error:
-        if lacks_resources(error):
-            raise
-        _refuse(
-            key,
-            source,
-            f"{asks(meant_beside(path))}should be {FORMS}",
-            f"{str(path)!r} cannot be read: {error.strerror}",
-        )
+        _unreadable(error, path, key, source)
     return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found)
 
 
@@ -122,14 +123,7 @@ def _keys(path: Path, key: str, source: str) -> list[str]:
             with zipfile.ZipFile(regular(path)) as arrays:
                 return [name.removesuffix(".npy") for name in arrays.namelist() if name.endswith(".npy")]
         except OSError as error:
-            if lacks_resources(error):
-                raise
-            _refuse(
-                key,
-                source,
-                f"{asks(meant_beside(path))}should be {FORMS}",
-                f"{str(path)!r} cannot be read: {error.strerror or _told(error)}",
-            )
+            _unreadable(error, path, key, source)
 
 
 def _zarr(path: Path, inner: str, key: str, source: str) -> np.ndarray:
