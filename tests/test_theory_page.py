@@ -121,3 +121,19 @@ def test_memorisation():
     gamma = np.full(8, 4.0)
     law, corrected = memorisation.t_memorisation(100, gamma), memorisation.corrected_t_memorisation(100, gamma)
     assert f"N = 100 has t_mem = {law:.3f} and {corrected:.3f} corrected" in PAGE
+
+
+def test_calibration_on_training_points():
+    """The empirical score is calibrated, one between it and the exact score errs less than its trace says."""
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((12, 3))
+    clean, t = points[rng.integers(12, size=20_000)], 0.2
+    x = clean + np.sqrt(t) * rng.standard_normal(clean.shape)
+    exact, own = posteriors.gaussian(x, t, np.eye(3), np.ones(3)), posteriors.empirical(x, t, points)
+    ratios = []
+    for share in (0.5, 1.0):
+        mean = (1 - share) * exact.mean + share * own.mean
+        trace = ((1 - share) * exact.traces() + share * own.traces()).mean()
+        ratios.append(((clean - mean) ** 2).sum(-1).mean() / (t * trace))
+    assert ratios[0] < 0.9
+    assert ratios[1] == pytest.approx(1, abs=0.02)

@@ -17,7 +17,7 @@ from scipy.stats import rankdata
 
 from scoregap.analysis.intervals import interval
 from scoregap.analysis.profiles import SEVERAL
-from scoregap.measure.profile import HALF
+from scoregap.measure.profile import HALF, resolved
 from scoregap.measure.regimes import regimes
 
 FEWEST = 4  # things that have an order, at least
@@ -61,7 +61,7 @@ def arms(cell: xr.Dataset, network: str) -> dict[int, Arm]:
         along = one.along_principal.transpose("time", "point", "direction").values.astype(float)[known]
         real = np.isfinite(one.principal_variance.values)
         found[seed] = Arm(
-            one.time.values[known], spectra[known], (spectra[known] > HALF).sum(-1).astype(float), along[..., real],
+            one.time.values[known], spectra[known], resolved(spectra[known] - 1), along[..., real],
             one.principal_variance.values[real], one.tangent_share.values.astype(float), one.point_label.values,
             float(one.gap_count_overall),
         )  # fmt: skip

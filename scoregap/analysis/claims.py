@@ -99,7 +99,7 @@ def claims(parts: list[tuple[Study, list[xr.Dataset]]]) -> pd.DataFrame:
             more = {"manifold_seeds": " ".join(map(str, cell.seeds)), "why": caused(row["why"], label["network"])}
             rows.append(label | row | more | Controlled()._asdict())
             tested.append(Row(cell, label["claim"], label["network"], row["of_exact"], row["learning"]))
-        tables.append(pd.DataFrame(rows))  # a row takes a tenth there
+        tables.append(pd.DataFrame(rows))  # which takes a tenth of the room of its rows as dicts
     if not tested:
         return pd.DataFrame(columns=["claim", "verdict"])
     controlled = pd.DataFrame(Controls(cells, tested).of(tested))

@@ -17,7 +17,7 @@ import xarray as xr
 from scoregap.analysis.profiles import blocks, cells, shown_times
 from scoregap.analysis.tables import labelled
 from scoregap.measure import DATA_ESTIMATORS
-from scoregap.measure.profile import HALF, WINDOW
+from scoregap.measure.profile import HALF, WINDOW, resolved
 from scoregap.study import Study
 
 PROFILE = ("n", "trace", "blind_gap")  # of the spectra of a study: n(t), tr G, modes above the lowest gap found blind
@@ -81,7 +81,7 @@ def _of_spectra(own: xr.Dataset, network: str) -> Iterator[dict[str, Any]]:
     found = {"trace": own.point_trace.transpose("time", ...).values.astype(float)}
     if d:
         spectra = own.eigenvalue.transpose("time", "seed", "point", "mode").values
-        found["n"] = np.where(np.isfinite(spectra).all(-1), (spectra > HALF - 1).sum(-1), np.nan)
+        found["n"] = resolved(spectra.reshape(len(t), -1, d))
         blind = own.dimension.isel(estimator=0).transpose("time", "seed").values.astype(float)
     for at in own.estimate_time.values:
         if not t[0] <= at <= t[-1]:

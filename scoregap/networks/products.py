@@ -2,11 +2,11 @@
 
 name of PRODUCTS -> a context in which they are
 
-torch leaves them to MKL, which takes half of what AMD's cores can do; oneDNN takes all, and sums in another order.
-torch asks oneDNN only where factors may be rounded to 16 bits (`torch.set_float32_matmul_precision`). oneDNN rounds
-them where a CPU has units for it, and not elsewhere: there products are as exact as MKL's, which is tried before it is
-relied upon. torch makes small products itself, and what is small depends on the number of members: of networks that are
-narrow a member's bits may be others in company.
+torch leaves them to MKL, which on AMD is half as fast as oneDNN; the two sum in another order. torch asks oneDNN only
+where factors may be rounded to 16 bits (`torch.set_float32_matmul_precision`). oneDNN does round them on a CPU that has
+units for it; on others its products are as exact as MKL's. Which it is here, `exact` finds out by trying. torch makes
+small products itself, and what is small depends on the number of members: a narrow network's bits may be others beside
+other members than alone.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def made_by(name: str) -> Iterator[None]:
 
 @cache
 def exact() -> bool:
-    """Whether oneDNN makes products of this CPU's without rounding the factors."""
+    """Whether oneDNN makes products on this CPU without rounding the factors."""
     left, right = torch.linspace(-1, 1, 2 * 128 * 128).view(2, 128, 128).sin()
     with _allowed():
         found = left @ right

@@ -76,7 +76,7 @@ def listed(folder: Path) -> dict[str, Task] | None:
         return None
     rows = (line.strip().split("|", 3) for line in done.stdout.splitlines())
     found = (
-        Task(id, HELD if HELD_FOR.search(reason) else state, (comment.split() or [""])[0])
+        Task(id, HELD if state not in ENDED and HELD_FOR.search(reason) else state, (comment.split() or [""])[0])
         for id, state, reason, comment in (row for row in rows if len(row) == 4)
     )
     return {task.id: task for task in found}

@@ -288,7 +288,9 @@ def _sketches(study: Study, ds: Labelled, shape: tuple[int, ...], full) -> np.nd
 
 def add_agreement(found: np.ndarray, sketches: np.ndarray, axes: dict[str, tuple]) -> None:
     """Fill in the cosines (*axes, time, point, other) of all scores with each other, by their sketches, and of each
-    with itself of the other half, if there is one."""
+    with itself of the other half, if there is one. Of an empty box there are none."""
+    if not found.size:
+        return
     if set(HALVES) <= set(axes.get("half", ())):
         along = list(axes).index("half")
         first, second = (axes["half"].index(half) for half in HALVES)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from scoregap.analysis import arms as of
 from scoregap.analysis.arms import Arm
@@ -75,3 +76,17 @@ def test_the_null_of_an_order_is_that_of_permutations():
     assert of.of_orders(10, 0.95) == pytest.approx(0.648, abs=0.03)
     assert of.of_orders(100, 0.95) == pytest.approx(1.96 / np.sqrt(99), abs=0.02)
     assert np.isnan(of.of_orders(3, 0.95))
+
+
+@pytest.mark.parametrize("rounding", [-6e-8, 0.0, 6e-8])
+def test_a_mode_whose_variance_is_t_is_not_resolved_whatever_rounding_says(rounding):
+    """As `profile.resolved` has it."""
+    spectra = np.full((3, 4, 2), -0.5 + rounding)
+    spectra[..., 0] = -0.1
+    dims = {"along_principal": ("time", "point", "direction"), "principal_variance": ("direction",)}
+    dims |= {"tangent_share": ("point",), "point_label": ("point",), "gap_count_overall": (), "status": ()}
+    sizes = {"time": 3, "point": 4, "direction": 2}
+    data = {name: (of_it, np.ones([sizes[dim] for dim in of_it])) for name, of_it in dims.items()}
+    ds = xr.Dataset(data | {"eigenvalue": (("time", "point", "mode"), spectra)}, {"time": T})
+    (found,) = of.arms(ds.expand_dims(network=["net"], seed=[0]), "net").values()
+    np.testing.assert_array_equal(found.n, np.ones((3, 4)))

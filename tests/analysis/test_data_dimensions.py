@@ -97,3 +97,21 @@ def test_a_caveat_is_told_below_the_table():
     lines = of.data_dimension_lines(study, rows)
     assert any("-3.0 (1.0)a" in line for line in lines)
     assert lines[-1] == f"    a {of.CAVEATS['outside']}"
+
+
+@pytest.mark.parametrize("rounding", [-6e-8, 0.0, 6e-8])
+def test_a_mode_whose_variance_is_t_is_not_resolved_whatever_rounding_says(rounding):
+    """As `profile.resolved` has it; nor is what is not known."""
+    spectra = np.full((len(T), 1, 2, 3), -0.5 + rounding)
+    spectra[..., 0] = -0.1
+    spectra[:, 0, 1] = np.nan
+    own = xr.Dataset(
+        {
+            "point_trace": (("time", "seed", "point"), np.ones((len(T), 1, 2))),
+            "eigenvalue": (("time", "seed", "point", "mode"), spectra),
+            "dimension": (("estimator", "time", "seed"), np.ones((1, len(T), 1))),
+        },
+        {"time": T, "estimate_time": T[1:3]},
+    )
+    found = [row for row in of._of_spectra(own, "net") if row["method"] == "n"]
+    assert [(row["estimate"], row["of"]) for row in found] == [(1.0, 1)] * 2

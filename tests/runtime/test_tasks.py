@@ -110,6 +110,16 @@ def test_what_slurm_has_put_back_and_holds_is_cancelled(slurm, left, state, reas
     assert (slurm / "cancelled").read_text().split() == ["7_2"]
 
 
+@pytest.mark.parametrize("state", ["CANCELLED", "FAILED"])
+def test_what_was_held_and_has_ended_is_not_cancelled_again(slurm, left, state):
+    """Slurm lists it with that reason for some minutes."""
+    study, folder = left
+    (slurm / "queue").write_text(f"7_2|{state}|launch failed requeued held|b1 rule_spectrum\n")
+    assert tasks.settle(study, folder, None, adopts=True) == []
+    assert tasks.listed(folder)["7_2"].state == state
+    assert not (slurm / "cancelled").exists()
+
+
 @pytest.mark.parametrize("content", ["", "[", "{}", "[1, 2, 3, 4]", "[]"])
 def test_what_nobody_knows_is_cancelled(slurm, left, content):
     study, folder = left

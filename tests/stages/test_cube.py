@@ -10,6 +10,7 @@ import yaml
 from tiny import TINY, read_job, run_stages
 
 from scoregap import DamagedFile, InputError, variables
+from scoregap.data import HALVES
 from scoregap.stages import cube, fit, spectrum
 from scoregap.store import jobs
 from scoregap.store.cube import read_cube
@@ -183,3 +184,12 @@ def test_halves_are_put_beside_each_other_in_a_cube_that_grows(tmp_path):
                 (folders[1] / f"{id}.zarr.zip").unlink()
         cube.run(path, *folders, tmp_path / "cube.zarr")  # their cells are missing there
         xr.testing.assert_identical(build("cube.zarr"), build(f"{half}.zarr"))
+    xr.testing.assert_identical(build("cube.zarr"), build("second.zarr"))  # nothing is new
+
+
+@pytest.mark.parametrize("halves", [{}, {"half": HALVES}])
+def test_where_nothing_is_new_there_are_no_scores_to_be_put_beside_each_other(halves):
+    """As when only the section compare has changed, which is an attribute of the cube."""
+    axes = {"network": ("gaussian", "empirical")} | halves
+    nothing = (0,) * len(axes)
+    cube.add_agreement(np.empty((*nothing, 3, 2, 3)), np.empty((*nothing, 3, 2, 4, 4)), axes)
