@@ -26,7 +26,7 @@ from scoregap.store.cube import files_of_cube, identity, write_cube
 from scoregap.store.files import FORMAT, manifest_of
 from scoregap.store.growth import Earlier, Kept
 from scoregap.store.jobs import job_digest, job_members, read_job
-from scoregap.store.labelled import Array, Labelled
+from scoregap.store.labelled import Array, LabelledArrays
 from scoregap.store.opening import absent
 from scoregap.store.ownership import claim
 from scoregap.store.spool import Box, Spool, block, regions
@@ -80,7 +80,7 @@ def run(
     return [out, manifest_of(out)]
 
 
-def invalid(ds: Labelled, study: Study, spool: Spool) -> str:
+def invalid(ds: LabelledArrays, study: Study, spool: Spool) -> str:
     """What is wrong with a dataset of a cube, looked at block by block; empty if nothing is."""
     status = ds.data_vars["status"].values
     shape = status.shape
@@ -150,7 +150,7 @@ def _same(id: str, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
     return all(before.get(f"{stage}/{id}") == now[f"{stage}/{id}"] for stage in OF_JOBS)
 
 
-def frame(study: Study, ambient_dim: int) -> Labelled:
+def frame(study: Study, ambient_dim: int) -> LabelledArrays:
     """The dataset of all cells of one ambient_dim without values: its arrays take no memory, and cannot be written."""
     axes = axes_of(study, ambient_dim)
     coords = coordinates(list(study.expand(axes | {"seed": axes["seed"][:1]})))
@@ -160,7 +160,7 @@ def frame(study: Study, ambient_dim: int) -> Labelled:
         dims = (*axes, *variable.dims)
         arrays[name] = Array(dims, np.broadcast_to(variables.empty(name, ()), [sizes[dim] for dim in dims]))
     coords |= {axis: labels(values) for axis, values in axes.items()}
-    return Labelled(arrays, {name: Array((name,), values) for name, values in coords.items()})
+    return LabelledArrays(arrays, {name: Array((name,), values) for name, values in coords.items()})
 
 
 def gather(
@@ -174,7 +174,7 @@ def gather(
     spool: Spool | None = None,
     box: Box = (),
     same: Set[str] = frozenset(),
-) -> Labelled:
+) -> LabelledArrays:
     """The dataset of all cells of one ambient_dim; its arrays are in memory, or in the spool. box: of the axes, without
     which nothing is there. same: jobs whose files have been looked at before, and are not again unless for the box."""
     from_file = study.document.data is not None
@@ -237,7 +237,7 @@ def gather(
         add_agreement(in_box["agreement"], sketches[box], axes)
         if spool:
             spool.forget()
-    return Labelled({name: Array(ds.data_vars[name].dims, array) for name, array in data.items()}, ds.coords)
+    return LabelledArrays({name: Array(ds.data_vars[name].dims, array) for name, array in data.items()}, ds.coords)
 
 
 def labels(values: tuple) -> np.ndarray:
@@ -280,7 +280,7 @@ def coordinates(cells) -> dict[str, np.ndarray]:
     return shared | groups | {"side": np.array(variables.SIDES, object)}
 
 
-def _sketches(study: Study, ds: Labelled, shape: tuple[int, ...], full) -> np.ndarray:
+def _sketches(study: Study, ds: LabelledArrays, shape: tuple[int, ...], full) -> np.ndarray:
     """(*axes, time, point, row, column) sketches of G, with nothing filled in."""
     side = agreement.side(study.dims[0])
     return variables.empty("sketch", (*shape, ds.sizes["time"], ds.sizes["point"], side, side), full)

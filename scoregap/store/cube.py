@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import xarray as xr
     import zarr
 
-    from scoregap.store.labelled import Array, Labelled
+    from scoregap.store.labelled import Array, LabelledArrays
 
 CHUNK = 2**18  # bytes of an inner chunk: one time of as many cells as fit
 SHARD = 2**23  # bytes, before compression, of a file: few enough that most stay as they are when a cube grows
@@ -71,7 +71,7 @@ def layout(
     return chunks, tuple(several[str(dim)] * inner[str(dim)] for dim in array.dims)
 
 
-def identity(ds: xr.Dataset | Labelled, axes: Collection[str], growing: Collection[str]) -> str:
+def identity(ds: xr.Dataset | LabelledArrays, axes: Collection[str], growing: Collection[str]) -> str:
     """Digest of all that decides the bytes of a group beside the values of its variables and of its axes; of its
     attributes those that it has here."""
     found = ds.variables
@@ -107,7 +107,7 @@ def files_of_cube(path: Path) -> tuple[tuple[Path, Kind], ...]:
 
 def write_cube(
     path: Path,
-    groups: Mapping[str, xr.Dataset | Labelled],
+    groups: Mapping[str, xr.Dataset | LabelledArrays],
     forget: Callable[[], None] = lambda: None,
     of: Mapping[str, Any] | None = None,
     growing: Mapping[str, Collection[str]] | None = None,
@@ -204,7 +204,7 @@ class _Files:
 def _write_group(
     files: _Files,
     group: str,
-    ds: xr.Dataset | Labelled,
+    ds: xr.Dataset | LabelledArrays,
     forget: Callable[[], None],
     growing: Collection[str],
     kept: Kept | None,

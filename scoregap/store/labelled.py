@@ -39,7 +39,7 @@ class Array:
 
 
 @dataclass(eq=False)
-class Labelled:
+class LabelledArrays:
     """Arrays that share dimensions. coords: the values along each dimension, by its name. attrs: of all together."""
 
     data_vars: dict[str, Array]
@@ -64,15 +64,15 @@ class Labelled:
     def __contains__(self, name: object) -> bool:
         return name in self.data_vars or name in self.coords
 
-    def isel(self, places: Mapping[str, slice]) -> Labelled:
+    def isel(self, places: Mapping[str, slice]) -> LabelledArrays:
         """The part at these places of some dimensions."""
 
         def of(one: Array) -> Array:
             return Array(one.dims, one.values[tuple(places.get(dim, slice(None)) for dim in one.dims)], one.attrs)
 
         data_vars, coords = ({name: of(one) for name, one in many.items()} for many in (self.data_vars, self.coords))
-        return Labelled(data_vars, coords, self.attrs)
+        return LabelledArrays(data_vars, coords, self.attrs)
 
-    def assign_attrs(self, attrs: Mapping[str, Any]) -> Labelled:
+    def assign_attrs(self, attrs: Mapping[str, Any]) -> LabelledArrays:
         """The same with these attributes besides."""
         return replace(self, attrs=self.attrs | dict(attrs))

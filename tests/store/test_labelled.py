@@ -8,7 +8,7 @@ import xarray as xr
 from scoregap import variables
 from scoregap.store.cube import identity, layout, write_cube
 from scoregap.store.files import manifest_of
-from scoregap.store.labelled import Array, Labelled
+from scoregap.store.labelled import Array, LabelledArrays
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def both(cube):
         {str(name): Array(one.dims, one.values, dict(one.attrs)) for name, one in many.items()}
         for many in (ds.data_vars, ds.coords)
     )
-    return Labelled(data, coords, dict(ds.attrs)), ds
+    return LabelledArrays(data, coords, dict(ds.attrs)), ds
 
 
 def test_a_cube_of_them_is_to_the_byte_that_of_a_dataset(both, tmp_path):
